@@ -1,0 +1,44 @@
+# Everything a checkout is used for. Each target sets up what it needs (a virtual environment in
+# .venv, dependencies from PyPI) and is quick where that is there already.
+#
+#   make demo         a server and a client over a real socket, frame by frame
+#   make test         linters, types, all tests, branch coverage
+#   make lint         linters and types only
+#   make bench        speed against the published h2 and jh2, and growth; ARGS="--only get"
+#   make gate         the counts that CI compares; ARGS="--update" writes new limits
+#   make wheel-test   sdist and wheel, and the tests against the wheel on every Python at hand
+#   make clean        remove all that the targets above made
+#
+# PYTHON=python3.12 chooses the interpreter below .venv; otherwise a fitting one is looked for.
+
+VENV := .venv/bin
+
+.PHONY: demo test lint bench gate wheel-test clean venv
+
+demo: venv
+	$(VENV)/python examples/demo.py $(ARGS)
+
+test: lint
+	$(VENV)/python -m pytest --cov --cov-report=term-missing --cov-fail-under=100 $(ARGS)
+
+lint: venv
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy
+
+bench: venv
+	$(VENV)/python -m benchmarks.run $(ARGS)
+
+gate: venv
+	$(VENV)/python -m benchmarks.gate $(ARGS)
+
+wheel-test: venv
+	$(VENV)/python -m tools.wheel_test $(ARGS)
+
+venv:
+	@python=$$(sh tools/find-python.sh) && "$$python" -m tools.venvs dev >/dev/null
+
+clean:
+	rm -rf .venv .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf src/h2.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,137 @@
+"""The package against its peers: the one command of the benchmarks (`make bench`).
+
+Makes environments for this checkout, the published h2 and jh2, runs every workload in turn on
+each of them, several rounds, each in a new process, and prints the CPU time per unit, the ratios
+and the ratio that is asked for. Then it prints how costs grow (see `benchmarks.scaling`).
+
+Seconds on a shared machine are noise, so nothing here fails: compare the ratios of one run, and
+leave it to `benchmarks.gate` to refuse a change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from tools.venvs import ensure
+
+from .scaling import MEASUREMENTS, Figures, in_own_process, show
+from .workloads import ROOT, WORKLOADS
+
+# Environment of tools.venvs -> import name of the package in it.
+PACKAGES = {"published": "h2", "jh2": "jh2", "ours": "h2"}
+TITLES = {"published": "h2 4.4.1", "jh2": "jh2", "ours": "ours"}
+
+Runs = dict[str, dict[str, list[float]]]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The options of the command line."""
+    names = [*WORKLOADS, *MEASUREMENTS]
+    parser = argparse.ArgumentParser(description="The package against its peers.")
+    parser.add_argument(
+        "--only",
+        default=",".join(names),
+        help=f"names with commas between, out of: {', '.join(names)}; default all",
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="rounds over the packages (5)")
+    parser.add_argument("--repeats", type=int, default=2, help="runs in each process (2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--python", default=sys.executable, help="interpreter to measure on")
+    options = parser.parse_args()
+    options.only = options.only.split(",")
+    if unknown := set(options.only) - set(names):
+        parser.error(f"no such workload or measurement: {', '.join(sorted(unknown))}")
+    return options
+
+
+def environments(python: str) -> dict[str, str]:
+    """An interpreter for each package, in environments made from the given interpreter."""
+    same = os.path.realpath(python) == os.path.realpath(sys.executable)
+    suffix = "" if same else f"-{Path(os.path.realpath(python)).parent.parent.name}"
+    return {name: str(ensure(name, python, suffix)) for name in PACKAGES}
+
+
+def measure(pythons: dict[str, str], names: list[str], rounds: int, repeats: int) -> Runs:
+    """Microseconds per unit by workload and package, packages taking turns within a round."""
+    runs: Runs = {name: defaultdict(list) for name in names}
+    for number in range(rounds):
+        for package, python in pythons.items():
+            command = [python, "-m", "benchmarks.measure", PACKAGES[package], str(repeats), *names]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+            for name, figures in json.loads(done.stdout).items():
+                runs[name][package] += figures
+        print(f"round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
+    return runs
+
+
+def figure(name: str, cost: float) -> str:
+    """A cost in microseconds as it is best read: bulk as MiB/s, the rest as it is."""
+    return f"{1e6 / cost:,.0f}" if WORKLOADS[name].unit == "MiB" else f"{cost:,.1f}"
+
+
+def print_table(runs: Runs) -> None:
+    """Best and median of every package, and how many times faster ours is, by the best runs."""
+    print("CPU time per unit, both ends: best (median)", "\n")
+    head = ["workload", "unit", *TITLES.values(), "to h2", "to jh2", "asked"]
+    rows = [head, ["---"] * len(head)]
+    for name, by_package in runs.items():
+        unit = WORKLOADS[name].unit
+        row = [name, "MiB/s" if unit == "MiB" else f"us/{unit}"]
+        for package in TITLES:
+            best, middle = min(by_package[package]), statistics.median(by_package[package])
+            row.append(f"{figure(name, best)} ({figure(name, middle)})")
+        best = min(by_package["ours"])
+        to_h2, to_jh2 = (min(by_package[peer]) / best for peer in ("published", "jh2"))
+        floor = WORKLOADS[name].floor
+        row += [f"{to_h2:.1f}x", f"{to_jh2:.1f}x", f"{floor:g}x"]
+        if to_h2 < floor:
+            row[-1] += " BELOW"
+        rows.append(row)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("| " + " | ".join(cells) + " |")
+
+
+def print_growth(pythons: dict[str, str], names: list[str]) -> dict[str, Figures]:
+    """Measure and print how our costs grow; the time to import is compared with the peer's."""
+    taken = {}
+    for name in names:
+        taken[name] = in_own_process(pythons["ours"], "h2", name)
+        if name == "import_time":
+            peer = in_own_process(pythons["published"], "h2", name)
+            taken[name] |= {"ms, h2 4.4.1": peer["ms"], "ratio": taken[name]["ms"] / peer["ms"]}
+        show(name, taken[name])
+    return taken
+
+
+def main() -> None:
+    """Run the benchmarks that the command line asks for."""
+    options = parse_arguments()
+    pythons = environments(options.python)
+    workloads = [name for name in options.only if name in WORKLOADS]
+    for name in [name for name in workloads if not WORKLOADS[name].available]:
+        print(f"{name}: left out, its data are not there")
+        workloads.remove(name)
+    runs = measure(pythons, workloads, options.rounds, options.repeats) if workloads else {}
+    if runs:
+        print_table(runs)
+        print()
+    growth = print_growth(pythons, [name for name in options.only if name in MEASUREMENTS])
+    if options.json:
+        options.json.write_text(json.dumps({"workloads": runs, "growth": growth}, indent=1))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"a measurement failed, see above: {shlex.join(map(str, error.cmd))}")

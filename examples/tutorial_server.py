@@ -1,0 +1,238 @@
+"""A small HTTP/2 server on plain sockets: the JSON of a request's header fields is the answer.
+
+Start it, then ask it something from another shell:
+
+    python examples/tutorial_server.py --port 8080
+    curl --http2-prior-knowledge http://127.0.0.1:8080/
+    nghttp -v http://127.0.0.1:8080/
+    h2load -n 1000 -m 10 -c 4 http://127.0.0.1:8080/
+
+With a certificate it speaks TLS instead, and ALPN picks HTTP/2:
+
+    python examples/tutorial_server.py --port 8443 --cert cert.pem --key key.pem
+
+The shape is that of every program built on h2: read bytes, give them to `receive_data()`, act on
+the events, write what `data_to_send()` returns. An `H2Connection` belongs to one thread, so every
+client gets a thread and a connection of its own, and nothing is shared but the order to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import socket
+import ssl
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+
+MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
+IDLE_SECONDS = 60.0  # a client that says nothing for so long makes room for another
+SEND_SECONDS = 10.0  # how long a client may leave what we send unread
+POLL_SECONDS = 0.25  # how often a waiting thread looks whether the server stops
+LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
+
+Fields = Sequence[tuple[bytes, bytes]]
+
+
+def fields_as_json(fields: Fields) -> bytes:
+    """Render header fields as a JSON object; the values of a repeated name are joined."""
+    merged: dict[str, str] = {}
+    for raw_name, raw_value in fields:
+        # Fields are bytes. Most are ASCII; whatever else arrives must not break the answer.
+        name = raw_name.decode("utf-8", "backslashreplace")
+        value = raw_value.decode("utf-8", "backslashreplace")
+        merged[name] = f"{merged[name]}, {value}" if name in merged else value
+    return json.dumps(merged, indent=2).encode() + b"\n"
+
+
+class Session:
+    """One client: its socket, its HTTP/2 connection and the exchanges that are under way."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        self.requests: dict[int, Fields] = {}  # by stream: requests still arriving
+        self.bodies: dict[int, memoryview] = {}  # by stream: what is left to send of a response
+
+    def run(self, stopping: threading.Event) -> None:
+        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        self.conn.initiate_connection()
+        self.flush()
+        while data := self.receive(stopping):
+            try:
+                events = self.conn.receive_data(data)
+            except h2.exceptions.ProtocolError as error:
+                # The GOAWAY frame that tells the client what it did wrong is waiting to be sent.
+                print(f"protocol error: {error}", flush=True)
+                break
+            self.handle(events)
+            self.send_bodies()
+            self.flush()
+        else:
+            self.conn.close_connection()
+        self.flush()
+        self.hang_up()
+
+    def handle(self, events: list[h2.events.Event]) -> None:
+        """Act on the events of one read; those that are not listed need no action of ours.
+
+        One read can bring a request and, behind it, the reset that cancels it. The connection knows
+        of the reset as soon as the read is through, so such a request cannot be answered any more.
+        """
+        resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+        for event in events:
+            match event:
+                case h2.events.RequestReceived() if event.stream_id not in resets:
+                    self.requests[event.stream_id] = event.headers
+                    if (b"expect", b"100-continue") in event.headers:
+                        self.conn.send_headers(event.stream_id, [(":status", "100")])
+                case h2.events.DataReceived():
+                    # The body is thrown away, so its place in the flow-control windows is given
+                    # back at once; otherwise the client would have to stop after 65,535 bytes.
+                    # Padding counts: this is the length that the event names, not that of its data.
+                    length = event.flow_controlled_length
+                    self.conn.acknowledge_received_data(length, event.stream_id)
+                case h2.events.StreamEnded() if event.stream_id not in resets:
+                    self.answer(event.stream_id, self.requests.pop(event.stream_id))
+                case h2.events.StreamReset():
+                    self.requests.pop(event.stream_id, None)
+                    self.bodies.pop(event.stream_id, None)
+
+    def answer(self, stream_id: int, fields: Fields) -> None:
+        """Answer a request that has arrived in full."""
+        body = fields_as_json(fields)
+        response = [
+            (":status", "200"),
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+        ]
+        is_head = (b":method", b"HEAD") in fields  # asks for the header fields of the answer only
+        self.conn.send_headers(stream_id, response, end_stream=is_head)
+        if not is_head:
+            self.bodies[stream_id] = memoryview(body)
+
+    def send_bodies(self) -> None:
+        """Send of every waiting body as much as the client has room for.
+
+        What does not fit waits here. The client opens its windows with WINDOW_UPDATE or SETTINGS
+        frames; this method is called again after every read.
+        """
+        for stream_id, rest in list(self.bodies.items()):
+            while rest:
+                window = self.conn.local_flow_control_window(stream_id)
+                size = min(window, self.conn.max_outbound_frame_size, len(rest))
+                if size <= 0:
+                    break
+                self.conn.send_data(stream_id, rest[:size], end_stream=size == len(rest))
+                rest = rest[size:]
+            if rest:
+                self.bodies[stream_id] = rest
+            else:
+                del self.bodies[stream_id]
+
+    def receive(self, stopping: threading.Event) -> bytes:
+        """Wait for bytes; none mean that the client left or fell silent, or the server stops."""
+        self.sock.settimeout(POLL_SECONDS)
+        give_up = time.monotonic() + IDLE_SECONDS
+        while not stopping.is_set() and time.monotonic() < give_up:
+            with contextlib.suppress(TimeoutError):
+                return self.sock.recv(65536)
+        return b""
+
+    def flush(self) -> None:
+        """Write everything that the connection has to say."""
+        if data := self.conn.data_to_send():
+            self.sock.settimeout(SEND_SECONDS)
+            self.sock.sendall(data)
+
+    def hang_up(self) -> None:
+        """Say that nothing more will come, and let the client read it.
+
+        Closing a socket in which bytes of the client wait unread would discard what we sent last.
+        """
+        self.sock.shutdown(socket.SHUT_WR)
+        self.sock.settimeout(POLL_SECONDS)
+        give_up = time.monotonic() + LINGER_SECONDS
+        while time.monotonic() < give_up:
+            with contextlib.suppress(TimeoutError):
+                if not self.sock.recv(65536):
+                    return
+
+
+def serve_client(
+    sock: socket.socket, context: ssl.SSLContext | None, stopping: threading.Event
+) -> None:
+    """Serve one client, in a thread of its own, and close its socket whatever happens."""
+    with sock:
+        try:
+            sock.settimeout(SEND_SECONDS)
+            # Frames go out when they are ready; waiting to fill a packet would only add delay.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context is None:
+                Session(sock).run(stopping)
+                return
+            with context.wrap_socket(sock, server_side=True) as tls:
+                if tls.selected_alpn_protocol() == "h2":
+                    Session(tls).run(stopping)
+        except OSError:
+            pass  # the client has gone, or never finished its TLS handshake: nobody is left to tell
+        except Exception:  # a fault of this program must not take the other clients down
+            traceback.print_exc()
+
+
+def tls_context(cert: str, key: str | None) -> ssl.SSLContext:
+    """TLS as RFC 9113 section 9.2 wants it: 1.2 or newer, strong ciphers, no renegotiation."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    context.set_alpn_protocols(["h2"])
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def serve(host: str, port: int, context: ssl.SSLContext | None) -> None:
+    """Listen and hand every client to a thread, until Ctrl+C."""
+    stopping = threading.Event()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.create_server((host, port), family=family) as listener,
+        ThreadPoolExecutor(MAX_CLIENTS) as pool,
+    ):
+        shown_host = f"[{host}]" if ":" in host else host
+        scheme = "http" if context is None else "https"
+        print(f"listening on {scheme}://{shown_host}:{listener.getsockname()[1]}/", flush=True)
+        try:
+            while True:
+                sock, _ = listener.accept()
+                pool.submit(serve_client, sock, context, stopping)
+        except KeyboardInterrupt:
+            print("stopping", flush=True)
+        finally:
+            stopping.set()  # every thread says goodbye to its client; the pool waits for them
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(description="Answer HTTP/2 requests with their header fields.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8080, help="port; 0 takes any free one")
+    parser.add_argument("--cert", help="certificate chain (PEM); turns TLS on")
+    parser.add_argument("--key", help="private key (PEM), if not in the --cert file")
+    args = parser.parse_args()
+    if args.key and not args.cert:
+        parser.error("--key needs --cert")
+    serve(args.host, args.port, tls_context(args.cert, args.key) if args.cert else None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""How a connection starts and ends, and changes its settings (RFC 9113 sections 3, 6.5, 6.8)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from h2._core import receive
+from h2._core.state import Connection
+from h2._core.stream import Stream
+from h2._frames import decode, encode
+from h2._frames.layout import PREFACE
+from h2._rules import connection_states
+from h2._rules import registry as rules
+from h2._rules import stream_states as states
+from h2._rules.registry import Violation
+from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+
+
+def initiate(conn: Connection) -> None:
+    """Send the connection preface (section 3.4)."""
+    conn.check_send(connection_states.SEND_CONTROL)
+    # "The client connection preface starts with a sequence of 24 octets"
+    preface = PREFACE if conn.client and not conn.initiated else b""
+    conn.out.append(preface + encode.settings(_local_pairs(conn)))
+    conn.initiated = True
+    _proposed(conn, {})
+    _follow_local_settings(conn)
+
+
+def _local_pairs(conn: Connection) -> list[tuple[int, int]]:
+    local = conn.local_settings
+    return [(int(code), value) for code, value in local._values.items()]
+
+
+def _proposed(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:
+    conn.local_settings._propose(changes)
+    conn.settings_sent += 1
+
+
+def _follow_local_settings(conn: Connection) -> None:
+    """Be ready for a peer that has seen our settings, and for one that has not yet."""
+    local = conn.local_settings
+    conn.max_inbound_frame_size = max(conn.max_inbound_frame_size, local.max_frame_size)
+    decoder = conn.decoder
+    decoder.max_allowed_table_size = max(decoder.max_allowed_table_size, local.header_table_size)
+
+
+def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:
+    """Send SETTINGS with changed values (section 6.5)."""
+    conn.check_send(connection_states.SEND_CONTROL)
+    conn.local_settings._validate(changes)
+    conn.out.append(encode.settings([(int(code), value) for code, value in changes.items()]))
+    _proposed(conn, changes)
+
+
+def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes | None:
+    """Start after an HTTP/1.1 upgrade (RFC 7540 section 3.2): stream 1 holds that request."""
+    conn.check_send(connection_states.SEND_CONTROL)
+    if conn.streams.is_used(1):
+        raise Violation(
+            rules.UPGRADE_TOO_LATE, "Cannot upgrade: stream 1 was used already"
+        ).public()
+    returned = None
+    pairs: list[tuple[int, int]] = []
+    if conn.client:
+        payload = encode.settings_payload(_local_pairs(conn))
+        returned = base64.urlsafe_b64encode(payload)
+    elif settings_header:
+        pairs = _upgrade_settings(conn, settings_header)
+    initiate(conn)
+    if pairs:
+        receive.apply_remote_settings(conn, pairs)
+        conn.events = []  # the application wrote this itself: no event
+    state = states.HALF_LOCAL_WAITING if conn.client else states.HALF_REMOTE_WAITING
+    conn.streams.add(Stream(1, state, conn.recv_initial_window()))
+    return returned
+
+
+def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
+    """Return the settings of an HTTP2-Settings field, checked (RFC 7540 section 3.2.1)."""
+    try:
+        text = header.encode("ascii") if isinstance(header, str) else bytes(header)
+        padded = text.strip() + b"=" * (-len(text.strip()) % 4)
+        payload = base64.b64decode(padded, b"-_", validate=True)
+        if len(payload) % 6:
+            raise ValueError("not a SETTINGS payload")
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise Violation(
+            rules.UPGRADE_SETTINGS_INVALID, f"Invalid HTTP2-Settings field: {error}"
+        ).public() from None
+    pairs = decode.settings(payload)
+    for code, value in pairs:
+        conn.remote_settings.validate_received_setting(code, value)
+    return pairs
+
+
+def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: int | None) -> None:
+    """Send GOAWAY (section 6.8): with NO_ERROR streams that exist go on, else nothing does."""
+    graceful = error_code == ErrorCodes.NO_ERROR
+    state = conn.row[
+        connection_states.SEND_GOAWAY if graceful else connection_states.SEND_GOAWAY_ERROR
+    ]
+    previous = conn.goaway_sent_last
+    if last_stream_id is None:
+        last_stream_id = min(conn.streams.highest_inbound, previous)
+    elif last_stream_id > previous:
+        # "Endpoints MUST NOT increase the value they send in the last stream identifier"
+        raise Violation(
+            rules.LAST_STREAM_ID_RAISED,
+            f"last_stream_id {last_stream_id} is higher than {previous}, which was sent before",
+        ).public()
+    conn.out.append(encode.goaway(last_stream_id, error_code, debug_data))
+    conn.goaway_sent_last = last_stream_id
+    conn.enter(state)
+
+
+def next_stream_id(conn: Connection, highest: int) -> int:
+    """Return the identifier of the next stream that we can open or promise (section 5.1.1)."""
+    used = conn.streams.highest_outbound
+    following = used + 2 if used else (1 if conn.client else 2)
+    if following > highest:
+        raise Violation(
+            rules.STREAM_IDS_EXHAUSTED, "All stream identifiers have been used"
+        ).public()
+    return following

@@ -1,0 +1,193 @@
+"""Bytes in: the connection preface, frames cut out of what arrives, one handler a frame type."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2._core import receive, receive_headers
+from h2._core.faults import reset_stream, terminate
+from h2._core.state import Connection
+from h2._frames.decode import ID_MASK, unpack_header
+from h2._frames.describe import describe, name_of
+from h2._frames.layout import ACK, CONTINUATION, HEADER_LENGTH, SETTINGS
+from h2._rules import connection_states as states
+from h2._rules import registry as rules
+from h2._rules.registry import STREAM, Violation
+from h2.events import Event
+
+#: Pieces of a partial frame below this size are collected in one buffer: a peer that sends
+#: single octets would otherwise make us hold an object for each.
+_SMALL_PIECE: Final = 512
+
+_UNKNOWN: Final = states.RECV_UNKNOWN
+
+#: By frame type. A handler gets (connection, flags, stream identifier, payload).
+_HANDLERS: Final = (
+    receive.data,
+    receive_headers.headers,
+    receive.priority,
+    receive.rst_stream,
+    receive.settings,
+    receive_headers.push_promise,
+    receive.ping,
+    receive.goaway,
+    receive.window_update,
+    receive_headers.continuation,
+    receive.altsvc,
+)
+
+
+def receive_data(conn: Connection, data: bytes) -> list[Event]:
+    """Take in bytes from the peer and return the events they amount to.
+
+    On a connection error the exception carries the events of the frames before it.
+    """
+    events: list[Event] = []
+    conn.events = events
+    if conn.state == states.TERMINATED:
+        return events
+    try:
+        if conn.preface_left:
+            data = _check_preface(conn, data)
+        start = _complete_partial(conn, data) if conn.partial_size else 0
+        if start >= 0:
+            _keep_rest(conn, data, _frames(conn, data, start))
+    except Violation as violation:
+        raise terminate(conn, violation) from None
+    return events
+
+
+def _check_preface(conn: Connection, data: bytes) -> bytes:
+    """Take the client connection preface off the start of the data (section 3.4)."""
+    expected = conn.preface_left
+    length = min(len(expected), len(data))
+    # "Clients and servers MUST treat an invalid connection preface as a connection error"
+    if data[:length] != expected[:length]:
+        raise Violation(rules.PREFACE_INVALID, "Invalid HTTP/2 connection preface")
+    conn.preface_left = expected[length:]
+    return data[length:]
+
+
+def _complete_partial(conn: Connection, data: bytes) -> int:
+    """Add data to the frame that has begun; return where in data to go on, -1 for nowhere yet."""
+    start = 0
+    if conn.partial_size < HEADER_LENGTH:
+        start = HEADER_LENGTH - conn.partial_size
+        if len(data) < start:
+            _keep(conn, data)
+            return -1
+        # Only now the length is known, and whether the frame is too large.
+        _keep(conn, data[:start])
+        conn.need = HEADER_LENGTH + _checked_length(conn, b"".join(conn.partial))
+    stop = start + conn.need - conn.partial_size
+    if len(data) < stop:
+        _keep(conn, data[start:])
+        return -1
+    conn.partial.append(data[start:stop])
+    whole = b"".join(conn.partial)
+    conn.partial.clear()
+    conn.partial_size = 0
+    _frames(conn, whole, 0)
+    return stop
+
+
+def _keep(conn: Connection, piece: bytes) -> None:
+    """Remember a piece of a frame that is not complete."""
+    conn.partial_size += len(piece)
+    if len(piece) >= _SMALL_PIECE:
+        conn.partial.append(piece)
+        return
+    last = conn.partial[-1] if conn.partial else None
+    if isinstance(last, bytearray):
+        last += piece
+    else:
+        conn.partial.append(bytearray(piece))
+
+
+def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
+    """Remember what follows the last complete frame, if the connection still reads."""
+    rest = len(data) - start
+    if rest > 0:
+        _keep(conn, data[start:])
+        if rest >= HEADER_LENGTH:
+            conn.need = HEADER_LENGTH + _length(data, start)
+
+
+def _length(data: bytes, start: int) -> int:
+    return data[start] << 16 | data[start + 1] << 8 | data[start + 2]
+
+
+def _checked_length(conn: Connection, header: bytes) -> int:
+    length = _length(header, 0)
+    if length > conn.max_inbound_frame_size:
+        raise _too_large(conn, length, header[3])
+    return length
+
+
+def _too_large(conn: Connection, length: int, type_: int) -> Violation:
+    # "An endpoint MUST send an error code of FRAME_SIZE_ERROR if a frame exceeds the size
+    # defined in SETTINGS_MAX_FRAME_SIZE" (section 4.2). Told from the header, so that the
+    # payload is never stored.
+    return Violation(
+        rules.FRAME_TOO_LARGE,
+        f"Received {name_of(type_)} frame of {length} octets, "
+        f"the limit is {conn.max_inbound_frame_size}",
+    )
+
+
+def _frames(conn: Connection, data: bytes, start: int) -> int:
+    """Handle every complete frame from ``start`` on; return where the next one begins.
+
+    One long loop, because everything here is paid for each frame.
+    """
+    end = len(data)
+    log = conn.config._active_logger
+    while end - start >= HEADER_LENGTH:
+        high, low, type_, flags, stream_id = unpack_header(data, start)
+        length = high << 8 | low
+        if length > conn.max_inbound_frame_size:
+            raise _too_large(conn, length, type_)
+        body = start + HEADER_LENGTH
+        stop = body + length
+        if stop > end:
+            break
+        payload = data[body:stop]
+        start = stop
+        stream_id &= ID_MASK
+        if log is not None:
+            log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
+        state = conn.row[type_ if type_ < _UNKNOWN else _UNKNOWN]
+        if state != conn.state:
+            _change_state(conn, state, type_, flags)
+        if conn.block is not None and (type_ != CONTINUATION or stream_id != conn.block.stream_id):
+            raise receive_headers.interrupted(conn.block, type_, stream_id)
+        if type_ >= _UNKNOWN:
+            receive.unknown(conn, type_, flags, stream_id, payload)
+            continue
+        try:
+            _HANDLERS[type_](conn, flags, stream_id, payload)
+        except Violation as violation:
+            if violation.rule.scope != STREAM:
+                raise
+            reset_stream(conn, violation)
+    return start
+
+
+def _change_state(conn: Connection, state: int, type_: int, flags: int) -> None:
+    """Go to the connection state that a received frame leads to, or say why it must not come."""
+    # "the server connection preface consists of a potentially empty SETTINGS frame [...] that
+    # MUST be the first frame the server sends", and the client sends one after its preface
+    # (section 3.4). An acknowledgment is not it.
+    if state == states.NOT_SETTINGS or (
+        type_ == SETTINGS
+        and flags & ACK
+        and conn.state in (states.STARTING, states.STARTING_GOAWAY_SENT)
+    ):
+        raise Violation(
+            rules.FIRST_FRAME_NOT_SETTINGS,
+            f"The first frame must be SETTINGS, received {name_of(type_)}",
+        )
+    if state == states.NOT_FOR_ROLE:
+        # "servers MUST treat the receipt of a PUSH_PROMISE frame as a connection error"
+        raise Violation(rules.FRAME_NOT_ALLOWED, f"A client must not send {name_of(type_)}")
+    conn.enter(state)

@@ -1,0 +1,461 @@
+"""Received header blocks: HEADERS, PUSH_PROMISE, CONTINUATION (RFC 9113 sections 4.3, 6, 8)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
+
+from h2._core.receive import (
+    check_length,
+    check_shape,
+    not_allowed,
+    priority_event,
+    unpad,
+    wrong_size,
+)
+from h2._core.state import Connection, PartialBlock
+from h2._core.stream import (
+    LENGTH_AFTER_CONNECT,
+    LENGTH_AFTER_HEAD,
+    LENGTH_UNKNOWN,
+    Stream,
+)
+from h2._frames import decode
+from h2._frames.describe import name_of
+from h2._frames.encode import rst_stream
+from h2._frames.layout import (
+    CONTINUATION,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PADDED,
+    PRIORITY_FLAG,
+    PUSH_PROMISE,
+)
+from h2._hpack import Block, HeaderListTooLarge, HpackDecodingError
+from h2._rules import registry as rules
+from h2._rules import stream_states as states
+from h2._rules.fields import (
+    CONTENT_LENGTH,
+    COOKIE,
+    INFORMATIONAL,
+    NO_CONTENT,
+    REQUEST,
+    RESPONSE,
+    is_plain,
+)
+from h2._rules.messages import check_lengths, check_message
+from h2._rules.registry import Violation
+from h2.errors import ErrorCodes
+from h2.events import (
+    InformationalResponseReceived,
+    PriorityUpdated,
+    PushedStreamReceived,
+    RequestReceived,
+    ResponseReceived,
+    StreamEnded,
+    TrailersReceived,
+)
+from h2.exceptions import StreamIDTooLowError
+
+_new: Final = object.__new__
+
+_ON_HEADERS: Final = states.TABLE[states.RECV_HEADERS]
+_ON_HEADERS_END: Final = states.TABLE[states.RECV_HEADERS_END]
+_ON_INFORMATIONAL: Final = states.TABLE[states.RECV_INFORMATIONAL]
+_ON_PUSH_PROMISE: Final = states.TABLE[states.RECV_PUSH_PROMISE]
+
+#: What a header block of each kind is reported as.
+_EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
+
+#: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
+DEFAULT_HEADER_LIST_SIZE: Final = 2**16
+
+#: Encoded blocks are refused beyond this multiple of the header list limit: Huffman coding can
+#: make a field longer than it is, but never twice.
+_ENCODED_FACTOR: Final = 2
+
+#: Methods that are safe and cacheable (RFC 9110 sections 9.2.1, 9.2.3).
+_PUSHABLE: Final = (b"GET", b"HEAD")
+
+
+def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
+    """HEADERS (section 6.2)."""
+    if not stream_id:
+        check_shape(HEADERS, stream_id, payload)
+    if flags & PADDED:
+        payload = unpad(HEADERS, stream_id, payload)
+    fields: tuple[int, int, bool] | None = None
+    if flags & PRIORITY_FLAG:
+        if len(payload) < 5:
+            raise wrong_size(HEADERS, stream_id, payload)
+        fields = decode.priority(payload)
+        payload = payload[5:]
+    if flags & END_HEADERS:
+        _headers_block(conn, stream_id, payload, bool(flags & END_STREAM), fields)
+    else:
+        _begin_block(conn, PartialBlock(stream_id, payload, bool(flags & END_STREAM), fields, 0))
+
+
+def push_promise(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
+    """PUSH_PROMISE (section 6.6)."""
+    if flags & PADDED:
+        payload = unpad(PUSH_PROMISE, stream_id, payload)
+    check_shape(PUSH_PROMISE, stream_id, payload)
+    promised_id = decode.stream_id(payload)
+    if flags & END_HEADERS:
+        _promised_block(conn, stream_id, promised_id, payload[4:])
+    else:
+        _begin_block(conn, PartialBlock(stream_id, payload[4:], False, None, promised_id))
+
+
+def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
+    """CONTINUATION (section 6.10)."""
+    check_shape(CONTINUATION, stream_id, payload)
+    block = conn.block
+    if block is None:
+        # "A CONTINUATION frame MUST be preceded by a HEADERS, PUSH_PROMISE or CONTINUATION frame
+        # without the END_HEADERS flag set."
+        raise Violation(
+            rules.CONTINUATION_UNEXPECTED,
+            f"Received CONTINUATION frame on stream {stream_id} that continues no header block",
+        )
+    block.parts.append(payload)
+    block.size += len(payload)
+    block.frames += 1
+    if block.frames > conn.max_continuations:
+        raise Violation(
+            rules.CONTINUATION_FLOOD,
+            f"Header block on stream {stream_id} in more than {conn.max_continuations} frames",
+        )
+    _check_encoded_size(conn, block)
+    if flags & END_HEADERS:
+        conn.block = None
+        whole = b"".join(block.parts)
+        if block.promised_id:
+            _promised_block(conn, stream_id, block.promised_id, whole)
+        else:
+            _headers_block(conn, stream_id, whole, block.end_stream, block.priority)
+
+
+def interrupted(block: PartialBlock, type_: int, stream_id: int) -> Violation:
+    """Word the error for a frame between the frames of a header block (sections 6.2, 6.10)."""
+    # "A receiver MUST treat the receipt of any other type of frame or a frame on a different
+    # stream as a connection error of type PROTOCOL_ERROR."
+    return Violation(
+        rules.CONTINUATION_MISSING,
+        f"Expected CONTINUATION frame on stream {block.stream_id}, "
+        f"received {name_of(type_)} on stream {stream_id}",
+    )
+
+
+def _begin_block(conn: Connection, block: PartialBlock) -> None:
+    _check_encoded_size(conn, block)
+    conn.block = block
+
+
+def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
+    limit = header_list_limit(conn)
+    if block.size > _ENCODED_FACTOR * limit:
+        raise Violation(
+            rules.FIELD_SECTION_TOO_LARGE,
+            f"Header block on stream {block.stream_id} is larger than {_ENCODED_FACTOR} times "
+            f"the header list limit of {limit} octets",
+        )
+
+
+def header_list_limit(conn: Connection) -> int:
+    """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
+    limit = conn.local_settings.max_header_list_size
+    return DEFAULT_HEADER_LIST_SIZE if limit is None else limit
+
+
+def _decode(conn: Connection, stream_id: int, data: bytes) -> Block:
+    """Decompress a header block, which must happen for every one that arrives (section 4.3)."""
+    try:
+        return conn.decoder.decode(data, header_list_limit(conn))
+    except HpackDecodingError as error:
+        # "A receiver MUST terminate the connection with a connection error of type
+        # COMPRESSION_ERROR if it does not decompress a field block." (section 4.3)
+        raise Violation(
+            rules.FIELD_BLOCK_INVALID, f"Invalid header block on stream {stream_id}: {error}"
+        ) from None
+    except HeaderListTooLarge as error:
+        raise Violation(
+            rules.FIELD_SECTION_TOO_LARGE, f"Header block on stream {stream_id}: {error}"
+        ) from None
+
+
+def _headers_block(
+    conn: Connection,
+    stream_id: int,
+    data: bytes,
+    end_stream: bool,
+    priority: tuple[int, int, bool] | None,
+) -> None:
+    """Handle the complete header block of HEADERS."""
+    block = _decode(conn, stream_id, data)
+    streams = conn.streams
+    stream = streams.get(stream_id)
+    if stream is not None:
+        state = stream.state
+        kind = states.RECEIVED_KIND[state]
+    else:
+        if not _is_new(conn, stream_id):
+            return
+        state = states.IDLE
+        kind = REQUEST
+    interim = kind == RESPONSE and block.seen & INFORMATIONAL
+    if interim:
+        # "a HEADERS frame with the END_STREAM flag set that carries an informational status code
+        # is malformed" (section 8.1)
+        if end_stream:
+            raise Violation(
+                rules.INFORMATIONAL_WITH_END_STREAM,
+                f"Informational response with END_STREAM on stream {stream_id}",
+                stream_id,
+            )
+        after = _ON_INFORMATIONAL[state]
+    else:
+        after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
+    if after < 0:
+        raise not_allowed(after, HEADERS, stream_id)
+    fields = _checked_fields(conn, kind, block, stream_id)
+    priority_updated = None if priority is None else priority_event(stream_id, priority)
+    if stream is None:
+        stream = Stream(stream_id, after, conn.recv_initial_window())
+        _expect_length(stream, kind, block)
+        if end_stream:
+            check_length(stream, True)
+        streams.add(stream)
+    else:
+        if not interim:
+            _check_concurrency(conn, stream)
+            if kind <= RESPONSE:
+                _expect_length(stream, kind, block)
+            if end_stream:
+                check_length(stream, True)
+        if after != state:
+            streams.move(stream, after, conn.max_reset)
+    _report(conn, stream_id, kind, bool(interim), fields, end_stream, priority_updated)
+
+
+def _report(
+    conn: Connection,
+    stream_id: int,
+    kind: int,
+    interim: bool,
+    fields: list[HeaderTuple],
+    end_stream: bool,
+    priority_updated: PriorityUpdated | None,
+) -> None:
+    """Append the event for a header block, and those that come with it."""
+    events = conn.events
+    event: Any = _new(InformationalResponseReceived if interim else _EVENTS[kind])
+    event.stream_id = stream_id
+    event.headers = fields
+    events.append(event)
+    if end_stream:
+        ended = _new(StreamEnded)
+        ended.stream_id = stream_id
+        event.stream_ended = ended
+        events.append(ended)
+    if priority_updated is not None:
+        event.priority_updated = priority_updated
+        events.append(priority_updated)
+
+
+def _is_new(conn: Connection, stream_id: int) -> bool:
+    """Tell whether HEADERS opens a stream; False where the frame is to be discarded."""
+    streams = conn.streams
+    if not streams.is_inbound(stream_id):
+        return _discard(conn, stream_id)
+    if stream_id <= streams.highest_inbound:
+        if streams.was_skipped(stream_id):
+            # "The identifier of a newly established stream MUST be numerically greater than all
+            # streams that the initiating endpoint has opened or reserved." (section 5.1.1)
+            raise _too_low(stream_id, streams.highest_inbound)
+        return _discard(conn, stream_id)
+    if conn.client:
+        # A server opens streams by PUSH_PROMISE alone (section 8.4).
+        raise not_allowed(states.IDLE_ERROR, HEADERS, stream_id)
+    if stream_id > conn.goaway_sent_last:
+        # "After sending a GOAWAY frame, the sender can discard frames for streams initiated by
+        # the receiver with identifiers higher than the identified last stream." (section 6.8)
+        streams.skip_inbound(stream_id)
+        streams.remember(stream_id, states.CLOSED_BY_US, conn.max_reset)
+        return False
+    limit = conn.local_settings.max_concurrent_streams
+    if streams.inbound_open >= limit:
+        raise _too_many(stream_id, limit)
+    return True
+
+
+def _discard(conn: Connection, stream_id: int) -> bool:
+    """Discard HEADERS on a stream that is closed, or raise where that is not allowed."""
+    state = conn.streams.state_of(stream_id)
+    reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
+    if reaction != states.IGNORE:
+        raise not_allowed(reaction, HEADERS, stream_id)
+    return False
+
+
+def _too_low(stream_id: int, highest: int) -> Violation:
+    return Violation(
+        rules.STREAM_ID_TOO_LOW,
+        f"Stream {stream_id} is lower than {highest}, the highest one so far",
+        stream_id,
+        StreamIDTooLowError(stream_id, highest),
+    )
+
+
+def _too_many(stream_id: int, limit: int) -> Violation:
+    # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
+    # limit to be exceeded MUST treat this as a stream error of type PROTOCOL_ERROR or
+    # REFUSED_STREAM." (section 5.1.2). By default the published API ends the connection.
+    return Violation(
+        rules.TOO_MANY_STREAMS,
+        f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
+        stream_id,
+    )
+
+
+def _check_concurrency(conn: Connection, stream: Stream) -> None:
+    """Check our limit when the response to a promised request begins (section 8.4.2)."""
+    if stream.state == states.RESERVED_REMOTE:
+        limit = conn.local_settings.max_concurrent_streams
+        if conn.streams.inbound_open >= limit:
+            raise _too_many(stream.stream_id, limit)
+
+
+def _checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) -> list[HeaderTuple]:
+    """Return the fields of a valid block as the application gets them."""
+    config = conn.config
+    seen = block.seen
+    if config.validate_inbound_headers:
+        if not is_plain(kind, seen, block.repeated, block.leading):
+            found = check_message(kind, block.fields, conn.connect_protocol())
+            if found is not None:
+                found.stream_id = stream_id
+                raise found
+    elif seen & CONTENT_LENGTH:
+        # Framing depends on it, so it is checked in any case.
+        found = check_lengths(kind, block.fields)
+        if found is not None:
+            found.stream_id = stream_id
+            raise found
+    fields = block.fields
+    if seen & COOKIE and config.normalize_inbound_headers:
+        fields = _join_cookies(fields)
+    else:
+        fields = fields.copy()
+    if isinstance(config.header_encoding, str):
+        fields = _decode_text(fields, config.header_encoding, stream_id)
+    return fields
+
+
+def _join_cookies(fields: list[HeaderTuple]) -> list[HeaderTuple]:
+    """Return the fields with one cookie field, at the end (section 8.2.3)."""
+    # "If there are multiple Cookie header fields after decompression, these MUST be concatenated
+    # into a single octet string using the two-octet delimiter of 0x3b, 0x20"
+    cookies = [field for field in fields if field[0] == b"cookie"]
+    joined = [field for field in fields if field[0] != b"cookie"]
+    if len(cookies) == 1:
+        joined.append(cookies[0])
+    else:
+        value = b"; ".join([value for _, value in cookies])
+        joined.append(NeverIndexedHeaderTuple(b"cookie", value))
+    return joined
+
+
+def _decode_text(fields: list[HeaderTuple], encoding: str, stream_id: int) -> list[HeaderTuple]:
+    """Return the fields as text (``H2Configuration.header_encoding``)."""
+    try:
+        return [
+            field.__class__(field[0].decode(encoding), field[1].decode(encoding))
+            for field in fields
+        ]
+    except (UnicodeDecodeError, LookupError) as error:
+        raise Violation(
+            rules.FIELD_ENCODING,
+            f"A field on stream {stream_id} is not {encoding}: {error}",
+            stream_id,
+        ) from None
+
+
+def _expect_length(stream: Stream, kind: int, block: Block) -> None:
+    """Remember how much content a message announces (section 8.1.1)."""
+    if kind == RESPONSE:
+        if stream.expected == LENGTH_AFTER_CONNECT:
+            return
+        # "A response that is defined to have no content [...] MAY have a non-zero Content-Length
+        # header field, even though no content is included in DATA frames."
+        if stream.expected == LENGTH_AFTER_HEAD or block.seen & NO_CONTENT:
+            stream.expected = 0
+            return
+    noted = block.noted
+    stream.expected = LENGTH_UNKNOWN if noted is None else int(noted)
+
+
+def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
+    """Handle the complete header block of PUSH_PROMISE (sections 6.6 and 8.4)."""
+    block = _decode(conn, stream_id, data)
+    streams = conn.streams
+    # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
+    # the receipt of a PUSH_PROMISE frame as a connection error"
+    if not conn.local_settings.enable_push:
+        raise Violation(rules.PUSH_DISABLED, "Received PUSH_PROMISE although push is disabled")
+    if streams.is_inbound(stream_id):
+        raise Violation(
+            rules.PUSH_PARENT_PUSHED,
+            f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
+        )
+    # "A receiver MUST treat the receipt of a PUSH_PROMISE that promises an illegal stream
+    # identifier as a connection error"
+    if not promised_id or not streams.is_inbound(promised_id):
+        raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
+    if promised_id <= streams.highest_inbound:
+        raise _too_low(promised_id, streams.highest_inbound)
+    reaction = _ON_PUSH_PROMISE[streams.state_of(stream_id)]
+    if reaction == states.IGNORE or promised_id > conn.goaway_sent_last:
+        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
+        # frames that might have been created before the RST_STREAM frame is received"
+        streams.skip_inbound(promised_id)
+        streams.remember(promised_id, states.CLOSED_BY_US, conn.max_reset)
+        conn.out.append(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
+        return
+    if reaction < 0:
+        raise not_allowed(reaction, PUSH_PROMISE, stream_id)
+    fields = _checked_fields(conn, REQUEST, block, promised_id)
+    stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
+    if not _note_request(stream, block):
+        # "if [...] the ':method' pseudo-header field identifies a method that is not safe, it
+        # MUST respond on the promised stream with a stream error of type PROTOCOL_ERROR"
+        # (section 8.4.1)
+        streams.skip_inbound(promised_id)
+        streams.remember(promised_id, states.CLOSED_BY_US, conn.max_reset)
+        raise Violation(
+            rules.PUSH_NOT_SAFE,
+            f"Promised request on stream {promised_id} is not safe",
+            promised_id,
+        )
+    streams.add(stream)
+    event = PushedStreamReceived()
+    event.pushed_stream_id = promised_id
+    event.parent_stream_id = stream_id
+    event.headers = list(fields)
+    conn.events.append(event)
+
+
+def _note_request(stream: Stream, block: Block) -> bool:
+    """Remember what the response to a promised request depends on; False if it is not safe."""
+    safe = True
+    for name, value in block.fields[: block.leading]:
+        if name == b":authority":
+            stream.authority = value
+        elif name == b":method":
+            safe = value in _PUSHABLE
+            if value == b"HEAD":
+                stream.expected = LENGTH_AFTER_HEAD
+    return safe

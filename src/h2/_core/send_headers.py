@@ -1,0 +1,227 @@
+"""Header blocks out: requests, responses, trailers, promises (RFC 9113 sections 6.2, 6.6, 8)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hpack.struct import HeaderTuple
+
+from h2._core.outbound_fields import Headers, plan
+from h2._core.send import missing_stream, not_allowed
+from h2._core.state import Connection, Plan
+from h2._core.stream import LENGTH_AFTER_CONNECT, LENGTH_AFTER_HEAD, Stream
+from h2._frames import encode
+from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
+from h2._rules import connection_states
+from h2._rules import registry as rules
+from h2._rules import stream_states as states
+from h2._rules.fields import CONNECT, HEAD, INFORMATIONAL, REQUEST, RESPONSE
+from h2._rules.registry import Violation
+from h2.exceptions import StreamClosedError, StreamIDTooLowError
+
+_ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
+_ON_HEADERS_END: Final = states.TABLE[states.SEND_HEADERS_END]
+_ON_INFORMATIONAL: Final = states.TABLE[states.SEND_INFORMATIONAL]
+_ON_PUSH_PROMISE: Final = states.TABLE[states.SEND_PUSH_PROMISE]
+
+#: At most so many encoded blocks of at most so many octets are kept for a connection.
+_MAX_BLOCKS: Final = 16
+_MAX_BLOCK_SIZE: Final = 128
+
+#: Only fields of these types may be answered from the kept blocks: a never-indexed field equals
+#: them, and has to go out never-indexed.
+_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple})
+
+MAX_STREAM_ID: Final = 2**31 - 1
+
+
+def send_headers(
+    conn: Connection, stream_id: int, headers: Headers, end_stream: bool, priority: bytes
+) -> None:
+    """Send a header block in HEADERS; ``priority`` is the packed priority fields or empty.
+
+    Up to the comment "commit" nothing has changed.
+    """
+    stream = conn.streams.get(stream_id)
+    if stream is None:
+        _check_open(conn, stream_id)
+        state = states.IDLE
+    else:
+        conn.check_send(connection_states.SEND_ON_STREAM)
+        state = stream.state
+    kind = states.SENT_KIND[state]
+    if kind < 0:
+        raise not_allowed("HEADERS", stream_id, state)
+    if headers.__class__ is not list:
+        headers = list(headers)
+    block = _plan(conn, kind, headers)
+    after = _next_state(block, kind, state, stream_id, end_stream)
+    if state == states.RESERVED_LOCAL and after != state:
+        _check_peer_limit(conn)
+    # commit
+    wire = block.wire or _encode(conn, kind, block, headers)
+    length = len(wire)
+    flags = END_STREAM if end_stream else 0
+    if priority or length > conn.max_outbound_frame_size:
+        flags |= PRIORITY_FLAG if priority else 0
+        size = conn.max_outbound_frame_size
+        conn.out.append(encode.field_block(HEADERS, flags, stream_id, priority, wire, size))
+    else:
+        flags |= END_HEADERS
+        conn.out.append(
+            encode.pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id) + wire
+        )
+    if stream is None:
+        _open_stream(conn, stream_id, after, block)
+    elif after != state:
+        conn.streams.move(stream, after, conn.max_reset)
+
+
+def _next_state(block: Plan, kind: int, state: int, stream_id: int, end_stream: bool) -> int:
+    """Return the state of the stream after this header block, or raise (section 8.1)."""
+    if kind == RESPONSE and block.seen & INFORMATIONAL:
+        # "a HEADERS frame with the END_STREAM flag set that carries an informational status code
+        # is malformed" (section 8.1)
+        if end_stream:
+            raise Violation(
+                rules.INFORMATIONAL_WITH_END_STREAM,
+                f"Cannot set END_STREAM on an informational response (stream {stream_id})",
+            ).public()
+        return _ON_INFORMATIONAL[state]
+    after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
+    if after < 0:
+        # The kind of block was allowed: what remains is a trailer section without END_STREAM.
+        raise Violation(
+            rules.TRAILERS_WITHOUT_END_STREAM,
+            f"Trailers must have END_STREAM set (stream {stream_id})",
+        ).public()
+    return after
+
+
+def _plan(conn: Connection, kind: int, headers: Headers) -> Plan:
+    """Return the plan for a header block: one that was encoded before, if possible."""
+    if conn.repeats:
+        conn.forget_if_reconfigured()
+        blocks = conn.sent_blocks
+        if blocks is not None and conn.sent_generation == conn.encoder.generation:
+            try:
+                found = blocks.get((kind, *headers))
+            except TypeError:  # not hashable, so it was never kept
+                found = None
+            if found is not None and {*map(type, headers)} in _PLAIN_TYPES:
+                return found
+    return plan(conn, kind, headers)
+
+
+def _encode(conn: Connection, kind: int, block: Plan, headers: Headers) -> bytes:
+    """Encode a block, and keep it where sending it again changes nothing in the HPACK table."""
+    encoder = conn.encoder
+    before = encoder.generation
+    again = not block.fresh and not encoder.pending_update
+    wire = encoder.encode(block.entries)
+    conn.repeats = again = again and encoder.generation == before and len(wire) <= _MAX_BLOCK_SIZE
+    if again and not block.seen & CONNECT and {*map(type, headers)} in _PLAIN_TYPES:
+        blocks = conn.sent_blocks
+        if blocks is None or conn.sent_generation != before or len(blocks) >= _MAX_BLOCKS:
+            blocks = conn.sent_blocks = {}
+            conn.sent_generation = before
+        block.wire = wire
+        key = (kind, *headers)
+        blocks[key] = block
+    return wire
+
+
+def _check_open(conn: Connection, stream_id: int) -> None:
+    """Check that a client may open this stream now (sections 5.1.1, 5.1.2, 6.8)."""
+    streams = conn.streams
+    if streams.is_used(stream_id):
+        if streams.was_skipped(stream_id):
+            raise _too_low(stream_id, streams.highest_outbound)
+        raise Violation(
+            rules.NOT_ALLOWED_NOW,
+            f"Stream {stream_id} is closed",
+            stream_id,
+            StreamClosedError(stream_id),
+        ).public()
+    conn.check_send(connection_states.SEND_OPEN)
+    check_new_id(conn, stream_id)
+    _check_peer_limit(conn)
+
+
+def check_new_id(conn: Connection, stream_id: int) -> None:
+    """Check that an identifier is one for us to open or promise (section 5.1.1)."""
+    streams = conn.streams
+    highest = streams.highest_outbound
+    if stream_id <= 0 or (stream_id <= highest and not streams.is_inbound(stream_id)):
+        raise _too_low(stream_id, highest)
+    # "Streams initiated by a client MUST use odd-numbered stream identifiers; those initiated by
+    # the server MUST use even-numbered stream identifiers."
+    if streams.is_inbound(stream_id):
+        raise Violation(
+            rules.STREAM_ID_PARITY, f"Stream {stream_id} is one for the peer to open"
+        ).public()
+    if stream_id > MAX_STREAM_ID:
+        raise Violation(
+            rules.STREAM_IDS_EXHAUSTED, f"Stream identifiers end at {MAX_STREAM_ID}"
+        ).public()
+
+
+def _too_low(stream_id: int, highest: int) -> Exception:
+    # "The identifier of a newly established stream MUST be numerically greater than all streams
+    # that the initiating endpoint has opened or reserved." (section 5.1.1)
+    return Violation(
+        rules.STREAM_ID_TOO_LOW,
+        f"Stream {stream_id} is lower than {highest}",
+        stream_id,
+        StreamIDTooLowError(stream_id, highest),
+    ).public()
+
+
+def _check_peer_limit(conn: Connection) -> None:
+    # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
+    limit = conn.remote_settings.max_concurrent_streams
+    if conn.streams.outbound_open >= limit:
+        raise Violation(
+            rules.PEER_LIMIT_REACHED,
+            f"The peer allows {limit} concurrent streams, {conn.streams.outbound_open} are open",
+        ).public()
+
+
+def _open_stream(conn: Connection, stream_id: int, state: int, block: Plan) -> None:
+    """Take in the stream that a request of ours opened."""
+    stream = Stream(stream_id, state, conn.recv_initial_window())
+    stream.authority = block.value(b":authority")
+    if block.seen & HEAD:
+        stream.expected = LENGTH_AFTER_HEAD
+    elif block.seen & CONNECT:
+        stream.expected = LENGTH_AFTER_CONNECT
+    conn.streams.add(stream)
+
+
+def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Headers) -> None:
+    """Promise a response to a request that the client did not make (sections 6.6, 8.4)."""
+    conn.check_send(connection_states.SEND_PUSH_PROMISE)
+    # "PUSH_PROMISE MUST NOT be sent if the SETTINGS_ENABLE_PUSH setting of the peer endpoint is
+    # set to 0."
+    if not conn.remote_settings.enable_push:
+        raise Violation(rules.PUSH_DISABLED, "The peer has disabled push").public()
+    parent = conn.streams.get(stream_id)
+    if parent is None:
+        raise missing_stream(conn, stream_id)
+    # "PUSH_PROMISE frames MUST only be sent on a peer-initiated stream that is in either the
+    # 'open' or 'half-closed (remote)' state."
+    if not conn.streams.is_inbound(stream_id):
+        raise Violation(
+            rules.PUSH_PARENT_PUSHED, f"Cannot push on stream {stream_id}, which was pushed"
+        ).public()
+    if _ON_PUSH_PROMISE[parent.state] < 0:
+        raise not_allowed("PUSH_PROMISE", stream_id, parent.state)
+    check_new_id(conn, promised_id)
+    block = plan(conn, REQUEST, headers)
+    # commit
+    wire = conn.encoder.encode(block.entries)
+    prefix = promised_id.to_bytes(4, "big")
+    conn.out.append(
+        encode.field_block(PUSH_PROMISE, 0, stream_id, prefix, wire, conn.max_outbound_frame_size)
+    )
+    conn.streams.add(Stream(promised_id, states.RESERVED_LOCAL, conn.recv_initial_window()))

@@ -1,0 +1,240 @@
+"""Everything that one connection remembers. The rules say what may change, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from h2._core.stream import Streams
+from h2._frames.decode import ID_MASK
+from h2._frames.encode import window_update
+from h2._frames.layout import HEADER_LENGTH, PREFACE
+from h2._hpack import Decoder, Encoder, Entry, StaticTable, build_static_table
+from h2._rules import connection_states as states
+from h2._rules import registry as rules
+from h2._rules.fields import classify
+from h2._rules.flow_control import DEFAULT_WINDOW, increment_due
+from h2._rules.registry import Violation
+from h2.config import H2Configuration
+from h2.events import Event
+from h2.exceptions import H2Error
+from h2.settings import SettingCodes, Settings
+
+#: Streams allowed to the peer unless the application says otherwise; section 6.5.2 recommends
+#: "that this value be no smaller than 100".
+_CONCURRENT_STREAMS: Final = 100
+
+#: Class masks, names and indices of the static table are the same for every connection.
+STATIC: Final[StaticTable] = build_static_table(classify)
+
+
+class PartialBlock:
+    """A header block of which CONTINUATION frames are still to come (section 4.3)."""
+
+    __slots__ = ("end_stream", "frames", "parts", "priority", "promised_id", "size", "stream_id")
+
+    def __init__(
+        self,
+        stream_id: int,
+        first: bytes,
+        end_stream: bool,
+        priority: tuple[int, int, bool] | None,
+        promised_id: int,
+    ) -> None:
+        self.stream_id = stream_id
+        self.parts = [first]
+        self.size = len(first)
+        self.frames = 0  #: CONTINUATION frames so far
+        self.end_stream = end_stream
+        self.priority = priority
+        self.promised_id = promised_id  #: 0 for HEADERS
+
+
+class Plan:
+    """A header block that may be sent: the entries to encode, and what they say together."""
+
+    __slots__ = ("entries", "fresh", "leading", "seen", "wire")
+
+    def __init__(self, entries: list[Entry], seen: int, leading: int, fresh: bool) -> None:
+        self.entries = entries
+        self.seen = seen  #: union of the class masks
+        self.leading = leading  #: number of pseudo-header fields
+        self.fresh = fresh  #: some field is in no table
+        self.wire = b""  #: the encoded block, where it can be sent again as it is
+
+    def value(self, name: bytes) -> bytes | None:
+        """Return the value of a pseudo-header field, if it is there."""
+        for entry in self.entries[: self.leading]:
+            if entry.name == name:
+                return entry.value
+        return None
+
+
+class Connection:
+    """The state of one connection, without the public face around it."""
+
+    __slots__ = (
+        "aliases",
+        "block",
+        "client",
+        "config",
+        "config_version",
+        "decoder",
+        "encoder",
+        "events",
+        "goaway_hook",
+        "goaway_received_last",
+        "goaway_sent_last",
+        "initiated",
+        "local_settings",
+        "max_continuations",
+        "max_inbound_frame_size",
+        "max_outbound_frame_size",
+        "max_reset",
+        "need",
+        "out",
+        "out_logged",
+        "out_position",
+        "partial",
+        "partial_size",
+        "preface_left",
+        "recv_limit",
+        "recv_processed",
+        "recv_window",
+        "remote_initial_window",
+        "remote_settings",
+        "repeats",
+        "row",
+        "send_offset_bound",
+        "send_window",
+        "sent_blocks",
+        "sent_generation",
+        "settings_confirmed",
+        "settings_sent",
+        "state",
+        "streams",
+        "table",
+    )
+
+    def __init__(self, config: H2Configuration, header_list_size: int) -> None:
+        client = config.client_side
+        self.config = config
+        self.client = client
+        self.state = states.STARTING
+        self.table = states.CLIENT if client else states.SERVER
+        self.row = self.table[states.STARTING]
+        self.streams = Streams(client)
+        self.max_reset = 0  #: how many streams closed by RST_STREAM are remembered
+        self.max_continuations = 0  #: in how many CONTINUATION frames a header block may come
+        self.goaway_sent_last = ID_MASK
+        self.goaway_received_last = ID_MASK
+        #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
+        self.goaway_hook: Callable[[int, int, bytes], list[Event]] | None = None
+        self._init_settings(header_list_size)
+        self._init_windows()
+        self._init_input()
+        self._init_output()
+
+    def _init_settings(self, header_list_size: int) -> None:
+        self.local_settings = Settings(
+            self.client,
+            {
+                SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
+                SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
+            },
+        )
+        self.remote_settings = Settings(not self.client)
+        self.initiated = False  #: our preface is on its way
+        self.settings_sent = 0  #: SETTINGS frames of ours that are not acknowledged
+        self.settings_confirmed = False  #: the peer knows our first SETTINGS
+        self.max_inbound_frame_size = self.local_settings.max_frame_size
+        self.max_outbound_frame_size = self.remote_settings.max_frame_size
+
+    def _init_windows(self) -> None:
+        self.send_window = DEFAULT_WINDOW
+        self.recv_window = DEFAULT_WINDOW
+        self.recv_limit = DEFAULT_WINDOW
+        self.recv_processed = 0
+        self.remote_initial_window = DEFAULT_WINDOW
+        self.send_offset_bound = 0  #: no stream's send_offset is larger
+
+    def _init_input(self) -> None:
+        self.decoder = Decoder(STATIC)
+        self.events: list[Event] = []
+        self.block: PartialBlock | None = None
+        self.preface_left = b"" if self.client else PREFACE
+        self.partial: list[bytes | bytearray] = []  #: start of a frame that is not complete
+        self.partial_size = 0
+        self.need = HEADER_LENGTH  #: octets that ``partial`` must have before a look pays
+
+    def _init_output(self) -> None:
+        self.encoder = Encoder(STATIC)
+        self.out: list[bytes] = []
+        self.out_position = 0  #: octets of ``out[0]`` that were taken already
+        self.out_logged = 0  #: octets of ``out`` that the logger knows
+        #: Blocks that consist of indexed fields alone, while the HPACK table stays as it is.
+        self.sent_blocks: dict[tuple[object, ...], Plan] | None = None
+        self.sent_generation = 0  #: state of the HPACK table that they belong to
+        self.repeats = False  #: the last block was such a block: look before planning
+        #: Fields that stand in the table in another form than the application writes them.
+        self.aliases: dict[object, Entry] | None = None
+        self.config_version = self.config._version  #: that these belong to
+
+    def enter(self, state: int) -> None:
+        """Go to another connection state (a cell of the table, never a reaction)."""
+        self.state = state
+        self.row = self.table[state]
+
+    def check_send(self, input_: int) -> int:
+        """Return the connection state after sending something, or raise; changes nothing."""
+        state = self.row[input_]
+        if state < 0:
+            raise self._refusal(state, input_)
+        return state
+
+    def _refusal(self, reaction: int, input_: int) -> H2Error:
+        what = states.INPUT_NAMES[input_].removeprefix("SEND_")
+        if reaction == states.ENDED:
+            return Violation(
+                rules.CONNECTION_CLOSED, f"Cannot send {what}: the connection has ended"
+            ).public()
+        if reaction == states.DRAINING:
+            return Violation(
+                rules.GOING_AWAY, "Cannot open a stream: GOAWAY was sent or received"
+            ).public()
+        if self.client:
+            return Violation(rules.SERVER_ONLY, f"A client cannot send {what}").public()
+        if input_ == states.SEND_PRIORITY:
+            return Violation(
+                rules.SERVER_PRIORITY, "Servers SHOULD NOT prioritize streams"
+            ).public()
+        return Violation(rules.CLIENT_ONLY, f"A server cannot send {what}").public()
+
+    def recv_initial_window(self) -> int:
+        """Return the window that a stream starts with for the peer (section 6.9.2)."""
+        size = self.local_settings.initial_window_size
+        # Until the peer has acknowledged our SETTINGS it may count on the initial value.
+        return size if self.settings_confirmed else max(size, DEFAULT_WINDOW)
+
+    def forget_if_reconfigured(self) -> None:
+        """Drop what was worked out under other options than those in force now."""
+        if self.config_version != self.config._version:
+            self.config_version = self.config._version
+            self.sent_blocks = None
+            self.aliases = None
+            self.repeats = False
+
+    def connect_protocol(self) -> bool:
+        """Tell whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""
+        settings = self.remote_settings if self.client else self.local_settings
+        return bool(settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL))
+
+    def hand_back(self, length: int) -> None:
+        """Count octets of the connection window as processed (section 6.9)."""
+        processed = self.recv_processed + length
+        increment = increment_due(processed, self.recv_window, self.recv_limit)
+        if increment > 0:
+            self.recv_window += increment
+            self.out.append(window_update(0, increment))
+            processed = 0
+        self.recv_processed = processed

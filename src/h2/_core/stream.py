@@ -1,0 +1,186 @@
+"""What a connection remembers of each stream, and of the streams that are gone."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from h2._core.views import StreamStateMachine
+from h2._rules.stream_states import CLOSED, FIRST_COUNTED, IDLE
+
+#: ``Stream.expected`` where the message has no content-length, or none that counts.
+LENGTH_UNKNOWN: Final = -1
+#: ... where it answers HEAD and has no content (RFC 9110 section 9.3.2).
+LENGTH_AFTER_HEAD: Final = -2
+#: ... where it answers CONNECT: content-length does not count (RFC 9110 section 9.3.6).
+LENGTH_AFTER_CONNECT: Final = -3
+
+#: At most this many gaps in the peer's stream identifiers are remembered; an identifier from
+#: a gap that is forgotten counts as closed, which is just as much an error.
+_MAX_GAPS: Final = 32
+
+
+class Stream:
+    """One stream that is not closed.
+
+    Consumers know it as ``h2.stream.H2Stream`` and read ``stream_id``, ``open``, ``closed`` and
+    ``state_machine``; see :mod:`h2._core.views` for the last one.
+    """
+
+    __slots__ = (
+        "authority",
+        "expected",
+        "received",
+        "recv_limit",
+        "recv_processed",
+        "recv_window",
+        "send_offset",
+        "state",
+        "stream_id",
+    )
+
+    def __init__(self, stream_id: int, state: int, recv_window: int) -> None:
+        self.stream_id = stream_id
+        self.state = state  #: one of h2._rules.stream_states
+        #: Send window, relative to the peer's INITIAL_WINDOW_SIZE: so a change of that setting
+        #: costs the same however many streams are open.
+        self.send_offset = 0
+        self.recv_window = recv_window  #: what the peer may still send
+        self.recv_limit = recv_window  #: the largest the receive window was
+        self.recv_processed = 0  #: acknowledged by the application, not yet handed back
+        self.expected = LENGTH_UNKNOWN  #: content-length of the message being received
+        self.received = 0  #: octets of content received
+        self.authority: bytes | None = None  #: ":authority" of our request, for ALTSVC
+
+    def __repr__(self) -> str:
+        return f"<H2Stream id:{self.stream_id} state:{self.state_machine.state!r}>"
+
+    @property
+    def state_machine(self) -> StreamStateMachine:
+        """The state in the terms that consumers know."""
+        return StreamStateMachine(self.state)
+
+    @property
+    def open(self) -> bool:
+        """Whether the stream is open or half-closed (RFC 9113 section 5.1)."""
+        return FIRST_COUNTED <= self.state < CLOSED
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is closed."""
+        return self.state >= CLOSED
+
+
+class Streams(dict[int, Stream]):
+    """The streams that are not closed, by identifier, with counters that are kept, not computed.
+
+    Consumers know it as ``H2Connection.streams``.
+    """
+
+    __slots__ = (
+        "_gaps",
+        "_inbound_parity",
+        "highest_inbound",
+        "highest_outbound",
+        "inbound_open",
+        "outbound_open",
+        "reset",
+    )
+
+    def __init__(self, client: bool) -> None:
+        super().__init__()
+        self._inbound_parity = 0 if client else 1
+        self.highest_inbound = 0
+        self.highest_outbound = 0
+        self.inbound_open = 0
+        self.outbound_open = 0
+        #: How streams that did not end by END_STREAM were closed, the latest ones.
+        self.reset: dict[int, int] = {}
+        self._gaps: list[tuple[int, int]] = []
+
+    def is_inbound(self, stream_id: int) -> bool:
+        """Tell whether the peer is the one to open this stream (section 5.1.1)."""
+        return stream_id & 1 == self._inbound_parity
+
+    def add(self, stream: Stream) -> None:
+        """Take in a stream that was just opened or reserved."""
+        stream_id = stream.stream_id
+        self[stream_id] = stream
+        if stream_id & 1 == self._inbound_parity:
+            self.skip_inbound(stream_id)
+            if stream.state >= FIRST_COUNTED:
+                self.inbound_open += 1
+        else:
+            if stream_id > self.highest_outbound + 2:
+                self._note_gap(self.highest_outbound, stream_id)
+            self.highest_outbound = stream_id
+            if stream.state >= FIRST_COUNTED:
+                self.outbound_open += 1
+
+    def skip_inbound(self, stream_id: int) -> None:
+        """Count an identifier of the peer as used."""
+        if stream_id > self.highest_inbound + 2:
+            self._note_gap(self.highest_inbound, stream_id)
+        self.highest_inbound = stream_id
+
+    def _note_gap(self, before: int, after: int) -> None:
+        self._gaps.append((before, after))
+        if len(self._gaps) > _MAX_GAPS:
+            del self._gaps[0]
+
+    def move(self, stream: Stream, state: int, max_reset: int) -> None:
+        """Put a stream into its next state; one that is closed is forgotten."""
+        before = stream.state
+        stream.state = state
+        if state >= CLOSED:
+            if dict.pop(self, stream.stream_id, None) is None:
+                return  # an application took it out by itself
+            if state > CLOSED:
+                self.remember(stream.stream_id, state, max_reset)
+            if before >= FIRST_COUNTED:
+                self._count(stream.stream_id, -1)
+        elif before < FIRST_COUNTED <= state and before != IDLE:
+            self._count(stream.stream_id, 1)
+
+    def pop(self, stream_id: int, *default: Any) -> Any:
+        """Take a stream out, as some consumers do; its place is free then."""
+        stream = dict.pop(self, stream_id, *default)
+        if isinstance(stream, Stream) and stream.open:
+            self._count(stream_id, -1)
+        return stream
+
+    def __delitem__(self, stream_id: int) -> None:
+        self.pop(stream_id)
+
+    def remember(self, stream_id: int, state: int, max_reset: int) -> None:
+        """Remember how a stream was closed, and of the earlier ones at most ``max_reset``."""
+        self.reset[stream_id] = state
+        while len(self.reset) > max_reset:
+            del self.reset[next(iter(self.reset))]
+
+    def _count(self, stream_id: int, change: int) -> None:
+        if stream_id & 1 == self._inbound_parity:
+            self.inbound_open += change
+        else:
+            self.outbound_open += change
+
+    def is_used(self, stream_id: int) -> bool:
+        """Tell whether an identifier is not idle any more (section 5.1.1)."""
+        if self.is_inbound(stream_id):
+            return 0 < stream_id <= self.highest_inbound
+        return 0 < stream_id <= self.highest_outbound
+
+    def state_of(self, stream_id: int) -> int:
+        """Return the state of any stream, known or not."""
+        stream = self.get(stream_id)
+        if stream is not None:
+            return stream.state
+        if not self.is_used(stream_id):
+            return IDLE
+        return self.reset.get(stream_id, CLOSED)
+
+    def was_skipped(self, stream_id: int) -> bool:
+        """Tell whether an identifier was passed over by a higher one (section 5.1.1)."""
+        parity = stream_id & 1
+        return any(
+            before < stream_id < after and after & 1 == parity for before, after in self._gaps
+        )

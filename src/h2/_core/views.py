@@ -1,0 +1,117 @@
+"""States in the terms that consumers know: a mapped view of the integers that the tables use."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import Any, Final
+
+from h2._hpack import Encoder
+from h2._rules import connection_states as connection
+from h2._rules import stream_states as stream
+from h2._rules.fields import classify
+
+
+class ConnectionState(enum.Enum):
+    """The coarse state of a connection, as ``H2Connection.state_machine.state`` shows it."""
+
+    IDLE = 0
+    CLIENT_OPEN = 1
+    SERVER_OPEN = 2
+    CLOSED = 3
+
+
+class StreamState(enum.IntEnum):
+    """The state of a stream (RFC 9113 section 5.1)."""
+
+    IDLE = 0
+    RESERVED_REMOTE = 1
+    RESERVED_LOCAL = 2
+    OPEN = 3
+    HALF_CLOSED_REMOTE = 4
+    HALF_CLOSED_LOCAL = 5
+    CLOSED = 6
+
+
+class StreamClosedBy(enum.Enum):
+    """What closed a stream."""
+
+    SEND_END_STREAM = 0
+    RECV_END_STREAM = 1
+    SEND_RST_STREAM = 2
+    RECV_RST_STREAM = 3
+
+
+_STREAM_STATES: Final = (
+    StreamState.IDLE,
+    StreamState.RESERVED_LOCAL,
+    StreamState.RESERVED_REMOTE,
+    StreamState.OPEN,
+    StreamState.OPEN,
+    StreamState.OPEN,
+    StreamState.HALF_CLOSED_LOCAL,
+    StreamState.HALF_CLOSED_LOCAL,
+    StreamState.HALF_CLOSED_REMOTE,
+    StreamState.HALF_CLOSED_REMOTE,
+    StreamState.CLOSED,
+    StreamState.CLOSED,
+    StreamState.CLOSED,
+)
+
+_HEADERS_SENT: Final = frozenset((
+    stream.OPEN_REQUEST_SENT, stream.OPEN_BOTH, stream.HALF_LOCAL_WAITING, stream.HALF_LOCAL,
+    stream.HALF_REMOTE,
+))  # fmt: skip
+
+
+class StreamStateMachine:
+    """The state of one stream at the moment it was asked for."""
+
+    __slots__ = ("headers_sent", "state")
+
+    def __init__(self, state: int) -> None:
+        self.state = _STREAM_STATES[state]
+        #: Whether our final header block went out: the request of a client, the response of
+        #: a server.
+        self.headers_sent = state in _HEADERS_SENT
+
+
+class ConnectionStateMachine:
+    """The state of a connection at the moment it was asked for.
+
+    A connection on which no new stream can be opened shows as ``CLOSED``, although streams that
+    exist may go on: that is what consumers want to know when they look.
+    """
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: int, client: bool, streams_used: bool) -> None:
+        if state not in (connection.STARTING, connection.OPEN):
+            self.state = ConnectionState.CLOSED
+        elif not streams_used:
+            self.state = ConnectionState.IDLE
+        else:
+            self.state = ConnectionState.CLIENT_OPEN if client else ConnectionState.SERVER_OPEN
+
+
+class HeaderEncoder:
+    """The HPACK encoder of a connection, for programs that encode a header block by themselves."""
+
+    __slots__ = ("_encoder",)
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    def encode(self, headers: Iterable[Any]) -> bytes:
+        """Return the header block for (name, value) pairs, and advance the table."""
+        entries = []
+        for field in headers:
+            name, value = (
+                part.encode("utf-8") if isinstance(part, str) else part for part in field[:2]
+            )
+            never = not getattr(field, "indexable", True)
+            entry = None if never else self._encoder.find((name, value))
+            entries.append(
+                entry or self._encoder.literal(name, value, classify(name, value), never)
+            )
+        return self._encoder.encode(entries)

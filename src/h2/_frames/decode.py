@@ -1,0 +1,62 @@
+"""Payloads of received frames (RFC 9113 section 6, RFC 7838 section 4)."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+#: Length (16 + 8 bits), type, flags, stream identifier with its reserved bit.
+unpack_header: Final = struct.Struct(">HBBBL").unpack_from
+_unpack_setting: Final = struct.Struct(">HL").iter_unpack
+_unpack_priority: Final = struct.Struct(">LB").unpack_from
+_unpack_long: Final = struct.Struct(">L").unpack_from
+_unpack_goaway: Final = struct.Struct(">LL").unpack_from
+
+#: "The value of this [reserved] field is undefined" and is ignored (section 4.1).
+ID_MASK: Final = 0x7FFFFFFF
+
+
+def strip_padding(payload: bytes) -> bytes | None:
+    """Return the content of a padded payload, or None if the padding is too long (6.1)."""
+    # "If the length of the padding is the length of the frame payload or greater, the recipient
+    # MUST treat this as a connection error" (sections 6.1, 6.2, 6.6)
+    if not payload or payload[0] >= len(payload):
+        return None
+    return payload[1 : len(payload) - payload[0]]
+
+
+def settings(payload: bytes) -> list[tuple[int, int]]:
+    """Return the (identifier, value) pairs of SETTINGS in order (section 6.5.1)."""
+    return list(_unpack_setting(payload))
+
+
+def priority(payload: bytes) -> tuple[int, int, bool]:
+    """Return (depends on, weight 1 to 256, exclusive) of the priority fields (section 6.3)."""
+    dependency, weight = _unpack_priority(payload)
+    return dependency & ID_MASK, weight + 1, dependency > ID_MASK
+
+
+def error_code(payload: bytes) -> int:
+    """Return the error code of RST_STREAM (section 6.4)."""
+    code: int = _unpack_long(payload)[0]
+    return code
+
+
+def stream_id(payload: bytes) -> int:
+    """Return the 31 bits at the start: a promised stream or an increment (6.6, 6.9)."""
+    value: int = _unpack_long(payload)[0]
+    return value & ID_MASK
+
+
+def goaway(payload: bytes) -> tuple[int, int, bytes]:
+    """Return (last stream identifier, error code, debug data) of GOAWAY (section 6.8)."""
+    last_stream_id, code = _unpack_goaway(payload)
+    return last_stream_id & ID_MASK, code, payload[8:]
+
+
+def altsvc(payload: bytes) -> tuple[bytes, bytes] | None:
+    """Return (origin, field value) of ALTSVC, or None if the origin is cut off (RFC 7838)."""
+    end = 2 + (payload[0] << 8 | payload[1])
+    if end > len(payload):
+        return None
+    return payload[2:end], payload[end:]

@@ -1,0 +1,42 @@
+"""Frames in words, for log messages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2._frames.layout import (
+    CONTINUATION,
+    DATA,
+    HEADERS,
+    NAMES,
+    PING,
+    PUSH_PROMISE,
+    SETTINGS,
+)
+
+_FLAGS: Final[dict[int, tuple[tuple[int, str], ...]]] = {
+    DATA: ((0x01, "END_STREAM"), (0x08, "PADDED")),
+    HEADERS: ((0x01, "END_STREAM"), (0x04, "END_HEADERS"), (0x08, "PADDED"), (0x20, "PRIORITY")),
+    SETTINGS: ((0x01, "ACK"),),
+    PUSH_PROMISE: ((0x04, "END_HEADERS"), (0x08, "PADDED")),
+    PING: ((0x01, "ACK"),),
+    CONTINUATION: ((0x04, "END_HEADERS"),),
+}
+
+#: So much of a payload is shown; log lines should stay readable.
+_SHOWN_OCTETS: Final = 16
+
+
+def name_of(type_: int) -> str:
+    """Return the name of a frame type, or its number."""
+    return NAMES[type_] if type_ < len(NAMES) else f"type {type_:#04x}"
+
+
+def describe(type_: int, flags: int, stream_id: int, payload: bytes) -> str:
+    """Return one line that says what a frame is and how its payload begins."""
+    names = [name for bit, name in _FLAGS.get(type_, ()) if flags & bit]
+    shown = payload[:_SHOWN_OCTETS].hex() + ("..." if len(payload) > _SHOWN_OCTETS else "")
+    return (
+        f"{name_of(type_)} stream={stream_id} flags=[{', '.join(names)}] "
+        f"length={len(payload)} payload={shown}"
+    )

@@ -1,0 +1,253 @@
+"""Decoding of header blocks (RFC 7541 3, 6)."""
+
+from __future__ import annotations
+
+from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
+
+from .entry import LEADING, NOTED, OVERHEAD, Block, Received
+from .errors import HeaderListTooLarge, HpackDecodingError
+from .huffman import decode as huffman_decode
+from .integers import decode_integer
+from .static import StaticTable
+
+_STATIC = 61
+_CACHED_BLOCKS = 16
+_CACHED_OCTETS = 128
+
+
+class Decoder:
+    """The decoding side of a connection: one dynamic table and what it is allowed to be."""
+
+    __slots__ = (
+        "_allowed",
+        "_blocks",
+        "_entries",
+        "_evicted",
+        "_must_reach",
+        "_static",
+        "_used",
+        "table_size",
+    )
+
+    def __init__(self, static: StaticTable, max_table_size: int = 4096) -> None:
+        self._static = static
+        self.table_size = max_table_size
+        self._allowed = max_table_size
+        # The size that the next block has to come down to at its start, or -1.
+        self._must_reach = -1
+        # Oldest first; the first _evicted places are dead and still to be cut off.
+        self._entries: list[Received] = []
+        self._evicted = 0
+        self._used = 0
+        # Blocks of nothing but indexed fields, valid until the dynamic table changes.
+        self._blocks: dict[bytes, Block] = {}
+
+    @property
+    def header_table_size(self) -> int:
+        """Size of the dynamic table that the peer's encoder chose, in octets (RFC 7541 4.2)."""
+        return self.table_size
+
+    @property
+    def max_allowed_table_size(self) -> int:
+        """Largest size that the peer's encoder may choose: our acknowledged setting.
+
+        If it falls below the present size, the next block has to start with a size update that
+        honours it (RFC 9113 4.3.1).
+        """
+        return self._allowed
+
+    @max_allowed_table_size.setter
+    def max_allowed_table_size(self, size: int) -> None:
+        self._allowed = size
+        if size < self.table_size and (self._must_reach < 0 or size < self._must_reach):
+            self._must_reach = size
+            self._blocks.clear()
+
+    def decode(self, data: bytes, max_list_size: int) -> Block:
+        """Return the fields of a complete header block.
+
+        ``max_list_size`` bounds the size of the list as RFC 9113 6.5.2 counts it. The block may be
+        shared: see Block. Raises HpackDecodingError for a block that breaks RFC 7541 and
+        HeaderListTooLarge; after either the decoder is of no further use.
+        """
+        # One long loop on purpose: a function call per field or string would cost as much as all
+        # the rest. The branches for indexed and for literal fields meet in the common tail.
+        end = len(data)
+        if self._blocks and end <= _CACHED_OCTETS:
+            known = self._blocks.get(data)
+            if known is not None:
+                if known.size > max_list_size:
+                    raise HeaderListTooLarge(_too_large(max_list_size))
+                return known
+        pos = 0
+        if self._must_reach >= 0 or (end and data[0] & 0xE0 == 0x20):
+            pos = self._update_size(data)
+        static = self._static.received
+        name_at = self._static.name_at
+        classify = self._static.classify
+        new = tuple.__new__
+        table = self._entries
+        highest = _STATIC + len(table) - self._evicted
+        fields: list[HeaderTuple] = []
+        seen = repeated = leading = size = 0
+        noted: bytes | None = None
+        cacheable = pos == 0
+        field: HeaderTuple
+        while pos < end:
+            octet = data[pos]
+            pos += 1
+            if octet > 0x80:
+                if octet < 0xBE:
+                    entry = static[octet]
+                else:
+                    index = octet - 0x80
+                    if index == 0x7F:
+                        index, pos = decode_integer(data, pos, 0x7F)
+                    if index > highest:
+                        raise HpackDecodingError(_no_entry(index))
+                    entry = table[_STATIC - index]
+                field = entry.field
+                mask = entry.mask
+                cost = entry.size
+            else:
+                cacheable = False
+                # The name: by index, or a string of its own.
+                if octet >= 0x40:
+                    index = octet & 0x3F
+                    prefix = 0x3F
+                elif octet < 0x20:
+                    index = octet & 0x0F
+                    prefix = 0x0F
+                else:
+                    raise HpackDecodingError("table size update after the first field")
+                if index == prefix:
+                    index, pos = decode_integer(data, pos, prefix)
+                if index > _STATIC:
+                    if index > highest:
+                        raise HpackDecodingError(_no_entry(index))
+                    name = table[_STATIC - index].field[0]
+                elif index:
+                    name = name_at[index]
+                elif octet == 0x80:
+                    raise HpackDecodingError(_no_entry(0))
+                else:
+                    name, pos = _string(data, pos)
+                # The value, _string() written out.
+                if pos >= end:
+                    raise HpackDecodingError("block ends inside a field")
+                first = data[pos]
+                pos += 1
+                length = first & 0x7F
+                if length == 0x7F:
+                    length, pos = decode_integer(data, pos, 0x7F)
+                stop = pos + length
+                if stop > end:
+                    raise HpackDecodingError("block ends inside a string")
+                value = data[pos:stop]
+                pos = stop
+                if first >= 0x80:
+                    value = huffman_decode(value)
+                mask = classify(name, value)
+                cost = len(name) + len(value) + OVERHEAD
+                if octet >= 0x40:
+                    field = new(HeaderTuple, (name, value))
+                    self._insert(Received(field, mask, cost))
+                    highest = _STATIC + len(table) - self._evicted
+                elif octet >= 0x10:
+                    field = new(NeverIndexedHeaderTuple, (name, value))
+                else:
+                    field = new(HeaderTuple, (name, value))
+            fields.append(field)
+            if mask:
+                repeated |= seen & mask
+                seen |= mask
+                if mask & LEADING:
+                    leading = len(fields)
+                elif mask & NOTED:
+                    noted = field[1]
+            size += cost
+            if size > max_list_size:
+                raise HeaderListTooLarge(_too_large(max_list_size))
+        block = Block(fields, seen, repeated, leading, noted, size)
+        if cacheable and end <= _CACHED_OCTETS:
+            blocks = self._blocks
+            if len(blocks) >= _CACHED_BLOCKS:
+                blocks.clear()
+            blocks[data] = block
+        return block
+
+    def _insert(self, entry: Received) -> None:
+        """Add an entry to the dynamic table, evicting what it displaces (RFC 7541 4.4)."""
+        self._blocks.clear()
+        used = self._used + entry.size
+        if used > self.table_size:
+            self._evict(self.table_size - entry.size)
+            if entry.size > self.table_size:
+                return
+            used = self._used + entry.size
+        self._used = used
+        self._entries.append(entry)
+
+    def _evict(self, room: int) -> None:
+        """Drop the oldest entries until the rest takes up at most ``room`` octets."""
+        table = self._entries
+        used = self._used
+        first = self._evicted
+        end = len(table)
+        while used > room and first < end:
+            used -= table[first].size
+            table[first] = table[-1]
+            first += 1
+        # Cutting off dead places only when they prevail keeps the cost per eviction constant.
+        if 2 * first >= end:
+            del table[:first]
+            first = 0
+        self._used = used
+        self._evicted = first
+
+    def _update_size(self, data: bytes) -> int:
+        """Obey the size updates at the start of a block and return the position after them."""
+        pos = updates = 0
+        bound = self._allowed if self._must_reach < 0 else self._must_reach
+        while pos < len(data) and data[pos] & 0xE0 == 0x20:
+            size = data[pos] & 0x1F
+            pos += 1
+            if size == 0x1F:
+                size, pos = decode_integer(data, pos, 0x1F)
+            updates += 1
+            if updates > 2:
+                raise HpackDecodingError("more than two table size updates in a block")
+            if size > bound:
+                raise HpackDecodingError(f"table size update to {size}, allowed are {bound}")
+            bound = self._allowed
+            self.table_size = size
+            self._evict(size)
+        if not updates:
+            raise HpackDecodingError(f"block without the table size update to {bound} that is due")
+        self._must_reach = -1
+        self._blocks.clear()
+        return pos
+
+
+def _string(data: bytes, pos: int) -> tuple[bytes, int]:
+    """Return the string literal at a position and the position after it (RFC 7541 5.2)."""
+    if pos >= len(data):
+        raise HpackDecodingError("block ends inside a field")
+    first = data[pos]
+    pos += 1
+    length = first & 0x7F
+    if length == 0x7F:
+        length, pos = decode_integer(data, pos, 0x7F)
+    stop = pos + length
+    if stop > len(data):
+        raise HpackDecodingError("block ends inside a string")
+    text = data[pos:stop]
+    return (huffman_decode(text) if first >= 0x80 else text), stop
+
+
+def _no_entry(index: int) -> str:
+    return f"index {index} is in neither table"
+
+
+def _too_large(limit: int) -> str:
+    return f"header list larger than the limit of {limit} octets"

@@ -1,0 +1,95 @@
+"""Header fields as the tables keep them, and the result of decoding a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from hpack.struct import HeaderTuple
+
+LEADING: Final = 0xFF
+"""Class bits of the fields that must lead a block (pseudo-header fields)."""
+
+NOTED: Final = 0x100
+"""Class bit of the field whose value a decoded block remembers (content-length)."""
+
+OVERHEAD: Final = 32
+"""Octets that a field counts in addition to its name and value (RFC 7541 4.1)."""
+
+Classify = Callable[[bytes, bytes], int]
+"""Maps (name, value) to a class mask: 0 for an ordinary valid field, else bits that are opaque to
+HPACK apart from LEADING and NOTED."""
+
+
+class Received:
+    """A field in the tables of a decoder: the tuple that events carry, class mask and size."""
+
+    __slots__ = ("field", "mask", "size")
+
+    def __init__(self, field: HeaderTuple, mask: int, size: int) -> None:
+        self.field = field
+        self.mask = mask
+        self.size = size
+
+
+class Entry:
+    """A field on its way through an encoder, with everything about it that is worked out once.
+
+    ``field`` is the (name, value) tuple that is its key in ``Encoder.fields``, ``mask`` its class,
+    ``size`` what it takes up in a table (RFC 7541 4.1). ``seq`` is its place: -index in the static
+    table, 0 in no table, n > 0 as the n-th insertion into the dynamic table of its encoder.
+    ``never`` makes the encoder send it as a never-indexed literal (RFC 7541 6.2.3). ``used`` is
+    set when it was sent as an index of the dynamic table.
+    """
+
+    __slots__ = ("field", "mask", "name", "never", "seq", "size", "used", "value")
+
+    def __init__(
+        self,
+        name: bytes,
+        value: bytes,
+        field: tuple[bytes, bytes],
+        mask: int,
+        size: int,
+        seq: int,
+        never: bool,
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.field = field
+        self.mask = mask
+        self.size = size
+        self.seq = seq
+        self.never = never
+        self.used = False
+
+
+class Block:
+    """A decoded header block.
+
+    A block may be shared with later calls of the decoder that made it: copy ``fields`` before
+    changing or handing on the list.
+
+    ``seen`` is the union of the class masks of all fields, ``repeated`` the bits that came more
+    than once, ``leading`` the number of fields up to and including the last one with a LEADING
+    bit, ``noted`` the value of the last field with the NOTED bit, ``size`` the size of the list in
+    octets as SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 6.5.2).
+    """
+
+    __slots__ = ("fields", "leading", "noted", "repeated", "seen", "size")
+
+    def __init__(
+        self,
+        fields: list[HeaderTuple],
+        seen: int,
+        repeated: int,
+        leading: int,
+        noted: bytes | None,
+        size: int,
+    ) -> None:
+        self.fields = fields
+        self.seen = seen
+        self.repeated = repeated
+        self.leading = leading
+        self.noted = noted
+        self.size = size

@@ -1,0 +1,120 @@
+"""String literals of HPACK and the Huffman code (RFC 7541 5.2 and Appendix B)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+from .errors import HpackDecodingError
+from .integers import encode_integer
+from .tables import HUFFMAN_CODE
+
+_BITS: list[str] = [format(code, f"0{length}b") for code, length in HUFFMAN_CODE[:256]]
+_EOS = format(HUFFMAN_CODE[256][0], "b")
+
+# The first bits of EOS that fill up the last octet, by the number of bits that are in it.
+_PADDING: tuple[str, ...] = ("", "1111111", "111111", "11111", "1111", "111", "11", "1")
+
+# Bits are turned into octets in pieces, which bounds the memory that a long string takes meanwhile.
+_PIECE = 1024
+
+# The first octet of a Huffman-coded string literal, as bits, by length.
+_LENGTH_BITS: tuple[str, ...] = tuple(f"1{length:07b}" for length in range(0x7F))
+
+# Decoding is an automaton over octets. A state is a node of the code tree, named by the bits that
+# lead to it; its row maps the next octet to a cell (next row, decoded text as Latin-1, because
+# joining str is quicker than joining bytes). A cell is worked out when it is first needed, so that
+# a process pays only for the text it really sees. It depends on nothing but its place: threads
+# that work out the same cell at once store equal ones. The tree has 256 inner nodes, so there are
+# at most 256 rows and one for failure. Two more places of a row hold cells whose text is the
+# name of the state, and not empty if a string may end in it: after whole symbols and at most seven
+# bits of padding.
+Row = list[tuple[Any, str]]
+
+_NAME = 256
+_MAY_END = 257
+_SYMBOLS: dict[str, str] = {bits: chr(octet) for octet, bits in enumerate(_BITS)}
+_ROWS: dict[str, Row] = {}
+_FAILED: Row = []
+_FAILED += [(_FAILED, "")] * 258
+
+
+def encode_string(text: bytes) -> bytes:
+    """Return a string literal with its length, Huffman-coded where that is shorter."""
+    length = len(text)
+    if length <= _PIECE:
+        table = _BITS
+        bits = "".join([table[octet] for octet in text])
+        size = (len(bits) + 7) >> 3
+        if size < 0x7F and size < length:
+            bits = _LENGTH_BITS[size] + bits + _PADDING[len(bits) & 7]
+            return int(bits, 2).to_bytes(size + 1, "big")
+    if length > 0x7F:
+        code = encode(text)
+        if len(code) < length:
+            return encode_integer(len(code), 0x7F, 0x80) + code
+    return encode_integer(length, 0x7F, 0) + text
+
+
+def encode(data: bytes) -> bytes:
+    """Return the Huffman code of the octets, padded with the first bits of EOS."""
+    table = _BITS
+    pieces: list[bytes] = []
+    rest = ""
+    for start in range(0, len(data), _PIECE):
+        bits = rest + "".join([table[octet] for octet in data[start : start + _PIECE]])
+        whole = len(bits) & -8
+        rest = bits[whole:]
+        pieces.append(int(bits[:whole] or "0", 2).to_bytes(whole >> 3, "big"))
+    if rest:
+        pieces.append(bytes((int(rest + _PADDING[len(rest)], 2),)))
+    return b"".join(pieces)
+
+
+def decode(data: bytes) -> bytes:
+    """Return the octets that the Huffman code stands for.
+
+    Raises HpackDecodingError if the string holds EOS or does not end in a padding of at most
+    seven one bits (RFC 7541 5.2).
+    """
+    row: Row = _ROOT
+    parts: list[str] = []
+    for octet in data:
+        try:
+            row, text = row[octet]
+        except TypeError:
+            row, text = _work_out(row, octet)
+        parts.append(text)
+    if not row[_MAY_END][1]:
+        raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
+    return "".join(parts).encode("latin-1")
+
+
+def _row(name: str) -> Row:
+    """Return the row of a state."""
+    row = _ROWS.get(name)
+    if row is None:
+        row = cast(Row, [None] * 256)
+        row += [(row, name), (row, "end" if len(name) < 8 and "0" not in name else "")]
+        row = _ROWS.setdefault(name, row)
+    return row
+
+
+def _work_out(row: Row, octet: int) -> tuple[Row, str]:
+    """Fill in and return the cell of a row."""
+    bits = row[_NAME][1]
+    text = ""
+    for bit in format(octet, "08b"):
+        bits += bit
+        if bits in _SYMBOLS:
+            text += _SYMBOLS[bits]
+            bits = ""
+        elif bits == _EOS:
+            row[octet] = _FAILED[0]
+            return _FAILED[0]
+    cell = (_row(bits), sys.intern(text))
+    row[octet] = cell
+    return cell
+
+
+_ROOT = _row("")

@@ -1,0 +1,47 @@
+"""Integers of HPACK (RFC 7541 5.1), the part that does not fit the prefix."""
+
+from __future__ import annotations
+
+from .errors import HpackDecodingError
+
+_MOSTOCTETS = 5
+_LIMIT = 1 << 32
+OCTETS: tuple[bytes, ...] = tuple(bytes((octet,)) for octet in range(256))
+
+
+def encode_integer(value: int, prefix: int, first: int) -> bytes:
+    """Return the integer with the given prefix mask (2**N - 1), merged into the first octet."""
+    if value < prefix:
+        return OCTETS[first | value]
+    out = bytearray((first | prefix,))
+    value -= prefix
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def decode_integer(data: bytes, pos: int, prefix: int) -> tuple[int, int]:
+    """Return the integer whose prefix was all ones, and the position after it.
+
+    ``pos`` is the position after the prefix, ``prefix`` its mask. Raises HpackDecodingError if the
+    integer is cut off, takes more than five octets after the prefix or is 2**32 or more.
+    """
+    value = prefix
+    shift = 0
+    for octet in data[pos : pos + _MOSTOCTETS]:
+        pos += 1
+        value += (octet & 0x7F) << shift
+        if octet < 0x80:
+            if value >= _LIMIT:
+                raise HpackDecodingError("integer is 2**32 or more")
+            return value, pos
+        shift += 7
+    if shift == 7 * _MOSTOCTETS:
+        raise HpackDecodingError("integer takes more than five octets")
+    raise HpackDecodingError("block ends inside an integer")
+
+
+# The representation of indexed fields (RFC 7541 6.1), by index: what a table of 4096 octets needs.
+INDEXED: tuple[bytes, ...] = tuple(encode_integer(index, 0x7F, 0x80) for index in range(192))

@@ -1,0 +1,187 @@
+"""Field rules: RFC 9113 sections 8.2 and 8.3, RFC 9110 section 8.6, RFC 8441 section 4.
+
+Every field gets a class mask once, when it enters an HPACK table or arrives as a literal
+(:func:`classify`). A header block that is valid can be told from the masks of its fields alone
+(:func:`is_plain`); any other block goes to :mod:`h2._rules.messages`, which words the error.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Kinds of header blocks
+REQUEST: Final = 0
+RESPONSE: Final = 1
+TRAILERS: Final = 2
+KIND_NAMES: Final = ("request", "response", "trailer section")
+
+# Class masks. The low byte holds the fields that lead a block: HPACK counts on it (LEADING).
+METHOD: Final = 0x01
+SCHEME: Final = 0x02
+AUTHORITY: Final = 0x04
+PATH: Final = 0x08
+STATUS: Final = 0x10
+PROTOCOL: Final = 0x20
+UNKNOWN_PSEUDO: Final = 0x40
+PSEUDO: Final = 0xFF
+
+# HPACK notes the value of this one (NOTED).
+CONTENT_LENGTH: Final = 0x100
+HOST: Final = 0x200
+COOKIE: Final = 0x400
+TE: Final = 0x800
+CONNECTION_FIELD: Final = 0x1000
+BAD_NAME: Final = 0x2000
+BAD_VALUE: Final = 0x4000
+
+# What the value of a pseudo-header field says.
+HEAD: Final = 0x8000
+CONNECT: Final = 0x10000
+INFORMATIONAL: Final = 0x20000
+NO_CONTENT: Final = 0x40000
+SENSITIVE: Final = 0x80000
+
+REQUEST_PSEUDO: Final = METHOD | SCHEME | AUTHORITY | PATH | PROTOCOL
+
+#: Bits that decide whether the quick check of a block suffices. Cookies, content-length, a good
+#: TE and facts about values need no look at the block as a whole.
+_DECIDING: Final = PSEUDO | HOST | CONNECTION_FIELD | BAD_NAME | BAD_VALUE | CONNECT
+
+#: For each kind: the bits of a valid block, and the number of pseudo-header fields it has.
+_PLAIN: Final[tuple[dict[int, int], ...]] = (
+    {METHOD | SCHEME | AUTHORITY | PATH: 4},
+    {STATUS: 1},
+    {0: 0},
+)
+
+
+def is_plain(kind: int, seen: int, repeated: int, leading: int) -> bool:
+    """Tell whether a block is valid by the masks of its fields alone.
+
+    ``seen`` is the union of the masks, ``repeated`` the bits of fields that came again,
+    ``leading`` the position behind the last pseudo-header field. False means "look closely", not
+    "invalid".
+    """
+    return not repeated and _PLAIN[kind].get(seen & _DECIDING) == leading
+
+
+# "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a, or 0x7f-0xff"
+# and, but for pseudo-header fields, no colon (section 8.2.1); RFC 9110 section 5.1 leaves the
+# characters of a token.
+NAME_CHARACTERS: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_METHOD_CHARACTERS: Final = NAME_CHARACTERS + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SCHEME_CHARACTERS: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-."
+#: Controls, SP and DEL: never part of a URI (RFC 3986 section 2).
+_URI_FORBIDDEN: Final = bytes(range(0x21)) + b"\x7f"
+
+_CONNECTION_FIELDS: Final = (
+    b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade",
+)  # fmt: skip
+
+_PSEUDO_NAMES: Final[dict[bytes, int]] = {
+    b":method": METHOD,
+    b":scheme": SCHEME,
+    b":authority": AUTHORITY,
+    b":path": PATH,
+    b":status": STATUS,
+    b":protocol": PROTOCOL,
+}
+
+#: Names with a class of their own.
+_NAMES: Final[dict[bytes, int]] = {
+    **_PSEUDO_NAMES,
+    b"content-length": CONTENT_LENGTH,
+    b"host": HOST,
+    b"cookie": COOKIE,
+    b"te": TE,
+    b"authorization": SENSITIVE,
+    b"proxy-authorization": SENSITIVE,
+    **dict.fromkeys(_CONNECTION_FIELDS, CONNECTION_FIELD),
+}
+
+#: More digits than a 64-bit length has cannot be a length (and int() would be slow on them).
+_LENGTH_DIGITS: Final = 19
+
+
+def classify(name: bytes, value: bytes) -> int:
+    """Return the class mask of a field: 0 for an ordinary field whose characters are valid."""
+    mask = _NAMES.get(name)
+    if mask is None:
+        mask = _unknown_name(name)
+    # "A field value MUST NOT contain the zero value (ASCII NUL, 0x00), line feed (ASCII LF,
+    # 0x0a), or carriage return (ASCII CR, 0x0d) at any position. A field value MUST NOT start or
+    # end with an ASCII whitespace character" (section 8.2.1)
+    if 0 in value or 10 in value or 13 in value or value.strip(b" \t") != value:
+        mask |= BAD_VALUE
+    elif mask:
+        mask |= _value_facts(mask, value)
+    return mask
+
+
+def _unknown_name(name: bytes) -> int:
+    if not name.translate(None, NAME_CHARACTERS) and name:
+        return 0
+    if name[:1] == b":":
+        return UNKNOWN_PSEUDO
+    return BAD_NAME
+
+
+def _value_facts(mask: int, value: bytes) -> int:
+    """Return what the value of a field with a class of its own adds to the mask."""
+    if mask & PSEUDO:
+        return _pseudo_facts(mask, value)
+    if mask == CONTENT_LENGTH:
+        # "Content-Length = 1*DIGIT" (RFC 9110 section 8.6)
+        return 0 if value.isdigit() and len(value) <= _LENGTH_DIGITS else BAD_VALUE
+    if mask == TE:
+        # "it MUST NOT contain any value other than 'trailers'" (section 8.2.2)
+        return 0 if value.lower() == b"trailers" else BAD_VALUE
+    return 0
+
+
+def _pseudo_facts(mask: int, value: bytes) -> int:
+    if mask == PATH:
+        bad = not value or value.translate(None, _URI_FORBIDDEN) != value
+    elif mask == METHOD:
+        if value == b"HEAD":
+            return HEAD
+        if value == b"CONNECT":
+            return CONNECT
+        bad = not value or bool(value.translate(None, _METHOD_CHARACTERS))
+    elif mask == STATUS:
+        return _status_facts(value)
+    elif mask == SCHEME:
+        bad = not value or bool(value.translate(None, _SCHEME_CHARACTERS))
+    elif mask == AUTHORITY:
+        # '":authority" MUST NOT include the deprecated userinfo subcomponent' (section 8.3.1)
+        bad = b"@" in value or value.translate(None, _URI_FORBIDDEN) != value
+    else:
+        bad = mask == PROTOCOL and (
+            not value or bool(value.translate(None, _METHOD_CHARACTERS + b"/"))
+        )
+    return BAD_VALUE if bad else 0
+
+
+def _status_facts(value: bytes) -> int:
+    # "The status code of a response is a three-digit integer code" (RFC 9110 section 15);
+    # "HTTP/2 does not support the 101 (Switching Protocols) informational status code"
+    # (section 8.6)
+    if len(value) != 3 or not value.isdigit() or value < b"100" or value == b"101":
+        return BAD_VALUE
+    if value < b"200":
+        return INFORMATIONAL
+    return NO_CONTENT if value in (b"204", b"304") else 0
+
+
+def is_connection_field(name: bytes) -> bool:
+    """Tell whether ``name`` is one of the connection-specific fields of section 8.2.2."""
+    return name in _CONNECTION_FIELDS
+
+
+#: A cookie shorter than this could be guessed by trying (RFC 7541 section 7.1.3).
+SHORT_COOKIE: Final = 20
+
+
+def is_sensitive(mask: int, value: bytes) -> bool:
+    """Tell whether a field must never be indexed by default (RFC 7541 section 7.1.3)."""
+    return bool(mask & SENSITIVE) or (bool(mask & COOKIE) and len(value) < SHORT_COOKIE)

@@ -1,0 +1,217 @@
+"""Every reason for which this package rejects something, with section, error code and scope.
+
+A rule is looked up here by its name; the text of the RFC is quoted above the check that enforces
+it. The conformance page of the documentation is generated from :data:`RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from h2.errors import ErrorCodes
+from h2.exceptions import (
+    DenialOfServiceError,
+    FlowControlError,
+    FrameDataMissingError,
+    FrameTooLargeError,
+    H2Error,
+    NoAvailableStreamIDError,
+    ProtocolError,
+    RFC1122Error,
+    TooManyStreamsError,
+)
+
+MISUSE: Final = 0  #: a call that the application must not make; nothing goes to the peer
+STREAM: Final = 1  #: RFC 9113 section 5.4.2
+CONNECTION: Final = 2  #: RFC 9113 section 5.4.1
+
+SCOPE_NAMES: Final = ("misuse", "stream error", "connection error")
+
+
+class Rule:
+    """One reason for a rejection: stable id, section, error code, scope, public exception."""
+
+    __slots__ = ("code", "error", "id", "scope", "section")
+
+    def __init__(
+        self,
+        id: str,
+        section: str,
+        code: ErrorCodes,
+        scope: int,
+        error: Callable[[str], H2Error],
+    ) -> None:
+        self.id = id
+        self.section = section
+        self.code = code
+        self.scope = scope
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.id}: RFC {self.section}, {SCOPE_NAMES[self.scope]}, {self.code.name}>"
+
+
+class Violation(Exception):  # noqa: N818  (the scope decides whether it becomes a public error)
+    """A broken rule, as a value: raised or returned where the fault is found.
+
+    ``error`` is the public exception where it needs more than a message (a stream id, say);
+    otherwise the rule's exception class makes it from the message.
+    """
+
+    def __init__(
+        self, rule: Rule, message: str, stream_id: int = 0, error: H2Error | None = None
+    ) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.message = message
+        self.stream_id = stream_id
+        self.error = error
+
+    def public(self) -> H2Error:
+        """Return the public exception, which knows the rule and its error code."""
+        error = self.error
+        if error is None:
+            error = self.rule.error(self.message)
+            if isinstance(error, ProtocolError):
+                error.error_code = self.rule.code
+        error.rule = self.rule.id
+        return error
+
+
+RULES: Final[dict[str, Rule]] = {}
+
+_PROTOCOL = ErrorCodes.PROTOCOL_ERROR
+_FLOW = ErrorCodes.FLOW_CONTROL_ERROR
+_SIZE = ErrorCodes.FRAME_SIZE_ERROR
+_CLOSED = ErrorCodes.STREAM_CLOSED
+_CALM = ErrorCodes.ENHANCE_YOUR_CALM
+
+
+def _rule(
+    id: str,
+    section: str,
+    scope: int = CONNECTION,
+    code: ErrorCodes = _PROTOCOL,
+    error: Callable[[str], H2Error] = ProtocolError,
+) -> Rule:
+    rule = RULES[id] = Rule(id, section, code, scope, error)
+    return rule
+
+
+# Starting HTTP/2 (RFC 9113 section 3), the HTTP2-Settings field (RFC 7540 section 3.2.1)
+PREFACE_INVALID = _rule("preface-invalid", "9113 3.4")
+FIRST_FRAME_NOT_SETTINGS = _rule("first-frame-not-settings", "9113 3.4")
+UPGRADE_SETTINGS_INVALID = _rule("upgrade-settings-invalid", "7540 3.2.1", MISUSE)
+UPGRADE_TOO_LATE = _rule("upgrade-too-late", "7540 3.2", MISUSE)
+
+# Frames (section 4)
+FRAME_TOO_LARGE = _rule("frame-too-large", "9113 4.2", code=_SIZE, error=FrameTooLargeError)
+FRAME_SIZE_WRONG = _rule("frame-size-wrong", "9113 4.2", code=_SIZE, error=FrameDataMissingError)
+PRIORITY_SIZE_WRONG = _rule(
+    "priority-size-wrong", "9113 6.3", STREAM, code=_SIZE, error=FrameDataMissingError
+)
+STREAM_ID_MISSING = _rule("stream-id-missing", "9113 6")
+STREAM_ID_FORBIDDEN = _rule("stream-id-forbidden", "9113 6")
+PADDING_TOO_LONG = _rule("padding-too-long", "9113 6.1")
+FRAME_NOT_ALLOWED = _rule("frame-not-allowed", "9113 8.4")
+CONTINUATION_MISSING = _rule("continuation-missing", "9113 6.2")
+CONTINUATION_UNEXPECTED = _rule("continuation-unexpected", "9113 6.10")
+CONTINUATION_FLOOD = _rule(
+    "continuation-flood", "9113 10.5", code=_CALM, error=DenialOfServiceError
+)
+FIELD_BLOCK_INVALID = _rule("field-block-invalid", "9113 4.3", code=ErrorCodes.COMPRESSION_ERROR)
+FIELD_SECTION_TOO_LARGE = _rule(
+    "field-section-too-large", "9113 10.5.1", code=_CALM, error=DenialOfServiceError
+)
+
+# Streams (section 5)
+STREAM_IDLE = _rule("stream-idle", "9113 5.1")
+STREAM_RESERVED = _rule("stream-reserved", "9113 5.1")
+STREAM_HALF_CLOSED = _rule("stream-half-closed", "9113 5.1", STREAM, code=_CLOSED)
+STREAM_RESET_BY_PEER = _rule("stream-reset-by-peer", "9113 5.1", STREAM, code=_CLOSED)
+STREAM_CLOSED = _rule("stream-closed", "9113 5.1", code=_CLOSED)
+STREAM_ID_PARITY = _rule("stream-id-parity", "9113 5.1.1")
+STREAM_ID_TOO_LOW = _rule("stream-id-too-low", "9113 5.1.1")
+TOO_MANY_STREAMS = _rule("too-many-streams", "9113 5.1.2", error=TooManyStreamsError)
+PRIORITY_SELF_DEPENDENCY = _rule("priority-self-dependency", "7540 5.3.1")
+
+# Flow control (sections 5.2 and 6.9)
+CONNECTION_WINDOW_EXCEEDED = _rule(
+    "connection-window-exceeded", "9113 6.9.1", code=_FLOW, error=FlowControlError
+)
+STREAM_WINDOW_EXCEEDED = _rule(
+    "stream-window-exceeded", "9113 6.9.1", code=_FLOW, error=FlowControlError
+)
+CONNECTION_INCREMENT_ZERO = _rule("connection-increment-zero", "9113 6.9")
+STREAM_INCREMENT_ZERO = _rule("stream-increment-zero", "9113 6.9", STREAM)
+CONNECTION_WINDOW_OVERFLOW = _rule(
+    "connection-window-overflow", "9113 6.9.1", code=_FLOW, error=FlowControlError
+)
+STREAM_WINDOW_OVERFLOW = _rule(
+    "stream-window-overflow", "9113 6.9.1", STREAM, code=_FLOW, error=FlowControlError
+)
+INITIAL_WINDOW_OVERFLOW = _rule(
+    "initial-window-overflow", "9113 6.9.2", code=_FLOW, error=FlowControlError
+)
+
+# SETTINGS (section 6.5)
+SETTINGS_ACK_UNSOLICITED = _rule("settings-ack-unsolicited", "9113 6.5.3")
+SETTING_INVALID = _rule("setting-invalid", "9113 6.5.2")
+
+# PUSH_PROMISE (sections 6.6 and 8.4), ALTSVC (RFC 7838)
+PUSH_DISABLED = _rule("push-disabled", "9113 6.6")
+PUSH_PARENT_STATE = _rule("push-parent-state", "9113 6.6")
+PUSH_NOT_SAFE = _rule("push-not-safe", "9113 8.4.1", STREAM)
+PUSH_PARENT_PUSHED = _rule("push-parent-pushed", "9113 8.4.1")
+
+# Messages (section 8)
+DATA_BEFORE_HEADERS = _rule("data-before-headers", "9113 8.1")
+TRAILERS_WITHOUT_END_STREAM = _rule("trailers-without-end-stream", "9113 8.1")
+INFORMATIONAL_WITH_END_STREAM = _rule("informational-with-end-stream", "9113 8.1")
+CONTENT_LENGTH_MISMATCH = _rule("content-length-mismatch", "9113 8.1.1")
+CONTENT_LENGTH_INVALID = _rule("content-length-invalid", "9110 8.6")
+CONTENT_LENGTH_CONFLICT = _rule("content-length-conflict", "9110 8.6")
+FIELD_NAME_EMPTY = _rule("field-name-empty", "9113 8.2.1")
+FIELD_NAME_INVALID = _rule("field-name-invalid", "9113 8.2.1")
+FIELD_VALUE_INVALID = _rule("field-value-invalid", "9113 8.2.1")
+FIELD_ENCODING = _rule("field-encoding", "9110 5.5")
+CONNECTION_SPECIFIC = _rule("connection-specific", "9113 8.2.2")
+TE_INVALID = _rule("te-invalid", "9113 8.2.2")
+PSEUDO_UNKNOWN = _rule("pseudo-unknown", "9113 8.3")
+PSEUDO_REPEATED = _rule("pseudo-repeated", "9113 8.3")
+PSEUDO_AFTER_REGULAR = _rule("pseudo-after-regular", "9113 8.3")
+PSEUDO_IN_TRAILERS = _rule("pseudo-in-trailers", "9113 8.3")
+PSEUDO_WRONG_MESSAGE = _rule("pseudo-wrong-message", "9113 8.3")
+PSEUDO_MISSING = _rule("pseudo-missing", "9113 8.3.1")
+PSEUDO_VALUE_INVALID = _rule("pseudo-value-invalid", "9113 8.3.1")
+AUTHORITY_MISSING = _rule("authority-missing", "9113 8.3.1")
+HOST_REPEATED = _rule("host-repeated", "9110 7.2")
+HOST_MISMATCH = _rule("host-mismatch", "9113 8.3.1")
+STATUS_INVALID = _rule("status-invalid", "9113 8.3.2")
+CONNECT_MALFORMED = _rule("connect-malformed", "9113 8.5")
+PROTOCOL_NOT_ENABLED = _rule("protocol-not-enabled", "8441 4")
+PROTOCOL_WITHOUT_CONNECT = _rule("protocol-without-connect", "8441 4")
+
+# Calls that the application must not make
+NOT_ALLOWED_NOW = _rule("not-allowed-now", "9113 5.1", MISUSE)
+CONNECTION_CLOSED = _rule("connection-closed", "9113 5.4.1", MISUSE)
+GOING_AWAY = _rule("going-away", "9113 6.8", MISUSE)
+CLIENT_ONLY = _rule("client-only", "9113 8", MISUSE)
+SERVER_ONLY = _rule("server-only", "9113 8.4", MISUSE)
+PEER_LIMIT_REACHED = _rule("peer-limit-reached", "9113 5.1.2", MISUSE, error=TooManyStreamsError)
+STREAM_IDS_EXHAUSTED = _rule(
+    "stream-ids-exhausted", "9113 5.1.1", MISUSE, error=NoAvailableStreamIDError
+)
+SEND_WINDOW_EXCEEDED = _rule(
+    "send-window-exceeded", "9113 6.9.1", MISUSE, code=_FLOW, error=FlowControlError
+)
+SEND_FRAME_TOO_LARGE = _rule(
+    "send-frame-too-large", "9113 4.2", MISUSE, code=_SIZE, error=FrameTooLargeError
+)
+RECEIVE_WINDOW_OVERFLOW = _rule(
+    "receive-window-overflow", "9113 6.9.1", MISUSE, code=_FLOW, error=FlowControlError
+)
+PRIORITY_WEIGHT = _rule("priority-weight", "7540 5.3.2", MISUSE)
+SERVER_PRIORITY = _rule("server-priority", "7540 5.3", MISUSE, error=RFC1122Error)
+LAST_STREAM_ID_RAISED = _rule("last-stream-id-raised", "9113 6.8", MISUSE)

@@ -1,0 +1,146 @@
+"""How a connection behaves, and what it logs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO
+
+__all__ = ["DummyLogger", "H2Configuration", "OutputLogger"]
+
+
+class DummyLogger:
+    """A logger that drops everything. The default.
+
+    A logger of your own has the two methods of this class. It must not do I/O that blocks where
+    the connection is used in asynchronous code.
+    """
+
+    def __init__(self, *vargs: Any) -> None:
+        pass
+
+    def debug(self, *vargs: Any, **kwargs: Any) -> None:
+        """Do nothing with a message about the course of the connection."""
+
+    def trace(self, *vargs: Any, **kwargs: Any) -> None:
+        """Do nothing with a message about a detail, such as one frame."""
+
+
+class OutputLogger:
+    """A logger that writes to a file.
+
+    :param file: where to write; standard error if ``None``
+    :param trace_level: whether to write :meth:`trace` messages as well
+    """
+
+    def __init__(self, file: TextIO | None = None, trace_level: bool = False) -> None:
+        self.file = sys.stderr if file is None else file
+        self.trace_level = trace_level
+
+    def debug(self, fmtstr: str, *args: Any) -> None:
+        """Write a message about the course of the connection, formatted with ``%``."""
+        print(f"h2 (debug): {fmtstr % args}", file=self.file)
+
+    def trace(self, fmtstr: str, *args: Any) -> None:
+        """Write a message about a detail, if the logger was asked to."""
+        if self.trace_level:
+            print(f"h2 (trace): {fmtstr % args}", file=self.file)
+
+
+_BOOLEAN_OPTIONS = frozenset(
+    {
+        "client_side",
+        "validate_outbound_headers",
+        "normalize_outbound_headers",
+        "split_outbound_cookies",
+        "validate_inbound_headers",
+        "normalize_inbound_headers",
+    }
+)
+
+
+class H2Configuration:
+    """The options of a connection. One object may serve any number of connections.
+
+    Every option is an attribute of the same name, checked when it is assigned.
+
+    :param client_side: whether this is the client or the server end of the connection
+    :param header_encoding: name of the encoding, such as ``"utf-8"``, with which the fields in
+        events are decoded to ``str``; ``None`` or ``False`` leaves them as ``bytes``
+    :param validate_outbound_headers: check the fields that are sent against RFC 9113 section 8
+    :param normalize_outbound_headers: bring the fields that are sent into the form that HTTP/2
+        asks for: names in lower case, values without surrounding whitespace, no fields that
+        belong to an HTTP/1.1 connection
+    :param split_outbound_cookies: send a ``cookie`` field as one field for each cookie pair, which
+        can compress better (RFC 9113 section 8.2.3)
+    :param validate_inbound_headers: check the fields that arrive against RFC 9113 section 8
+    :param normalize_inbound_headers: join several ``cookie`` fields that arrive into one
+        (RFC 9113 section 8.2.3)
+    :param logger: an object with the methods ``debug`` and ``trace``; :class:`DummyLogger` if
+        ``None``
+    :raises ValueError: if an option is of a type that it must not have
+    """
+
+    client_side: bool
+    header_encoding: bool | str | None
+    validate_outbound_headers: bool
+    normalize_outbound_headers: bool
+    split_outbound_cookies: bool
+    validate_inbound_headers: bool
+    normalize_inbound_headers: bool
+    logger: DummyLogger | OutputLogger
+
+    # Counts assignments, so that a connection notices that options changed.
+    _version = 0
+
+    # The logger, or None where nothing comes of a call to it. Kept beside `logger` so that the
+    # connection can tell with one attribute.
+    _active_logger: DummyLogger | OutputLogger | None
+
+    def __init__(
+        self,
+        client_side: bool = True,
+        header_encoding: bool | str | None = None,
+        validate_outbound_headers: bool = True,
+        normalize_outbound_headers: bool = True,
+        split_outbound_cookies: bool = False,
+        validate_inbound_headers: bool = True,
+        normalize_inbound_headers: bool = True,
+        logger: DummyLogger | OutputLogger | None = None,
+    ) -> None:
+        options = {
+            "client_side": client_side,
+            "validate_outbound_headers": validate_outbound_headers,
+            "normalize_outbound_headers": normalize_outbound_headers,
+            "split_outbound_cookies": split_outbound_cookies,
+            "validate_inbound_headers": validate_inbound_headers,
+            "normalize_inbound_headers": normalize_inbound_headers,
+        }
+        for name, value in options.items():
+            if value is not True and value is not False:
+                raise _not_a_bool(name)
+        # Past __setattr__, whose check has just been made: most connections have an object of
+        # their own, so this is part of what opening a connection costs.
+        self.__dict__.update(options)
+        self.header_encoding = header_encoding
+        self.logger = logger or DummyLogger()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Checking here, and not in descriptors, leaves the options plain attributes: the
+        # connection reads several of them for every header block.
+        if name in _BOOLEAN_OPTIONS:
+            if value is not True and value is not False:
+                raise _not_a_bool(name)
+        elif name == "header_encoding":
+            if value is True:
+                raise ValueError("header_encoding cannot be True")
+            if not (value is None or value is False or isinstance(value, str)):
+                raise ValueError("header_encoding must be bool, string, or None")
+        elif name == "logger":
+            silent = value is None or type(value) is DummyLogger
+            object.__setattr__(self, "_active_logger", None if silent else value)
+        object.__setattr__(self, name, value)
+        object.__setattr__(self, "_version", self._version + 1)
+
+
+def _not_a_bool(name: str) -> ValueError:
+    return ValueError(f"{name} must be a bool")

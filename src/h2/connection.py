@@ -1,0 +1,555 @@
+"""The connection: the public face of this package. What it does is in :mod:`h2._core`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import index
+from typing import TYPE_CHECKING, Any
+
+import h2.config
+import h2.events
+import h2.exceptions
+import h2.settings
+from h2._core import lifecycle, output, reader, receive, send, send_headers
+from h2._core.state import Connection
+from h2._core.stream import Stream
+from h2._core.views import ConnectionState, ConnectionStateMachine, HeaderEncoder
+from h2.errors import ErrorCodes
+
+if TYPE_CHECKING:
+    from hpack.struct import HeaderWeaklyTyped
+
+    from h2._hpack import Decoder
+
+__all__ = ["ConnectionState", "H2Connection"]
+
+_LARGEST_CODE = 2**32 - 1
+
+
+class H2Connection:
+    """One end of an HTTP/2 connection (RFC 9113), without any I/O.
+
+    Bytes from the peer go into :meth:`receive_data` and come out as events; calls that send
+    something leave bytes for :meth:`data_to_send`. The object is not thread-safe; connections do
+    not affect each other.
+
+    A call that raises has changed nothing. Where the peer violates the protocol,
+    :meth:`receive_data` raises, and the frame that tells the peer waits in :meth:`data_to_send`.
+
+    :param config: how the connection behaves; a client with default options if ``None``
+    """
+
+    #: Largest frame payload in octets that a peer could be told to send. Not used: set
+    #: ``local_settings.max_frame_size``. Kept for programs that assign it.
+    DEFAULT_MAX_INBOUND_FRAME_SIZE = 2**24
+
+    #: Largest frame payload in octets to send. Not used: the peer's SETTINGS_MAX_FRAME_SIZE
+    #: counts. Kept for programs that assign it.
+    DEFAULT_MAX_OUTBOUND_FRAME_SIZE = 65535
+
+    #: SETTINGS_MAX_HEADER_LIST_SIZE in octets of a new connection (RFC 9113 section 6.5.2).
+    DEFAULT_MAX_HEADER_LIST_SIZE = 2**16
+
+    #: The highest stream identifier there is (RFC 9113 section 5.1.1).
+    HIGHEST_ALLOWED_STREAM_ID = 2**31 - 1
+
+    #: The largest increment of a flow-control window in octets (RFC 9113 section 6.9).
+    MAX_WINDOW_INCREMENT = 2**31 - 1
+
+    #: How many streams that ended with RST_STREAM are remembered, so that frames which were
+    #: under way can be told from errors (RFC 9113 section 5.1). Streams that ended in the normal
+    #: way need no memory.
+    MAX_CLOSED_STREAMS = 1024
+
+    #: In how many CONTINUATION frames a header block may come (RFC 9113 section 10.5). 64 frames
+    #: of the smallest maximum size carry 1 MiB, many times any header list limit in use.
+    CONTINUATION_BACKLOG = 64
+
+    def __init__(self, config: h2.config.H2Configuration | None = None) -> None:
+        self._core = Connection(
+            h2.config.H2Configuration() if config is None else config,
+            self.DEFAULT_MAX_HEADER_LIST_SIZE,
+        )
+        self._limit_core()
+        if type(self)._receive_goaway_frame is not H2Connection._receive_goaway_frame:
+            self._core.goaway_hook = self._ask_subclass
+
+    def _limit_core(self) -> None:
+        """Hand on limits that programs set on a subclass or on the instance."""
+        self._core.max_reset = self.MAX_CLOSED_STREAMS
+        self._core.max_continuations = self.CONTINUATION_BACKLOG
+
+    # State that programs read and assign.
+
+    @property
+    def config(self) -> h2.config.H2Configuration:
+        """The configuration of this connection."""
+        return self._core.config
+
+    @config.setter
+    def config(self, config: h2.config.H2Configuration) -> None:
+        self._core.config = config
+        self._core.config_version = -1
+
+    @property
+    def local_settings(self) -> h2.settings.Settings:
+        """Our settings (RFC 9113 section 6.5). May be replaced before the connection starts."""
+        return self._core.local_settings
+
+    @local_settings.setter
+    def local_settings(self, settings: h2.settings.Settings) -> None:
+        self._core.local_settings = settings
+
+    @property
+    def remote_settings(self) -> h2.settings.Settings:
+        """The settings of the peer (RFC 9113 section 6.5)."""
+        return self._core.remote_settings
+
+    @remote_settings.setter
+    def remote_settings(self, settings: h2.settings.Settings) -> None:
+        self._core.remote_settings = settings
+        self._core.remote_initial_window = settings.initial_window_size
+
+    @property
+    def max_inbound_frame_size(self) -> int:
+        """The largest frame payload in octets that is accepted (RFC 9113 section 4.2)."""
+        return self._core.max_inbound_frame_size
+
+    @max_inbound_frame_size.setter
+    def max_inbound_frame_size(self, size: int) -> None:
+        self._core.max_inbound_frame_size = size
+
+    @property
+    def max_outbound_frame_size(self) -> int:
+        """The largest frame payload in octets that the peer accepts (RFC 9113 section 4.2)."""
+        return self._core.max_outbound_frame_size
+
+    @max_outbound_frame_size.setter
+    def max_outbound_frame_size(self, size: int) -> None:
+        self._core.max_outbound_frame_size = size
+
+    @property
+    def open_inbound_streams(self) -> int:
+        """How many streams that the peer opened are open or half-closed (section 5.1.2)."""
+        return self._core.streams.inbound_open
+
+    @property
+    def open_outbound_streams(self) -> int:
+        """How many streams that we opened are open or half-closed (section 5.1.2)."""
+        return self._core.streams.outbound_open
+
+    @property
+    def inbound_flow_control_window(self) -> int:
+        """How many octets the peer may send on the whole connection (section 6.9)."""
+        return self._core.recv_window
+
+    @property
+    def outbound_flow_control_window(self) -> int:
+        """How many octets we may send on the whole connection (section 6.9)."""
+        return self._core.send_window
+
+    @property
+    def highest_inbound_stream_id(self) -> int:
+        """The highest identifier of a stream that the peer opened or promised; 0 for none."""
+        return self._core.streams.highest_inbound
+
+    @property
+    def highest_outbound_stream_id(self) -> int:
+        """The highest identifier of a stream that we opened or promised; 0 for none."""
+        return self._core.streams.highest_outbound
+
+    # Names that programs reach for although they were never documented.
+
+    @property
+    def streams(self) -> dict[int, Stream]:
+        """The streams that are not closed, by identifier."""
+        return self._core.streams
+
+    @property
+    def state_machine(self) -> ConnectionStateMachine:
+        """The coarse state of the connection, in its attribute ``state``."""
+        core = self._core
+        used = bool(core.streams.highest_inbound or core.streams.highest_outbound)
+        return ConnectionStateMachine(core.state, core.client, used)
+
+    @property
+    def encoder(self) -> HeaderEncoder:
+        """The HPACK encoder of this connection; encoding with it advances its table."""
+        return HeaderEncoder(self._core.encoder)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The HPACK decoder of this connection."""
+        return self._core.decoder
+
+    def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[h2.events.Event]:
+        """Let a subclass handle a received GOAWAY in the way that it overrides."""
+        from hyperframe.frame import GoAwayFrame
+
+        frame = GoAwayFrame(0, last, code, debug_data)
+        frames, events = self._receive_goaway_frame(frame)
+        self._core.out.extend(frame.serialize() for frame in frames)
+        return events
+
+    def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[h2.events.Event]]:
+        """Handle a received GOAWAY; return frames to send and events. Subclasses override it."""
+        event = receive.drain(
+            self._core, frame.last_stream_id, frame.error_code, frame.additional_data
+        )
+        return [], [event]
+
+    # Starting.
+
+    def initiate_connection(self) -> None:
+        """Send the connection preface: both ends must, before anything else (section 3.4).
+
+        :raises ProtocolError: if the connection has ended
+        """
+        self._limit_core()
+        lifecycle.initiate(self._core)
+
+    def initiate_upgrade_connection(self, settings_header: bytes | None = None) -> bytes | None:
+        """Start on a connection that was upgraded from HTTP/1.1 (RFC 7540 section 3.2).
+
+        Takes the place of :meth:`initiate_connection`. Stream 1 stands for the HTTP/1.1 request:
+        half-closed, waiting for the response.
+
+        :param settings_header: servers pass the value of the ``HTTP2-Settings`` field that the
+            client sent
+        :returns: for clients, the value to send in ``HTTP2-Settings``; for servers ``None``
+        :raises ProtocolError: if the field is not valid, or stream 1 was used already
+        """
+        self._limit_core()
+        return lifecycle.initiate_upgrade(self._core, settings_header)
+
+    # Streams.
+
+    def get_next_available_stream_id(self) -> int:
+        """Return the identifier of the next stream that we can open (section 5.1.1).
+
+        It is the same until that stream is opened with :meth:`send_headers` or promised with
+        :meth:`push_stream`.
+
+        :raises NoAvailableStreamIDError: if all identifiers have been used
+        """
+        return lifecycle.next_stream_id(self._core, self.HIGHEST_ALLOWED_STREAM_ID)
+
+    def send_headers(
+        self,
+        stream_id: int,
+        headers: Iterable[HeaderWeaklyTyped],
+        end_stream: bool = False,
+        priority_weight: int | None = None,
+        priority_depends_on: int | None = None,
+        priority_exclusive: bool | None = None,
+    ) -> None:
+        """Send a header block: a request, a response, or trailers (RFC 9113 section 8.1).
+
+        A client's first block on a new stream is the request. A server's blocks are any number of
+        informational responses, then the response. A block after that is the trailers, which must
+        end the stream.
+
+        :param stream_id: the stream; a client opens it by this call
+        :param headers: (name, value) pairs in order, pseudo-header fields first, as ``bytes`` or
+            ``str``; ``hpack.NeverIndexedHeaderTuple`` keeps a field out of compression tables
+        :param end_stream: whether nothing follows on this stream
+        :param priority_weight: see :meth:`prioritize`; clients only
+        :param priority_depends_on: see :meth:`prioritize`; clients only
+        :param priority_exclusive: see :meth:`prioritize`; clients only
+        :raises ProtocolError: if the stream or the connection does not allow this block now, or
+            the fields make no valid message
+        :raises StreamClosedError: if the stream is closed
+        :raises StreamIDTooLowError: if the identifier was passed over by a higher one
+        :raises TooManyStreamsError: if the peer allows no more concurrent streams
+        :raises RFC1122Error: if a server gives priority
+        :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
+        """
+        priority = b""
+        if (
+            priority_weight is not None
+            or priority_depends_on is not None
+            or priority_exclusive is not None
+        ):
+            priority = send.priority_fields(
+                self._core, stream_id, priority_weight, priority_depends_on, priority_exclusive
+            )
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
+        send_headers.send_headers(self._core, stream_id, headers, bool(end_stream), priority)
+
+    def send_data(
+        self,
+        stream_id: int,
+        data: bytes | memoryview,
+        end_stream: bool = False,
+        pad_length: int | None = None,
+    ) -> None:
+        """Send content in one DATA frame (RFC 9113 section 6.1).
+
+        :param stream_id: the stream, on which header block was sent before
+        :param data: any bytes-like object; mutable ones are copied
+        :param end_stream: whether nothing follows on this stream
+        :param pad_length: octets of padding, 0 to 255; one octet more is sent to say how many
+        :raises FlowControlError: if it does not fit into :meth:`local_flow_control_window`
+        :raises FrameTooLargeError: if it is larger than :attr:`max_outbound_frame_size`
+        :raises StreamClosedError: if the stream is closed
+        :raises NoSuchStreamError: if the stream was never opened
+        :raises ProtocolError: if the stream does not allow DATA now
+        :raises ValueError: if ``pad_length`` is out of range
+        :raises TypeError: if an argument has a wrong type
+        """
+        if data.__class__ is not bytes:
+            data = bytes(memoryview(data))
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
+        if pad_length is not None:
+            if not isinstance(pad_length, int):
+                raise TypeError("pad_length must be an int")
+            if not 0 <= pad_length <= 255:
+                raise ValueError("pad_length must be within range: [0, 255]")
+        send.send_data(self._core, stream_id, data, bool(end_stream), pad_length)
+
+    def end_stream(self, stream_id: int) -> None:
+        """End our side of a stream with an empty DATA frame (RFC 9113 section 6.1).
+
+        :param stream_id: the stream
+        :raises StreamClosedError: if the stream is closed
+        :raises NoSuchStreamError: if the stream was never opened
+        :raises ProtocolError: if our side ended already or has not begun
+        """
+        send.send_data(self._core, index(stream_id), b"", True, None)
+
+    def push_stream(
+        self,
+        stream_id: int,
+        promised_stream_id: int,
+        request_headers: Iterable[HeaderWeaklyTyped],
+    ) -> None:
+        """Promise the response to a request that the client did not make (section 8.4).
+
+        The response is then sent on the promised stream with :meth:`send_headers`.
+
+        :param stream_id: the stream of the request that this belongs to
+        :param promised_stream_id: an even identifier from :meth:`get_next_available_stream_id`
+        :param request_headers: the fields of the request that is promised
+        :raises ProtocolError: if the client disabled push, either stream is in a state that does
+            not allow it, or the fields make no valid request
+        :raises StreamIDTooLowError: if ``promised_stream_id`` was used or passed over
+        """
+        send_headers.push_stream(
+            self._core, index(stream_id), index(promised_stream_id), request_headers
+        )
+
+    def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
+        """Terminate a stream at once with RST_STREAM (RFC 9113 section 6.4).
+
+        :param stream_id: the stream
+        :param error_code: why (RFC 9113 section 7)
+        :raises StreamClosedError: if the stream is closed
+        :raises NoSuchStreamError: if the stream was never opened
+        :raises ValueError: if ``error_code`` does not fit into 32 bits
+        """
+        send.reset_stream(self._core, index(stream_id), _checked_code(error_code))
+
+    def prioritize(
+        self,
+        stream_id: int,
+        weight: int | None = None,
+        depends_on: int | None = None,
+        exclusive: bool | None = None,
+    ) -> None:
+        """Send PRIORITY, which RFC 9113 deprecates (section 5.3.2); clients only.
+
+        :param stream_id: the stream, in any state
+        :param weight: 1 to 256; 16 if ``None``
+        :param depends_on: the stream on which it depends; 0, none, if ``None``
+        :param exclusive: whether it becomes the only one that depends on ``depends_on``
+        :raises RFC1122Error: if this is a server
+        :raises ProtocolError: if the weight is out of range or the stream depends on itself
+        :raises ValueError: if an identifier is out of range
+        """
+        fields = send.priority_fields(self._core, stream_id, weight, depends_on, exclusive)
+        send.prioritize(self._core, stream_id, fields)
+
+    # Flow control.
+
+    def local_flow_control_window(self, stream_id: int) -> int:
+        """Return how many octets we may send on a stream now (RFC 9113 section 6.9.1).
+
+        The smaller one of the windows of the stream and of the connection. May be negative.
+
+        :param stream_id: the stream
+        :raises StreamClosedError: if the stream is closed
+        :raises NoSuchStreamError: if the stream was never opened
+        """
+        return send.local_flow_control_window(self._core, stream_id)
+
+    def remote_flow_control_window(self, stream_id: int) -> int:
+        """Return how many octets the peer may send on a stream now (RFC 9113 section 6.9.1).
+
+        The smaller one of the windows of the stream and of the connection. May be negative.
+
+        :param stream_id: the stream
+        :raises StreamClosedError: if the stream is closed
+        :raises NoSuchStreamError: if the stream was never opened
+        """
+        return send.remote_flow_control_window(self._core, stream_id)
+
+    def increment_flow_control_window(self, increment: int, stream_id: int | None = None) -> None:
+        """Let the peer send more: send WINDOW_UPDATE (RFC 9113 section 6.9).
+
+        Programs that call :meth:`acknowledge_received_data` need this only to make windows
+        larger than they are from the start.
+
+        :param increment: octets, 1 to 2**31 - 1
+        :param stream_id: the stream; the connection if ``None``
+        :raises ValueError: if ``increment`` is out of range
+        :raises FlowControlError: if the window would become larger than 2**31 - 1
+        :raises StreamClosedError: if the stream is closed
+        :raises NoSuchStreamError: if the stream was never opened
+        """
+        increment = index(increment)
+        if not 1 <= increment <= self.MAX_WINDOW_INCREMENT:
+            raise ValueError(
+                f"Flow control increment must be between 1 and {self.MAX_WINDOW_INCREMENT}"
+            )
+        send.increment_flow_control_window(
+            self._core, increment, None if stream_id is None else index(stream_id)
+        )
+
+    def acknowledge_received_data(self, acknowledged_size: int, stream_id: int) -> None:
+        """Say that received content was dealt with, so that its space goes back to the peer.
+
+        WINDOW_UPDATE frames go out when enough has come together (RFC 9113 section 6.9.1), for
+        the connection also after the stream was closed.
+
+        :param acknowledged_size: octets, the ``flow_controlled_length`` of
+            :class:`~h2.events.DataReceived`
+        :param stream_id: the stream on which they arrived
+        :raises ValueError: if ``acknowledged_size`` is negative or ``stream_id`` not positive
+        :raises NoSuchStreamError: if the stream was never opened
+        """
+        if stream_id <= 0:
+            raise ValueError(f"Stream ID {stream_id} is not valid for acknowledge_received_data")
+        if acknowledged_size <= 0:
+            if acknowledged_size < 0:
+                raise ValueError("Cannot acknowledge negative data")
+            acknowledged_size = 0
+        if acknowledged_size.__class__ is not int:
+            acknowledged_size = index(acknowledged_size)
+        send.acknowledge_received_data(self._core, acknowledged_size, stream_id)
+
+    # The connection as a whole.
+
+    def ping(self, opaque_data: bytes | str) -> None:
+        """Send PING (RFC 9113 section 6.7).
+
+        :param opaque_data: 8 octets, which come back in the acknowledgment
+        :raises ValueError: if it is not ``bytes`` of that length
+        """
+        if not isinstance(opaque_data, bytes) or len(opaque_data) != 8:
+            raise ValueError(f"Invalid value for ping data: {opaque_data!r}")
+        send.ping(self._core, opaque_data)
+
+    def update_settings(self, new_settings: dict[h2.settings.SettingCodes | int, int]) -> None:
+        """Send SETTINGS; the values take effect when the peer acknowledges (section 6.5.3).
+
+        :param new_settings: values by setting
+        :raises InvalidSettingsValueError: if a value is out of bounds
+        """
+        lifecycle.update_settings(self._core, new_settings)
+
+    def advertise_alternative_service(
+        self,
+        field_value: bytes,
+        origin: bytes | None = None,
+        stream_id: int | None = None,
+    ) -> None:
+        """Send ALTSVC: the same origin is available elsewhere too (RFC 7838 section 4).
+
+        Give either ``origin`` or ``stream_id``; servers only.
+
+        :param field_value: an Alt-Svc field value (RFC 7838 section 3), not checked
+        :param origin: the origin to which it applies
+        :param stream_id: a stream whose request went to that origin and has no response yet
+        :raises ValueError: if ``field_value`` is not ``bytes``, or not one of both is given
+        :raises ProtocolError: if this is a client, or the stream has its response
+        :raises NoSuchStreamError: if the stream was never opened
+        """
+        if not isinstance(field_value, bytes):
+            raise ValueError("Field must be bytestring.")
+        if origin is not None and stream_id is not None:
+            raise ValueError("Must not provide both origin and stream_id")
+        if origin is None and stream_id is None:
+            raise ValueError("Must provide origin or stream_id")
+        if origin is not None and not isinstance(origin, bytes):
+            raise TypeError("origin must be bytes")
+        send.advertise(self._core, stream_id, origin or b"", field_value)
+
+    def close_connection(
+        self,
+        error_code: ErrorCodes | int = 0,
+        additional_data: bytes | None = None,
+        last_stream_id: int | None = None,
+    ) -> None:
+        """Send GOAWAY (RFC 9113 section 6.8).
+
+        With ``NO_ERROR`` the streams that exist go on to completion and only new ones are
+        refused. A graceful shutdown is two calls: the first one with
+        ``last_stream_id=2**31 - 1``, the second one a round trip later. With any other code the
+        connection has ended.
+
+        :param error_code: why (RFC 9113 section 7)
+        :param additional_data: debug data for the peer
+        :param last_stream_id: the highest stream of the peer that is or may be processed; the
+            highest one seen if ``None``
+        :raises ProtocolError: if ``last_stream_id`` is higher than in a GOAWAY sent before
+        :raises ValueError: if a number is out of range
+        :raises TypeError: if ``additional_data`` is not ``bytes``
+        """
+        if additional_data is not None and not isinstance(additional_data, bytes):
+            raise TypeError("additional_data must be bytes")
+        if last_stream_id is not None and not 0 <= last_stream_id <= 2**31 - 1:
+            raise ValueError("last_stream_id must be between 0 and 2**31 - 1")
+        lifecycle.close(
+            self._core, _checked_code(error_code), additional_data or b"", last_stream_id
+        )
+
+    # Bytes.
+
+    def receive_data(self, data: bytes) -> list[h2.events.Event]:
+        """Take in bytes from the peer.
+
+        :param data: any bytes-like object, cut anywhere
+        :returns: the events that it completes, in order
+        :raises ProtocolError: if the peer violates the protocol in a way that ends the
+            connection. ``exc.events`` has the events of the frames before; GOAWAY waits in
+            :meth:`data_to_send`. What arrives after that is not looked at.
+        """
+        if data.__class__ is not bytes:
+            data = bytes(memoryview(data))
+        return reader.receive_data(self._core, data)
+
+    def data_to_send(self, amount: int | None = None) -> bytes:
+        """Return bytes for the peer, and forget them.
+
+        :param amount: at most so many octets; all if ``None``
+        :raises ValueError: if ``amount`` is negative
+        """
+        if amount is not None:
+            amount = index(amount)
+            if amount < 0:
+                raise ValueError("amount must not be negative")
+        return output.data_to_send(self._core, amount)
+
+    def clear_outbound_data_buffer(self) -> None:
+        """Forget all bytes for the peer. The connection cannot go on after that."""
+        output.clear(self._core)
+
+
+def _checked_code(error_code: int) -> int:
+    """Return an error code as the integer that goes into a frame (RFC 9113 section 7)."""
+    code = index(error_code)
+    if not 0 <= code <= _LARGEST_CODE:
+        raise ValueError(f"error_code must be between 0 and {_LARGEST_CODE}")
+    return code

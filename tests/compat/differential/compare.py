@@ -1,0 +1,147 @@
+"""Two traces of one program held against each other, up to the first difference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Json = Any
+
+#: What is compared of each step, most telling first. Messages are free.
+PARTS = ("skipped", "call", "units", "raised", "returned", "events", "out", "state")
+ERROR_PARTS = (
+    "type",
+    "error_code",
+    "stream_id",
+    "max_stream_id",
+    "expected_length",
+    "actual_length",
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first step at which two traces part."""
+
+    program: Json
+    published: list[Json]
+    ours: list[Json]
+    index: int
+    parts: tuple[str, ...]
+
+    @property
+    def step(self) -> Json:
+        """The step of the program."""
+        return self.program["steps"][self.index]
+
+    @property
+    def p(self) -> Json:
+        """What the published package did."""
+        return self.published[self.index]
+
+    @property
+    def o(self) -> Json:
+        """What this package did."""
+        return self.ours[self.index]
+
+    def errors(self) -> tuple[str | None, str | None]:
+        """The exception types, published first."""
+        return error_type(self.p), error_type(self.o)
+
+    def before(self) -> list[Json]:
+        """The steps that both did alike."""
+        return self.published[: self.index]
+
+
+def error_type(entry: Json) -> str | None:
+    """The type of exception that a step raised."""
+    raised = entry.get("raised")
+    return raised["type"] if raised else None
+
+
+def find(
+    program: Json, published: list[Json], ours: list[Json], start: int = 0
+) -> Difference | None:
+    """The first difference at or after step ``start``."""
+    for index in range(start, len(published)):
+        parts = different(published[index], ours[index])
+        if parts:
+            return Difference(program, published, ours, index, parts)
+    return None
+
+
+def different(published: Json, ours: Json) -> tuple[str, ...]:
+    """The parts of a step that are not equal."""
+    return tuple(part for part in PARTS if _view(published, part) != _view(ours, part))
+
+
+def _view(entry: Json, part: str) -> Json:
+    value = entry.get(part)
+    if part == "raised" and value:
+        return {name: value.get(name) for name in ERROR_PARTS}
+    if part == "events" and entry.get("raised"):
+        # Which events of earlier pieces were returned depends on where the pieces were cut; that
+        # nothing is lost has a test of its own.
+        return None
+    return value
+
+
+def without(program: Json, steps: Sequence[int]) -> Json:
+    """The program with some steps left out."""
+    gone = set(steps)
+    kept = [step for index, step in enumerate(program["steps"]) if index not in gone]
+    return {**program, "steps": kept}
+
+
+def refused_calls(trace: list[Json]) -> list[int]:
+    """The steps at which a call raised; a refused call must change nothing."""
+    return [i for i, entry in enumerate(trace) if entry["do"] == "call" and "raised" in entry]
+
+
+def explain(difference: Difference) -> str:
+    """The shortest prefix that shows a difference, for people."""
+    seed, profile = difference.program["seed"], difference.program["profile"]
+    lines = [f"seed {seed} ({profile}), step {difference.index}: {', '.join(difference.parts)}"]
+    lines += ["", "until then both did:"]
+    lines += [f"  {i:3} {summary(entry)}" for i, entry in enumerate(difference.before())]
+    lines += ["", f"step: {json.dumps(difference.step)}"]
+    for part in difference.parts:
+        for name, entry in (("published", difference.p), ("ours", difference.o)):
+            lines.append(f"  {part} {name:9}: {_narrow(difference, part, entry)}")
+    for name, entry in (("published", difference.p), ("ours", difference.o)):
+        if "raised" in entry:
+            lines.append(f"  {name} says: {entry['raised']['message']}")
+    return "\n".join(lines)
+
+
+def _narrow(difference: Difference, part: str, entry: Json) -> str:
+    """One part of a step, of a state only what is not equal."""
+    if part != "state" or "state" not in difference.p or "state" not in difference.o:
+        return json.dumps(entry.get(part))
+    unequal: Json = {}
+    for side, values in entry["state"].items():
+        for name, value in values.items():
+            if difference.p["state"][side].get(name) != difference.o["state"][side].get(name):
+                unequal[f"{side}.{name}"] = value
+    return json.dumps(unequal)
+
+
+def summary(entry: Json) -> str:
+    """One line about a step."""
+    words = [entry["side"], entry["do"]]
+    if entry.get("skipped"):
+        return " ".join([*words, "skipped"])
+    if "call" in entry:
+        method, args = entry["call"]
+        words = [entry["side"], method, ", ".join(f"{k}={v}" for k, v in args.items())]
+    if "injected" in entry:
+        words.append(json.dumps(entry["injected"]))
+    if "raised" in entry:
+        words.append(f"-> {entry['raised']['type']}")
+    if entry.get("events"):
+        words.append("-> " + " ".join(event["event"] for event in entry["events"]))
+    for side, sent in entry["out"].items():
+        words += [f"| {side} sends {item}" for item in sent]
+    return " ".join(words)

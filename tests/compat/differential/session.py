@@ -1,0 +1,108 @@
+"""Many programs through both packages, and every difference sorted: meant or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import compare, deviations
+from .compare import Difference
+from .generator import program
+from .runner import Runner
+
+Json = Any
+
+
+@dataclass
+class Findings:
+    """What a set of programs showed."""
+
+    unexplained: list[Difference] = field(default_factory=list)
+    used: Counter[str] = field(default_factory=Counter)
+    compared_steps: int = 0
+
+    def scan(self, steps: Json, published: list[Json], ours: list[Json]) -> None:
+        """Compare two traces until their end, a deviation that stops, or an unknown difference."""
+        start = 0
+        seen = set()
+        while (difference := compare.find(steps, published, ours, start)) is not None:
+            self.compared_steps += difference.index - start
+            entry = deviations.of(difference)
+            if entry is None:
+                self.unexplained.append(difference)
+                return
+            seen.add(entry.name)
+            if entry.then == deviations.STOP:
+                break
+            start = difference.index + 1
+        else:
+            self.compared_steps += len(published) - start
+        self.used.update(seen)
+
+
+@dataclass
+class Session:
+    """The programs of some seeds, run on both."""
+
+    published: Runner
+    ours: Runner
+    programs: list[Json]
+    traces: list[tuple[list[Json], list[Json]]]
+
+    def direct(self) -> Findings:
+        """The same program on both."""
+        findings = Findings()
+        for steps, (published, ours) in zip(self.programs, self.traces, strict=True):
+            findings.scan(steps, published, ours)
+        return findings
+
+    def refusals(self) -> Findings:
+        """A call that this package refuses must leave no trace.
+
+        So its run must equal a run of the published package on the program without those calls.
+        """
+        reduced = []
+        for whole, (_, ours) in zip(self.programs, self.traces, strict=True):
+            steps = compare.refused_calls(ours)
+            if steps:
+                kept = [entry for index, entry in enumerate(ours) if index not in set(steps)]
+                reduced.append((compare.without(whole, steps), kept))
+        findings = Findings()
+        published = self.published.run([rest for rest, _ in reduced])
+        for (rest, ours), trace in zip(reduced, published, strict=True):
+            findings.scan(rest, trace, ours)
+        return findings
+
+    def lost_events(self) -> tuple[int, list[str]]:
+        """Events before the faulty frame of one call: how many were carried, and what is amiss.
+
+        The published package loses them, so it is given one frame at a time instead.
+        """
+        chosen = []
+        for whole, (_, ours) in zip(self.programs, self.traces, strict=True):
+            index = next((i for i, entry in enumerate(ours) if "carried" in entry), None)
+            if index is not None:
+                chosen.append((whole, ours, index))
+        singly = self.published.run([{**whole, "feed": "units"} for whole, _, _ in chosen])
+        carried, amiss = 0, []
+        for (whole, ours, index), published in zip(chosen, singly, strict=True):
+            alike = compare.find(whole, published[:index], ours[:index]) is None
+            if not alike or compare.different(published[index], ours[index]):
+                continue
+            events = ours[index]["events"] + ours[index]["carried"]
+            carried += bool(ours[index]["carried"])
+            if events != published[index]["events"]:
+                amiss.append(
+                    f"seed {whole['seed']}, step {index}: published {published[index]['events']}"
+                    f", ours {events}"
+                )
+        return carried, amiss
+
+
+def start(published: Runner, ours: Runner, seeds: Iterable[int]) -> Session:
+    """Run the programs of ``seeds``."""
+    programs = [program(seed) for seed in seeds]
+    traces = list(zip(published.run(programs), ours.run(programs), strict=True))
+    return Session(published, ours, programs, traces)

@@ -1,0 +1,447 @@
+"""RFC 9113 sections 4.3 and 4.3.1: field blocks on the wire and the compression state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hpack import Decoder
+
+from h2.connection import H2Connection
+from h2.events import (
+    PushedStreamReceived,
+    RequestReceived,
+    ResponseReceived,
+    SettingsAcknowledged,
+    TrailersReceived,
+)
+from h2.exceptions import ProtocolError
+from support import wire
+from support.outcome import (
+    assert_alive,
+    assert_connection_error,
+    kinds,
+    only,
+    sent,
+)
+from support.wire import Code, Flag, Setting, Type
+
+BAD_BLOCK = wire.indexed(0)
+SHORT_REQUEST = b"\x82\x87\x84" + b"\x01\x01a"  # GET, https, "/" by index, :authority: a
+
+
+def requesting_client() -> H2Connection:
+    conn = wire.client()
+    conn.send_headers(1, wire.REQUEST)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+# Contiguous sequences of frames ---------------------------------------------------------------
+
+
+def test_block_in_two_pieces_at_every_octet() -> None:
+    """A field block may be cut anywhere, inside a name, a value or an integer too."""
+    block = wire.block(wire.REQUEST)
+    for cut in range(len(block) + 1):
+        conn = wire.server()
+        events = wire.feed(
+            conn,
+            wire.headers(1, block[:cut], end_headers=False),
+            wire.continuation(1, block[cut:]),
+        )
+        assert tuple(only(events, RequestReceived).headers) == wire.REQUEST
+
+
+def test_block_with_one_octet_a_frame() -> None:
+    """Fragments of one octet each make the same block."""
+    conn = wire.server()
+    pieces = [SHORT_REQUEST[n : n + 1] for n in range(len(SHORT_REQUEST))]
+    events = wire.feed(
+        conn,
+        wire.headers(1, pieces[0], end_headers=False),
+        *(wire.continuation(1, piece, end_headers=False) for piece in pieces[1:-1]),
+        wire.continuation(1, pieces[-1]),
+    )
+    assert dict(only(events, RequestReceived).headers)[b":authority"] == b"a"
+
+
+@pytest.mark.parametrize("where", ["headers", "middle", "last"])
+def test_empty_fragments(where: str) -> None:
+    """Fragments of length zero are allowed anywhere in a block."""
+    block = wire.block(wire.REQUEST)
+    first = b"" if where == "headers" else block
+    last = block if where == "headers" else b""
+    frames = [wire.headers(1, first, end_headers=False)]
+    if where == "middle":
+        frames.append(wire.continuation(1, b"", end_headers=False))
+    frames.append(wire.continuation(1, last))
+    conn = wire.server()
+    assert kinds(wire.feed(conn, *frames)) == [RequestReceived]
+
+
+def test_no_event_before_the_block_is_complete() -> None:
+    """A block is one unit; its frames may come in separate reads."""
+    conn = wire.server()
+    block = wire.block(wire.REQUEST)
+    assert wire.feed(conn, wire.headers(1, block[:9], end_headers=False)) == []
+    assert wire.feed(conn, wire.continuation(1, block[9:20], end_headers=False)) == []
+    assert conn.open_inbound_streams in (0, 1)
+    events = wire.feed(conn, wire.continuation(1, block[20:]))
+    assert kinds(events) == [RequestReceived]
+
+
+INTERLOPERS = {
+    "data": wire.data(1, b"x"),
+    "headers, same stream": wire.headers(1, wire.TRAILERS, end_stream=True),
+    "headers, other stream": wire.headers(3, wire.REQUEST),
+    "priority": wire.priority(1),
+    "rst_stream": wire.rst_stream(1),
+    "settings": wire.settings(),
+    "settings ack": wire.settings(ack=True),
+    "push_promise": wire.push_promise(1, 2),
+    "ping": wire.ping(),
+    "ping ack": wire.ping(ack=True),
+    "goaway": wire.goaway(0),
+    "window_update": wire.window_update(0, 1),
+    "continuation, other stream": wire.continuation(3, b""),
+    "altsvc": wire.altsvc(0, b"https://example.com", b"clear"),
+    "unknown type": wire.frame(0xEE, 0, 0),
+}
+
+
+@pytest.mark.parametrize("frame", INTERLOPERS.values(), ids=INTERLOPERS)
+@pytest.mark.parametrize("after_continuation", [False, True], ids=["headers", "continuation"])
+def test_nothing_comes_between_the_frames_of_a_block(
+    frame: bytes, after_continuation: bool
+) -> None:
+    """Any other frame inside a block is a connection error PROTOCOL_ERROR."""
+    begun = [wire.headers(1, wire.block(wire.REQUEST)[:10], end_headers=False)]
+    if after_continuation:
+        begun.append(wire.continuation(1, b"", end_headers=False))
+    assert_connection_error(wire.server(), *begun, frame, code=Code.PROTOCOL_ERROR)
+
+
+@pytest.mark.parametrize("frame", INTERLOPERS.values(), ids=INTERLOPERS)
+def test_nothing_comes_between_the_frames_of_a_promise(frame: bytes) -> None:
+    """A block that PUSH_PROMISE began has the same rule."""
+    begun = wire.push_promise(1, 2, wire.block(wire.REQUEST)[:10], end_headers=False)
+    assert_connection_error(requesting_client(), begun, frame, code=Code.PROTOCOL_ERROR)
+
+
+# Decoding errors ------------------------------------------------------------------------------
+
+
+def trailers_after_request(conn: H2Connection) -> list[bytes]:
+    wire.feed(conn, wire.headers(1, wire.POST))
+    return [wire.headers(1, BAD_BLOCK, end_stream=True)]
+
+
+def continuation_of_a_request(conn: H2Connection) -> list[bytes]:
+    wire.feed(conn, wire.headers(1, wire.POST))
+    return [wire.headers(3, b"\x82", end_headers=False), wire.continuation(3, BAD_BLOCK)]
+
+
+def stream_that_we_reset(conn: H2Connection) -> list[bytes]:
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.reset_stream(1)
+    return [wire.headers(1, BAD_BLOCK, end_stream=True)]
+
+
+def stream_that_ended(conn: H2Connection) -> list[bytes]:
+    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
+    return [wire.headers(1, BAD_BLOCK, end_stream=True)]
+
+
+def stream_above_our_goaway(conn: H2Connection) -> list[bytes]:
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    conn.close_connection()
+    return [wire.headers(3, BAD_BLOCK, end_stream=True)]
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        trailers_after_request,
+        continuation_of_a_request,
+        stream_that_we_reset,
+        stream_that_ended,
+        stream_above_our_goaway,
+    ],
+)
+def test_undecodable_block(scene: Callable[[H2Connection], list[bytes]]) -> None:
+    """A block that cannot be decoded ends the connection, whatever becomes of its frames."""
+    conn = wire.server()
+    frames = scene(conn)
+    assert_connection_error(conn, *frames, code=Code.COMPRESSION_ERROR, last_stream_id=1)
+
+
+def test_undecodable_first_request() -> None:
+    """A new stream whose block cannot be decoded was never processed."""
+    assert_connection_error(
+        wire.server(), wire.headers(1, BAD_BLOCK), code=Code.COMPRESSION_ERROR
+    )
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [wire.headers(1, BAD_BLOCK), wire.push_promise(1, 2, BAD_BLOCK)],
+    ids=["response", "push"],
+)
+def test_undecodable_block_at_a_client(frame: bytes) -> None:
+    """Responses and promised requests are no different."""
+    assert_connection_error(requesting_client(), frame, code=Code.COMPRESSION_ERROR)
+
+
+# The table is shared by all blocks of a connection ---------------------------------------------
+
+
+def test_table_entries_outlive_the_stream() -> None:
+    """What one block added to the dynamic table, blocks of other streams refer to."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.block(wire.REQUEST) + wire.block([(b"a", b"b")], add=True)))
+    events = wire.feed(conn, wire.headers(3, wire.block(wire.REQUEST) + wire.indexed(62)))
+    assert tuple(only(events, RequestReceived).headers) == (*wire.REQUEST, (b"a", b"b"))
+
+
+DISCARDED: dict[str, Callable[[H2Connection], int]] = {}
+
+
+def discarded(scene: Callable[[H2Connection], int]) -> Callable[[H2Connection], int]:
+    DISCARDED[scene.__name__] = scene
+    return scene
+
+
+@discarded
+def reset_by_us(conn: H2Connection) -> int:
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.reset_stream(1)
+    return 1
+
+
+@discarded
+def reset_by_us_after_the_response(conn: H2Connection) -> int:
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+    conn.reset_stream(1)
+    return 1
+
+
+@discarded
+def half_closed_remote(conn: H2Connection) -> int:
+    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
+    return 1
+
+
+@discarded
+def above_our_goaway(conn: H2Connection) -> int:
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    conn.close_connection()
+    return 3
+
+
+@pytest.mark.parametrize("continued", [False, True], ids=["one frame", "continuation"])
+@pytest.mark.parametrize("scene", DISCARDED.values(), ids=DISCARDED)
+def test_discarded_blocks_change_the_table(
+    scene: Callable[[H2Connection], int], continued: bool
+) -> None:
+    """HEADERS whose stream is of no interest any more still update the decoder."""
+    conn = wire.server()
+    stream_id = scene(conn)
+    block = wire.block([(b"a", b"b")], add=True)
+    if continued:
+        late = [
+            wire.headers(stream_id, block[:2], end_stream=True, end_headers=False),
+            wire.continuation(stream_id, block[2:]),
+        ]
+    else:
+        late = [wire.headers(stream_id, block, end_stream=True)]
+    wire.feed(conn, *late)
+    conn.clear_outbound_data_buffer()
+    # The dynamic table now begins with a: b, so index 63 does not exist and 62 does.
+    probe = wire.headers(stream_id, wire.indexed(62), end_stream=True)
+    wire.feed(conn, probe)
+    assert_connection_error(
+        conn,
+        wire.headers(stream_id, wire.indexed(63), end_stream=True),
+        code=Code.COMPRESSION_ERROR,
+        last_stream_id=1,
+    )
+
+
+def test_push_promise_on_a_stream_that_the_client_reset_changes_the_table() -> None:
+    """A PUSH_PROMISE that is answered with RST_STREAM or ignored is decoded first."""
+    conn = requesting_client()
+    conn.send_headers(3, wire.REQUEST, end_stream=True)
+    conn.reset_stream(1)
+    block = wire.block(wire.REQUEST) + wire.block([(b"a", b"b")], add=True)
+    wire.feed(conn, wire.push_promise(1, 2, block))
+    events = wire.feed(conn, wire.headers(3, wire.block(wire.RESPONSE) + wire.indexed(62)))
+    assert tuple(only(events, ResponseReceived).headers) == (*wire.RESPONSE, (b"a", b"b"))
+
+
+def test_all_kinds_of_block_share_one_table() -> None:
+    """Promise, response and trailers in one direction use one decoder."""
+    conn = requesting_client()
+    promise = wire.block(wire.REQUEST) + wire.block([(b"a", b"1")], add=True)
+    response = wire.block(wire.RESPONSE) + wire.indexed(62) + wire.block([(b"b", b"2")], add=True)
+    trailers = wire.indexed(62) + wire.indexed(63)
+    events = wire.feed(
+        conn,
+        wire.push_promise(1, 2, promise),
+        wire.headers(1, response),
+        wire.headers(1, trailers, end_stream=True),
+    )
+    assert only(events, PushedStreamReceived).headers[-1] == (b"a", b"1")
+    assert only(events, ResponseReceived).headers[1:] == [(b"a", b"1"), (b"b", b"2")]
+    assert only(events, TrailersReceived).headers == [(b"b", b"2"), (b"a", b"1")]
+
+
+# Section 4.3.1: SETTINGS_HEADER_TABLE_SIZE ------------------------------------------------------
+
+
+def test_the_peer_must_shrink_its_table_after_its_ack() -> None:
+    """After the ACK of a reduction a block without a size update is COMPRESSION_ERROR."""
+    conn = wire.server()
+    conn.update_settings({Setting.HEADER_TABLE_SIZE: 100})
+    wire.feed(conn, wire.settings(ack=True))
+    assert_connection_error(
+        conn, wire.headers(1, wire.REQUEST), code=Code.COMPRESSION_ERROR
+    )
+
+
+@pytest.mark.parametrize("size", [0, 50, 100])
+def test_the_peer_shrinks_its_table(size: int) -> None:
+    """Any size up to the new maximum will do."""
+    conn = wire.server()
+    conn.update_settings({Setting.HEADER_TABLE_SIZE: 100})
+    wire.feed(conn, wire.settings(ack=True))
+    block = wire.table_size_update(size) + wire.block(wire.REQUEST)
+    events = wire.feed(conn, wire.headers(1, block), wire.headers(3, wire.REQUEST))
+    assert kinds(events) == [RequestReceived, RequestReceived]
+
+
+def test_a_size_update_above_the_new_maximum_is_no_conformant_one() -> None:
+    """The size update must not exceed what we allow now."""
+    conn = wire.server()
+    conn.update_settings({Setting.HEADER_TABLE_SIZE: 100})
+    wire.feed(conn, wire.settings(ack=True))
+    block = wire.table_size_update(101) + wire.block(wire.REQUEST)
+    assert_connection_error(conn, wire.headers(1, block), code=Code.COMPRESSION_ERROR)
+
+
+def test_before_the_ack_the_old_maximum_holds() -> None:
+    """A reduction binds the peer when it acknowledges it, no earlier."""
+    conn = wire.server()
+    conn.update_settings({Setting.HEADER_TABLE_SIZE: 0})
+    late = wire.block(wire.REQUEST) + wire.block([(b"a", b"b")], add=True)
+    again = wire.block(wire.REQUEST) + wire.indexed(62)
+    shrunk = wire.table_size_update(0) + wire.block(wire.REQUEST)
+    events = wire.feed(
+        conn,
+        wire.headers(1, late),
+        wire.headers(3, again),
+        wire.settings(ack=True),
+        wire.headers(5, shrunk),
+    )
+    assert kinds(events) == [RequestReceived] * 2 + [SettingsAcknowledged, RequestReceived]
+
+
+def test_a_larger_table_may_be_used_after_the_ack() -> None:
+    """With a larger maximum the peer may announce a larger table."""
+    conn = wire.server()
+    conn.update_settings({Setting.HEADER_TABLE_SIZE: 10_000})
+    wire.feed(conn, wire.settings(ack=True))
+    entry = (b"large", bytes(8_000).replace(b"\0", b"x"))
+    block = wire.table_size_update(10_000) + wire.block(wire.REQUEST)
+    wire.feed(conn, wire.headers(1, block + wire.block([entry], add=True)))
+    events = wire.feed(conn, wire.headers(3, wire.block(wire.REQUEST) + wire.indexed(62)))
+    assert only(events, RequestReceived).headers[-1] == entry
+
+
+def test_a_larger_table_need_not_be_used() -> None:
+    """An encoder may stay with less than the maximum and say nothing."""
+    conn = wire.server()
+    conn.update_settings({Setting.HEADER_TABLE_SIZE: 10_000})
+    events = wire.feed(conn, wire.settings(ack=True), wire.headers(1, wire.REQUEST))
+    assert kinds(events) == [SettingsAcknowledged, RequestReceived]
+
+
+def first_octets(conn: H2Connection, stream_id: int) -> bytes:
+    """The block of a request that ``conn`` sends now."""
+    conn.clear_outbound_data_buffer()
+    conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+    return sent(conn)[0].fragment
+
+
+@pytest.mark.parametrize("size", [0, 30, 31, 1000, 4095])
+def test_our_encoder_announces_a_smaller_table(size: int) -> None:
+    """After a reduction our next block begins with a size update of at most the new maximum."""
+    conn = wire.client()
+    wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, size)))
+    fragment = first_octets(conn, 1)
+    assert fragment[0] & 0xE0 == 0x20
+    decoder = Decoder()
+    decoder.max_allowed_table_size = size
+    assert tuple(wire.decode(fragment, decoder=decoder)) == wire.REQUEST
+    assert decoder.header_table_size <= size
+    assert first_octets(conn, 3)[0] & 0xE0 != 0x20
+
+
+def test_our_encoder_announces_the_smallest_and_the_last_size() -> None:
+    """Several changes between two blocks: the smallest maximum must show (RFC 7541 4.2)."""
+    conn = wire.client()
+    first_octets(conn, 1)
+    wire.feed(
+        conn,
+        wire.settings((Setting.HEADER_TABLE_SIZE, 0)),
+        wire.settings((Setting.HEADER_TABLE_SIZE, 4096)),
+    )
+    fragment = first_octets(conn, 3)
+    assert fragment[0] == 0x20
+    assert tuple(wire.decode(fragment)) == wire.REQUEST
+
+
+def test_the_encoders_table_is_emptied_by_a_maximum_of_zero() -> None:
+    """With no room for a table nothing may be referred to any more."""
+    conn = wire.client()
+    first_octets(conn, 1)
+    wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, 0)))
+    decoder = Decoder()
+    decoder.max_allowed_table_size = 0
+    for stream_id in (3, 5):
+        fragment = first_octets(conn, stream_id)
+        assert tuple(wire.decode(fragment, decoder=decoder)) == wire.REQUEST
+
+
+def test_a_huge_maximum_obliges_to_nothing() -> None:
+    """The peer may offer 2^32-1 octets; our blocks remain decodable with what we announce."""
+    conn = wire.client((Setting.HEADER_TABLE_SIZE, 2**32 - 1))
+    decoder = Decoder()
+    decoder.max_allowed_table_size = 2**32 - 1
+    for stream_id in (1, 3):
+        fragment = first_octets(conn, stream_id)
+        assert tuple(wire.decode(fragment, decoder=decoder)) == wire.REQUEST
+
+
+def test_one_block_ends_once() -> None:
+    """END_HEADERS closes a block; a CONTINUATION after it belongs to nothing."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST))
+    with pytest.raises(ProtocolError):
+        wire.feed(conn, wire.frame(Type.CONTINUATION, Flag.END_HEADERS, 1))
+    assert sent(conn)[-1].error_code == Code.PROTOCOL_ERROR
+
+
+def test_interleaving_between_blocks_is_fine() -> None:
+    """Between complete blocks the frames of all streams may alternate."""
+    conn = wire.server()
+    events = wire.feed(
+        conn,
+        wire.headers(1, wire.POST),
+        wire.headers(3, wire.POST),
+        wire.headers(1, wire.TRAILERS, end_stream=True),
+        wire.headers(3, wire.TRAILERS, end_stream=True),
+    )
+    assert [e.stream_id for e in events if isinstance(e, TrailersReceived)] == [1, 3]
+    assert_alive(conn)

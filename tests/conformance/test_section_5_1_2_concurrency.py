@@ -1,0 +1,230 @@
+"""RFC 9113 section 5.1.2: the number of concurrent streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from h2.connection import H2Connection
+from h2.events import RequestReceived, ResponseReceived
+from h2.exceptions import TooManyStreamsError
+from support import wire
+from support.outcome import (
+    assert_alive,
+    assert_connection_error,
+    assert_refused,
+    kinds,
+    sent,
+)
+from support.wire import Code, Setting
+
+
+def limited_server(limit: int) -> H2Connection:
+    """A server whose client has acknowledged a limit of that many streams."""
+    conn = wire.server()
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: limit})
+    wire.feed(conn, wire.settings(ack=True))
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def limited_client(limit: int) -> H2Connection:
+    """A client with one open request whose server acknowledged a limit on pushed streams."""
+    conn = wire.client()
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: limit})
+    wire.feed(conn, wire.settings(ack=True))
+    conn.send_headers(1, wire.REQUEST)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 100])
+def test_one_stream_too_many(limit: int) -> None:
+    """The request above our limit is an error, by default of the connection."""
+    conn = limited_server(limit)
+    for n in range(limit):
+        assert kinds(wire.feed(conn, wire.headers(2 * n + 1, wire.REQUEST))) == [RequestReceived]
+    assert conn.open_inbound_streams == limit
+    assert_connection_error(
+        conn,
+        wire.headers(2 * limit + 1, wire.REQUEST),
+        code=Code.PROTOCOL_ERROR,
+        error=TooManyStreamsError,
+        last_stream_id=max(0, 2 * limit - 1),
+    )
+
+
+def test_the_limit_holds_from_the_ack_on() -> None:
+    """Requests sent before the peer acknowledged a lower limit may exceed it."""
+    conn = wire.server()
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 1})
+    events = wire.feed(conn, wire.headers(1, wire.REQUEST), wire.headers(3, wire.REQUEST))
+    assert kinds(events) == [RequestReceived, RequestReceived]
+    wire.feed(conn, wire.settings(ack=True))
+    assert_connection_error(
+        conn,
+        wire.headers(5, wire.REQUEST),
+        code=Code.PROTOCOL_ERROR,
+        error=TooManyStreamsError,
+        last_stream_id=3,
+    )
+
+
+@pytest.mark.parametrize(
+    "half_close",
+    [
+        lambda conn: wire.feed(conn, wire.data(1, end_stream=True)),
+        lambda conn: conn.send_headers(1, wire.RESPONSE, end_stream=True),
+    ],
+    ids=["remote", "local"],
+)
+def test_half_closed_streams_count(half_close: Callable[[H2Connection], object]) -> None:
+    """Streams in either half-closed state count towards the limit."""
+    conn = limited_server(1)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    half_close(conn)
+    assert conn.open_inbound_streams == 1
+    assert_connection_error(
+        conn,
+        wire.headers(3, wire.REQUEST),
+        code=Code.PROTOCOL_ERROR,
+        error=TooManyStreamsError,
+        last_stream_id=1,
+    )
+
+
+CLOSINGS: dict[str, Callable[[H2Connection], object]] = {
+    "ended": lambda conn: (
+        wire.feed(conn, wire.data(1, end_stream=True)),
+        conn.send_headers(1, wire.RESPONSE, end_stream=True),
+    ),
+    "reset by us": lambda conn: conn.reset_stream(1),
+    "reset by peer": lambda conn: wire.feed(conn, wire.rst_stream(1)),
+}
+
+
+@pytest.mark.parametrize("close", CLOSINGS.values(), ids=CLOSINGS)
+def test_closed_streams_do_not_count(close: Callable[[H2Connection], object]) -> None:
+    """A closed stream makes room for another."""
+    conn = limited_server(1)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    close(conn)
+    assert conn.open_inbound_streams == 0
+    conn.clear_outbound_data_buffer()
+    assert kinds(wire.feed(conn, wire.headers(3, wire.REQUEST))) == [RequestReceived]
+    assert_alive(conn)
+
+
+def test_idle_streams_with_priority_do_not_count() -> None:
+    """PRIORITY for an idle stream opens nothing."""
+    conn = limited_server(1)
+    wire.feed(conn, wire.priority(3), wire.priority(5), wire.headers(7, wire.REQUEST))
+    assert conn.open_inbound_streams == 1
+
+
+def test_reserved_streams_do_not_count() -> None:
+    """A client may be promised more streams than may be active at once."""
+    conn = limited_client(1)
+    wire.feed(conn, *(wire.push_promise(1, n) for n in (2, 4, 6)))
+    assert conn.open_inbound_streams == 0
+    assert kinds(wire.feed(conn, wire.headers(2, wire.RESPONSE))) == [ResponseReceived]
+    assert conn.open_inbound_streams == 1
+    wire.feed(conn, wire.data(2, end_stream=True))
+    assert kinds(wire.feed(conn, wire.headers(4, wire.RESPONSE))) == [ResponseReceived]
+
+
+def test_one_pushed_response_too_many() -> None:
+    """HEADERS on a reserved stream that would exceed our limit are an error."""
+    conn = limited_client(1)
+    wire.feed(conn, wire.push_promise(1, 2), wire.push_promise(1, 4))
+    wire.feed(conn, wire.headers(2, wire.RESPONSE))
+    assert_connection_error(
+        conn,
+        wire.headers(4, wire.RESPONSE),
+        code=Code.PROTOCOL_ERROR,
+        error=TooManyStreamsError,
+        last_stream_id=4,
+    )
+
+
+def test_the_limits_of_both_sides_are_independent() -> None:
+    """Our limit is for the peer's streams; it does not bind our own."""
+    conn = limited_client(0)
+    conn.send_headers(3, wire.REQUEST)
+    conn.send_headers(5, wire.REQUEST)
+    assert conn.open_outbound_streams == 3
+
+
+# The limit of the peer --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2])
+def test_we_do_not_exceed_the_peers_limit(limit: int) -> None:
+    """The request above the peer's limit is refused, and changes nothing."""
+    conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, limit))
+    for n in range(limit):
+        conn.send_headers(2 * n + 1, wire.REQUEST)
+    error = assert_refused(conn, "send_headers", 2 * limit + 1, wire.REQUEST)
+    assert isinstance(error, TooManyStreamsError)
+    assert conn.open_outbound_streams == limit
+    assert_alive(conn)
+
+
+def test_a_closed_request_makes_room() -> None:
+    """The peer's limit is for streams at the same time."""
+    conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 1))
+    for stream_id in (1, 3, 5):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        assert_refused(conn, "send_headers", stream_id + 2, wire.REQUEST)
+        wire.feed(conn, wire.headers(stream_id, wire.RESPONSE, end_stream=True))
+    assert conn.open_outbound_streams == 0
+
+
+def test_a_lower_limit_lets_open_streams_complete() -> None:
+    """When the peer lowers its limit below what is open, the open streams go on."""
+    conn = wire.client()
+    for stream_id in (1, 3, 5):
+        conn.send_headers(stream_id, wire.POST)
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 1)))
+    conn.clear_outbound_data_buffer()
+    for stream_id in (1, 3, 5):
+        conn.send_data(stream_id, b"x", end_stream=True)
+    assert len(sent(conn)) == 3
+    assert_refused(conn, "send_headers", 7, wire.REQUEST)
+    for stream_id in (1, 3, 5):
+        wire.feed(conn, wire.headers(stream_id, wire.RESPONSE, end_stream=True))
+    conn.send_headers(7, wire.REQUEST)
+    assert conn.open_outbound_streams == 1
+
+
+def test_a_server_may_promise_but_not_open_more_than_the_client_allows() -> None:
+    """Promises are free; the response of a pushed stream counts."""
+    conn = wire.server((Setting.MAX_CONCURRENT_STREAMS, 1))
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    conn.push_stream(1, 2, wire.REQUEST)
+    conn.push_stream(1, 4, wire.REQUEST)
+    assert conn.open_outbound_streams == 0
+    conn.send_headers(2, wire.RESPONSE)
+    assert conn.open_outbound_streams == 1
+    error = assert_refused(conn, "send_headers", 4, wire.RESPONSE)
+    assert isinstance(error, TooManyStreamsError)
+    conn.end_stream(2)
+    conn.send_headers(4, wire.RESPONSE)
+    assert conn.open_outbound_streams == 1
+
+
+def test_no_limit_before_the_peer_sets_one() -> None:
+    """Initially there is no limit."""
+    conn = wire.client()
+    for n in range(300):
+        conn.send_headers(2 * n + 1, wire.REQUEST, end_stream=True)
+    assert conn.open_outbound_streams == 300
+
+
+def test_trailers_are_not_a_new_stream() -> None:
+    """Further HEADERS on a stream that counts already exceed nothing."""
+    conn = limited_server(1)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    wire.feed(conn, wire.headers(1, wire.TRAILERS, end_stream=True))
+    assert_alive(conn)

@@ -1,0 +1,77 @@
+"""RFC 9113 section 5.3: the deprecated priority signals are still understood."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2.events import PriorityUpdated, RequestReceived, StreamEnded
+from h2.exceptions import RFC1122Error
+from support import wire
+from support.outcome import assert_alive, kinds, only, sent
+from support.wire import Flag, Type
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("weight", [1, 16, 256])
+@pytest.mark.parametrize("depends_on", [0, 7, 2**31 - 1])
+def test_priority_signal(depends_on: int, weight: int, exclusive: bool) -> None:
+    """The signals are reported: the weight field 0 to 255 means 1 to 256."""
+    conn = wire.server()
+    event = only(
+        wire.feed(conn, wire.priority(5, depends_on, weight, exclusive)), PriorityUpdated
+    )
+    assert event.stream_id == 5
+    assert (event.depends_on, event.weight, event.exclusive) == (depends_on, weight, exclusive)
+
+
+def test_priority_fields_of_headers() -> None:
+    """A HEADERS frame may carry the same signal; the request event refers to it."""
+    conn = wire.server()
+    fields = wire.priority_fields(depends_on=3, weight=200, exclusive=True)
+    events = wire.feed(conn, wire.headers(5, wire.REQUEST, priority=fields, end_stream=True))
+    assert set(kinds(events)) == {RequestReceived, PriorityUpdated, StreamEnded}
+    update = only(events, PriorityUpdated)
+    assert (update.stream_id, update.depends_on, update.weight) == (5, 3, 200)
+    assert update.exclusive is True
+    assert only(events, RequestReceived).priority_updated is update
+
+
+def test_priority_for_an_idle_stream_then_lower_ones() -> None:
+    """A signal for stream 9 does not stop the client from opening stream 1."""
+    conn = wire.server()
+    events = wire.feed(conn, wire.priority(9), wire.headers(1, wire.REQUEST))
+    assert kinds(events) == [PriorityUpdated, RequestReceived]
+
+
+def test_priority_for_many_streams_changes_no_stream() -> None:
+    """Signals for streams of either side are only reported."""
+    conn = wire.server()
+    for stream_id in (1, 2, 3, 100, 2**31 - 1):
+        assert kinds(wire.feed(conn, wire.priority(stream_id))) == [PriorityUpdated]
+    assert conn.open_inbound_streams == 0
+    assert kinds(wire.feed(conn, wire.headers(1, wire.REQUEST))) == [RequestReceived]
+    assert_alive(conn)
+
+
+def test_we_send_priority() -> None:
+    """A client may send the signals, in a frame of their own or with HEADERS."""
+    conn = wire.client()
+    conn.prioritize(3, weight=256, depends_on=1, exclusive=True)
+    conn.send_headers(
+        3, wire.REQUEST, priority_weight=1, priority_depends_on=5, priority_exclusive=False
+    )
+    first, second = sent(conn)
+    assert (first.type, first.stream_id) == (Type.PRIORITY, 3)
+    assert first.payload == wire.priority_fields(1, 256, True)
+    assert second.flags & Flag.PRIORITY
+    assert second.payload[:5] == wire.priority_fields(5, 1, False)
+
+
+def test_a_server_does_not_send_priority() -> None:
+    """Only clients signal; a server that tries is told so, and goes on."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    conn.clear_outbound_data_buffer()
+    with pytest.raises(RFC1122Error):
+        conn.prioritize(1, weight=1)
+    assert_alive(conn)

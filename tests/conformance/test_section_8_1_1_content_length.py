@@ -1,0 +1,211 @@
+"""RFC 9113 section 8.1.1: content-length and the sum of the DATA payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from h2.connection import H2Connection
+from h2.events import DataReceived, RequestReceived, ResponseReceived, StreamEnded
+from h2.exceptions import InvalidBodyLengthError
+from support import wire
+from support.outcome import assert_alive, assert_malformed, kinds
+from support.wire import Code
+
+
+def length(value: bytes) -> wire.Field:
+    return (b"content-length", value)
+
+
+def post(value: bytes) -> list[wire.Field]:
+    return [*wire.POST, length(value)]
+
+
+END_TRAILERS = wire.headers(1, wire.TRAILERS, end_stream=True)
+MATCHING = {
+    "one frame": (b"5", [wire.data(1, b"abcde", end_stream=True)]),
+    "two frames": (b"5", [wire.data(1, b"abc"), wire.data(1, b"de", end_stream=True)]),
+    "empty last frame": (b"5", [wire.data(1, b"abcde"), wire.data(1, end_stream=True)]),
+    "padding does not count": (b"5", [wire.data(1, b"abcde", end_stream=True, pad=20)]),
+    "empty frames": (b"1", [wire.data(1), wire.data(1, b"a"), wire.data(1, end_stream=True)]),
+    "trailers": (b"5", [wire.data(1, b"abcde"), END_TRAILERS]),
+    "zero": (b"0", [wire.data(1, end_stream=True)]),
+    "zero, trailers": (b"0", [END_TRAILERS]),
+    "leading zeros": (b"0005", [wire.data(1, b"abcde", end_stream=True)]),
+}
+
+
+@pytest.mark.parametrize(("value", "frames"), MATCHING.values(), ids=MATCHING)
+def test_matching_length(value: bytes, frames: list[bytes]) -> None:
+    """The length is that of the content: padding and empty frames change nothing."""
+    conn = wire.server()
+    events = wire.feed(conn, wire.headers(1, post(value)), *frames)
+    assert kinds(events)[-1] is StreamEnded
+    assert_alive(conn)
+
+
+def test_matching_length_of_no_content() -> None:
+    """content-length 0 with END_STREAM on HEADERS."""
+    events = wire.feed(wire.server(), wire.headers(1, post(b"0"), end_stream=True))
+    assert kinds(events) == [RequestReceived, StreamEnded]
+
+
+MISMATCHING = {
+    "too short": (b"6", [wire.data(1, b"abcde", end_stream=True)], 6, 5),
+    "too long": (b"4", [wire.data(1, b"abcde", end_stream=True)], 4, 5),
+    "too long, not ended": (b"4", [wire.data(1, b"abcde")], 4, 5),
+    "too short, empty last frame": (b"6", [wire.data(1, end_stream=True)], 6, 0),
+    "too short, padded": (b"6", [wire.data(1, b"abcde", end_stream=True, pad=9)], 6, 5),
+    "too short, trailers": (b"6", [END_TRAILERS], 6, 0),
+    "zero": (b"0", [wire.data(1, b"a")], 0, 1),
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "frames", "expected", "actual"), MISMATCHING.values(), ids=MISMATCHING
+)
+def test_mismatching_length(
+    value: bytes, frames: list[bytes], expected: int, actual: int
+) -> None:
+    """More or less content than announced makes a message malformed."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, post(value)))
+    error = assert_malformed(conn, *frames, last_stream_id=1)
+    assert isinstance(error, InvalidBodyLengthError)
+    assert (error.expected_length, error.actual_length) == (expected, actual)
+
+
+def test_too_much_in_the_second_frame() -> None:
+    """The frame that goes beyond the length is the one in error; the first is reported."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, post(b"3")))
+    assert_malformed(
+        conn, wire.data(1, b"ab"), wire.data(1, b"cd"), last_stream_id=1, events=[DataReceived]
+    )
+
+
+def test_mismatch_on_the_headers_that_end_the_stream() -> None:
+    """content-length above 0 with END_STREAM on HEADERS: content is missing."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
+    error = assert_malformed(
+        conn, wire.headers(3, post(b"5"), end_stream=True), last_stream_id=1
+    )
+    assert isinstance(error, InvalidBodyLengthError)
+    assert error.error_code == Code.PROTOCOL_ERROR
+
+
+INVALID = {
+    "empty": [b""],
+    "word": [b"abc"],
+    "sign": [b"+5"],
+    "minus": [b"-5"],
+    "hex": [b"0x5"],
+    "inner space": [b"5 5"],
+    "list": [b"5, 5"],
+    "underscore": [b"1_0"],
+    "decimal point": [b"5.0"],
+    "superscript": ["5²".encode("latin-1")],
+    "two values": [b"5", b"6"],
+    "two values, one word": [b"5", b"x"],
+}
+
+
+@pytest.mark.parametrize("values", INVALID.values(), ids=INVALID)
+def test_invalid_length(values: Sequence[bytes]) -> None:
+    """content-length is one number of digits (RFC 9110 8.6); anything else is malformed."""
+    fields = [*wire.POST, *map(length, values)]
+    assert_malformed(wire.server(), wire.headers(1, fields))
+
+
+def test_an_absurdly_large_length() -> None:
+    """A number of any size is a number; the content just has to match it."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, post(b"9" * 400)))
+    assert_malformed(conn, wire.data(1, b"x", end_stream=True), last_stream_id=1)
+
+
+# Responses ----------------------------------------------------------------------------------------
+
+
+def requesting_client(method: bytes = b"GET") -> H2Connection:
+    conn = wire.client()
+    conn.send_headers(1, [(b":method", method), *wire.REQUEST[1:]], end_stream=True)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def response(status: bytes, value: bytes) -> list[wire.Field]:
+    return [(b":status", status), length(value)]
+
+
+@pytest.mark.parametrize("frames", [
+    [wire.headers(1, response(b"200", b"5"), end_stream=True)],
+    [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcd", end_stream=True)],
+    [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcdef")],
+    [wire.headers(1, response(b"200", b"5")), END_TRAILERS],
+    [wire.headers(1, response(b"404", b"5"), end_stream=True)],
+], ids=["no content", "too short", "too long", "trailers", "404"])
+def test_mismatching_response(frames: list[bytes]) -> None:
+    """The rule holds for responses."""
+    events = [ResponseReceived] if len(frames) == 2 else []
+    error = assert_malformed(requesting_client(), *frames, events=events)
+    assert isinstance(error, InvalidBodyLengthError)
+
+
+@pytest.mark.parametrize("end", ["headers", "data", "trailers"])
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [(b"HEAD", b"200"), (b"HEAD", b"404"), (b"GET", b"304"), (b"GET", b"204")],
+)
+def test_responses_without_content(method: bytes, status: bytes, end: str) -> None:
+    """A response to HEAD, a 304 or a 204 has no content, whatever its content-length says."""
+    frames = [wire.headers(1, response(status, b"1234"), end_stream=end == "headers")]
+    if end == "data":
+        frames.append(wire.data(1, end_stream=True))
+    elif end == "trailers":
+        frames.append(END_TRAILERS)
+    conn = requesting_client(method)
+    events = wire.feed(conn, *frames)
+    assert kinds(events)[0] is ResponseReceived
+    assert kinds(events)[-1] is StreamEnded
+    assert_alive(conn)
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [(b"HEAD", b"200"), (b"GET", b"304"), (b"GET", b"204")],
+)
+def test_content_where_there_is_none(method: bytes, status: bytes) -> None:
+    """DATA with octets in a response that is defined to have no content is malformed."""
+    conn = requesting_client(method)
+    wire.feed(conn, wire.headers(1, [(b":status", status)]))
+    assert_malformed(conn, wire.data(1, b"x"))
+
+
+def test_interim_responses_have_no_length() -> None:
+    """The content-length of a final response counts from the final response on."""
+    conn = requesting_client()
+    events = wire.feed(
+        conn,
+        wire.headers(1, [(b":status", b"103"), (b"link", b"</>")]),
+        wire.headers(1, response(b"200", b"2")),
+        wire.data(1, b"ok", end_stream=True),
+    )
+    assert kinds(events)[-1] is StreamEnded
+
+
+def test_pushed_response_to_head() -> None:
+    """The promised request decides whether a pushed response has content."""
+    conn = requesting_client()
+    wire.feed(conn, wire.push_promise(1, 2, [(b":method", b"HEAD"), *wire.REQUEST[1:]]))
+    events = wire.feed(conn, wire.headers(2, response(b"200", b"1234"), end_stream=True))
+    assert kinds(events) == [ResponseReceived, StreamEnded]
+
+
+def test_the_same_length_twice() -> None:
+    """Two content-length fields with one value say the same thing (RFC 9110 8.6)."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, [*wire.POST, length(b"2"), length(b"2")]))
+    assert kinds(wire.feed(conn, wire.data(1, b"ok", end_stream=True)))[-1] is StreamEnded

@@ -1,0 +1,351 @@
+"""The example server, started as it documents itself, with curl, nghttp and h2load as clients."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import wire
+from support.peers import require_program
+from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
+from support.wire import Code, Flag, Frame, Type
+
+SCRIPT = "examples/tutorial_server.py"
+MEGABYTES_5 = 5_000_000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving(python_command(SCRIPT, "--port", "0")) as server:
+        yield server
+        out, err = server.stop()
+        assert (server.process.returncode, err) == (0, "")
+        assert out.endswith("stopping\n")
+
+
+@pytest.fixture(scope="module")
+def url(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def upload(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("upload") / "body"
+    path.write_bytes(secrets.token_bytes(MEGABYTES_5))
+    return path
+
+
+def json_texts(text: str) -> list[dict[str, Any]]:
+    """The JSON objects that follow each other in this text."""
+    found = []
+    while text := text.lstrip():
+        value, end = json.JSONDecoder().raw_decode(text)
+        found.append(value)
+        text = text[end:]
+    return found
+
+
+# --- curl ---
+
+
+def curl(*arguments: str, prior_knowledge: bool = True) -> str:
+    options = ["--silent", "--show-error", "--max-time", "20"]
+    if prior_knowledge:
+        options.append("--http2-prior-knowledge")
+    done = run([require_program("curl"), *options, *arguments])
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_curl_gets_its_header_fields_as_json(url: str) -> None:
+    (seen,) = json_texts(curl("--user-agent", "test", "--header", "X-Color: red", f"{url}/a?b=c"))
+    assert seen == {
+        ":method": "GET",
+        ":path": "/a?b=c",
+        ":scheme": "http",
+        ":authority": url.removeprefix("http://"),
+        "user-agent": "test",
+        "accept": "*/*",
+        "x-color": "red",
+    }
+
+
+def test_curl_repeated_fields_are_joined_and_foreign_bytes_are_shown(url: str) -> None:
+    (seen,) = json_texts(curl("-H", "x-a: one", "-H", "x-a: two", "-H", "x-b: grün", url))
+    assert seen["x-a"] == "one, two"
+    assert seen["x-b"] == "grün"
+
+
+def test_curl_posts_five_megabytes(url: str, upload: Path) -> None:
+    report = "\n[%{http_code}, %{http_version}, %{size_upload}]"
+    out = curl("--data-binary", f"@{upload}", "--write-out", report, url)
+    body, _, numbers = out.rpartition("\n")
+    assert json.loads(numbers) == [200, 2, MEGABYTES_5]
+    (seen,) = json_texts(body)
+    assert seen[":method"] == "POST"
+    assert seen["content-length"] == str(MEGABYTES_5)
+
+
+def test_curl_uploads_a_body_of_unknown_length(url: str, upload: Path) -> None:
+    program = require_program("curl")
+    command = [program, "-sS", "--http2-prior-knowledge", "--max-time", "20", "-T", "-", url]
+    with upload.open("rb") as body:
+        done = run(command, stdin=body)
+    assert done.returncode == 0, done.stderr
+    (seen,) = json_texts(done.stdout)
+    assert seen[":method"] == "PUT"
+    assert "content-length" not in seen
+
+
+def test_curl_many_header_fields_fill_continuation_frames(url: str, tmp_path: Path) -> None:
+    # About 32 KB of values that Huffman coding cannot bring below one frame of 16,384 bytes.
+    fields = {f"x-field-{n}": secrets.token_urlsafe(300) for n in range(80)}
+    listing = tmp_path / "fields"
+    listing.write_text("".join(f"{name}: {value}\n" for name, value in fields.items()))
+    (seen,) = json_texts(curl("--header", f"@{listing}", url))
+    assert {name: seen.get(name) for name in fields} == fields
+
+
+def test_curl_head_gets_the_length_and_no_body(url: str) -> None:
+    out = curl("--head", url)
+    (length,) = re.findall(r"^content-length: (\d+)\s*$", out, re.MULTILINE)
+    assert out.startswith("HTTP/2 200")
+    # GET brings the same fields but for the method, which is one letter shorter.
+    assert len(curl(url)) == int(length) - 1
+
+
+def test_curl_over_tls(tmp_path: Path) -> None:
+    trustme = require_module("trustme")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    files = ["--cert", str(tmp_path / "cert.pem"), "--key", str(tmp_path / "key.pem")]
+    trust = ["--cacert", str(tmp_path / "ca.pem")]
+    with serving(python_command(SCRIPT, "--port", "0", *files)) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        # Without a word about the version: that HTTP/2 is spoken is the work of ALPN.
+        report = ["--write-out", "%{http_version} %{ssl_verify_result}"]
+        out = curl(*trust, *report, url, prior_knowledge=False)
+        body, _, numbers = out.rpartition("\n")
+        assert numbers == "2 0"
+        assert json_texts(body)[0][":scheme"] == "https"
+        # Two requests share a connection.
+        report = ["--write-out", "\n#%{http_version} %{num_connects}\n"]
+        out = curl(*trust, *report, f"{url}/1", f"{url}/2", prior_knowledge=False)
+        assert re.findall("#.*", out) == ["#2 1", "#2 0"]
+        # A client without HTTP/2 is turned away, and so is one that speaks no TLS.
+        for old in (["--http1.1", url], [f"http://127.0.0.1:{server.port}"]):
+            done = run([require_program("curl"), "-sS", "--max-time", "20", *trust, *old])
+            assert done.returncode != 0
+        out, err = server.stop()
+        assert (server.process.returncode, out, err) == (0, "stopping\n", "")
+
+
+# --- nghttp ---
+
+
+def nghttp(*arguments: str) -> str:
+    # Its exit status is 0 whatever happens, so that what it wrote is all there is to look at.
+    done = run([require_program("nghttp"), "--timeout=20", *arguments])
+    assert done.returncode == 0
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_nghttp_fetches_several_pages(url: str) -> None:
+    # It sends PRIORITY frames for five idle streams first, and depends its requests on them.
+    paths = [f"/page{n}" for n in range(12)]
+    seen = json_texts(nghttp(*(url + path for path in paths)))
+    assert sorted(page[":path"] for page in seen) == sorted(paths)
+
+
+@pytest.mark.parametrize("push", [["--no-push"], []], ids=["push off", "push on"])
+def test_nghttp_push_setting(url: str, push: list[str]) -> None:
+    out = nghttp("--verbose", "--null-out", *push, url)
+    sent = re.search(r"send SETTINGS frame.*\n(?: +.*\n)*", out)
+    assert sent
+    assert ("[SETTINGS_ENABLE_PUSH(0x02):0]" in sent[0]) == bool(push)
+    assert ":status: 200" in out
+    assert "GOAWAY frame <length=8, flags=0x00, stream_id=0>" in out
+    assert "error_code=NO_ERROR" in out
+
+
+def test_nghttp_uploads_with_padding_and_trailers(url: str, upload: Path) -> None:
+    # Padding counts for flow control: were it not given back, the upload would stop.
+    options = ["--padding=255", "--trailer", "x-sum: 1", "-H", "x-color: red"]
+    (seen,) = json_texts(nghttp(*options, f"--data={upload}", url))
+    assert seen[":method"] == "POST"
+    assert seen["content-length"] == str(MEGABYTES_5)
+    assert seen["x-color"] == "red"
+    assert "x-sum" not in seen
+
+
+def test_nghttp_expects_100_continue(url: str, upload: Path) -> None:
+    out = nghttp("--verbose", "--null-out", "--expect-continue", f"--data={upload}", url)
+    statuses = re.findall(r":status: (\d+)", out)
+    assert statuses == ["100", "200"]
+    assert out.index(":status: 100") < out.index("send DATA frame")
+
+
+def test_nghttp_small_windows_are_respected(url: str) -> None:
+    out = nghttp("--verbose", "--window-bits=4", "--connection-window-bits=16", url)
+    sizes = [int(size) for size in re.findall(r"recv DATA frame <length=(\d+)", out)]
+    (length,) = re.findall(r"content-length: (\d+)", out)
+    assert max(sizes) == 15
+    assert sum(sizes) == int(length)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--weight=200"],
+        ["--no-dep"],
+        ["--no-rfc7540-pri"],
+        ["--continuation"],
+        ["--header-table-size=0"],
+        ["--header-table-size=64", "--header-table-size=16K"],
+        ["--encoder-header-table-size=0"],
+        ["--peer-max-concurrent-streams=3"],
+    ],
+    ids=" ".join,
+)
+def test_nghttp_options(url: str, options: list[str]) -> None:
+    seen = json_texts(nghttp(*options, "--multiply=3", f"{url}/x", f"{url}/y"))
+    assert sorted(page[":path"] for page in seen) == ["/x", "/x", "/x", "/y", "/y", "/y"]
+
+
+# --- h2load ---
+
+
+def h2load(*arguments: str) -> dict[str, int]:
+    """The counts that h2load reports for its requests and their status codes."""
+    done = run([require_program("h2load"), "--connection-inactivity-timeout=20", *arguments])
+    assert done.returncode == 0
+    counts = re.search(r"^requests: (.*)\nstatus codes: (.*)$", done.stdout, re.MULTILINE)
+    assert counts, done.stdout
+    found = re.findall(r"(\d+) (\w+)", ", ".join(counts.groups()))
+    return {name: int(number) for number, name in found}
+
+
+def all_good(requests: int) -> dict[str, int]:
+    good = dict.fromkeys(["total", "started", "done", "succeeded", "2xx"], requests)
+    return good | dict.fromkeys(["failed", "errored", "timeout", "3xx", "4xx", "5xx"], 0)
+
+
+def test_h2load_a_thousand_requests(url: str) -> None:
+    counts = h2load("--requests=1000", "--max-concurrent-streams=10", "--clients=4", url)
+    assert counts == all_good(1000)
+
+
+def test_h2load_concurrent_uploads(url: str, tmp_path: Path) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(bytes(300_000))
+    counts = h2load("--requests=40", "-m10", "--clients=2", f"--data={body}", url)
+    assert counts == all_good(40)
+
+
+# --- clients that behave badly ---
+
+
+def talk(server: Server, *parts: bytes, preface: bytes = wire.PREFACE) -> list[Frame]:
+    """Send all this at once, say that no more comes, and read all that the server answers."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+        sock.sendall(b"".join([preface, wire.settings(), *parts]))
+        sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := sock.recv(65536):
+            answer += data
+    return wire.parse(answer)
+
+
+def get(stream_id: int) -> bytes:
+    return wire.headers(stream_id, wire.REQUEST, end_stream=True)
+
+
+def ended_streams(frames: list[Frame]) -> list[int]:
+    """The streams whose response is complete."""
+    return [f.stream_id for f in frames if f.type == Type.DATA and f.has(Flag.END_STREAM)]
+
+
+def test_requests_of_one_read_are_all_answered(server: Server) -> None:
+    answer = talk(server, get(1), get(3), get(5))
+    assert ended_streams(answer) == [1, 3, 5]
+    assert (answer[-1].type, answer[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
+
+
+def test_a_cancelled_request_is_not_answered_and_harms_no_other(server: Server) -> None:
+    # The reset comes in the same read as its request.
+    answer = talk(server, get(1), wire.rst_stream(1), get(3))
+    assert ended_streams(answer) == [3]
+    # It comes in the middle of the request, and in the middle of the response.
+    half = wire.headers(1, wire.POST) + wire.data(1, b"half")
+    answer = talk(server, half, wire.rst_stream(1), get(3))
+    assert ended_streams(answer) == [3]
+    tiny_windows = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 10))
+    answer = talk(
+        server, tiny_windows, get(1), get(3), wire.rst_stream(1), wire.window_update(3, 1000)
+    )
+    assert ended_streams(answer) == [3]
+
+
+def test_a_response_waits_for_its_window(server: Server) -> None:
+    no_window = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 0))
+    assert [f for f in talk(server, no_window, get(1)) if f.type == Type.DATA] == []
+    by_update = wire.window_update(1, 5)
+    (data,) = (f for f in talk(server, no_window, get(1), by_update) if f.type == Type.DATA)
+    assert (len(data.data), data.has(Flag.END_STREAM)) == (5, False)
+    by_setting = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 65_535))
+    assert ended_streams(talk(server, no_window, get(1), by_setting)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("offense", "code"),
+    [
+        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
+        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
+        (wire.headers(1, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
+    ],
+    ids=["DATA on stream 0", "short PING", "broken field block"],
+)
+def test_an_offender_is_told_and_hung_up_on(server: Server, offense: bytes, code: Code) -> None:
+    *_, last = talk(server, offense, get(1))
+    assert (last.type, last.error_code) == (Type.GOAWAY, code)
+
+
+def test_a_client_of_another_protocol_is_hung_up_on(server: Server) -> None:
+    answer = talk(server, preface=b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n" * 3)
+    assert ended_streams(answer) == []
+
+
+def test_clients_that_vanish_leave_the_server_alone(server: Server, url: str) -> None:
+    for rest in (b"", get(1), wire.headers(1, wire.POST) + wire.data(1, bytes(1000))[:500]):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+            sock.sendall(wire.PREFACE + wire.settings() + rest)
+    assert json_texts(curl(url))
+
+
+def test_ctrl_c_says_goodbye_to_the_clients_that_are_there() -> None:
+    with serving(python_command(SCRIPT, "--port", "0")) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+            sock.sendall(wire.PREFACE + wire.settings() + wire.settings(ack=True) + get(1))
+            heard = b""
+            while b"}" not in heard:  # the end of the response's JSON
+                heard += sock.recv(65536)
+            server.process.send_signal(signal.SIGINT)
+            while data := sock.recv(65536):
+                heard += data
+        *_, last = wire.parse(heard)
+        assert (last.type, last.error_code) == (Type.GOAWAY, Code.NO_ERROR)
+        assert last.last_stream_id == 1
+        out, err = server.process.communicate(timeout=TIMEOUT)
+        assert (server.process.returncode, out, err) == (0, "stopping\n", "")

@@ -1,0 +1,149 @@
+"""What a connection does with input: the assertions that every conformance test ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
+
+import pytest
+
+from h2.connection import H2Connection
+from h2.events import Event, PingReceived, StreamReset
+from h2.exceptions import ProtocolError
+from support import wire
+from support.wire import Code, Flag, Frame, Type
+
+E = TypeVar("E", bound=Event)
+X = TypeVar("X", bound=ProtocolError)
+
+DEFINED_FLAGS = {
+    Type.DATA: Flag.END_STREAM | Flag.PADDED,
+    Type.HEADERS: Flag.END_STREAM | Flag.END_HEADERS | Flag.PADDED | Flag.PRIORITY,
+    Type.SETTINGS: Flag.ACK,
+    Type.PUSH_PROMISE: Flag.END_HEADERS | Flag.PADDED,
+    Type.PING: Flag.ACK,
+    Type.CONTINUATION: Flag.END_HEADERS,
+}
+
+
+def kinds(events: Iterable[Event]) -> list[type[Event]]:
+    return [type(event) for event in events]
+
+
+def only(events: Sequence[Event], kind: type[E]) -> E:
+    """The one event of that kind."""
+    found = [event for event in events if type(event) is kind]
+    assert len(found) == 1, f"expected one {kind.__name__} in {events}"
+    return found[0]
+
+
+def sent(conn: H2Connection) -> list[Frame]:
+    """All frames waiting to be sent; none may carry unused flags or the reserved bit (4.1)."""
+    frames = wire.parse(conn.data_to_send())
+    for out in frames:
+        assert not out.reserved, f"reserved bit set in {out}"
+        unused = out.flags & ~DEFINED_FLAGS.get(Type(out.type), 0)
+        assert unused == 0, f"unused flags set in {out}"
+    return frames
+
+
+def sent_types(conn: H2Connection) -> list[int]:
+    return [out.type for out in sent(conn)]
+
+
+def assert_alive(conn: H2Connection) -> None:
+    """The connection still answers a PING, and nothing else is pending."""
+    assert sent(conn) == []
+    assert kinds(wire.feed(conn, wire.ping(b"are you?"))) == [PingReceived]
+    assert conn.data_to_send() == wire.ping(b"are you?", ack=True)
+
+
+def assert_ignored(conn: H2Connection, *frames: bytes) -> None:
+    """No event, no output, and the connection goes on."""
+    assert wire.feed(conn, *frames) == []
+    assert_alive(conn)
+
+
+def assert_dead(conn: H2Connection) -> None:
+    """After a connection error nothing is parsed, nothing comes out, nothing can be sent."""
+    assert conn.receive_data(wire.ping()) == []
+    assert conn.data_to_send() == b""
+    with pytest.raises(ProtocolError):
+        conn.ping(b"12345678")
+    assert conn.data_to_send() == b""
+
+
+def assert_connection_error(
+    conn: H2Connection,
+    *frames: bytes,
+    code: int | Collection[int],
+    error: type[X] = ProtocolError,  # type: ignore[assignment]  # the default of a type variable
+    last_stream_id: int = 0,
+    events: Sequence[type[Event]] = (),
+    probe: bool = True,
+) -> X:
+    """``frames`` end in a connection error (section 5.4.1).
+
+    A PING in front of them, in the same call, must have been answered and reported: nothing that
+    was complete before the error may be lost. ``events`` are the kinds of event that the frames
+    themselves cause before the error. ``probe`` is False where no PING may stand in front.
+    """
+    conn.clear_outbound_data_buffer()
+    codes = code if isinstance(code, Collection) else {code}
+    first = wire.ping(b"in front") if probe else b""
+    with pytest.raises(error) as caught:
+        wire.feed(conn, first, *frames)
+    assert caught.value.error_code in codes
+    expected = [PingReceived, *events] if probe else list(events)
+    assert kinds(caught.value.events) == expected
+    out = sent(conn)
+    assert [f.type for f in out].count(Type.GOAWAY) == 1
+    last = out[-1]
+    assert (last.type, last.stream_id) == (Type.GOAWAY, 0)
+    assert last.error_code == caught.value.error_code
+    assert last.last_stream_id == last_stream_id
+    if probe:
+        assert out[0] == wire.parse(wire.ping(b"in front", ack=True))[0]
+    assert_dead(conn)
+    return caught.value
+
+
+def assert_stream_error(
+    conn: H2Connection,
+    *frames: bytes,
+    stream_id: int,
+    code: int,
+    events: Sequence[type[Event]] = (),
+) -> list[Event]:
+    """``frames`` end in a stream error (section 5.4.2); the connection lives on."""
+    conn.clear_outbound_data_buffer()
+    got = wire.feed(conn, *frames)
+    assert kinds(got) == [*events, StreamReset]
+    reset = only(got, StreamReset)
+    assert (reset.stream_id, reset.error_code) == (stream_id, code)
+    assert reset.remote_reset is False
+    out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
+    assert out == wire.parse(wire.rst_stream(stream_id, code))
+    assert_alive(conn)
+    return got
+
+
+def assert_malformed(
+    conn: H2Connection,
+    *frames: bytes,
+    last_stream_id: int = 0,
+    events: Sequence[type[Event]] = (),
+) -> ProtocolError:
+    """``frames`` make a malformed message (section 8.1.1), by default a connection error."""
+    return assert_connection_error(
+        conn, *frames, code=Code.PROTOCOL_ERROR, last_stream_id=last_stream_id, events=events
+    )
+
+
+def assert_refused(conn: H2Connection, call: str, *args: object, **kwargs: object) -> Exception:
+    """A local call is refused with a ProtocolError or ValueError and leaves no byte behind."""
+    conn.clear_outbound_data_buffer()
+    with pytest.raises((ProtocolError, ValueError, TypeError)) as caught:
+        getattr(conn, call)(*args, **kwargs)
+    assert conn.data_to_send() == b""
+    return caught.value

@@ -1,0 +1,159 @@
+"""Huffman code, string literals and integers."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from threading import Barrier, Thread
+from types import FrameType
+
+import pytest
+
+from h2._hpack import HpackDecodingError, huffman
+from h2._hpack.huffman import decode, encode, encode_string
+from h2._hpack.integers import decode_integer, encode_integer
+from h2._hpack.tables import HUFFMAN_CODE
+
+
+def code(*symbols: int, padding: str = "") -> bytes:
+    """Return the octets of the code of these symbols (256 is EOS) and padding bits."""
+    bits = "".join(format(c, f"0{n}b") for c, n in (HUFFMAN_CODE[s] for s in symbols)) + padding
+    assert len(bits) % 8 == 0
+    return bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits), 8))
+
+
+def calls(function: Callable[[bytes], object], argument: bytes) -> int:
+    """Return how many calls, of C functions too, the function makes."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(profile)
+    try:
+        function(argument)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_every_octet_in_every_neighbourhood() -> None:
+    chance = random.Random(7541)
+    for octet in range(256):
+        text = bytes([octet, *chance.choices(range(256), k=3), octet])
+        assert decode(encode(text)) == text
+        assert decode(encode(bytes([octet]))) == bytes([octet])
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 1023, 1024, 1025, 2048, 5000])
+@pytest.mark.parametrize("alphabet", [b"ae", b"0123456789abcdef", bytes(range(256))])
+def test_any_length(length: int, alphabet: bytes) -> None:
+    text = bytes(random.Random(length).choices(alphabet, k=length))
+    assert decode(encode(text)) == text
+
+
+def test_padding_is_the_start_of_eos() -> None:
+    assert encode(b"a") == code(ord("a"), padding="111")
+    assert encode(b"") == b""
+    assert decode(b"") == b""
+
+
+@pytest.mark.parametrize("ones", range(8))
+def test_padding_of_up_to_seven_one_bits(ones: int) -> None:
+    # '0' has 5 bits, 'b' has 6: together they reach every length modulo 8.
+    for zeros in range(8):
+        for others in range(8):
+            if (5 * zeros + 6 * others + ones) % 8 == 0:
+                text = b"0" * zeros + b"b" * others
+                assert decode(code(*text, padding="1" * ones)) == text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        code(ord("a"), padding="11111111111"),
+        code(ord("b"), ord("b"), ord("b"), ord("b"), padding="11111111"),
+        b"\xff",
+        code(ord("a"), padding="110"),
+        code(ord("a"), padding="000"),
+        code(ord("a"), 256, padding="11111"),
+        code(256, ord("a"), padding="11111"),
+        code(256, 256, padding="1111"),
+        code(256, ord("a"), ord("a"), ord("a"), ord("a"), ord("a"), padding="1"),
+        b"\xff\xff\xff\xff",
+        code(10)[:-1] if HUFFMAN_CODE[10][1] % 8 == 0 else code(10, padding="11")[:-1],
+    ],
+)
+def test_bad_code(data: bytes) -> None:
+    with pytest.raises(HpackDecodingError, match="Huffman"):
+        decode(data)
+
+
+def test_string_literal_takes_the_shorter_form() -> None:
+    assert encode_string(b"") == b"\x00"
+    # Equally long either way: plain, which costs the receiver less.
+    assert encode_string(b"X") == b"\x01X"
+    assert encode_string(b"no-cache") == bytes.fromhex("86a8eb10649cbf")
+    assert encode_string(b"\x00" * 200) == b"\x7f\x49" + b"\x00" * 200
+    assert encode_string(b"\x00" * 2000) == encode_integer(2000, 0x7F, 0) + b"\x00" * 2000
+
+
+@pytest.mark.parametrize("length", [120, 126, 127, 128, 200, 203, 204, 1024, 1025, 3000])
+def test_string_literal_of_any_length(length: int) -> None:
+    literal = encode_string(b"e" * length)
+    body = encode(b"e" * length)
+    assert literal == encode_integer(len(body), 0x7F, 0x80) + body
+
+
+def test_integer_limits() -> None:
+    largest = (1 << 32) - 1
+    wire = encode_integer(largest, 0x7F, 0x80)
+    assert decode_integer(wire, 1, 0x7F) == (largest, 6)
+    with pytest.raises(HpackDecodingError, match=r"2\*\*32"):
+        decode_integer(encode_integer(largest + 1, 0x7F, 0x80), 1, 0x7F)
+    # Leading zeros are allowed as long as the octets are.
+    assert decode_integer(b"\x80\x80\x80\x80\x00", 0, 0x7F) == (0x7F, 5)
+    with pytest.raises(HpackDecodingError, match="five octets"):
+        decode_integer(b"\x80\x80\x80\x80\x80\x00", 0, 0x7F)
+    for cut in (b"", b"\x80", b"\xff\xff\xff\xff"):
+        with pytest.raises(HpackDecodingError, match="inside an integer"):
+            decode_integer(cut, 0, 0x7F)
+
+
+def test_work_grows_with_the_length_only() -> None:
+    text = b"a long value, over and over. " * 400
+    for function, argument in ((encode, text), (decode, encode(text)), (encode_string, text)):
+        function(argument * 4)
+        once = calls(function, argument)
+        assert calls(function, argument * 4) <= 4 * once + 20
+
+
+def test_rows_are_bounded() -> None:
+    chance = random.Random(1)
+    for _ in range(2000):
+        decode(encode(bytes(chance.choices(range(256), k=20))))
+    assert len(huffman._ROWS) <= 256
+
+
+def test_threads_work_out_equal_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    # From empty rows, several threads at once; the root has to be the row of the new dict.
+    monkeypatch.setattr(huffman, "_ROWS", {})
+    monkeypatch.setattr(huffman, "_ROOT", huffman._row(""))
+    chance = random.Random(2)
+    texts = [bytes(chance.choices(range(256), k=40)) for _ in range(200)]
+    codes = [encode(text) for text in texts]
+    results: list[list[bytes]] = []
+    barrier = Barrier(4)
+
+    def run() -> None:
+        barrier.wait()
+        results.append([decode(data) for data in codes])
+
+    threads = [Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [texts] * 4

@@ -1,0 +1,211 @@
+"""The shape of the package: who may import whom, and how long a file or a function may get."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import h2
+
+SOURCE = Path(h2.__file__).parent
+
+# What each part may import from the package, besides its own modules. Imports point down only:
+# face -> core -> (rules, frames, hpack), with the vocabulary below the core and open to all.
+LEAVES = {"errors", "exceptions"}
+VOCABULARY = LEAVES | {"events", "settings"}
+MECHANISMS = {"_frames", "_hpack", "_rules"}
+MAY_IMPORT = {
+    "__init__": set(),
+    "errors": set(),
+    "exceptions": {"errors"},
+    "_frames": LEAVES,
+    "_hpack": LEAVES,
+    "_rules": LEAVES,
+    "settings": LEAVES | {"_rules"},
+    "events": {"errors", "settings"},
+    "_core": VOCABULARY | MECHANISMS,
+    "config": VOCABULARY | {"_core", "_rules"},
+    "connection": VOCABULARY | {"config", "_core"},
+    # Names for programs that reach in: thin, so anything below the connection is at hand.
+    "stream": VOCABULARY | MECHANISMS | {"_core"},
+    "utilities": VOCABULARY | MECHANISMS | {"_core"},
+    "windows": VOCABULARY | MECHANISMS | {"_core"},
+}
+THIRD_PARTY = {"hpack", "hyperframe"}
+
+LONGEST_FILE = 450
+LONGEST_FUNCTION = 60
+# Functions that may be longer, each with the reason why it is not two.
+LONG_FUNCTIONS: dict[str, str] = {}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """The syntax tree of every module of the package, by its dotted name."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = ["h2", *path.relative_to(SOURCE).with_suffix("").parts]
+        if parts[-1] == "__init__":
+            parts.pop()
+        found[".".join(parts)] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+def path_of(module: str) -> Path:
+    """The file of a module of the package."""
+    stem = SOURCE.joinpath(*module.split(".")[1:])
+    return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+
+
+def targets(module: str, node: ast.AST) -> Iterator[str]:
+    """The modules that an import statement names, as far as they are known to be modules.
+
+    Statements under `if TYPE_CHECKING` and inside functions count like any other: they are
+    ways around a circle, and there shall be none.
+    """
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            package = module.split(".")
+            if path_of(module).name != "__init__.py":
+                package.pop()
+            package = package[: len(package) - node.level + 1]
+            base = ".".join([*package, base]) if base else ".".join(package)
+        for alias in node.names:
+            whole = f"{base}.{alias.name}"
+            yield whole if whole in trees() else base
+
+
+def imports(module: str) -> set[str]:
+    """All modules that a module imports."""
+    return {name for node in ast.walk(trees()[module]) for name in targets(module, node)}
+
+
+def inside(names: set[str]) -> set[str]:
+    """Those of the names that are modules of the package."""
+    return {name for name in names if name == "h2" or name.startswith("h2.")}
+
+
+def part(module: str) -> str:
+    """The part of the house that a module belongs to: the name below `h2`."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def functions(module: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function of a module with its qualified name."""
+
+    def visit(node: ast.AST, name: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+        for child in ast.iter_child_nodes(node):
+            named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            inner = f"{name}.{child.name}" if named else name  # type: ignore[attr-defined]
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield inner, child
+            yield from visit(child, inner)
+
+    yield from visit(trees()[module], module)
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from the `def` to the end, the docstring not counted."""
+    first = function.body[0]
+    documented = ast.get_docstring(function) is not None
+    docstring = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
+
+
+every_module = pytest.mark.parametrize("module", sorted(trees()))
+
+
+def test_the_package_was_found() -> None:
+    assert {"h2", "h2.connection", "h2._core", "h2._rules", "h2._frames", "h2._hpack"} <= set(
+        trees()
+    )
+
+
+def test_every_part_of_the_house_has_its_place() -> None:
+    assert {part(module) for module in trees()} == set(MAY_IMPORT)
+
+
+@every_module
+def test_imports_point_down(module: str) -> None:
+    own = part(module)
+    wrong = {name for name in inside(imports(module)) if part(name) not in MAY_IMPORT[own] | {own}}
+    assert not wrong
+
+
+@every_module
+def test_nothing_else_is_needed_to_import_it(module: str) -> None:
+    tops = {name.split(".")[0] for name in imports(module)}
+    assert tops <= sys.stdlib_module_names | THIRD_PARTY | {"h2"}
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graph = {module: inside(imports(module)) - {module} for module in trees()}
+    while free := {module for module, needs in graph.items() if not needs & graph.keys()}:
+        graph = {module: needs for module, needs in graph.items() if module not in free}
+    assert not graph, "these modules import each other, or from such a circle"
+
+
+@every_module
+def test_the_module_says_what_it_is_for(module: str) -> None:
+    assert ast.get_docstring(trees()[module])
+
+
+@every_module
+def test_nothing_depends_on_assert(module: str) -> None:
+    found = [
+        node.lineno
+        for node in ast.walk(trees()[module])
+        if isinstance(node, ast.Assert) or (isinstance(node, ast.Name) and node.id == "__debug__")
+    ]
+    assert not found, "python -O takes these lines out"
+
+
+@every_module
+def test_the_file_is_short_enough_to_read(module: str) -> None:
+    text = path_of(module).read_text(encoding="utf-8")
+    generated = "generated by tools/" in text[:1000].lower()
+    assert generated or len(text.splitlines()) <= LONGEST_FILE
+
+
+@every_module
+def test_functions_are_short_enough_to_read(module: str) -> None:
+    too_long = {
+        name: length(function)
+        for name, function in functions(module)
+        if length(function) > LONGEST_FUNCTION and name not in LONG_FUNCTIONS
+    }
+    assert not too_long
+
+
+def test_the_list_of_long_functions_is_not_out_of_date() -> None:
+    long = {
+        name
+        for module in trees()
+        for name, function in functions(module)
+        if length(function) > LONGEST_FUNCTION
+    }
+    assert set(LONG_FUNCTIONS) <= long
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "expected"),
+    [
+        ("h2.connection", "import h2.config, sys", {"h2.config", "sys"}),
+        ("h2.connection", "from h2 import config", {"h2.config"}),
+        ("h2.connection", "from . import config", {"h2.config"}),
+        ("h2.connection", "from .config import H2Configuration", {"h2.config"}),
+        ("h2._core", "from . import config", {"h2._core"}),
+        ("h2._core", "from .. import config", {"h2.config"}),
+        ("h2._core", "from ..config import H2Configuration", {"h2.config"}),
+    ],
+)
+def test_import_statements_are_read_right(module: str, statement: str, expected: set[str]) -> None:
+    assert set(targets(module, ast.parse(statement).body[0])) == expected

@@ -1,0 +1,64 @@
+"""What the package costs, in counts and bytes: figures that a slow machine cannot change.
+
+Everything is counted in processes of its own, where no coverage tool counts along.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import pytest
+
+from benchmarks import gate, scaling
+from benchmarks.gate import CountsByName
+from benchmarks.workloads import WORKLOADS
+
+
+@pytest.fixture(scope="module")
+def counts() -> CountsByName:
+    return gate.in_own_process()
+
+
+@pytest.fixture
+def limits() -> CountsByName:
+    limits = gate.limits_of(gate.version())
+    if limits is None:
+        pytest.skip(f"no limits for {gate.version()}")
+    return limits
+
+
+def test_no_workload_takes_more_than_its_limit(counts: CountsByName, limits: CountsByName) -> None:
+    assert gate.above(counts, limits) == []
+
+
+def test_every_workload_has_limits(limits: CountsByName) -> None:
+    assert WORKLOADS.keys() <= limits.keys()
+
+
+def test_opening_a_stream_does_not_look_at_the_open_ones(counts: CountsByName) -> None:
+    few, many = (counts[f"open_stream_{number}"]["calls"] for number in gate.OPEN_STREAMS)
+    assert many <= few * 1.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["idle_stream", "idle_connection", "finished_streams"])
+def test_memory_stays_within_its_limits(name: str) -> None:
+    if platform.python_implementation() != "CPython":
+        pytest.skip("memory is counted with tracemalloc, which only CPython has")
+    figures = scaling.in_own_process(sys.executable, "h2", name)
+    assert scaling.above(name, figures) == []
+
+
+def test_the_gate_finds_what_is_above_its_limit() -> None:
+    limits = {"get": {"calls": 10, "bytes": 100}}
+    assert gate.above({"get": {"calls": 10.0, "bytes": 100}}, limits) == []
+    assert gate.above({"get": {"calls": 10.5, "bytes": 100}}, limits) == [
+        "get: 10.5 calls, at most 10"
+    ]
+    assert gate.above({"put": {"calls": 1.0}}, limits) == ["put: no limits"]
+
+
+def test_growth_above_its_limit_is_found() -> None:
+    assert scaling.above("open_stream", {"growth": 1.2, "us with 1 open": 99.0}) == []
+    assert scaling.above("open_stream", {"growth": 1.25}) == ["growth: 1.25, at most 1.2"]

@@ -1,0 +1,1 @@
+"""Programs for the people who work on the package; nothing here is installed with it."""

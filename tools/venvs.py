@@ -1,0 +1,121 @@
+"""The virtual environments of this checkout: made when missing, made anew when stale.
+
+usage: python -m tools.venvs NAME [NAME ...]
+
+Prints the interpreter of each environment that was asked for. An environment is stale when what
+it was made from has changed: its requirements, the interpreter below it, the place of the
+checkout, or (where the package itself is installed in it) `pyproject.toml`. One that is fresh
+costs a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKOUT = ("--editable", str(ROOT))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment: the folder it lives in, below the checkout, and what pip installs there."""
+
+    folder: str
+    requirements: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The folder of the environment."""
+        return ROOT / self.folder
+
+
+ENVIRONMENTS = {
+    "dev": Environment(".venv", ("--group", f"{ROOT / 'pyproject.toml'}:dev", *CHECKOUT)),
+    "ours": Environment(".benchmarks/ours", CHECKOUT),
+    "published": Environment(".benchmarks/published", ("h2==4.4.1",)),
+    "jh2": Environment(".benchmarks/jh2", ("jh2==5.0.15",)),
+}
+
+
+def interpreter(folder: Path) -> Path:
+    """The Python program of the environment in this folder."""
+    return folder / "bin" / "python"
+
+
+def create(folder: Path, requirements: tuple[str, ...], python: str) -> Path:
+    """Make an environment in this folder, replacing what is there, and return its interpreter.
+
+    Raises `subprocess.CalledProcessError` when the environment cannot be made; the program that
+    failed has then said why.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([python, "-m", "venv", str(folder)], check=True)
+    python = str(interpreter(folder))
+    pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    # Dependency groups are known to pip from 25.1 on, and a new environment may hold an older one.
+    subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
+    if requirements:
+        subprocess.run([*pip, *requirements], check=True)
+    return interpreter(folder)
+
+
+def ensure(name: str, python: str = sys.executable, suffix: str = "") -> Path:
+    """Return the interpreter of the named environment, after making the environment if need be.
+
+    A suffix keeps environments of the same name for several interpreters apart.
+    """
+    environment = ENVIRONMENTS[name]
+    folder = environment.path.with_name(environment.path.name + suffix)
+    stamp = folder / "made-from.json"
+    wanted = _made_from(environment, python)
+    if interpreter(folder).exists() and stamp.exists() and stamp.read_text() == wanted:
+        return interpreter(folder)
+    print(f"making the environment {folder.relative_to(ROOT)}", file=sys.stderr, flush=True)
+    made = create(folder, environment.requirements, python)
+    stamp.write_text(wanted)
+    return made
+
+
+def _made_from(environment: Environment, python: str) -> str:
+    """Everything that decides what an environment holds, as text."""
+    facts: dict[str, object] = {
+        "interpreter": _identity(python),
+        "requirements": environment.requirements,
+    }
+    if set(CHECKOUT) <= set(environment.requirements):
+        facts["pyproject"] = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    return json.dumps(facts, indent=1)
+
+
+def _identity(python: str) -> str:
+    """Version and real path of the interpreter below `python`, which may live in a venv."""
+    if python == sys.executable:
+        return f"{sys.version} {Path(sys.executable).resolve()}"
+    code = "import os, sys; print(sys.version, os.path.realpath(sys.executable))"
+    return subprocess.run(
+        [python, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def main() -> int:
+    """Make the environments that the command line names and print their interpreters."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="+", choices=sorted(ENVIRONMENTS), metavar="NAME")
+    for name in parser.parse_args().names:
+        try:
+            print(ensure(name))
+        except subprocess.CalledProcessError as error:
+            print(f"could not make the environment {name!r}: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Build the sdist and the wheel, look into them, and run the tests against the installed wheel.
+
+usage: python -m tools.wheel_test [--python PROGRAM ...] [--tests ARGUMENTS]
+
+The tests run in a new environment for each Python from 3.10 on that the machine has: CPython and
+PyPy, one for each minor version, found on PATH and among the versions of pyenv. What is tested
+is the wheel, not the tree: an environment holds no path into the checkout. On the Python that
+runs this program every test runs, on the others those that are not marked as slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.parser import BytesParser
+from pathlib import Path
+
+from tools.venvs import ROOT, create
+
+OLDEST, NEWEST = (3, 10), (3, 13)
+METADATA = {
+    "Name": "h2",
+    "Version": "4.5.0",
+    "Requires-Python": ">=3.10",
+    "License-Expression": "MIT",
+}
+DEPENDENCIES = {"hpack<5,>=4.1", "hyperframe<7,>=6.1"}
+IDENTIFY = """
+import ensurepip, json, os, platform, sys, venv
+print(json.dumps([platform.python_implementation(), *sys.version_info[:4],
+                  os.path.realpath(sys.executable)]))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that the tests are to run on."""
+
+    implementation: str
+    version: tuple[int, int]
+    program: str
+
+    @property
+    def name(self) -> str:
+        """How reports call it, such as `CPython 3.12`."""
+        return f"{self.implementation} {self.version[0]}.{self.version[1]}"
+
+
+def candidates() -> list[str]:
+    """Programs that may be a Python to test on; many of them will not exist."""
+    minors = range(OLDEST[1], NEWEST[1] + 1)
+    names = [sys.executable, "pypy3"]
+    names += [f"{kind}3.{minor}" for kind in ("python", "pypy") for minor in minors]
+    root = os.environ.get("PYENV_ROOT", "")
+    if not root and shutil.which("pyenv"):
+        asked = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
+        root = asked.stdout.strip()
+    if root:
+        names += map(str, sorted(Path(root).glob("versions/*/bin/python")))
+    return names
+
+
+def identify(program: str) -> Interpreter | None:
+    """What this program is, or None where it is no released Python that the package supports."""
+    try:
+        told = subprocess.run([program, "-c", IDENTIFY], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    implementation, major, minor, _, level, path = json.loads(told.stdout)
+    if level != "final" or not OLDEST <= (major, minor) <= NEWEST:
+        return None
+    return Interpreter(implementation, (major, minor), path)
+
+
+def interpreters(programs: list[str]) -> list[Interpreter]:
+    """The first of the programs for each implementation and minor version."""
+    found: dict[str, Interpreter] = {}
+    for program in programs:
+        interpreter = identify(program)
+        if interpreter:
+            found.setdefault(interpreter.name, interpreter)
+    return list(found.values())
+
+
+def check(holds: bool, complaint: str) -> None:
+    """End the program with this complaint unless the condition holds."""
+    if not holds:
+        sys.exit(f"wheel-test: {complaint}")
+
+
+def build(folder: Path) -> tuple[Path, Path]:
+    """Build both distributions, the wheel out of the sdist, and return their paths."""
+    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"the build failed\n{done.stdout}\n{done.stderr}")
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
+
+
+def inspect_wheel(wheel: Path) -> None:
+    """Check the metadata, and that the wheel holds the whole package and nothing else."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (metadata_name,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = BytesParser().parsebytes(archive.read(metadata_name))
+    for key, wanted in METADATA.items():
+        check(metadata[key] == wanted, f"{key} is {metadata[key]!r}, not {wanted!r}")
+    needs = {line.replace(" ", "") for line in metadata.get_all("Requires-Dist", [])}
+    check(needs == DEPENDENCIES, f"the wheel needs {sorted(needs)}")
+    info = metadata_name.rpartition("/")[0]
+    check(f"{info}/licenses/LICENSE" in names, "the wheel has no LICENSE")
+    source = ROOT / "src"
+    wanted_names = {str(path.relative_to(source)) for path in source.glob("h2/**/*.py")}
+    wanted_names.add("h2/py.typed")
+    packed = {name for name in names if not name.startswith(f"{info}/")}
+    check(packed == wanted_names, f"not in wheel and tree alike: {sorted(packed ^ wanted_names)}")
+
+
+def inspect_sdist(sdist: Path) -> None:
+    """Check that the sdist is enough to run the tests."""
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "tests/support/peers.py"}
+    check(wanted <= names, f"the sdist lacks {sorted(wanted - names)}")
+
+
+def run_tests(interpreter: Interpreter, wheel: Path, folder: Path, arguments: list[str]) -> str:
+    """Run the tests on the wheel in a new environment; returns what pytest printed.
+
+    Raises `subprocess.CalledProcessError` where the environment or the tests fail.
+    """
+    place = folder / interpreter.name.replace(" ", "-")
+    group = f"{ROOT / 'pyproject.toml'}:test"
+    python = create(place, ("--group", group, str(wheel)), interpreter.program)
+    code = "import h2.connection; print(h2.__file__)"
+    asked = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
+    check(asked.stdout.startswith(str(place)), f"not the wheel: {asked.stdout}")
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ).stdout
+
+
+def report(interpreter: Interpreter, wheel: Path, folder: Path, arguments: list[str]) -> bool:
+    """Run the tests on one Python and print how it went; returns whether it went well."""
+    try:
+        output = run_tests(interpreter, wheel, folder, arguments)
+    except subprocess.CalledProcessError as error:
+        print(f"--- {interpreter.name}: FAILED\n{error}\n{error.stdout or ''}", flush=True)
+        return False
+    print(f"--- {interpreter.name}: {output.strip().splitlines()[-1]}", flush=True)
+    return True
+
+
+def main() -> int:
+    """Build, inspect, and test on every Python; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Test the distributions.")
+    parser.add_argument("--python", action="append", help="test on this one only; repeatable")
+    parser.add_argument("--tests", default="", help="arguments for pytest, in one string")
+    options = parser.parse_args()
+    found = interpreters(options.python or candidates())
+    check(bool(found), "no Python to test on")
+    here = identify(sys.executable)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary).resolve()
+        sdist, wheel = build(folder)
+        inspect_wheel(wheel)
+        inspect_sdist(sdist)
+        print(f"{sdist.name} and {wheel.name} are as they should be", flush=True)
+
+        def test(interpreter: Interpreter) -> bool:
+            every = here is not None and interpreter.name == here.name
+            selection = [] if every else ["-m", "not slow"]
+            arguments = [*selection, *shlex.split(options.tests)]
+            return report(interpreter, wheel, folder, arguments)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            went_well = list(pool.map(test, found))
+    return 0 if all(went_well) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
