@@ -32,6 +32,7 @@ from support.states import (
     ALREADY_CLOSED,
     CONNECTION_ERROR,
     IGNORED,
+    RESET_AGAIN,
     STREAM_CLOSED,
     STREAM_ERROR,
     Outcome,
@@ -168,7 +169,8 @@ AFTER_RESPONSE = (
     WINDOW,
     STREAM_ERROR,
 )
-ENDED = (*(ALREADY_CLOSED,) * 6, *(IGNORED,) * 3)
+# Section 6.1 wants a stream error for DATA, section 5.1 allows one of the connection.
+ENDED = (*(RESET_AGAIN,) * 2, *(ALREADY_CLOSED,) * 4, *(IGNORED,) * 3)
 RESET_BY_US = (IGNORED,) * 9
 TABLE: dict[str, tuple[Outcome, ...]] = {
     "idle": (CONNECTION_ERROR,) * 9,
@@ -192,7 +194,7 @@ TABLE: dict[str, tuple[Outcome, ...]] = {
     "reset_by_us": RESET_BY_US,
     "reset_by_us_open": RESET_BY_US,
     "push_refused": RESET_BY_US,
-    "reset_by_peer": (*(STREAM_CLOSED,) * 6, *(IGNORED,) * 3),
+    "reset_by_peer": (*(RESET_AGAIN,) * 6, *(IGNORED,) * 3),
 }
 
 CELLS = [

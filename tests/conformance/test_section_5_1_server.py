@@ -30,6 +30,7 @@ from support.states import (
     ALREADY_CLOSED,
     CONNECTION_ERROR,
     IGNORED,
+    RESET_AGAIN,
     STREAM_CLOSED,
     STREAM_ERROR,
     TOO_LOW,
@@ -201,13 +202,19 @@ for name in ("half_closed_remote", "half_closed_remote_responding", "pushed"):
         CONNECTION_ERROR,
     )
 for name in ("closed", "closed_by_the_client_last", "pushed_closed"):
-    TABLE[name] = (*(ALREADY_CLOSED,) * 4, *(IGNORED,) * 3, CONNECTION_ERROR)
+    # Section 6.1 wants a stream error for DATA, section 5.1 allows one of the connection.
+    TABLE[name] = (
+        *(RESET_AGAIN,) * 2,
+        *(ALREADY_CLOSED,) * 2,
+        *(IGNORED,) * 3,
+        CONNECTION_ERROR,
+    )
 for name in ("reset_by_us", "reset_by_us_half_closed_local"):
     TABLE[name] = (*(IGNORED,) * 7, CONNECTION_ERROR)
 for name in ("reset_by_peer", "reset_by_peer_half_closed_remote", "push_reset_by_peer"):
-    TABLE[name] = (*(STREAM_CLOSED,) * 4, *(IGNORED,) * 3, CONNECTION_ERROR)
+    TABLE[name] = (*(RESET_AGAIN,) * 4, *(IGNORED,) * 3, CONNECTION_ERROR)
 TABLE["skipped"] = (
-    *(ALREADY_CLOSED,) * 2,
+    *(RESET_AGAIN,) * 2,
     *(TOO_LOW,) * 2,
     *(IGNORED,) * 3,
     CONNECTION_ERROR,

@@ -35,7 +35,7 @@ class Peer:
         self.conn = conn
         self.window = DEFAULT_WINDOW
 
-    def send(self, frame: bytes, *, close: bool = False) -> list[int]:
+    def send(self, frame: bytes) -> list[int]:
         """Send one DATA frame within the window; the types of the frames that came back."""
         size = len(frame) - wire.FRAME_HEADER
         assert size <= self.window, "the receiver kept credit for itself"
@@ -221,7 +221,20 @@ def above_our_goaway(conn: H2Connection) -> int:
     return 3
 
 
-@pytest.mark.parametrize("scene", [reset_by_us, ended_by_the_peer, above_our_goaway])
+def reset_by_the_peer(conn: H2Connection) -> int:
+    wire.feed(conn, wire.headers(1, wire.POST), wire.rst_stream(1))
+    return 1
+
+
+def closed(conn: H2Connection) -> int:
+    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+    return 1
+
+
+@pytest.mark.parametrize(
+    "scene", [reset_by_us, reset_by_the_peer, ended_by_the_peer, closed, above_our_goaway]
+)
 @pytest.mark.parametrize("pad", [None, 255], ids=["plain", "padded"])
 def test_discarded_data_counts_and_is_given_back(
     scene: Callable[[H2Connection], int], pad: int | None

@@ -7,8 +7,8 @@ import pytest
 from h2.events import PriorityUpdated, RequestReceived, StreamEnded
 from h2.exceptions import RFC1122Error
 from support import wire
-from support.outcome import assert_alive, kinds, only, sent
-from support.wire import Flag, Type
+from support.outcome import assert_alive, assert_connection_error, assert_refused, kinds, only, sent
+from support.wire import Code, Flag, Type
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
@@ -51,6 +51,30 @@ def test_priority_for_many_streams_changes_no_stream() -> None:
     assert conn.open_inbound_streams == 0
     assert kinds(wire.feed(conn, wire.headers(1, wire.REQUEST))) == [RequestReceived]
     assert_alive(conn)
+
+
+@pytest.mark.parametrize("depends_on", [3, 3 | wire.RESERVED], ids=["shared", "exclusive"])
+def test_a_stream_does_not_depend_on_itself(depends_on: int) -> None:
+    """RFC 7540 section 5.3.1, for peers that still signal by it: an error, here of the connection."""
+    fields = depends_on.to_bytes(4, "big") + b"\x0f"
+    assert_connection_error(
+        wire.server(), wire.frame(Type.PRIORITY, 0, 3, fields), code=Code.PROTOCOL_ERROR
+    )
+    assert_connection_error(
+        wire.server(), wire.headers(3, wire.REQUEST, priority=fields), code=Code.PROTOCOL_ERROR
+    )
+
+
+def test_we_do_not_make_a_stream_depend_on_itself() -> None:
+    """Neither by prioritize nor with the headers; weights are 1 to 256."""
+    conn = wire.client()
+    assert_refused(conn, "prioritize", 3, depends_on=3)
+    assert_refused(conn, "send_headers", 3, wire.REQUEST, priority_depends_on=3)
+    for weight in (0, 257, -1):
+        assert_refused(conn, "prioritize", 3, weight=weight)
+        assert_refused(conn, "send_headers", 3, wire.REQUEST, priority_weight=weight)
+    conn.send_headers(1, wire.REQUEST)
+    assert len(sent(conn)) == 1
 
 
 def test_we_send_priority() -> None:

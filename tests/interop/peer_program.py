@@ -152,6 +152,19 @@ class Peer:
 
 # --- the server: the path of a request says how it is answered ---
 
+SERVER_SETTINGS: dict[str, dict[SettingCodes | int, int]] = {
+    "/settings0": {
+        SettingCodes.INITIAL_WINDOW_SIZE: 1000,
+        SettingCodes.HEADER_TABLE_SIZE: 0,
+        SettingCodes.MAX_CONCURRENT_STREAMS: 1,
+    },
+    "/settings1": {
+        SettingCodes.INITIAL_WINDOW_SIZE: 500_000,
+        SettingCodes.HEADER_TABLE_SIZE: 8192,
+        SettingCodes.MAX_FRAME_SIZE: 65_536,
+    },
+}
+
 
 def answer(peer: Peer, stream_id: int, path: str) -> None:
     """Answer a request that is complete."""
@@ -159,6 +172,8 @@ def answer(peer: Peer, stream_id: int, path: str) -> None:
     if path == "/informational":
         for link in ("</a.css>", "</b.css>"):
             conn.send_headers(stream_id, [(":status", "103"), ("link", link)])
+    if path in SERVER_SETTINGS:
+        conn.update_settings(SERVER_SETTINGS[path])
     if path == "/reset":
         conn.reset_stream(stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
         return
@@ -217,15 +232,23 @@ def ask(peer: Peer, fields: list[tuple[str, str]], body: bytes = b"") -> int:
     return stream_id
 
 
+def changes_of(event: Any) -> list[list[int]]:
+    """What a settings event says: code, old value, new value."""
+    return sorted(
+        [int(code), changed.original_value, changed.new_value]
+        for code, changed in event.changed_settings.items()
+    )
+
+
 def finish(peer: Peer) -> None:
     """Wait for the end of every stream."""
     peer.until(lambda: all(stream.end for stream in peer.streams.values()))
 
 
 def get(peer: Peer) -> Any:
-    ask(peer, request("GET", "/hello", ("cookie", "a=1"), ("authorization", "secret")))
+    ask(peer, request("GET", "/hello", ("authorization", "secret"), ("cookie", "a=1")))
     ask(peer, request("GET", "/empty"))
-    ask(peer, request("GET", "/hello", ("cookie", "a=1"), ("authorization", "secret")))
+    ask(peer, request("GET", "/hello", ("authorization", "secret"), ("cookie", "a=1")))
     finish(peer)
 
 
@@ -286,6 +309,7 @@ def pings(peer: Peer) -> Any:
 
 
 def settings(peer: Peer) -> Any:
+    peer.until(lambda: len(peer.seen(h2.events.SettingsAcknowledged)) == 1)
     changes: list[dict[SettingCodes | int, int]] = [
         {SettingCodes.INITIAL_WINDOW_SIZE: 100, SettingCodes.HEADER_TABLE_SIZE: 0},
         {SettingCodes.INITIAL_WINDOW_SIZE: 200_000, SettingCodes.MAX_FRAME_SIZE: 100_000},
@@ -297,14 +321,15 @@ def settings(peer: Peer) -> Any:
         ask(peer, request("POST", f"/echo{number}", ("x-n", str(number))), BIG[:300_000])
         peer.conn.update_settings(change)
         finish(peer)
-        last = peer.seen(h2.events.SettingsAcknowledged)[-1]
-        acknowledged.append(
-            sorted(
-                [int(code), changed.original_value, changed.new_value]
-                for code, changed in last.changed_settings.items()
-            )
-        )
+        acknowledged.append(changes_of(peer.seen(h2.events.SettingsAcknowledged)[-1]))
     return acknowledged
+
+
+def remote_settings(peer: Peer) -> Any:
+    for number in range(2):
+        ask(peer, request("POST", f"/settings{number}", ("x-n", str(number))), BIG[:300_000])
+        finish(peer)
+    return [changes_of(event) for event in peer.seen(h2.events.RemoteSettingsChanged)[1:]]
 
 
 def concurrent(peer: Peer) -> Any:
@@ -320,21 +345,32 @@ def goaway(peer: Peer) -> Any:
     peer.flush()
 
 
-SCENARIOS = {
-    scenario.__name__: scenario
-    for scenario in (
-        get, post, trailers, informational, push, no_push,
-        resets, pings, settings, concurrent, goaway,
-    )
-}  # fmt: skip
+SCENARIOS: list[Callable[[Peer], Any]] = [
+    get,
+    post,
+    trailers,
+    informational,
+    push,
+    no_push,
+    resets,
+    pings,
+    settings,
+    remote_settings,
+    concurrent,
+    goaway,
+]
 
 
 def visit(port: int, name: str) -> None:
     """Play a scenario."""
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock:
         peer = Peer(sock, client_side=True)
-        facts = SCENARIOS[name](peer)
+        (scenario,) = (scenario for scenario in SCENARIOS if scenario.__name__ == name)
+        facts = scenario(peer)
         peer.flush()
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass  # the server closes when it has read everything
     print(json.dumps({"version": h2.__version__, "streams": peer.report(), "facts": facts}))
 
 

@@ -128,6 +128,21 @@ def assert_stream_error(
     return got
 
 
+def assert_answered_with_reset(
+    conn: H2Connection, *frames: bytes, stream_id: int, code: int
+) -> None:
+    """``frames`` are answered with one RST_STREAM; the application hears nothing of it.
+
+    So it is with a stream error on a stream that the application does not know or knows to be
+    closed.
+    """
+    conn.clear_outbound_data_buffer()
+    assert wire.feed(conn, *frames) == []
+    out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
+    assert out == wire.parse(wire.rst_stream(stream_id, code))
+    assert_alive(conn)
+
+
 def assert_malformed(
     conn: H2Connection,
     *frames: bytes,

@@ -11,6 +11,7 @@ from h2.exceptions import ProtocolError, StreamClosedError, StreamIDTooLowError
 from support import wire
 from support.outcome import (
     assert_alive,
+    assert_answered_with_reset,
     assert_connection_error,
     assert_ignored,
     assert_stream_error,
@@ -22,7 +23,10 @@ Build = Callable[[H2Connection], None]
 
 
 class Outcome(NamedTuple):
-    """What a frame does: events, or an error of one of the two scopes."""
+    """What a frame does: events, or an error of one of the two scopes.
+
+    The scope "reset" is a stream error on a stream that is closed already: RST_STREAM, no event.
+    """
 
     scope: str
     code: int = 0
@@ -40,6 +44,7 @@ ALREADY_CLOSED = Outcome("connection", Code.STREAM_CLOSED, error=StreamClosedErr
 TOO_LOW = Outcome("connection", Code.PROTOCOL_ERROR, error=StreamIDTooLowError)
 STREAM_CLOSED = Outcome("stream", Code.STREAM_CLOSED)
 STREAM_ERROR = Outcome("stream", Code.PROTOCOL_ERROR)
+RESET_AGAIN = Outcome("reset", Code.STREAM_CLOSED)
 
 
 class Scene(NamedTuple):
@@ -76,6 +81,8 @@ def check(conn: H2Connection, scene: Scene, frame: Callable[[int], bytes], want:
         )
     elif want.scope == "stream":
         assert_stream_error(conn, octets, stream_id=scene.stream_id, code=want.code)
+    elif want.scope == "reset":
+        assert_answered_with_reset(conn, octets, stream_id=scene.stream_id, code=want.code)
     elif want.events:
         assert kinds(wire.feed(conn, octets)) == list(want.events)
         assert_alive(conn)

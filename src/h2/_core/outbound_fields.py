@@ -7,89 +7,133 @@ decoder has to see every block that our encoder made).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from hpack.struct import HeaderTuple
+from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._core.state import Connection, Plan
 from h2._hpack import LEADING, Entry
-from h2._rules.fields import classify, is_connection_field, is_plain, is_sensitive
+from h2._rules.fields import (
+    AUTHORITY,
+    CONNECTION_FIELD,
+    COOKIE,
+    classify,
+    is_connection_field,
+    is_plain,
+    is_sensitive,
+)
 from h2._rules.messages import check_message
 
 #: Text and mixed-case forms of fields in the table, per connection.
 _MAX_ALIASES: Final = 64
 
-Headers = Iterable[Any]
+#: Fields of these types are found in the table as they are. Not so a never-indexed field: it
+#: equals a plain one and has to go out never-indexed.
+PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple})
 
 
-def plan(conn: Connection, kind: int, headers: Headers) -> Plan:
+def plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
     """Return what to encode for these fields; raise if they make no valid message.
 
     ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`).
     """
-    known = conn.encoder.fields
-    entries: list[Entry] = []
+    entries = _look_up(conn, headers)
+    if not all(entries):
+        conn.forget_if_reconfigured()
     fresh = False
-    for field in headers:
-        entry: Entry | None = None
-        # A never-indexed field equals a plain tuple: only these two types may match.
-        if field.__class__ is tuple or field.__class__ is HeaderTuple:
-            try:
-                entry = known.get(field)
-            except TypeError:  # not hashable: not bytes, that is
-                entry = None
-        if entry is None:
-            fresh |= _prepare(conn, field, entries)
-        else:
-            entries.append(entry)
+    authority: bytes | None = None
     seen = repeated = leading = 0
-    for position, entry in enumerate(entries, 1):
+    for position, entry in enumerate(entries):
+        if entry is None:
+            entry = _prepare(conn, headers[position])
+            if entry is None:
+                # Some fields stand for none or for several: write them out and start again.
+                return plan(conn, kind, _write_out(conn, headers))
+            entries[position] = entry
+            fresh |= not entry.seq
         mask = entry.mask
         if mask:
             repeated |= seen & mask
             seen |= mask
             if mask & LEADING:
-                leading = position
+                leading = position + 1
+                if mask & AUTHORITY:
+                    authority = entry.value
     if conn.config.validate_outbound_headers and not is_plain(kind, seen, repeated, leading):
         found = check_message(
             kind, [(entry.name, entry.value) for entry in entries], conn.connect_protocol()
         )
         if found is not None:
             raise found.public()
-    return Plan(entries, seen, leading, fresh)
+    return Plan(entries, seen, authority, fresh)
 
 
-def _prepare(conn: Connection, field: Any, entries: list[Entry]) -> bool:
-    """Append the entries for a field that is not in the table as it is; tell whether it is new."""
-    conn.forget_if_reconfigured()
-    normalize = conn.config.normalize_outbound_headers
-    aliases = conn.aliases
-    aliasable = normalize and field.__class__ is tuple
-    if aliasable and aliases is not None:
-        alias = _find(aliases, field)
+def _look_up(conn: Connection, headers: list[Any]) -> list[Any]:
+    """Return the table entry for each field, or None where none stands for it as it is."""
+    if {*map(type, headers)} in PLAIN_TYPES:
+        try:
+            return list(map(conn.encoder.fields.get, headers))
+        except TypeError:  # a field that is not hashable
+            pass
+    # A never-indexed field equals a plain one, and must not be taken for it.
+    return [None] * len(headers)
+
+
+def _prepare(conn: Connection, field: Any) -> Entry | None:
+    """Return the entry for a field that is not in the table as it is.
+
+    None means that it takes the place of no field or of several.
+    """
+    encoder = conn.encoder
+    config = conn.config
+    plain = field.__class__ is tuple
+    if not config.normalize_outbound_headers:
+        name, value = _as_bytes(field)
+        never = not plain and not getattr(field, "indexable", True)
+        known = None if never else encoder.find((name, value))
+        return known or encoder.literal(name, value, classify(name, value), never)
+    if plain and conn.aliases is not None:
+        alias = _find(conn.aliases, field)
         if alias is not None:
-            entries.append(alias)
-            return False
+            return alias
     name, value = _as_bytes(field)
-    never = not getattr(field, "indexable", True)
-    if not normalize:
-        return _append(conn, entries, name, value, never)
     name = name.strip().lower()
     value = value.strip()
-    # "An intermediary transforming an HTTP/1.x message to HTTP/2 MUST remove connection-specific
-    # header fields" (section 8.2.2)
-    if is_connection_field(name):
-        return False
-    if name == b"cookie" and conn.config.split_outbound_cookies:
-        # "the Cookie header field MAY be split into separate header fields, each with one or
-        # more cookie-pairs" (section 8.2.3)
-        new = [_append(conn, entries, name, crumb, never) for crumb in value.split(b"; ")]
-        return any(new)
-    new_field = _append(conn, entries, name, value, never)
-    if aliasable and not new_field and not entries[-1].never:
-        _remember_alias(conn, field, entries[-1])
-    return new_field
+    mask = classify(name, value)
+    if mask and (mask & CONNECTION_FIELD or (mask & COOKIE and _is_split(conn, value))):
+        return None
+    if (plain or getattr(field, "indexable", True)) and not (mask and is_sensitive(mask, value)):
+        entry = encoder.find((name, value))
+        if entry is None:
+            return encoder.literal(name, value, mask)
+        if plain:
+            _remember_alias(conn, field, entry)
+        return entry
+    return encoder.literal(name, value, mask, True)
+
+
+def _is_split(conn: Connection, cookie: bytes) -> bool:
+    return conn.config.split_outbound_cookies and b"; " in cookie
+
+
+def _write_out(conn: Connection, headers: list[Any]) -> list[Any]:
+    """Return the fields that really go out: without those of HTTP/1.1, with cookies split."""
+    fields: list[Any] = []
+    for field in headers:
+        name, value = _as_bytes(field)
+        name = name.strip().lower()
+        # "An intermediary transforming an HTTP/1.x message to HTTP/2 MUST remove
+        # connection-specific header fields" (section 8.2.2)
+        if is_connection_field(name):
+            continue
+        if name == b"cookie" and _is_split(conn, value):
+            # "the Cookie header field MAY be split into separate header fields, each with one or
+            # more cookie-pairs" (section 8.2.3)
+            cls = HeaderTuple if getattr(field, "indexable", True) else NeverIndexedHeaderTuple
+            fields += [cls(name, crumb) for crumb in value.strip().split(b"; ")]
+        else:
+            fields.append(field)
+    return fields
 
 
 def _find(aliases: dict[object, Entry], field: object) -> Entry | None:
@@ -108,27 +152,20 @@ def _remember_alias(conn: Connection, field: object, entry: Entry) -> None:
 
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:
     """Return name and value of a field as the application gave it."""
-    if isinstance(field, (str, bytes)) or not isinstance(field, Sequence) or len(field) < 2:
+    if isinstance(field, (str, bytes)):
         raise TypeError(f"a header field must be a (name, value) tuple, not {field!r}")
-    name, value = field[0], field[1]
-    if isinstance(name, str):
-        name = name.encode("utf-8")
-    if isinstance(value, str):
-        value = value.encode("utf-8")
-    if not isinstance(name, bytes) or not isinstance(value, bytes):
-        raise TypeError(f"name and value of a header field must be bytes or str, not {field!r}")
+    try:
+        name, value = field[0], field[1]
+    except (TypeError, LookupError):
+        raise TypeError(f"a header field must be a (name, value) tuple, not {field!r}") from None
+    if name.__class__ is not bytes or value.__class__ is not bytes:
+        name, value = _text_as_bytes(name), _text_as_bytes(value)
     return name, value
 
 
-def _append(conn: Connection, entries: list[Entry], name: bytes, value: bytes, never: bool) -> bool:
-    """Append the entry for a field in its final form; tell whether it is in no table."""
-    if not never:
-        entry = conn.encoder.find((name, value))
-        if entry is not None:
-            entries.append(entry)
-            return False
-    mask = classify(name, value)
-    if conn.config.normalize_outbound_headers and is_sensitive(mask, value):
-        never = True
-    entries.append(conn.encoder.literal(name, value, mask, never))
-    return True
+def _text_as_bytes(part: Any) -> bytes:
+    if isinstance(part, str):
+        return part.encode("utf-8")
+    if isinstance(part, bytes):
+        return part
+    raise TypeError(f"name and value of a header field must be bytes or str, not {part!r}")

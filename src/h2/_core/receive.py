@@ -106,6 +106,9 @@ def wrong_size(type_: int, stream_id: int, payload: bytes) -> Violation:
 
 def unpad(type_: int, stream_id: int, payload: bytes) -> bytes:
     """Return the content of a padded frame (section 6.1)."""
+    # "a frame [...] too small to contain mandatory frame data" (section 4.2)
+    if not payload:
+        raise wrong_size(type_, stream_id, payload)
     content = decode.strip_padding(payload)
     if content is None:
         raise Violation(

@@ -43,6 +43,7 @@ from h2._rules.fields import (
     NO_CONTENT,
     REQUEST,
     RESPONSE,
+    TRAILERS,
     is_plain,
 )
 from h2._rules.messages import check_lengths, check_message
@@ -50,7 +51,6 @@ from h2._rules.registry import Violation
 from h2.errors import ErrorCodes
 from h2.events import (
     InformationalResponseReceived,
-    PriorityUpdated,
     PushedStreamReceived,
     RequestReceived,
     ResponseReceived,
@@ -196,26 +196,17 @@ def _headers_block(
 ) -> None:
     """Handle the complete header block of HEADERS."""
     block = _decode(conn, stream_id, data)
-    streams = conn.streams
-    stream = streams.get(stream_id)
+    stream = conn.streams.get(stream_id)
     if stream is not None:
         state = stream.state
         kind = states.RECEIVED_KIND[state]
-    else:
-        if not _is_new(conn, stream_id):
-            return
+    elif _is_new(conn, stream_id):
         state = states.IDLE
         kind = REQUEST
-    interim = kind == RESPONSE and block.seen & INFORMATIONAL
+    else:
+        return
+    interim = kind == RESPONSE and bool(block.seen & INFORMATIONAL)
     if interim:
-        # "a HEADERS frame with the END_STREAM flag set that carries an informational status code
-        # is malformed" (section 8.1)
-        if end_stream:
-            raise Violation(
-                rules.INFORMATIONAL_WITH_END_STREAM,
-                f"Informational response with END_STREAM on stream {stream_id}",
-                stream_id,
-            )
         after = _ON_INFORMATIONAL[state]
     else:
         after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
@@ -225,76 +216,69 @@ def _headers_block(
     priority_updated = None if priority is None else priority_event(stream_id, priority)
     if stream is None:
         stream = Stream(stream_id, after, conn.recv_initial_window())
-        _expect_length(stream, kind, block)
+        if block.noted is not None:
+            _expect_length(stream, kind, block, end_stream)
+        conn.streams.add(stream)
+    elif interim:
         if end_stream:
-            check_length(stream, True)
-        streams.add(stream)
+            raise _ended_early(stream_id)
     else:
-        if not interim:
-            _check_concurrency(conn, stream)
-            if kind <= RESPONSE:
-                _expect_length(stream, kind, block)
-            if end_stream:
-                check_length(stream, True)
-        if after != state:
-            streams.move(stream, after, conn.max_reset)
-    _report(conn, stream_id, kind, bool(interim), fields, end_stream, priority_updated)
-
-
-def _report(
-    conn: Connection,
-    stream_id: int,
-    kind: int,
-    interim: bool,
-    fields: list[HeaderTuple],
-    end_stream: bool,
-    priority_updated: PriorityUpdated | None,
-) -> None:
-    """Append the event for a header block, and those that come with it."""
-    events = conn.events
+        if state == states.RESERVED_REMOTE:
+            _check_concurrency(conn, stream_id)
+        _expect_length(stream, kind, block, end_stream)
+        conn.streams.move(stream, after, conn.max_reset)
     event: Any = _new(InformationalResponseReceived if interim else _EVENTS[kind])
     event.stream_id = stream_id
     event.headers = fields
-    events.append(event)
+    conn.events.append(event)
     if end_stream:
-        ended = _new(StreamEnded)
+        ended = event.stream_ended = _new(StreamEnded)
         ended.stream_id = stream_id
-        event.stream_ended = ended
-        events.append(ended)
+        conn.events.append(ended)
     if priority_updated is not None:
         event.priority_updated = priority_updated
-        events.append(priority_updated)
+        conn.events.append(priority_updated)
+
+
+def _ended_early(stream_id: int) -> Violation:
+    # "a HEADERS frame with the END_STREAM flag set that carries an informational status code is
+    # malformed" (section 8.1)
+    return Violation(
+        rules.INFORMATIONAL_WITH_END_STREAM,
+        f"Informational response with END_STREAM on stream {stream_id}",
+        stream_id,
+    )
 
 
 def _is_new(conn: Connection, stream_id: int) -> bool:
     """Tell whether HEADERS opens a stream; False where the frame is to be discarded."""
     streams = conn.streams
-    if not streams.is_inbound(stream_id):
+    if stream_id <= streams.highest_inbound or conn.client or not stream_id & 1:
         return _discard(conn, stream_id)
-    if stream_id <= streams.highest_inbound:
-        if streams.was_skipped(stream_id):
-            # "The identifier of a newly established stream MUST be numerically greater than all
-            # streams that the initiating endpoint has opened or reserved." (section 5.1.1)
-            raise _too_low(stream_id, streams.highest_inbound)
-        return _discard(conn, stream_id)
-    if conn.client:
-        # A server opens streams by PUSH_PROMISE alone (section 8.4).
-        raise not_allowed(states.IDLE_ERROR, HEADERS, stream_id)
     if stream_id > conn.goaway_sent_last:
         # "After sending a GOAWAY frame, the sender can discard frames for streams initiated by
         # the receiver with identifiers higher than the identified last stream." (section 6.8)
-        streams.skip_inbound(stream_id)
-        streams.remember(stream_id, states.CLOSED_BY_US, conn.max_reset)
+        _skip(conn, stream_id)
         return False
-    limit = conn.local_settings.max_concurrent_streams
-    if streams.inbound_open >= limit:
-        raise _too_many(stream_id, limit)
+    _check_concurrency(conn, stream_id)
     return True
+
+
+def _skip(conn: Connection, stream_id: int) -> None:
+    """Count a stream of the peer as opened and reset by us: frames on it are ignored."""
+    conn.streams.skip_inbound(stream_id)
+    conn.streams.remember(stream_id, states.CLOSED_BY_US, conn.max_reset)
 
 
 def _discard(conn: Connection, stream_id: int) -> bool:
     """Discard HEADERS on a stream that is closed, or raise where that is not allowed."""
-    state = conn.streams.state_of(stream_id)
+    streams = conn.streams
+    state = streams.state_of(stream_id)
+    # "The identifier of a newly established stream MUST be numerically greater than all streams
+    # that the initiating endpoint has opened or reserved." (section 5.1.1)
+    if state == states.CLOSED and streams.was_skipped(stream_id):
+        raise _too_low(stream_id, streams.highest_inbound)
+    # HEADERS that opens a stream of the other end, or one that was not promised.
     reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, HEADERS, stream_id)
@@ -310,23 +294,17 @@ def _too_low(stream_id: int, highest: int) -> Violation:
     )
 
 
-def _too_many(stream_id: int, limit: int) -> Violation:
+def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
     # limit to be exceeded MUST treat this as a stream error of type PROTOCOL_ERROR or
     # REFUSED_STREAM." (section 5.1.2). By default the published API ends the connection.
-    return Violation(
-        rules.TOO_MANY_STREAMS,
-        f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
-        stream_id,
-    )
-
-
-def _check_concurrency(conn: Connection, stream: Stream) -> None:
-    """Check our limit when the response to a promised request begins (section 8.4.2)."""
-    if stream.state == states.RESERVED_REMOTE:
-        limit = conn.local_settings.max_concurrent_streams
-        if conn.streams.inbound_open >= limit:
-            raise _too_many(stream.stream_id, limit)
+    limit = conn.local_settings.max_concurrent_streams
+    if conn.streams.inbound_open >= limit:
+        raise Violation(
+            rules.TOO_MANY_STREAMS,
+            f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
+            stream_id,
+        )
 
 
 def _checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) -> list[HeaderTuple]:
@@ -345,27 +323,28 @@ def _checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) -
         if found is not None:
             found.stream_id = stream_id
             raise found
-    fields = block.fields
     if seen & COOKIE and config.normalize_inbound_headers:
-        fields = _join_cookies(fields)
+        fields = _join_cookies(block)
     else:
-        fields = fields.copy()
+        fields = block.fields.copy()
     if isinstance(config.header_encoding, str):
         fields = _decode_text(fields, config.header_encoding, stream_id)
     return fields
 
 
-def _join_cookies(fields: list[HeaderTuple]) -> list[HeaderTuple]:
+def _join_cookies(block: Block) -> list[HeaderTuple]:
     """Return the fields with one cookie field, at the end (section 8.2.3)."""
+    fields = block.fields
+    if not block.repeated & COOKIE:
+        position = len(fields) - 1
+        while fields[position][0] != b"cookie":
+            position -= 1
+        return [*fields[:position], *fields[position + 1 :], fields[position]]
     # "If there are multiple Cookie header fields after decompression, these MUST be concatenated
     # into a single octet string using the two-octet delimiter of 0x3b, 0x20"
-    cookies = [field for field in fields if field[0] == b"cookie"]
+    cookies = [value for name, value in fields if name == b"cookie"]
     joined = [field for field in fields if field[0] != b"cookie"]
-    if len(cookies) == 1:
-        joined.append(cookies[0])
-    else:
-        value = b"; ".join([value for _, value in cookies])
-        joined.append(NeverIndexedHeaderTuple(b"cookie", value))
+    joined.append(NeverIndexedHeaderTuple(b"cookie", b"; ".join(cookies)))
     return joined
 
 
@@ -384,18 +363,18 @@ def _decode_text(fields: list[HeaderTuple], encoding: str, stream_id: int) -> li
         ) from None
 
 
-def _expect_length(stream: Stream, kind: int, block: Block) -> None:
-    """Remember how much content a message announces (section 8.1.1)."""
-    if kind == RESPONSE:
-        if stream.expected == LENGTH_AFTER_CONNECT:
-            return
-        # "A response that is defined to have no content [...] MAY have a non-zero Content-Length
-        # header field, even though no content is included in DATA frames."
-        if stream.expected == LENGTH_AFTER_HEAD or block.seen & NO_CONTENT:
-            stream.expected = 0
-            return
-    noted = block.noted
-    stream.expected = LENGTH_UNKNOWN if noted is None else int(noted)
+def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) -> None:
+    """Remember how much content a message announces, and compare at its end (section 8.1.1)."""
+    if kind != TRAILERS:
+        if kind == RESPONSE and (stream.expected != LENGTH_UNKNOWN or block.seen & NO_CONTENT):
+            # "A response that is defined to have no content [...] MAY have a non-zero
+            # Content-Length header field, even though no content is included in DATA frames."
+            if stream.expected != LENGTH_AFTER_CONNECT:
+                stream.expected = 0
+        elif block.noted is not None:
+            stream.expected = int(block.noted)
+    if end_stream and stream.expected >= 0:
+        check_length(stream, 1)
 
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
@@ -418,11 +397,13 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
     if promised_id <= streams.highest_inbound:
         raise _too_low(promised_id, streams.highest_inbound)
     reaction = _ON_PUSH_PROMISE[streams.state_of(stream_id)]
-    if reaction == states.IGNORE or promised_id > conn.goaway_sent_last:
+    if promised_id > conn.goaway_sent_last:
+        _skip(conn, promised_id)
+        return
+    if reaction == states.IGNORE:
         # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
         # frames that might have been created before the RST_STREAM frame is received"
-        streams.skip_inbound(promised_id)
-        streams.remember(promised_id, states.CLOSED_BY_US, conn.max_reset)
+        _skip(conn, promised_id)
         conn.out.append(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
         return
     if reaction < 0:
@@ -433,8 +414,7 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         # "if [...] the ':method' pseudo-header field identifies a method that is not safe, it
         # MUST respond on the promised stream with a stream error of type PROTOCOL_ERROR"
         # (section 8.4.1)
-        streams.skip_inbound(promised_id)
-        streams.remember(promised_id, states.CLOSED_BY_US, conn.max_reset)
+        _skip(conn, promised_id)
         raise Violation(
             rules.PUSH_NOT_SAFE,
             f"Promised request on stream {promised_id} is not safe",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
-from hpack.struct import HeaderTuple
-
-from h2._core.outbound_fields import Headers, plan
+from h2._core.outbound_fields import PLAIN_TYPES, plan
 from h2._core.send import missing_stream, not_allowed
 from h2._core.state import Connection, Plan
 from h2._core.stream import LENGTH_AFTER_CONNECT, LENGTH_AFTER_HEAD, Stream
@@ -17,7 +16,7 @@ from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.fields import CONNECT, HEAD, INFORMATIONAL, REQUEST, RESPONSE
 from h2._rules.registry import Violation
-from h2.exceptions import StreamClosedError, StreamIDTooLowError
+from h2.exceptions import StreamIDTooLowError
 
 _ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.SEND_HEADERS_END]
@@ -28,15 +27,11 @@ _ON_PUSH_PROMISE: Final = states.TABLE[states.SEND_PUSH_PROMISE]
 _MAX_BLOCKS: Final = 16
 _MAX_BLOCK_SIZE: Final = 128
 
-#: Only fields of these types may be answered from the kept blocks: a never-indexed field equals
-#: them, and has to go out never-indexed.
-_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple})
-
 MAX_STREAM_ID: Final = 2**31 - 1
 
 
 def send_headers(
-    conn: Connection, stream_id: int, headers: Headers, end_stream: bool, priority: bytes
+    conn: Connection, stream_id: int, headers: Iterable[Any], end_stream: bool, priority: bytes
 ) -> None:
     """Send a header block in HEADERS; ``priority`` is the packed priority fields or empty.
 
@@ -52,14 +47,13 @@ def send_headers(
     kind = states.SENT_KIND[state]
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
-    if headers.__class__ is not list:
-        headers = list(headers)
-    block = _plan(conn, kind, headers)
+    fields = headers if isinstance(headers, list) else list(headers)
+    block = _plan(conn, kind, fields)
     after = _next_state(block, kind, state, stream_id, end_stream)
     if state == states.RESERVED_LOCAL and after != state:
         _check_peer_limit(conn)
     # commit
-    wire = block.wire or _encode(conn, kind, block, headers)
+    wire = block.wire or _encode(conn, kind, block, fields)
     length = len(wire)
     flags = END_STREAM if end_stream else 0
     if priority or length > conn.max_outbound_frame_size:
@@ -98,7 +92,7 @@ def _next_state(block: Plan, kind: int, state: int, stream_id: int, end_stream: 
     return after
 
 
-def _plan(conn: Connection, kind: int, headers: Headers) -> Plan:
+def _plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
     """Return the plan for a header block: one that was encoded before, if possible."""
     if conn.repeats:
         conn.forget_if_reconfigured()
@@ -108,19 +102,19 @@ def _plan(conn: Connection, kind: int, headers: Headers) -> Plan:
                 found = blocks.get((kind, *headers))
             except TypeError:  # not hashable, so it was never kept
                 found = None
-            if found is not None and {*map(type, headers)} in _PLAIN_TYPES:
+            if found is not None and {*map(type, headers)} in PLAIN_TYPES:
                 return found
     return plan(conn, kind, headers)
 
 
-def _encode(conn: Connection, kind: int, block: Plan, headers: Headers) -> bytes:
+def _encode(conn: Connection, kind: int, block: Plan, headers: list[Any]) -> bytes:
     """Encode a block, and keep it where sending it again changes nothing in the HPACK table."""
     encoder = conn.encoder
     before = encoder.generation
     again = not block.fresh and not encoder.pending_update
     wire = encoder.encode(block.entries)
     conn.repeats = again = again and encoder.generation == before and len(wire) <= _MAX_BLOCK_SIZE
-    if again and not block.seen & CONNECT and {*map(type, headers)} in _PLAIN_TYPES:
+    if again and not block.seen & CONNECT and {*map(type, headers)} in PLAIN_TYPES:
         blocks = conn.sent_blocks
         if blocks is None or conn.sent_generation != before or len(blocks) >= _MAX_BLOCKS:
             blocks = conn.sent_blocks = {}
@@ -134,18 +128,20 @@ def _encode(conn: Connection, kind: int, block: Plan, headers: Headers) -> bytes
 def _check_open(conn: Connection, stream_id: int) -> None:
     """Check that a client may open this stream now (sections 5.1.1, 5.1.2, 6.8)."""
     streams = conn.streams
+    if (
+        stream_id > streams.highest_outbound
+        and stream_id & 1
+        and stream_id <= MAX_STREAM_ID
+        and conn.row[connection_states.SEND_OPEN] >= 0
+    ):
+        _check_peer_limit(conn)
+        return
     if streams.is_used(stream_id):
         if streams.was_skipped(stream_id):
             raise _too_low(stream_id, streams.highest_outbound)
-        raise Violation(
-            rules.NOT_ALLOWED_NOW,
-            f"Stream {stream_id} is closed",
-            stream_id,
-            StreamClosedError(stream_id),
-        ).public()
+        raise missing_stream(conn, stream_id)
     conn.check_send(connection_states.SEND_OPEN)
     check_new_id(conn, stream_id)
-    _check_peer_limit(conn)
 
 
 def check_new_id(conn: Connection, stream_id: int) -> None:
@@ -190,7 +186,7 @@ def _check_peer_limit(conn: Connection) -> None:
 def _open_stream(conn: Connection, stream_id: int, state: int, block: Plan) -> None:
     """Take in the stream that a request of ours opened."""
     stream = Stream(stream_id, state, conn.recv_initial_window())
-    stream.authority = block.value(b":authority")
+    stream.authority = block.authority
     if block.seen & HEAD:
         stream.expected = LENGTH_AFTER_HEAD
     elif block.seen & CONNECT:
@@ -198,7 +194,7 @@ def _open_stream(conn: Connection, stream_id: int, state: int, block: Plan) -> N
     conn.streams.add(stream)
 
 
-def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Headers) -> None:
+def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Iterable[Any]) -> None:
     """Promise a response to a request that the client did not make (sections 6.6, 8.4)."""
     conn.check_send(connection_states.SEND_PUSH_PROMISE)
     # "PUSH_PROMISE MUST NOT be sent if the SETTINGS_ENABLE_PUSH setting of the peer endpoint is
@@ -217,7 +213,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Hea
     if _ON_PUSH_PROMISE[parent.state] < 0:
         raise not_allowed("PUSH_PROMISE", stream_id, parent.state)
     check_new_id(conn, promised_id)
-    block = plan(conn, REQUEST, headers)
+    block = plan(conn, REQUEST, list(headers))
     # commit
     wire = conn.encoder.encode(block.entries)
     prefix = promised_id.to_bytes(4, "big")

@@ -53,21 +53,16 @@ class PartialBlock:
 class Plan:
     """A header block that may be sent: the entries to encode, and what they say together."""
 
-    __slots__ = ("entries", "fresh", "leading", "seen", "wire")
+    __slots__ = ("authority", "entries", "fresh", "seen", "wire")
 
-    def __init__(self, entries: list[Entry], seen: int, leading: int, fresh: bool) -> None:
+    def __init__(
+        self, entries: list[Entry], seen: int, authority: bytes | None, fresh: bool
+    ) -> None:
         self.entries = entries
         self.seen = seen  #: union of the class masks
-        self.leading = leading  #: number of pseudo-header fields
+        self.authority = authority  #: value of ":authority"
         self.fresh = fresh  #: some field is in no table
         self.wire = b""  #: the encoded block, where it can be sent again as it is
-
-    def value(self, name: bytes) -> bytes | None:
-        """Return the value of a pseudo-header field, if it is there."""
-        for entry in self.entries[: self.leading]:
-            if entry.name == name:
-                return entry.value
-        return None
 
 
 class Connection:

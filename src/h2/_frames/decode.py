@@ -17,10 +17,13 @@ ID_MASK: Final = 0x7FFFFFFF
 
 
 def strip_padding(payload: bytes) -> bytes | None:
-    """Return the content of a padded payload, or None if the padding is too long (6.1)."""
+    """Return the content of a padded payload, or None if the padding is too long (6.1).
+
+    The payload has at least the Pad Length field.
+    """
     # "If the length of the padding is the length of the frame payload or greater, the recipient
     # MUST treat this as a connection error" (sections 6.1, 6.2, 6.6)
-    if not payload or payload[0] >= len(payload):
+    if payload[0] >= len(payload):
         return None
     return payload[1 : len(payload) - payload[0]]
 

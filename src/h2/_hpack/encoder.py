@@ -2,9 +2,10 @@
 
 Whether a literal goes into the dynamic table is learned per name. The encoder counts a miss when a
 name comes as a literal although its newest entry was never sent as an index, and takes one back
-when that entry was used or when the value itself was sent as a literal not long ago. A name with
-two misses or more (request ids, entity tags, the paths of an API client) is no longer inserted,
-except with a value that comes back or to have its name in the table.
+when that entry was used or when the value itself was sent as a literal not long ago. A name starts
+with one miss, so that its first entry has to prove itself; with two or more (request ids, entity
+tags, the paths of an API client) it is no longer inserted, except with a value that comes back or
+to have its name in the table.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _LARGEST_SIZE = 65536
 # The state of a name is (sequence number of its newest insertion) << 3 | misses.
 _MISSES = 7
 _STOPPED = 2
+_NEW_NAME = 1
 
 # Names whose entries are evicted are forgotten unless they are stopped and there is room for them.
 _KEPT_NAMES = 64
@@ -137,10 +139,12 @@ class Encoder:
 
     def _updates(self) -> bytes:
         """Return the size updates that are due (RFC 7541 4.2)."""
-        out = encode_integer(self._lowest, 0x1F, 0x20) if self._lowest < self._size else b""
+        out = encode_integer(self._size, 0x1F, 0x20)
+        if self._lowest < min(self._size, self._announced):
+            out = encode_integer(self._lowest, 0x1F, 0x20) + out
         self._lowest = self._announced = self._size
         self.pending_update = False
-        return out + encode_integer(self._size, 0x1F, 0x20)
+        return out
 
     def _literal(self, entry: Entry, out: list[bytes]) -> None:
         """Append the representation of an entry that is in no table, which may insert it."""
@@ -213,7 +217,7 @@ class Encoder:
         entry.seq = seq
         entry.used = False
         self.fields[entry.field] = entry
-        self._names[entry.name] = seq << 3 | self._names.get(entry.name, 0) & _MISSES
+        self._names[entry.name] = seq << 3 | self._names.get(entry.name, _NEW_NAME) & _MISSES
 
     def _evict(self, room: int) -> None:
         """Drop the oldest entries until the rest takes up at most ``room`` octets."""

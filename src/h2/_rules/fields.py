@@ -99,8 +99,9 @@ _NAMES: Final[dict[bytes, int]] = {
     **dict.fromkeys(_CONNECTION_FIELDS, CONNECTION_FIELD),
 }
 
-#: More digits than a 64-bit length has cannot be a length (and int() would be slow on them).
-_LENGTH_DIGITS: Final = 19
+#: "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due
+#: to integer conversion overflows" (RFC 9110 section 8.6): int() refuses more than 4,300 digits.
+_LENGTH_DIGITS: Final = 4000
 
 
 def classify(name: bytes, value: bytes) -> int:

@@ -9,8 +9,9 @@ from typing import Any
 
 Json = Any
 
-#: What is compared of each step, most telling first. Messages are free.
-PARTS = ("skipped", "call", "units", "raised", "returned", "events", "out", "state")
+#: What is compared of each step, most telling first. Messages are free. The state of the two
+#: connections is compared after these, one attribute at a time.
+PARTS = ("skipped", "call", "units", "raised", "returned", "events", "out")
 ERROR_PARTS = (
     "type",
     "error_code",
@@ -23,7 +24,7 @@ ERROR_PARTS = (
 
 @dataclass(frozen=True)
 class Difference:
-    """The first step at which two traces part."""
+    """The first step at which two traces part, and the parts of it that need a reason."""
 
     program: Json
     published: list[Json]
@@ -45,6 +46,10 @@ class Difference:
     def o(self) -> Json:
         """What this package did."""
         return self.ours[self.index]
+
+    def only(self, *names: str) -> bool:
+        """Whether nothing but these parts differs; of the state, on either side."""
+        return all(part.partition(".")[2] in names or part in names for part in self.parts)
 
     def errors(self) -> tuple[str | None, str | None]:
         """The exception types, published first."""
@@ -73,11 +78,20 @@ def find(
 
 
 def different(published: Json, ours: Json) -> tuple[str, ...]:
-    """The parts of a step that are not equal."""
-    return tuple(part for part in PARTS if _view(published, part) != _view(ours, part))
+    """The parts of a step that are not equal; ``client.windows`` is a part of the state."""
+    parts = [part for part in PARTS if view(published, part) != view(ours, part)]
+    one, two = published.get("state", {}), ours.get("state", {})
+    for side in one.keys() & two.keys():
+        names = one[side].keys() | two[side].keys()
+        parts += [f"{side}.{n}" for n in names if one[side].get(n) != two[side].get(n)]
+    return tuple(sorted(parts, key=lambda part: (part not in PARTS, part)))
 
 
-def _view(entry: Json, part: str) -> Json:
+def view(entry: Json, part: str) -> Json:
+    """One part of a step as it is compared."""
+    if "." in part:
+        side, name = part.split(".")
+        return entry["state"][side][name]
     value = entry.get(part)
     if part == "raised" and value:
         return {name: value.get(name) for name in ERROR_PARTS}
@@ -109,23 +123,11 @@ def explain(difference: Difference) -> str:
     lines += ["", f"step: {json.dumps(difference.step)}"]
     for part in difference.parts:
         for name, entry in (("published", difference.p), ("ours", difference.o)):
-            lines.append(f"  {part} {name:9}: {_narrow(difference, part, entry)}")
+            lines.append(f"  {part} {name:9}: {json.dumps(view(entry, part))}")
     for name, entry in (("published", difference.p), ("ours", difference.o)):
         if "raised" in entry:
             lines.append(f"  {name} says: {entry['raised']['message']}")
     return "\n".join(lines)
-
-
-def _narrow(difference: Difference, part: str, entry: Json) -> str:
-    """One part of a step, of a state only what is not equal."""
-    if part != "state" or "state" not in difference.p or "state" not in difference.o:
-        return json.dumps(entry.get(part))
-    unequal: Json = {}
-    for side, values in entry["state"].items():
-        for name, value in values.items():
-            if difference.p["state"][side].get(name) != difference.o["state"][side].get(name):
-                unequal[f"{side}.{name}"] = value
-    return json.dumps(unequal)
 
 
 def summary(entry: Json) -> str:

@@ -1,21 +1,21 @@
 """The differences from h2 4.4.1 that are meant, each as a predicate over a difference.
 
-A deviation explains a difference and says how to go on: stop comparing this program there, or
-look past this step. What no entry explains is a failure. Numbers refer to the list "Where we go
-further than 4.4.1 on purpose".
+Two kinds. ``PASSING`` entries cover some of the parts that differ in a step; what they cover is
+looked past and the comparison goes on. ``ENDING`` entries explain why two runs part for good;
+the comparison of that program stops there. What no entry explains is a failure. Numbers refer to
+the list "Where we go further than 4.4.1 on purpose"; 0 stands for what is not on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .compare import Difference, error_type
+from . import frames
+from .compare import Difference, error_type, view
 
 Json = Any
-
-STOP, GO_ON = "stop", "go on"
 
 #: Refusals after which 4.4.1 is as it was before the call.
 HARMLESS = (
@@ -29,7 +29,6 @@ HARMLESS = (
     "KeyError",
 )
 
-
 #: What falls out of the inside of 4.4.1 when a call makes no sense.
 ACCIDENTS = (
     "AttributeError",
@@ -41,24 +40,139 @@ ACCIDENTS = (
     "error",
 )
 
+KNOWN_SETTINGS = (1, 2, 3, 4, 5, 6, 8)
+
 
 @dataclass(frozen=True)
-class Deviation:
-    """One deliberate difference."""
+class Passing:
+    """A deviation that changes one thing and nothing after it."""
+
+    number: int
+    name: str
+    text: str
+    covers: Callable[[Difference, str], bool]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A deviation after which the two runs cannot be compared."""
 
     number: int
     name: str
     text: str
     explains: Callable[[Difference], bool]
-    then: str = STOP
 
 
-def of(difference: Difference) -> Deviation | None:
-    """The entry that explains a difference, if there is one."""
-    for entry in DEVIATIONS:
-        if entry.explains(difference):
-            return entry
-    return None
+def look_past(difference: Difference) -> tuple[Difference | None, set[str]]:
+    """What is left of a difference after the passing entries, and which of them it met."""
+    met = set()
+    left = []
+    for part in difference.parts:
+        entry = next((entry for entry in PASSING if entry.covers(difference, part)), None)
+        if entry is None:
+            left.append(part)
+        else:
+            met.add(entry.name)
+    return (replace(difference, parts=tuple(left)) if left else None), met
+
+
+def ending(difference: Difference) -> Ending | None:
+    """The entry that explains why the runs part, if there is one."""
+    return next((entry for entry in ENDING if entry.explains(difference)), None)
+
+
+# Passing.
+
+
+def _clear_exception(d: Difference, part: str) -> bool:
+    """Both refuse a call, 4.4.1 by accident or with numbers that the caller never named."""
+    published, ours = d.errors()
+    if part != "raised" or d.p["do"] != "call" or published is None or ours is None:
+        return False
+    if published in ACCIDENTS or ours == "RFC1122Error" or published in d.o["raised"]["family"]:
+        return True
+    stream_id = d.p["call"][1].get("stream_id")
+    if stream_id is None:
+        return bool(d.step["method"] == "advertise_alternative_service")
+    return bool(stream_id <= 0)
+
+
+def _closed_stream(d: Difference, part: str) -> bool:
+    return part == "raised" and d.errors() == ("StreamIDTooLowError", "StreamClosedError")
+
+
+def _announced_state(d: Difference, part: str) -> bool:
+    """The frame size that was announced is allowed; no window counts before it is acknowledged."""
+    if not d.program.get("settings"):
+        return False
+    if part.endswith(".frame_sizes"):
+        return True
+    return part.endswith(".streams") and not _acknowledged(d, part.partition(".")[0])
+
+
+def _acknowledged(d: Difference, side: str) -> bool:
+    """Whether the first SETTINGS frame of ``side`` was acknowledged by then."""
+    seen = [entry for entry in d.published[: d.index + 1] if _receiver(entry) == side]
+    return any(_has_event(entry, "SettingsAcknowledged") for entry in seen)
+
+
+def _idle(d: Difference, part: str) -> bool:
+    """ALTSVC opens no stream."""
+    if not part.endswith(".state") or view(d.o, part) != "IDLE":
+        return False
+    return view(d.p, part) in ("CLIENT_OPEN", "SERVER_OPEN")
+
+
+def _unknown_settings(d: Difference, part: str) -> bool:
+    if not part.endswith("_settings"):
+        return False
+    published, ours = (
+        [pair for pair in view(e, part) if pair[0] in KNOWN_SETTINGS] for e in (d.p, d.o)
+    )
+    return published == ours
+
+
+def _discarded(d: Difference, part: str) -> bool:
+    """4.4.1 answers each frame on a stream that it has reset with another RST_STREAM."""
+    if part != "out" or d.p["do"] == "call":
+        return False
+    side = _receiver(d.p)
+    reset = _reset_by(d.before(), side)
+    extra = [item for item in d.p["out"][side] if item not in d.o["out"][side]]
+    return bool(extra) and all(
+        item[0] == "RST_STREAM" and item[3] == 5 and item[2] in reset for item in extra
+    )
+
+
+def _reset_by(entries: Iterable[Json], side: str) -> set[int]:
+    """Streams on which ``side`` sent RST_STREAM."""
+    sent = (item for entry in entries for item in entry.get("out", {}).get(side, ()))
+    return {item[2] for item in sent if item[0] == "RST_STREAM"}
+
+
+def _cookie(d: Difference, part: str) -> bool:
+    """A single cookie field keeps its indexing policy."""
+    return part == "events" and _without_marks(d.p) == _without_marks(d.o)
+
+
+def _without_marks(entry: Json) -> Json:
+    events = []
+    for event in entry.get("events", ()):
+        fields = event.get("headers", ())
+        unmarked = [[n, v, "" if n == "cookie" else mark] for n, v, mark in fields]
+        events.append({**event, "headers": unmarked})
+    return events
+
+
+def _nowhere(d: Difference, part: str) -> bool:
+    """An alternative service for no origin is no event."""
+    if part != "events":
+        return False
+    events = [event for event in d.p["events"] if event.get("origin", "") is not None]
+    return bool(events == d.o.get("events"))
+
+
+# Ending.
 
 
 def _after_goaway(d: Difference) -> bool:
@@ -67,7 +181,7 @@ def _after_goaway(d: Difference) -> bool:
         return True
     if any(_has_event(entry, "ConnectionTerminated") for entry in [*d.before(), d.p, d.o]):
         return True
-    return d.step.get("method") == "close_connection" and d.parts == ("state",)
+    return d.step.get("method") == "close_connection" and d.only("state")
 
 
 def _sent(entry: Json) -> list[Json]:
@@ -78,37 +192,108 @@ def _has_event(entry: Json, name: str) -> bool:
     return any(event["event"] == name for event in entry.get("events", ()))
 
 
+def _receiver(entry: Json) -> str | None:
+    """The side that was given frames."""
+    if entry["do"] == "call":
+        return None
+    if entry["do"] == "inject":
+        return str(entry["side"])
+    return "client" if entry["side"] == "server" else "server"
+
+
 def _after_refusal(d: Difference) -> bool:
     """4.4.1 refused a call before and was left damaged, or is damaged by this refusal."""
     refused = [e for e in d.before() if e["do"] == "call" and "raised" in e]
     if any(error_type(entry) not in HARMLESS for entry in refused):
         return True
-    return d.parts == ("state",) and d.p["do"] == "call" and "raised" in d.p
+    damaged = all("." in part for part in d.parts)
+    return damaged and d.p["do"] == "call" and "raised" in d.p and "raised" in d.o
 
 
-def _clear_exception(d: Difference) -> bool:
-    """Both refuse a call, and 4.4.1 does it by accident."""
+def _accident(d: Difference) -> bool:
+    """4.4.1 fails from within where nothing is wrong."""
     published, ours = d.errors()
-    return d.p["do"] == "call" and published in ACCIDENTS and ours is not None
+    return published in ACCIDENTS and ours is None
+
+
+def _announced(d: Difference) -> bool:
+    """4.4.1 announces the sizes of a Settings object that was assigned, and does not allow them."""
+    published, ours = d.errors()
+    if ours is not None or not d.program.get("settings"):
+        return False
+    return published == "FrameTooLargeError" or (
+        published == "ProtocolError" and "table size" in d.p["raised"]["message"]
+    )
+
+
+def _pushed_informational(d: Difference) -> bool:
+    """An informational response on a promised stream, which 4.4.1 does not know."""
+    return d.errors() == ("ProtocolError", None) and (
+        "INFORMATIONAL_HEADERS in state" in d.p["raised"]["message"]
+    )
+
+
+def _zero_increment(d: Difference) -> bool:
+    """WINDOW_UPDATE of zero on a stream is an error of that stream."""
+    if d.p["do"] != "inject" or d.errors() != ("ProtocolError", None):
+        return False
+    zero = [spec for spec in d.step["frames"] if spec.get("payload") == ["00000000"]]
+    return any(spec["kind"] == frames.WINDOW_UPDATE and spec["stream"] != 0 for spec in zero)
 
 
 def _body_length(d: Difference) -> bool:
     return "InvalidBodyLengthError" in d.errors() and d.p["do"] != "call"
 
 
+def _refused(d: Difference) -> bool:
+    """Only this package objects, with a ProtocolError."""
+    return d.errors() == (None, "ProtocolError")
+
+
 def _outbound_characters(d: Difference) -> bool:
-    published, ours = d.errors()
-    if d.p["do"] != "call" or published is not None or ours != "ProtocolError":
-        return False
-    args = d.p["call"][1]
-    headers = args.get("headers") or args.get("request_headers") or []
-    return any(_bad_field(name, value) for name, value, _ in headers)
+    return (
+        d.p["do"] == "call" and _refused(d) and any(_bad_field(d, *field) for field in _fields(d))
+    )
 
 
-def _bad_field(name: str, value: str) -> bool:
-    name = name.strip()
-    odd_name = not name or any(c <= " " or c >= "\x7f" for c in name) or ":" in name[1:]
-    return odd_name or any(c in "\0\r\n" for c in value)
+def _bad_field(d: Difference, name: str, value: str) -> bool:
+    config = d.program["config"][d.p["side"]]
+    if config.get("normalize_outbound_headers", True):
+        name, value = name.strip().lower(), value.strip()
+    odd_name = not name or any(c <= " " or c >= "\x7f" or c.isupper() for c in name)
+    odd_value = any(c in "\0\r\n" for c in value) or value != value.strip(" \t")
+    return odd_name or ":" in name[1:] or odd_value
+
+
+def _fields(d: Difference) -> list[tuple[str, str]]:
+    """The header fields that the step may have been about."""
+    if d.p["do"] == "call":
+        args = d.p["call"][1]
+        blocks = [args.get("headers") or args.get("request_headers") or []]
+    elif d.p["do"] == "inject":
+        parts = [part for spec in d.step["frames"] for part in spec.get("payload", ())]
+        blocks = [part for part in parts if isinstance(part, list)]
+    else:
+        sent = [item for entry in d.before() for item in entry.get("out", {}).get(d.p["side"], ())]
+        blocks = [item[3] for item in sent if item[0] in ("HEADERS", "PUSH_PROMISE")]
+    return [(field[0], field[1]) for block in blocks for field in block if len(field) > 1]
+
+
+def _pseudo_values(d: Difference) -> bool:
+    """A pseudo-header field has a value that 4.4.1 does not look at."""
+    return _refused(d) and any(_bad_pseudo(name.strip(), value) for name, value in _fields(d))
+
+
+def _bad_pseudo(name: str, value: str) -> bool:
+    if name == ":status":
+        return not (len(value) == 3 and value.isdigit() and "100" <= value <= "599")
+    if name == ":authority" and "@" in value:
+        return True
+    return name in (":method", ":path", ":scheme", ":authority") and (not value or " " in value)
+
+
+def _protocol(d: Difference) -> bool:
+    return _refused(d) and ":protocol" in [name for name, _ in _fields(d)]
 
 
 def _frame_length(d: Difference) -> bool:
@@ -132,76 +317,16 @@ def _unmatched(d: Difference, side: str) -> bool:
     return False
 
 
-def _receiver(entry: Json) -> str:
-    if entry["do"] == "inject":
-        return str(entry["side"])
-    return "client" if entry["side"] == "server" else "server"
-
-
 def _unsolicited_ack(d: Difference) -> bool:
-    return d.errors() == (None, "ProtocolError") and _has_event(d.p, "SettingsAcknowledged")
+    return _refused(d) and _has_event(d.p, "SettingsAcknowledged")
 
 
 def _first_frame(d: Difference) -> bool:
     """The connection took something else for the first frame."""
     side = _receiver(d.p)
-    seen = [e for e in d.before() if _receiver(e) == side and e["do"] != "call"]
+    seen = [entry for entry in d.before() if _receiver(entry) == side]
     settled = any(_has_event(entry, "RemoteSettingsChanged") for entry in seen)
-    return not settled and d.p["do"] != "call" and d.errors()[1] == "ProtocolError"
-
-
-def _unknown_settings(d: Difference) -> bool:
-    """Only settings with unknown identifiers are in one and not in the other."""
-    if d.parts != ("state",):
-        return False
-    for side, values in d.p["state"].items():
-        ours = d.o["state"][side]
-        for name, value in values.items():
-            if name in ("remote_settings", "local_settings"):
-                if _known(value) != _known(ours[name]):
-                    return False
-            elif value != ours[name]:
-                return False
-    return True
-
-
-def _known(settings: Json) -> Json:
-    return [pair for pair in settings if pair[0] in (1, 2, 3, 4, 5, 6, 8)]
-
-
-def _fields(d: Difference) -> list[tuple[str, str]]:
-    """The header fields that the step may have been about."""
-    if d.p["do"] == "call":
-        args = d.p["call"][1]
-        blocks = [args.get("headers") or args.get("request_headers") or []]
-    elif d.p["do"] == "inject":
-        parts = [part for spec in d.step["frames"] for part in spec.get("payload", ())]
-        blocks = [part for part in parts if isinstance(part, list)]
-    else:
-        sent = [item for entry in d.before() for item in entry.get("out", {}).get(d.p["side"], ())]
-        blocks = [item[3] for item in sent if item[0] in ("HEADERS", "PUSH_PROMISE")]
-    return [(field[0].strip(), field[1]) for block in blocks for field in block if len(field) > 1]
-
-
-def _pseudo_values(d: Difference) -> bool:
-    """A pseudo-header field has a value that 4.4.1 does not look at."""
-    published, ours = d.errors()
-    return published is None and ours == "ProtocolError" and any(map(_bad_pseudo, _fields(d)))
-
-
-def _bad_pseudo(field: tuple[str, str]) -> bool:
-    name, value = field
-    if name == ":status":
-        return not (len(value) == 3 and value.isdigit() and "100" <= value <= "599")
-    if name == ":authority" and ("@" in value or not value):
-        return True
-    return name in (":method", ":path", ":scheme", ":authority") and (not value or " " in value)
-
-
-def _protocol(d: Difference) -> bool:
-    published, ours = d.errors()
-    names = [name for name, _ in _fields(d)]
-    return published is None and ours == "ProtocolError" and ":protocol" in names
+    return not settled and side is not None and d.errors()[1] == "ProtocolError"
 
 
 def _error_code(d: Difference) -> bool:
@@ -210,18 +335,30 @@ def _error_code(d: Difference) -> bool:
     return d.p["do"] != "call" and published is not None and ours is not None
 
 
-DEVIATIONS = (
-    Deviation(1, "goaway", "streams go on after GOAWAY", _after_goaway),
-    Deviation(3, "refusal", "a refused call changes nothing", _after_refusal),
-    Deviation(3, "exception", "a refused call raises a clear exception", _clear_exception, GO_ON),
-    Deviation(6, "body", "content-length is checked wherever a body ends", _body_length),
-    Deviation(7, "outbound", "outbound fields keep the inbound rules", _outbound_characters),
-    Deviation(8, "length", "a frame's length is checked on its header", _frame_length),
-    Deviation(9, "in-flight", "an ACK is for one SETTINGS frame", _settings_in_flight),
-    Deviation(9, "unsolicited", "an unsolicited SETTINGS ACK is an error", _unsolicited_ack),
-    Deviation(9, "first-frame", "the first frame must be SETTINGS", _first_frame),
-    Deviation(9, "unknown", "unknown settings are not stored", _unknown_settings, GO_ON),
-    Deviation(11, "pseudo", "values of pseudo-header fields are checked", _pseudo_values),
-    Deviation(12, "protocol", ":protocol only where it was announced", _protocol),
-    Deviation(10, "code", "error codes are exact", _error_code),
+PASSING = (
+    Passing(3, "exception", "a refused call raises a clear exception", _clear_exception),
+    Passing(9, "unknown", "unknown settings are not stored", _unknown_settings),
+    Passing(13, "closed", "closed streams are known as closed", _closed_stream),
+    Passing(0, "announced-state", "settings count as they were announced", _announced_state),
+    Passing(0, "cookie", "a single cookie keeps its indexing policy", _cookie),
+    Passing(0, "nowhere", "an alternative service has an origin", _nowhere),
+    Passing(0, "idle", "ALTSVC leaves the connection idle", _idle),
+    Passing(0, "discarded", "frames on a stream that was reset are discarded", _discarded),
+)
+ENDING = (
+    Ending(1, "goaway", "streams go on after GOAWAY", _after_goaway),
+    Ending(3, "refusal", "a refused call changes nothing", _after_refusal),
+    Ending(3, "accident", "no failure from within", _accident),
+    Ending(0, "announced", "settings count as they were announced", _announced),
+    Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
+    Ending(10, "increment", "a zero increment on a stream is its error", _zero_increment),
+    Ending(6, "body", "content-length is checked wherever a body ends", _body_length),
+    Ending(7, "outbound", "outbound fields keep the inbound rules", _outbound_characters),
+    Ending(8, "length", "a frame's length is checked on its header", _frame_length),
+    Ending(9, "in-flight", "an ACK is for one SETTINGS frame", _settings_in_flight),
+    Ending(9, "unsolicited", "an unsolicited SETTINGS ACK is an error", _unsolicited_ack),
+    Ending(9, "first-frame", "the first frame must be SETTINGS", _first_frame),
+    Ending(11, "pseudo", "values of pseudo-header fields are checked", _pseudo_values),
+    Ending(12, "protocol", ":protocol only where it was announced", _protocol),
+    Ending(10, "code", "error codes are exact", _error_code),
 )

@@ -54,15 +54,27 @@ class End:
         self.wire: deque[bytes] = deque()
         self.read_size: int | None = program.get("read")
         self.returned: Any = None
+        self.resets: set[bytes] = set()
 
     def drain(self, *, keep_acks: bool) -> list[frames.Canonical]:
         """Move what was sent to the wire, and return it parsed."""
         pieces = iter(lambda: self.conn.data_to_send(self.read_size), b"")
         data = b"".join(pieces)
         for unit in frames.split(data):
-            if keep_acks or not _is_ack(unit):
+            if (keep_acks or not _is_ack(unit)) and not self._repeated_reset(unit):
                 self.wire.append(unit)
         return self.reader.read(data)
+
+    def _repeated_reset(self, unit: bytes) -> bool:
+        """Whether this is RST_STREAM once more for a stream.
+
+        How often a stream is reset may differ; what is on the way must not, since steps count it.
+        """
+        if unit[3] != frames.RST_STREAM or unit.startswith(frames.PREFACE):
+            return False
+        again = unit[5:9] in self.resets
+        self.resets.add(unit[5:9])
+        return again
 
     def state(self) -> Json:
         """What the public attributes say."""
@@ -285,7 +297,8 @@ def _plain(value: Any) -> Json:
 
 
 def _public(event: Any) -> list[tuple[str, Any]]:
-    return sorted((name, item) for name, item in vars(event).items() if not name.startswith("_"))
+    names = set(vars(event)) | set(getattr(event, "__dataclass_fields__", ()))
+    return sorted((name, getattr(event, name)) for name in names if not name.startswith("_"))
 
 
 def main() -> None:

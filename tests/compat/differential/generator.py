@@ -42,7 +42,8 @@ class Walk:
                 self.steps.extend(self._fault())
             else:
                 move = self.random.choices(moves, weights)[0]
-                self.steps.extend(move(self.random))
+                if move is not update_settings or self.profile not in ("frames", "headers"):
+                    self.steps.extend(move(self.random))
         for side in ("client", "server"):
             self.steps.append({"do": "pump", "side": side})
         if self.random.random() < 0.3:
@@ -81,6 +82,11 @@ class Walk:
             for side in config
             if chance() < rate
         }
+        if self.profile in ("frames", "headers"):
+            # A table size below the default obliges the peer to begin its next field block with
+            # an update (RFC 7541 section 4.2), and injected blocks have none.
+            for settings in self.program["settings"].values():
+                settings.pop(str(vocabulary.HEADER_TABLE_SIZE), None)
 
     def _handshake(self) -> None:
         """Both sides start; in one program of five, what they say crosses."""

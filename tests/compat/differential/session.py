@@ -26,15 +26,17 @@ class Findings:
     def scan(self, steps: Json, published: list[Json], ours: list[Json]) -> None:
         """Compare two traces until their end, a deviation that stops, or an unknown difference."""
         start = 0
-        seen = set()
+        seen: set[str] = set()
         while (difference := compare.find(steps, published, ours, start)) is not None:
             self.compared_steps += difference.index - start
-            entry = deviations.of(difference)
-            if entry is None:
-                self.unexplained.append(difference)
-                return
-            seen.add(entry.name)
-            if entry.then == deviations.STOP:
+            rest, passed = deviations.look_past(difference)
+            seen |= passed
+            if rest is not None:
+                entry = deviations.ending(rest)
+                if entry is None:
+                    self.unexplained.append(rest)
+                else:
+                    seen.add(entry.name)
                 break
             start = difference.index + 1
         else:

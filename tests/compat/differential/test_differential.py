@@ -65,7 +65,8 @@ def test_no_event_is_lost_to_a_later_error(session: Session) -> None:
 @pytest.mark.skipif(SEEDS < 360, reason="too few programs to meet every deviation")
 def test_every_deviation_is_met(session: Session) -> None:
     used = session.direct().used + session.refusals().used
-    unused = [entry.name for entry in deviations.DEVIATIONS if not used[entry.name]]
+    known = [entry.name for entry in (*deviations.PASSING, *deviations.ENDING)]
+    unused = [name for name in known if not used[name]]
     assert not unused
 
 
@@ -87,7 +88,7 @@ def test_a_run_can_be_repeated(trace: list[compare.Json]) -> None:
     assert compare.find(program(0), trace, again) is None
 
 
-@pytest.mark.parametrize("part", ["events", "out", "state", "raised"])
+@pytest.mark.parametrize("part", ["events", "out", "raised"])
 def test_a_change_is_found(trace: list[compare.Json], part: str) -> None:
     index, entry = next((i, e) for i, e in enumerate(trace) if e.get("events"))
     changed = copy.deepcopy(trace)

@@ -43,7 +43,7 @@ def test_generator_prints_the_module(
     ("old", "new", "message"),
     [
         ("61    www-authenticate\n", "", "indices 1 to 61"),
-        ("|010100  ", "|010101  ", "symbol 32"),
+        ("' ' ( 32)  |010100", "' ' ( 32)  |010101", "symbol 32"),
         (
             "|010100                                       14  [ 6]",
             "|01010                                        a  [ 5]",

@@ -1,0 +1,237 @@
+"""RFC 9113 section 8.3: control data in pseudo-header fields."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2.connection import H2Connection
+from h2.events import PushedStreamReceived, RequestReceived, ResponseReceived
+from h2.exceptions import ProtocolError
+from support import wire
+from support.outcome import assert_malformed, assert_refused, kinds, only, sent
+
+METHOD, SCHEME, AUTHORITY, PATH = wire.REQUEST
+HOST = (b"host", b"example.com")
+FIELD = (b"accept", b"*/*")
+
+
+def requesting_client() -> H2Connection:
+    conn = wire.client()
+    conn.send_headers(1, wire.REQUEST, end_stream=True)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+# Section 8.3: rules for all of them ---------------------------------------------------------------
+
+MALFORMED_REQUESTS = {
+    "unknown": [*wire.REQUEST, (b":unknown", b"x")],
+    "unknown, empty name": [*wire.REQUEST, (b":", b"x")],
+    "of a response": [*wire.REQUEST, (b":status", b"200")],
+    "only of a response": [(b":status", b"200")],
+    "after a field": [METHOD, SCHEME, AUTHORITY, FIELD, PATH],
+    "all after a field": [FIELD, *wire.REQUEST],
+    "double colon": [*wire.REQUEST, (b"::path", b"/")],
+    "uppercase": [METHOD, SCHEME, AUTHORITY, (b":Path", b"/")],
+    "two methods": [*wire.REQUEST, METHOD],
+    "two different methods": [*wire.REQUEST, (b":method", b"POST")],
+    "two schemes": [*wire.REQUEST, SCHEME],
+    "two authorities": [*wire.REQUEST, AUTHORITY],
+    "two paths": [*wire.REQUEST, PATH],
+    "protocol without negotiation": [
+        (b":method", b"CONNECT"),
+        SCHEME,
+        AUTHORITY,
+        PATH,
+        (b":protocol", b"websocket"),
+    ],
+    # Section 8.3.1
+    "no method": [SCHEME, AUTHORITY, PATH],
+    "no scheme": [METHOD, AUTHORITY, PATH],
+    "no path": [METHOD, SCHEME, AUTHORITY],
+    "nothing": [],
+    "only a field": [FIELD],
+    "empty path": [METHOD, SCHEME, AUTHORITY, (b":path", b"")],
+    "empty path, http": [METHOD, (b":scheme", b"http"), AUTHORITY, (b":path", b"")],
+    "empty method": [(b":method", b""), SCHEME, AUTHORITY, PATH],
+    "empty scheme": [METHOD, (b":scheme", b""), AUTHORITY, PATH],
+    "space in method": [(b":method", b"GET /"), SCHEME, AUTHORITY, PATH],
+    "line break in method": [(b":method", b"GET\r\n"), SCHEME, AUTHORITY, PATH],
+    "space in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a b")],
+    "smuggled request line": [METHOD, SCHEME, AUTHORITY, (b":path", b"/ HTTP/1.1\r\nx: y")],
+    "control in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\x01")],
+    "tab in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\tb")],
+    "delete in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\x7f")],
+    "leading space in path": [METHOD, SCHEME, AUTHORITY, (b":path", b" /")],
+    "space in scheme": [METHOD, (b":scheme", b"ht tp"), AUTHORITY, PATH],
+    "control in scheme": [METHOD, (b":scheme", b"http\x00"), AUTHORITY, PATH],
+    "userinfo": [METHOD, SCHEME, (b":authority", b"user@example.com"), PATH],
+    "userinfo with password": [METHOD, SCHEME, (b":authority", b"user:secret@example.com"), PATH],
+    "userinfo, http": [METHOD, (b":scheme", b"http"), (b":authority", b"u@example.com"), PATH],
+    "space in authority": [METHOD, SCHEME, (b":authority", b"example.com evil"), PATH],
+    "nul in authority": [METHOD, SCHEME, (b":authority", b"example.com\x00"), PATH],
+    "host differs": [*wire.REQUEST, (b"host", b"other.example")],
+    "two hosts": [METHOD, SCHEME, PATH, HOST, HOST],
+    "two hosts beside authority": [*wire.REQUEST, HOST, HOST],
+}
+
+
+@pytest.mark.parametrize("fields", MALFORMED_REQUESTS.values(), ids=MALFORMED_REQUESTS)
+def test_malformed_requests(fields: wire.Fields) -> None:
+    """A request with wrong control data is malformed."""
+    assert_malformed(wire.server(), wire.headers(1, fields, end_stream=True))
+
+
+@pytest.mark.parametrize("fields", MALFORMED_REQUESTS.values(), ids=MALFORMED_REQUESTS)
+def test_malformed_promises(fields: wire.Fields) -> None:
+    """A promised request obeys the same rules (8.4.1)."""
+    assert_malformed(requesting_client(), wire.push_promise(1, 2, fields))
+
+
+WELL_FORMED_REQUESTS = {
+    "plain": list(wire.REQUEST),
+    "other order": [PATH, AUTHORITY, METHOD, SCHEME],
+    "host instead of authority": [METHOD, SCHEME, PATH, HOST],
+    "host equal to authority": [*wire.REQUEST, HOST],
+    "asterisk form": [(b":method", b"OPTIONS"), SCHEME, AUTHORITY, (b":path", b"*")],
+    "query": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a?b=c&d=%20")],
+    "only a query": [METHOD, SCHEME, AUTHORITY, (b":path", b"/?")],
+    "port": [METHOD, SCHEME, (b":authority", b"example.com:8443"), PATH],
+    "ipv6": [METHOD, SCHEME, (b":authority", b"[2001:db8::1]:443"), PATH],
+    "http": [METHOD, (b":scheme", b"http"), AUTHORITY, PATH],
+    "other scheme": [METHOD, (b":scheme", b"coap+tcp"), AUTHORITY, PATH],
+    "own method": [(b":method", b"M-SEARCH"), SCHEME, AUTHORITY, PATH],
+    "lowercase method": [(b":method", b"get"), SCHEME, AUTHORITY, PATH],
+    "utf-8 in path": [METHOD, SCHEME, AUTHORITY, (b":path", "/ä".encode())],
+    "trailing dot": [METHOD, SCHEME, (b":authority", b"example.com."), PATH],
+}
+
+
+@pytest.mark.parametrize("fields", WELL_FORMED_REQUESTS.values(), ids=WELL_FORMED_REQUESTS)
+def test_well_formed_requests(fields: wire.Fields) -> None:
+    """All forms that section 8.3.1 allows reach the application unchanged."""
+    event = only(wire.feed(wire.server(), wire.headers(1, fields)), RequestReceived)
+    assert event.headers == list(fields)
+
+
+def test_well_formed_promise() -> None:
+    """A promise has the control data of a request."""
+    event = only(
+        wire.feed(requesting_client(), wire.push_promise(1, 2, [*wire.REQUEST, FIELD])),
+        PushedStreamReceived,
+    )
+    assert event.headers == [*wire.REQUEST, FIELD]
+
+
+# Section 8.3.2 ------------------------------------------------------------------------------------
+
+MALFORMED_RESPONSES = {
+    "no status": [FIELD],
+    "nothing": [],
+    "two statuses": [(b":status", b"200"), (b":status", b"200")],
+    "two different statuses": [(b":status", b"200"), (b":status", b"404")],
+    "status after a field": [FIELD, (b":status", b"200")],
+    "of a request": [(b":status", b"200"), PATH],
+    "method": [(b":status", b"200"), METHOD],
+    "only of a request": list(wire.REQUEST),
+    "unknown": [(b":status", b"200"), (b":unknown", b"x")],
+    "protocol": [(b":status", b"200"), (b":protocol", b"websocket")],
+    "empty status": [(b":status", b"")],
+    "two digits": [(b":status", b"20")],
+    "four digits": [(b":status", b"2000")],
+    "letters": [(b":status", b"abc")],
+    "sign": [(b":status", b"+20")],
+    "reason phrase": [(b":status", b"200 OK")],
+    "space": [(b":status", b" 20")],
+    "not ascii": [(b":status", "²00".encode("latin-1"))],
+}
+
+
+@pytest.mark.parametrize("fields", MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES)
+def test_malformed_responses(fields: wire.Fields) -> None:
+    """A response has one :status of three digits and no other pseudo-header field."""
+    assert_malformed(requesting_client(), wire.headers(1, fields))
+
+
+@pytest.mark.parametrize("fields", MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES)
+def test_malformed_pushed_responses(fields: wire.Fields) -> None:
+    """Pushed responses are responses."""
+    conn = requesting_client()
+    wire.feed(conn, wire.push_promise(1, 2))
+    assert_malformed(conn, wire.headers(2, fields), last_stream_id=2)
+
+
+def test_interim_response_without_status() -> None:
+    """The block after an interim response needs a :status of its own."""
+    conn = requesting_client()
+    wire.feed(conn, wire.headers(1, [(b":status", b"103")]))
+    assert_malformed(conn, wire.headers(1, [FIELD]))
+
+
+@pytest.mark.parametrize("status", [b"200", b"204", b"304", b"404", b"500", b"599", b"299"])
+def test_final_statuses(status: bytes) -> None:
+    """Every status from 200 on is final."""
+    conn = requesting_client()
+    events = wire.feed(conn, wire.headers(1, [(b":status", status)], end_stream=True))
+    assert kinds(events)[0] is ResponseReceived
+
+
+# Sending ------------------------------------------------------------------------------------------
+
+NOT_SENT = {
+    name: fields
+    for name, fields in MALFORMED_REQUESTS.items()
+    # Names are converted to lowercase and values stripped before they are looked at.
+    if name not in ("uppercase", "leading space in path", "line break in method")
+}
+
+
+@pytest.mark.parametrize("fields", NOT_SENT.values(), ids=NOT_SENT)
+def test_requests_that_we_do_not_send(fields: wire.Fields) -> None:
+    """What a server would have to reject is refused, and the next request works."""
+    conn = wire.client()
+    assert_refused(conn, "send_headers", 1, fields)
+    conn.send_headers(1, wire.REQUEST)
+    assert tuple(wire.decode(sent(conn)[0].fragment)) == wire.REQUEST
+
+
+@pytest.mark.parametrize("fields", NOT_SENT.values(), ids=NOT_SENT)
+def test_promises_that_we_do_not_send(fields: wire.Fields) -> None:
+    """The same for promised requests."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    assert_refused(conn, "push_stream", 1, 2, fields)
+    conn.push_stream(1, 2, wire.REQUEST)
+    assert tuple(wire.decode(sent(conn)[0].fragment)) == wire.REQUEST
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [fields for name, fields in MALFORMED_RESPONSES.items() if name != "space"],
+    ids=[name for name in MALFORMED_RESPONSES if name != "space"],
+)
+def test_responses_that_we_do_not_send(fields: wire.Fields) -> None:
+    """The same for responses."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    assert isinstance(assert_refused(conn, "send_headers", 1, fields), ProtocolError)
+    conn.send_headers(1, wire.RESPONSE)
+    assert tuple(wire.decode(sent(conn)[0].fragment)) == wire.RESPONSE
+
+
+@pytest.mark.parametrize("fields", WELL_FORMED_REQUESTS.values(), ids=WELL_FORMED_REQUESTS)
+def test_requests_that_we_send(fields: wire.Fields) -> None:
+    """What a server accepts can be sent, unchanged."""
+    conn = wire.client()
+    conn.send_headers(1, fields)
+    assert wire.decode(sent(conn)[0].fragment) == list(fields)
+
+
+def test_pseudo_header_fields_in_trailers_that_we_do_not_send() -> None:
+    """Trailers have no control data, in either direction."""
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    assert_refused(conn, "send_headers", 1, [(b":status", b"200")], end_stream=True)
+    assert_refused(conn, "send_headers", 1, [*wire.TRAILERS, METHOD], end_stream=True)
+    conn.send_headers(1, wire.TRAILERS, end_stream=True)
+    assert len(sent(conn)) == 1

@@ -1,0 +1,175 @@
+"""RFC 9113 section 8.5: the CONNECT method, and 8.6: no Upgrade."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2.connection import H2Connection
+from h2.events import DataReceived, RequestReceived, ResponseReceived, StreamEnded
+from support import wire
+from support.outcome import (
+    assert_alive,
+    assert_connection_error,
+    assert_malformed,
+    assert_refused,
+    kinds,
+    only,
+    sent,
+)
+from support.wire import Code
+
+CONNECT: wire.Fields = ((b":method", b"CONNECT"), (b":authority", b"example.com:443"))
+SCHEME, PATH = (b":scheme", b"https"), (b":path", b"/")
+
+
+def tunnel_server() -> H2Connection:
+    """A proxy that established the tunnel of stream 1."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, CONNECT))
+    conn.send_headers(1, wire.RESPONSE)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def tunnel_client() -> H2Connection:
+    """A client whose CONNECT on stream 1 succeeded."""
+    conn = wire.client()
+    conn.send_headers(1, CONNECT)
+    wire.feed(conn, wire.headers(1, wire.RESPONSE))
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def test_connect() -> None:
+    """A CONNECT request has :method and :authority only."""
+    event = only(wire.feed(wire.server(), wire.headers(1, CONNECT)), RequestReceived)
+    assert tuple(event.headers) == CONNECT
+
+
+def test_connect_with_fields() -> None:
+    """Ordinary fields are allowed."""
+    fields = [*CONNECT, (b"proxy-authorization", b"Basic eDp5")]
+    event = only(wire.feed(wire.server(), wire.headers(1, fields)), RequestReceived)
+    assert event.headers == fields
+
+
+MALFORMED = {
+    "scheme": [*CONNECT, SCHEME],
+    "path": [*CONNECT, PATH],
+    "scheme and path": [*CONNECT, SCHEME, PATH],
+    "no authority": [CONNECT[0]],
+    "no authority, host": [CONNECT[0], (b"host", b"example.com:443")],
+    "two authorities": [*CONNECT, CONNECT[1]],
+}
+
+
+@pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
+def test_malformed_connect(fields: wire.Fields) -> None:
+    """:scheme and :path must be omitted, :authority must be there."""
+    assert_malformed(wire.server(), wire.headers(1, fields))
+    conn = wire.client()
+    assert_refused(conn, "send_headers", 1, fields)
+    conn.send_headers(1, CONNECT)
+    assert tuple(wire.decode(sent(conn)[0].fragment)) == CONNECT
+
+
+def test_tunnel_data_in_both_directions() -> None:
+    """DATA flows both ways; END_STREAM is the FIN of one direction."""
+    ours, theirs = wire.pair()
+    ours.send_headers(1, CONNECT)
+    wire.exchange(ours, theirs)
+    theirs.send_headers(1, wire.RESPONSE)
+    theirs.send_data(1, b"server first")
+    ours.send_data(1, b"client too")
+    mine, other = wire.exchange(ours, theirs)
+    assert kinds(mine) == [ResponseReceived, DataReceived]
+    assert kinds(other) == [DataReceived]
+    theirs.end_stream(1)
+    mine, _ = wire.exchange(ours, theirs)
+    assert StreamEnded in kinds(mine)
+    ours.send_data(1, b"after the fin", end_stream=True)
+    _, other = wire.exchange(ours, theirs)
+    assert kinds(other) == [DataReceived, StreamEnded]
+
+
+def test_priority_window_updates_and_resets_in_a_tunnel() -> None:
+    """Stream management frames are allowed in a tunnel."""
+    conn = tunnel_server()
+    wire.feed(conn, wire.priority(1), wire.window_update(1, 5))
+    assert_alive(conn)
+    wire.feed(conn, wire.rst_stream(1, Code.CONNECT_ERROR))
+    assert conn.open_inbound_streams == 0
+
+
+@pytest.mark.parametrize("end_stream", [False, True])
+def test_headers_in_the_clients_tunnel(end_stream: bool) -> None:
+    """HEADERS on a connected stream are an error: there are no trailers in a tunnel."""
+    assert_malformed(
+        tunnel_server(), wire.headers(1, wire.TRAILERS, end_stream=end_stream), last_stream_id=1
+    )
+
+
+@pytest.mark.parametrize("end_stream", [False, True])
+def test_headers_in_the_servers_tunnel(end_stream: bool) -> None:
+    """The same when the proxy sends them."""
+    assert_malformed(tunnel_client(), wire.headers(1, wire.TRAILERS, end_stream=end_stream))
+
+
+def test_promise_in_a_tunnel() -> None:
+    """A proxy cannot push on a connected stream."""
+    assert_connection_error(
+        tunnel_client(), wire.push_promise(1, 2), code=Code.PROTOCOL_ERROR
+    )
+
+
+def test_we_send_no_trailers_in_a_tunnel() -> None:
+    """After the initial HEADERS only DATA is sent on a connected stream."""
+    for conn in (tunnel_client(), tunnel_server()):
+        assert_refused(conn, "send_headers", 1, wire.TRAILERS, end_stream=True)
+        conn.send_data(1, b"x", end_stream=True)
+        assert len(sent(conn)) == 1
+
+
+def test_a_refused_connect_is_an_ordinary_response() -> None:
+    """Without a 2xx status there is no tunnel: the response may have content and trailers."""
+    conn = wire.client()
+    conn.send_headers(1, CONNECT)
+    events = wire.feed(
+        conn,
+        wire.headers(1, [(b":status", b"407"), (b"content-length", b"3")]),
+        wire.data(1, b"no!"),
+        wire.headers(1, wire.TRAILERS, end_stream=True),
+    )
+    assert kinds(events)[0] is ResponseReceived
+    assert kinds(events)[-1] is StreamEnded
+
+
+def test_content_length_of_a_successful_connect_means_nothing() -> None:
+    """RFC 9110 9.3.6: content-length in a 2xx response to CONNECT is ignored."""
+    conn = wire.client()
+    conn.send_headers(1, CONNECT)
+    events = wire.feed(
+        conn,
+        wire.headers(1, [*wire.RESPONSE, (b"content-length", b"0")]),
+        wire.data(1, b"tunnel"),
+    )
+    assert kinds(events) == [ResponseReceived, DataReceived]
+
+
+# Section 8.6 --------------------------------------------------------------------------------------
+
+
+def test_no_101() -> None:
+    """HTTP/2 has no 101 (Switching Protocols): receiving it makes the response malformed."""
+    conn = wire.client()
+    conn.send_headers(1, wire.REQUEST)
+    assert_malformed(conn, wire.headers(1, [(b":status", b"101")]))
+
+
+def test_we_do_not_send_101() -> None:
+    """Neither is it sent."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    assert_refused(conn, "send_headers", 1, [(b":status", b"101")])
+    conn.send_headers(1, wire.RESPONSE)
+    assert len(sent(conn)) == 1
