@@ -130,6 +130,7 @@ class H2Configuration:
         if name in _BOOLEAN_OPTIONS:
             if value is not True and value is not False:
                 raise _not_a_bool(name)
+            object.__setattr__(self, "_version", self._version + 1)
         elif name == "header_encoding":
             if value is True:
                 raise ValueError("header_encoding cannot be True")
@@ -139,7 +140,6 @@ class H2Configuration:
             silent = value is None or type(value) is DummyLogger
             object.__setattr__(self, "_active_logger", None if silent else value)
         object.__setattr__(self, name, value)
-        object.__setattr__(self, "_version", self._version + 1)
 
 
 def _not_a_bool(name: str) -> ValueError:

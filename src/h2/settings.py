@@ -77,6 +77,8 @@ class ChangedSetting:
     :param new_value: its value now
     """
 
+    __slots__ = ("new_value", "original_value", "setting")
+
     def __init__(
         self, setting: SettingCodes | int, original_value: int | None, new_value: int
     ) -> None:
@@ -246,8 +248,10 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         before = self._values
         after = before.copy()
         reported: dict[SettingCodes | int, ChangedSetting] = {}
+        simple = bounds.SIMPLE
         for code, value in pairs:
-            if code in bounds.BOUNDS:
+            limits = simple.get(code)
+            if limits is None or not limits[0] <= value <= limits[1]:
                 violation = bounds.sender_violation(code, value, by_client, after.get(code))
                 if violation is not None:
                     raise _invalid(code, value, violation)

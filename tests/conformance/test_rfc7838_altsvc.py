@@ -41,9 +41,7 @@ def test_altsvc_on_a_stream() -> None:
 
 def test_empty_field_value() -> None:
     """The field value is handed on as it is, also when it is empty."""
-    event = only(
-        wire.feed(wire.client(), wire.altsvc(0, ORIGIN, b"")), AlternativeServiceAvailable
-    )
+    event = only(wire.feed(wire.client(), wire.altsvc(0, ORIGIN, b"")), AlternativeServiceAvailable)
     assert event.field_value == b""
 
 

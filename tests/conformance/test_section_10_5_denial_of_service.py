@@ -77,14 +77,18 @@ def test_a_small_block_that_becomes_a_large_section() -> None:
     )
 
 
+def flood(conn: H2Connection, frame: bytes) -> None:
+    for _ in range(10_000):
+        wire.feed(conn, frame)
+
+
 def test_continuation_frames_without_end() -> None:
     """A block that never ends is refused before it is complete."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_headers=False))
     more = wire.continuation(1, b"", end_headers=False)
     with pytest.raises(DenialOfServiceError) as caught:
-        for _ in range(10_000):
-            wire.feed(conn, more)
+        flood(conn, more)
     assert caught.value.error_code == Code.ENHANCE_YOUR_CALM
 
 
@@ -94,6 +98,5 @@ def test_continuation_octets_without_end() -> None:
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_headers=False))
     more = wire.continuation(1, wire.block([(b"x", b"v" * 16_000)]), end_headers=False)
     with pytest.raises(DenialOfServiceError) as caught:
-        for _ in range(10_000):
-            wire.feed(conn, more)
+        flood(conn, more)
     assert caught.value.error_code == Code.ENHANCE_YOUR_CALM

@@ -123,13 +123,11 @@ RESERVED_BIT: dict[str, tuple[bytes, list[type[Event]]]] = {
     "data": (wire.data(1 | RESERVED, b"abc"), [DataReceived]),
     "headers": (wire.headers(3 | RESERVED, wire.REQUEST), [RequestReceived]),
     "continuation": (
-        wire.headers(3 | RESERVED, b"", end_headers=False)
-        + wire.continuation(3, wire.REQUEST),
+        wire.headers(3 | RESERVED, b"", end_headers=False) + wire.continuation(3, wire.REQUEST),
         [RequestReceived],
     ),
     "continuation only": (
-        wire.headers(3, b"", end_headers=False)
-        + wire.continuation(3 | RESERVED, wire.REQUEST),
+        wire.headers(3, b"", end_headers=False) + wire.continuation(3 | RESERVED, wire.REQUEST),
         [RequestReceived],
     ),
     "priority": (wire.priority(1 | RESERVED), [PriorityUpdated]),
@@ -143,9 +141,7 @@ RESERVED_BIT: dict[str, tuple[bytes, list[type[Event]]]] = {
 
 
 @pytest.mark.parametrize(("frame", "expected"), RESERVED_BIT.values(), ids=RESERVED_BIT)
-def test_reserved_bit_of_the_header_is_ignored(
-    frame: bytes, expected: list[type[Event]]
-) -> None:
+def test_reserved_bit_of_the_header_is_ignored(frame: bytes, expected: list[type[Event]]) -> None:
     """The bit in front of the stream identifier is ignored on receipt."""
     conn = server_with_open_stream()
     events = wire.feed(conn, frame)

@@ -178,9 +178,7 @@ def test_undecodable_block(scene: Callable[[H2Connection], list[bytes]]) -> None
 
 def test_undecodable_first_request() -> None:
     """A new stream whose block cannot be decoded was never processed."""
-    assert_connection_error(
-        wire.server(), wire.headers(1, BAD_BLOCK), code=Code.COMPRESSION_ERROR
-    )
+    assert_connection_error(wire.server(), wire.headers(1, BAD_BLOCK), code=Code.COMPRESSION_ERROR)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +197,8 @@ def test_undecodable_block_at_a_client(frame: bytes) -> None:
 def test_table_entries_outlive_the_stream() -> None:
     """What one block added to the dynamic table, blocks of other streams refer to."""
     conn = wire.server()
-    wire.feed(conn, wire.headers(1, wire.block(wire.REQUEST) + wire.block([(b"a", b"b")], add=True)))
+    first = wire.block(wire.REQUEST) + wire.block([(b"a", b"b")], add=True)
+    wire.feed(conn, wire.headers(1, first))
     events = wire.feed(conn, wire.headers(3, wire.block(wire.REQUEST) + wire.indexed(62)))
     assert tuple(only(events, RequestReceived).headers) == (*wire.REQUEST, (b"a", b"b"))
 
@@ -305,9 +304,7 @@ def test_the_peer_must_shrink_its_table_after_its_ack() -> None:
     conn = wire.server()
     conn.update_settings({Setting.HEADER_TABLE_SIZE: 100})
     wire.feed(conn, wire.settings(ack=True))
-    assert_connection_error(
-        conn, wire.headers(1, wire.REQUEST), code=Code.COMPRESSION_ERROR
-    )
+    assert_connection_error(conn, wire.headers(1, wire.REQUEST), code=Code.COMPRESSION_ERROR)
 
 
 @pytest.mark.parametrize("size", [0, 50, 100])

@@ -41,7 +41,6 @@ from support.states import (
 )
 from support.wire import Code, Flag, Type
 
-
 SCENES = Scenes()
 
 

@@ -262,7 +262,7 @@ def test_data_received_before_our_reset_can_still_be_given_back() -> None:
     assert conn.inbound_flow_control_window == DEFAULT_WINDOW - 60_000 + updates[0].increment
 
 
-# Section 6.9.3: a smaller initial window of ours ---------------------------------------------------
+# Section 6.9.3: a smaller initial window of ours -----------------------------------------
 
 
 def test_a_smaller_window_binds_the_peer_from_its_ack_on() -> None:

@@ -17,9 +17,7 @@ from support.wire import Code, Flag, Type
 def test_priority_signal(depends_on: int, weight: int, exclusive: bool) -> None:
     """The signals are reported: the weight field 0 to 255 means 1 to 256."""
     conn = wire.server()
-    event = only(
-        wire.feed(conn, wire.priority(5, depends_on, weight, exclusive)), PriorityUpdated
-    )
+    event = only(wire.feed(conn, wire.priority(5, depends_on, weight, exclusive)), PriorityUpdated)
     assert event.stream_id == 5
     assert (event.depends_on, event.weight, event.exclusive) == (depends_on, weight, exclusive)
 
@@ -55,7 +53,7 @@ def test_priority_for_many_streams_changes_no_stream() -> None:
 
 @pytest.mark.parametrize("depends_on", [3, 3 | wire.RESERVED], ids=["shared", "exclusive"])
 def test_a_stream_does_not_depend_on_itself(depends_on: int) -> None:
-    """RFC 7540 section 5.3.1, for peers that still signal by it: an error, here of the connection."""
+    """RFC 7540 section 5.3.1, for peers that still signal by it; here a connection error."""
     fields = depends_on.to_bytes(4, "big") + b"\x0f"
     assert_connection_error(
         wire.server(), wire.frame(Type.PRIORITY, 0, 3, fields), code=Code.PROTOCOL_ERROR

@@ -7,7 +7,7 @@ import pytest
 from h2.events import PriorityUpdated
 from support import wire
 from support.outcome import assert_alive, assert_connection_error, kinds
-from support.wire import Factory, RESERVED, Code, Type
+from support.wire import RESERVED, Code, Factory, Type
 
 
 @pytest.mark.parametrize("make", [wire.server, wire.client], ids=["server", "client"])

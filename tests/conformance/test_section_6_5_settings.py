@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import PingReceived, RemoteSettingsChanged, SettingsAcknowledged
 from h2.exceptions import InvalidSettingsValueError
 from support import wire
@@ -16,7 +15,7 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import Factory, Code, Flag, Setting, Type
+from support.wire import Code, Factory, Flag, Setting, Type
 
 SIDES = pytest.mark.parametrize("make", [wire.server, wire.client], ids=["server", "client"])
 

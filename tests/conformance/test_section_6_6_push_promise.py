@@ -73,9 +73,7 @@ def test_promise_at_a_server() -> None:
 
 def test_promise_on_stream_zero() -> None:
     """A promise belongs to a request; on 0 it is a connection error PROTOCOL_ERROR."""
-    assert_connection_error(
-        requesting_client(), wire.push_promise(0, 2), code=Code.PROTOCOL_ERROR
-    )
+    assert_connection_error(requesting_client(), wire.push_promise(0, 2), code=Code.PROTOCOL_ERROR)
 
 
 def test_promise_on_a_stream_of_the_server() -> None:
@@ -254,7 +252,7 @@ def test_in_reserved_local_only_headers_and_reset() -> None:
 
 
 def test_a_client_refuses_a_promise() -> None:
-    """A promise is rejected with RST_STREAM on the promised stream; what was under way is ignored."""
+    """A promise is rejected with RST_STREAM on its stream; what was under way is ignored."""
     conn = requesting_client()
     wire.feed(conn, wire.push_promise(1, 2))
     conn.reset_stream(2, Code.REFUSED_STREAM)

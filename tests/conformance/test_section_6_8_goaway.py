@@ -78,7 +78,7 @@ def test_goaway_too_short(size: int) -> None:
     )
 
 
-# Received: streams up to the last stream identifier complete ---------------------------------------
+# Received: streams up to the last stream identifier complete --------------------------
 
 
 def test_streams_complete_after_the_servers_goaway() -> None:

@@ -137,9 +137,7 @@ def test_connection_window_above_the_maximum(increments: tuple[int, ...]) -> Non
     *fine, last = (wire.window_update(0, n) for n in increments)
     conn = open_client()
     wire.feed(conn, *fine)
-    assert_connection_error(
-        conn, last, code=Code.FLOW_CONTROL_ERROR, error=FlowControlError
-    )
+    assert_connection_error(conn, last, code=Code.FLOW_CONTROL_ERROR, error=FlowControlError)
 
 
 def test_data_sent_makes_room_for_increments() -> None:
@@ -152,7 +150,7 @@ def test_data_sent_makes_room_for_increments() -> None:
     assert_connection_error(conn, wire.window_update(0, 1), code=Code.FLOW_CONTROL_ERROR)
 
 
-# Section 6.9.2: SETTINGS_INITIAL_WINDOW_SIZE --------------------------------------------------------
+# Section 6.9.2: SETTINGS_INITIAL_WINDOW_SIZE ----------------------------------------
 
 
 def test_a_window_of_one_octet() -> None:
@@ -168,7 +166,7 @@ def test_a_window_of_one_octet() -> None:
 
 @pytest.mark.parametrize("value", [0, 1, 100_000])
 def test_open_streams_follow_the_difference(value: int) -> None:
-    """A change adjusts the windows of open streams by the difference, not those of the connection."""
+    """A change adjusts the windows of open streams by the difference."""
     conn = open_client()
     wire.feed(conn, wire.window_update(0, 1_000_000), wire.settings((4, value)))
     assert conn.local_flow_control_window(1) == value

@@ -65,9 +65,7 @@ MISMATCHING = {
 @pytest.mark.parametrize(
     ("value", "frames", "expected", "actual"), MISMATCHING.values(), ids=MISMATCHING
 )
-def test_mismatching_length(
-    value: bytes, frames: list[bytes], expected: int, actual: int
-) -> None:
+def test_mismatching_length(value: bytes, frames: list[bytes], expected: int, actual: int) -> None:
     """More or less content than announced makes a message malformed."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(value)))
@@ -89,9 +87,7 @@ def test_mismatch_on_the_headers_that_end_the_stream() -> None:
     """content-length above 0 with END_STREAM on HEADERS: content is missing."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
-    error = assert_malformed(
-        conn, wire.headers(3, post(b"5"), end_stream=True), last_stream_id=1
-    )
+    error = assert_malformed(conn, wire.headers(3, post(b"5"), end_stream=True), last_stream_id=1)
     assert isinstance(error, InvalidBodyLengthError)
     assert error.error_code == Code.PROTOCOL_ERROR
 
@@ -140,13 +136,17 @@ def response(status: bytes, value: bytes) -> list[wire.Field]:
     return [(b":status", status), length(value)]
 
 
-@pytest.mark.parametrize("frames", [
-    [wire.headers(1, response(b"200", b"5"), end_stream=True)],
-    [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcd", end_stream=True)],
-    [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcdef")],
-    [wire.headers(1, response(b"200", b"5")), END_TRAILERS],
-    [wire.headers(1, response(b"404", b"5"), end_stream=True)],
-], ids=["no content", "too short", "too long", "trailers", "404"])
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [wire.headers(1, response(b"200", b"5"), end_stream=True)],
+        [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcd", end_stream=True)],
+        [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcdef")],
+        [wire.headers(1, response(b"200", b"5")), END_TRAILERS],
+        [wire.headers(1, response(b"404", b"5"), end_stream=True)],
+    ],
+    ids=["no content", "too short", "too long", "trailers", "404"],
+)
 def test_mismatching_response(frames: list[bytes]) -> None:
     """The rule holds for responses."""
     events = [ResponseReceived] if len(frames) == 2 else []

@@ -161,9 +161,7 @@ MALFORMED_RESPONSES: dict[str, tuple[list[bytes], list[type[Event]]]] = {
 @pytest.mark.parametrize(
     ("frames", "events"), MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES
 )
-def test_malformed_sequences_of_a_response(
-    frames: list[bytes], events: list[type[Event]]
-) -> None:
+def test_malformed_sequences_of_a_response(frames: list[bytes], events: list[type[Event]]) -> None:
     """Extraneous frames, missing ones and ones in the wrong order make a response malformed."""
     assert_malformed(requesting_client(), *frames, events=events)
 

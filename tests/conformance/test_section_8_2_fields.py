@@ -14,7 +14,7 @@ from support import wire
 from support.outcome import assert_alive, assert_malformed, assert_refused, only, sent
 
 Place = Callable[[H2Connection, wire.Field], bytes]
-FORBIDDEN_IN_NAMES = [*range(0x00, 0x21), *range(0x41, 0x5B), *range(0x7F, 0x100)]
+FORBIDDEN_IN_NAMES = [*range(0x21), *range(0x41, 0x5B), *range(0x7F, 0x100)]
 TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"  # RFC 9110 5.6.2, lowercase
 
 
@@ -133,9 +133,7 @@ def test_forbidden_octets_at_every_position(octet: int) -> None:
     for position in range(6):
         value = bytearray(b"abcdef")
         value[position] = octet
-        assert_malformed(
-            wire.server(), wire.headers(1, [*wire.REQUEST, (b"name", bytes(value))])
-        )
+        assert_malformed(wire.server(), wire.headers(1, [*wire.REQUEST, (b"name", bytes(value))]))
 
 
 GOOD_VALUES = {
@@ -299,8 +297,10 @@ def test_we_strip_whitespace_around_values() -> None:
 
 def test_cookies_are_joined() -> None:
     """Several cookie fields reach the application as one, in order, with '; ' between."""
-    crumbs = [(b"cookie", b"a=b"), (b"accept", b"*/*"), (b"cookie", b"c=d; e=f"), (b"cookie", b"g=h")]
-    event = only(wire.feed(wire.server(), wire.headers(1, [*wire.REQUEST, *crumbs])), RequestReceived)
+    crumbs = [(b"cookie", value) for value in (b"a=b", b"c=d; e=f", b"g=h")]
+    crumbs.insert(1, (b"accept", b"*/*"))
+    request = wire.headers(1, [*wire.REQUEST, *crumbs])
+    event = only(wire.feed(wire.server(), request), RequestReceived)
     cookies = [value for name, value in event.headers if name == b"cookie"]
     assert cookies == [b"a=b; c=d; e=f; g=h"]
     assert (b"accept", b"*/*") in event.headers

@@ -170,9 +170,7 @@ def parse(data: bytes) -> list[Frame]:
         stream = int.from_bytes(data[at + 5 : at + 9], "big")
         payload = bytes(data[at + FRAME_HEADER : end])
         frames.append(
-            Frame(
-                data[at + 3], data[at + 4], stream & ~RESERVED, payload, bool(stream & RESERVED)
-            )
+            Frame(data[at + 3], data[at + 4], stream & ~RESERVED, payload, bool(stream & RESERVED))
         )
         at = end
     return frames

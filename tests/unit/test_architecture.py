@@ -17,7 +17,7 @@ SOURCE = Path(h2.__file__).parent
 # What each part may import from the package, besides its own modules. Imports point down only:
 # face -> core -> (rules, frames, hpack), with the vocabulary below the core and open to all.
 LEAVES = {"errors", "exceptions"}
-VOCABULARY = LEAVES | {"events", "settings"}
+VOCABULARY = LEAVES | {"config", "events", "settings"}
 MECHANISMS = {"_frames", "_hpack", "_rules"}
 MAY_IMPORT = {
     "__init__": set(),
@@ -29,10 +29,11 @@ MAY_IMPORT = {
     "settings": LEAVES | {"_rules"},
     "events": {"errors", "settings"},
     "_core": VOCABULARY | MECHANISMS,
-    "config": VOCABULARY | {"_core", "_rules"},
-    "connection": VOCABULARY | {"config", "_core"},
+    "config": set(),
+    "connection": VOCABULARY | {"_core", "_hpack"},
     # Names for programs that reach in: thin, so anything below the connection is at hand.
     "stream": VOCABULARY | MECHANISMS | {"_core"},
+    "frame_buffer": {"connection"},
     "utilities": VOCABULARY | MECHANISMS | {"_core"},
     "windows": VOCABULARY | MECHANISMS | {"_core"},
 }

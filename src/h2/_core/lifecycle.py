@@ -24,15 +24,10 @@ def initiate(conn: Connection) -> None:
     conn.check_send(connection_states.SEND_CONTROL)
     # "The client connection preface starts with a sequence of 24 octets"
     preface = PREFACE if conn.client and not conn.initiated else b""
-    conn.out.append(preface + encode.settings(_local_pairs(conn)))
+    conn.out.append(preface + encode.settings(conn.local_settings._values.items()))
     conn.initiated = True
     _proposed(conn, {})
     _follow_local_settings(conn)
-
-
-def _local_pairs(conn: Connection) -> list[tuple[int, int]]:
-    local = conn.local_settings
-    return [(int(code), value) for code, value in local._values.items()]
 
 
 def _proposed(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:
@@ -52,7 +47,7 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
     """Send SETTINGS with changed values (section 6.5)."""
     conn.check_send(connection_states.SEND_CONTROL)
     conn.local_settings._validate(changes)
-    conn.out.append(encode.settings([(int(code), value) for code, value in changes.items()]))
+    conn.out.append(encode.settings(changes.items()))
     _proposed(conn, changes)
 
 
@@ -66,7 +61,7 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
     returned = None
     pairs: list[tuple[int, int]] = []
     if conn.client:
-        payload = encode.settings_payload(_local_pairs(conn))
+        payload = encode.settings_payload(conn.local_settings._values.items())
         returned = base64.urlsafe_b64encode(payload)
     elif settings_header:
         pairs = _upgrade_settings(conn, settings_header)
@@ -91,7 +86,7 @@ def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
         raise Violation(
             rules.UPGRADE_SETTINGS_INVALID, f"Invalid HTTP2-Settings field: {error}"
         ).public() from None
-    pairs = decode.settings(payload)
+    pairs = list(decode.settings(payload))
     for code, value in pairs:
         conn.remote_settings.validate_received_setting(code, value)
     return pairs

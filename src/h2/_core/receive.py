@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from h2._core.state import Connection
@@ -20,6 +21,7 @@ from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.flow_control import MAX_WINDOW
 from h2._rules.registry import Rule, Violation
+from h2._rules.setting_bounds import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE
 from h2._rules.stream_states import CLOSED_BY_PEER, IDLE
 from h2.errors import _error_code_from_int
 from h2.events import (
@@ -42,7 +44,6 @@ from h2.exceptions import (
     NoSuchStreamError,
     StreamClosedError,
 )
-from h2.settings import SettingCodes
 
 _new: Final = object.__new__
 
@@ -241,7 +242,8 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
 
 def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """SETTINGS (section 6.5), and its acknowledgment (6.5.3)."""
-    check_shape(layout.SETTINGS, stream_id, payload)
+    if stream_id:
+        check_shape(layout.SETTINGS, stream_id, payload)
     if flags & ACK:
         _settings_ack(conn, payload)
         return
@@ -255,21 +257,20 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
     conn.out.append(encode.SETTINGS_ACK)
 
 
-def apply_remote_settings(conn: Connection, pairs: list[tuple[int, int]]) -> None:
+def apply_remote_settings(conn: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     """Apply the peer's settings and report them (section 6.5.3)."""
     remote = conn.remote_settings
     try:
         changed = remote._apply(pairs)
     except InvalidSettingsValueError as error:
         raise Violation(rules.SETTING_INVALID, str(error), 0, error) from None
-    for setting in changed:
-        if setting == SettingCodes.INITIAL_WINDOW_SIZE:
-            _change_send_windows(conn, remote.initial_window_size)
-        elif setting == SettingCodes.MAX_FRAME_SIZE:
-            conn.max_outbound_frame_size = remote.max_frame_size
-        elif setting == SettingCodes.HEADER_TABLE_SIZE:
-            conn.encoder.header_table_size = remote.header_table_size
-    event = RemoteSettingsChanged()
+    if INITIAL_WINDOW_SIZE in changed:
+        _change_send_windows(conn, remote.initial_window_size)
+    if MAX_FRAME_SIZE in changed:
+        conn.max_outbound_frame_size = remote.max_frame_size
+    if HEADER_TABLE_SIZE in changed:
+        conn.encoder.header_table_size = remote.header_table_size
+    event = _new(RemoteSettingsChanged)
     event.changed_settings = changed
     conn.events.append(event)
 
@@ -302,20 +303,24 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
             rules.SETTINGS_ACK_UNSOLICITED, "Received acknowledgment of SETTINGS that was not sent"
         )
     conn.settings_sent -= 1
-    local = conn.local_settings
     before = conn.recv_initial_window()
-    changed = local._acknowledge_frame()
-    conn.settings_confirmed = True
-    adjust_receive_windows(conn, local.initial_window_size - before)
-    conn.decoder.max_allowed_table_size = local.header_table_size
-    conn.max_inbound_frame_size = local.max_frame_size
-    event = SettingsAcknowledged()
+    changed = conn.local_settings._acknowledge_frame()
+    if changed or not conn.settings_confirmed:
+        conn.settings_confirmed = True
+        _insist_on_local_settings(conn, before)
+    event = _new(SettingsAcknowledged)
     event.changed_settings = changed
     conn.events.append(event)
 
 
-def adjust_receive_windows(conn: Connection, change: int) -> None:
-    """Apply a change of our own INITIAL_WINDOW_SIZE to all streams (section 6.9.2)."""
+def _insist_on_local_settings(conn: Connection, window_before: int) -> None:
+    """Enforce our settings from now on: the peer knows them (sections 6.5.3 and 6.9.2)."""
+    local = conn.local_settings
+    conn.max_inbound_frame_size = local.max_frame_size
+    table_size = local.header_table_size
+    if table_size != conn.decoder.max_allowed_table_size:
+        conn.decoder.max_allowed_table_size = table_size
+    change = local.initial_window_size - window_before
     if change:
         for stream in conn.streams.values():
             stream.recv_window += change

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 #: Length (16 + 8 bits), type, flags, stream identifier with its reserved bit.
@@ -28,9 +29,9 @@ def strip_padding(payload: bytes) -> bytes | None:
     return payload[1 : len(payload) - payload[0]]
 
 
-def settings(payload: bytes) -> list[tuple[int, int]]:
+def settings(payload: bytes) -> Iterator[tuple[int, int]]:
     """Return the (identifier, value) pairs of SETTINGS in order (section 6.5.1)."""
-    return list(_unpack_setting(payload))
+    return _unpack_setting(payload)
 
 
 def priority(payload: bytes) -> tuple[int, int, bool]:

@@ -16,7 +16,11 @@ _CACHED_OCTETS = 128
 
 
 class Decoder:
-    """The decoding side of a connection: one dynamic table and what it is allowed to be."""
+    """The decoding side of a connection: one dynamic table and what it is allowed to be.
+
+    ``max_table_size`` is the size in octets that the table starts with and the largest one that
+    the peer's encoder may choose, until ``max_allowed_table_size`` is set.
+    """
 
     __slots__ = (
         "_allowed",
@@ -66,9 +70,10 @@ class Decoder:
     def decode(self, data: bytes, max_list_size: int) -> Block:
         """Return the fields of a complete header block.
 
-        ``max_list_size`` bounds the size of the list as RFC 9113 6.5.2 counts it. The block may be
-        shared: see Block. Raises HpackDecodingError for a block that breaks RFC 7541 and
-        HeaderListTooLarge; after either the decoder is of no further use.
+        ``max_list_size`` bounds the size of the list as RFC 9113 6.5.2 counts it. The result may
+        be shared with other calls: copy ``fields`` before changing or handing on the list. Raises
+        HpackDecodingError for a block that breaks RFC 7541 and HeaderListTooLarge for one over the
+        bound; after either the decoder is of no further use.
         """
         # One long loop on purpose: a function call per field or string would cost as much as all
         # the rest. The branches for indexed and for literal fields meet in the common tail.

@@ -174,9 +174,10 @@ class Encoder:
 
     def _indexed(self, entry: Entry, out: list[bytes]) -> None:
         """Append the index of an entry that is in a table."""
-        seq = entry.seq
-        entry.used = True
-        index = -seq if seq < 0 else self._inserted + _NEXT_INDEX - seq
+        index = -entry.seq
+        if index < 0:
+            index += self._inserted + _NEXT_INDEX
+            entry.used = True
         out.append(encode_integer(index, 0x7F, 0x80))
 
     def _is_worth_inserting(self, entry: Entry, index: int, state: int) -> bool:

@@ -42,17 +42,20 @@ _FAILED += [(_FAILED, "")] * 258
 def encode_string(text: bytes) -> bytes:
     """Return a string literal with its length, Huffman-coded where that is shorter."""
     length = len(text)
-    if length <= _PIECE:
+    if length > _PIECE:
+        code = encode(text)
+        size = len(code)
+    else:
         table = _BITS
         bits = "".join([table[octet] for octet in text])
         size = (len(bits) + 7) >> 3
         if size < 0x7F and size < length:
+            # The usual case: the length and the code in one conversion.
             bits = _LENGTH_BITS[size] + bits + _PADDING[len(bits) & 7]
             return int(bits, 2).to_bytes(size + 1, "big")
-    if length > 0x7F:
-        code = encode(text)
-        if len(code) < length:
-            return encode_integer(len(code), 0x7F, 0x80) + code
+        code = int("0" + bits + _PADDING[len(bits) & 7], 2).to_bytes(size, "big")
+    if size < length:
+        return encode_integer(size, 0x7F, 0x80) + code
     return encode_integer(length, 0x7F, 0) + text
 
 

@@ -48,6 +48,17 @@ BOUNDS: Final[dict[int, Bound]] = {
 }
 
 
+#: Least and largest value of the settings that may have the same values whoever sends them and
+#: whatever they were before: one look tells that a value is fine.
+SIMPLE: Final[dict[int, tuple[int, int]]] = {
+    HEADER_TABLE_SIZE: (0, LARGEST_VALUE),
+    MAX_CONCURRENT_STREAMS: (0, LARGEST_VALUE),
+    INITIAL_WINDOW_SIZE: BOUNDS[INITIAL_WINDOW_SIZE][:2],
+    MAX_FRAME_SIZE: BOUNDS[MAX_FRAME_SIZE][:2],
+    MAX_HEADER_LIST_SIZE: (0, LARGEST_VALUE),
+}
+
+
 def value_violation(setting: int, value: int) -> ErrorCodes | None:
     """Return the error code if no endpoint may use ``value``, and ``None`` if it is fine.
 

@@ -118,9 +118,12 @@ def _acknowledged(d: Difference, side: str) -> bool:
 
 def _idle(d: Difference, part: str) -> bool:
     """ALTSVC opens no stream."""
-    if not part.endswith(".state") or view(d.o, part) != "IDLE":
+    opened = ("CLIENT_OPEN", "SERVER_OPEN")
+    if not part.endswith(".state") or view(d.p, part) not in opened:
         return False
-    return view(d.p, part) in ("CLIENT_OPEN", "SERVER_OPEN")
+    side = part.partition(".")[0]
+    # A server that received one is CLIENT_OPEN in 4.4.1 ever after.
+    return view(d.o, part) == "IDLE" or (side == "server" and view(d.o, part) == "SERVER_OPEN")
 
 
 def _unknown_settings(d: Difference, part: str) -> bool:
@@ -164,12 +167,16 @@ def _without_marks(entry: Json) -> Json:
     return events
 
 
-def _nowhere(d: Difference, part: str) -> bool:
-    """An alternative service for no origin is no event."""
+def _alternative(d: Difference, part: str) -> bool:
+    """An alternative service for no origin is no event; one after the response is."""
     if part != "events":
         return False
-    events = [event for event in d.p["events"] if event.get("origin", "") is not None]
-    return bool(events == d.o.get("events"))
+    published = [event for event in d.p["events"] if event.get("origin", "") is not None]
+    ours = d.o.get("events", [])
+    if "raised" in d.p or published == ours:
+        return published == ours
+    rest = [event for event in ours if event["event"] != "AlternativeServiceAvailable"]
+    return [event for event in published if event in rest] == rest
 
 
 # Ending.
@@ -219,7 +226,7 @@ def _accident(d: Difference) -> bool:
 def _announced(d: Difference) -> bool:
     """4.4.1 announces the sizes of a Settings object that was assigned, and does not allow them."""
     published, ours = d.errors()
-    if ours is not None or not d.program.get("settings"):
+    if ours == published or not d.program.get("settings"):
         return False
     return published == "FrameTooLargeError" or (
         published == "ProtocolError" and "table size" in d.p["raised"]["message"]
@@ -233,6 +240,39 @@ def _pushed_informational(d: Difference) -> bool:
     )
 
 
+def _reserved(d: Difference) -> bool:
+    """A frame that may not be on a stream in a reserved state, sent or received (section 5.1)."""
+    if not _refused(d):
+        return False
+    side = str(_receiver(d.p) or d.p["side"])
+    sent = [item for entry in d.before() for item in entry.get("out", {}).get(side, ())]
+    promised = {item[3][0][1] for item in sent if item[0] == "PUSH_PROMISE"}
+    begun = {item[2] for item in sent if item[0] == "HEADERS"}
+    on = d.p["on"] if "on" in d.p else [d.p.get("call", [0, {}])[1].get("stream_id")]
+    return bool(promised.intersection(on) - begun)
+
+
+def _idle_stream(d: Difference) -> bool:
+    """RST_STREAM on an idle stream (section 6.4)."""
+    if d.errors() != (None, "NoSuchStreamError"):
+        return False
+    return str(d.o["raised"]["stream_id"]) not in d.p["state"][str(_receiver(d.p))]["streams"]
+
+
+def _response_first(d: Difference) -> bool:
+    """A server opens no stream with a request, and begins a response with its header section."""
+    if d.p["do"] != "call" or d.p["side"] != "server" or not _refused(d):
+        return False
+    stream_id = d.p["call"][1].get("stream_id")
+    if d.p["call"][0] == "send_headers":
+        return any(name == ":method" for name, _ in _fields(d))
+    sent = [item for entry in d.before() for item in entry.get("out", {}).get("server", ())]
+    final = [item for item in sent if item[:1] == ["HEADERS"] and not item[3][0][1].startswith("1")]
+    return d.p["call"][0] in ("send_data", "end_stream") and all(
+        item[2] != stream_id for item in final
+    )
+
+
 def _zero_increment(d: Difference) -> bool:
     """WINDOW_UPDATE of zero on a stream is an error of that stream."""
     if d.p["do"] != "inject" or d.errors() != ("ProtocolError", None):
@@ -242,7 +282,7 @@ def _zero_increment(d: Difference) -> bool:
 
 
 def _body_length(d: Difference) -> bool:
-    return "InvalidBodyLengthError" in d.errors() and d.p["do"] != "call"
+    return d.errors() in ((None, "InvalidBodyLengthError"), ("InvalidBodyLengthError", None))
 
 
 def _refused(d: Difference) -> bool:
@@ -326,13 +366,21 @@ def _first_frame(d: Difference) -> bool:
     side = _receiver(d.p)
     seen = [entry for entry in d.before() if _receiver(entry) == side]
     settled = any(_has_event(entry, "RemoteSettingsChanged") for entry in seen)
-    return not settled and side is not None and d.errors()[1] == "ProtocolError"
+    return not settled and side is not None and _refused(d)
+
+
+def _bad_preface(d: Difference) -> bool:
+    return d.only("out", "state") and "preamble" in d.p.get("raised", {}).get("message", "")
 
 
 def _error_code(d: Difference) -> bool:
     """Both fail, with another code."""
     published, ours = d.errors()
-    return d.p["do"] != "call" and published is not None and ours is not None
+    if d.p["do"] == "call" or published is None or ours is None:
+        return False
+    if published == "UnicodeDecodeError" or published in d.o["raised"]["family"]:
+        return True
+    return published == ours and d.p["raised"]["error_code"] != d.o["raised"]["error_code"]
 
 
 PASSING = (
@@ -341,7 +389,7 @@ PASSING = (
     Passing(13, "closed", "closed streams are known as closed", _closed_stream),
     Passing(0, "announced-state", "settings count as they were announced", _announced_state),
     Passing(0, "cookie", "a single cookie keeps its indexing policy", _cookie),
-    Passing(0, "nowhere", "an alternative service has an origin", _nowhere),
+    Passing(0, "alternative", "ALTSVC counts at any time, with an origin", _alternative),
     Passing(0, "idle", "ALTSVC leaves the connection idle", _idle),
     Passing(0, "discarded", "frames on a stream that was reset are discarded", _discarded),
 )
@@ -351,6 +399,9 @@ ENDING = (
     Ending(3, "accident", "no failure from within", _accident),
     Ending(0, "announced", "settings count as they were announced", _announced),
     Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
+    Ending(0, "reserved", "reserved streams take few frames", _reserved),
+    Ending(0, "idle-stream", "RST_STREAM on an idle stream is an error", _idle_stream),
+    Ending(0, "response-first", "a response begins with its header section", _response_first),
     Ending(10, "increment", "a zero increment on a stream is its error", _zero_increment),
     Ending(6, "body", "content-length is checked wherever a body ends", _body_length),
     Ending(7, "outbound", "outbound fields keep the inbound rules", _outbound_characters),
@@ -360,5 +411,6 @@ ENDING = (
     Ending(9, "first-frame", "the first frame must be SETTINGS", _first_frame),
     Ending(11, "pseudo", "values of pseudo-header fields are checked", _pseudo_values),
     Ending(12, "protocol", ":protocol only where it was announced", _protocol),
+    Ending(10, "preface", "a bad preface is answered with GOAWAY", _bad_preface),
     Ending(10, "code", "error codes are exact", _error_code),
 )

@@ -150,6 +150,7 @@ class Session:
         end = self.ends[step["side"]]
         units = [self._build(end, spec) for spec in step["frames"]]
         entry["injected"] = [frames.show(unit) for unit in units]
+        entry["on"] = [int.from_bytes(unit[5:9], "big") for unit in units]
         self._feed(end, units, step.get("chunk"), entry)
 
     def _build(self, end: End, spec: Json) -> bytes:

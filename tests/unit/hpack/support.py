@@ -75,7 +75,8 @@ def encoder_table(encoder: Encoder) -> Fields:
 
 def decoder_table(decoder: Decoder) -> Fields:
     """Return the dynamic table of a decoder, newest entry first."""
-    return [tuple(entry.field) for entry in reversed(decoder._entries[decoder._evicted :])]
+    live = reversed(decoder._entries[decoder._evicted :])
+    return [(entry.field[0], entry.field[1]) for entry in live]
 
 
 def table_octets(fields: Fields) -> int:

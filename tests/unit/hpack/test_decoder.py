@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
@@ -13,6 +15,7 @@ from h2._hpack import (
     HpackDecodingError,
     build_static_table,
 )
+from h2._hpack.entry import Received
 from h2._hpack.integers import encode_integer
 from unit.hpack.support import STATIC, UNLIMITED, decoder_table, encode
 
@@ -340,14 +343,14 @@ def test_size_update_that_is_due_is_not_hidden_by_the_cache() -> None:
         decoder.decode(b"\x82", UNLIMITED)
 
 
-class CountingList(list):  # type: ignore[type-arg] # a stand-in for any list
+class CountingList(list[Received]):
     """A list that counts how many places its deletions move."""
 
     moved = 0
 
-    def __delitem__(self, key: object) -> None:
+    def __delitem__(self, key: Any) -> None:
         self.moved += len(self)
-        super().__delitem__(key)  # type: ignore[arg-type] # the caller's slice
+        super().__delitem__(key)
 
 
 @pytest.mark.parametrize("count", [1000, 4000])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import hpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,7 +76,7 @@ def test_round_trip_with_changing_table_sizes(history: list[int | Fields]) -> No
 
 @given(HISTORIES, st.randoms(use_true_random=False))
 def test_entries_found_long_before_they_are_sent(
-    history: list[int | Fields], chance: object
+    history: list[int | Fields], chance: Random
 ) -> None:
     encoder, decoder = Encoder(STATIC), Decoder(STATIC)
     old = []
@@ -86,7 +88,7 @@ def test_entries_found_long_before_they_are_sent(
             encoder.find(field) or encoder.literal(*field, classify(*field)) for field in event
         ]
         old += fresh
-        chance.shuffle(old)  # type: ignore[attr-defined] # a Random
+        chance.shuffle(old)
         entries = fresh + old[:5]
         block = decoder.decode(encoder.encode(entries), UNLIMITED)
         assert block.fields == [entry.field for entry in entries]

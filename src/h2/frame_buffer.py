@@ -1,0 +1,9 @@
+"""Name for programs that look up how far a header block may be split."""
+
+from __future__ import annotations
+
+from h2.connection import H2Connection
+
+__all__ = ["CONTINUATION_BACKLOG"]
+
+CONTINUATION_BACKLOG = H2Connection.CONTINUATION_BACKLOG

@@ -1,0 +1,8 @@
+"""Names for programs that look at the streams of a connection."""
+
+from __future__ import annotations
+
+from h2._core.stream import Stream as H2Stream
+from h2._core.views import StreamClosedBy, StreamState
+
+__all__ = ["H2Stream", "StreamClosedBy", "StreamState"]
