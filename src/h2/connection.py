@@ -10,23 +10,20 @@ import h2.config
 import h2.events
 import h2.exceptions
 import h2.settings
+from h2._attributes import ConnectionAttributes
 from h2._core import lifecycle, output, reader, receive, send, send_headers
-from h2._core.state import Connection
-from h2._core.stream import Stream
-from h2._core.views import ConnectionState, ConnectionStateMachine, HeaderEncoder
+from h2._core.views import ConnectionState
 from h2.errors import ErrorCodes
 
 if TYPE_CHECKING:
     from hpack.struct import HeaderWeaklyTyped
-
-    from h2._hpack import Decoder
 
 __all__ = ["ConnectionState", "H2Connection"]
 
 _LARGEST_CODE = 2**32 - 1
 
 
-class H2Connection:
+class H2Connection(ConnectionAttributes):
     """One end of an HTTP/2 connection (RFC 9113), without any I/O.
 
     Bytes from the peer go into :meth:`receive_data` and come out as events; calls that send
@@ -66,7 +63,7 @@ class H2Connection:
     CONTINUATION_BACKLOG = 64
 
     def __init__(self, config: h2.config.H2Configuration | None = None) -> None:
-        self._core = Connection(
+        super().__init__(
             h2.config.H2Configuration() if config is None else config,
             self.DEFAULT_MAX_HEADER_LIST_SIZE,
         )
@@ -78,109 +75,6 @@ class H2Connection:
         """Hand on limits that programs set on a subclass or on the instance."""
         self._core.max_reset = self.MAX_CLOSED_STREAMS
         self._core.max_continuations = self.CONTINUATION_BACKLOG
-
-    # State that programs read and assign.
-
-    @property
-    def config(self) -> h2.config.H2Configuration:
-        """The configuration of this connection."""
-        return self._core.config
-
-    @config.setter
-    def config(self, config: h2.config.H2Configuration) -> None:
-        self._core.config = config
-        self._core.config_version = -1
-
-    @property
-    def local_settings(self) -> h2.settings.Settings:
-        """Our settings (RFC 9113 section 6.5). May be replaced before the connection starts."""
-        return self._core.local_settings
-
-    @local_settings.setter
-    def local_settings(self, settings: h2.settings.Settings) -> None:
-        self._core.local_settings = settings
-
-    @property
-    def remote_settings(self) -> h2.settings.Settings:
-        """The settings of the peer (RFC 9113 section 6.5)."""
-        return self._core.remote_settings
-
-    @remote_settings.setter
-    def remote_settings(self, settings: h2.settings.Settings) -> None:
-        self._core.remote_settings = settings
-        self._core.remote_initial_window = settings.initial_window_size
-
-    @property
-    def max_inbound_frame_size(self) -> int:
-        """The largest frame payload in octets that is accepted (RFC 9113 section 4.2)."""
-        return self._core.max_inbound_frame_size
-
-    @max_inbound_frame_size.setter
-    def max_inbound_frame_size(self, size: int) -> None:
-        self._core.max_inbound_frame_size = size
-
-    @property
-    def max_outbound_frame_size(self) -> int:
-        """The largest frame payload in octets that the peer accepts (RFC 9113 section 4.2)."""
-        return self._core.max_outbound_frame_size
-
-    @max_outbound_frame_size.setter
-    def max_outbound_frame_size(self, size: int) -> None:
-        self._core.max_outbound_frame_size = size
-
-    @property
-    def open_inbound_streams(self) -> int:
-        """How many streams that the peer opened are open or half-closed (section 5.1.2)."""
-        return self._core.streams.inbound_open
-
-    @property
-    def open_outbound_streams(self) -> int:
-        """How many streams that we opened are open or half-closed (section 5.1.2)."""
-        return self._core.streams.outbound_open
-
-    @property
-    def inbound_flow_control_window(self) -> int:
-        """How many octets the peer may send on the whole connection (section 6.9)."""
-        return self._core.recv_window
-
-    @property
-    def outbound_flow_control_window(self) -> int:
-        """How many octets we may send on the whole connection (section 6.9)."""
-        return self._core.send_window
-
-    @property
-    def highest_inbound_stream_id(self) -> int:
-        """The highest identifier of a stream that the peer opened or promised; 0 for none."""
-        return self._core.streams.highest_inbound
-
-    @property
-    def highest_outbound_stream_id(self) -> int:
-        """The highest identifier of a stream that we opened or promised; 0 for none."""
-        return self._core.streams.highest_outbound
-
-    # Names that programs reach for although they were never documented.
-
-    @property
-    def streams(self) -> dict[int, Stream]:
-        """The streams that are not closed, by identifier."""
-        return self._core.streams
-
-    @property
-    def state_machine(self) -> ConnectionStateMachine:
-        """The coarse state of the connection, in its attribute ``state``."""
-        core = self._core
-        used = bool(core.streams.highest_inbound or core.streams.highest_outbound)
-        return ConnectionStateMachine(core.state, core.client, used)
-
-    @property
-    def encoder(self) -> HeaderEncoder:
-        """The HPACK encoder of this connection; encoding with it advances its table."""
-        return HeaderEncoder(self._core.encoder)
-
-    @property
-    def decoder(self) -> Decoder:
-        """The HPACK decoder of this connection."""
-        return self._core.decoder
 
     def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[h2.events.Event]:
         """Let a subclass handle a received GOAWAY in the way that it overrides."""

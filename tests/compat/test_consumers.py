@@ -243,13 +243,17 @@ def test_hypercorn_push() -> None:
 class GunicornStyleConnection(H2Connection):
     """Builds the event of a GOAWAY frame itself."""
 
+    def __init__(self, config: H2Configuration) -> None:
+        super().__init__(config)
+        self.built: list[ConnectionTerminated] = []
+
     def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
         super()._receive_goaway_frame(frame)
         event = ConnectionTerminated()
         event.error_code = frame.error_code
         event.last_stream_id = frame.last_stream_id
         event.additional_data = frame.additional_data or None
-        event.marked = True  # type: ignore[attr-defined] # not a field: shows whose event it is
+        self.built.append(event)
         return [], [event]
 
 
@@ -274,7 +278,8 @@ def test_gunicorn_overrides_the_goaway_handler(code: int, text: bytes, code_seen
     before, event = server.receive_data(wire.ping() + goaway)
     assert before.__class__ is h2.events.PingReceived
     assert event.__class__ is ConnectionTerminated
-    assert event.marked
+    assert server.built == [event]
+    assert server.built[0] is event
     assert (event.error_code, event.last_stream_id) == (code_seen, 0)
     assert event.additional_data == (text or None)
 

@@ -94,11 +94,13 @@ def test_half_closed_streams_count(half_close: Callable[[H2Connection], object])
     )
 
 
+def end_both_sides(conn: H2Connection) -> None:
+    wire.feed(conn, wire.data(1, end_stream=True))
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+
+
 CLOSINGS: dict[str, Callable[[H2Connection], object]] = {
-    "ended": lambda conn: (
-        wire.feed(conn, wire.data(1, end_stream=True)),
-        conn.send_headers(1, wire.RESPONSE, end_stream=True),
-    ),
+    "ended": end_both_sides,
     "reset by us": lambda conn: conn.reset_stream(1),
     "reset by peer": lambda conn: wire.feed(conn, wire.rst_stream(1)),
 }

@@ -250,6 +250,39 @@ def test_discarded_data_counts_and_is_given_back(
     assert peer.window > 0
 
 
+@pytest.mark.parametrize("scene", [reset_by_us, closed, ended_by_the_peer])
+def test_discarded_data_beyond_the_connection_window(
+    scene: Callable[[H2Connection], int],
+) -> None:
+    """Data for a stream that is gone still has to stay within the connection window."""
+    conn = wire.server()
+    stream_id = scene(conn)
+    wire.feed(conn, wire.headers(5, wire.POST))
+    fill(conn, 5, DEFAULT_WINDOW)
+    assert_connection_error(
+        conn,
+        wire.data(stream_id, b"x"),
+        code=Code.FLOW_CONTROL_ERROR,
+        error=FlowControlError,
+        last_stream_id=5,
+    )
+
+
+@pytest.mark.parametrize("scene", [reset_by_us, closed, ended_by_the_peer])
+def test_discarded_data_is_still_checked_for_its_padding(
+    scene: Callable[[H2Connection], int],
+) -> None:
+    """A frame that is no frame is an error on any stream."""
+    conn = wire.server()
+    stream_id = scene(conn)
+    assert_connection_error(
+        conn,
+        wire.frame(Type.DATA, wire.Flag.PADDED, stream_id, b"\x05abc"),
+        code=Code.PROTOCOL_ERROR,
+        last_stream_id=1,
+    )
+
+
 def test_data_received_before_our_reset_can_still_be_given_back() -> None:
     """What was not acknowledged when a stream was reset can be acknowledged afterwards."""
     conn = open_server()
@@ -279,6 +312,15 @@ def test_a_smaller_window_binds_the_peer_from_its_ack_on() -> None:
         error=FlowControlError,
         last_stream_id=1,
     )
+
+
+def test_empty_end_of_stream_in_a_negative_window() -> None:
+    """A peer whose window is negative may still end its stream."""
+    conn = open_server()
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 0})
+    wire.feed(conn, wire.data(1, bytes(5_000)), wire.settings(ack=True))
+    assert conn.remote_flow_control_window(1) == -5_000
+    assert kinds(wire.feed(conn, wire.data(1, end_stream=True)))[0] is DataReceived
 
 
 def test_a_smaller_window_of_new_streams() -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from h2.events import PriorityUpdated, RequestReceived, StreamEnded, TrailersReceived
+from h2.events import (
+    InformationalResponseReceived,
+    PriorityUpdated,
+    RequestReceived,
+    ResponseReceived,
+    StreamEnded,
+    TrailersReceived,
+)
 from support import wire
 from support.outcome import (
     assert_alive,
@@ -140,6 +147,25 @@ def test_empty_trailers() -> None:
     events = wire.feed(conn, wire.headers(1, b"", end_stream=True))
     assert kinds(events) == [TrailersReceived, StreamEnded]
     assert only(events, TrailersReceived).headers == []
+    assert_alive(conn)
+
+
+def test_padding_and_priority_on_responses_and_trailers() -> None:
+    """All HEADERS frames may have them, not only those that open a stream."""
+    conn = wire.client()
+    conn.send_headers(1, wire.REQUEST)
+    conn.clear_outbound_data_buffer()
+    events = wire.feed(
+        conn,
+        wire.headers(1, [(b":status", b"103")], pad=1, priority=PRIORITY),
+        wire.headers(1, wire.RESPONSE, pad=2, priority=PRIORITY),
+        wire.headers(1, wire.TRAILERS, pad=3, priority=PRIORITY, end_stream=True),
+    )
+    updates = [e for e in events if isinstance(e, PriorityUpdated)]
+    assert [(e.stream_id, e.weight) for e in updates] == [(1, 32)] * 3
+    assert only(events, InformationalResponseReceived).priority_updated is updates[0]
+    assert only(events, ResponseReceived).priority_updated is updates[1]
+    assert only(events, TrailersReceived).priority_updated is updates[2]
     assert_alive(conn)
 
 

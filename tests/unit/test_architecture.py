@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "events": {"errors", "settings"},
     "_core": VOCABULARY | MECHANISMS,
     "config": set(),
-    "connection": VOCABULARY | {"_core", "_hpack"},
+    "_attributes": VOCABULARY | {"_core", "_hpack"},
+    "connection": VOCABULARY | {"_attributes", "_core"},
     # Names for programs that reach in: thin, so anything below the connection is at hand.
     "stream": VOCABULARY | MECHANISMS | {"_core"},
     "frame_buffer": {"connection"},

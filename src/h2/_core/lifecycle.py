@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 
-from h2._core import receive
+from h2._core.receive_settings import apply_remote_settings
 from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._frames import decode, encode
@@ -67,7 +67,7 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
         pairs = _upgrade_settings(conn, settings_header)
     initiate(conn)
     if pairs:
-        receive.apply_remote_settings(conn, pairs)
+        apply_remote_settings(conn, pairs)
         conn.events = []  # the application wrote this itself: no event
     state = states.HALF_LOCAL_WAITING if conn.client else states.HALF_REMOTE_WAITING
     conn.streams.add(Stream(1, state, conn.recv_initial_window()))

@@ -17,6 +17,7 @@ from h2._rules.fields import (
     AUTHORITY,
     CONNECTION_FIELD,
     COOKIE,
+    TRAILERS,
     classify,
     is_connection_field,
     is_plain,
@@ -65,6 +66,8 @@ def plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
         )
         if found is not None:
             raise found.public()
+    if not entries and kind != TRAILERS:
+        raise ValueError("a request or a response has at least one field")
     return Plan(entries, seen, authority, fresh)
 
 
@@ -154,10 +157,9 @@ def _as_bytes(field: Any) -> tuple[bytes, bytes]:
     """Return name and value of a field as the application gave it."""
     if isinstance(field, (str, bytes)):
         raise TypeError(f"a header field must be a (name, value) tuple, not {field!r}")
-    try:
-        name, value = field[0], field[1]
-    except (TypeError, LookupError):
-        raise TypeError(f"a header field must be a (name, value) tuple, not {field!r}") from None
+    if len(field) < 2:
+        raise ValueError(f"a header field must be a (name, value) tuple, not {field!r}")
+    name, value = field[0], field[1]
     if name.__class__ is not bytes or value.__class__ is not bytes:
         name, value = _text_as_bytes(name), _text_as_bytes(value)
     return name, value

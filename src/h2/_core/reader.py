@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core import receive, receive_headers
+from h2._core import receive, receive_headers, receive_settings
 from h2._core.faults import reset_stream, terminate
 from h2._core.state import Connection
 from h2._frames.decode import ID_MASK, unpack_header
@@ -27,7 +27,7 @@ _HANDLERS: Final = (
     receive_headers.headers,
     receive.priority,
     receive.rst_stream,
-    receive.settings,
+    receive_settings.settings,
     receive_headers.push_promise,
     receive.ping,
     receive.goaway,

@@ -1,0 +1,106 @@
+"""Received SETTINGS and their acknowledgments: RFC 9113 sections 6.5 and 6.9.2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from h2._core.receive import check_shape, wrong_size
+from h2._core.state import Connection
+from h2._frames import decode, encode
+from h2._frames.layout import ACK, SETTINGS
+from h2._rules import registry as rules
+from h2._rules.flow_control import MAX_WINDOW
+from h2._rules.registry import Violation
+from h2._rules.setting_bounds import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE
+from h2.events import RemoteSettingsChanged, SettingsAcknowledged
+from h2.exceptions import InvalidSettingsValueError
+
+_new: Final = object.__new__
+
+
+def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
+    """SETTINGS (section 6.5), and its acknowledgment (6.5.3)."""
+    if stream_id:
+        check_shape(SETTINGS, stream_id, payload)
+    if flags & ACK:
+        _settings_ack(conn, payload)
+        return
+    # "A SETTINGS frame with a length other than a multiple of 6 octets MUST be treated as
+    # a connection error of type FRAME_SIZE_ERROR." (section 6.5)
+    if len(payload) % 6:
+        raise wrong_size(SETTINGS, stream_id, payload)
+    apply_remote_settings(conn, decode.settings(payload))
+    # "Once all values have been processed, the recipient MUST immediately emit a SETTINGS frame
+    # with the ACK flag set." (section 6.5.3)
+    conn.out.append(encode.SETTINGS_ACK)
+
+
+def apply_remote_settings(conn: Connection, pairs: Iterable[tuple[int, int]]) -> None:
+    """Apply the peer's settings and report them (section 6.5.3)."""
+    remote = conn.remote_settings
+    try:
+        changed = remote._apply(pairs)
+    except InvalidSettingsValueError as error:
+        raise Violation(rules.SETTING_INVALID, str(error), 0, error) from None
+    if INITIAL_WINDOW_SIZE in changed:
+        _change_send_windows(conn, remote.initial_window_size)
+    if MAX_FRAME_SIZE in changed:
+        conn.max_outbound_frame_size = remote.max_frame_size
+    if HEADER_TABLE_SIZE in changed:
+        conn.encoder.header_table_size = remote.header_table_size
+    event = _new(RemoteSettingsChanged)
+    event.changed_settings = changed
+    conn.events.append(event)
+
+
+def _change_send_windows(conn: Connection, size: int) -> None:
+    """Take over the peer's initial window for all streams (section 6.9.2), in O(1) as a rule."""
+    # "An endpoint MUST treat a change to SETTINGS_INITIAL_WINDOW_SIZE that causes any
+    # flow-control window to exceed the maximum size as a connection error of type
+    # FLOW_CONTROL_ERROR."
+    if size + conn.send_offset_bound > MAX_WINDOW:
+        # The bound never shrinks by itself; only here it pays to look at every stream.
+        offsets = [stream.send_offset for stream in conn.streams.values()]
+        conn.send_offset_bound = max(0, *offsets, 0)
+        if size + conn.send_offset_bound > MAX_WINDOW:
+            raise Violation(
+                rules.INITIAL_WINDOW_OVERFLOW,
+                f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
+            )
+    conn.remote_initial_window = size
+
+
+def _settings_ack(conn: Connection, payload: bytes) -> None:
+    # "Receipt of a SETTINGS frame with the ACK flag set and a length field value other than 0
+    # MUST be treated as a connection error of type FRAME_SIZE_ERROR." (section 6.5)
+    if payload:
+        raise wrong_size(SETTINGS, 0, payload)
+    # "SETTINGS frames are acknowledged in the order in which they are received" (section 6.5.3)
+    if not conn.settings_sent:
+        raise Violation(
+            rules.SETTINGS_ACK_UNSOLICITED, "Received acknowledgment of SETTINGS that was not sent"
+        )
+    conn.settings_sent -= 1
+    before = conn.recv_initial_window()
+    changed = conn.local_settings._acknowledge_frame()
+    if changed or not conn.settings_confirmed:
+        conn.settings_confirmed = True
+        _insist_on_local_settings(conn, before)
+    event = _new(SettingsAcknowledged)
+    event.changed_settings = changed
+    conn.events.append(event)
+
+
+def _insist_on_local_settings(conn: Connection, window_before: int) -> None:
+    """Enforce our settings from now on: the peer knows them (sections 6.5.3 and 6.9.2)."""
+    local = conn.local_settings
+    conn.max_inbound_frame_size = local.max_frame_size
+    table_size = local.header_table_size
+    if table_size != conn.decoder.max_allowed_table_size:
+        conn.decoder.max_allowed_table_size = table_size
+    change = local.initial_window_size - window_before
+    if change:
+        for stream in conn.streams.values():
+            stream.recv_window += change
+            stream.recv_limit += change
