@@ -211,10 +211,13 @@ def serve(host: str, port: int, context: ssl.SSLContext | None) -> None:
         shown_host = f"[{host}]" if ":" in host else host
         scheme = "http" if context is None else "https"
         print(f"listening on {scheme}://{shown_host}:{listener.getsockname()[1]}/", flush=True)
+        # Waking up now and then makes sure that Ctrl+C is noticed, whatever the system.
+        listener.settimeout(POLL_SECONDS)
         try:
             while True:
-                sock, _ = listener.accept()
-                pool.submit(serve_client, sock, context, stopping)
+                with contextlib.suppress(TimeoutError):
+                    sock, _ = listener.accept()
+                    pool.submit(serve_client, sock, context, stopping)
         except KeyboardInterrupt:
             print("stopping", flush=True)
         finally:

@@ -11,7 +11,11 @@ import h2.events
 import h2.exceptions
 import h2.settings
 from h2._attributes import ConnectionAttributes
-from h2._core import lifecycle, output, reader, receive, send, send_headers
+from h2._core import lifecycle, output, receive, send, send_headers
+from h2._core.reader import receive_data as _receive_data
+from h2._core.send import acknowledge_received_data as _acknowledge_received_data
+from h2._core.send import send_data as _send_data
+from h2._core.send_headers import send_headers as _send_headers
 from h2._core.views import ConnectionState
 from h2.errors import ErrorCodes
 
@@ -36,12 +40,10 @@ class H2Connection(ConnectionAttributes):
     :param config: how the connection behaves; a client with default options if ``None``
     """
 
-    #: Largest frame payload in octets that a peer could be told to send. Not used: set
-    #: ``local_settings.max_frame_size``. Kept for programs that assign it.
+    #: Not used: ``local_settings.max_frame_size`` counts. Kept for programs that assign it.
     DEFAULT_MAX_INBOUND_FRAME_SIZE = 2**24
 
-    #: Largest frame payload in octets to send. Not used: the peer's SETTINGS_MAX_FRAME_SIZE
-    #: counts. Kept for programs that assign it.
+    #: Not used: the peer's SETTINGS_MAX_FRAME_SIZE counts. Kept for programs that assign it.
     DEFAULT_MAX_OUTBOUND_FRAME_SIZE = 65535
 
     #: SETTINGS_MAX_HEADER_LIST_SIZE in octets of a new connection (RFC 9113 section 6.5.2).
@@ -58,8 +60,8 @@ class H2Connection(ConnectionAttributes):
     #: way need no memory.
     MAX_CLOSED_STREAMS = 1024
 
-    #: In how many CONTINUATION frames a header block may come (RFC 9113 section 10.5). 64 frames
-    #: of the smallest maximum size carry 1 MiB, many times any header list limit in use.
+    #: In how many CONTINUATION frames a header block may come (RFC 9113 section 10.5): 64 of the
+    #: smallest maximum size carry 1 MiB.
     CONTINUATION_BACKLOG = 64
 
     def __init__(self, config: h2.config.H2Configuration | None = None) -> None:
@@ -169,7 +171,7 @@ class H2Connection(ConnectionAttributes):
             )
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
-        send_headers.send_headers(self._core, stream_id, headers, bool(end_stream), priority)
+        _send_headers(self._core, stream_id, headers, bool(end_stream), priority)
 
     def send_data(
         self,
@@ -201,7 +203,7 @@ class H2Connection(ConnectionAttributes):
                 raise TypeError("pad_length must be an int")
             if not 0 <= pad_length <= 255:
                 raise ValueError("pad_length must be within range: [0, 255]")
-        send.send_data(self._core, stream_id, data, bool(end_stream), pad_length)
+        _send_data(self._core, stream_id, data, bool(end_stream), pad_length)
 
     def end_stream(self, stream_id: int) -> None:
         """End our side of a stream with an empty DATA frame (RFC 9113 section 6.1).
@@ -211,7 +213,7 @@ class H2Connection(ConnectionAttributes):
         :raises NoSuchStreamError: if the stream was never opened
         :raises ProtocolError: if our side ended already or has not begun
         """
-        send.send_data(self._core, index(stream_id), b"", True, None)
+        _send_data(self._core, index(stream_id), b"", True, None)
 
     def push_stream(
         self,
@@ -331,7 +333,7 @@ class H2Connection(ConnectionAttributes):
             acknowledged_size = 0
         if acknowledged_size.__class__ is not int:
             acknowledged_size = index(acknowledged_size)
-        send.acknowledge_received_data(self._core, acknowledged_size, stream_id)
+        _acknowledge_received_data(self._core, acknowledged_size, stream_id)
 
     # The connection as a whole.
 
@@ -422,7 +424,7 @@ class H2Connection(ConnectionAttributes):
         """
         if data.__class__ is not bytes:
             data = bytes(memoryview(data))
-        return reader.receive_data(self._core, data)
+        return _receive_data(self._core, data)
 
     def data_to_send(self, amount: int | None = None) -> bytes:
         """Return bytes for the peer, and forget them.

@@ -114,6 +114,29 @@ def test_well_formed_requests(fields: wire.Fields) -> None:
     assert event.headers == list(fields)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "authority", "host"),
+    [
+        (b"https", b"example.com", b"EXAMPLE.com"),
+        (b"https", b"example.com", b"example.com:443"),
+        (b"https", b"example.com:443", b"example.com"),
+        (b"http", b"example.com", b"example.com:80"),
+    ],
+    ids=["case", "https port in host", "https port in authority", "http port in host"],
+)
+def test_host_that_names_the_same_entity(scheme: bytes, authority: bytes, host: bytes) -> None:
+    """Host and :authority are normalized by the scheme before they are compared."""
+    fields = [METHOD, (b":scheme", scheme), (b":authority", authority), PATH, (b"host", host)]
+    event = only(wire.feed(wire.server(), wire.headers(1, fields)), RequestReceived)
+    assert event.headers == fields
+
+
+def test_host_with_the_default_port_of_another_scheme() -> None:
+    """Port 80 is not the default of https, so this names another entity."""
+    fields = [METHOD, SCHEME, AUTHORITY, PATH, (b"host", b"example.com:80")]
+    assert_malformed(wire.server(), wire.headers(1, fields))
+
+
 def test_well_formed_promise() -> None:
     """A promise has the control data of a request."""
     event = only(

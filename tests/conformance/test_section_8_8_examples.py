@@ -13,8 +13,9 @@ from h2.events import (
     StreamReset,
     TrailersReceived,
 )
+from h2.exceptions import StreamClosedError
 from support import wire
-from support.outcome import kinds, only, sent
+from support.outcome import assert_refused, kinds, only, sent
 from support.wire import Code, Flag, Type
 
 GET_RESOURCE = [
@@ -130,12 +131,15 @@ def test_goaway_tells_which_requests_were_not_processed() -> None:
         conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
     event = only(wire.feed(conn, wire.goaway(3)), ConnectionTerminated)
     assert event.last_stream_id == 3
+    assert conn.open_outbound_streams == 2
+    assert isinstance(assert_refused(conn, "send_data", 5, b"x"), StreamClosedError)
     events = wire.feed(
         conn,
         wire.headers(1, wire.RESPONSE, end_stream=True),
         wire.headers(3, wire.RESPONSE, end_stream=True),
     )
     assert kinds(events) == [ResponseReceived, StreamEnded] * 2
+    assert conn.open_outbound_streams == 0
 
 
 def test_our_goaway_covers_every_request_that_was_reported() -> None:

@@ -26,6 +26,11 @@ DEFINED_FLAGS = {
 }
 
 
+def same(got: object, expected: object) -> None:
+    """Equal, or a failure that shows both: pytest explains plain asserts in test files only."""
+    assert got == expected, f"got {got}, expected {expected}"
+
+
 def kinds(events: Iterable[Event]) -> list[type[Event]]:
     return [type(event) for event in events]
 
@@ -53,24 +58,24 @@ def sent_types(conn: H2Connection) -> list[int]:
 
 def assert_alive(conn: H2Connection) -> None:
     """The connection still answers a PING, and nothing else is pending."""
-    assert sent(conn) == []
-    assert kinds(wire.feed(conn, wire.ping(b"are you?"))) == [PingReceived]
-    assert conn.data_to_send() == wire.ping(b"are you?", ack=True)
+    same(sent(conn), [])
+    same(kinds(wire.feed(conn, wire.ping(b"are you?"))), [PingReceived])
+    same(conn.data_to_send(), wire.ping(b"are you?", ack=True))
 
 
 def assert_ignored(conn: H2Connection, *frames: bytes) -> None:
     """No event, no output, and the connection goes on."""
-    assert wire.feed(conn, *frames) == []
+    same(wire.feed(conn, *frames), [])
     assert_alive(conn)
 
 
 def assert_dead(conn: H2Connection) -> None:
     """After a connection error nothing is parsed, nothing comes out, nothing can be sent."""
-    assert conn.receive_data(wire.ping()) == []
-    assert conn.data_to_send() == b""
+    same(conn.receive_data(wire.ping()), [])
+    same(conn.data_to_send(), b"")
     with pytest.raises(ProtocolError):
         conn.ping(b"12345678")
-    assert conn.data_to_send() == b""
+    same(conn.data_to_send(), b"")
 
 
 def assert_connection_error(
@@ -93,17 +98,17 @@ def assert_connection_error(
     first = wire.ping(b"in front") if probe else b""
     with pytest.raises(error) as caught:
         wire.feed(conn, first, *frames)
-    assert caught.value.error_code in codes
+    assert caught.value.error_code in codes, f"{caught.value!r} has code {caught.value.error_code}"
     expected = [PingReceived, *events] if probe else list(events)
-    assert kinds(caught.value.events) == expected
+    same(kinds(caught.value.events), expected)
     out = sent(conn)
-    assert [f.type for f in out].count(Type.GOAWAY) == 1
+    same([f.type for f in out].count(Type.GOAWAY), 1)
     last = out[-1]
-    assert (last.type, last.stream_id) == (Type.GOAWAY, 0)
-    assert last.error_code == caught.value.error_code
-    assert last.last_stream_id == last_stream_id
+    same((last.type, last.stream_id), (Type.GOAWAY, 0))
+    same(last.error_code, caught.value.error_code)
+    same(last.last_stream_id, last_stream_id)
     if probe:
-        assert out[0] == wire.parse(wire.ping(b"in front", ack=True))[0]
+        same(out[0], wire.parse(wire.ping(b"in front", ack=True))[0])
     assert_dead(conn)
     return caught.value
 
@@ -118,12 +123,11 @@ def assert_stream_error(
     """``frames`` end in a stream error (section 5.4.2); the connection lives on."""
     conn.clear_outbound_data_buffer()
     got = wire.feed(conn, *frames)
-    assert kinds(got) == [*events, StreamReset]
+    same(kinds(got), [*events, StreamReset])
     reset = only(got, StreamReset)
-    assert (reset.stream_id, reset.error_code) == (stream_id, code)
-    assert reset.remote_reset is False
+    same((reset.stream_id, reset.error_code, reset.remote_reset), (stream_id, code, False))
     out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
-    assert out == wire.parse(wire.rst_stream(stream_id, code))
+    same(out, wire.parse(wire.rst_stream(stream_id, code)))
     assert_alive(conn)
     return got
 
@@ -137,9 +141,9 @@ def assert_answered_with_reset(
     closed.
     """
     conn.clear_outbound_data_buffer()
-    assert wire.feed(conn, *frames) == []
+    same(wire.feed(conn, *frames), [])
     out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
-    assert out == wire.parse(wire.rst_stream(stream_id, code))
+    same(out, wire.parse(wire.rst_stream(stream_id, code)))
     assert_alive(conn)
 
 
@@ -160,5 +164,5 @@ def assert_refused(conn: H2Connection, call: str, *args: object, **kwargs: objec
     conn.clear_outbound_data_buffer()
     with pytest.raises((ProtocolError, ValueError, TypeError)) as caught:
         getattr(conn, call)(*args, **kwargs)
-    assert conn.data_to_send() == b""
+    same(conn.data_to_send(), b"")
     return caught.value

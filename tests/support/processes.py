@@ -68,13 +68,23 @@ def run(command: Sequence[str], stdin: IO[bytes] | None = None) -> subprocess.Co
 def serving(command: Sequence[str]) -> Iterator[Server]:
     """Start a server that announces its port, and end it, whatever happens, with the block."""
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell lets what it runs in the background ignore Ctrl+C, and that is inherited.
+        preexec_fn=_heed_ctrl_c,
     ) as process:
         try:
             yield Server(process, _announced_port(process))
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _announced_port(process: subprocess.Popen[str]) -> int:

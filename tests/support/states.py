@@ -16,6 +16,7 @@ from support.outcome import (
     assert_ignored,
     assert_stream_error,
     kinds,
+    same,
 )
 from support.wire import Code
 
@@ -84,7 +85,7 @@ def check(conn: H2Connection, scene: Scene, frame: Callable[[int], bytes], want:
     elif want.scope == "reset":
         assert_answered_with_reset(conn, octets, stream_id=scene.stream_id, code=want.code)
     elif want.events:
-        assert kinds(wire.feed(conn, octets)) == list(want.events)
+        same(kinds(wire.feed(conn, octets)), list(want.events))
         assert_alive(conn)
     else:
         assert_ignored(conn, octets)

@@ -23,6 +23,9 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
     if stream is not None:
         conn.streams.move(stream, CLOSED_BY_US, conn.max_reset)
         conn.events.append(StreamReset(stream_id=stream_id, error_code=code, remote_reset=False))
+    else:
+        # "an endpoint SHOULD NOT send more than one RST_STREAM frame for any stream" (5.4.2)
+        conn.streams.remember(stream_id, CLOSED_BY_US, conn.max_reset)
 
 
 def terminate(conn: Connection, violation: Violation) -> H2Error:

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping
 
 from h2._core.receive_settings import apply_remote_settings
-from h2._core.state import Connection
+from h2._core.state import NO_EVENTS, Connection
 from h2._core.stream import Stream
 from h2._frames import decode, encode
 from h2._frames.layout import PREFACE
@@ -24,7 +24,10 @@ def initiate(conn: Connection) -> None:
     conn.check_send(connection_states.SEND_CONTROL)
     # "The client connection preface starts with a sequence of 24 octets"
     preface = PREFACE if conn.client and not conn.initiated else b""
-    conn.out.append(preface + encode.settings(conn.local_settings._values.items()))
+    # "the server connection preface [...] MUST be the first frame the server sends": in front of
+    # what waits already, an acknowledgment of the peer's SETTINGS for one.
+    place = len(conn.out) if conn.initiated or conn.out_position else 0
+    conn.out.insert(place, preface + encode.settings(conn.local_settings._values.items()))
     conn.initiated = True
     _proposed(conn, {})
     _follow_local_settings(conn)
@@ -67,8 +70,9 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
         pairs = _upgrade_settings(conn, settings_header)
     initiate(conn)
     if pairs:
+        conn.events = []  # the application passed the settings on itself: no event
         apply_remote_settings(conn, pairs)
-        conn.events = []  # the application wrote this itself: no event
+        conn.events = NO_EVENTS
     state = states.HALF_LOCAL_WAITING if conn.client else states.HALF_REMOTE_WAITING
     conn.streams.add(Stream(1, state, conn.recv_initial_window()))
     return returned

@@ -100,7 +100,9 @@ def _prepare(conn: Connection, field: Any) -> Entry | None:
         if alias is not None:
             return alias
     name, value = _as_bytes(field)
-    name = name.strip().lower()
+    lower = name.strip().lower()
+    if lower != name:  # else keep the object of the application: the table would hold a copy
+        name = lower
     value = value.strip()
     mask = classify(name, value)
     if mask and (mask & CONNECTION_FIELD or (mask & COOKIE and _is_split(conn, value))):

@@ -6,7 +6,7 @@ from typing import Final
 
 from h2._core import receive, receive_headers, receive_settings
 from h2._core.faults import reset_stream, terminate
-from h2._core.state import Connection
+from h2._core.state import NO_EVENTS, Connection
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe, name_of
 from h2._frames.layout import ACK, CONTINUATION, HEADER_LENGTH, SETTINGS
@@ -20,6 +20,7 @@ from h2.events import Event
 _SMALL_PIECE: Final = 512
 
 _UNKNOWN: Final = states.RECV_UNKNOWN
+_TERMINATED: Final = states.TERMINATED
 
 #: By frame type. A handler gets (connection, flags, stream identifier, payload).
 _HANDLERS: Final = (
@@ -43,17 +44,21 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     On a connection error the exception carries the events of the frames before it.
     """
     events: list[Event] = []
-    conn.events = events
-    if conn.state == states.TERMINATED:
+    if conn.state == _TERMINATED:
         return events
+    conn.events = events
     try:
         if conn.preface_left:
             data = _check_preface(conn, data)
         start = _complete_partial(conn, data) if conn.partial_size else 0
         if start >= 0:
-            _keep_rest(conn, data, _frames(conn, data, start))
+            start = _frames(conn, data, start)
+            if start < len(data):
+                _keep_rest(conn, data, start)
     except Violation as violation:
         raise terminate(conn, violation) from None
+    finally:
+        conn.events = NO_EVENTS
     return events
 
 
@@ -105,12 +110,10 @@ def _keep(conn: Connection, piece: bytes) -> None:
 
 
 def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
-    """Remember what follows the last complete frame, if the connection still reads."""
-    rest = len(data) - start
-    if rest > 0:
-        _keep(conn, data[start:])
-        if rest >= HEADER_LENGTH:
-            conn.need = HEADER_LENGTH + _length(data, start)
+    """Remember what follows the last complete frame."""
+    _keep(conn, data[start:])
+    if len(data) - start >= HEADER_LENGTH:
+        conn.need = HEADER_LENGTH + _length(data, start)
 
 
 def _length(data: bytes, start: int) -> int:

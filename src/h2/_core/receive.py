@@ -129,7 +129,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     # against the connection flow-control window, unless the receiver treats this as
     # a connection error. This is necessary even if the frame is in error." (section 6.9)
     window = conn.recv_window - length
-    if window < 0:
+    if window < 0 and length:
         raise Violation(
             rules.CONNECTION_WINDOW_EXCEEDED,
             f"Received {length} octets of DATA, the connection window is {conn.recv_window}",
@@ -137,7 +137,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     if stream is None or reaction < 0:
         _refuse_data(conn, reaction, stream_id, length)
         return
-    if stream.recv_window < length:
+    if stream.recv_window < length and length:
         raise Violation(
             rules.STREAM_WINDOW_EXCEEDED,
             f"Received {length} octets of DATA on stream {stream_id}, "
@@ -285,57 +285,57 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
         raise wrong_size(layout.WINDOW_UPDATE, stream_id, payload)
     increment = decode.stream_id(payload)
     if not stream_id:
-        _connection_window_update(conn, increment)
+        window = conn.send_window + increment
+        if window > MAX_WINDOW or not increment:
+            raise _bad_connection_increment(conn, increment)
+        conn.send_window = window
     else:
         stream = conn.streams.get(stream_id)
-        state = conn.streams.state_of(stream_id) if stream is None else stream.state
-        reaction = _ON_WINDOW_UPDATE[state]
-        if reaction < 0:
+        reaction = _ON_WINDOW_UPDATE[
+            conn.streams.state_of(stream_id) if stream is None else stream.state
+        ]
+        if stream is None or reaction < 0:
             if reaction != states.IGNORE:
                 raise not_allowed(reaction, layout.WINDOW_UPDATE, stream_id)
             return
-        if stream is not None:
-            _stream_window_update(conn, stream, increment)
+        offset = stream.send_offset + increment
+        if conn.remote_initial_window + offset > MAX_WINDOW or not increment:
+            raise _bad_stream_increment(stream_id, increment)
+        stream.send_offset = offset
+        if offset > conn.send_offset_bound:
+            conn.send_offset_bound = offset
     event = _new(WindowUpdated)
     event.stream_id = stream_id
     event.delta = increment
     conn.events.append(event)
 
 
-def _connection_window_update(conn: Connection, increment: int) -> None:
+def _bad_connection_increment(conn: Connection, increment: int) -> Violation:
     # "errors on the connection flow-control window MUST be treated as a connection error"
     if not increment:
-        raise Violation(rules.CONNECTION_INCREMENT_ZERO, "Received WINDOW_UPDATE with increment 0")
+        return Violation(rules.CONNECTION_INCREMENT_ZERO, "Received WINDOW_UPDATE with increment 0")
     # "A sender MUST NOT allow a flow-control window to exceed 2^31-1 octets." (section 6.9.1)
-    if conn.send_window + increment > MAX_WINDOW:
-        raise Violation(
-            rules.CONNECTION_WINDOW_OVERFLOW,
-            f"Received WINDOW_UPDATE with increment {increment}, window is {conn.send_window}",
-        )
-    conn.send_window += increment
+    return Violation(
+        rules.CONNECTION_WINDOW_OVERFLOW,
+        f"Received WINDOW_UPDATE with increment {increment}, window is {conn.send_window}",
+    )
 
 
-def _stream_window_update(conn: Connection, stream: Stream, increment: int) -> None:
-    stream_id = stream.stream_id
+def _bad_stream_increment(stream_id: int, increment: int) -> Violation:
     # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
     # increment of 0 as a stream error of type PROTOCOL_ERROR"
     if not increment:
-        raise Violation(
+        return Violation(
             rules.STREAM_INCREMENT_ZERO,
             f"Received WINDOW_UPDATE with increment 0 on stream {stream_id}",
             stream_id,
         )
-    offset = stream.send_offset + increment
     # "For streams, the sender sends a RST_STREAM with an error code of FLOW_CONTROL_ERROR"
-    if conn.remote_initial_window + offset > MAX_WINDOW:
-        raise Violation(
-            rules.STREAM_WINDOW_OVERFLOW,
-            f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
-            stream_id,
-        )
-    stream.send_offset = offset
-    if offset > conn.send_offset_bound:
-        conn.send_offset_bound = offset
+    return Violation(
+        rules.STREAM_WINDOW_OVERFLOW,
+        f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
+        stream_id,
+    )
 
 
 def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:

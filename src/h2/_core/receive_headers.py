@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
-
+from h2._core.inbound_fields import checked_fields
 from h2._core.receive import (
     check_length,
     check_shape,
@@ -37,16 +36,15 @@ from h2._hpack import Block, HeaderListTooLarge, HpackDecodingError
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.fields import (
+    CONNECT,
     CONTENT_LENGTH,
-    COOKIE,
     INFORMATIONAL,
     NO_CONTENT,
+    PUSHABLE,
     REQUEST,
     RESPONSE,
-    TRAILERS,
-    is_plain,
+    SUCCESSFUL,
 )
-from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
 from h2.errors import ErrorCodes
 from h2.events import (
@@ -75,9 +73,6 @@ DEFAULT_HEADER_LIST_SIZE: Final = 2**16
 #: Encoded blocks are refused beyond this multiple of the header list limit: Huffman coding can
 #: make a field longer than it is, but never twice.
 _ENCODED_FACTOR: Final = 2
-
-#: Methods that are safe and cacheable (RFC 9110 sections 9.2.1, 9.2.3).
-_PUSHABLE: Final = (b"GET", b"HEAD")
 
 
 def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -212,11 +207,11 @@ def _headers_block(
         after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     if after < 0:
         raise not_allowed(after, HEADERS, stream_id)
-    fields = _checked_fields(conn, kind, block, stream_id)
+    fields = checked_fields(conn, kind, block, stream_id)
     priority_updated = None if priority is None else priority_event(stream_id, priority)
     if stream is None:
         stream = Stream(stream_id, after, conn.recv_initial_window())
-        if block.noted is not None:
+        if block.seen & (CONTENT_LENGTH | CONNECT):
             _expect_length(stream, kind, block, end_stream)
         conn.streams.add(stream)
     elif interim:
@@ -307,74 +302,35 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
         )
 
 
-def _checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) -> list[HeaderTuple]:
-    """Return the fields of a valid block as the application gets them."""
-    config = conn.config
-    seen = block.seen
-    if config.validate_inbound_headers:
-        if not is_plain(kind, seen, block.repeated, block.leading):
-            found = check_message(kind, block.fields, conn.connect_protocol())
-            if found is not None:
-                found.stream_id = stream_id
-                raise found
-    elif seen & CONTENT_LENGTH:
-        # Framing depends on it, so it is checked in any case.
-        found = check_lengths(kind, block.fields)
-        if found is not None:
-            found.stream_id = stream_id
-            raise found
-    if seen & COOKIE and config.normalize_inbound_headers:
-        fields = _join_cookies(block)
-    else:
-        fields = block.fields.copy()
-    if isinstance(config.header_encoding, str):
-        fields = _decode_text(fields, config.header_encoding, stream_id)
-    return fields
-
-
-def _join_cookies(block: Block) -> list[HeaderTuple]:
-    """Return the fields with one cookie field, at the end (section 8.2.3)."""
-    fields = block.fields
-    if not block.repeated & COOKIE:
-        position = len(fields) - 1
-        while fields[position][0] != b"cookie":
-            position -= 1
-        return [*fields[:position], *fields[position + 1 :], fields[position]]
-    # "If there are multiple Cookie header fields after decompression, these MUST be concatenated
-    # into a single octet string using the two-octet delimiter of 0x3b, 0x20"
-    cookies = [value for name, value in fields if name == b"cookie"]
-    joined = [field for field in fields if field[0] != b"cookie"]
-    joined.append(NeverIndexedHeaderTuple(b"cookie", b"; ".join(cookies)))
-    return joined
-
-
-def _decode_text(fields: list[HeaderTuple], encoding: str, stream_id: int) -> list[HeaderTuple]:
-    """Return the fields as text (``H2Configuration.header_encoding``)."""
-    try:
-        return [
-            field.__class__(field[0].decode(encoding), field[1].decode(encoding))
-            for field in fields
-        ]
-    except (UnicodeDecodeError, LookupError) as error:
-        raise Violation(
-            rules.FIELD_ENCODING,
-            f"A field on stream {stream_id} is not {encoding}: {error}",
-            stream_id,
-        ) from None
-
-
 def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) -> None:
     """Remember how much content a message announces, and compare at its end (section 8.1.1)."""
-    if kind != TRAILERS:
-        if kind == RESPONSE and (stream.expected != LENGTH_UNKNOWN or block.seen & NO_CONTENT):
-            # "A response that is defined to have no content [...] MAY have a non-zero
-            # Content-Length header field, even though no content is included in DATA frames."
-            if stream.expected != LENGTH_AFTER_CONNECT:
-                stream.expected = 0
-        elif block.noted is not None:
+    if kind == RESPONSE:
+        if stream.expected == LENGTH_AFTER_CONNECT and block.seen & SUCCESSFUL:
+            return
+        # "A response that is defined to have no content [...] MAY have a non-zero Content-Length
+        # header field, even though no content is included in DATA frames."
+        if stream.expected == LENGTH_AFTER_HEAD or block.seen & NO_CONTENT:
+            stream.expected = 0
+        else:
+            stream.expected = LENGTH_UNKNOWN if block.noted is None else int(block.noted)
+    elif kind == REQUEST:
+        if block.noted is not None:
             stream.expected = int(block.noted)
+        if block.seen & CONNECT:
+            stream.expected = LENGTH_AFTER_CONNECT
+    elif stream.expected == LENGTH_AFTER_CONNECT:
+        raise _in_tunnel(HEADERS, stream.stream_id)
     if end_stream and stream.expected >= 0:
         check_length(stream, 1)
+
+
+def _in_tunnel(type_: int, stream_id: int) -> Violation:
+    # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
+    # PRIORITY) MUST NOT be sent on a connected stream and MUST be treated as a stream error if
+    # received." (section 8.5)
+    return Violation(
+        rules.TUNNEL_FRAME, f"Received {name_of(type_)} frame in the tunnel {stream_id}", stream_id
+    )
 
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
@@ -408,12 +364,12 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         return
     if reaction < 0:
         raise not_allowed(reaction, PUSH_PROMISE, stream_id)
-    fields = _checked_fields(conn, REQUEST, block, promised_id)
+    if streams[stream_id].expected == LENGTH_AFTER_CONNECT:
+        _skip(conn, promised_id)
+        raise _in_tunnel(PUSH_PROMISE, stream_id)
+    fields = checked_fields(conn, REQUEST, block, promised_id)
     stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
     if not _note_request(stream, block):
-        # "if [...] the ':method' pseudo-header field identifies a method that is not safe, it
-        # MUST respond on the promised stream with a stream error of type PROTOCOL_ERROR"
-        # (section 8.4.1)
         _skip(conn, promised_id)
         raise Violation(
             rules.PUSH_NOT_SAFE,
@@ -430,12 +386,15 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
 
 def _note_request(stream: Stream, block: Block) -> bool:
     """Remember what the response to a promised request depends on; False if it is not safe."""
-    safe = True
+    # "Clients that receive a promised request that is not cacheable, that is not known to be safe,
+    # or that indicates the presence of request content MUST reset the promised stream with
+    # a stream error of type PROTOCOL_ERROR." (section 8.4)
+    safe = not block.noted or not int(block.noted)
     for name, value in block.fields[: block.leading]:
         if name == b":authority":
             stream.authority = value
         elif name == b":method":
-            safe = value in _PUSHABLE
+            safe = safe and value in PUSHABLE
             if value == b"HEAD":
                 stream.expected = LENGTH_AFTER_HEAD
     return safe

@@ -23,6 +23,7 @@ _ON_RST_STREAM: Final = states.TABLE[states.SEND_RST_STREAM]
 _ON_WINDOW_UPDATE: Final = states.TABLE[states.SEND_WINDOW_UPDATE]
 _ON_ALTSVC: Final = states.TABLE[states.SEND_ALTSVC]
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
+_TERMINATED: Final = connection_states.TERMINATED
 
 #: Content of at least this size is put into the output as it is; below, one copy that joins it
 #: to the frame header is cheaper than one more piece to join later.
@@ -164,10 +165,10 @@ def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> 
     stream = conn.streams.get(stream_id)
     if stream is None and not conn.streams.is_used(stream_id):
         raise missing_stream(conn, stream_id)
-    if conn.state == connection_states.TERMINATED:
+    if conn.state == _TERMINATED:
         return
     conn.hand_back(length)
-    if stream is None or _ON_WINDOW_UPDATE[stream.state] < 0:
+    if stream is None:
         return
     processed = stream.recv_processed + length
     increment = increment_due(processed, stream.recv_window, stream.recv_limit)

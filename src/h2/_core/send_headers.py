@@ -8,15 +8,24 @@ from typing import Any, Final
 from h2._core.outbound_fields import PLAIN_TYPES, plan
 from h2._core.send import missing_stream, not_allowed
 from h2._core.state import Connection, Plan
-from h2._core.stream import LENGTH_AFTER_CONNECT, LENGTH_AFTER_HEAD, Stream
+from h2._core.stream import LENGTH_AFTER_CONNECT, LENGTH_AFTER_HEAD, LENGTH_UNKNOWN, Stream
 from h2._frames import encode
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.fields import CONNECT, HEAD, INFORMATIONAL, REQUEST, RESPONSE
+from h2._rules.fields import (
+    CONNECT,
+    HEAD,
+    INFORMATIONAL,
+    PUSHABLE,
+    REQUEST,
+    RESPONSE,
+    SUCCESSFUL,
+    TRAILERS,
+)
 from h2._rules.registry import Violation
-from h2.exceptions import StreamIDTooLowError
+from h2.exceptions import H2Error, StreamIDTooLowError
 
 _ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.SEND_HEADERS_END]
@@ -50,6 +59,8 @@ def send_headers(
     fields = headers if isinstance(headers, list) else list(headers)
     block = _plan(conn, kind, fields)
     after = _next_state(block, kind, state, stream_id, end_stream)
+    if stream is not None and stream.expected == LENGTH_AFTER_CONNECT and kind == TRAILERS:
+        raise _in_tunnel("trailers", stream_id)
     if state == states.RESERVED_LOCAL and after != state:
         _check_peer_limit(conn)
     # commit
@@ -68,7 +79,17 @@ def send_headers(
     if stream is None:
         _open_stream(conn, stream_id, after, block)
     elif after != state:
+        if stream.expected == LENGTH_AFTER_CONNECT and not block.seen & SUCCESSFUL:
+            stream.expected = LENGTH_UNKNOWN  # a refused CONNECT opens no tunnel
         conn.streams.move(stream, after, conn.max_reset)
+
+
+def _in_tunnel(what: str, stream_id: int) -> H2Error:
+    # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
+    # PRIORITY) MUST NOT be sent on a connected stream" (section 8.5)
+    return Violation(
+        rules.TUNNEL_FRAME, f"Cannot send {what} in the tunnel {stream_id}", stream_id
+    ).public()
 
 
 def _next_state(block: Plan, kind: int, state: int, stream_id: int, end_stream: bool) -> int:
@@ -212,8 +233,16 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         ).public()
     if _ON_PUSH_PROMISE[parent.state] < 0:
         raise not_allowed("PUSH_PROMISE", stream_id, parent.state)
+    if parent.expected == LENGTH_AFTER_CONNECT:
+        raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
     block = plan(conn, REQUEST, list(headers))
+    # "The server MUST include a method in the ':method' pseudo-header field that is safe and
+    # cacheable." (section 8.4.1)
+    if conn.config.validate_outbound_headers and not any(
+        entry.name == b":method" and entry.value in PUSHABLE for entry in block.entries
+    ):
+        raise Violation(rules.PUSH_NOT_SAFE, "A promised request must be GET or HEAD").public()
     # commit
     wire = conn.encoder.encode(block.entries)
     prefix = promised_id.to_bytes(4, "big")

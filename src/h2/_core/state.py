@@ -28,6 +28,10 @@ _CONCURRENT_STREAMS: Final = 100
 STATIC: Final[StaticTable] = build_static_table(classify)
 
 
+#: Stands for "no call is under way"; nothing is ever appended to it.
+NO_EVENTS: Final[list[Event]] = []
+
+
 class PartialBlock:
     """A header block of which CONTINUATION frames are still to come (section 4.3)."""
 
@@ -155,7 +159,8 @@ class Connection:
 
     def _init_input(self) -> None:
         self.decoder = Decoder(STATIC)
-        self.events: list[Event] = []
+        #: Of the receive_data call that is under way; not kept alive after it.
+        self.events = NO_EVENTS
         self.block: PartialBlock | None = None
         self.preface_left = b"" if self.client else PREFACE
         self.partial: list[bytes | bytearray] = []  #: start of a frame that is not complete

@@ -48,8 +48,7 @@ def error_code(payload: bytes) -> int:
 
 def stream_id(payload: bytes) -> int:
     """Return the 31 bits at the start: a promised stream or an increment (6.6, 6.9)."""
-    value: int = _unpack_long(payload)[0]
-    return value & ID_MASK
+    return int.from_bytes(payload[:4], "big") & ID_MASK
 
 
 def goaway(payload: bytes) -> tuple[int, int, bytes]:

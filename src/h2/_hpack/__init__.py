@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .decoder import Decoder
-from .encoder import Encoder
-from .entry import LEADING, NOTED, Block, Classify, Entry
-from .errors import HeaderListTooLarge, HpackDecodingError
-from .static import StaticTable, build_static_table
+from h2._hpack.decoder import Decoder
+from h2._hpack.encoder import Encoder
+from h2._hpack.entry import LEADING, NOTED, Block, Classify, Entry
+from h2._hpack.errors import HeaderListTooLarge, HpackDecodingError
+from h2._hpack.static import StaticTable, build_static_table
 
 __all__ = [
     "LEADING",

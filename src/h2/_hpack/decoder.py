@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
-from .entry import LEADING, NOTED, OVERHEAD, Block, Received
-from .errors import HeaderListTooLarge, HpackDecodingError
-from .huffman import decode as huffman_decode
-from .integers import decode_integer
-from .static import StaticTable
+from h2._hpack.entry import LEADING, NOTED, OVERHEAD, Block, Received
+from h2._hpack.errors import HeaderListTooLarge, HpackDecodingError
+from h2._hpack.huffman import decode as huffman_decode
+from h2._hpack.integers import decode_integer
+from h2._hpack.static import StaticTable
 
 _STATIC = 61
 _CACHED_BLOCKS = 16

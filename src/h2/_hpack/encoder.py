@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from .entry import OVERHEAD, Entry
-from .huffman import encode_string
-from .integers import INDEXED, OCTETS, encode_integer
-from .static import StaticTable
+from h2._hpack.entry import OVERHEAD, Entry
+from h2._hpack.huffman import encode_string
+from h2._hpack.integers import INDEXED, OCTETS, encode_integer
+from h2._hpack.static import StaticTable
 
 _NEXT_INDEX = 62
 _DEFAULT_SIZE = 4096

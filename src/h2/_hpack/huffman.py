@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any, cast
 
-from .errors import HpackDecodingError
-from .integers import encode_integer
-from .tables import HUFFMAN_CODE
+from h2._hpack.errors import HpackDecodingError
+from h2._hpack.integers import encode_integer
+from h2._hpack.tables import HUFFMAN_CODE
 
 _BITS: list[str] = [format(code, f"0{length}b") for code, length in HUFFMAN_CODE[:256]]
 _EOS = format(HUFFMAN_CODE[256][0], "b")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .errors import HpackDecodingError
+from h2._hpack.errors import HpackDecodingError
 
-_MOSTOCTETS = 5
+_MOST_OCTETS = 5
 _LIMIT = 1 << 32
 OCTETS: tuple[bytes, ...] = tuple(bytes((octet,)) for octet in range(256))
 
@@ -30,7 +30,7 @@ def decode_integer(data: bytes, pos: int, prefix: int) -> tuple[int, int]:
     """
     value = prefix
     shift = 0
-    for octet in data[pos : pos + _MOSTOCTETS]:
+    for octet in data[pos : pos + _MOST_OCTETS]:
         pos += 1
         value += (octet & 0x7F) << shift
         if octet < 0x80:
@@ -38,7 +38,7 @@ def decode_integer(data: bytes, pos: int, prefix: int) -> tuple[int, int]:
                 raise HpackDecodingError("integer is 2**32 or more")
             return value, pos
         shift += 7
-    if shift == 7 * _MOSTOCTETS:
+    if shift == 7 * _MOST_OCTETS:
         raise HpackDecodingError("integer takes more than five octets")
     raise HpackDecodingError("block ends inside an integer")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hpack.struct import HeaderTuple
 
-from .entry import OVERHEAD, Classify, Entry, Received
-from .tables import STATIC_TABLE
+from h2._hpack.entry import OVERHEAD, Classify, Entry, Received
+from h2._hpack.tables import STATIC_TABLE
 
 
 class StaticTable:

@@ -40,6 +40,7 @@ CONNECT: Final = 0x10000
 INFORMATIONAL: Final = 0x20000
 NO_CONTENT: Final = 0x40000
 SENSITIVE: Final = 0x80000
+SUCCESSFUL: Final = 0x100000
 
 REQUEST_PSEUDO: Final = METHOD | SCHEME | AUTHORITY | PATH | PROTOCOL
 
@@ -171,13 +172,18 @@ def _status_facts(value: bytes) -> int:
         return BAD_VALUE
     if value < b"200":
         return INFORMATIONAL
-    return NO_CONTENT if value in (b"204", b"304") else 0
+    if value < b"300":
+        return SUCCESSFUL | NO_CONTENT if value == b"204" else SUCCESSFUL
+    return NO_CONTENT if value == b"304" else 0
 
 
 def is_connection_field(name: bytes) -> bool:
     """Tell whether ``name`` is one of the connection-specific fields of section 8.2.2."""
     return name in _CONNECTION_FIELDS
 
+
+#: Methods that are safe and cacheable (RFC 9110 sections 9.2.1, 9.2.3): what may be promised.
+PUSHABLE: Final = (b"GET", b"HEAD")
 
 #: A cookie shorter than this could be guessed by trying (RFC 7541 section 7.1.3).
 SHORT_COOKIE: Final = 20

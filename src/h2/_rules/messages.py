@@ -199,12 +199,24 @@ def _check_authority(values: dict[int, bytes]) -> Violation | None:
     # identifies an entity that differs from the entity in the ':authority' pseudo-header field."
     authority = values.get(AUTHORITY)
     host = values.get(HOST)
-    if authority is not None and host is not None and authority.lower() != host.lower():
+    if authority is None or host is None:
+        return None
+    # "The values of fields need to be normalized to compare them"; servers "MUST perform
+    # scheme-based normalization" (RFC 3986 section 6.2.3)
+    scheme = values.get(SCHEME, b"").lower()
+    if _without_default_port(authority, scheme) != _without_default_port(host, scheme):
         return Violation(
             rules.HOST_MISMATCH,
             f"Malformed request: 'host' {host!r} differs from ':authority' {authority!r}",
         )
     return None
+
+
+_DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+
+
+def _without_default_port(authority: bytes, scheme: bytes) -> bytes:
+    return authority.lower().removesuffix(_DEFAULT_PORTS.get(scheme, b":"))
 
 
 _PSEUDO_SHOWN = ((METHOD, ":method"), (SCHEME, ":scheme"), (PATH, ":path"),

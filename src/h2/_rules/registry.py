@@ -190,6 +190,7 @@ HOST_REPEATED = _rule("host-repeated", "9110 7.2")
 HOST_MISMATCH = _rule("host-mismatch", "9113 8.3.1")
 STATUS_INVALID = _rule("status-invalid", "9113 8.3.2")
 CONNECT_MALFORMED = _rule("connect-malformed", "9113 8.5")
+TUNNEL_FRAME = _rule("tunnel-frame", "9113 8.5", STREAM)
 PROTOCOL_NOT_ENABLED = _rule("protocol-not-enabled", "8441 4")
 PROTOCOL_WITHOUT_CONNECT = _rule("protocol-without-connect", "8441 4")
 

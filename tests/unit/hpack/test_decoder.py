@@ -171,6 +171,7 @@ def test_entry_larger_than_the_table_empties_it() -> None:
     block = decoder.decode(literal(b"b", b"x" * 68), UNLIMITED)
     assert block.fields == [(b"b", b"x" * 68)]
     assert decoder_table(decoder) == []
+    decoder.decode(literal(b"a", b"1"), UNLIMITED)
     decoder.decode(literal(b"b", b"x" * 67), UNLIMITED)
     assert decoder_table(decoder) == [(b"b", b"x" * 67)]
 
@@ -351,6 +352,13 @@ class CountingList(list[Received]):
     def __delitem__(self, key: Any) -> None:
         self.moved += len(self)
         super().__delitem__(key)
+
+
+def test_dead_places_hold_no_evicted_entry() -> None:
+    decoder = Decoder(STATIC, 1000)
+    for number in range(100):
+        decoder.decode(literal(b"%d" % number, b""), UNLIMITED)
+        assert {entry.field for entry in decoder._entries} == set(decoder_table(decoder))
 
 
 @pytest.mark.parametrize("count", [1000, 4000])

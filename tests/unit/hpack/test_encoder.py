@@ -161,6 +161,7 @@ def test_entry_evicted_after_it_was_found() -> None:
     block = [encoder.literal(b"b", b"2", 0), encoder.literal(b"c", b"3", 0), first, first]
     wire = encoder.encode(block)
     assert kinds(wire) == ["insert", "insert", "insert", "index"]
+    assert first.used
     expected = [(b"b", b"2"), (b"c", b"3"), (b"a", b"1"), (b"a", b"1")]
     assert decoder.decode(wire, UNLIMITED).fields == expected
     assert encoder_table(encoder) == decoder_table(decoder) == [(b"a", b"1"), (b"c", b"3")]
@@ -182,9 +183,8 @@ def test_large_indices() -> None:
 def test_entry_of_three_quarters_of_the_table_or_more_is_not_inserted() -> None:
     encoder = Encoder(STATIC)
     encoder.header_table_size = 400
-    encode(encoder, [(b"a", b"1")])
     assert kind(encoder, b"etag", b"0" * (300 - 36)) == "insert"
-    assert kind(encoder, b"etag", b"1" * (300 - 35)) == "literal"
+    assert kind(encoder, b"date", b"0" * (300 - 35)) == "literal"
 
 
 def test_table_of_size_zero() -> None:
@@ -250,6 +250,27 @@ def test_values_that_never_repeat_stop_being_inserted() -> None:
     assert again == ["insert", "index", "index"]
 
 
+def test_one_use_of_an_entry_counts_once() -> None:
+    encoder = Encoder(STATIC)
+    for number in range(10):
+        kind(encoder, b"etag", b"%032x" % number)
+    assert kind(encoder, b"etag", b"%032x" % 0) == "index"
+    sent = {kind(encoder, b"etag", b"%032x" % number) for number in range(100, 110)}
+    assert sent == {"literal"}
+
+
+def test_use_before_an_eviction_does_not_count_afterwards() -> None:
+    encoder = Encoder(STATIC)
+    entry = encoder.literal(b"a", b"1", 0)
+    encoder.encode([entry, entry])
+    assert entry.used
+    encoder.header_table_size = 0
+    encoder.header_table_size = 4096
+    encoder.encode([entry])
+    assert encoder_table(encoder) == [(b"a", b"1")]
+    assert not entry.used
+
+
 def test_name_starts_over_when_its_values_repeat() -> None:
     encoder = Encoder(STATIC)
     for number in range(20):
@@ -295,7 +316,7 @@ def test_names_are_bounded() -> None:
     encoder = Encoder(STATIC)
     for number in range(1000):
         for value in range(4):
-            encode(encoder, [(b"name-%d" % number, b"%d" % value)])
+            encode(encoder, [(b"name-%d" % number, b"%d %d" % (number, value))])
     live = {name for name, _ in encoder_table(encoder)}
     assert len(set(encoder._names) - live) <= 64
     assert live <= set(encoder._names)

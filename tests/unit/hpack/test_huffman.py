@@ -131,6 +131,13 @@ def test_work_grows_with_the_length_only() -> None:
         assert calls(function, argument * 4) <= 4 * once + 20
 
 
+def test_cells_are_worked_out_once() -> None:
+    data = encode(b"Some text of no special kind, 2026.")
+    decode(data)
+    # One append for each octet, and the few calls around them.
+    assert calls(decode, data) <= len(data) + 10
+
+
 def test_rows_are_bounded() -> None:
     chance = random.Random(1)
     for _ in range(2000):

@@ -49,6 +49,7 @@ def reference(fields: Fields) -> tuple[int, int, int, bytes | None, int]:
 
 
 @given(HISTORIES)
+@settings(deadline=None)
 def test_round_trip_with_changing_table_sizes(history: list[int | Fields]) -> None:
     encoder, decoder, other = Encoder(STATIC), Decoder(STATIC), hpack.Decoder()
     other.max_header_list_size = UNLIMITED
@@ -75,6 +76,7 @@ def test_round_trip_with_changing_table_sizes(history: list[int | Fields]) -> No
 
 
 @given(HISTORIES, st.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_entries_found_long_before_they_are_sent(
     history: list[int | Fields], chance: Random
 ) -> None:
@@ -110,6 +112,7 @@ OCTETS = st.binary(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=12)
 
 
 @given(st.lists(OCTETS, max_size=8), st.sampled_from([0, 60, 200, UNLIMITED]))
+@settings(deadline=None)
 def test_any_octets_give_a_block_or_one_of_two_errors(wires: list[bytes], limit: int) -> None:
     decoder = Decoder(STATIC, 128)
     for wire in wires:
@@ -123,6 +126,7 @@ def test_any_octets_give_a_block_or_one_of_two_errors(wires: list[bytes], limit:
 
 
 @given(LISTS, st.data())
+@settings(deadline=None)
 def test_damaged_blocks(fields: Fields, data: st.DataObject) -> None:
     wire = bytearray(encode(Encoder(STATIC), fields))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -133,7 +137,7 @@ def test_damaged_blocks(fields: Fields, data: st.DataObject) -> None:
 
 
 @given(st.lists(OCTETS, max_size=10), st.lists(st.integers(0, 3), max_size=20))
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 def test_cached_blocks_equal_uncached_ones(wires: list[bytes], order: list[int]) -> None:
     fast, slow = Decoder(STATIC, 128), Decoder(STATIC, 128)
     for number in order:
@@ -148,6 +152,7 @@ def test_cached_blocks_equal_uncached_ones(wires: list[bytes], order: list[int])
 
 
 @given(st.lists(LISTS, max_size=10))
+@settings(deadline=None)
 def test_equal_entries_encode_equally_while_the_generation_stays(lists: list[Fields]) -> None:
     encoder = Encoder(STATIC)
     for fields in lists:
