@@ -3,7 +3,7 @@
     python examples/demo.py
 
 The server speaks TLS on a free port of the loopback interface, with a certificate made for this run
-(that needs the package trustme; the extra `h2[demo]` brings it). ALPN picks HTTP/2. The client then
+(made by the package trustme, from the dependency group `demo`). ALPN picks HTTP/2. The client then
 
 1. gets a page,
 2. posts a body that is larger than the initial flow-control window, and gets it back,

@@ -149,8 +149,8 @@ def play(server_python: str, client_python: str, scenario: str) -> tuple[Json, J
     """Run both ends; the reports of the server and of the client."""
     with serving([server_python, PROGRAM, "server"]) as server:
         client = run([client_python, PROGRAM, "client", str(server.port), scenario])
+        assert (client.stderr, client.returncode) == ("", 0)
         out, err = server.process.communicate(timeout=TIMEOUT)
-    assert (client.stderr, client.returncode) == ("", 0)
     assert (err, server.process.returncode) == ("", 0)
     return json.loads(out), json.loads(client.stdout)
 

@@ -221,7 +221,8 @@ def _headers_block(
         if state == states.RESERVED_REMOTE:
             _check_concurrency(conn, stream_id)
         _expect_length(stream, kind, block, end_stream)
-        conn.streams.move(stream, after, conn.max_reset)
+        if after != state:
+            conn.streams.move(stream, after, conn.max_reset)
     event: Any = _new(InformationalResponseReceived if interim else _EVENTS[kind])
     event.stream_id = stream_id
     event.headers = fields

@@ -31,6 +31,10 @@ _ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.SEND_HEADERS_END]
 _ON_INFORMATIONAL: Final = states.TABLE[states.SEND_INFORMATIONAL]
 _ON_PUSH_PROMISE: Final = states.TABLE[states.SEND_PUSH_PROMISE]
+_SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
+_SEND_OPEN: Final = connection_states.SEND_OPEN
+_IDLE: Final = states.IDLE
+_RESERVED_LOCAL: Final = states.RESERVED_LOCAL
 
 #: At most so many encoded blocks of at most so many octets are kept for a connection.
 _MAX_BLOCKS: Final = 16
@@ -49,9 +53,10 @@ def send_headers(
     stream = conn.streams.get(stream_id)
     if stream is None:
         _check_open(conn, stream_id)
-        state = states.IDLE
+        state = _IDLE
     else:
-        conn.check_send(connection_states.SEND_ON_STREAM)
+        if conn.row[_SEND_ON_STREAM] < 0:
+            conn.check_send(_SEND_ON_STREAM)
         state = stream.state
     kind = states.SENT_KIND[state]
     if kind < 0:
@@ -61,7 +66,7 @@ def send_headers(
     after = _next_state(block, kind, state, stream_id, end_stream)
     if stream is not None and stream.expected == LENGTH_AFTER_CONNECT and kind == TRAILERS:
         raise _in_tunnel("trailers", stream_id)
-    if state == states.RESERVED_LOCAL and after != state:
+    if state == _RESERVED_LOCAL and after != state:
         _check_peer_limit(conn)
     # commit
     wire = block.wire or _encode(conn, kind, block, fields)
@@ -153,7 +158,7 @@ def _check_open(conn: Connection, stream_id: int) -> None:
         stream_id > streams.highest_outbound
         and stream_id & 1
         and stream_id <= MAX_STREAM_ID
-        and conn.row[connection_states.SEND_OPEN] >= 0
+        and conn.row[_SEND_OPEN] >= 0
     ):
         _check_peer_limit(conn)
         return

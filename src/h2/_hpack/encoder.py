@@ -14,7 +14,14 @@ from zlib import crc32
 
 from h2._hpack.entry import OVERHEAD, Entry
 from h2._hpack.huffman import encode_string
-from h2._hpack.integers import INDEXED, OCTETS, encode_integer
+from h2._hpack.integers import (
+    INDEXED,
+    INSERTED,
+    NEVER_INDEXED,
+    NOT_INDEXED,
+    encode_integer,
+    literal_head,
+)
 from h2._hpack.static import StaticTable
 
 _NEXT_INDEX = 62
@@ -28,6 +35,8 @@ _NEW_NAME = 1
 
 # Names whose entries are evicted are forgotten unless they are stopped and there is room for them.
 _KEPT_NAMES = 64
+
+_RECENT = 128
 
 
 class Encoder:
@@ -70,8 +79,10 @@ class Encoder:
         self._evicted = 0
         self._used = 0
         self._names: dict[bytes, int] = {}
-        # A check octet of each literal value sent lately, at a place that depends on the value.
-        self._recent = bytearray(256)
+        # A check octet of each literal value sent lately, at a place that depends on the value. Not
+        # many more places than a table of the usual size has room for: a value that comes back
+        # only after the table has turned over does not count as returning.
+        self._recent = bytearray(_RECENT)
 
     @property
     def header_table_size(self) -> int:
@@ -154,22 +165,20 @@ class Encoder:
         if index == 0 and state >> 3 > self._evicted:
             index = self._inserted + _NEXT_INDEX - (state >> 3)
         if entry.never:
-            first, prefix = 0x10, 0x0F
+            heads = NEVER_INDEXED
         elif entry.field in self.fields:
             # Inserted since the caller looked: the same field stands twice in the list.
             self._indexed(self.fields[entry.field], out)
             return
         elif self._is_worth_inserting(entry, index, state):
-            first, prefix = 0x40, 0x3F
+            heads = INSERTED
         else:
-            first, prefix = 0x00, 0x0F
-        out.append(
-            OCTETS[first + index] if index < prefix else encode_integer(index, prefix, first)
-        )
+            heads = NOT_INDEXED
+        out.append(heads[index] if index < len(heads) else literal_head(index, heads))
         if index == 0:
             out.append(encode_string(name))
         out.append(encode_string(entry.value))
-        if first == 0x40:
+        if heads is INSERTED:
             self._insert(entry)
 
     def _indexed(self, entry: Entry, out: list[bytes]) -> None:
@@ -186,7 +195,7 @@ class Encoder:
             return False
         digest = crc32(entry.value)
         recent = self._recent
-        place = digest & 0xFF
+        place = digest & (_RECENT - 1)
         returning = recent[place] == digest >> 24
         if not returning:
             recent[place] = digest >> 24

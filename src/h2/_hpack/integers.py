@@ -45,3 +45,15 @@ def decode_integer(data: bytes, pos: int, prefix: int) -> tuple[int, int]:
 
 # The representation of indexed fields (RFC 7541 6.1), by index: what a table of 4096 octets needs.
 INDEXED: tuple[bytes, ...] = tuple(encode_integer(index, 0x7F, 0x80) for index in range(192))
+
+# The first octets of literals (RFC 7541 6.2), by the index of the name, 0 for a name of its own.
+INSERTED: tuple[bytes, ...] = tuple(encode_integer(index, 0x3F, 0x40) for index in range(192))
+NOT_INDEXED: tuple[bytes, ...] = tuple(encode_integer(index, 0x0F, 0x00) for index in range(192))
+NEVER_INDEXED: tuple[bytes, ...] = tuple(encode_integer(index, 0x0F, 0x10) for index in range(192))
+
+
+def literal_head(index: int, heads: tuple[bytes, ...]) -> bytes:
+    """Return the first octets of a literal whose index is beyond the tables above."""
+    if heads is INSERTED:
+        return encode_integer(index, 0x3F, 0x40)
+    return encode_integer(index, 0x0F, heads[0][0])

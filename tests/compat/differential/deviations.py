@@ -23,7 +23,6 @@ HARMLESS = (
     "StreamClosedError",
     "StreamIDTooLowError",
     "TooManyStreamsError",
-    "FlowControlError",
     "FrameTooLargeError",
     "ValueError",
     "KeyError",
@@ -129,8 +128,6 @@ def _idle(d: Difference, part: str) -> bool:
 
 
 def _unknown_settings(d: Difference, part: str) -> bool:
-    if part == "events":
-        return _known_changes(d.p) == _known_changes(d.o)
     if not part.endswith("_settings"):
         return False
     published, ours = (
@@ -140,40 +137,24 @@ def _unknown_settings(d: Difference, part: str) -> bool:
 
 
 def _discarded(d: Difference, part: str) -> bool:
-    """4.4.1 answers each frame on a stream that it has reset with another RST_STREAM."""
-    if part != "out" or d.p["do"] == "call":
-        return False
+    """4.4.1 answers each frame on a stream that was reset with another RST_STREAM."""
     side = _receiver(d.p)
+    if part != "out" or side is None:
+        return False
     reset = _reset_by([*d.before(), d.o], side)
-    rest = [
-        item
-        for item in d.p["out"][side]
-        if item in d.o["out"][side]
-        or not (item[0] == "RST_STREAM" and item[3] == 5 and item[2] in reset)
-    ]
-    once = [item for index, item in enumerate(rest) if item not in rest[:index]]
-    return once == d.o["out"][side]
+    rest = list(d.o["out"][side])
+    for item in d.p["out"][side]:
+        if rest and item == rest[0]:
+            rest.pop(0)
+        elif not (item[0] == "RST_STREAM" and item[3] == 5 and item[2] in reset):
+            return False
+    return not rest
 
 
 def _reset_by(entries: Iterable[Json], side: str) -> set[int]:
     """Streams on which ``side`` sent RST_STREAM."""
     sent = (item for entry in entries for item in entry.get("out", {}).get(side, ()))
     return {item[2] for item in sent if item[0] == "RST_STREAM"}
-
-
-def _cookie(d: Difference, part: str) -> bool:
-    """A single cookie field keeps its indexing policy."""
-    return part == "events" and without_marks(d.p) == without_marks(d.o)
-
-
-def without_marks(entry: Json) -> Json:
-    """The events of a step, cookies without the mark for never indexed."""
-    events = []
-    for event in entry.get("events", ()):
-        fields = event.get("headers", ())
-        unmarked = [[n, v, "" if n == "cookie" else mark] for n, v, mark in fields]
-        events.append({**event, "headers": unmarked})
-    return events
 
 
 def _last_stream(d: Difference, part: str) -> bool:
@@ -191,25 +172,62 @@ def _without_last(entry: Json) -> Json:
     ]
 
 
+def _cookie(d: Difference, part: str) -> bool:
+    """A single cookie field keeps its indexing policy."""
+    return part == "events" and _event_matters(d, without_cookie_marks)
+
+
+def _unknown_changes(d: Difference, part: str) -> bool:
+    """A setting that is not stored has no value from before."""
+    return part == "events" and _event_matters(d, _without_unknown_settings)
+
+
 def _alternative(d: Difference, part: str) -> bool:
     """An alternative service for no origin is no event; one after the response is."""
-    if part != "events":
+    return part == "events" and _event_matters(d, _without_alternatives)
+
+
+Simplify = Callable[[list[Json]], list[Json]]
+
+
+def _event_matters(d: Difference, simplify: Simplify) -> bool:
+    """Whether the events differ in this one respect, among others that are meant."""
+    published, ours = (entry.get("events") or [] for entry in (d.p, d.o))
+    if simplify(published) == published and simplify(ours) == ours:
         return False
-    published = [event for event in d.p["events"] if event.get("origin", "") is not None]
-    ours = d.o.get("events", [])
-    if "raised" in d.p or published == ours:
-        return published == ours
-    rest = [event for event in ours if event["event"] != "AlternativeServiceAvailable"]
-    return [event for event in published if event in rest] == rest
+    return meant_alike(published, ours)
 
 
-def _known_changes(entry: Json) -> Json:
+def meant_alike(published: list[Json], ours: list[Json]) -> bool:
+    """Whether events are equal but for what is meant to differ."""
+    for simplify in (without_cookie_marks, _without_unknown_settings, _without_alternatives):
+        published, ours = simplify(published), simplify(ours)
+    return published == ours
+
+
+def without_cookie_marks(events: list[Json]) -> list[Json]:
+    """No mark for never indexed on a cookie."""
+    out = []
+    for event in events:
+        fields = event.get("headers", ())
+        unmarked = [
+            [n, v, mark.replace("N", "") if n == "cookie" else mark] for n, v, mark in fields
+        ]
+        out.append({**event, "headers": unmarked} if fields else event)
+    return out
+
+
+def _without_unknown_settings(events: list[Json]) -> list[Json]:
     return [
         {**event, "changed_settings": [c for c in event["changed_settings"] if c[1] != "int"]}
         if "changed_settings" in event
         else event
-        for event in entry.get("events", ())
+        for event in events
     ]
+
+
+def _without_alternatives(events: list[Json]) -> list[Json]:
+    return [event for event in events if event["event"] != "AlternativeServiceAvailable"]
 
 
 # Ending.
@@ -244,10 +262,22 @@ def _receiver(entry: Json) -> str | None:
 def _after_refusal(d: Difference) -> bool:
     """4.4.1 refused a call before and was left damaged, or is damaged by this refusal."""
     refused = [e for e in d.before() if e["do"] == "call" and "raised" in e]
-    if any(error_type(entry) not in HARMLESS for entry in refused):
+    if any(_harmful(entry) for entry in refused):
         return True
     damaged = all("." in part for part in d.parts)
     return damaged and d.p["do"] == "call" and "raised" in d.p and "raised" in d.o
+
+
+def _harmful(entry: Json) -> bool:
+    if entry["call"][0] == "send_data" and error_type(entry) == "FlowControlError":
+        return False
+    return error_type(entry) not in HARMLESS
+
+
+def _wrong_role(d: Difference) -> bool:
+    """A server that received ALTSVC acts as a client from then on in 4.4.1."""
+    message = d.p.get("raised", {}).get("message", "")
+    return d.p["side"] == "server" and message.endswith("in state ConnectionState.CLIENT_OPEN")
 
 
 def _accident(d: Difference) -> bool:
@@ -277,12 +307,44 @@ def _reserved(d: Difference) -> bool:
     """A frame that may not be on a stream in a reserved state, sent or received (section 5.1)."""
     if not _refused(d):
         return False
-    side = str(_receiver(d.p) or d.p["side"])
-    sent = [item for entry in d.before() for item in entry.get("out", {}).get(side, ())]
+    sent = [item for entry in d.before() for item in entry.get("out", {}).get("server", ())]
     promised = {item[3][0][1] for item in sent if item[0] == "PUSH_PROMISE"}
     begun = {item[2] for item in sent if item[0] == "HEADERS"}
-    on = d.p["on"] if "on" in d.p else [d.p.get("call", [0, {}])[1].get("stream_id")]
-    return bool(promised.intersection(on) - begun)
+    return bool(promised.intersection(_streams(d)) - begun)
+
+
+def _streams(d: Difference) -> list[int]:
+    """The streams that a call or injected frames are about."""
+    if "on" in d.p:
+        return list(d.p["on"])
+    return [d.p["call"][1].get("stream_id")] if "call" in d.p else []
+
+
+def _tunnel(d: Difference) -> bool:
+    """On the stream of a CONNECT request nothing but DATA follows (section 8.5)."""
+    sent = [item for entry in d.before() for item in _sent(entry) if item[0] == "HEADERS"]
+    connect = {item[2] for item in sent if [":method", "CONNECT", ""] in item[3]}
+    if connect.intersection(_streams(d)):
+        return _refused(d) or _has_event(d.o, "StreamReset")
+    return d.p["do"] == "pump" and bool(connect) and _has_event(d.o, "StreamReset")
+
+
+def _no_octets(d: Difference) -> bool:
+    """An empty DATA frame needs no window, not even one that is negative."""
+    if d.errors() != ("FlowControlError", None):
+        return False
+    return any(event.get("flow_controlled_length") == 0 for event in d.o["events"])
+
+
+def _only_servers(d: Difference) -> bool:
+    return d.step.get("method") == "advertise_alternative_service" and (
+        d.p["side"] == "client" and _refused(d)
+    )
+
+
+def _no_stream(d: Difference) -> bool:
+    """A stream identifier that is not one."""
+    return d.errors() == (None, "ValueError") and _streams(d)[0] < 0
 
 
 def _idle_stream(d: Difference) -> bool:
@@ -434,6 +496,7 @@ def _error_code(d: Difference) -> bool:
 PASSING = (
     Passing(3, "exception", "a refused call raises a clear exception", _clear_exception),
     Passing(9, "unknown", "unknown settings are not stored", _unknown_settings),
+    Passing(9, "unknown-change", "unknown settings have no earlier value", _unknown_changes),
     Passing(13, "closed", "closed streams are known as closed", _closed_stream),
     Passing(0, "announced-state", "settings count as they were announced", _announced_state),
     Passing(0, "cookie", "a single cookie keeps its indexing policy", _cookie),
@@ -446,8 +509,13 @@ ENDING = (
     Ending(1, "goaway", "streams go on after GOAWAY", _after_goaway),
     Ending(3, "refusal", "a refused call changes nothing", _after_refusal),
     Ending(3, "accident", "no failure from within", _accident),
+    Ending(0, "role", "a server stays a server", _wrong_role),
     Ending(0, "announced", "settings count as they were announced", _announced),
     Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
+    Ending(0, "tunnel", "in a tunnel there is only DATA", _tunnel),
+    Ending(0, "no-octets", "an empty frame needs no window", _no_octets),
+    Ending(0, "only-servers", "alternative services are announced by servers", _only_servers),
+    Ending(3, "no-stream", "a negative stream identifier is refused", _no_stream),
     Ending(0, "refused-push", "a refused promise stays refused", _refused_push),
     Ending(0, "reserved", "reserved streams take few frames", _reserved),
     Ending(0, "idle-stream", "RST_STREAM on an idle stream is an error", _idle_stream),
