@@ -12,6 +12,8 @@ import pytest
 
 import h2
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
 SOURCE = Path(h2.__file__).parent
 
 # What each part may import from the package, besides its own modules. Imports point down only:
@@ -102,21 +104,22 @@ def part(module: str) -> str:
     return module.split(".")[1] if "." in module else "__init__"
 
 
-def functions(module: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+def functions(module: str) -> Iterator[tuple[str, Function]]:
     """Every function of a module with its qualified name."""
 
-    def visit(node: ast.AST, name: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    def visit(node: ast.AST, name: str) -> Iterator[tuple[str, Function]]:
         for child in ast.iter_child_nodes(node):
-            named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            inner = f"{name}.{child.name}" if named else name  # type: ignore[attr-defined]
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = name
+            if isinstance(child, Function | ast.ClassDef):
+                inner = f"{name}.{child.name}"
+            if isinstance(child, Function):
                 yield inner, child
             yield from visit(child, inner)
 
     yield from visit(trees()[module], module)
 
 
-def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+def length(function: Function) -> int:
     """Lines from the `def` to the end, the docstring not counted."""
     first = function.body[0]
     documented = ast.get_docstring(function) is not None

@@ -7,7 +7,7 @@ from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 from h2._core.state import Connection
 from h2._hpack import Block
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, is_plain
+from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
 
@@ -17,7 +17,7 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
     config = conn.config
     seen = block.seen
     if config.validate_inbound_headers:
-        if not is_plain(kind, seen, block.repeated, block.leading):
+        if block.repeated or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
             if found is not None:
                 found.stream_id = stream_id

@@ -17,10 +17,11 @@ from h2._rules.fields import (
     AUTHORITY,
     CONNECTION_FIELD,
     COOKIE,
+    DECIDING,
+    PLAIN,
     TRAILERS,
     classify,
     is_connection_field,
-    is_plain,
     is_sensitive,
 )
 from h2._rules.messages import check_message
@@ -60,7 +61,9 @@ def plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
                 leading = position + 1
                 if mask & AUTHORITY:
                     authority = entry.value
-    if conn.config.validate_outbound_headers and not is_plain(kind, seen, repeated, leading):
+    if (repeated or PLAIN[kind].get(seen & DECIDING) != leading) and (
+        conn.config.validate_outbound_headers
+    ):
         found = check_message(
             kind, [(entry.name, entry.value) for entry in entries], conn.connect_protocol()
         )

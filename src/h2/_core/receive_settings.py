@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from h2._core.receive import check_shape, wrong_size
@@ -30,13 +30,13 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
     # a connection error of type FRAME_SIZE_ERROR." (section 6.5)
     if len(payload) % 6:
         raise wrong_size(SETTINGS, stream_id, payload)
-    apply_remote_settings(conn, decode.settings(payload))
+    apply_remote_settings(conn, list(decode.settings(payload)))
     # "Once all values have been processed, the recipient MUST immediately emit a SETTINGS frame
     # with the ACK flag set." (section 6.5.3)
     conn.out.append(encode.SETTINGS_ACK)
 
 
-def apply_remote_settings(conn: Connection, pairs: Iterable[tuple[int, int]]) -> None:
+def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) -> None:
     """Apply the peer's settings and report them (section 6.5.3)."""
     remote = conn.remote_settings
     try:
@@ -48,7 +48,10 @@ def apply_remote_settings(conn: Connection, pairs: Iterable[tuple[int, int]]) ->
     if MAX_FRAME_SIZE in changed:
         conn.max_outbound_frame_size = remote.max_frame_size
     if HEADER_TABLE_SIZE in changed:
-        conn.encoder.header_table_size = remote.header_table_size
+        # Each value in its turn: the smallest one has to be signaled (RFC 7541 section 4.2).
+        for code, value in pairs:
+            if code == HEADER_TABLE_SIZE:
+                conn.encoder.header_table_size = value
     event = _new(RemoteSettingsChanged)
     event.changed_settings = changed
     conn.events.append(event)

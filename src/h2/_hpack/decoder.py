@@ -14,6 +14,9 @@ _STATIC = 61
 _CACHED_BLOCKS = 16
 _CACHED_OCTETS = 128
 
+# Shorter runs of indexed fields are read as quickly one by one.
+_SHORTEST_RUN = 3
+
 
 class Decoder:
     """The decoding side of a connection: one dynamic table and what it is allowed to be.
@@ -25,9 +28,11 @@ class Decoder:
     __slots__ = (
         "_allowed",
         "_blocks",
+        "_changed",
         "_entries",
         "_evicted",
         "_must_reach",
+        "_runs",
         "_static",
         "_used",
         "table_size",
@@ -45,6 +50,10 @@ class Decoder:
         self._used = 0
         # Blocks of nothing but indexed fields, valid until the dynamic table changes.
         self._blocks: dict[bytes, Block] = {}
+        # Runs of indexed fields inside other blocks, by their first octet, valid just as long.
+        self._runs: dict[int, tuple[bytes, Block]] = {}
+        # Whether the table changed since the last block began.
+        self._changed = True
 
     @property
     def header_table_size(self) -> int:
@@ -65,7 +74,7 @@ class Decoder:
         self._allowed = size
         if size < self.table_size and (self._must_reach < 0 or size < self._must_reach):
             self._must_reach = size
-            self._blocks.clear()
+            self._forget()
 
     def decode(self, data: bytes, max_list_size: int) -> Block:
         """Return the fields of a complete header block.
@@ -98,7 +107,28 @@ class Decoder:
         noted: bytes | None = None
         cacheable = pos == 0
         field: HeaderTuple
+        runs = self._runs
+        stable = not self._changed
+        self._changed = False
+        begin = pos  # where the indexed fields began that are being read
         while pos < end:
+            if runs and pos == begin:
+                run = runs.get(data[pos])
+                if run is not None and data.startswith(run[0], pos):
+                    block = run[1]
+                    if block.leading:
+                        leading = len(fields) + block.leading
+                    fields += block.fields
+                    repeated |= seen & block.seen | block.repeated
+                    seen |= block.seen
+                    if block.noted is not None:
+                        noted = block.noted
+                    size += block.size
+                    if size > max_list_size:
+                        raise HeaderListTooLarge(_too_large(max_list_size))
+                    pos += len(run[0])
+                    begin = pos
+                    continue
             octet = data[pos]
             pos += 1
             if octet > 0x80:
@@ -116,6 +146,8 @@ class Decoder:
                 cost = entry.size
             else:
                 cacheable = False
+                if stable and pos - begin > _SHORTEST_RUN:
+                    self._remember_run(data[begin : pos - 1], max_list_size)
                 # The name: by index, or a string of its own.
                 if octet >= 0x40:
                     index = octet & 0x3F
@@ -162,6 +194,7 @@ class Decoder:
                     field = new(NeverIndexedHeaderTuple, (name, value))
                 else:
                     field = new(HeaderTuple, (name, value))
+                begin = pos
             fields.append(field)
             if mask:
                 repeated |= seen & mask
@@ -173,6 +206,8 @@ class Decoder:
             size += cost
             if size > max_list_size:
                 raise HeaderListTooLarge(_too_large(max_list_size))
+        if stable and not cacheable and pos - begin >= _SHORTEST_RUN:
+            self._remember_run(data[begin:pos], max_list_size)
         block = Block(fields, seen, repeated, leading, noted, size)
         if cacheable and end <= _CACHED_OCTETS:
             blocks = self._blocks
@@ -181,9 +216,21 @@ class Decoder:
             blocks[data] = block
         return block
 
+    def _remember_run(self, octets: bytes, max_list_size: int) -> None:
+        """Keep what a run of indexed fields stands for, until the dynamic table changes."""
+        self._runs[octets[0]] = (octets, self.decode(octets, max_list_size))
+
+    def _forget(self) -> None:
+        """Drop what is valid for the present dynamic table only."""
+        self._changed = True
+        if self._blocks:
+            self._blocks.clear()
+        if self._runs:
+            self._runs.clear()
+
     def _insert(self, entry: Received) -> None:
         """Add an entry to the dynamic table, evicting what it displaces (RFC 7541 4.4)."""
-        self._blocks.clear()
+        self._forget()
         used = self._used + entry.size
         if used > self.table_size:
             self._evict(self.table_size - entry.size)
@@ -230,7 +277,7 @@ class Decoder:
         if not updates:
             raise HpackDecodingError(f"block without the table size update to {bound} that is due")
         self._must_reach = -1
-        self._blocks.clear()
+        self._forget()
         return pos
 
 

@@ -191,14 +191,18 @@ class Encoder:
 
     def _is_worth_inserting(self, entry: Entry, index: int, state: int) -> bool:
         """Learn from a literal, and tell whether to insert it; ``index`` is that of its name."""
-        if entry.size * 4 > self._size * 3:
-            return False
         digest = crc32(entry.value)
         recent = self._recent
         place = digest & (_RECENT - 1)
         returning = recent[place] == digest >> 24
         if not returning:
+            if state & _MISSES == _MISSES and index:
+                # Nothing to learn: this name is stopped, and its value did not come back.
+                recent[place] = digest >> 24
+                return False
             recent[place] = digest >> 24
+        if entry.size * 4 > self._size * 3:
+            return False
         if state == 0:
             return True
         seq = state >> 3

@@ -80,17 +80,25 @@ def decode(data: bytes) -> bytes:
     Raises HpackDecodingError if the string holds EOS or does not end in a padding of at most
     seven one bits (RFC 7541 5.2).
     """
+    cell: tuple[Any, str] = _START
+    try:
+        text = "".join([(cell := cell[0][octet])[1] for octet in data])
+        end = cell[0][_MAY_END]
+    except TypeError:  # a cell that was not needed before
+        text, end = _decode_first(data)
+    if not end[1]:
+        raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
+    return text.encode("latin-1")
+
+
+def _decode_first(data: bytes) -> tuple[str, tuple[Any, str]]:
+    """Decode with cells that may have to be worked out; return the text and the final cell."""
     row: Row = _ROOT
     parts: list[str] = []
     for octet in data:
-        try:
-            row, text = row[octet]
-        except TypeError:
-            row, text = _work_out(row, octet)
+        row, text = row[octet] or _work_out(row, octet)
         parts.append(text)
-    if not row[_MAY_END][1]:
-        raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
-    return "".join(parts).encode("latin-1")
+    return "".join(parts), row[_MAY_END]
 
 
 def _row(name: str) -> Row:
@@ -121,3 +129,4 @@ def _work_out(row: Row, octet: int) -> tuple[Row, str]:
 
 
 _ROOT = _row("")
+_START: tuple[Any, str] = (_ROOT, "")

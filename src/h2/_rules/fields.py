@@ -2,7 +2,7 @@
 
 Every field gets a class mask once, when it enters an HPACK table or arrives as a literal
 (:func:`classify`). A header block that is valid can be told from the masks of its fields alone
-(:func:`is_plain`); any other block goes to :mod:`h2._rules.messages`, which words the error.
+(:data:`PLAIN`); any other block goes to :mod:`h2._rules.messages`, which words the error.
 """
 
 from __future__ import annotations
@@ -44,26 +44,16 @@ SUCCESSFUL: Final = 0x100000
 
 REQUEST_PSEUDO: Final = METHOD | SCHEME | AUTHORITY | PATH | PROTOCOL
 
-#: Bits that decide whether the quick check of a block suffices. Cookies, content-length, a good
-#: TE and facts about values need no look at the block as a whole.
-_DECIDING: Final = PSEUDO | HOST | CONNECTION_FIELD | BAD_NAME | BAD_VALUE | CONNECT
-
-#: For each kind: the bits of a valid block, and the number of pseudo-header fields it has.
-_PLAIN: Final[tuple[dict[int, int], ...]] = (
+#: A block is valid by the masks of its fields alone if no bit came more than once and
+#: ``PLAIN[kind].get(seen & DECIDING) == leading``, where ``seen`` is the union of the masks and
+#: ``leading`` the position behind the last pseudo-header field. Any other block needs a close look
+#: (:mod:`h2._rules.messages`). Cookies, content-length, a good TE and facts about values need none.
+DECIDING: Final = PSEUDO | HOST | CONNECTION_FIELD | BAD_NAME | BAD_VALUE | CONNECT
+PLAIN: Final[tuple[dict[int, int], ...]] = (
     {METHOD | SCHEME | AUTHORITY | PATH: 4},
     {STATUS: 1},
     {0: 0},
 )
-
-
-def is_plain(kind: int, seen: int, repeated: int, leading: int) -> bool:
-    """Tell whether a block is valid by the masks of its fields alone.
-
-    ``seen`` is the union of the masks, ``repeated`` the bits of fields that came again,
-    ``leading`` the position behind the last pseudo-header field. False means "look closely", not
-    "invalid".
-    """
-    return not repeated and _PLAIN[kind].get(seen & _DECIDING) == leading
 
 
 # "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a, or 0x7f-0xff"
@@ -88,8 +78,29 @@ _PSEUDO_NAMES: Final[dict[bytes, int]] = {
     b":protocol": PROTOCOL,
 }
 
-#: Names with a class of their own.
+#: Names whose class is known without a look at their characters: those with a class of their own,
+#: those of the static table, and more that are frequent.
 _NAMES: Final[dict[bytes, int]] = {
+    **dict.fromkeys((
+        b"accept-charset", b"accept-encoding", b"accept-language", b"accept-ranges", b"accept",
+        b"access-control-allow-credentials", b"access-control-allow-headers",
+        b"access-control-allow-methods", b"access-control-allow-origin", b"age", b"allow",
+        b"alt-svc", b"cache-control", b"content-disposition", b"content-encoding",
+        b"content-language", b"content-location", b"content-range", b"content-security-policy",
+        b"content-type", b"cross-origin-opener-policy", b"date", b"dnt", b"early-data", b"etag",
+        b"expect", b"expires", b"forwarded", b"from", b"grpc-accept-encoding", b"grpc-encoding",
+        b"grpc-message", b"grpc-status", b"grpc-timeout", b"if-match", b"if-modified-since",
+        b"if-none-match", b"if-range", b"if-unmodified-since", b"last-modified", b"link",
+        b"location", b"max-forwards", b"origin", b"permissions-policy", b"pragma", b"priority",
+        b"proxy-authenticate", b"purpose", b"range", b"referer", b"referrer-policy", b"refresh",
+        b"retry-after", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform",
+        b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"server",
+        b"server-timing", b"set-cookie", b"strict-transport-security", b"timing-allow-origin",
+        b"traceparent", b"tracestate", b"upgrade-insecure-requests", b"user-agent", b"vary",
+        b"via", b"www-authenticate", b"x-content-type-options", b"x-forwarded-for",
+        b"x-forwarded-host", b"x-forwarded-proto", b"x-frame-options", b"x-powered-by",
+        b"x-real-ip", b"x-request-id", b"x-requested-with", b"x-xss-protection",
+    ), 0),
     **_PSEUDO_NAMES,
     b"content-length": CONTENT_LENGTH,
     b"host": HOST,
@@ -98,7 +109,7 @@ _NAMES: Final[dict[bytes, int]] = {
     b"authorization": SENSITIVE,
     b"proxy-authorization": SENSITIVE,
     **dict.fromkeys(_CONNECTION_FIELDS, CONNECTION_FIELD),
-}
+}  # fmt: skip
 
 #: "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due
 #: to integer conversion overflows" (RFC 9110 section 8.6): int() refuses more than 4,300 digits.
@@ -109,27 +120,21 @@ def classify(name: bytes, value: bytes) -> int:
     """Return the class mask of a field: 0 for an ordinary field whose characters are valid."""
     mask = _NAMES.get(name)
     if mask is None:
-        mask = _unknown_name(name)
+        mask = 0
+        if name.translate(None, NAME_CHARACTERS) or not name:
+            mask = UNKNOWN_PSEUDO if name[:1] == b":" else BAD_NAME
     # "A field value MUST NOT contain the zero value (ASCII NUL, 0x00), line feed (ASCII LF,
     # 0x0a), or carriage return (ASCII CR, 0x0d) at any position. A field value MUST NOT start or
     # end with an ASCII whitespace character" (section 8.2.1)
     if 0 in value or 10 in value or 13 in value or value.strip(b" \t") != value:
-        mask |= BAD_VALUE
-    elif mask:
-        mask |= _value_facts(mask, value)
-    return mask
-
-
-def _unknown_name(name: bytes) -> int:
-    if not name.translate(None, NAME_CHARACTERS) and name:
-        return 0
-    if name[:1] == b":":
-        return UNKNOWN_PSEUDO
-    return BAD_NAME
+        return mask | BAD_VALUE
+    return mask | _value_facts(mask, value) if mask else 0
 
 
 def _value_facts(mask: int, value: bytes) -> int:
     """Return what the value of a field with a class of its own adds to the mask."""
+    if mask == PATH:
+        return BAD_VALUE if not value or value.translate(None, _URI_FORBIDDEN) != value else 0
     if mask & PSEUDO:
         return _pseudo_facts(mask, value)
     if mask == CONTENT_LENGTH:
@@ -142,9 +147,7 @@ def _value_facts(mask: int, value: bytes) -> int:
 
 
 def _pseudo_facts(mask: int, value: bytes) -> int:
-    if mask == PATH:
-        bad = not value or value.translate(None, _URI_FORBIDDEN) != value
-    elif mask == METHOD:
+    if mask == METHOD:
         if value == b"HEAD":
             return HEAD
         if value == b"CONNECT":

@@ -1,0 +1,279 @@
+"""Deviations after which two runs cannot be compared: the comparison stops there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import frames
+from .clues import fields, has_event, receiver, refused, sent_by_both, streams
+from .compare import Difference, error_type
+from .passing import ACCIDENTS
+
+Json = Any
+
+#: Refusals after which 4.4.1 is as it was before the call.
+HARMLESS = (
+    "NoSuchStreamError",
+    "StreamClosedError",
+    "StreamIDTooLowError",
+    "TooManyStreamsError",
+    "FrameTooLargeError",
+    "ValueError",
+    "KeyError",
+)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A deviation after which the two runs cannot be compared."""
+
+    number: int
+    name: str
+    text: str
+    explains: Callable[[Difference], bool]
+
+
+def _after_goaway(d: Difference) -> bool:
+    """A GOAWAY was sent or received in an earlier step, or is received in this one."""
+    if any(sent[0] == "GOAWAY" for entry in d.before() for sent in sent_by_both(entry)):
+        return True
+    if any(has_event(entry, "ConnectionTerminated") for entry in [*d.before(), d.p, d.o]):
+        return True
+    return d.step.get("method") == "close_connection" and d.only("state")
+
+
+def _after_refusal(d: Difference) -> bool:
+    """4.4.1 refused a call before and was left damaged, or is damaged by this refusal."""
+    calls = [e for e in d.before() if e["do"] == "call" and "raised" in e]
+    if any(_harmful(entry) for entry in calls):
+        return True
+    damaged = all("." in part for part in d.parts)
+    return damaged and d.p["do"] == "call" and "raised" in d.p and "raised" in d.o
+
+
+def _harmful(entry: Json) -> bool:
+    if entry["call"][0] == "send_data" and error_type(entry) == "FlowControlError":
+        return False
+    return error_type(entry) not in HARMLESS
+
+
+def _wrong_role(d: Difference) -> bool:
+    """A server that received ALTSVC acts as a client from then on in 4.4.1."""
+    message = d.p.get("raised", {}).get("message", "")
+    return d.p["side"] == "server" and message.endswith("in state ConnectionState.CLIENT_OPEN")
+
+
+def _accident(d: Difference) -> bool:
+    """4.4.1 fails from within where nothing is wrong."""
+    published, ours = d.errors()
+    return published in ACCIDENTS and ours is None
+
+
+def _announced(d: Difference) -> bool:
+    """4.4.1 announces the sizes of a Settings object that was assigned, and does not allow them."""
+    published, ours = d.errors()
+    if published == ours:
+        return False
+    return published == "FrameTooLargeError" or (
+        published == "ProtocolError" and "table size" in d.p["raised"]["message"]
+    )
+
+
+def _pushed_informational(d: Difference) -> bool:
+    """An informational response on a promised stream, which 4.4.1 does not know."""
+    return d.errors() == ("ProtocolError", None) and (
+        "INFORMATIONAL_HEADERS in state" in d.p["raised"]["message"]
+    )
+
+
+def _reserved(d: Difference) -> bool:
+    """A frame that may not be on a stream in a reserved state, sent or received (section 5.1)."""
+    if not refused(d):
+        return False
+    sent = [item for entry in d.before() for item in entry.get("out", {}).get("server", ())]
+    promised = {item[3][0][1] for item in sent if item[0] == "PUSH_PROMISE"}
+    begun = {item[2] for item in sent if item[0] == "HEADERS"}
+    return bool(promised.intersection(streams(d)) - begun)
+
+
+def _tunnel(d: Difference) -> bool:
+    """On the stream of a CONNECT request nothing but DATA follows (section 8.5)."""
+    sent = [item for entry in d.before() for item in sent_by_both(entry) if item[0] == "HEADERS"]
+    connect = {item[2] for item in sent if [":method", "CONNECT", ""] in item[3]}
+    if connect.intersection(streams(d)):
+        return refused(d) or has_event(d.o, "StreamReset")
+    return d.p["do"] == "pump" and bool(connect) and has_event(d.o, "StreamReset")
+
+
+def _no_octets(d: Difference) -> bool:
+    """An empty DATA frame needs no window, not even one that is negative."""
+    if d.errors() != ("FlowControlError", None):
+        return False
+    return any(event.get("flow_controlled_length") == 0 for event in d.o["events"])
+
+
+def _only_servers(d: Difference) -> bool:
+    return d.step.get("method") == "advertise_alternative_service" and (
+        d.p["side"] == "client" and refused(d)
+    )
+
+
+def _no_stream(d: Difference) -> bool:
+    """A stream identifier that is not one."""
+    return d.errors() == (None, "ValueError") and streams(d)[0] < 0
+
+
+def _idle_stream(d: Difference) -> bool:
+    """RST_STREAM on an idle stream (section 6.4)."""
+    if d.errors() != (None, "NoSuchStreamError"):
+        return False
+    known = [e["state"][receiver(d.p)]["streams"] for e in d.before() if "state" in e]
+    return str(d.o["raised"]["stream_id"]) not in known[-1]
+
+
+def _response_first(d: Difference) -> bool:
+    """A server opens no stream with a request, and begins a response with its header section."""
+    if d.p["do"] != "call" or d.p["side"] != "server" or not refused(d):
+        return False
+    stream_id = d.p["call"][1].get("stream_id")
+    if d.p["call"][0] == "send_headers":
+        return any(name == ":method" for name, _ in fields(d))
+    sent = [item for entry in d.before() for item in entry.get("out", {}).get("server", ())]
+    final = [item for item in sent if item[:1] == ["HEADERS"] and not item[3][0][1].startswith("1")]
+    return d.p["call"][0] in ("send_data", "end_stream") and all(
+        item[2] != stream_id for item in final
+    )
+
+
+def _zero_increment(d: Difference) -> bool:
+    """WINDOW_UPDATE of zero on a stream is an error of that stream."""
+    if d.p["do"] != "inject" or d.errors() != ("ProtocolError", None):
+        return False
+    zero = [spec for spec in d.step["frames"] if spec.get("payload") == ["00000000"]]
+    return any(spec["kind"] == frames.WINDOW_UPDATE and spec["stream"] != 0 for spec in zero)
+
+
+def _body_length(d: Difference) -> bool:
+    return d.errors() in ((None, "InvalidBodyLengthError"), ("InvalidBodyLengthError", None))
+
+
+def _refused_push(d: Difference) -> bool:
+    """4.4.1 takes the response on a promised stream that it refused for a request."""
+    if d.errors() != ("ProtocolError", None) or ":method" not in d.p["raised"]["message"]:
+        return False
+    side = str(receiver(d.p))
+    sent = [item for entry in [*d.before(), d.p] for item in entry.get("out", {}).get(side, ())]
+    return any(item[0] == "RST_STREAM" and item[2] % 2 == 0 for item in sent)
+
+
+def _outbound(d: Difference) -> bool:
+    return d.p["do"] == "call" and refused(d) and any(_bad_field(d, *field) for field in fields(d))
+
+
+def _bad_field(d: Difference, name: str, value: str) -> bool:
+    config = d.program["config"][d.p["side"]]
+    if config.get("normalize_outbound_headers", True):
+        name, value = name.strip().lower(), value.strip()
+    odd_name = not name or any(c <= " " or c >= "\x7f" or c.isupper() for c in name)
+    odd_value = any(c in "\0\r\n" for c in value) or value != value.strip(" \t")
+    if name == "content-length" and not (value.isascii() and value.isdigit()):
+        return True
+    return odd_name or ":" in name[1:] or odd_value
+
+
+def _pseudo_values(d: Difference) -> bool:
+    """A pseudo-header field has a value that 4.4.1 does not look at."""
+    return refused(d) and any(_bad_pseudo(name.strip(), value) for name, value in fields(d))
+
+
+def _bad_pseudo(name: str, value: str) -> bool:
+    if name == ":status":
+        return not (len(value) == 3 and value.isdigit() and "100" <= value <= "599")
+    if name == ":authority" and "@" in value:
+        return True
+    return name in (":method", ":path", ":scheme", ":authority") and (not value or " " in value)
+
+
+def _protocol(d: Difference) -> bool:
+    return refused(d) and ":protocol" in [name for name, _ in fields(d)]
+
+
+def _frame_length(d: Difference) -> bool:
+    return d.errors() == (None, "FrameTooLargeError")
+
+
+def _settings_in_flight(d: Difference) -> bool:
+    """An acknowledgement came for one of two or more SETTINGS frames."""
+    return any(_unmatched(d, side) for side in ("client", "server"))
+
+
+def _unmatched(d: Difference, side: str) -> bool:
+    waiting = 0
+    for entry in d.published[: d.index + 1]:
+        if has_event(entry, "SettingsAcknowledged") and receiver(entry) == side:
+            if waiting >= 2:
+                return True
+            waiting -= 1
+        for item in entry.get("out", {}).get(side, ()):
+            waiting += item[0] == "SETTINGS" and not item[1]
+    return False
+
+
+def _unsolicited_ack(d: Difference) -> bool:
+    return refused(d) and has_event(d.p, "SettingsAcknowledged")
+
+
+def _first_frame(d: Difference) -> bool:
+    """The connection took something else for the first frame."""
+    side = receiver(d.p)
+    seen = [entry for entry in d.before() if receiver(entry) == side]
+    settled = any(has_event(entry, "RemoteSettingsChanged") for entry in seen)
+    return not settled and side is not None and refused(d)
+
+
+def _bad_preface(d: Difference) -> bool:
+    return d.only("out", "state") and "preamble" in d.p.get("raised", {}).get("message", "")
+
+
+def _error_code(d: Difference) -> bool:
+    """Both fail, with another code."""
+    published, ours = d.errors()
+    if d.p["do"] == "call" or published is None or ours is None:
+        return False
+    if published in ("UnicodeDecodeError", "TooManyStreamsError"):
+        # Of two faults in one frame, 4.4.1 names the limit.
+        return True
+    if published in d.o["raised"]["family"] or ours in d.p["raised"]["family"]:
+        return True
+    return published == ours and d.p["raised"]["error_code"] != d.o["raised"]["error_code"]
+
+
+ENDING = (
+    Ending(1, "goaway", "streams go on after GOAWAY", _after_goaway),
+    Ending(3, "refusal", "a refused call changes nothing", _after_refusal),
+    Ending(3, "accident", "no failure from within", _accident),
+    Ending(0, "role", "a server stays a server", _wrong_role),
+    Ending(0, "announced", "settings count as they were announced", _announced),
+    Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
+    Ending(0, "tunnel", "in a tunnel there is only DATA", _tunnel),
+    Ending(0, "no-octets", "an empty frame needs no window", _no_octets),
+    Ending(0, "only-servers", "alternative services are announced by servers", _only_servers),
+    Ending(3, "no-stream", "a negative stream identifier is refused", _no_stream),
+    Ending(0, "refused-push", "a refused promise stays refused", _refused_push),
+    Ending(0, "reserved", "reserved streams take few frames", _reserved),
+    Ending(0, "idle-stream", "RST_STREAM on an idle stream is an error", _idle_stream),
+    Ending(0, "response-first", "a response begins with its header section", _response_first),
+    Ending(10, "increment", "a zero increment on a stream is its error", _zero_increment),
+    Ending(6, "body", "content-length is checked wherever a body ends", _body_length),
+    Ending(7, "outbound", "outbound fields keep the inbound rules", _outbound),
+    Ending(8, "length", "a frame's length is checked on its header", _frame_length),
+    Ending(9, "in-flight", "an ACK is for one SETTINGS frame", _settings_in_flight),
+    Ending(9, "unsolicited", "an unsolicited SETTINGS ACK is an error", _unsolicited_ack),
+    Ending(9, "first-frame", "the first frame must be SETTINGS", _first_frame),
+    Ending(11, "pseudo", "values of pseudo-header fields are checked", _pseudo_values),
+    Ending(12, "protocol", ":protocol only where it was announced", _protocol),
+    Ending(10, "preface", "a bad preface is answered with GOAWAY", _bad_preface),
+    Ending(10, "code", "error codes are exact", _error_code),
+)

@@ -1,0 +1,184 @@
+"""Deviations that change one thing and nothing after it: the comparison goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .clues import acknowledged, receiver, reset_by
+from .compare import Difference, view
+
+Json = Any
+
+#: What falls out of the inside of 4.4.1 when a call makes no sense.
+ACCIDENTS = (
+    "AttributeError",
+    "AssertionError",
+    "IndexError",
+    "KeyError",
+    "InvalidDataError",
+    "InvalidFrameError",
+    "error",
+)
+
+KNOWN_SETTINGS = (1, 2, 3, 4, 5, 6, 8)
+
+
+@dataclass(frozen=True)
+class Passing:
+    """A deviation that changes one thing and nothing after it."""
+
+    number: int
+    name: str
+    text: str
+    covers: Callable[[Difference, str], bool]
+
+
+def _clear_exception(d: Difference, part: str) -> bool:
+    """Both refuse a call, 4.4.1 by accident or with numbers that the caller never named."""
+    published, ours = d.errors()
+    if part != "raised" or d.p["do"] != "call" or published is None or ours is None:
+        return False
+    if d.step["method"] == "push_stream" and d.p["call"][1]["promised_stream_id"] % 2:
+        return True
+    if published in ACCIDENTS or ours == "RFC1122Error" or published in d.o["raised"]["family"]:
+        return True
+    stream_id = d.p["call"][1].get("stream_id")
+    if stream_id is None:
+        return bool(d.step["method"] == "advertise_alternative_service")
+    return bool(stream_id <= 0)
+
+
+def _closed_stream(d: Difference, part: str) -> bool:
+    return part == "raised" and d.errors() == ("StreamIDTooLowError", "StreamClosedError")
+
+
+def _announced_state(d: Difference, part: str) -> bool:
+    """The frame size that was announced is allowed; no window counts before it is acknowledged."""
+    if not d.program.get("settings"):
+        return False
+    if part.endswith(".frame_sizes"):
+        return True
+    return part.endswith(".streams") and not acknowledged(d, part.partition(".")[0])
+
+
+def _idle(d: Difference, part: str) -> bool:
+    """ALTSVC opens no stream."""
+    opened = ("CLIENT_OPEN", "SERVER_OPEN")
+    if not part.endswith(".state") or view(d.p, part) not in opened:
+        return False
+    side = part.partition(".")[0]
+    # A server that received one is CLIENT_OPEN in 4.4.1 ever after.
+    return view(d.o, part) == "IDLE" or (side == "server" and view(d.o, part) == "SERVER_OPEN")
+
+
+def _unknown_settings(d: Difference, part: str) -> bool:
+    if not part.endswith("_settings"):
+        return False
+    published, ours = (
+        [pair for pair in view(e, part) if pair[0] in KNOWN_SETTINGS] for e in (d.p, d.o)
+    )
+    return published == ours
+
+
+def _discarded(d: Difference, part: str) -> bool:
+    """4.4.1 answers each frame on a stream that was reset with another RST_STREAM."""
+    side = receiver(d.p)
+    if part != "out" or side is None:
+        return False
+    reset = reset_by([*d.before(), d.o], side)
+    rest = list(d.o["out"][side])
+    for item in d.p["out"][side]:
+        if rest and item == rest[0]:
+            rest.pop(0)
+        elif not (item[0] == "RST_STREAM" and item[3] == 5 and item[2] in reset):
+            return False
+    return not rest
+
+
+def _last_stream(d: Difference, part: str) -> bool:
+    """A request that was refused as malformed is not counted as processed."""
+    if part != "out" or "raised" not in d.p or "raised" not in d.o:
+        return False
+    return _without_last(d.p) == _without_last(d.o)
+
+
+def _without_last(entry: Json) -> Json:
+    return [
+        [*item[:3], item[3][1:]] if item[0] == "GOAWAY" else item
+        for side in ("client", "server")
+        for item in entry["out"][side]
+    ]
+
+
+def _cookie(d: Difference, part: str) -> bool:
+    """A single cookie field keeps its indexing policy."""
+    return part == "events" and _event_matters(d, without_cookie_marks)
+
+
+def _unknown_changes(d: Difference, part: str) -> bool:
+    """A setting that is not stored has no value from before."""
+    return part == "events" and _event_matters(d, _without_unknown_settings)
+
+
+def _alternative(d: Difference, part: str) -> bool:
+    """An alternative service for no origin is no event; one after the response is."""
+    return part == "events" and _event_matters(d, _without_alternatives)
+
+
+Simplify = Callable[[list[Json]], list[Json]]
+
+
+def _event_matters(d: Difference, simplify: Simplify) -> bool:
+    """Whether the events differ in this one respect, among others that are meant."""
+    published, ours = (entry.get("events") or [] for entry in (d.p, d.o))
+    if simplify(published) == published and simplify(ours) == ours:
+        return False
+    return meant_alike(published, ours)
+
+
+def meant_alike(published: list[Json], ours: list[Json]) -> bool:
+    """Whether events are equal but for what is meant to differ."""
+    for simplify in (without_cookie_marks, _without_unknown_settings, _without_alternatives):
+        published, ours = simplify(published), simplify(ours)
+    return published == ours
+
+
+def without_cookie_marks(events: list[Json]) -> list[Json]:
+    """No mark for never indexed on a cookie."""
+    out = []
+    for event in events:
+        fields = event.get("headers", ())
+        unmarked = [
+            [n, v, mark.replace("N", "") if n == "cookie" else mark] for n, v, mark in fields
+        ]
+        out.append({**event, "headers": unmarked} if fields else event)
+    return out
+
+
+def _without_unknown_settings(events: list[Json]) -> list[Json]:
+    return [
+        {**event, "changed_settings": [c for c in event["changed_settings"] if c[1] != "int"]}
+        if "changed_settings" in event
+        else event
+        for event in events
+    ]
+
+
+def _without_alternatives(events: list[Json]) -> list[Json]:
+    return [event for event in events if event["event"] != "AlternativeServiceAvailable"]
+
+
+PASSING = (
+    Passing(3, "exception", "a refused call raises a clear exception", _clear_exception),
+    Passing(9, "unknown", "unknown settings are not stored", _unknown_settings),
+    Passing(9, "unknown-change", "unknown settings have no earlier value", _unknown_changes),
+    Passing(13, "closed", "closed streams are known as closed", _closed_stream),
+    Passing(0, "announced-state", "settings count as they were announced", _announced_state),
+    Passing(0, "cookie", "a single cookie keeps its indexing policy", _cookie),
+    Passing(0, "last-stream", "GOAWAY does not count a refused request", _last_stream),
+    Passing(0, "alternative", "ALTSVC counts at any time, with an origin", _alternative),
+    Passing(0, "idle", "ALTSVC leaves the connection idle", _idle),
+    Passing(0, "discarded", "frames on a stream that was reset are discarded", _discarded),
+)
