@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
-from h2._core.state import Connection, Plan
+from h2._core.state import STATIC, Connection, Plan
 from h2._hpack import LEADING, Entry
 from h2._rules.fields import (
     AUTHORITY,
@@ -25,6 +25,8 @@ from h2._rules.fields import (
     is_sensitive,
 )
 from h2._rules.messages import check_message
+
+_STATIC_ENTRIES: Final = STATIC.exact
 
 #: Text and mixed-case forms of fields in the table, per connection.
 _MAX_ALIASES: Final = 64
@@ -90,34 +92,55 @@ def _prepare(conn: Connection, field: Any) -> Entry | None:
 
     None means that it takes the place of no field or of several.
     """
-    encoder = conn.encoder
-    config = conn.config
-    plain = field.__class__ is tuple
-    if not config.normalize_outbound_headers:
-        name, value = _as_bytes(field)
-        never = not plain and not getattr(field, "indexable", True)
-        known = None if never else encoder.find((name, value))
-        return known or encoder.literal(name, value, classify(name, value), never)
-    if plain and conn.aliases is not None:
-        alias = _find(conn.aliases, field)
-        if alias is not None:
-            return alias
-    name, value = _as_bytes(field)
-    lower = name.strip().lower()
-    if lower != name:  # else keep the object of the application: the table would hold a copy
-        name = lower
-    value = value.strip()
-    mask = classify(name, value)
-    if mask and (mask & CONNECTION_FIELD or (mask & COOKIE and _is_split(conn, value))):
-        return None
-    if (plain or getattr(field, "indexable", True)) and not (mask and is_sensitive(mask, value)):
-        entry = encoder.find((name, value))
-        if entry is None:
-            return encoder.literal(name, value, mask)
-        if plain:
-            _remember_alias(conn, field, entry)
+    if field.__class__ is not tuple or len(field) != 2:
+        return _prepare_other(conn, field)
+    name, value = field
+    if name.__class__ is not bytes or value.__class__ is not bytes:
+        return _prepare_other(conn, field)
+    if conn.config.normalize_outbound_headers and (
+        name.strip().lower() != name or value.strip() != value
+    ):
+        return _prepare_other(conn, field)
+    entry = _STATIC_ENTRIES.get(field)
+    if entry is not None:
+        conn.encoder.fields[field] = entry
         return entry
-    return encoder.literal(name, value, mask, True)
+    mask = classify(name, value)
+    return _with_mask(conn, field, mask) if mask else Entry(field, 0)
+
+
+def _with_mask(conn: Connection, field: tuple[bytes, bytes], mask: int) -> Entry | None:
+    """Return the entry for a field of a class of its own, in its final form."""
+    never = False
+    if conn.config.normalize_outbound_headers:
+        if mask & CONNECTION_FIELD or (mask & COOKIE and _is_split(conn, field[1])):
+            return None
+        never = is_sensitive(mask, field[1])
+    return Entry(field, mask, never)
+
+
+def _prepare_other(conn: Connection, field: Any) -> Entry | None:
+    """Return the entry for a field that is text, not in its final form, or never-indexed."""
+    plain = field.__class__ is tuple
+    key = None
+    if plain and conn.aliases is not None:
+        key = _find(conn.aliases, field)
+    if key is None:
+        name, value = _as_bytes(field)
+        if conn.config.normalize_outbound_headers:
+            name = name.strip().lower()
+            value = value.strip()
+        key = (name, value)
+    never = not plain and not getattr(field, "indexable", True)
+    known = None if never else conn.encoder.find(key)
+    if known is None:
+        entry = _with_mask(conn, key, classify(*key))
+        if entry is not None and never:
+            entry.never = True
+        return entry
+    if plain:
+        _remember_alias(conn, field, key)
+    return known
 
 
 def _is_split(conn: Connection, cookie: bytes) -> bool:
@@ -144,18 +167,18 @@ def _write_out(conn: Connection, headers: list[Any]) -> list[Any]:
     return fields
 
 
-def _find(aliases: dict[object, Entry], field: object) -> Entry | None:
+def _find(aliases: dict[object, tuple[bytes, bytes]], field: object) -> tuple[bytes, bytes] | None:
     try:
         return aliases.get(field)
     except TypeError:
         return None
 
 
-def _remember_alias(conn: Connection, field: object, entry: Entry) -> None:
-    """Remember a field that stands in the table in another form, so that it is found at once."""
+def _remember_alias(conn: Connection, field: object, key: tuple[bytes, bytes]) -> None:
+    """Remember the final form of a field that stands in the table in that form."""
     if conn.aliases is None or len(conn.aliases) >= _MAX_ALIASES:
         conn.aliases = {}
-    conn.aliases[field] = entry
+    conn.aliases[field] = key
 
 
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:

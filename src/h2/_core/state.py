@@ -177,7 +177,7 @@ class Connection:
         self.sent_generation = 0  #: state of the HPACK table that they belong to
         self.repeats = False  #: the last block was such a block: look before planning
         #: Fields that stand in the table in another form than the application writes them.
-        self.aliases: dict[object, Entry] | None = None
+        self.aliases: dict[object, tuple[bytes, bytes]] | None = None
         self.config_version = self.config._version  #: that these belong to
 
     def enter(self, state: int) -> None:

@@ -146,7 +146,7 @@ class Decoder:
                 cost = entry.size
             else:
                 cacheable = False
-                if stable and pos - begin > _SHORTEST_RUN:
+                if stable and pos - begin > _SHORTEST_RUN and not self._changed:
                     self._remember_run(data[begin : pos - 1], max_list_size)
                 # The name: by index, or a string of its own.
                 if octet >= 0x40:
@@ -158,7 +158,11 @@ class Decoder:
                 else:
                     raise HpackDecodingError("table size update after the first field")
                 if index == prefix:
-                    index, pos = decode_integer(data, pos, prefix)
+                    if pos < end and data[pos] < 0x80:
+                        index += data[pos]
+                        pos += 1
+                    else:
+                        index, pos = decode_integer(data, pos, prefix)
                 if index > _STATIC:
                     if index > highest:
                         raise HpackDecodingError(_no_entry(index))
@@ -206,7 +210,7 @@ class Decoder:
             size += cost
             if size > max_list_size:
                 raise HeaderListTooLarge(_too_large(max_list_size))
-        if stable and not cacheable and pos - begin >= _SHORTEST_RUN:
+        if stable and not cacheable and pos - begin >= _SHORTEST_RUN and not self._changed:
             self._remember_run(data[begin:pos], max_list_size)
         block = Block(fields, seen, repeated, leading, noted, size)
         if cacheable and end <= _CACHED_OCTETS:
@@ -230,7 +234,8 @@ class Decoder:
 
     def _insert(self, entry: Received) -> None:
         """Add an entry to the dynamic table, evicting what it displaces (RFC 7541 4.4)."""
-        self._forget()
+        if not self._changed:
+            self._forget()
         used = self._used + entry.size
         if used > self.table_size:
             self._evict(self.table_size - entry.size)

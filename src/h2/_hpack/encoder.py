@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from h2._hpack.entry import OVERHEAD, Entry
+from h2._hpack.entry import Entry
 from h2._hpack.huffman import encode_string
 from h2._hpack.integers import (
     INDEXED,
@@ -51,6 +51,7 @@ class Encoder:
     __slots__ = (
         "_allowed",
         "_announced",
+        "_before",
         "_entries",
         "_evicted",
         "_inserted",
@@ -76,6 +77,7 @@ class Encoder:
         # Oldest first. The n-th insertion stands at place n - 1 - (_inserted - len(_entries)).
         self._entries: list[Entry] = []
         self._inserted = 0
+        self._before = 0  # insertions before the block that is being encoded
         self._evicted = 0
         self._used = 0
         self._names: dict[bytes, int] = {}
@@ -109,8 +111,7 @@ class Encoder:
 
         With ``never`` the field is sent as a never-indexed literal (RFC 7541 6.2.3).
         """
-        size = len(name) + len(value) + OVERHEAD
-        return Entry(name, value, (name, value), mask, size, 0, never)
+        return Entry((name, value), mask, never)
 
     def find(self, key: tuple[bytes, bytes]) -> Entry | None:
         """Return the entry that stands for exactly this field in one of the tables, if any."""
@@ -130,6 +131,7 @@ class Encoder:
         if self.pending_update:
             out.append(self._updates())
         indexed = INDEXED
+        self._before = self._inserted
         evicted = self._evicted
         following = self._inserted + _NEXT_INDEX
         for entry in entries:
@@ -166,14 +168,22 @@ class Encoder:
             index = self._inserted + _NEXT_INDEX - (state >> 3)
         if entry.never:
             heads = NEVER_INDEXED
-        elif entry.field in self.fields:
+        elif self._inserted != self._before and entry.field in self.fields:
             # Inserted since the caller looked: the same field stands twice in the list.
             self._indexed(self.fields[entry.field], out)
             return
-        elif self._is_worth_inserting(entry, index, state):
-            heads = INSERTED
         else:
-            heads = NOT_INDEXED
+            digest = crc32(entry.value)
+            place = digest & (_RECENT - 1)
+            returning = self._recent[place] == digest >> 24
+            self._recent[place] = digest >> 24
+            if not returning and index and state & _MISSES == _MISSES:
+                # Nothing to learn: the name is stopped, and its value did not come back.
+                heads = NOT_INDEXED
+            elif self._is_worth_inserting(entry, index, state, returning):
+                heads = INSERTED
+            else:
+                heads = NOT_INDEXED
         out.append(heads[index] if index < len(heads) else literal_head(index, heads))
         if index == 0:
             out.append(encode_string(name))
@@ -189,18 +199,11 @@ class Encoder:
             entry.used = True
         out.append(encode_integer(index, 0x7F, 0x80))
 
-    def _is_worth_inserting(self, entry: Entry, index: int, state: int) -> bool:
-        """Learn from a literal, and tell whether to insert it; ``index`` is that of its name."""
-        digest = crc32(entry.value)
-        recent = self._recent
-        place = digest & (_RECENT - 1)
-        returning = recent[place] == digest >> 24
-        if not returning:
-            if state & _MISSES == _MISSES and index:
-                # Nothing to learn: this name is stopped, and its value did not come back.
-                recent[place] = digest >> 24
-                return False
-            recent[place] = digest >> 24
+    def _is_worth_inserting(self, entry: Entry, index: int, state: int, returning: bool) -> bool:
+        """Learn from a literal, and tell whether to insert it.
+
+        ``index`` is that of its name; ``returning`` says that its value was sent not long ago.
+        """
         if entry.size * 4 > self._size * 3:
             return False
         if state == 0:

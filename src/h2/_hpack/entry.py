@@ -45,20 +45,12 @@ class Entry:
     __slots__ = ("field", "mask", "name", "never", "seq", "size", "used", "value")
 
     def __init__(
-        self,
-        name: bytes,
-        value: bytes,
-        field: tuple[bytes, bytes],
-        mask: int,
-        size: int,
-        seq: int,
-        never: bool,
+        self, field: tuple[bytes, bytes], mask: int, never: bool = False, seq: int = 0
     ) -> None:
-        self.name = name
-        self.value = value
+        self.name, self.value = field
         self.field = field
         self.mask = mask
-        self.size = size
+        self.size = len(self.name) + len(self.value) + OVERHEAD
         self.seq = seq
         self.never = never
         self.used = False

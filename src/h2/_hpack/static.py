@@ -28,7 +28,7 @@ class StaticTable:
             mask = classify(name, value)
             size = len(name) + len(value) + OVERHEAD
             rows.append(Received(tuple.__new__(HeaderTuple, key), mask, size))
-            self.exact[key] = Entry(name, value, key, mask, size, -index, False)
+            self.exact[key] = Entry(key, mask, seq=-index)
             self.names.setdefault(name, index)
         # The rows before 0x81 are never read; they spare the decoder a subtraction per field.
         self.name_at: tuple[bytes, ...] = (b"", *(name for name, _ in STATIC_TABLE))

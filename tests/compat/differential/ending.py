@@ -54,15 +54,18 @@ def _after_refusal(d: Difference) -> bool:
 
 
 def _harmful(entry: Json) -> bool:
-    if entry["call"][0] == "send_data" and error_type(entry) == "FlowControlError":
+    method = entry["call"][0]
+    if method == "send_data" and error_type(entry) == "FlowControlError":
         return False
+    if method == "acknowledge_received_data" and error_type(entry) == "NoSuchStreamError":
+        return True  # the connection's window is credited before the stream is looked up
     return error_type(entry) not in HARMLESS
 
 
 def _wrong_role(d: Difference) -> bool:
     """A server that received ALTSVC acts as a client from then on in 4.4.1."""
-    message = d.p.get("raised", {}).get("message", "")
-    return d.p["side"] == "server" and message.endswith("in state ConnectionState.CLIENT_OPEN")
+    message = str(d.p.get("raised", {}).get("message", ""))
+    return d.step["side"] == "server" and message.endswith("in state ConnectionState.CLIENT_OPEN")
 
 
 def _accident(d: Difference) -> bool:
@@ -96,6 +99,20 @@ def _reserved(d: Difference) -> bool:
     promised = {item[3][0][1] for item in sent if item[0] == "PUSH_PROMISE"}
     begun = {item[2] for item in sent if item[0] == "HEADERS"}
     return bool(promised.intersection(streams(d)) - begun)
+
+
+def _unsafe_push(d: Difference) -> bool:
+    """A promised request is safe and cacheable (section 8.4)."""
+    methods = [value for name, value in fields(d) if name == ":method"]
+    return (
+        refused(d) and d.step.get("method") == "push_stream" and methods not in (["GET"], ["HEAD"])
+    )
+
+
+def _stray_continuation(d: Difference) -> bool:
+    """CONTINUATION after no field block is an error of the connection (section 6.10)."""
+    kinds = [spec.get("kind") for spec in d.step.get("frames", ())]
+    return refused(d) and kinds[-1:] == [frames.CONTINUATION]
 
 
 def _tunnel(d: Difference) -> bool:
@@ -258,6 +275,8 @@ ENDING = (
     Ending(0, "announced", "settings count as they were announced", _announced),
     Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
     Ending(0, "tunnel", "in a tunnel there is only DATA", _tunnel),
+    Ending(0, "unsafe-push", "a promised request is GET or HEAD", _unsafe_push),
+    Ending(0, "continuation", "a stray CONTINUATION is an error", _stray_continuation),
     Ending(0, "no-octets", "an empty frame needs no window", _no_octets),
     Ending(0, "only-servers", "alternative services are announced by servers", _only_servers),
     Ending(3, "no-stream", "a negative stream identifier is refused", _no_stream),
