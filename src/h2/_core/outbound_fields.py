@@ -42,8 +42,6 @@ def plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
     ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`).
     """
     entries = _look_up(conn, headers)
-    if not all(entries):
-        conn.forget_if_reconfigured()
     fresh = False
     authority: bytes | None = None
     seen = repeated = leading = 0
@@ -121,6 +119,7 @@ def _with_mask(conn: Connection, field: tuple[bytes, bytes], mask: int) -> Entry
 
 def _prepare_other(conn: Connection, field: Any) -> Entry | None:
     """Return the entry for a field that is text, not in its final form, or never-indexed."""
+    conn.forget_if_reconfigured()
     plain = field.__class__ is tuple
     key = None
     if plain and conn.aliases is not None:

@@ -17,7 +17,8 @@ def data_to_send(conn: Connection, amount: int | None) -> bytes:
         _log(conn)
     if amount is None and not conn.out_position:
         data = out[0] if len(out) == 1 else b"".join(out)
-        clear(conn)
+        out.clear()
+        conn.out_logged = 0
         return data
     return _take(conn, amount)
 

@@ -21,6 +21,15 @@ _SMALL_PIECE: Final = 512
 
 _UNKNOWN: Final = states.RECV_UNKNOWN
 _TERMINATED: Final = states.TERMINATED
+_OPEN: Final = states.OPEN
+
+#: Frame types that leave an open connection open, whichever end receives them: for them the table
+#: needs no look.
+_ORDINARY: Final = frozenset(
+    type_
+    for type_ in range(_UNKNOWN)
+    if states.CLIENT[_OPEN][type_] == states.SERVER[_OPEN][type_] == _OPEN
+)
 
 #: By frame type. A handler gets (connection, flags, stream identifier, payload).
 _HANDLERS: Final = (
@@ -159,14 +168,11 @@ def _frames(conn: Connection, data: bytes, start: int) -> int:
         stream_id &= ID_MASK
         if log is not None:
             log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
-        state = conn.row[type_ if type_ < _UNKNOWN else _UNKNOWN]
-        if state != conn.state:
-            _change_state(conn, state, type_, flags)
-        if conn.block is not None and (type_ != CONTINUATION or stream_id != conn.block.stream_id):
-            raise receive_headers.interrupted(conn.block, type_, stream_id)
-        if type_ >= _UNKNOWN:
-            receive.unknown(conn, type_, flags, stream_id, payload)
-            continue
+        if conn.state != _OPEN or conn.block is not None or type_ not in _ORDINARY:
+            _look_closely(conn, type_, flags, stream_id)
+            if type_ >= _UNKNOWN:
+                receive.unknown(conn, type_, flags, stream_id, payload)
+                continue
         try:
             _HANDLERS[type_](conn, flags, stream_id, payload)
         except Violation as violation:
@@ -176,8 +182,9 @@ def _frames(conn: Connection, data: bytes, start: int) -> int:
     return start
 
 
-def _change_state(conn: Connection, state: int, type_: int, flags: int) -> None:
-    """Go to the connection state that a received frame leads to, or say why it must not come."""
+def _look_closely(conn: Connection, type_: int, flags: int, stream_id: int) -> None:
+    """Check that a frame may come now, and go to the connection state that it leads to."""
+    state = conn.row[type_ if type_ < _UNKNOWN else _UNKNOWN]
     # "the server connection preface consists of a potentially empty SETTINGS frame [...] that
     # MUST be the first frame the server sends", and the client sends one after its preface
     # (section 3.4). An acknowledgment is not it.
@@ -193,4 +200,8 @@ def _change_state(conn: Connection, state: int, type_: int, flags: int) -> None:
     if state == states.NOT_FOR_ROLE:
         # "servers MUST treat the receipt of a PUSH_PROMISE frame as a connection error"
         raise Violation(rules.FRAME_NOT_ALLOWED, f"A client must not send {name_of(type_)}")
-    conn.enter(state)
+    block = conn.block
+    if block is not None and (type_ != CONTINUATION or stream_id != block.stream_id):
+        raise receive_headers.interrupted(block, type_, stream_id)
+    if state != conn.state:
+        conn.enter(state)

@@ -63,12 +63,12 @@ _ON_HEADERS: Final = states.TABLE[states.RECV_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.RECV_HEADERS_END]
 _ON_INFORMATIONAL: Final = states.TABLE[states.RECV_INFORMATIONAL]
 _ON_PUSH_PROMISE: Final = states.TABLE[states.RECV_PUSH_PROMISE]
+_RECEIVED_KIND: Final = states.RECEIVED_KIND
+_IDLE: Final = states.IDLE
+_RESERVED_REMOTE: Final = states.RESERVED_REMOTE
 
 #: What a header block of each kind is reported as.
 _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
-
-#: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
-DEFAULT_HEADER_LIST_SIZE: Final = 2**16
 
 #: Encoded blocks are refused beyond this multiple of the header list limit: Huffman coding can
 #: make a field longer than it is, but never twice.
@@ -151,7 +151,7 @@ def _begin_block(conn: Connection, block: PartialBlock) -> None:
 
 
 def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
-    limit = header_list_limit(conn)
+    limit = conn.header_list_limit()
     if block.size > _ENCODED_FACTOR * limit:
         raise Violation(
             rules.FIELD_SECTION_TOO_LARGE,
@@ -160,26 +160,17 @@ def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
         )
 
 
-def header_list_limit(conn: Connection) -> int:
-    """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
-    limit = conn.local_settings.max_header_list_size
-    return DEFAULT_HEADER_LIST_SIZE if limit is None else limit
-
-
-def _decode(conn: Connection, stream_id: int, data: bytes) -> Block:
-    """Decompress a header block, which must happen for every one that arrives (section 4.3)."""
-    try:
-        return conn.decoder.decode(data, header_list_limit(conn))
-    except HpackDecodingError as error:
-        # "A receiver MUST terminate the connection with a connection error of type
-        # COMPRESSION_ERROR if it does not decompress a field block." (section 4.3)
-        raise Violation(
-            rules.FIELD_BLOCK_INVALID, f"Invalid header block on stream {stream_id}: {error}"
-        ) from None
-    except HeaderListTooLarge as error:
-        raise Violation(
+def _not_decoded(stream_id: int, error: HpackDecodingError | HeaderListTooLarge) -> Violation:
+    """Word the error for a header block that the decoder refused."""
+    if isinstance(error, HeaderListTooLarge):
+        return Violation(
             rules.FIELD_SECTION_TOO_LARGE, f"Header block on stream {stream_id}: {error}"
-        ) from None
+        )
+    # "A receiver MUST terminate the connection with a connection error of type COMPRESSION_ERROR
+    # if it does not decompress a field block." (section 4.3)
+    return Violation(
+        rules.FIELD_BLOCK_INVALID, f"Invalid header block on stream {stream_id}: {error}"
+    )
 
 
 def _headers_block(
@@ -190,21 +181,25 @@ def _headers_block(
     priority: tuple[int, int, bool] | None,
 ) -> None:
     """Handle the complete header block of HEADERS."""
-    block = _decode(conn, stream_id, data)
+    # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
+    try:
+        block = conn.decoder.decode(data, conn.header_list_limit())
+    except (HpackDecodingError, HeaderListTooLarge) as error:
+        raise _not_decoded(stream_id, error) from None
     stream = conn.streams.get(stream_id)
     if stream is not None:
         state = stream.state
-        kind = states.RECEIVED_KIND[state]
+        kind = _RECEIVED_KIND[state]
     elif _is_new(conn, stream_id):
-        state = states.IDLE
+        state = _IDLE
         kind = REQUEST
     else:
         return
-    interim = kind == RESPONSE and bool(block.seen & INFORMATIONAL)
-    if interim:
+    after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
+    interim = False
+    if block.seen & INFORMATIONAL and kind == RESPONSE:
+        interim = True
         after = _ON_INFORMATIONAL[state]
-    else:
-        after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     if after < 0:
         raise not_allowed(after, HEADERS, stream_id)
     fields = checked_fields(conn, kind, block, stream_id)
@@ -218,7 +213,7 @@ def _headers_block(
         if end_stream:
             raise _ended_early(stream_id)
     else:
-        if state == states.RESERVED_REMOTE:
+        if state == _RESERVED_REMOTE:
             _check_concurrency(conn, stream_id)
         _expect_length(stream, kind, block, end_stream)
         if after != state:
@@ -336,7 +331,10 @@ def _in_tunnel(type_: int, stream_id: int) -> Violation:
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete header block of PUSH_PROMISE (sections 6.6 and 8.4)."""
-    block = _decode(conn, stream_id, data)
+    try:
+        block = conn.decoder.decode(data, conn.header_list_limit())
+    except (HpackDecodingError, HeaderListTooLarge) as error:
+        raise _not_decoded(stream_id, error) from None
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
     # the receipt of a PUSH_PROMISE frame as a connection error"

@@ -20,7 +20,6 @@ from h2._rules.fields import (
     INFORMATIONAL,
     PUSHABLE,
     REQUEST,
-    RESPONSE,
     SUCCESSFUL,
     TRAILERS,
 )
@@ -31,6 +30,7 @@ _ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.SEND_HEADERS_END]
 _ON_INFORMATIONAL: Final = states.TABLE[states.SEND_INFORMATIONAL]
 _ON_PUSH_PROMISE: Final = states.TABLE[states.SEND_PUSH_PROMISE]
+_SENT_KIND: Final = states.SENT_KIND
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
 _SEND_OPEN: Final = connection_states.SEND_OPEN
 _IDLE: Final = states.IDLE
@@ -58,16 +58,16 @@ def send_headers(
         if conn.row[_SEND_ON_STREAM] < 0:
             conn.check_send(_SEND_ON_STREAM)
         state = stream.state
-    kind = states.SENT_KIND[state]
+    kind = _SENT_KIND[state]
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
     fields = headers if isinstance(headers, list) else list(headers)
-    block = _plan(conn, kind, fields)
-    after = _next_state(block, kind, state, stream_id, end_stream)
-    if stream is not None and stream.expected == LENGTH_AFTER_CONNECT and kind == TRAILERS:
-        raise _in_tunnel("trailers", stream_id)
-    if state == _RESERVED_LOCAL and after != state:
-        _check_peer_limit(conn)
+    block = _sent_before(conn, kind, fields) if conn.repeats else None
+    if block is None:
+        block = plan(conn, kind, fields)
+    after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
+    if stream is not None:
+        after = _after_answer(conn, stream, kind, block, after, end_stream)
     # commit
     wire = block.wire or _encode(conn, kind, block, fields)
     length = len(wire)
@@ -89,6 +89,32 @@ def send_headers(
         conn.streams.move(stream, after, conn.max_reset)
 
 
+def _after_answer(
+    conn: Connection, stream: Stream, kind: int, block: Plan, after: int, end_stream: bool
+) -> int:
+    """Return the state of the stream after a response or trailers, or raise (section 8.1)."""
+    if kind == TRAILERS:
+        if after < 0:
+            raise Violation(
+                rules.TRAILERS_WITHOUT_END_STREAM,
+                f"Trailers must have END_STREAM set (stream {stream.stream_id})",
+            ).public()
+        if stream.expected == LENGTH_AFTER_CONNECT:
+            raise _in_tunnel("trailers", stream.stream_id)
+    elif block.seen & INFORMATIONAL:
+        # "a HEADERS frame with the END_STREAM flag set that carries an informational status code
+        # is malformed" (section 8.1)
+        if end_stream:
+            raise Violation(
+                rules.INFORMATIONAL_WITH_END_STREAM,
+                f"Cannot set END_STREAM on an informational response (stream {stream.stream_id})",
+            ).public()
+        return _ON_INFORMATIONAL[stream.state]
+    elif stream.state == _RESERVED_LOCAL:
+        _check_peer_limit(conn)
+    return after
+
+
 def _in_tunnel(what: str, stream_id: int) -> H2Error:
     # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
     # PRIORITY) MUST NOT be sent on a connected stream" (section 8.5)
@@ -97,49 +123,28 @@ def _in_tunnel(what: str, stream_id: int) -> H2Error:
     ).public()
 
 
-def _next_state(block: Plan, kind: int, state: int, stream_id: int, end_stream: bool) -> int:
-    """Return the state of the stream after this header block, or raise (section 8.1)."""
-    if kind == RESPONSE and block.seen & INFORMATIONAL:
-        # "a HEADERS frame with the END_STREAM flag set that carries an informational status code
-        # is malformed" (section 8.1)
-        if end_stream:
-            raise Violation(
-                rules.INFORMATIONAL_WITH_END_STREAM,
-                f"Cannot set END_STREAM on an informational response (stream {stream_id})",
-            ).public()
-        return _ON_INFORMATIONAL[state]
-    after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
-    if after < 0:
-        # The kind of block was allowed: what remains is a trailer section without END_STREAM.
-        raise Violation(
-            rules.TRAILERS_WITHOUT_END_STREAM,
-            f"Trailers must have END_STREAM set (stream {stream_id})",
-        ).public()
-    return after
-
-
-def _plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
-    """Return the plan for a header block: one that was encoded before, if possible."""
-    if conn.repeats:
-        conn.forget_if_reconfigured()
-        blocks = conn.sent_blocks
-        if blocks is not None and conn.sent_generation == conn.encoder.generation:
-            try:
-                found = blocks.get((kind, *headers))
-            except TypeError:  # not hashable, so it was never kept
-                found = None
-            if found is not None and {*map(type, headers)} in PLAIN_TYPES:
-                return found
-    return plan(conn, kind, headers)
+def _sent_before(conn: Connection, kind: int, headers: list[Any]) -> Plan | None:
+    """Return the same header block if it was sent before and may be sent again as it is."""
+    conn.forget_if_reconfigured()
+    blocks = conn.sent_blocks
+    if blocks is None or conn.sent_generation != conn.encoder.generation:
+        return None
+    try:
+        found = blocks.get((kind, *headers))
+    except TypeError:  # a field that is not hashable, so it was never kept
+        return None
+    return found if {*map(type, headers)} in PLAIN_TYPES else None
 
 
 def _encode(conn: Connection, kind: int, block: Plan, headers: list[Any]) -> bytes:
     """Encode a block, and keep it where sending it again changes nothing in the HPACK table."""
     encoder = conn.encoder
+    if block.fresh or encoder.pending_update:
+        conn.repeats = False
+        return encoder.encode(block.entries)
     before = encoder.generation
-    again = not block.fresh and not encoder.pending_update
     wire = encoder.encode(block.entries)
-    conn.repeats = again = again and encoder.generation == before and len(wire) <= _MAX_BLOCK_SIZE
+    conn.repeats = again = encoder.generation == before and len(wire) <= _MAX_BLOCK_SIZE
     if again and not block.seen & CONNECT and {*map(type, headers)} in PLAIN_TYPES:
         blocks = conn.sent_blocks
         if blocks is None or conn.sent_generation != before or len(blocks) >= _MAX_BLOCKS:

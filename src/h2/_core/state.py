@@ -15,6 +15,7 @@ from h2._rules import registry as rules
 from h2._rules.fields import classify
 from h2._rules.flow_control import DEFAULT_WINDOW, increment_due
 from h2._rules.registry import Violation
+from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE
 from h2.config import H2Configuration
 from h2.events import Event
 from h2.exceptions import H2Error
@@ -23,6 +24,9 @@ from h2.settings import SettingCodes, Settings
 #: Streams allowed to the peer unless the application says otherwise; section 6.5.2 recommends
 #: "that this value be no smaller than 100".
 _CONCURRENT_STREAMS: Final = 100
+
+#: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
+_HEADER_LIST_SIZE: Final = 2**16
 
 #: Class masks, names and indices of the static table are the same for every connection.
 STATIC: Final[StaticTable] = build_static_table(classify)
@@ -210,9 +214,14 @@ class Connection:
             ).public()
         return Violation(rules.CLIENT_ONLY, f"A server cannot send {what}").public()
 
+    def header_list_limit(self) -> int:
+        """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
+        limit: int = self.local_settings._values.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        return limit
+
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        size = self.local_settings.initial_window_size
+        size = self.local_settings._values[INITIAL_WINDOW_SIZE]
         # Until the peer has acknowledged our SETTINGS it may count on the initial value.
         return size if self.settings_confirmed else max(size, DEFAULT_WINDOW)
 
