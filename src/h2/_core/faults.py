@@ -39,6 +39,7 @@ def terminate(conn: Connection, violation: Violation) -> H2Error:
     conn.out.append(goaway(last, code, b""))
     conn.enter(TERMINATED)
     conn.partial.clear()
+    conn.partial_size = 0
     conn.block = None
     error.events = conn.events
     return error

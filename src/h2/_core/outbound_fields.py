@@ -18,6 +18,7 @@ from h2._rules.fields import (
     CONNECTION_FIELD,
     COOKIE,
     DECIDING,
+    KNOWN_NAMES,
     PLAIN,
     TRAILERS,
     classify,
@@ -96,7 +97,7 @@ def _prepare(conn: Connection, field: Any) -> Entry | None:
     if name.__class__ is not bytes or value.__class__ is not bytes:
         return _prepare_other(conn, field)
     if conn.config.normalize_outbound_headers and (
-        name.strip().lower() != name or value.strip() != value
+        value.strip() != value or (name not in KNOWN_NAMES and name.strip().lower() != name)
     ):
         return _prepare_other(conn, field)
     entry = _STATIC_ENTRIES.get(field)

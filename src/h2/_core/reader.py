@@ -52,6 +52,12 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
 
     On a connection error the exception carries the events of the frames before it.
     """
+    size = conn.partial_size + len(data)
+    if conn.partial_size >= HEADER_LENGTH and size < conn.need and len(data) >= _SMALL_PIECE:
+        # The usual case while a large frame arrives in several reads.
+        conn.partial.append(data)
+        conn.partial_size = size
+        return []
     events: list[Event] = []
     if conn.state == _TERMINATED:
         return events
@@ -97,11 +103,16 @@ def _complete_partial(conn: Connection, data: bytes) -> int:
     if len(data) < stop:
         _keep(conn, data[start:])
         return -1
-    conn.partial.append(data[start:stop])
-    whole = b"".join(conn.partial)
-    conn.partial.clear()
+    pieces = conn.partial
+    if len(pieces[0]) < HEADER_LENGTH:
+        pieces[:] = [b"".join(pieces)]
+    header = bytes(pieces[0][:HEADER_LENGTH])
+    pieces[0] = pieces[0][HEADER_LENGTH:]
+    pieces.append(data[start:stop])
+    payload = b"".join(pieces)
+    pieces.clear()
     conn.partial_size = 0
-    _frames(conn, whole, 0)
+    _frames(conn, header, 0, payload)
     return stop
 
 
@@ -147,12 +158,14 @@ def _too_large(conn: Connection, length: int, type_: int) -> Violation:
     )
 
 
-def _frames(conn: Connection, data: bytes, start: int) -> int:
+def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None) -> int:
     """Handle every complete frame from ``start`` on; return where the next one begins.
 
-    One long loop, because everything here is paid for each frame.
+    Where ``only`` is given, it is the payload of the only frame and ``data`` its header: putting
+    the two together just to take them apart again would copy every large frame once more. One
+    long loop, because everything here is paid for each frame.
     """
-    end = len(data)
+    end = len(data) if only is None else HEADER_LENGTH + len(only)
     log = conn.config._active_logger
     while end - start >= HEADER_LENGTH:
         high, low, type_, flags, stream_id = unpack_header(data, start)
@@ -163,7 +176,7 @@ def _frames(conn: Connection, data: bytes, start: int) -> int:
         stop = body + length
         if stop > end:
             break
-        payload = data[body:stop]
+        payload = data[body:stop] if only is None else only
         start = stop
         stream_id &= ID_MASK
         if log is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from h2._core.state import Connection
-from h2._core.stream import LENGTH_UNKNOWN, Stream
+from h2._core.stream import Stream
 from h2._frames import decode, encode, layout
 from h2._frames.layout import (
     ACK,
@@ -120,32 +120,24 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     length = len(payload)
     stream = conn.streams.get(stream_id)
     end = flags & END_STREAM
+    # "A receiver that receives a flow-controlled frame MUST always account for its contribution
+    # against the connection flow-control window, unless the receiver treats this as
+    # a connection error. This is necessary even if the frame is in error." (section 6.9)
+    window = conn.recv_window - length
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
         reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
     else:
         reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
-    # "A receiver that receives a flow-controlled frame MUST always account for its contribution
-    # against the connection flow-control window, unless the receiver treats this as
-    # a connection error. This is necessary even if the frame is in error." (section 6.9)
-    window = conn.recv_window - length
+        if stream.recv_window < length and length and reaction >= 0 <= window:
+            raise _too_much_data(rules.STREAM_WINDOW_EXCEEDED, stream.recv_window, length)
     if window < 0 and length:
-        raise Violation(
-            rules.CONNECTION_WINDOW_EXCEEDED,
-            f"Received {length} octets of DATA, the connection window is {conn.recv_window}",
-        )
+        raise _too_much_data(rules.CONNECTION_WINDOW_EXCEEDED, conn.recv_window, length)
     if stream is None or reaction < 0:
         _refuse_data(conn, reaction, stream_id, length)
         return
-    if stream.recv_window < length and length:
-        raise Violation(
-            rules.STREAM_WINDOW_EXCEEDED,
-            f"Received {length} octets of DATA on stream {stream_id}, "
-            f"its window is {stream.recv_window}",
-        )
-    size = len(content)
-    stream.received += size
-    if stream.expected != LENGTH_UNKNOWN:
+    stream.received += len(content)
+    if stream.expected >= 0:
         check_length(stream, end)
     conn.recv_window = window
     stream.recv_window -= length
@@ -155,11 +147,15 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     event.flow_controlled_length = length
     conn.events.append(event)
     if end:
-        ended = _new(StreamEnded)
+        ended = event.stream_ended = _new(StreamEnded)
         ended.stream_id = stream_id
-        event.stream_ended = ended
         conn.events.append(ended)
         conn.streams.move(stream, reaction, conn.max_reset)
+
+
+def _too_much_data(rule: Rule, window: int, length: int) -> Violation:
+    which = rule.id.split("-", 1)[0]
+    return Violation(rule, f"Received {length} octets of DATA, the {which} window is {window}")
 
 
 def _refuse_data(conn: Connection, reaction: int, stream_id: int, length: int) -> None:

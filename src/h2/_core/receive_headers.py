@@ -46,6 +46,7 @@ from h2._rules.fields import (
     SUCCESSFUL,
 )
 from h2._rules.registry import Violation
+from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.errors import ErrorCodes
 from h2.events import (
     InformationalResponseReceived,
@@ -65,6 +66,8 @@ _ON_INFORMATIONAL: Final = states.TABLE[states.RECV_INFORMATIONAL]
 _ON_PUSH_PROMISE: Final = states.TABLE[states.RECV_PUSH_PROMISE]
 _RECEIVED_KIND: Final = states.RECEIVED_KIND
 _IDLE: Final = states.IDLE
+_FIRST_COUNTED: Final = states.FIRST_COUNTED
+_CLOSED: Final = states.CLOSED
 _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
 
 #: What a header block of each kind is reported as.
@@ -216,7 +219,9 @@ def _headers_block(
         if state == _RESERVED_REMOTE:
             _check_concurrency(conn, stream_id)
         _expect_length(stream, kind, block, end_stream)
-        if after != state:
+        if state >= _FIRST_COUNTED and after < _CLOSED:
+            stream.state = after
+        else:
             conn.streams.move(stream, after, conn.max_reset)
     event: Any = _new(InformationalResponseReceived if interim else _EVENTS[kind])
     event.stream_id = stream_id
@@ -289,8 +294,8 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
     # limit to be exceeded MUST treat this as a stream error of type PROTOCOL_ERROR or
     # REFUSED_STREAM." (section 5.1.2). By default the published API ends the connection.
-    limit = conn.local_settings.max_concurrent_streams
-    if conn.streams.inbound_open >= limit:
+    limit = conn.local_settings._values.get(MAX_CONCURRENT_STREAMS)
+    if limit is not None and conn.streams.inbound_open >= limit:
         raise Violation(
             rules.TOO_MANY_STREAMS,
             f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",

@@ -24,6 +24,7 @@ from h2._rules.fields import (
     TRAILERS,
 )
 from h2._rules.registry import Violation
+from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.exceptions import H2Error, StreamIDTooLowError
 
 _ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
@@ -34,6 +35,8 @@ _SENT_KIND: Final = states.SENT_KIND
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
 _SEND_OPEN: Final = connection_states.SEND_OPEN
 _IDLE: Final = states.IDLE
+_FIRST_COUNTED: Final = states.FIRST_COUNTED
+_CLOSED: Final = states.CLOSED
 _RESERVED_LOCAL: Final = states.RESERVED_LOCAL
 
 #: At most so many encoded blocks of at most so many octets are kept for a connection.
@@ -44,11 +47,12 @@ MAX_STREAM_ID: Final = 2**31 - 1
 
 
 def send_headers(
-    conn: Connection, stream_id: int, headers: Iterable[Any], end_stream: bool, priority: bytes
+    conn: Connection, stream_id: int, headers: Any, end_stream: bool, priority: bytes
 ) -> None:
     """Send a header block in HEADERS; ``priority`` is the packed priority fields or empty.
 
-    Up to the comment "commit" nothing has changed.
+    ``headers`` is a list or any other iterable of fields. Up to the comment "commit" nothing has
+    changed.
     """
     stream = conn.streams.get(stream_id)
     if stream is None:
@@ -61,7 +65,7 @@ def send_headers(
     kind = _SENT_KIND[state]
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
-    fields = headers if isinstance(headers, list) else list(headers)
+    fields: list[Any] = headers if headers.__class__ is list else list(headers)
     block = _sent_before(conn, kind, fields) if conn.repeats else None
     if block is None:
         block = plan(conn, kind, fields)
@@ -86,7 +90,10 @@ def send_headers(
     elif after != state:
         if stream.expected == LENGTH_AFTER_CONNECT and not block.seen & SUCCESSFUL:
             stream.expected = LENGTH_UNKNOWN  # a refused CONNECT opens no tunnel
-        conn.streams.move(stream, after, conn.max_reset)
+        if state >= _FIRST_COUNTED and after < _CLOSED:
+            stream.state = after
+        else:
+            conn.streams.move(stream, after, conn.max_reset)
 
 
 def _after_answer(
@@ -206,8 +213,8 @@ def _too_low(stream_id: int, highest: int) -> Exception:
 
 def _check_peer_limit(conn: Connection) -> None:
     # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
-    limit = conn.remote_settings.max_concurrent_streams
-    if conn.streams.outbound_open >= limit:
+    limit = conn.remote_settings._values.get(MAX_CONCURRENT_STREAMS)
+    if limit is not None and conn.streams.outbound_open >= limit:
         raise Violation(
             rules.PEER_LIMIT_REACHED,
             f"The peer allows {limit} concurrent streams, {conn.streams.outbound_open} are open",

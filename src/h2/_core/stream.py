@@ -70,6 +70,9 @@ class Stream:
         return self.state >= CLOSED
 
 
+_pop: Final = dict.pop
+
+
 class Streams(dict[int, Stream]):
     """The streams that are not closed, by identifier, with counters that are kept, not computed.
 
@@ -132,12 +135,16 @@ class Streams(dict[int, Stream]):
         before = stream.state
         stream.state = state
         if state >= CLOSED:
-            if dict.pop(self, stream.stream_id, None) is None:
+            stream_id = stream.stream_id
+            if _pop(self, stream_id, None) is None:
                 return  # an application took it out by itself
             if state > CLOSED:
-                self.remember(stream.stream_id, state, max_reset)
+                self.remember(stream_id, state, max_reset)
             if before >= FIRST_COUNTED:
-                self._count(stream.stream_id, -1)
+                if stream_id & 1 == self._inbound_parity:
+                    self.inbound_open -= 1
+                else:
+                    self.outbound_open -= 1
         elif before < FIRST_COUNTED <= state and before != IDLE:
             self._count(stream.stream_id, 1)
 

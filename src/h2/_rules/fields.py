@@ -78,9 +78,9 @@ _PSEUDO_NAMES: Final[dict[bytes, int]] = {
     b":protocol": PROTOCOL,
 }
 
-#: Names whose class is known without a look at their characters: those with a class of their own,
-#: those of the static table, and more that are frequent.
-_NAMES: Final[dict[bytes, int]] = {
+#: Lower-case names whose class is known without a look at their characters: those with a class of
+#: their own, those of the static table, and more that are frequent.
+KNOWN_NAMES: Final[dict[bytes, int]] = {
     **dict.fromkeys((
         b"accept-charset", b"accept-encoding", b"accept-language", b"accept-ranges", b"accept",
         b"access-control-allow-credentials", b"access-control-allow-headers",
@@ -118,7 +118,7 @@ _LENGTH_DIGITS: Final = 4000
 
 def classify(name: bytes, value: bytes) -> int:
     """Return the class mask of a field: 0 for an ordinary field whose characters are valid."""
-    mask = _NAMES.get(name)
+    mask = KNOWN_NAMES.get(name)
     if mask is None:
         mask = 0
         if name.translate(None, NAME_CHARACTERS) or not name:

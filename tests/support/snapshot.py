@@ -1,0 +1,96 @@
+"""Everything that a connection remembers, as one value that compares by content.
+
+What is only a cache stays out, and so does how the same octets are cut into pieces. All else is
+found by looking, not by name, so that state which is added later is covered from its first day.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from h2._core.state import Connection, PartialBlock
+from h2._hpack import Decoder, Encoder
+from h2.connection import H2Connection
+from h2.events import Event
+
+_DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+_PLAIN = (int, float, str, bytes, type(None), type, types.FunctionType, types.MethodType)
+
+#: Attributes that are no state: caches, what follows from other attributes, what is shared.
+LEFT_OUT: dict[type, set[str]] = {
+    Connection: {
+        *("config", "config_version", "goaway_hook", "table", "row"),
+        *("aliases", "sent_blocks", "sent_generation", "repeats"),
+        # How the octets lie in memory; "need" says only when a look at them pays.
+        *("out", "out_position", "out_logged", "partial", "need"),
+    },
+    PartialBlock: {"parts"},
+    Encoder: {"_static", "_entries", "fields"},
+    Decoder: {"_static", "_blocks", "_runs", "_changed", "_entries", "_evicted"},
+}
+
+
+def attributes(thing: object) -> dict[str, Any]:
+    """The attributes of an object, whether in slots, in a dict, or in a compiled class."""
+    found = {}
+    for cls in type(thing).__mro__:
+        for name, descriptor in vars(cls).items():
+            if isinstance(descriptor, _DESCRIPTORS) and not name.startswith("__"):
+                found[name] = getattr(thing, name)
+    return found | getattr(thing, "__dict__", {})
+
+
+def freeze(thing: object) -> object:
+    """An unchangeable copy of any structure, which equals that of an equal structure."""
+    if isinstance(thing, Enum) or isinstance(thing, _PLAIN):
+        return thing
+    if isinstance(thing, bytearray):
+        return bytes(thing)
+    if isinstance(thing, (set, frozenset)):
+        return frozenset(map(freeze, thing))
+    parts: list[object] = [type(thing).__name__]
+    if isinstance(thing, Mapping):
+        parts += [(freeze(key), freeze(value)) for key, value in thing.items()]
+    elif isinstance(thing, (list, tuple)):
+        parts += map(freeze, thing)
+        if type(thing) in (list, tuple):
+            return tuple(parts)
+    left_out = LEFT_OUT.get(type(thing), set())
+    parts += sorted(
+        (name, freeze(value)) for name, value in attributes(thing).items() if name not in left_out
+    )
+    parts += _joined(thing)
+    return tuple(parts)
+
+
+def _joined(thing: object) -> list[object]:
+    """What the attributes that were left out come to."""
+    if isinstance(thing, Connection):
+        return [waiting(thing), b"".join(thing.partial)]
+    if isinstance(thing, PartialBlock):
+        return [b"".join(thing.parts)]
+    if isinstance(thing, Encoder):
+        dead = thing._evicted - (thing._inserted - len(thing._entries))
+        known = {key for key, entry in thing.fields.items() if entry.seq > 0}
+        return [freeze(thing._entries[dead:]), freeze(known)]
+    if isinstance(thing, Decoder):
+        return [freeze(thing._entries[thing._evicted :])]
+    return []
+
+
+def waiting(core: Connection) -> bytes:
+    """The octets that wait to be sent, without taking them."""
+    return b"".join(core.out)[core.out_position :]
+
+
+def snapshot(conn: H2Connection) -> object:
+    """Everything that ``conn`` remembers."""
+    return freeze(conn._core)
+
+
+def frozen_events(events: list[Event]) -> object:
+    """Events in a form that compares all of their fields, types of header tuples included."""
+    return [freeze(event) for event in events]
