@@ -94,9 +94,14 @@ def test_bad_code(data: bytes) -> None:
 
 def test_string_literal_takes_the_shorter_form() -> None:
     assert encode_string(b"") == b"\x00"
-    # Equally long either way: plain, which costs the receiver less.
-    assert encode_string(b"X") == b"\x01X"
-    assert encode_string(b"no-cache") == bytes.fromhex("86a8eb10649cbf")
+    # Short: as it is, which costs both ends less.
+    assert encode_string(b"no-cache") == b"\x08no-cache"
+    assert encode_string(b"e" * 23) == b"\x17" + b"e" * 23
+    # Equally long either way: plain.
+    assert encode_string(b"X" * 24) == b"\x18" + b"X" * 24
+    assert encode_string(b"e" * 24) == b"\x8f" + encode(b"e" * 24)
+    date = encode_string(b"Mon, 21 Oct 2013 20:13:21 GMT")  # RFC 7541 C.6.1
+    assert date == bytes.fromhex("96d07abe941054d444a8200595040b8166e082a62d1bff")
     assert encode_string(b"\x00" * 200) == b"\x7f\x49" + b"\x00" * 200
     assert encode_string(b"\x00" * 2000) == encode_integer(2000, 0x7F, 0) + b"\x00" * 2000
 

@@ -64,9 +64,10 @@ def test_encoding_decodes_to_the_same_fields(section: str, examples: list[Exampl
 
 
 def test_requests_encode_to_the_very_octets_of_the_appendix() -> None:
+    # Their strings are short, so these are the examples without Huffman code.
     encoder = Encoder(STATIC)
     for example in EXAMPLES:
-        if example.section.startswith("C.4"):
+        if example.section.startswith("C.3"):
             assert encode(encoder, example.fields).hex() == example.wire
 
 
