@@ -152,8 +152,8 @@ class H2Connection(ConnectionAttributes):
         :param priority_weight: see :meth:`prioritize`; clients only
         :param priority_depends_on: see :meth:`prioritize`; clients only
         :param priority_exclusive: see :meth:`prioritize`; clients only
-        :raises ProtocolError: if the stream or the connection does not allow this block now, or
-            the fields make no valid message
+        :raises ProtocolError: if the stream or the connection does not allow it now, or the fields
+            make no valid message
         :raises StreamClosedError: if the stream is closed
         :raises StreamIDTooLowError: if the identifier was passed over by a higher one
         :raises TooManyStreamsError: if the peer allows no more concurrent streams
@@ -161,14 +161,9 @@ class H2Connection(ConnectionAttributes):
         :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
         """
         priority = b""
-        if (
-            priority_weight is not None
-            or priority_depends_on is not None
-            or priority_exclusive is not None
-        ):
-            priority = send.priority_fields(
-                self._core, stream_id, priority_weight, priority_depends_on, priority_exclusive
-            )
+        given = (priority_weight, priority_depends_on, priority_exclusive)
+        if given != (None, None, None):
+            priority = send.priority_fields(self._core, stream_id, *given)
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
         _send_headers(self._core, stream_id, headers, bool(end_stream), priority)

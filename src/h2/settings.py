@@ -187,9 +187,8 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """
         announced = self._values.get if self._queue is None else self._announced
         for setting, value in changes.items():
-            if bounds.fits_on_the_wire(setting, value):
-                code = bounds.sender_violation(setting, value, self._client, announced(setting))
-            else:
+            code = bounds.sender_violation(setting, value, self._client, announced(setting))
+            if code is None and not bounds.fits_on_the_wire(setting, value):
                 code = ErrorCodes.PROTOCOL_ERROR
             if code is not None:
                 raise _invalid(setting, value, code)

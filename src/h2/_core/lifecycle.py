@@ -41,9 +41,10 @@ def _proposed(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> No
 def _follow_local_settings(conn: Connection) -> None:
     """Be ready for a peer that has seen our settings, and for one that has not yet."""
     local = conn.local_settings
-    conn.max_inbound_frame_size = max(conn.max_inbound_frame_size, local.max_frame_size)
-    decoder = conn.decoder
-    decoder.max_allowed_table_size = max(decoder.max_allowed_table_size, local.header_table_size)
+    if local.max_frame_size > conn.max_inbound_frame_size:
+        conn.max_inbound_frame_size = local.max_frame_size
+    if local.header_table_size > conn.decoder.max_allowed_table_size:
+        conn.decoder.max_allowed_table_size = local.header_table_size
 
 
 def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:

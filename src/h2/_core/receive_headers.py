@@ -17,6 +17,7 @@ from h2._core.state import Connection, PartialBlock
 from h2._core.stream import (
     LENGTH_AFTER_CONNECT,
     LENGTH_AFTER_HEAD,
+    LENGTH_OF_TUNNEL,
     LENGTH_UNKNOWN,
     Stream,
 )
@@ -307,6 +308,7 @@ def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) ->
     """Remember how much content a message announces, and compare at its end (section 8.1.1)."""
     if kind == RESPONSE:
         if stream.expected == LENGTH_AFTER_CONNECT and block.seen & SUCCESSFUL:
+            stream.expected = LENGTH_OF_TUNNEL
             return
         # "A response that is defined to have no content [...] MAY have a non-zero Content-Length
         # header field, even though no content is included in DATA frames."
@@ -319,7 +321,7 @@ def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) ->
             stream.expected = int(block.noted)
         if block.seen & CONNECT:
             stream.expected = LENGTH_AFTER_CONNECT
-    elif stream.expected == LENGTH_AFTER_CONNECT:
+    elif stream.expected == LENGTH_OF_TUNNEL:
         raise _in_tunnel(HEADERS, stream.stream_id)
     if end_stream and stream.expected >= 0:
         check_length(stream, 1)
@@ -368,7 +370,7 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         return
     if reaction < 0:
         raise not_allowed(reaction, PUSH_PROMISE, stream_id)
-    if streams[stream_id].expected == LENGTH_AFTER_CONNECT:
+    if streams[stream_id].expected == LENGTH_OF_TUNNEL:
         _skip(conn, promised_id)
         raise _in_tunnel(PUSH_PROMISE, stream_id)
     fields = checked_fields(conn, REQUEST, block, promised_id)

@@ -43,11 +43,14 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
         changed = remote._apply(pairs)
     except InvalidSettingsValueError as error:
         raise Violation(rules.SETTING_INVALID, str(error), 0, error) from None
-    if INITIAL_WINDOW_SIZE in changed:
-        _change_send_windows(conn, remote.initial_window_size)
+    values = remote._values
+    if INITIAL_WINDOW_SIZE in changed and values[INITIAL_WINDOW_SIZE] != conn.remote_initial_window:
+        _change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
     if MAX_FRAME_SIZE in changed:
-        conn.max_outbound_frame_size = remote.max_frame_size
-    if HEADER_TABLE_SIZE in changed:
+        conn.max_outbound_frame_size = values[MAX_FRAME_SIZE]
+    if HEADER_TABLE_SIZE in changed and (
+        len(changed) != len(pairs) or values[HEADER_TABLE_SIZE] != conn.encoder.header_table_size
+    ):
         # Each value in its turn: the smallest one has to be signaled (RFC 7541 section 4.2).
         for code, value in pairs:
             if code == HEADER_TABLE_SIZE:

@@ -8,7 +8,13 @@ from typing import Any, Final
 from h2._core.outbound_fields import PLAIN_TYPES, plan
 from h2._core.send import missing_stream, not_allowed
 from h2._core.state import Connection, Plan
-from h2._core.stream import LENGTH_AFTER_CONNECT, LENGTH_AFTER_HEAD, LENGTH_UNKNOWN, Stream
+from h2._core.stream import (
+    LENGTH_AFTER_CONNECT,
+    LENGTH_AFTER_HEAD,
+    LENGTH_OF_TUNNEL,
+    LENGTH_UNKNOWN,
+    Stream,
+)
 from h2._frames import encode
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
 from h2._rules import connection_states
@@ -88,8 +94,9 @@ def send_headers(
     if stream is None:
         _open_stream(conn, stream_id, after, block)
     elif after != state:
-        if stream.expected == LENGTH_AFTER_CONNECT and not block.seen & SUCCESSFUL:
-            stream.expected = LENGTH_UNKNOWN  # a refused CONNECT opens no tunnel
+        if stream.expected == LENGTH_AFTER_CONNECT:
+            # A refused CONNECT opens no tunnel.
+            stream.expected = LENGTH_OF_TUNNEL if block.seen & SUCCESSFUL else LENGTH_UNKNOWN
         if state >= _FIRST_COUNTED and after < _CLOSED:
             stream.state = after
         else:
@@ -106,7 +113,7 @@ def _after_answer(
                 rules.TRAILERS_WITHOUT_END_STREAM,
                 f"Trailers must have END_STREAM set (stream {stream.stream_id})",
             ).public()
-        if stream.expected == LENGTH_AFTER_CONNECT:
+        if stream.expected == LENGTH_OF_TUNNEL:
             raise _in_tunnel("trailers", stream.stream_id)
     elif block.seen & INFORMATIONAL:
         # "a HEADERS frame with the END_STREAM flag set that carries an informational status code
@@ -250,7 +257,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         ).public()
     if _ON_PUSH_PROMISE[parent.state] < 0:
         raise not_allowed("PUSH_PROMISE", stream_id, parent.state)
-    if parent.expected == LENGTH_AFTER_CONNECT:
+    if parent.expected == LENGTH_OF_TUNNEL:
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
     block = plan(conn, REQUEST, list(headers))

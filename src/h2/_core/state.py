@@ -212,7 +212,7 @@ class Connection:
             return Violation(
                 rules.SERVER_PRIORITY, "Servers SHOULD NOT prioritize streams"
             ).public()
-        return Violation(rules.CLIENT_ONLY, f"A server cannot send {what}").public()
+        return Violation(rules.CLIENT_ONLY, "A server cannot open a stream by HEADERS").public()
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""

@@ -13,6 +13,8 @@ LENGTH_UNKNOWN: Final = -1
 LENGTH_AFTER_HEAD: Final = -2
 #: ... where it answers CONNECT: content-length does not count (RFC 9110 section 9.3.6).
 LENGTH_AFTER_CONNECT: Final = -3
+#: ... where that answer was positive: the stream is a tunnel (RFC 9113 section 8.5).
+LENGTH_OF_TUNNEL: Final = -4
 
 #: At most this many gaps in the peer's stream identifiers are remembered; an identifier from
 #: a gap that is forgotten counts as closed, which is just as much an error.

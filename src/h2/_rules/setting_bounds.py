@@ -51,6 +51,7 @@ BOUNDS: Final[dict[int, Bound]] = {
 #: Least and largest value of the settings that may have the same values whoever sends them and
 #: whatever they were before: one look tells that a value is fine.
 SIMPLE: Final[dict[int, tuple[int, int]]] = {
+    ENABLE_PUSH: (0, 0),
     HEADER_TABLE_SIZE: (0, LARGEST_VALUE),
     MAX_CONCURRENT_STREAMS: (0, LARGEST_VALUE),
     INITIAL_WINDOW_SIZE: BOUNDS[INITIAL_WINDOW_SIZE][:2],

@@ -1,7 +1,7 @@
 """Random programs on this package and on the published h2 4.4.1: every difference is meant.
 
-Needs an interpreter that has h2 4.4.1 installed, named by H2_PUBLISHED_PYTHON. The number of
-programs is H2_DIFFERENTIAL_SEEDS.
+Needs an interpreter that has h2 4.4.1 installed (support.peers). The number of programs is
+H2_DIFFERENTIAL_SEEDS.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from differential import compare, deviations
 from differential.generator import PROFILES, program
 from differential.runner import Runner
 from differential.session import Findings, Session, start
+from support.peers import require_published_python
 
 SEEDS = int(os.environ.get("H2_DIFFERENTIAL_SEEDS", "360"))
 
@@ -29,10 +30,7 @@ SHOWN = 3
 @pytest.fixture(scope="module")
 def session() -> Session:
     """All programs, run once for all tests."""
-    python = os.environ.get("H2_PUBLISHED_PYTHON")
-    if not python:
-        pytest.skip("H2_PUBLISHED_PYTHON does not name an interpreter that has h2 4.4.1")
-    return start(Runner(python), Runner(sys.executable), [*range(SEEDS), *RARE])
+    return start(Runner(require_published_python()), Runner(sys.executable), [*range(SEEDS), *RARE])
 
 
 def check(findings: Findings) -> None:
