@@ -20,7 +20,7 @@ from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.flow_control import MAX_WINDOW
 from h2._rules.registry import Rule, Violation
-from h2._rules.stream_states import CLOSED_BY_PEER, IDLE
+from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
 from h2.errors import _error_code_from_int
 from h2.events import (
     AlternativeServiceAvailable,
@@ -266,7 +266,7 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
         for stream_id in [
             id for id in conn.streams if id > last and not conn.streams.is_inbound(id)
         ]:
-            conn.streams.move(conn.streams[stream_id], CLOSED_BY_PEER, conn.max_reset)
+            conn.streams.move(conn.streams[stream_id], CLOSED_BY_US, conn.max_reset)
     conn.goaway_received_last = min(last, conn.goaway_received_last)
     return ConnectionTerminated(
         error_code=_error_code_from_int(code),

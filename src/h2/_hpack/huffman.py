@@ -59,8 +59,8 @@ def encode_string(text: bytes) -> bytes:
         size = (len(bits) + 7) >> 3
         if size < 0x7F and size < length:
             # The usual case: the length and the code in one conversion.
-            bits = _LENGTH_BITS[size] + bits + _PADDING[len(bits) & 7]
-            return int(bits, 2).to_bytes(size + 1, "big")
+            whole = f"{_LENGTH_BITS[size]}{bits}{_PADDING[len(bits) & 7]}"
+            return int(whole, 2).to_bytes(size + 1, "big")
         code = int("0" + bits + _PADDING[len(bits) & 7], 2).to_bytes(size, "big")
     if size < length:
         return encode_integer(size, 0x7F, 0x80) + code
