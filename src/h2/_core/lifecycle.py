@@ -24,8 +24,9 @@ def initiate(conn: Connection) -> None:
     conn.check_send(connection_states.SEND_CONTROL)
     # "The client connection preface starts with a sequence of 24 octets"
     preface = PREFACE if conn.client and not conn.initiated else b""
-    # "the server connection preface [...] MUST be the first frame the server sends": in front of
-    # what waits already, an acknowledgment of the peer's SETTINGS for one.
+    # "The SETTINGS frames received from a peer as part of the connection preface MUST be
+    # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
+    # of what waits already.
     place = len(conn.out) if conn.initiated or conn.out_position else 0
     conn.out.insert(place, preface + encode.settings(conn.local_settings._values.items()))
     conn.initiated = True

@@ -52,11 +52,11 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
 
     On a connection error the exception carries the events of the frames before it.
     """
-    size = conn.partial_size + len(data)
-    if conn.partial_size >= HEADER_LENGTH and size < conn.need and len(data) >= _SMALL_PIECE:
+    length = len(data)
+    if _SMALL_PIECE <= length < conn.missing:
         # The usual case while a large frame arrives in several reads.
         conn.partial.append(data)
-        conn.partial_size = size
+        conn.missing -= length
         return []
     events: list[Event] = []
     if conn.state == _TERMINATED:
@@ -65,7 +65,7 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     try:
         if conn.preface_left:
             data = _check_preface(conn, data)
-        start = _complete_partial(conn, data) if conn.partial_size else 0
+        start = _complete_partial(conn, data) if conn.head else 0
         if start >= 0:
             start = _frames(conn, data, start)
             if start < len(data):
@@ -91,34 +91,30 @@ def _check_preface(conn: Connection, data: bytes) -> bytes:
 def _complete_partial(conn: Connection, data: bytes) -> int:
     """Add data to the frame that has begun; return where in data to go on, -1 for nowhere yet."""
     start = 0
-    if conn.partial_size < HEADER_LENGTH:
-        start = HEADER_LENGTH - conn.partial_size
-        if len(data) < start:
-            _keep(conn, data)
+    head = conn.head
+    if len(head) < HEADER_LENGTH:
+        start = HEADER_LENGTH - len(head)
+        head = conn.head = head + data[:start]
+        if len(head) < HEADER_LENGTH:
             return -1
         # Only now the length is known, and whether the frame is too large.
-        _keep(conn, data[:start])
-        conn.need = HEADER_LENGTH + _checked_length(conn, b"".join(conn.partial))
-    stop = start + conn.need - conn.partial_size
+        conn.missing = _checked_length(conn, head)
+    stop = start + conn.missing
     if len(data) < stop:
         _keep(conn, data[start:])
         return -1
-    pieces = conn.partial
-    if len(pieces[0]) < HEADER_LENGTH:
-        pieces[:] = [b"".join(pieces)]
-    header = bytes(pieces[0][:HEADER_LENGTH])
-    pieces[0] = pieces[0][HEADER_LENGTH:]
-    pieces.append(data[start:stop])
-    payload = b"".join(pieces)
-    pieces.clear()
-    conn.partial_size = 0
-    _frames(conn, header, 0, payload)
+    conn.partial.append(data[start:stop])
+    payload = b"".join(conn.partial)
+    conn.partial.clear()
+    conn.missing = 0
+    conn.head = b""
+    _frames(conn, head, 0, payload)
     return stop
 
 
 def _keep(conn: Connection, piece: bytes) -> None:
-    """Remember a piece of a frame that is not complete."""
-    conn.partial_size += len(piece)
+    """Remember a piece of the payload of a frame that is not complete."""
+    conn.missing -= len(piece)
     if len(piece) >= _SMALL_PIECE:
         conn.partial.append(piece)
         return
@@ -130,10 +126,12 @@ def _keep(conn: Connection, piece: bytes) -> None:
 
 
 def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
-    """Remember what follows the last complete frame."""
-    _keep(conn, data[start:])
-    if len(data) - start >= HEADER_LENGTH:
-        conn.need = HEADER_LENGTH + _length(data, start)
+    """Remember what follows the last complete frame: the header apart from the payload."""
+    body = start + HEADER_LENGTH
+    conn.head = data[start:body]
+    if len(data) >= body:
+        conn.missing = _length(data, start)
+        _keep(conn, data[body:])
 
 
 def _length(data: bytes, start: int) -> int:
@@ -198,7 +196,7 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
 def _look_closely(conn: Connection, type_: int, flags: int, stream_id: int) -> None:
     """Check that a frame may come now, and go to the connection state that it leads to."""
     state = conn.row[type_ if type_ < _UNKNOWN else _UNKNOWN]
-    # "the server connection preface consists of a potentially empty SETTINGS frame [...] that
+    # "The server connection preface consists of a potentially empty SETTINGS frame [...] that
     # MUST be the first frame the server sends", and the client sends one after its preface
     # (section 3.4). An acknowledgment is not it.
     if state == states.NOT_SETTINGS or (

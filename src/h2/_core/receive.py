@@ -121,8 +121,8 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     stream = conn.streams.get(stream_id)
     end = flags & END_STREAM
     # "A receiver that receives a flow-controlled frame MUST always account for its contribution
-    # against the connection flow-control window, unless the receiver treats this as
-    # a connection error. This is necessary even if the frame is in error." (section 6.9)
+    # against the connection flow-control window, unless the receiver treats this as a connection
+    # error (Section 5.4.1). This is necessary even if the frame is in error." (section 6.9)
     window = conn.recv_window - length
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
@@ -169,7 +169,7 @@ def _refuse_data(conn: Connection, reaction: int, stream_id: int, length: int) -
 
 def check_length(stream: Stream, end: int) -> None:
     """Compare the content so far with content-length (section 8.1.1)."""
-    # "A request or response is also malformed if the value of a Content-Length header field does
+    # "A request or response is also malformed if the value of a content-length header field does
     # not equal the sum of the DATA frame payload lengths that form the content"
     expected = stream.expected
     if expected >= 0 and (stream.received > expected or (end and stream.received != expected)):
@@ -307,10 +307,10 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
 
 
 def _bad_connection_increment(conn: Connection, increment: int) -> Violation:
-    # "errors on the connection flow-control window MUST be treated as a connection error"
+    # "errors on the connection flow-control window MUST be treated as a connection error" (6.9)
     if not increment:
         return Violation(rules.CONNECTION_INCREMENT_ZERO, "Received WINDOW_UPDATE with increment 0")
-    # "A sender MUST NOT allow a flow-control window to exceed 2^31-1 octets." (section 6.9.1)
+    # "for the connection, a GOAWAY frame with an error code of FLOW_CONTROL_ERROR is sent" (6.9.1)
     return Violation(
         rules.CONNECTION_WINDOW_OVERFLOW,
         f"Received WINDOW_UPDATE with increment {increment}, window is {conn.send_window}",
@@ -319,14 +319,14 @@ def _bad_connection_increment(conn: Connection, increment: int) -> Violation:
 
 def _bad_stream_increment(stream_id: int, increment: int) -> Violation:
     # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
-    # increment of 0 as a stream error of type PROTOCOL_ERROR"
+    # increment of 0 as a stream error (Section 5.4.2) of type PROTOCOL_ERROR" (section 6.9)
     if not increment:
         return Violation(
             rules.STREAM_INCREMENT_ZERO,
             f"Received WINDOW_UPDATE with increment 0 on stream {stream_id}",
             stream_id,
         )
-    # "For streams, the sender sends a RST_STREAM with an error code of FLOW_CONTROL_ERROR"
+    # "For streams, the sender sends a RST_STREAM with an error code of FLOW_CONTROL_ERROR" (6.9.1)
     return Violation(
         rules.STREAM_WINDOW_OVERFLOW,
         f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
@@ -340,7 +340,8 @@ def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None
     fields = decode.altsvc(payload)
     if fields is None:
         raise wrong_size(layout.ALTSVC, stream_id, payload)
-    # "An ALTSVC frame from a client to a server has no meaning and MUST be ignored."
+    # "The ALTSVC frame is intended for receipt by clients. A device acting as a server MUST ignore
+    # it."
     if not conn.client:
         return
     origin, field_value = fields

@@ -141,7 +141,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
 def interrupted(block: PartialBlock, type_: int, stream_id: int) -> Violation:
     """Word the error for a frame between the frames of a header block (sections 6.2, 6.10)."""
     # "A receiver MUST treat the receipt of any other type of frame or a frame on a different
-    # stream as a connection error of type PROTOCOL_ERROR."
+    # stream as a connection error (Section 5.4.1) of type PROTOCOL_ERROR."
     return Violation(
         rules.CONTINUATION_MISSING,
         f"Expected CONTINUATION frame on stream {block.stream_id}, "
@@ -170,8 +170,8 @@ def _not_decoded(stream_id: int, error: HpackDecodingError | HeaderListTooLarge)
         return Violation(
             rules.FIELD_SECTION_TOO_LARGE, f"Header block on stream {stream_id}: {error}"
         )
-    # "A receiver MUST terminate the connection with a connection error of type COMPRESSION_ERROR
-    # if it does not decompress a field block." (section 4.3)
+    # "A receiver MUST terminate the connection with a connection error (Section 5.4.1) of type
+    # COMPRESSION_ERROR if it does not decompress a field block." (section 4.3)
     return Violation(
         rules.FIELD_BLOCK_INVALID, f"Invalid header block on stream {stream_id}: {error}"
     )
@@ -238,7 +238,7 @@ def _headers_block(
 
 
 def _ended_early(stream_id: int) -> Violation:
-    # "a HEADERS frame with the END_STREAM flag set that carries an informational status code is
+    # "A HEADERS frame with the END_STREAM flag set that carries an informational status code is
     # malformed" (section 8.1)
     return Violation(
         rules.INFORMATIONAL_WITH_END_STREAM,
@@ -293,8 +293,8 @@ def _too_low(stream_id: int, highest: int) -> Violation:
 
 def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
-    # limit to be exceeded MUST treat this as a stream error of type PROTOCOL_ERROR or
-    # REFUSED_STREAM." (section 5.1.2). By default the published API ends the connection.
+    # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
+    # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection.
     limit = conn.local_settings._values.get(MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.inbound_open >= limit:
         raise Violation(
@@ -310,7 +310,7 @@ def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) ->
         if stream.expected == LENGTH_AFTER_CONNECT and block.seen & SUCCESSFUL:
             stream.expected = LENGTH_OF_TUNNEL
             return
-        # "A response that is defined to have no content [...] MAY have a non-zero Content-Length
+        # "A response that is defined to have no content [...] MAY have a non-zero content-length
         # header field, even though no content is included in DATA frames."
         if stream.expected == LENGTH_AFTER_HEAD or block.seen & NO_CONTENT:
             stream.expected = 0
@@ -329,8 +329,8 @@ def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) ->
 
 def _in_tunnel(type_: int, stream_id: int) -> Violation:
     # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
-    # PRIORITY) MUST NOT be sent on a connected stream and MUST be treated as a stream error if
-    # received." (section 8.5)
+    # PRIORITY) MUST NOT be sent on a connected stream and MUST be treated as a stream error
+    # (Section 5.4.2) if received." (section 8.5)
     return Violation(
         rules.TUNNEL_FRAME, f"Received {name_of(type_)} frame in the tunnel {stream_id}", stream_id
     )
@@ -353,7 +353,7 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
             f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
         )
     # "A receiver MUST treat the receipt of a PUSH_PROMISE that promises an illegal stream
-    # identifier as a connection error"
+    # identifier (Section 5.1.1) as a connection error"
     if not promised_id or not streams.is_inbound(promised_id):
         raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
     if promised_id <= streams.highest_inbound:
@@ -394,7 +394,7 @@ def _note_request(stream: Stream, block: Block) -> bool:
     """Remember what the response to a promised request depends on; False if it is not safe."""
     # "Clients that receive a promised request that is not cacheable, that is not known to be safe,
     # or that indicates the presence of request content MUST reset the promised stream with
-    # a stream error of type PROTOCOL_ERROR." (section 8.4)
+    # a stream error (Section 5.4.2) of type PROTOCOL_ERROR." (section 8.4)
     safe = not block.noted or not int(block.noted)
     for name, value in block.fields[: block.leading]:
         if name == b":authority":

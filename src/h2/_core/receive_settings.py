@@ -27,7 +27,7 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
         _settings_ack(conn, payload)
         return
     # "A SETTINGS frame with a length other than a multiple of 6 octets MUST be treated as
-    # a connection error of type FRAME_SIZE_ERROR." (section 6.5)
+    # a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR." (section 6.5)
     if len(payload) % 6:
         raise wrong_size(SETTINGS, stream_id, payload)
     apply_remote_settings(conn, list(decode.settings(payload)))
@@ -63,7 +63,7 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
 def _change_send_windows(conn: Connection, size: int) -> None:
     """Take over the peer's initial window for all streams (section 6.9.2), in O(1) as a rule."""
     # "An endpoint MUST treat a change to SETTINGS_INITIAL_WINDOW_SIZE that causes any
-    # flow-control window to exceed the maximum size as a connection error of type
+    # flow-control window to exceed the maximum size as a connection error (Section 5.4.1) of type
     # FLOW_CONTROL_ERROR."
     if size + conn.send_offset_bound > MAX_WINDOW:
         # The bound never shrinks by itself; only here it pays to look at every stream.
@@ -79,7 +79,7 @@ def _change_send_windows(conn: Connection, size: int) -> None:
 
 def _settings_ack(conn: Connection, payload: bytes) -> None:
     # "Receipt of a SETTINGS frame with the ACK flag set and a length field value other than 0
-    # MUST be treated as a connection error of type FRAME_SIZE_ERROR." (section 6.5)
+    # MUST be treated as a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR."
     if payload:
         raise wrong_size(SETTINGS, 0, payload)
     # "SETTINGS frames are acknowledged in the order in which they are received" (section 6.5.3)

@@ -153,7 +153,6 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
 
 
 def _check_window(window: int) -> None:
-    # "A sender MUST NOT allow a flow-control window to exceed 2^31-1 octets." (section 6.9.1)
     if window > MAX_WINDOW:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW, f"A flow-control window must not exceed {MAX_WINDOW}"
@@ -197,12 +196,12 @@ def priority_fields(
     conn.check_send(connection_states.SEND_PRIORITY)
     weight = 16 if weight is None else index(weight)
     depends_on = 0 if depends_on is None else index(depends_on)
-    # "A value between 1 and 256 (inclusive)" (RFC 7540 section 5.3.2)
+    # "All dependent streams are allocated an integer weight between 1 and 256 (inclusive)."
+    # (RFC 7540 section 5.3.2)
     if not 1 <= weight <= 256:
         raise Violation(
             rules.PRIORITY_WEIGHT, f"Weight must be between 1 and 256, not {weight}"
         ).public()
-    # "A stream cannot depend on itself." (RFC 7540 section 5.3.1)
     if depends_on == stream_id:
         raise Violation(
             rules.PRIORITY_SELF_DEPENDENCY, f"Stream {stream_id} may not depend on itself"

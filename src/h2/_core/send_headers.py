@@ -116,8 +116,6 @@ def _after_answer(
         if stream.expected == LENGTH_OF_TUNNEL:
             raise _in_tunnel("trailers", stream.stream_id)
     elif block.seen & INFORMATIONAL:
-        # "a HEADERS frame with the END_STREAM flag set that carries an informational status code
-        # is malformed" (section 8.1)
         if end_stream:
             raise Violation(
                 rules.INFORMATIONAL_WITH_END_STREAM,
@@ -130,8 +128,6 @@ def _after_answer(
 
 
 def _in_tunnel(what: str, stream_id: int) -> H2Error:
-    # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
-    # PRIORITY) MUST NOT be sent on a connected stream" (section 8.5)
     return Violation(
         rules.TUNNEL_FRAME, f"Cannot send {what} in the tunnel {stream_id}", stream_id
     ).public()
@@ -208,8 +204,6 @@ def check_new_id(conn: Connection, stream_id: int) -> None:
 
 
 def _too_low(stream_id: int, highest: int) -> Exception:
-    # "The identifier of a newly established stream MUST be numerically greater than all streams
-    # that the initiating endpoint has opened or reserved." (section 5.1.1)
     return Violation(
         rules.STREAM_ID_TOO_LOW,
         f"Stream {stream_id} is lower than {highest}",

@@ -8,7 +8,7 @@ from typing import Final
 from h2._core.stream import Streams
 from h2._frames.decode import ID_MASK
 from h2._frames.encode import window_update
-from h2._frames.layout import HEADER_LENGTH, PREFACE
+from h2._frames.layout import PREFACE
 from h2._hpack import Decoder, Encoder, Entry, StaticTable, build_static_table
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
@@ -32,7 +32,7 @@ _HEADER_LIST_SIZE: Final = 2**16
 STATIC: Final[StaticTable] = build_static_table(classify)
 
 
-#: Stands for "no call is under way"; nothing is ever appended to it.
+#: Stands for no call that is under way; nothing is ever appended to it.
 NO_EVENTS: Final[list[Event]] = []
 
 
@@ -88,18 +88,18 @@ class Connection:
         "goaway_hook",
         "goaway_received_last",
         "goaway_sent_last",
+        "head",
         "initiated",
         "local_settings",
         "max_continuations",
         "max_inbound_frame_size",
         "max_outbound_frame_size",
         "max_reset",
-        "need",
+        "missing",
         "out",
         "out_logged",
         "out_position",
         "partial",
-        "partial_size",
         "preface_left",
         "recv_limit",
         "recv_processed",
@@ -167,9 +167,9 @@ class Connection:
         self.events = NO_EVENTS
         self.block: PartialBlock | None = None
         self.preface_left = b"" if self.client else PREFACE
-        self.partial: list[bytes | bytearray] = []  #: start of a frame that is not complete
-        self.partial_size = 0
-        self.need = HEADER_LENGTH  #: octets that ``partial`` must have before a look pays
+        self.head = b""  #: header of the frame that has begun, or its start
+        self.partial: list[bytes | bytearray] = []  #: start of the payload of that frame
+        self.missing = 0  #: octets of that payload still to come
 
     def _init_output(self) -> None:
         self.encoder = Encoder(STATIC)

@@ -13,7 +13,8 @@ _unpack_priority: Final = struct.Struct(">LB").unpack_from
 _unpack_long: Final = struct.Struct(">L").unpack_from
 _unpack_goaway: Final = struct.Struct(">LL").unpack_from
 
-#: "The value of this [reserved] field is undefined" and is ignored (section 4.1).
+#: Without the reserved bit: "The semantics of this bit are undefined, and the bit MUST remain unset
+#: (0x00) when sending and MUST be ignored when receiving." (section 4.1)
 ID_MASK: Final = 0x7FFFFFFF
 
 

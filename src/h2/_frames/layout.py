@@ -30,8 +30,7 @@ PRIORITY_FLAG: Final = 0x20
 HEADER_LENGTH: Final = 9
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-#: "The value of SETTINGS_MAX_FRAME_SIZE [...] MUST be between this initial value and the maximum
-#: allowed frame size" (section 6.5.2)
+#: The maximum allowed frame size (section 6.5.2).
 MAX_FRAME_SIZE_UPPER: Final = 2**24 - 1
 
 # Which stream identifier a frame type takes

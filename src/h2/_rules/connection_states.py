@@ -1,7 +1,7 @@
 """The life of a connection as one table: RFC 9113 sections 3.4, 5.4.1, 6.8, and who sends what.
 
-``GOAWAY`` does not close a connection, it drains it: streams that exist go on, no new ones are
-opened by the receiver. Only a connection error ends everything at once.
+``GOAWAY`` does not close a connection, it drains it: streams that exist go on, and neither end
+opens new ones. Only a connection error ends everything at once.
 """
 
 from __future__ import annotations
@@ -77,8 +77,7 @@ _D = DRAINING
 _E = ENDED
 
 #: One row a state, one column an input. PRIORITY from a server is tolerated (RFC 7540 section
-#: 5.3 lets anyone send it); only a server pushes and advertises (sections 8.4; RFC 7838 section
-#: 4: "An ALTSVC frame from a client to a server [...] MUST be ignored").
+#: 5.3 lets anyone send it); only a server pushes (section 8.4) and advertises (RFC 7838 section 4).
 CLIENT: Final[tuple[tuple[int, ...], ...]] = (
     # DATA HDR PRI RST SET PP  PING GA  WU CONT ALT UNK | ON  OPEN PP  PRI CTL ALT GA  ERR
     (_N, _N, _N, _N, _O, _N, _N, _N, _N, _N, _N, _N, _S, _S, _M, _S, _S, _M, _SG, _T),

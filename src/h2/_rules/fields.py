@@ -124,7 +124,7 @@ def classify(name: bytes, value: bytes) -> int:
         if name.translate(None, NAME_CHARACTERS) or not name:
             mask = UNKNOWN_PSEUDO if name[:1] == b":" else BAD_NAME
     # "A field value MUST NOT contain the zero value (ASCII NUL, 0x00), line feed (ASCII LF,
-    # 0x0a), or carriage return (ASCII CR, 0x0d) at any position. A field value MUST NOT start or
+    # 0x0a), or carriage return (ASCII CR, 0x0d) at any position.", "A field value MUST NOT start or
     # end with an ASCII whitespace character" (section 8.2.1)
     if 0 in value or 10 in value or 13 in value or value.strip(b" \t") != value:
         return mask | BAD_VALUE

@@ -16,7 +16,7 @@ _EXHAUSTED_STEP: Final = 1024
 
 
 def increment_due(processed: int, window: int, limit: int) -> int:
-    """Return the increment to send in WINDOW_UPDATE now, or 0 to go on collecting.
+    """Return the increment to send in WINDOW_UPDATE now; 0 or less to go on collecting.
 
     ``processed`` octets were handed back by the application, ``window`` is what the peer may
     still send, ``limit`` the largest size the window had: it does not grow beyond that.

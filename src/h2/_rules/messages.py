@@ -143,8 +143,8 @@ def _check_single(
 ) -> Violation | None:
     """Check fields of which a message has one: host, and content-length with one value."""
     if bit in values:
-        # "A server MUST respond with a 400 status code to any request message that [...]
-        # contains more than one Host header field line" (RFC 9112 section 3.2, RFC 9110 7.2)
+        # RFC 9112 section 3.2 wants a request with more than one Host field refused; nothing says
+        # that this is another matter in HTTP/2.
         if bit == HOST:
             return _bad(rules.HOST_REPEATED, kind, name, "appears more than once")
         if int(values[bit]) != int(value):
@@ -183,7 +183,8 @@ def _check_connect(values: dict[int, bytes], connect_protocol: bool) -> Violatio
                 "Malformed request: ':protocol' without SETTINGS_ENABLE_CONNECT_PROTOCOL",
             )
         # "On requests that contain the :protocol pseudo-header field, the :scheme and :path
-        # pseudo-header fields of the target URI MUST also be included." (RFC 8441 section 4)
+        # pseudo-header fields of the target URI (see Section 5) MUST also be included." (RFC 8441
+        # section 4)
         return _require(values, SCHEME | PATH | AUTHORITY)
     # "The ':scheme' and ':path' pseudo-header fields MUST be omitted." (section 8.5)
     if SCHEME in values or PATH in values:

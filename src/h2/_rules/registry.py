@@ -159,7 +159,7 @@ INITIAL_WINDOW_OVERFLOW = _rule(
 SETTINGS_ACK_UNSOLICITED = _rule("settings-ack-unsolicited", "9113 6.5.3")
 SETTING_INVALID = _rule("setting-invalid", "9113 6.5.2")
 
-# PUSH_PROMISE (sections 6.6 and 8.4), ALTSVC (RFC 7838)
+# PUSH_PROMISE (sections 6.6 and 8.4)
 PUSH_DISABLED = _rule("push-disabled", "9113 6.6")
 PUSH_PARENT_STATE = _rule("push-parent-state", "9113 6.6")
 PUSH_NOT_SAFE = _rule("push-not-safe", "9113 8.4.1", STREAM)

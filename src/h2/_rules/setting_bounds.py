@@ -48,8 +48,8 @@ BOUNDS: Final[dict[int, Bound]] = {
 }
 
 
-#: Least and largest value of the settings that may have the same values whoever sends them and
-#: whatever they were before: one look tells that a value is fine.
+#: Least and largest of the values that are fine whoever sends them and whatever the setting was
+#: before: one look tells. Any other value goes to :func:`sender_violation`.
 SIMPLE: Final[dict[int, tuple[int, int]]] = {
     ENABLE_PUSH: (0, 0),
     HEADER_TABLE_SIZE: (0, LARGEST_VALUE),
