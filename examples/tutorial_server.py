@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import socket
 import ssl
 import threading
@@ -200,9 +201,8 @@ def tls_context(cert: str, key: str | None) -> ssl.SSLContext:
     return context
 
 
-def serve(host: str, port: int, context: ssl.SSLContext | None) -> None:
-    """Listen and hand every client to a thread, until Ctrl+C."""
-    stopping = threading.Event()
+def serve(host: str, port: int, context: ssl.SSLContext | None, stopping: threading.Event) -> None:
+    """Listen and hand every client to a thread, until somebody says stop."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with (
         socket.create_server((host, port), family=family) as listener,
@@ -211,14 +211,14 @@ def serve(host: str, port: int, context: ssl.SSLContext | None) -> None:
         shown_host = f"[{host}]" if ":" in host else host
         scheme = "http" if context is None else "https"
         print(f"listening on {scheme}://{shown_host}:{listener.getsockname()[1]}/", flush=True)
-        # Waking up now and then makes sure that Ctrl+C is noticed, whatever the system.
+        # A signal that comes just before accept() begins to wait does not end the wait: it is
+        # noticed when the wait is over.
         listener.settimeout(POLL_SECONDS)
         try:
-            while True:
+            while not stopping.is_set():
                 with contextlib.suppress(TimeoutError):
                     sock, _ = listener.accept()
                     pool.submit(serve_client, sock, context, stopping)
-        except KeyboardInterrupt:
             print("stopping", flush=True)
         finally:
             stopping.set()  # every thread says goodbye to its client; the pool waits for them
@@ -234,7 +234,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.key and not args.cert:
         parser.error("--key needs --cert")
-    serve(args.host, args.port, tls_context(args.cert, args.key) if args.cert else None)
+    stopping = threading.Event()
+    # Ctrl+C gives the order to stop and raises nothing: an exception could come between the arrival
+    # of a client and the start of its thread.
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    context = tls_context(args.cert, args.key) if args.cert else None
+    serve(args.host, args.port, context, stopping)
 
 
 if __name__ == "__main__":

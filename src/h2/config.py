@@ -69,7 +69,8 @@ class H2Configuration:
     :param validate_outbound_headers: check the fields that are sent against RFC 9113 section 8
     :param normalize_outbound_headers: bring the fields that are sent into the form that HTTP/2
         asks for: names in lower case, values without surrounding whitespace, no fields that
-        belong to an HTTP/1.1 connection
+        belong to an HTTP/1.1 connection; and keep credentials and short cookies out of
+        compression tables (RFC 7541 section 7.1.3)
     :param split_outbound_cookies: send a ``cookie`` field as one field for each cookie pair, which
         can compress better (RFC 9113 section 8.2.3)
     :param validate_inbound_headers: check the fields that arrive against RFC 9113 section 8

@@ -177,7 +177,7 @@ class H2Connection(ConnectionAttributes):
     ) -> None:
         """Send content in one DATA frame (RFC 9113 section 6.1).
 
-        :param stream_id: the stream, on which header block was sent before
+        :param stream_id: the stream, on which a header section was sent before
         :param data: any bytes-like object; mutable ones are copied
         :param end_stream: whether nothing follows on this stream
         :param pad_length: octets of padding, 0 to 255; one octet more is sent to say how many

@@ -7,7 +7,6 @@ found by looking, not by name, so that state which is added later is covered fro
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -17,7 +16,7 @@ from h2.connection import H2Connection
 from h2.events import Event
 
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
-_PLAIN = (int, float, str, bytes, type(None), type, types.FunctionType, types.MethodType)
+_PLAIN = (Enum, int, str, bytes, type(None), type, types.FunctionType, types.MethodType)
 
 #: Attributes that are no state: caches, what follows from other attributes, what is shared.
 LEFT_OUT: dict[type, set[str]] = {
@@ -25,7 +24,7 @@ LEFT_OUT: dict[type, set[str]] = {
         *("config", "config_version", "goaway_hook", "table", "row"),
         *("aliases", "sent_blocks", "sent_generation", "repeats"),
         # How the octets lie in memory; "need" says only when a look at them pays.
-        *("out", "out_position", "out_logged", "partial", "need"),
+        *("out", "out_position", "out_logged", "partial", "head", "missing"),
     },
     PartialBlock: {"parts"},
     Encoder: {"_static", "_entries", "fields"},
@@ -45,14 +44,14 @@ def attributes(thing: object) -> dict[str, Any]:
 
 def freeze(thing: object) -> object:
     """An unchangeable copy of any structure, which equals that of an equal structure."""
-    if isinstance(thing, Enum) or isinstance(thing, _PLAIN):
+    if isinstance(thing, _PLAIN):
         return thing
     if isinstance(thing, bytearray):
         return bytes(thing)
     if isinstance(thing, (set, frozenset)):
         return frozenset(map(freeze, thing))
     parts: list[object] = [type(thing).__name__]
-    if isinstance(thing, Mapping):
+    if isinstance(thing, dict):
         parts += [(freeze(key), freeze(value)) for key, value in thing.items()]
     elif isinstance(thing, (list, tuple)):
         parts += map(freeze, thing)

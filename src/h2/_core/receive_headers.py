@@ -74,8 +74,9 @@ _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
 #: What a header block of each kind is reported as.
 _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
 
-#: Encoded blocks are refused beyond this multiple of the header list limit: Huffman coding can
-#: make a field longer than it is, but never twice.
+#: Encoded blocks are refused beyond this multiple of the header list limit. An encoder that codes
+#: strings only where that makes them shorter stays below the limit itself, for 32 octets a field
+#: count in addition (section 6.5.2); so this leaves room for a clumsy one.
 _ENCODED_FACTOR: Final = 2
 
 

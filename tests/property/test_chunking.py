@@ -1,0 +1,89 @@
+"""How the bytes are cut makes no difference: same events, same answer, same error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from h2.connection import H2Connection
+from h2.exceptions import H2Error
+from support import traffic, wire
+from support.snapshot import frozen_events, snapshot
+
+
+class Result(NamedTuple):
+    """All that a stream of bytes came to."""
+
+    events: object
+    output: bytes
+    error: object
+    state: object
+
+
+def play(conn: H2Connection, chunks: Iterable[bytes]) -> Result:
+    """Feed the chunks; the events before an error are counted as the exception tells them."""
+    conn.clear_outbound_data_buffer()
+    events, output, error = [], [], None
+    for chunk in chunks:
+        try:
+            events += conn.receive_data(chunk)
+        except H2Error as caught:
+            assert error is None
+            events += caught.events
+            code = getattr(caught, "error_code", None)
+            error = (type(caught), str(caught), caught.args, caught.rule, code)
+        output.append(conn.data_to_send())
+    # After an error nothing counts but that all is over.
+    state = snapshot(conn) if error is None else None
+    return Result(frozen_events(events), b"".join(output), error, state)
+
+
+def pieces(octets: bytes, cuts: Iterable[int]) -> list[bytes]:
+    places = [0, *sorted(cut for cut in cuts if cut < len(octets)), len(octets)]
+    return [octets[start:end] for start, end in pairwise(places)]
+
+
+@given(traffic.situations(), st.lists(st.integers(0, 3_000), max_size=12))
+@settings(max_examples=600)
+@example((wire.server, wire.headers(1, wire.REQUEST) + wire.ping() + wire.data(9)), [5, 5, 14, 15])
+def test_any_cuts(situation: traffic.Situation, cuts: list[int]) -> None:
+    build, octets = situation
+    assert play(build(), pieces(octets, cuts)) == play(build(), [octets])
+
+
+@given(traffic.situations())
+@settings(max_examples=150)
+def test_octet_by_octet(situation: traffic.Situation) -> None:
+    build, octets = situation
+    octets = octets[:1_500]
+    assert play(build(), pieces(octets, range(1, len(octets)))) == play(build(), [octets])
+
+
+@given(traffic.situations(), st.sampled_from([bytearray, memoryview]))
+@settings(max_examples=50)
+def test_any_bytes_like_object(
+    situation: traffic.Situation, cls: type[bytearray] | type[memoryview]
+) -> None:
+    build, octets = situation
+    conn = build()
+    # The object is reused by its owner: nothing of it may be kept.
+    buffer = bytearray(octets)
+    chunk = buffer if cls is bytearray else memoryview(buffer)
+    result = play(conn, [chunk])  # type: ignore[list-item]  # bytes-like is what is under test
+    state = result.state and snapshot(conn)
+    buffer[:] = bytes(len(buffer))
+    assert result == play(build(), [octets])
+    assert state == (result.state and snapshot(conn))
+
+
+def test_a_frame_of_the_largest_size_in_small_pieces() -> None:
+    frame = wire.data(1, bytes(range(256)) * 64)
+    request = wire.headers(1, wire.POST)
+    for size in (1, 8, 9, 10, 500, 511, 512, 513, 4_096):
+        chunks = [frame[at : at + size] for at in range(0, len(frame), size)]
+        result = play(wire.server(), [request, *chunks])
+        assert result == play(wire.server(), [request + frame])

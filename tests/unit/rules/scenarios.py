@@ -1,0 +1,440 @@
+"""For every rule of the registry, the smallest thing that breaks it: bytes or a call.
+
+Written from the RFCs: section, error code and exception are repeated here on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.exceptions import (
+    DenialOfServiceError,
+    FlowControlError,
+    FrameDataMissingError,
+    FrameTooLargeError,
+    H2Error,
+    InvalidBodyLengthError,
+    InvalidSettingsValueError,
+    NoAvailableStreamIDError,
+    NoSuchStreamError,
+    ProtocolError,
+    RFC1122Error,
+    StreamClosedError,
+    StreamIDTooLowError,
+    TooManyStreamsError,
+)
+from support import wire
+from support.wire import MAX_WINDOW, Code, Flag, Setting, Type
+
+Build = Callable[[], H2Connection]
+Call = Callable[[H2Connection], Any]
+
+CONNECTION, STREAM, MISUSE = "connection error", "stream error", "misuse"
+
+
+class Scenario(NamedTuple):
+    """One way to break a rule, and what comes of it."""
+
+    rule: str
+    section: str
+    scope: str
+    code: int
+    error: type[H2Error]
+    build: Build
+    act: Call
+    stream_id: int = 0
+
+
+SCENARIOS: list[Scenario] = []
+
+
+def receives(
+    rule: str,
+    section: str,
+    build: Build,
+    *frames: bytes,
+    code: Code = Code.PROTOCOL_ERROR,
+    error: type[H2Error] = ProtocolError,
+) -> None:
+    """Frames that end the connection."""
+    SCENARIOS.append(
+        Scenario(
+            rule, section, CONNECTION, code, error, build, lambda conn: wire.feed(conn, *frames)
+        )
+    )
+
+
+def resets(
+    rule: str,
+    section: str,
+    stream_id: int,
+    build: Build,
+    *frames: bytes,
+    code: Code = Code.PROTOCOL_ERROR,
+) -> None:
+    """Frames that end one stream."""
+    SCENARIOS.append(
+        Scenario(
+            *(rule, section, STREAM, code, H2Error, build),
+            *(lambda conn: wire.feed(conn, *frames), stream_id),
+        )
+    )
+
+
+def refuses(
+    rule: str,
+    section: str,
+    build: Build,
+    act: Call,
+    code: Code = Code.PROTOCOL_ERROR,
+    error: type[H2Error] = ProtocolError,
+) -> None:
+    """A call that is refused."""
+    SCENARIOS.append(Scenario(rule, section, MISUSE, code, error, build, act))
+
+
+def prepared(build: Build, *steps: Call) -> Build:
+    def prepare() -> H2Connection:
+        conn = build()
+        for step in steps:
+            step(conn)
+        conn.clear_outbound_data_buffer()
+        return conn
+
+    return prepare
+
+
+def gets(*frames: bytes) -> Call:
+    return lambda conn: wire.feed(conn, *frames)
+
+
+def sends(stream_id: int, fields: wire.Fields, end_stream: bool = False) -> Call:
+    return lambda conn: conn.send_headers(stream_id, fields, end_stream)
+
+
+def promises(stream_id: int, promised: int, fields: wire.Fields = wire.REQUEST) -> Call:
+    return lambda conn: conn.push_stream(stream_id, promised, fields)
+
+
+def new(client: bool) -> Build:
+    return lambda: H2Connection(H2Configuration(client_side=client))
+
+
+class SmallLists(H2Connection):
+    DEFAULT_MAX_HEADER_LIST_SIZE = 100
+
+
+def small_lists() -> H2Connection:
+    conn = SmallLists(H2Configuration(client_side=False))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings())
+    return conn
+
+
+SERVER, CLIENT = wire.server, wire.client
+ASKED = prepared(SERVER, gets(wire.headers(1, wire.POST)))
+ASKED_ALL = prepared(SERVER, gets(wire.headers(1, wire.REQUEST, end_stream=True)))
+ASKING = prepared(CLIENT, sends(1, wire.POST))
+PROMISED = prepared(ASKING, gets(wire.push_promise(1, 2)))
+TUNNEL_REQUEST = [(b":method", b"CONNECT"), (b":authority", b"example.com:80")]
+
+# Starting HTTP/2 --------------------------------------------------------------------------------
+
+receives("preface-invalid", "9113 3.4", new(False), b"GET / HTTP/1.1\r\n")
+receives("first-frame-not-settings", "9113 3.4", new(False), wire.PREFACE, wire.ping())
+receives("first-frame-not-settings", "9113 3.4", new(True), wire.settings(ack=True))
+refuses(
+    *("upgrade-settings-invalid", "7540 3.2.1", new(False)),
+    lambda conn: conn.initiate_upgrade_connection(b"???"),
+)
+refuses("upgrade-too-late", "7540 3.2", ASKED, lambda conn: conn.initiate_upgrade_connection(b""))
+
+# Frames -----------------------------------------------------------------------------------------
+
+receives(
+    *("frame-too-large", "9113 4.2", ASKED, wire.frame(Type.DATA, 0, 1, length=16_385)),
+    code=Code.FRAME_SIZE_ERROR,
+    error=FrameTooLargeError,
+)
+receives(
+    *("frame-size-wrong", "9113 4.2", SERVER, wire.ping(b"1234567")),
+    code=Code.FRAME_SIZE_ERROR,
+    error=FrameDataMissingError,
+)
+resets(
+    *("priority-size-wrong", "9113 6.3", 1, ASKED, wire.frame(Type.PRIORITY, 0, 1, b"1234")),
+    code=Code.FRAME_SIZE_ERROR,
+)
+receives("stream-id-missing", "9113 6", SERVER, wire.data(0, b"x"))
+receives("stream-id-forbidden", "9113 6", SERVER, wire.frame(Type.PING, 0, 1, b"12345678"))
+receives("padding-too-long", "9113 6.1", ASKED, wire.frame(Type.DATA, Flag.PADDED, 1, b"\x03ab"))
+receives("frame-not-allowed", "9113 8.4", ASKED, wire.push_promise(1, 2))
+UNFINISHED = wire.headers(1, wire.REQUEST, end_headers=False)
+receives("continuation-missing", "9113 6.2", SERVER, UNFINISHED, wire.ping())
+receives("continuation-unexpected", "9113 6.10", ASKED, wire.continuation(1, b""))
+receives(
+    *("continuation-flood", "9113 10.5", SERVER, UNFINISHED),
+    *[wire.continuation(1, b"", end_headers=False)] * 65,
+    code=Code.ENHANCE_YOUR_CALM,
+    error=DenialOfServiceError,
+)
+receives(
+    *("field-block-invalid", "9113 4.3", SERVER, wire.headers(1, b"\x80")),
+    code=Code.COMPRESSION_ERROR,
+)
+for oversized in (
+    wire.headers(1, wire.REQUEST),
+    wire.headers(1, bytes(201), end_headers=False),
+):
+    receives(
+        *("field-section-too-large", "9113 10.5.1", small_lists, oversized),
+        code=Code.ENHANCE_YOUR_CALM,
+        error=DenialOfServiceError,
+    )
+
+# Streams ----------------------------------------------------------------------------------------
+
+receives("stream-idle", "9113 5.1", SERVER, wire.data(1, b"x"), error=NoSuchStreamError)
+receives("stream-reserved", "9113 5.1", PROMISED, wire.data(2, b"x"))
+resets(
+    *("stream-half-closed", "9113 5.1", 1, ASKED_ALL, wire.data(1, b"x")), code=Code.STREAM_CLOSED
+)
+resets(
+    *("stream-reset-by-peer", "9113 5.1", 1, prepared(ASKED, gets(wire.rst_stream(1)))),
+    wire.data(1, b"x"),
+    code=Code.STREAM_CLOSED,
+)
+receives(
+    *("stream-closed", "9113 5.1", prepared(ASKED_ALL, sends(1, wire.RESPONSE, True))),
+    wire.headers(1, wire.TRAILERS, end_stream=True),
+    code=Code.STREAM_CLOSED,
+    error=StreamClosedError,
+)
+receives("stream-id-parity", "9113 5.1.1", ASKING, wire.push_promise(1, 3))
+refuses("stream-id-parity", "9113 5.1.1", CLIENT, sends(2, wire.REQUEST))
+receives(
+    *("stream-id-too-low", "9113 5.1.1", SERVER),
+    *(wire.headers(5, wire.REQUEST), wire.headers(3, wire.REQUEST)),
+    error=StreamIDTooLowError,
+)
+refuses(
+    *("stream-id-too-low", "9113 5.1.1", prepared(CLIENT, sends(5, wire.REQUEST))),
+    sends(3, wire.REQUEST),
+    error=StreamIDTooLowError,
+)
+receives(
+    *("too-many-streams", "9113 5.1.2", SERVER),
+    *(wire.headers(stream_id, wire.REQUEST) for stream_id in range(1, 203, 2)),
+    error=TooManyStreamsError,
+)
+receives("priority-self-dependency", "7540 5.3.1", SERVER, wire.priority(1, depends_on=1))
+refuses(
+    *("priority-self-dependency", "7540 5.3.1", CLIENT),
+    lambda conn: conn.prioritize(1, depends_on=1),
+)
+
+# Flow control -----------------------------------------------------------------------------------
+
+FULL = wire.data(1, bytes(16_384))
+receives(
+    *("connection-window-exceeded", "9113 6.9.1", ASKED, *[FULL] * 4),
+    code=Code.FLOW_CONTROL_ERROR,
+    error=FlowControlError,
+)
+receives(
+    *("stream-window-exceeded", "9113 6.9.1"),
+    prepared(ASKED, lambda conn: conn.increment_flow_control_window(70_000)),
+    *[FULL] * 4,
+    code=Code.FLOW_CONTROL_ERROR,
+    error=FlowControlError,
+)
+receives("connection-increment-zero", "9113 6.9", SERVER, wire.window_update(0, 0))
+resets("stream-increment-zero", "9113 6.9", 1, ASKED, wire.window_update(1, 0))
+receives(
+    *("connection-window-overflow", "9113 6.9.1", SERVER, wire.window_update(0, MAX_WINDOW)),
+    code=Code.FLOW_CONTROL_ERROR,
+    error=FlowControlError,
+)
+resets(
+    *("stream-window-overflow", "9113 6.9.1", 1, ASKED, wire.window_update(1, MAX_WINDOW)),
+    code=Code.FLOW_CONTROL_ERROR,
+)
+receives(
+    *("initial-window-overflow", "9113 6.9.2", ASKED, wire.window_update(1, 1)),
+    wire.settings((Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW)),
+    code=Code.FLOW_CONTROL_ERROR,
+    error=FlowControlError,
+)
+refuses(
+    *("send-window-exceeded", "9113 6.9.1"),
+    prepared(ASKING, gets(wire.settings((Setting.INITIAL_WINDOW_SIZE, 9)))),
+    lambda conn: conn.send_data(1, bytes(10)),
+    Code.FLOW_CONTROL_ERROR,
+    FlowControlError,
+)
+refuses(
+    *("send-frame-too-large", "9113 4.2", ASKING, lambda conn: conn.send_data(1, bytes(16_385))),
+    *(Code.FRAME_SIZE_ERROR, FrameTooLargeError),
+)
+refuses(
+    *("receive-window-overflow", "9113 6.9.1", CLIENT),
+    lambda conn: conn.increment_flow_control_window(MAX_WINDOW),
+    Code.FLOW_CONTROL_ERROR,
+    FlowControlError,
+)
+
+# SETTINGS, GOAWAY -------------------------------------------------------------------------------
+
+receives("settings-ack-unsolicited", "9113 6.5.3", SERVER, wire.settings(ack=True))
+receives(
+    *("setting-invalid", "9113 6.5.2", SERVER, wire.settings((Setting.ENABLE_PUSH, 2))),
+    error=InvalidSettingsValueError,
+)
+receives(
+    *("setting-invalid", "9113 6.5.2", SERVER),
+    wire.settings((Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW + 1)),
+    code=Code.FLOW_CONTROL_ERROR,
+    error=InvalidSettingsValueError,
+)
+refuses(
+    *("setting-invalid", "9113 6.5.2", CLIENT, lambda conn: conn.update_settings({2: 2})),
+    error=InvalidSettingsValueError,
+)
+refuses(
+    *("last-stream-id-raised", "9113 6.8"),
+    prepared(SERVER, lambda conn: conn.close_connection(last_stream_id=5)),
+    lambda conn: conn.close_connection(last_stream_id=6),
+)
+
+# Server push ------------------------------------------------------------------------------------
+
+WITHOUT_PUSH = prepared(
+    *(CLIENT, lambda conn: conn.update_settings({Setting.ENABLE_PUSH: 0})),
+    *(gets(wire.settings(ack=True)), sends(1, wire.POST)),
+)
+NOT_WANTED = prepared(ASKED, gets(wire.settings((Setting.ENABLE_PUSH, 0))))
+receives("push-disabled", "9113 6.6", WITHOUT_PUSH, wire.push_promise(1, 2))
+refuses("push-disabled", "9113 6.6", NOT_WANTED, promises(1, 2))
+receives("push-parent-state", "9113 6.6", CLIENT, wire.push_promise(1, 2))
+resets("push-not-safe", "9113 8.4.1", 2, ASKING, wire.push_promise(1, 2, wire.POST))
+refuses("push-not-safe", "9113 8.4.1", ASKED, promises(1, 2, wire.POST))
+receives("push-parent-pushed", "9113 8.4.1", PROMISED, wire.push_promise(2, 4))
+refuses("push-parent-pushed", "9113 8.4.1", prepared(ASKED, promises(1, 2)), promises(2, 4))
+
+# Messages ---------------------------------------------------------------------------------------
+
+EARLY = [(b":status", b"103")]
+receives("data-before-headers", "9113 8.1", ASKING, wire.data(1, b"x"))
+receives("trailers-without-end-stream", "9113 8.1", ASKED, wire.headers(1, wire.TRAILERS))
+refuses("trailers-without-end-stream", "9113 8.1", ASKING, sends(1, wire.TRAILERS))
+receives(
+    *("informational-with-end-stream", "9113 8.1", ASKING, wire.headers(1, EARLY, end_stream=True))
+)
+refuses("informational-with-end-stream", "9113 8.1", ASKED, sends(1, EARLY, True))
+receives(
+    *("content-length-mismatch", "9113 8.1.1", SERVER),
+    wire.headers(1, [*wire.POST, (b"content-length", b"1")], end_stream=True),
+    error=InvalidBodyLengthError,
+)
+receives(
+    *("content-length-invalid", "9110 8.6", lambda: wire.server(validate_inbound_headers=False)),
+    wire.headers(1, [*wire.POST, (b"content-length", b"-1")]),
+)
+receives(
+    *("content-length-conflict", "9110 8.6", lambda: wire.server(validate_inbound_headers=False)),
+    wire.headers(1, [*wire.POST, (b"content-length", b"1"), (b"content-length", b"2")]),
+)
+receives(
+    *("field-encoding", "9110 5.5", lambda: wire.server(header_encoding="ascii")),
+    wire.headers(1, [*wire.REQUEST, (b"x", b"\xff")]),
+)
+receives(
+    *("pseudo-in-trailers", "9113 8.3", ASKED),
+    wire.headers(1, wire.RESPONSE, end_stream=True),
+)
+refuses("pseudo-in-trailers", "9113 8.3", ASKING, sends(1, wire.RESPONSE, True))
+receives("status-invalid", "9113 8.3.2", ASKING, wire.headers(1, [(b":status", b"20")]))
+refuses("status-invalid", "9113 8.3.2", ASKED, sends(1, [(b":status", b"20")]))
+
+WITH = {name: (name, value) for name, value in wire.REQUEST}
+REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
+    ("content-length-invalid", "9110 8.6", [*wire.REQUEST, (b"content-length", b"+1")]),
+    (
+        *("content-length-conflict", "9110 8.6"),
+        [*wire.REQUEST, (b"content-length", b"1"), (b"content-length", b"2")],
+    ),
+    ("field-name-empty", "9113 8.2.1", [*wire.REQUEST, (b"", b"x")]),
+    ("field-name-invalid", "9113 8.2.1", [*wire.REQUEST, (b"Upper", b"x")]),
+    ("field-value-invalid", "9113 8.2.1", [*wire.REQUEST, (b"x", b"a\nb")]),
+    ("connection-specific", "9113 8.2.2", [*wire.REQUEST, (b"upgrade", b"h2c")]),
+    ("te-invalid", "9113 8.2.2", [*wire.REQUEST, (b"te", b"gzip")]),
+    ("pseudo-unknown", "9113 8.3", [*wire.REQUEST, (b":new", b"x")]),
+    ("pseudo-repeated", "9113 8.3", [*wire.REQUEST, (b":path", b"/")]),
+    ("pseudo-after-regular", "9113 8.3", [(b"x", b"y"), *wire.REQUEST]),
+    ("pseudo-wrong-message", "9113 8.3", [*wire.REQUEST, (b":status", b"200")]),
+    ("pseudo-missing", "9113 8.3.1", list(wire.REQUEST[1:])),
+    ("pseudo-value-invalid", "9113 8.3.1", [*wire.REQUEST[:3], (b":path", b"")]),
+    ("authority-missing", "9113 8.3.1", [WITH[b":method"], WITH[b":scheme"], WITH[b":path"]]),
+    ("host-repeated", "9110 7.2", [*wire.REQUEST, *[(b"host", b"example.com")] * 2]),
+    ("host-mismatch", "9113 8.3.1", [*wire.REQUEST, (b"host", b"other.example")]),
+    ("connect-malformed", "9113 8.5", [*TUNNEL_REQUEST, (b":path", b"/")]),
+    ("protocol-not-enabled", "8441 4", [*TUNNEL_REQUEST, (b":protocol", b"websocket")]),
+    ("protocol-without-connect", "8441 4", [*wire.REQUEST, (b":protocol", b"websocket")]),
+]
+for broken, where, request in REQUESTS:
+    receives(broken, where, SERVER, wire.headers(1, request))
+    refuses(
+        *(broken, where, lambda: wire.client(normalize_outbound_headers=False)), sends(1, request)
+    )
+
+TUNNEL = prepared(
+    *(CLIENT, sends(1, TUNNEL_REQUEST)),
+    gets(wire.headers(1, wire.RESPONSE)),
+)
+resets("tunnel-frame", "9113 8.5", 1, TUNNEL, wire.headers(1, wire.TRAILERS, end_stream=True))
+resets("tunnel-frame", "9113 8.5", 1, TUNNEL, wire.push_promise(1, 2))
+refuses("tunnel-frame", "9113 8.5", TUNNEL, sends(1, wire.TRAILERS, True))
+refuses(
+    *("tunnel-frame", "9113 8.5"),
+    prepared(SERVER, gets(wire.headers(1, TUNNEL_REQUEST)), sends(1, wire.RESPONSE)),
+    promises(1, 2),
+)
+
+# Calls ------------------------------------------------------------------------------------------
+
+refuses("not-allowed-now", "9113 5.1", ASKED, lambda conn: conn.send_data(1, b"x"))
+refuses(
+    *("not-allowed-now", "9113 5.1", CLIENT, lambda conn: conn.send_data(1, b"x")),
+    error=NoSuchStreamError,
+)
+refuses(
+    *("connection-closed", "9113 5.4.1"),
+    prepared(CLIENT, lambda conn: conn.close_connection(Code.INTERNAL_ERROR)),
+    lambda conn: conn.ping(b"12345678"),
+)
+refuses("going-away", "9113 6.8", prepared(CLIENT, gets(wire.goaway(0))), sends(1, wire.REQUEST))
+refuses("client-only", "9113 8", SERVER, sends(2, wire.REQUEST))
+refuses("server-only", "9113 8.4", ASKING, promises(1, 2))
+refuses(
+    *("peer-limit-reached", "9113 5.1.2"),
+    lambda: wire.client((Setting.MAX_CONCURRENT_STREAMS, 0)),
+    sends(1, wire.REQUEST),
+    error=TooManyStreamsError,
+)
+refuses(
+    *("stream-ids-exhausted", "9113 5.1.1"),
+    prepared(CLIENT, sends(2**31 - 1, wire.REQUEST)),
+    lambda conn: conn.get_next_available_stream_id(),
+    error=NoAvailableStreamIDError,
+)
+refuses(
+    *("stream-ids-exhausted", "9113 5.1.1", CLIENT, sends(2**31 + 1, wire.REQUEST)),
+    error=NoAvailableStreamIDError,
+)
+refuses("priority-weight", "7540 5.3.2", CLIENT, lambda conn: conn.prioritize(1, weight=257))
+refuses(
+    *("server-priority", "7540 5.3", SERVER, lambda conn: conn.prioritize(1)), error=RFC1122Error
+)

@@ -1,0 +1,196 @@
+"""Class masks of fields, and what the masks of a whole block say."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from h2._rules import fields as rules
+from h2._rules.fields import (
+    AUTHORITY,
+    BAD_NAME,
+    BAD_VALUE,
+    CONNECT,
+    CONNECTION_FIELD,
+    CONTENT_LENGTH,
+    COOKIE,
+    DECIDING,
+    HEAD,
+    HOST,
+    INFORMATIONAL,
+    METHOD,
+    NO_CONTENT,
+    PATH,
+    PLAIN,
+    PROTOCOL,
+    PSEUDO,
+    SCHEME,
+    SENSITIVE,
+    STATUS,
+    SUCCESSFUL,
+    TE,
+    UNKNOWN_PSEUDO,
+    classify,
+)
+from h2._rules.messages import check_message
+from support.fields import NAMES, VALUES, Field, field_lists
+
+# A second opinion, in regular expressions: RFC 9110 sections 5.1, 5.5, 5.6.2, RFC 3986, and the
+# stricter forms of RFC 9113 sections 8.2.1 and 8.3.
+NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+VALUE = re.compile(rb"(?![ \t])[^\0\r\n]*(?<![ \t])")
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+FORMS = {
+    b":method": re.compile(TOKEN),
+    b":scheme": re.compile(rb"[0-9A-Za-z+.-]+"),
+    b":authority": re.compile(rb"[^\x00-\x20\x7f@]*"),
+    b":path": re.compile(rb"[^\x00-\x20\x7f]+"),
+    b":status": re.compile(rb"(?!101)[1-9][0-9]{2}"),
+    b":protocol": re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"),
+    b"content-length": re.compile(rb"[0-9]{1,4000}"),
+    b"te": re.compile(rb"(?i)trailers"),
+}
+OF_NAME = {
+    b":method": METHOD,
+    b":scheme": SCHEME,
+    b":authority": AUTHORITY,
+    b":path": PATH,
+    b":status": STATUS,
+    b":protocol": PROTOCOL,
+    b"content-length": CONTENT_LENGTH,
+    b"host": HOST,
+    b"cookie": COOKIE,
+    b"te": TE,
+    b"authorization": SENSITIVE,
+    b"proxy-authorization": SENSITIVE,
+    b"connection": CONNECTION_FIELD,
+    b"proxy-connection": CONNECTION_FIELD,
+    b"keep-alive": CONNECTION_FIELD,
+    b"transfer-encoding": CONNECTION_FIELD,
+    b"upgrade": CONNECTION_FIELD,
+}
+
+
+def facts(name: bytes, value: bytes) -> int:
+    """What the value of a pseudo-header field says beside its being valid."""
+    if name == b":method":
+        return {b"HEAD": HEAD, b"CONNECT": CONNECT}.get(value, 0)
+    if name == b":status":
+        kind = {b"1": INFORMATIONAL, b"2": SUCCESSFUL}.get(value[:1], 0)
+        return kind | (NO_CONTENT if value in (b"204", b"304") else 0)
+    return 0
+
+
+def second_opinion(name: bytes, value: bytes) -> int:
+    mask = OF_NAME.get(name, 0)
+    if not mask and not NAME.fullmatch(name):
+        mask = UNKNOWN_PSEUDO if name.startswith(b":") else BAD_NAME
+    form = FORMS.get(name, VALUE)
+    if not VALUE.fullmatch(value) or not form.fullmatch(value):
+        return mask | BAD_VALUE
+    return mask | facts(name, value)
+
+
+def fold(fields: list[Field]) -> tuple[int, int, int]:
+    """What the decoder says about a block: bits seen, bits repeated, end of the leading fields."""
+    seen = repeated = leading = 0
+    for position, field in enumerate(fields, 1):
+        mask = classify(*field)
+        repeated |= seen & mask
+        seen |= mask
+        if mask & PSEUDO:
+            leading = position
+    return seen, repeated, leading
+
+
+def is_plain(kind: int, fields: list[Field]) -> bool:
+    seen, repeated, leading = fold(fields)
+    return not repeated and PLAIN[kind].get(seen & DECIDING) == leading
+
+
+@pytest.mark.parametrize("name", NAMES, ids=repr)
+def test_class_of_every_tricky_pair(name: bytes) -> None:
+    for value in VALUES:
+        assert classify(name, value) == second_opinion(name, value), value
+
+
+@given(st.binary(max_size=6), st.binary(max_size=6))
+def test_class_of_any_pair(name: bytes, value: bytes) -> None:
+    assert classify(name, value) == second_opinion(name, value)
+
+
+@pytest.mark.parametrize("octet", range(256))
+def test_class_of_every_octet(octet: int) -> None:
+    char = bytes([octet])
+    assert classify(char, b"") == second_opinion(char, b"")
+    assert classify(b"a" + char, b"") == second_opinion(b"a" + char, b"")
+    for name in (*FORMS, b"x", b"host"):
+        assert classify(name, char) == second_opinion(name, char)
+        assert classify(name, b"1" + char + b"1") == second_opinion(name, b"1" + char + b"1")
+
+
+def test_known_names_are_classified_as_unknown_ones_would_be() -> None:
+    for name, mask in rules.KNOWN_NAMES.items():
+        assert mask == OF_NAME.get(name, 0), name
+        assert name in OF_NAME or NAME.fullmatch(name), name
+
+
+def test_pseudo_masks_are_the_low_octet() -> None:
+    pseudo = [METHOD, SCHEME, AUTHORITY, PATH, STATUS, PROTOCOL, UNKNOWN_PSEUDO]
+    others = [CONTENT_LENGTH, HOST, COOKIE, TE, CONNECTION_FIELD, BAD_NAME, BAD_VALUE, HEAD]
+    others += [CONNECT, INFORMATIONAL, NO_CONTENT, SENSITIVE, SUCCESSFUL]
+    assert all(bit & PSEUDO and bit <= PSEUDO for bit in pseudo)
+    assert not any(bit & PSEUDO for bit in others)
+    every = pseudo + others
+    assert sum(every) == sum(1 << bit.bit_length() - 1 for bit in every)
+    assert len({*every}) == len(every)
+
+
+@given(st.sampled_from([rules.REQUEST, rules.RESPONSE, rules.TRAILERS]), field_lists())
+@example(rules.REQUEST, [])
+@example(rules.TRAILERS, [])
+@example(rules.TRAILERS, [(b":status", b"200")])
+def test_a_block_that_is_valid_by_its_masks_is_valid(kind: int, fields: list[Field]) -> None:
+    if is_plain(kind, fields):
+        assert check_message(kind, fields, connect_protocol=False) is None
+        assert check_message(kind, fields, connect_protocol=True) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (rules.REQUEST, [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/")]),
+        (rules.RESPONSE, [(b":status", b"200")]),
+        (rules.TRAILERS, []),
+    ],
+)
+def test_usual_blocks_are_valid_by_their_masks(kind: int, fields: list[Field]) -> None:
+    # Without this, the property above could hold for lack of cases, and speed would be lost.
+    if kind == rules.REQUEST:
+        fields = [*fields, (b":authority", b"a.b")]
+    more = [(b"cookie", b"a=b"), (b"content-length", b"3"), (b"te", b"trailers"), (b"x", b"y")]
+    assert is_plain(kind, [*fields, *more])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sensitive"),
+    [
+        (b"authorization", b"Basic " + bytes(50), True),
+        (b"proxy-authorization", b"x", True),
+        (b"cookie", b"c" * 19, True),
+        (b"cookie", b"c" * 20, False),
+        (b"set-cookie", b"short", False),
+        (b"x", b"short", False),
+    ],
+)
+def test_what_must_never_be_indexed(name: bytes, value: bytes, sensitive: bool) -> None:
+    assert rules.is_sensitive(classify(name, value), value) is sensitive
+
+
+def test_connection_fields() -> None:
+    named = {name for name in OF_NAME if rules.is_connection_field(name)}
+    assert named == {name for name, mask in OF_NAME.items() if mask == CONNECTION_FIELD}
+    assert not rules.is_connection_field(b"te")
