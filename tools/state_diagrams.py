@@ -33,9 +33,9 @@ STREAMS = """
 ## Streams
 
 The states of RFC 9113 section 5.1, with the phases of a message (section 8.1) as states of their
-own: what a header block means follows from the state alone. The suffix `_WAITING` stands for a
+own: what a field block means follows from the state alone. The suffix `_WAITING` stands for a
 response that has not begun. In the names of inputs, `_END` stands for a frame with END_STREAM, and
-`INFORMATIONAL` for a header block with a status code from 100 to 199.
+`INFORMATIONAL` for a field block with a status code from 100 to 199.
 
 The diagrams leave out two inputs: `SEND_RST_STREAM` leads from every state but `IDLE` and the
 closed ones to `CLOSED_BY_US`, and `RECV_RST_STREAM` to `CLOSED_BY_PEER`. They leave out, too, what
@@ -138,14 +138,14 @@ def streams() -> str:
 
 
 def header_blocks() -> str:
-    """The table of stream states, with what a header block is in each of them."""
+    """The table of stream states, with what a field block is in each of them."""
     rows = []
     kinds = zip(stream_states.SENT_KIND, stream_states.RECEIVED_KIND, strict=True)
     for state, pair in enumerate(kinds):
         sent, received = (KIND_NAMES[kind] if kind >= 0 else "not allowed" for kind in pair)
         name = f"`{stream_states.STATE_NAMES[state]}`"
         rows.append((name, rfc_name(StreamStateMachine(state).state), sent, received))
-    head = ("state", "in RFC 9113", "a header block that we send", "one that we receive")
+    head = ("state", "in RFC 9113", "a field block that we send", "one that we receive")
     return table(head, rows)
 
 

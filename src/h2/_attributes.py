@@ -110,7 +110,7 @@ class ConnectionAttributes:
     @property
     def encoder(self) -> HeaderEncoder:
         """The HPACK encoder of this connection; encoding with it advances its table."""
-        return HeaderEncoder(self._core.encoder)
+        return HeaderEncoder(self._core.encoder, self._core.distrust_table)
 
     @property
     def decoder(self) -> Decoder:

@@ -127,7 +127,7 @@ class H2Configuration:
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Checking here, and not in descriptors, leaves the options plain attributes: the
-        # connection reads several of them for every header block.
+        # connection reads several of them for every field block.
         if name in _BOOLEAN_OPTIONS:
             if value is not True and value is not False:
                 raise _not_a_bool(name)

@@ -60,7 +60,7 @@ class H2Connection(ConnectionAttributes):
     #: way need no memory.
     MAX_CLOSED_STREAMS = 1024
 
-    #: In how many CONTINUATION frames a header block may come (RFC 9113 section 10.5): 64 of the
+    #: In how many CONTINUATION frames a field block may come (RFC 9113 section 10.5): 64 of the
     #: smallest maximum size carry 1 MiB.
     CONTINUATION_BACKLOG = 64
 
@@ -139,7 +139,7 @@ class H2Connection(ConnectionAttributes):
         priority_depends_on: int | None = None,
         priority_exclusive: bool | None = None,
     ) -> None:
-        """Send a header block: a request, a response, or trailers (RFC 9113 section 8.1).
+        """Send a field block: a request, a response, or trailers (RFC 9113 section 8.1).
 
         A client's first block on a new stream is the request. A server's blocks are any number of
         informational responses, then the response. A block after that is the trailers, which must
@@ -326,8 +326,8 @@ class H2Connection(ConnectionAttributes):
             if acknowledged_size < 0:
                 raise ValueError("Cannot acknowledge negative data")
             acknowledged_size = 0
-        if acknowledged_size.__class__ is not int:
-            acknowledged_size = index(acknowledged_size)
+        if acknowledged_size.__class__ is not int or stream_id.__class__ is not int:
+            acknowledged_size, stream_id = index(acknowledged_size), index(stream_id)
         _acknowledge_received_data(self._core, acknowledged_size, stream_id)
 
     # The connection as a whole.
@@ -347,6 +347,7 @@ class H2Connection(ConnectionAttributes):
 
         :param new_settings: values by setting
         :raises InvalidSettingsValueError: if a value is out of bounds
+        :raises FlowControlError: if a stream's window would become larger than 2**31 - 1
         """
         lifecycle.update_settings(self._core, new_settings)
 
@@ -363,7 +364,8 @@ class H2Connection(ConnectionAttributes):
         :param field_value: an Alt-Svc field value (RFC 7838 section 3), not checked
         :param origin: the origin to which it applies
         :param stream_id: a stream whose request went to that origin and has no response yet
-        :raises ValueError: if ``field_value`` is not ``bytes``, or not one of both is given
+        :raises ValueError: if ``field_value`` is not ``bytes``, not one of both is given, or
+            ``origin`` is longer than 65,535 octets
         :raises ProtocolError: if this is a client, or the stream has its response
         :raises NoSuchStreamError: if the stream was never opened
         """

@@ -37,6 +37,9 @@ class H2Error(Exception):
     #: where no rule of the protocol is involved.
     rule: str | None = None
 
+    #: What is wrong, for classes whose arguments do not say it.
+    _message: str | None = None
+
     def __reduce__(self) -> tuple[Any, ...]:
         # The inherited way calls the class with `args`, which fails for every class whose
         # constructor takes something else than what `args` holds.
@@ -119,6 +122,9 @@ class NoSuchStreamError(ProtocolError):
 
         #: The identifier of the stream that does not exist.
         self.stream_id = stream_id
+
+    def __str__(self) -> str:
+        return self._message or super().__str__()
 
 
 class StreamClosedError(NoSuchStreamError):

@@ -1,4 +1,4 @@
-"""Name for programs that look up how far a header block may be split."""
+"""Name for programs that look up how far a field block may be split."""
 
 from __future__ import annotations
 

@@ -182,14 +182,11 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     def _validate(self, changes: Mapping[SettingCodes | int, int]) -> None:
         """Check the contents of a SETTINGS frame that this endpoint wants to send.
 
-        Stricter than assignment: everything has to fit into the fields of the frame, and the rules
-        about who may send what hold as well.
+        Stricter than assignment: the rules about who may send what hold as well.
         """
         announced = self._values.get if self._queue is None else self._announced
         for setting, value in changes.items():
             code = bounds.sender_violation(setting, value, self._client, announced(setting))
-            if code is None and not bounds.fits_on_the_wire(setting, value):
-                code = ErrorCodes.PROTOCOL_ERROR
             if code is not None:
                 raise _invalid(setting, value, code)
 

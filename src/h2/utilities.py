@@ -32,7 +32,7 @@ __all__ = [
 
 
 class HeaderValidationFlags(NamedTuple):
-    """What kind of header block is meant."""
+    """What kind of field block is meant."""
 
     is_client: bool
     is_trailer: bool

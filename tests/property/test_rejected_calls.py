@@ -89,7 +89,7 @@ def assert_goes_on(client: H2Connection, server: H2Connection) -> None:
 
 
 @given(st.lists(steps(), min_size=15, max_size=50))
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_walk(taken: list[Step]) -> None:
     assert_goes_on(*walk(taken))
 

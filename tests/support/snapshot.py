@@ -22,9 +22,9 @@ _PLAIN = (Enum, int, str, bytes, type(None), type, types.FunctionType, types.Met
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "config_version", "goaway_hook", "table", "row"),
-        *("aliases", "sent_blocks", "sent_generation", "repeats"),
-        # How the octets lie in memory; "need" says only when a look at them pays.
-        *("out", "out_position", "out_logged", "partial", "head", "missing"),
+        *("known", "aliases", "sent_blocks", "sent_generation", "repeats"),
+        # How the octets lie in memory, and what the logger has seen of them.
+        *("out", "out_position", "out_logged", "partial"),
     },
     PartialBlock: {"parts"},
     Encoder: {"_static", "_entries", "fields"},

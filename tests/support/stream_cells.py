@@ -83,7 +83,8 @@ EXPECTED: dict[str, Expected] = {
         {
             "SEND_HEADERS": "HALF_REMOTE",
             "SEND_HEADERS_END": "CLOSED",
-            **stays("RESERVED_LOCAL", "SEND_INFORMATIONAL", "SEND_ALTSVC", "RECV_WINDOW_UPDATE"),
+            "SEND_INFORMATIONAL": "HALF_REMOTE_WAITING",
+            **stays("RESERVED_LOCAL", "SEND_ALTSVC", "RECV_WINDOW_UPDATE"),
             **RESETS,
         },
         "RESERVED_ERROR",
@@ -97,7 +98,8 @@ EXPECTED: dict[str, Expected] = {
         {
             "RECV_HEADERS": "HALF_LOCAL",
             "RECV_HEADERS_END": "CLOSED",
-            **stays("RESERVED_REMOTE", "RECV_INFORMATIONAL", "RECV_ALTSVC", "SEND_WINDOW_UPDATE"),
+            "RECV_INFORMATIONAL": "HALF_LOCAL_WAITING",
+            **stays("RESERVED_REMOTE", "RECV_ALTSVC", "SEND_WINDOW_UPDATE"),
             **RESETS,
         },
         "RESERVED_ERROR",

@@ -17,7 +17,7 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
     config = conn.config
     seen = block.seen
     if config.validate_inbound_headers:
-        if block.repeated or PLAIN[kind].get(seen & DECIDING) != block.leading:
+        if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
             if found is not None:
                 found.stream_id = stream_id

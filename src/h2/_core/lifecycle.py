@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from copy import copy
+from operator import index
 
 from h2._core.receive_settings import apply_remote_settings
 from h2._core.state import NO_EVENTS, Connection
 from h2._core.stream import Stream
 from h2._frames import decode, encode
-from h2._frames.layout import PREFACE
+from h2._frames.layout import MAX_FRAME_SIZE_LOWER, PREFACE
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
+from h2._rules.flow_control import MAX_WINDOW
 from h2._rules.registry import Violation
+from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
@@ -42,7 +46,7 @@ def _proposed(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> No
 def _follow_local_settings(conn: Connection) -> None:
     """Be ready for a peer that has seen our settings, and for one that has not yet."""
     local = conn.local_settings
-    if local.max_frame_size > conn.max_inbound_frame_size:
+    if local.max_frame_size > max(conn.max_inbound_frame_size, MAX_FRAME_SIZE_LOWER):
         conn.max_inbound_frame_size = local.max_frame_size
     if local.header_table_size > conn.decoder.max_allowed_table_size:
         conn.decoder.max_allowed_table_size = local.header_table_size
@@ -52,8 +56,24 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
     """Send SETTINGS with changed values (section 6.5)."""
     conn.check_send(connection_states.SEND_CONTROL)
     conn.local_settings._validate(changes)
+    size = changes.get(INITIAL_WINDOW_SIZE)
+    if size is not None:
+        _check_receive_windows(conn, size)
     conn.out.append(encode.settings(changes.items()))
     _proposed(conn, changes)
+
+
+def _check_receive_windows(conn: Connection, size: int) -> None:
+    """Check that a new initial window leaves every stream of the peer a legal one (6.9.2)."""
+    change = size - conn.recv_initial_window()
+    if change <= 0:
+        return
+    largest = max((stream.recv_limit for stream in conn.streams.values()), default=0)
+    if largest + change > MAX_WINDOW:
+        raise Violation(
+            rules.RECEIVE_WINDOW_OVERFLOW,
+            f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
+        ).public()
 
 
 def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes | None:
@@ -93,8 +113,8 @@ def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
             rules.UPGRADE_SETTINGS_INVALID, f"Invalid HTTP2-Settings field: {error}"
         ).public() from None
     pairs = list(decode.settings(payload))
-    for code, value in pairs:
-        conn.remote_settings.validate_received_setting(code, value)
+    trial = copy(conn.remote_settings)
+    trial._apply(pairs)
     return pairs
 
 
@@ -107,7 +127,7 @@ def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: 
     previous = conn.goaway_sent_last
     if last_stream_id is None:
         last_stream_id = min(conn.streams.highest_inbound, previous)
-    elif last_stream_id > previous:
+    elif index(last_stream_id) > previous:
         # "Endpoints MUST NOT increase the value they send in the last stream identifier"
         raise Violation(
             rules.LAST_STREAM_ID_RAISED,

@@ -1,13 +1,13 @@
 """Header fields on their way out: normalised, classified, looked up; nothing is encoded yet.
 
-Planning a header block changes neither the HPACK table nor the connection, so that everything
+Planning a field block changes neither the HPACK table nor the connection, so that everything
 that can refuse the block is asked before the encoder runs (RFC 9113 section 4.3: the peer's
 decoder has to see every block that our encoder made).
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
@@ -27,6 +27,8 @@ from h2._rules.fields import (
 )
 from h2._rules.messages import check_message
 
+T = TypeVar("T")
+
 _STATIC_ENTRIES: Final = STATIC.exact
 
 #: Text and mixed-case forms of fields in the table, per connection.
@@ -42,6 +44,8 @@ def plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
 
     ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`).
     """
+    if conn.config_version != conn.config._version:
+        conn.forget_what_was_planned()
     entries = _look_up(conn, headers)
     fresh = False
     authority: bytes | None = None
@@ -77,13 +81,14 @@ def plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
 
 def _look_up(conn: Connection, headers: list[Any]) -> list[Any]:
     """Return the table entry for each field, or None where none stands for it as it is."""
+    known = conn.known
     if {*map(type, headers)} in PLAIN_TYPES:
         try:
-            return list(map(conn.encoder.fields.get, headers))
+            return list(map(known.get, headers))
         except TypeError:  # a field that is not hashable
             pass
     # A never-indexed field equals a plain one, and must not be taken for it.
-    return [None] * len(headers)
+    return [_find(known, field) if field.__class__ is tuple else None for field in headers]
 
 
 def _prepare(conn: Connection, field: Any) -> Entry | None:
@@ -102,7 +107,7 @@ def _prepare(conn: Connection, field: Any) -> Entry | None:
         return _prepare_other(conn, field)
     entry = _STATIC_ENTRIES.get(field)
     if entry is not None:
-        conn.encoder.fields[field] = entry
+        conn.known[field] = entry
         return entry
     mask = classify(name, value)
     return _with_mask(conn, field, mask) if mask else Entry(field, 0)
@@ -120,7 +125,6 @@ def _with_mask(conn: Connection, field: tuple[bytes, bytes], mask: int) -> Entry
 
 def _prepare_other(conn: Connection, field: Any) -> Entry | None:
     """Return the entry for a field that is text, not in its final form, or never-indexed."""
-    conn.forget_if_reconfigured()
     plain = field.__class__ is tuple
     key = None
     if plain and conn.aliases is not None:
@@ -132,7 +136,7 @@ def _prepare_other(conn: Connection, field: Any) -> Entry | None:
             value = value.strip()
         key = (name, value)
     never = not plain and not getattr(field, "indexable", True)
-    known = None if never else conn.encoder.find(key)
+    known = None if never else conn.known.get(key) or _STATIC_ENTRIES.get(key)
     if known is None:
         entry = _with_mask(conn, key, classify(*key))
         if entry is not None and never:
@@ -167,9 +171,10 @@ def _write_out(conn: Connection, headers: list[Any]) -> list[Any]:
     return fields
 
 
-def _find(aliases: dict[object, tuple[bytes, bytes]], field: object) -> tuple[bytes, bytes] | None:
+def _find(known: dict[Any, T], field: object) -> T | None:
+    """Look up a field that may not be hashable."""
     try:
-        return aliases.get(field)
+        return known.get(field)
     except TypeError:
         return None
 

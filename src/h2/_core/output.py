@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from h2._core.state import Connection
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe
 from h2._frames.layout import HEADER_LENGTH, PREFACE
+
+#: Part of a frame may have gone out without a logger, so what waits may begin anywhere in it.
+_UNKNOWN: Final = -1
 
 
 def data_to_send(conn: Connection, amount: int | None) -> bytes:
@@ -41,7 +46,10 @@ def _take(conn: Connection, amount: int | None) -> bytes:
     del out[:done]
     conn.out_position = position
     data = b"".join(pieces)
-    conn.out_logged -= len(data)
+    if conn.config._active_logger is not None:
+        conn.out_logged = max(conn.out_logged - len(data), 0)
+    else:
+        conn.out_logged = _UNKNOWN if out else 0
     return data
 
 
@@ -59,6 +67,9 @@ def _log(conn: Connection) -> None:
         return
     data = b"".join(conn.out)[conn.out_position :]
     start = conn.out_logged
+    if start == _UNKNOWN:
+        conn.out_logged = len(data)
+        return
     if data.startswith(PREFACE, start):
         log.debug("Sent connection preface")
         start += len(PREFACE)

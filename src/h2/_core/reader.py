@@ -180,6 +180,8 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         if log is not None:
             log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
         if conn.state != _OPEN or conn.block is not None or type_ not in _ORDINARY:
+            if conn.state == _TERMINATED:
+                return end  # a subclass that handles GOAWAY itself has ended the connection
             _look_closely(conn, type_, flags, stream_id)
             if type_ >= _UNKNOWN:
                 receive.unknown(conn, type_, flags, stream_id, payload)

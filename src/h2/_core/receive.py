@@ -1,4 +1,4 @@
-"""What each received frame does, but for header blocks: RFC 9113 section 6, RFC 7838."""
+"""What each received frame does, but for field blocks: RFC 9113 section 6, RFC 7838."""
 
 from __future__ import annotations
 
@@ -130,17 +130,19 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     else:
         reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
         if stream.recv_window < length and length and reaction >= 0 <= window:
-            raise _too_much_data(rules.STREAM_WINDOW_EXCEEDED, stream.recv_window, length)
+            raise _too_much_data(
+                rules.STREAM_WINDOW_EXCEEDED, stream_id, stream.recv_window, length
+            )
     if window < 0 and length:
-        raise _too_much_data(rules.CONNECTION_WINDOW_EXCEEDED, conn.recv_window, length)
+        raise _too_much_data(rules.CONNECTION_WINDOW_EXCEEDED, stream_id, conn.recv_window, length)
     if stream is None or reaction < 0:
         _refuse_data(conn, reaction, stream_id, length)
         return
+    conn.recv_window = window
+    stream.recv_window -= length
     stream.received += len(content)
     if stream.expected >= 0:
         check_length(stream, end)
-    conn.recv_window = window
-    stream.recv_window -= length
     event = _new(DataReceived)
     event.stream_id = stream_id
     event.data = content
@@ -153,9 +155,13 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         conn.streams.move(stream, reaction, conn.max_reset)
 
 
-def _too_much_data(rule: Rule, window: int, length: int) -> Violation:
-    which = rule.id.split("-", 1)[0]
-    return Violation(rule, f"Received {length} octets of DATA, the {which} window is {window}")
+def _too_much_data(rule: Rule, stream_id: int, window: int, length: int) -> Violation:
+    which = "stream" if rule is rules.STREAM_WINDOW_EXCEEDED else "connection"
+    return Violation(
+        rule,
+        f"Received {length} octets of DATA on stream {stream_id}, the {which} window is {window}",
+        stream_id,
+    )
 
 
 def _refuse_data(conn: Connection, reaction: int, stream_id: int, length: int) -> None:
@@ -183,14 +189,18 @@ def check_length(stream: Stream, end: int) -> None:
 
 def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """PRIORITY (section 6.3): advice that touches no stream."""
-    if stream_id and len(payload) != 5 and conn.streams.state_of(stream_id) != IDLE:
+    if stream_id and len(payload) != 5:
+        state = conn.streams.state_of(stream_id)
+        if state == CLOSED_BY_US:
+            return
         # "A PRIORITY frame with a length other than 5 octets MUST be treated as a stream error";
         # an idle stream cannot be reset (section 6.4), so there it is a connection error.
-        raise Violation(
-            rules.PRIORITY_SIZE_WRONG,
-            f"Received PRIORITY frame of {len(payload)} octets on stream {stream_id}",
-            stream_id,
-        )
+        if state != IDLE:
+            raise Violation(
+                rules.PRIORITY_SIZE_WRONG,
+                f"Received PRIORITY frame of {len(payload)} octets on stream {stream_id}",
+                stream_id,
+            )
     check_shape(layout.PRIORITY, stream_id, payload)
     conn.events.append(priority_event(stream_id, decode.priority(payload)))
 
@@ -336,14 +346,14 @@ def _bad_stream_increment(stream_id: int, increment: int) -> Violation:
 
 def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """ALTSVC (RFC 7838 section 4): only a client listens, and only where it makes sense."""
-    check_shape(layout.ALTSVC, stream_id, payload)
-    fields = decode.altsvc(payload)
-    if fields is None:
-        raise wrong_size(layout.ALTSVC, stream_id, payload)
     # "The ALTSVC frame is intended for receipt by clients. A device acting as a server MUST ignore
     # it."
     if not conn.client:
         return
+    check_shape(layout.ALTSVC, stream_id, payload)
+    fields = decode.altsvc(payload)
+    if fields is None:
+        raise wrong_size(layout.ALTSVC, stream_id, payload)
     origin, field_value = fields
     if stream_id:
         stream = conn.streams.get(stream_id)

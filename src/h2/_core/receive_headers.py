@@ -1,4 +1,4 @@
-"""Received header blocks: HEADERS, PUSH_PROMISE, CONTINUATION (RFC 9113 sections 4.3, 6, 8)."""
+"""Received field blocks: HEADERS, PUSH_PROMISE, CONTINUATION (RFC 9113 sections 4.3, 6, 8)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
 
-#: What a header block of each kind is reported as.
+#: What a field block of each kind is reported as.
 _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
 
 #: Encoded blocks are refused beyond this multiple of the header list limit. An encoder that codes
@@ -119,7 +119,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
         # without the END_HEADERS flag set."
         raise Violation(
             rules.CONTINUATION_UNEXPECTED,
-            f"Received CONTINUATION frame on stream {stream_id} that continues no header block",
+            f"Received CONTINUATION frame on stream {stream_id} that continues no field block",
         )
     block.parts.append(payload)
     block.size += len(payload)
@@ -127,7 +127,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
     if block.frames > conn.max_continuations:
         raise Violation(
             rules.CONTINUATION_FLOOD,
-            f"Header block on stream {stream_id} in more than {conn.max_continuations} frames",
+            f"Field block on stream {stream_id} in more than {conn.max_continuations} frames",
         )
     _check_encoded_size(conn, block)
     if flags & END_HEADERS:
@@ -140,7 +140,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
 
 
 def interrupted(block: PartialBlock, type_: int, stream_id: int) -> Violation:
-    """Word the error for a frame between the frames of a header block (sections 6.2, 6.10)."""
+    """Word the error for a frame between the frames of a field block (sections 6.2, 6.10)."""
     # "A receiver MUST treat the receipt of any other type of frame or a frame on a different
     # stream as a connection error (Section 5.4.1) of type PROTOCOL_ERROR."
     return Violation(
@@ -160,21 +160,21 @@ def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
     if block.size > _ENCODED_FACTOR * limit:
         raise Violation(
             rules.FIELD_SECTION_TOO_LARGE,
-            f"Header block on stream {block.stream_id} is larger than {_ENCODED_FACTOR} times "
+            f"Field block on stream {block.stream_id} is larger than {_ENCODED_FACTOR} times "
             f"the header list limit of {limit} octets",
         )
 
 
 def _not_decoded(stream_id: int, error: HpackDecodingError | HeaderListTooLarge) -> Violation:
-    """Word the error for a header block that the decoder refused."""
+    """Word the error for a field block that the decoder refused."""
     if isinstance(error, HeaderListTooLarge):
         return Violation(
-            rules.FIELD_SECTION_TOO_LARGE, f"Header block on stream {stream_id}: {error}"
+            rules.FIELD_SECTION_TOO_LARGE, f"Field block on stream {stream_id}: {error}"
         )
     # "A receiver MUST terminate the connection with a connection error (Section 5.4.1) of type
     # COMPRESSION_ERROR if it does not decompress a field block." (section 4.3)
     return Violation(
-        rules.FIELD_BLOCK_INVALID, f"Invalid header block on stream {stream_id}: {error}"
+        rules.FIELD_BLOCK_INVALID, f"Invalid field block on stream {stream_id}: {error}"
     )
 
 
@@ -185,7 +185,7 @@ def _headers_block(
     end_stream: bool,
     priority: tuple[int, int, bool] | None,
 ) -> None:
-    """Handle the complete header block of HEADERS."""
+    """Handle the complete field block of HEADERS."""
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
@@ -206,6 +206,8 @@ def _headers_block(
         interim = True
         after = _ON_INFORMATIONAL[state]
     if after < 0:
+        if stream is not None and stream.expected == LENGTH_OF_TUNNEL:
+            raise _in_tunnel(HEADERS, stream_id)
         raise not_allowed(after, HEADERS, stream_id)
     fields = checked_fields(conn, kind, block, stream_id)
     priority_updated = None if priority is None else priority_event(stream_id, priority)
@@ -214,13 +216,13 @@ def _headers_block(
         if block.seen & (CONTENT_LENGTH | CONNECT):
             _expect_length(stream, kind, block, end_stream)
         conn.streams.add(stream)
-    elif interim:
-        if end_stream:
-            raise _ended_early(stream_id)
     else:
         if state == _RESERVED_REMOTE:
             _check_concurrency(conn, stream_id)
-        _expect_length(stream, kind, block, end_stream)
+        if not interim:
+            _expect_length(stream, kind, block, end_stream)
+        elif end_stream:
+            raise _ended_early(stream_id)
         if state >= _FIRST_COUNTED and after < _CLOSED:
             stream.state = after
         else:
@@ -338,7 +340,7 @@ def _in_tunnel(type_: int, stream_id: int) -> Violation:
 
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
-    """Handle the complete header block of PUSH_PROMISE (sections 6.6 and 8.4)."""
+    """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
     except (HpackDecodingError, HeaderListTooLarge) as error:
@@ -384,10 +386,10 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
             promised_id,
         )
     streams.add(stream)
-    event = PushedStreamReceived()
+    event: Any = PushedStreamReceived()
     event.pushed_stream_id = promised_id
     event.parent_stream_id = stream_id
-    event.headers = list(fields)
+    event.headers = fields
     conn.events.append(event)
 
 

@@ -92,6 +92,8 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
     changed = conn.local_settings._acknowledge_frame()
     if changed or not conn.settings_confirmed:
         conn.settings_confirmed = True
+        if MAX_FRAME_SIZE in changed:
+            conn.max_inbound_frame_size = conn.local_settings.max_frame_size
         _insist_on_local_settings(conn, before)
     event = _new(SettingsAcknowledged)
     event.changed_settings = changed
@@ -101,7 +103,6 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
 def _insist_on_local_settings(conn: Connection, window_before: int) -> None:
     """Enforce our settings from now on: the peer knows them (sections 6.5.3 and 6.9.2)."""
     local = conn.local_settings
-    conn.max_inbound_frame_size = local.max_frame_size
     table_size = local.header_table_size
     if table_size != conn.decoder.max_allowed_table_size:
         conn.decoder.max_allowed_table_size = table_size

@@ -29,6 +29,9 @@ _TERMINATED: Final = connection_states.TERMINATED
 #: to the frame header is cheaper than one more piece to join later.
 _COPY_BELOW: Final = 1024
 
+#: Its length has 16 bits (RFC 7838 section 4).
+_LONGEST_ORIGIN: Final = 0xFFFF
+
 
 def missing_stream(conn: Connection, stream_id: int) -> H2Error:
     """Return the exception for a stream that is idle or closed (section 5.1)."""
@@ -202,7 +205,7 @@ def priority_fields(
         raise Violation(
             rules.PRIORITY_WEIGHT, f"Weight must be between 1 and 256, not {weight}"
         ).public()
-    if depends_on == stream_id:
+    if depends_on == stream_id != 0:
         raise Violation(
             rules.PRIORITY_SELF_DEPENDENCY, f"Stream {stream_id} may not depend on itself"
         ).public()
@@ -213,7 +216,7 @@ def priority_fields(
 
 def prioritize(conn: Connection, stream_id: int, fields: bytes) -> None:
     """Send PRIORITY (section 6.3)."""
-    if not 0 < stream_id <= ID_MASK:
+    if not 0 < index(stream_id) <= ID_MASK:
         raise ValueError(f"Stream {stream_id} does not exist")
     conn.out.append(encode.priority(stream_id, fields))
 
@@ -222,9 +225,11 @@ def advertise(conn: Connection, stream_id: int | None, origin: bytes, field_valu
     """Send ALTSVC (RFC 7838 section 4): for an origin, or for the origin of a stream."""
     conn.check_send(connection_states.SEND_ALTSVC)
     if stream_id is not None:
-        stream = find_stream(conn, stream_id)
+        stream = find_stream(conn, index(stream_id))
         if _ON_ALTSVC[stream.state] < 0:
             raise not_allowed("ALTSVC", stream_id, stream.state)
+    if len(origin) > _LONGEST_ORIGIN:
+        raise ValueError(f"origin must have at most {_LONGEST_ORIGIN} octets, not {len(origin)}")
     length = 2 + len(origin) + len(field_value)
     if length > conn.max_outbound_frame_size:
         raise frame_too_large(conn, length)

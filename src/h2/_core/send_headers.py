@@ -1,4 +1,4 @@
-"""Header blocks out: requests, responses, trailers, promises (RFC 9113 sections 6.2, 6.6, 8)."""
+"""Field blocks out: requests, responses, trailers, promises (RFC 9113 sections 6.2, 6.6, 8)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ MAX_STREAM_ID: Final = 2**31 - 1
 def send_headers(
     conn: Connection, stream_id: int, headers: Any, end_stream: bool, priority: bytes
 ) -> None:
-    """Send a header block in HEADERS; ``priority`` is the packed priority fields or empty.
+    """Send a field block in HEADERS; ``priority`` is the packed priority fields or empty.
 
     ``headers`` is a list or any other iterable of fields. Up to the comment "commit" nothing has
     changed.
@@ -121,8 +121,8 @@ def _after_answer(
                 rules.INFORMATIONAL_WITH_END_STREAM,
                 f"Cannot set END_STREAM on an informational response (stream {stream.stream_id})",
             ).public()
-        return _ON_INFORMATIONAL[stream.state]
-    elif stream.state == _RESERVED_LOCAL:
+        after = _ON_INFORMATIONAL[stream.state]
+    if stream.state == _RESERVED_LOCAL:
         _check_peer_limit(conn)
     return after
 
@@ -134,10 +134,13 @@ def _in_tunnel(what: str, stream_id: int) -> H2Error:
 
 
 def _sent_before(conn: Connection, kind: int, headers: list[Any]) -> Plan | None:
-    """Return the same header block if it was sent before and may be sent again as it is."""
-    conn.forget_if_reconfigured()
+    """Return the same field block if it was sent before and may be sent again as it is."""
     blocks = conn.sent_blocks
-    if blocks is None or conn.sent_generation != conn.encoder.generation:
+    if (
+        blocks is None
+        or conn.config_version != conn.config._version
+        or conn.sent_generation != conn.encoder.generation
+    ):
         return None
     try:
         found = blocks.get((kind, *headers))
@@ -255,12 +258,10 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
     block = plan(conn, REQUEST, list(headers))
-    # "The server MUST include a method in the ':method' pseudo-header field that is safe and
-    # cacheable." (section 8.4.1)
-    if conn.config.validate_outbound_headers and not any(
-        entry.name == b":method" and entry.value in PUSHABLE for entry in block.entries
-    ):
-        raise Violation(rules.PUSH_NOT_SAFE, "A promised request must be GET or HEAD").public()
+    if conn.config.validate_outbound_headers and not _is_pushable(block):
+        raise Violation(
+            rules.PUSH_NOT_SAFE, "A promised request must be GET or HEAD, without content"
+        ).public()
     # commit
     wire = conn.encoder.encode(block.entries)
     prefix = promised_id.to_bytes(4, "big")
@@ -268,3 +269,16 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         encode.field_block(PUSH_PROMISE, 0, stream_id, prefix, wire, conn.max_outbound_frame_size)
     )
     conn.streams.add(Stream(promised_id, states.RESERVED_LOCAL, conn.recv_initial_window()))
+
+
+def _is_pushable(block: Plan) -> bool:
+    # "The server MUST include a method in the ':method' pseudo-header field that is safe and
+    # cacheable." (section 8.4.1) "Promised requests MUST be safe [...] and cacheable [...].
+    # Promised requests cannot include any content or a trailer section." (section 8.4)
+    safe = False
+    for entry in block.entries:
+        if entry.name == b":method":
+            safe = entry.value in PUSHABLE
+        elif entry.name == b"content-length" and int(entry.value):
+            return False
+    return safe

@@ -37,7 +37,7 @@ NO_EVENTS: Final[list[Event]] = []
 
 
 class PartialBlock:
-    """A header block of which CONTINUATION frames are still to come (section 4.3)."""
+    """A field block of which CONTINUATION frames are still to come (section 4.3)."""
 
     __slots__ = ("end_stream", "frames", "parts", "priority", "promised_id", "size", "stream_id")
 
@@ -59,7 +59,7 @@ class PartialBlock:
 
 
 class Plan:
-    """A header block that may be sent: the entries to encode, and what they say together."""
+    """A field block that may be sent: the entries to encode, and what they say together."""
 
     __slots__ = ("authority", "entries", "fresh", "seen", "wire")
 
@@ -90,6 +90,7 @@ class Connection:
         "goaway_sent_last",
         "head",
         "initiated",
+        "known",
         "local_settings",
         "max_continuations",
         "max_inbound_frame_size",
@@ -128,7 +129,7 @@ class Connection:
         self.row = self.table[states.STARTING]
         self.streams = Streams(client)
         self.max_reset = 0  #: how many streams closed by RST_STREAM are remembered
-        self.max_continuations = 0  #: in how many CONTINUATION frames a header block may come
+        self.max_continuations = 0  #: in how many CONTINUATION frames a field block may come
         self.goaway_sent_last = ID_MASK
         self.goaway_received_last = ID_MASK
         #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
@@ -173,9 +174,11 @@ class Connection:
 
     def _init_output(self) -> None:
         self.encoder = Encoder(STATIC)
+        #: Fields that may go out as they are, by the entry that stands for them.
+        self.known = self.encoder.fields
         self.out: list[bytes] = []
         self.out_position = 0  #: octets of ``out[0]`` that were taken already
-        self.out_logged = 0  #: octets of ``out`` that the logger knows
+        self.out_logged = 0  #: octets of ``out`` that the logger knows; -1 after it missed some
         #: Blocks that consist of indexed fields alone, while the HPACK table stays as it is.
         self.sent_blocks: dict[tuple[object, ...], Plan] | None = None
         self.sent_generation = 0  #: state of the HPACK table that they belong to
@@ -197,16 +200,14 @@ class Connection:
         return state
 
     def _refusal(self, reaction: int, input_: int) -> H2Error:
-        what = states.INPUT_NAMES[input_].removeprefix("SEND_")
         if reaction == states.ENDED:
-            return Violation(
-                rules.CONNECTION_CLOSED, f"Cannot send {what}: the connection has ended"
-            ).public()
+            return Violation(rules.CONNECTION_CLOSED, "The connection has ended").public()
         if reaction == states.DRAINING:
             return Violation(
                 rules.GOING_AWAY, "Cannot open a stream: GOAWAY was sent or received"
             ).public()
         if self.client:
+            what = states.INPUT_NAMES[input_].removeprefix("SEND_")
             return Violation(rules.SERVER_ONLY, f"A client cannot send {what}").public()
         if input_ == states.SEND_PRIORITY:
             return Violation(
@@ -225,13 +226,21 @@ class Connection:
         # Until the peer has acknowledged our SETTINGS it may count on the initial value.
         return size if self.settings_confirmed else max(size, DEFAULT_WINDOW)
 
-    def forget_if_reconfigured(self) -> None:
+    def forget_what_was_planned(self) -> None:
         """Drop what was worked out under other options than those in force now."""
-        if self.config_version != self.config._version:
-            self.config_version = self.config._version
-            self.sent_blocks = None
-            self.aliases = None
-            self.repeats = False
+        self.config_version = self.config._version
+        self.sent_blocks = None
+        self.aliases = None
+        self.repeats = False
+        self.distrust_table()
+
+    def distrust_table(self) -> None:
+        """Look at every field from now on: the HPACK table has some that were not checked.
+
+        Put in under other options than those in force now, or by the application itself.
+        """
+        if self.encoder.fields:
+            self.known = {}
 
     def connect_protocol(self) -> bool:
         """Tell whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from h2._hpack import Encoder
@@ -71,7 +71,7 @@ class StreamStateMachine:
 
     def __init__(self, state: int) -> None:
         self.state = _STREAM_STATES[state]
-        #: Whether our final header block went out: the request of a client, the response of
+        #: Whether our final field block went out: the request of a client, the response of
         #: a server.
         self.headers_sent = state in _HEADERS_SENT
 
@@ -95,15 +95,16 @@ class ConnectionStateMachine:
 
 
 class HeaderEncoder:
-    """The HPACK encoder of a connection, for programs that encode a header block by themselves."""
+    """The HPACK encoder of a connection, for programs that encode a field block by themselves."""
 
-    __slots__ = ("_encoder",)
+    __slots__ = ("_changed", "_encoder")
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, changed: Callable[[], None]) -> None:
         self._encoder = encoder
+        self._changed = changed  # tells the connection that its table holds unchecked fields
 
     def encode(self, headers: Iterable[Any]) -> bytes:
-        """Return the header block for (name, value) pairs, and advance the table."""
+        """Return the field block for (name, value) pairs, and advance the table."""
         entries = []
         for field in headers:
             name, value = (
@@ -114,4 +115,6 @@ class HeaderEncoder:
             entries.append(
                 entry or self._encoder.literal(name, value, classify(name, value), never)
             )
-        return self._encoder.encode(entries)
+        block = self._encoder.encode(entries)
+        self._changed()
+        return block

@@ -31,6 +31,7 @@ HEADER_LENGTH: Final = 9
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 #: The maximum allowed frame size (section 6.5.2).
+MAX_FRAME_SIZE_LOWER: Final = 2**14
 MAX_FRAME_SIZE_UPPER: Final = 2**24 - 1
 
 # Which stream identifier a frame type takes

@@ -1,4 +1,4 @@
-"""HPACK (RFC 7541): header blocks to fields and back. Knows nothing of streams or field rules."""
+"""HPACK (RFC 7541): field blocks to fields and back. Knows nothing of streams or field rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding of header blocks (RFC 7541 3, 6)."""
+"""Decoding of field blocks (RFC 7541 3, 6)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Decoder:
             self._forget()
 
     def decode(self, data: bytes, max_list_size: int) -> Block:
-        """Return the fields of a complete header block.
+        """Return the fields of a complete field block.
 
         ``max_list_size`` bounds the size of the list as RFC 9113 6.5.2 counts it. The result may
         be shared with other calls: copy ``fields`` before changing or handing on the list. Raises
@@ -222,7 +222,8 @@ class Decoder:
 
     def _remember_run(self, octets: bytes, max_list_size: int) -> None:
         """Keep what a run of indexed fields stands for, until the dynamic table changes."""
-        self._runs[octets[0]] = (octets, self.decode(octets, max_list_size))
+        if len(octets) <= _CACHED_OCTETS:
+            self._runs[octets[0]] = (octets, self.decode(octets, max_list_size))
 
     def _forget(self) -> None:
         """Drop what is valid for the present dynamic table only."""

@@ -1,4 +1,4 @@
-"""Encoding of header blocks (RFC 7541 6) with adaptive indexing.
+"""Encoding of field blocks (RFC 7541 6) with adaptive indexing.
 
 Whether a literal goes into the dynamic table is learned per name. The encoder counts a miss when a
 name comes as a literal although its newest entry was never sent as an index, and takes one back
@@ -51,7 +51,6 @@ class Encoder:
     __slots__ = (
         "_allowed",
         "_announced",
-        "_before",
         "_entries",
         "_evicted",
         "_inserted",
@@ -77,7 +76,6 @@ class Encoder:
         # Oldest first. The n-th insertion stands at place n - 1 - (_inserted - len(_entries)).
         self._entries: list[Entry] = []
         self._inserted = 0
-        self._before = 0  # insertions before the block that is being encoded
         self._evicted = 0
         self._used = 0
         self._names: dict[bytes, int] = {}
@@ -123,7 +121,7 @@ class Encoder:
         return entry
 
     def encode(self, entries: list[Entry]) -> bytes:
-        """Return the header block for these entries and advance the dynamic table. Cannot fail.
+        """Return the field block for these entries and advance the dynamic table. Cannot fail.
 
         An entry that was evicted since it was found is sent as a literal again.
         """
@@ -131,7 +129,6 @@ class Encoder:
         if self.pending_update:
             out.append(self._updates())
         indexed = INDEXED
-        self._before = self._inserted
         evicted = self._evicted
         following = self._inserted + _NEXT_INDEX
         for entry in entries:
@@ -168,10 +165,6 @@ class Encoder:
             index = self._inserted + _NEXT_INDEX - (state >> 3)
         if entry.never:
             heads = NEVER_INDEXED
-        elif self._inserted != self._before and entry.field in self.fields:
-            # Inserted since the caller looked: the same field stands twice in the list.
-            self._indexed(self.fields[entry.field], out)
-            return
         else:
             digest = crc32(entry.value)
             place = digest & (_RECENT - 1)
@@ -180,6 +173,10 @@ class Encoder:
             if not returning and index and state & _MISSES == _MISSES:
                 # Nothing to learn: the name is stopped, and its value did not come back.
                 heads = NOT_INDEXED
+            elif entry.field in self.fields:
+                # Inserted since the caller looked: the same field stands twice in the list.
+                self._indexed(self.fields[entry.field], out)
+                return
             elif self._is_worth_inserting(entry, index, state, returning):
                 heads = INSERTED
             else:

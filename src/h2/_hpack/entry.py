@@ -57,7 +57,7 @@ class Entry:
 
 
 class Block:
-    """A decoded header block.
+    """A decoded field block.
 
     A block may be shared with later calls of the decoder that made it: copy ``fields`` before
     changing or handing on the list.

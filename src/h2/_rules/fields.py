@@ -1,7 +1,7 @@
 """Field rules: RFC 9113 sections 8.2 and 8.3, RFC 9110 section 8.6, RFC 8441 section 4.
 
 Every field gets a class mask once, when it enters an HPACK table or arrives as a literal
-(:func:`classify`). A header block that is valid can be told from the masks of its fields alone
+(:func:`classify`). A field block that is valid can be told from the masks of its fields alone
 (:data:`PLAIN`); any other block goes to :mod:`h2._rules.messages`, which words the error.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# Kinds of header blocks
+# Kinds of field blocks
 REQUEST: Final = 0
 RESPONSE: Final = 1
 TRAILERS: Final = 2

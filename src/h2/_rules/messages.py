@@ -1,4 +1,4 @@
-"""The exact check of a header block, field by field: words the error for what is wrong.
+"""The exact check of a field block, field by field: words the error for what is wrong.
 
 Runs only where the masks of the fields (:data:`h2._rules.fields.PLAIN`) do not already say
 that the block is valid. RFC 9113 sections 8.2, 8.3, 8.4, 8.5; RFC 8441 section 4.
@@ -37,7 +37,7 @@ Field = tuple[bytes, bytes]
 
 
 def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) -> Violation | None:
-    """Return what makes this header block malformed (section 8.1.1), or None.
+    """Return what makes this field block malformed (section 8.1.1), or None.
 
     ``connect_protocol`` says whether SETTINGS_ENABLE_CONNECT_PROTOCOL was advertised by the
     server of this connection (RFC 8441 section 3).

@@ -75,6 +75,8 @@ class Violation(Exception):  # noqa: N818  (the scope decides whether it becomes
             error = self.rule.error(self.message)
             if isinstance(error, ProtocolError):
                 error.error_code = self.rule.code
+        else:
+            error._message = self.message
         error.rule = self.rule.id
         return error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Final, NamedTuple
 
 from h2.errors import ErrorCodes
@@ -60,16 +61,21 @@ SIMPLE: Final[dict[int, tuple[int, int]]] = {
 }
 
 
+def _fits_on_the_wire(setting: int, value: int) -> bool:
+    return 0 <= index(setting) <= LARGEST_IDENTIFIER and 0 <= index(value) <= LARGEST_VALUE
+
+
 def value_violation(setting: int, value: int) -> ErrorCodes | None:
     """Return the error code if no endpoint may use ``value``, and ``None`` if it is fine.
 
-    An unknown setting may have any value: its receiver ignores it (RFC 9113 section 6.5.2).
+    An unknown setting may have any value that fits into a SETTINGS frame: its receiver ignores it
+    (RFC 9113 section 6.5.2). Raises TypeError for what is no integer.
     """
     bound = BOUNDS.get(setting)
     if bound is None:
-        return None
+        return None if _fits_on_the_wire(setting, value) else _PROTOCOL_ERROR
     minimum, maximum, code = bound
-    return None if minimum <= value <= maximum else code
+    return None if minimum <= index(value) <= maximum else code
 
 
 def sender_violation(
@@ -90,8 +96,3 @@ def sender_violation(
         # value of 0 after previously sending a value of 1."
         return _PROTOCOL_ERROR
     return value_violation(setting, value)
-
-
-def fits_on_the_wire(setting: int, value: int) -> bool:
-    """Return whether a SETTINGS frame can carry this identifier and this value."""
-    return 0 <= setting <= LARGEST_IDENTIFIER and 0 <= value <= LARGEST_VALUE

@@ -101,7 +101,7 @@ TABLE: Final[tuple[tuple[int, ...], ...]] = (
      _M, _M, HALF_REMOTE, _M, _M, _M, _M),                                # SEND_HEADERS
     (HALF_LOCAL_WAITING, CLOSED, _M, HALF_LOCAL_WAITING, HALF_LOCAL, HALF_LOCAL,
      _M, _M, CLOSED, CLOSED, _M, _M, _M),                                 # SEND_HEADERS_END
-    (_M, RESERVED_LOCAL, _M, _M, OPEN_REQUEST_RECEIVED, _M,
+    (_M, HALF_REMOTE_WAITING, _M, _M, OPEN_REQUEST_RECEIVED, _M,
      _M, _M, HALF_REMOTE_WAITING, _M, _M, _M, _M),                        # SEND_INFORMATIONAL
     (_M, _M, _M, OPEN_REQUEST_SENT, _M, OPEN_BOTH,
      _M, _M, _M, HALF_REMOTE, _M, _M, _M),                                # SEND_DATA
@@ -120,7 +120,7 @@ TABLE: Final[tuple[tuple[int, ...], ...]] = (
      HALF_LOCAL, _T, _H, _H, _C, _I, _R),                                 # RECV_HEADERS
     (HALF_REMOTE_WAITING, _V, CLOSED, HALF_REMOTE, HALF_REMOTE_WAITING, HALF_REMOTE,
      CLOSED, CLOSED, _H, _H, _C, _I, _R),                                 # RECV_HEADERS_END
-    (_E, _V, RESERVED_REMOTE, OPEN_REQUEST_SENT, _T, _T,
+    (_E, _V, HALF_LOCAL_WAITING, OPEN_REQUEST_SENT, _T, _T,
      HALF_LOCAL_WAITING, _T, _H, _H, _C, _I, _R),                         # RECV_INFORMATIONAL
     (_E, _V, _V, _D, OPEN_REQUEST_RECEIVED, OPEN_BOTH,
      _D, HALF_LOCAL, _H, _H, _H, _I, _R),                                 # RECV_DATA
@@ -138,7 +138,7 @@ TABLE: Final[tuple[tuple[int, ...], ...]] = (
      HALF_LOCAL_WAITING, HALF_LOCAL, _I, HALF_REMOTE, _I, _I, _I),        # RECV_ALTSVC
 )  # fmt: skip
 
-#: What a header block sent or received in a state is; -1 where none is allowed.
+#: What a field block sent or received in a state is; -1 where none is allowed.
 SENT_KIND: Final = (
     REQUEST, RESPONSE, -1, TRAILERS, RESPONSE, TRAILERS, -1, -1, RESPONSE, TRAILERS, -1, -1, -1,
 )  # fmt: skip

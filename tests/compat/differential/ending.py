@@ -185,6 +185,14 @@ def _refused_push(d: Difference) -> bool:
     return any(item[0] == "RST_STREAM" and item[2] % 2 == 0 for item in sent)
 
 
+def _server_altsvc(d: Difference) -> bool:
+    """A server ignores ALTSVC, however badly it is formed."""
+    if d.p["do"] != "inject" or d.p["side"] != "server":
+        return False
+    kinds = [spec["kind"] for spec in d.step["frames"] if "kind" in spec]
+    return d.errors() == ("FrameDataMissingError", None) and frames.ALTSVC in kinds
+
+
 def _outbound(d: Difference) -> bool:
     return d.p["do"] == "call" and refused(d) and any(_bad_field(d, *field) for field in fields(d))
 
@@ -281,6 +289,7 @@ ENDING = (
     Ending(0, "only-servers", "alternative services are announced by servers", _only_servers),
     Ending(3, "no-stream", "a negative stream identifier is refused", _no_stream),
     Ending(0, "refused-push", "a refused promise stays refused", _refused_push),
+    Ending(0, "server-altsvc", "a server ignores ALTSVC", _server_altsvc),
     Ending(0, "reserved", "reserved streams take few frames", _reserved),
     Ending(0, "idle-stream", "RST_STREAM on an idle stream is an error", _idle_stream),
     Ending(0, "response-first", "a response begins with its header section", _response_first),

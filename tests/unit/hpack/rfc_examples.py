@@ -8,7 +8,7 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class Example(NamedTuple):
-    """One header block of the appendix."""
+    """One field block of the appendix."""
 
     section: str
     wire: str

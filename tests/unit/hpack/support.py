@@ -39,7 +39,7 @@ def story_files(kind: str) -> list[object]:
 
 
 class Case:
-    """One header block of a story."""
+    """One field block of a story."""
 
     def __init__(self, record: dict[str, object]) -> None:
         headers = record["headers"]
@@ -53,7 +53,7 @@ class Case:
 
 
 def cases(file: Path) -> Iterator[Case]:
-    """Yield the header blocks of a story."""
+    """Yield the field blocks of a story."""
     for record in json.loads(file.read_text(encoding="utf-8"))["cases"]:
         yield Case(record)
 

@@ -29,7 +29,7 @@ VALUES = st.sampled_from([b"GET", b"/", b"", b"1", b"gzip, deflate", b"v" * 90])
 )
 LISTS = st.lists(st.tuples(NAMES, VALUES), max_size=12)
 SIZES = st.sampled_from([0, 31, 32, 100, 250, 4095, 4096, 70000]) | st.integers(0, 600)
-#: What happens on a connection: a new table size setting, or a header block.
+#: What happens on a connection: a new table size setting, or a field block.
 HISTORIES = st.lists(st.one_of(SIZES, LISTS), max_size=25)
 
 

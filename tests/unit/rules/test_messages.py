@@ -147,7 +147,7 @@ def test_what_arrives_is_delivered_or_refused_as_the_check_says(fields: list[Fie
 
 
 def sender(kind: int) -> H2Connection:
-    """A connection for which the next header block on stream 1 is of that kind."""
+    """A connection for which the next field block on stream 1 is of that kind."""
     if kind == RESPONSE:
         conn = wire.server(normalize_outbound_headers=False)
         wire.feed(conn, wire.headers(1, wire.POST))

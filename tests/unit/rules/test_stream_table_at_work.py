@@ -62,6 +62,7 @@ ANSWERED_ALL = gets(wire.headers(1, wire.RESPONSE, end_stream=True))
 PROMISES = promises(1, 2)
 PROMISED = gets(wire.push_promise(1, 2))
 
+EARLY = [(b":status", b"103")]
 SCENES = [
     Scene("IDLE", True, 1, ()),
     Scene("IDLE", False, 1, ()),
@@ -72,10 +73,12 @@ SCENES = [
     Scene("OPEN_BOTH", True, 1, (ASKS, ANSWERED)),
     Scene("OPEN_BOTH", False, 1, (ASKED, ANSWERS)),
     Scene("HALF_LOCAL_WAITING", True, 1, (ASKS_ALL,)),
+    Scene("HALF_LOCAL_WAITING", True, 2, (ASKS, PROMISED, gets(wire.headers(2, EARLY)))),
     Scene("HALF_LOCAL", True, 1, (ASKS_ALL, ANSWERED)),
     Scene("HALF_LOCAL", True, 2, (ASKS, PROMISED, gets(wire.headers(2, wire.RESPONSE)))),
     Scene("HALF_LOCAL", False, 1, (ASKED, ANSWERS_ALL)),
     Scene("HALF_REMOTE_WAITING", False, 1, (ASKED_ALL,)),
+    Scene("HALF_REMOTE_WAITING", False, 2, (ASKED, PROMISES, sends_headers(2, EARLY))),
     Scene("HALF_REMOTE", True, 1, (ASKS, ANSWERED_ALL)),
     Scene("HALF_REMOTE", False, 1, (ASKED_ALL, ANSWERS)),
     Scene("HALF_REMOTE", False, 2, (ASKED, PROMISES, sends_headers(2, wire.RESPONSE))),
@@ -86,8 +89,6 @@ SCENES = [
     Scene("CLOSED_BY_PEER", True, 1, (ASKS, gets(wire.rst_stream(1)))),
     Scene("CLOSED_BY_PEER", False, 1, (ASKED, gets(wire.rst_stream(1)))),
 ]
-
-EARLY = [(b":status", b"103")]
 
 SENDING: dict[str, Callable[[H2Connection, int, wire.Fields], object]] = {
     "SEND_HEADERS": lambda conn, stream, fields: conn.send_headers(stream, fields),
