@@ -348,6 +348,7 @@ class H2Connection(ConnectionAttributes):
         :param new_settings: values by setting
         :raises InvalidSettingsValueError: if a value is out of bounds
         :raises FlowControlError: if a stream's window would become larger than 2**31 - 1
+        :raises TypeError: if ``new_settings`` maps anything else than integers to integers
         """
         lifecycle.update_settings(self._core, new_settings)
 
@@ -398,6 +399,7 @@ class H2Connection(ConnectionAttributes):
             highest one seen if ``None``
         :raises ProtocolError: if ``last_stream_id`` is higher than in a GOAWAY sent before
         :raises ValueError: if a number is out of range
+        :raises FrameTooLargeError: if the peer does not accept a frame with that much data
         :raises TypeError: if ``additional_data`` is not ``bytes``
         """
         if additional_data is not None and not isinstance(additional_data, bytes):

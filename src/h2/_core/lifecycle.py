@@ -7,12 +7,14 @@ import binascii
 from collections.abc import Mapping
 from copy import copy
 from operator import index
+from typing import Final
 
 from h2._core.receive_settings import apply_remote_settings
+from h2._core.send import check_frame_size
 from h2._core.state import NO_EVENTS, Connection
 from h2._core.stream import Stream
 from h2._frames import decode, encode
-from h2._frames.layout import MAX_FRAME_SIZE_LOWER, PREFACE
+from h2._frames.layout import HEADER_LENGTH, MAX_FRAME_SIZE_LOWER, PREFACE
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
@@ -21,6 +23,9 @@ from h2._rules.registry import Violation
 from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
+
+#: Octets of the payload of GOAWAY in front of the debug data (section 6.8).
+_GOAWAY_FIELDS: Final = 8
 
 
 def initiate(conn: Connection) -> None:
@@ -32,10 +37,16 @@ def initiate(conn: Connection) -> None:
     # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
     # of what waits already.
     place = len(conn.out) if conn.initiated or conn.out_position else 0
-    conn.out.insert(place, preface + encode.settings(conn.local_settings._values.items()))
+    conn.out.insert(place, preface + _settings_frame(conn, conn.local_settings._values))
     conn.initiated = True
     _proposed(conn, {})
     _follow_local_settings(conn)
+
+
+def _settings_frame(conn: Connection, values: Mapping[SettingCodes | int, int]) -> bytes:
+    frame = encode.settings(values.items())
+    check_frame_size(conn, len(frame) - HEADER_LENGTH)
+    return frame
 
 
 def _proposed(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:
@@ -55,11 +66,13 @@ def _follow_local_settings(conn: Connection) -> None:
 def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:
     """Send SETTINGS with changed values (section 6.5)."""
     conn.check_send(connection_states.SEND_CONTROL)
+    if not isinstance(changes, Mapping):
+        raise TypeError(f"settings must be a mapping, not {changes!r}")
     conn.local_settings._validate(changes)
     size = changes.get(INITIAL_WINDOW_SIZE)
     if size is not None:
         _check_receive_windows(conn, size)
-    conn.out.append(encode.settings(changes.items()))
+    conn.out.append(_settings_frame(conn, changes))
     _proposed(conn, changes)
 
 
@@ -133,6 +146,7 @@ def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: 
             rules.LAST_STREAM_ID_RAISED,
             f"last_stream_id {last_stream_id} is higher than {previous}, which was sent before",
         ).public()
+    check_frame_size(conn, _GOAWAY_FIELDS + len(debug_data))
     conn.out.append(encode.goaway(last_stream_id, error_code, debug_data))
     conn.goaway_sent_last = last_stream_id
     conn.enter(state)

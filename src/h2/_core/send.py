@@ -53,12 +53,14 @@ def not_allowed(what: str, stream_id: int, state: int) -> H2Error:
     ).public()
 
 
-def frame_too_large(conn: Connection, length: int) -> H2Error:
-    """Return the exception for a frame that the peer does not accept (section 4.2)."""
-    return Violation(
-        rules.SEND_FRAME_TOO_LARGE,
-        f"Cannot send a frame of {length} octets, the peer accepts {conn.max_outbound_frame_size}",
-    ).public()
+def check_frame_size(conn: Connection, length: int) -> None:
+    """Raise for a payload that the peer does not accept (section 4.2)."""
+    if length > conn.max_outbound_frame_size:
+        raise Violation(
+            rules.SEND_FRAME_TOO_LARGE,
+            f"Cannot send a frame of {length} octets, "
+            f"the peer accepts {conn.max_outbound_frame_size}",
+        ).public()
 
 
 def find_stream(conn: Connection, stream_id: int) -> Stream:
@@ -93,7 +95,7 @@ def send_data(
             f"Cannot send {length} octets on stream {stream_id}, the window is {window}",
         ).public()
     if length > conn.max_outbound_frame_size:
-        raise frame_too_large(conn, length)
+        check_frame_size(conn, length)
     # commit
     flags = END_STREAM if end_stream else 0
     if pad_length is not None:
@@ -230,7 +232,5 @@ def advertise(conn: Connection, stream_id: int | None, origin: bytes, field_valu
             raise not_allowed("ALTSVC", stream_id, stream.state)
     if len(origin) > _LONGEST_ORIGIN:
         raise ValueError(f"origin must have at most {_LONGEST_ORIGIN} octets, not {len(origin)}")
-    length = 2 + len(origin) + len(field_value)
-    if length > conn.max_outbound_frame_size:
-        raise frame_too_large(conn, length)
+    check_frame_size(conn, 2 + len(origin) + len(field_value))
     conn.out.append(encode.altsvc(stream_id or 0, origin, field_value))
