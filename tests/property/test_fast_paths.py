@@ -33,9 +33,15 @@ POOL: list[list[Field]] = [
 FRESH = st.tuples(
     st.sampled_from([b"x", b"y", b"x-id", b"accept"]), st.sampled_from([b"", b"1", b"2", b"v" * 50])
 )
+# With another authority the same octets of a block come to mean another request.
+AUTHORITY = st.sampled_from([b"a.example", b"b.example", b"c.example"])
 LISTS = st.one_of(
     st.sampled_from(POOL),
     st.lists(FRESH, max_size=4).map(lambda fields: [*REQUEST, *fields]),
+    st.builds(
+        lambda authority, fields: [*REQUEST[:2], (b":authority", authority), REQUEST[3], *fields],
+        *(AUTHORITY, st.lists(FRESH, max_size=2)),
+    ),
 )
 #: Repetitions matter: caches are filled by the first and used from the second or third.
 HISTORIES = st.lists(st.tuples(LISTS, st.integers(1, 4)), min_size=1, max_size=6).map(

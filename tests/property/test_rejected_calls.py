@@ -19,7 +19,7 @@ Step = tuple[int, Call] | None
 
 #: What the steps are, and how often: most calls make sense, so that the walk gets somewhere.
 KINDS = [
-    *(["carry"] * 9 + ["open"] * 3 + ["answer"] * 4 + ["data"] * 3 + ["push"]),
+    *(["carry"] * 9 + ["open"] * 3 + ["answer"] * 4 + ["data"] * 3 + ["push"] * 2),
     *["anything"] * 6,
 ]
 

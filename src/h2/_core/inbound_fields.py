@@ -60,7 +60,7 @@ def _decode_text(fields: list[HeaderTuple], encoding: str, stream_id: int) -> li
             field.__class__(field[0].decode(encoding), field[1].decode(encoding))
             for field in fields
         ]
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         raise Violation(
             rules.FIELD_ENCODING,
             f"A field on stream {stream_id} is not {encoding}: {error}",

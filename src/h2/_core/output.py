@@ -8,6 +8,7 @@ from h2._core.state import Connection
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe
 from h2._frames.layout import HEADER_LENGTH, PREFACE
+from h2.config import DummyLogger, OutputLogger
 
 #: Part of a frame may have gone out without a logger, so what waits may begin anywhere in it.
 _UNKNOWN: Final = -1
@@ -18,8 +19,9 @@ def data_to_send(conn: Connection, amount: int | None) -> bytes:
     out = conn.out
     if not out:
         return b""
-    if conn.config._active_logger is not None:
-        _log(conn)
+    log = conn.config._active_logger
+    if log is not None:
+        _log(conn, log)
     if amount is None and not conn.out_position:
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
@@ -60,11 +62,8 @@ def clear(conn: Connection) -> None:
     conn.out_logged = 0
 
 
-def _log(conn: Connection) -> None:
+def _log(conn: Connection, log: DummyLogger | OutputLogger) -> None:
     """Write the frames that were not logged before to the logger of the connection."""
-    log = conn.config._active_logger
-    if log is None:
-        return
     data = b"".join(conn.out)[conn.out_position :]
     start = conn.out_logged
     if start == _UNKNOWN:

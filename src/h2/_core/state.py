@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from h2._core.stream import Streams
@@ -34,6 +35,16 @@ STATIC: Final[StaticTable] = build_static_table(classify)
 
 #: Stands for no call that is under way; nothing is ever appended to it.
 NO_EVENTS: Final[list[Event]] = []
+
+
+@lru_cache(maxsize=8)
+def _initial_values(client: bool, header_list_size: int) -> dict[SettingCodes | int, int]:
+    """Return the settings that we start with: checked once, and one dict for all connections."""
+    limits = {
+        SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
+        SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
+    }
+    return Settings(client, limits)._values
 
 
 class PartialBlock:
@@ -140,13 +151,8 @@ class Connection:
         self._init_output()
 
     def _init_settings(self, header_list_size: int) -> None:
-        self.local_settings = Settings(
-            self.client,
-            {
-                SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
-                SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
-            },
-        )
+        self.local_settings = Settings(self.client)
+        self.local_settings._values = _initial_values(self.client, header_list_size)
         self.remote_settings = Settings(not self.client)
         self.initiated = False  #: our preface is on its way
         self.settings_sent = 0  #: SETTINGS frames of ours that are not acknowledged

@@ -189,12 +189,9 @@ class Encoder:
             self._insert(entry)
 
     def _indexed(self, entry: Entry, out: list[bytes]) -> None:
-        """Append the index of an entry that is in a table."""
-        index = -entry.seq
-        if index < 0:
-            index += self._inserted + _NEXT_INDEX
-            entry.used = True
-        out.append(encode_integer(index, 0x7F, 0x80))
+        """Append the index of an entry of the dynamic table."""
+        entry.used = True
+        out.append(encode_integer(self._inserted + _NEXT_INDEX - entry.seq, 0x7F, 0x80))
 
     def _is_worth_inserting(self, entry: Entry, index: int, state: int, returning: bool) -> bool:
         """Learn from a literal, and tell whether to insert it.

@@ -318,6 +318,17 @@ WITHOUT_PUSH = prepared(
 NOT_WANTED = prepared(ASKED, gets(wire.settings((Setting.ENABLE_PUSH, 0))))
 receives("push-disabled", "9113 6.6", WITHOUT_PUSH, wire.push_promise(1, 2))
 refuses("push-disabled", "9113 6.6", NOT_WANTED, promises(1, 2))
+for rule, identifier in (
+    *(("stream-id-parity", 3), ("stream-id-too-low", 2), ("stream-id-too-low", 0)),
+    ("stream-ids-exhausted", 2**31),
+):
+    refuses(
+        *(rule, "9113 5.1.1", prepared(ASKED, promises(1, 2)), promises(1, identifier)),
+        error={
+            "stream-id-too-low": StreamIDTooLowError,
+            "stream-ids-exhausted": NoAvailableStreamIDError,
+        }.get(rule, ProtocolError),
+    )
 receives("push-parent-state", "9113 6.6", CLIENT, wire.push_promise(1, 2))
 resets("push-not-safe", "9113 8.4.1", 2, ASKING, wire.push_promise(1, 2, wire.POST))
 refuses("push-not-safe", "9113 8.4.1", ASKED, promises(1, 2, wire.POST))

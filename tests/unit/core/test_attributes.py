@@ -1,0 +1,80 @@
+"""Attributes of a connection that programs read and assign."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.exceptions import FrameTooLargeError
+from h2.settings import SettingCodes, Settings
+from support import wire
+
+
+def test_remote_settings_may_be_replaced() -> None:
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    conn.remote_settings = Settings(
+        client=False, initial_values={SettingCodes.INITIAL_WINDOW_SIZE: 100}
+    )
+    assert conn.remote_settings.initial_window_size == 100
+    assert conn.local_flow_control_window(1) == 100
+
+
+def test_the_largest_outbound_frame_may_be_assigned() -> None:
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    conn.max_outbound_frame_size = 20_000
+    assert conn.max_outbound_frame_size == 20_000
+    conn.send_data(1, bytes(20_000))
+    with pytest.raises(FrameTooLargeError):
+        conn.send_data(1, bytes(20_001))
+
+
+def test_the_largest_inbound_frame_may_be_assigned() -> None:
+    conn = wire.server()
+    conn.max_inbound_frame_size = 20_000
+    assert conn.max_inbound_frame_size == 20_000
+    wire.feed(conn, wire.frame(0x77, 0, 0, bytes(20_000)))
+    with pytest.raises(FrameTooLargeError):
+        wire.feed(conn, wire.frame(0x77, 0, 0, bytes(20_001)))
+
+
+def test_the_configuration_may_be_replaced() -> None:
+    conn = wire.server()
+    other = H2Configuration(client_side=False, header_encoding="utf-8")
+    conn.config = other
+    assert conn.config is other
+    (event,) = wire.feed(conn, wire.headers(1, wire.REQUEST))
+    assert event.headers[0] == (":method", "GET")  # type: ignore[attr-defined]  # a RequestReceived
+
+
+def test_identifiers_used_so_far() -> None:
+    client, server = wire.pair()
+    assert (client.highest_inbound_stream_id, client.highest_outbound_stream_id) == (0, 0)
+    client.send_headers(5, wire.POST)
+    wire.exchange(client, server)
+    server.push_stream(5, 2, wire.REQUEST)
+    wire.exchange(client, server)
+    assert (client.highest_inbound_stream_id, client.highest_outbound_stream_id) == (2, 5)
+    assert (server.highest_inbound_stream_id, server.highest_outbound_stream_id) == (5, 2)
+
+
+def test_windows_of_the_connection() -> None:
+    client, server = wire.pair()
+    client.send_headers(1, wire.POST)
+    client.send_data(1, bytes(1_000))
+    wire.exchange(client, server)
+    assert client.outbound_flow_control_window == 64_535
+    assert server.inbound_flow_control_window == 64_535
+    assert client.inbound_flow_control_window == server.outbound_flow_control_window == 65_535
+    server.increment_flow_control_window(5)
+    assert server.inbound_flow_control_window == 64_540
+
+
+def test_limits_that_a_program_sets_on_the_instance() -> None:
+    conn = H2Connection(H2Configuration(client_side=False))
+    conn.CONTINUATION_BACKLOG = 1
+    conn.MAX_CLOSED_STREAMS = 2
+    conn.initiate_connection()
+    assert (conn._core.max_continuations, conn._core.max_reset) == (1, 2)

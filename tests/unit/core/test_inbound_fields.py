@@ -1,0 +1,104 @@
+"""Header fields on their way in: cookies, text, and lists that are too long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hpack import HeaderTuple, NeverIndexedHeaderTuple
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.exceptions import DenialOfServiceError, ProtocolError
+from support import wire
+from support.outcome import assert_dead
+from support.wire import Code, Field
+
+REQUEST = list(wire.REQUEST)
+
+
+def received(conn: H2Connection, block: bytes) -> Any:
+    """The fields of the one event that a request makes."""
+    stream_id = conn.highest_inbound_stream_id + 2 if conn.highest_inbound_stream_id else 1
+    (event,) = wire.feed(conn, wire.headers(stream_id, block))
+    return event.headers  # type: ignore[attr-defined]  # a RequestReceived
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([(b"cookie", b"a")], [(b"cookie", b"a")]),
+        ([(b"cookie", b"a"), (b"x", b"1")], [(b"x", b"1"), (b"cookie", b"a")]),
+        (
+            [(b"cookie", b"a"), (b"x", b"1"), (b"cookie", b"b"), (b"y", b"2"), (b"cookie", b"")],
+            [(b"x", b"1"), (b"y", b"2"), (b"cookie", b"a; b; ")],
+        ),
+    ],
+)
+def test_cookies_become_one_at_the_end(fields: list[Field], expected: list[Field]) -> None:
+    assert received(wire.server(), wire.block([*REQUEST, *fields])) == REQUEST + expected
+    untouched = wire.server(normalize_inbound_headers=False)
+    assert received(untouched, wire.block([*REQUEST, *fields])) == REQUEST + fields
+
+
+def test_a_joined_cookie_is_never_indexed() -> None:
+    cookies = [(b"cookie", b"a" * 40), (b"cookie", b"b" * 40)]
+    assert type(received(wire.server(), wire.block([*REQUEST, *cookies]))[-1]) is (
+        NeverIndexedHeaderTuple
+    )
+    assert type(received(wire.server(), wire.block([*REQUEST, cookies[0]]))[-1]) is HeaderTuple
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_text(encoding: str) -> None:
+    conn = wire.server(header_encoding=encoding)
+    block = wire.block([*REQUEST, (b"x", "caf\xe9".encode(encoding))])
+    block += wire.literal(b"y", b"secret", pattern=0x10)
+    got = received(conn, block)
+    assert got[-2:] == [("x", "caf\xe9"), ("y", "secret")]
+    assert [type(field) for field in got[-2:]] == [HeaderTuple, NeverIndexedHeaderTuple]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "punycode", "idna", "no such encoding"])
+def test_text_that_cannot_be_decoded(encoding: str) -> None:
+    conn = wire.server(header_encoding=encoding)
+    with pytest.raises(ProtocolError) as caught:
+        received(conn, wire.block([*REQUEST, (b"x", b"xn--\xff.a")]))
+    assert caught.value.rule == "field-encoding"
+    conn.clear_outbound_data_buffer()
+    assert_dead(conn)
+
+
+class SmallLists(H2Connection):
+    """Accepts field sections of up to 500 octets."""
+
+    DEFAULT_MAX_HEADER_LIST_SIZE = 500
+
+
+EXTRA = [wire.indexed(index) for index in (15, 17, 18, 20, 21)]  # some 46 octets each
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_fields_that_were_read_together_count_like_others(times: int) -> None:
+    """A run of indexed fields is remembered, and comes after other fields in another block."""
+    conn = SmallLists(H2Configuration(client_side=False))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings())
+    start = wire.block(wire.REQUEST)
+    for _ in range(3):
+        assert len(received(conn, start + b"".join(EXTRA))) == 9
+    block = start + b"".join(EXTRA) + wire.literal(b"x", b"1") + b"".join(EXTRA)
+    if times > 1:
+        block += wire.literal(b"x", b"1") * (times - 1) + b"".join(EXTRA)
+    with pytest.raises(DenialOfServiceError) as caught:
+        received(conn, block)
+    assert caught.value.error_code == Code.ENHANCE_YOUR_CALM
+
+
+@pytest.mark.parametrize("count", [3, 4, 120, 128, 129, 200])
+def test_long_runs_of_indexed_fields(count: int) -> None:
+    conn = wire.server()
+    block = wire.block(wire.REQUEST) + wire.indexed(16) * count + wire.literal(b"x", b"1")
+    for _ in range(3):
+        got = received(conn, block)
+        assert got == [*REQUEST, *[(b"accept-encoding", b"gzip, deflate")] * count, (b"x", b"1")]

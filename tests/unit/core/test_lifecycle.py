@@ -1,0 +1,151 @@
+"""How a connection starts and ends, and what local settings mean for what may arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated, Event
+from h2.exceptions import FlowControlError, ProtocolError
+from h2.settings import SettingCodes, Settings
+from support import wire
+from support.exchange import assert_works, server_connection, shake_hands
+from support.outcome import assert_dead, same
+from support.snapshot import snapshot
+from support.wire import MAX_WINDOW, Code, Setting, Type
+
+
+def server_with(values: dict[SettingCodes, int]) -> H2Connection:
+    """A server whose SETTINGS are on their way."""
+    conn = server_connection()
+    conn.local_settings = Settings(client=False, initial_values=values)
+    conn.initiate_connection()
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def test_larger_frames_are_taken_from_a_peer_that_has_the_settings_but_not_yet_said_so() -> None:
+    conn = server_with({SettingCodes.MAX_FRAME_SIZE: 50_000})
+    assert conn.max_inbound_frame_size == 50_000
+    wire.feed(conn, wire.PREFACE, wire.settings(), wire.frame(0x77, 0, 0, bytes(50_000)))
+
+
+def test_a_larger_hpack_table_is_taken_from_such_a_peer() -> None:
+    conn = server_with({SettingCodes.HEADER_TABLE_SIZE: 9_000})
+    block = wire.table_size_update(9_000) + wire.block(wire.REQUEST)
+    wire.feed(conn, wire.PREFACE, wire.settings(), wire.headers(1, block))
+    with pytest.raises(ProtocolError) as caught:
+        wire.feed(conn, wire.headers(3, wire.table_size_update(9_001) + wire.block(wire.REQUEST)))
+    assert caught.value.error_code == Code.COMPRESSION_ERROR
+
+
+def test_a_smaller_hpack_table_counts_from_the_acknowledgment_on() -> None:
+    conn = server_with({SettingCodes.HEADER_TABLE_SIZE: 100})
+    wire.feed(conn, wire.PREFACE, wire.settings(), wire.headers(1, wire.REQUEST))
+    wire.feed(conn, wire.settings(ack=True))
+    with pytest.raises(ProtocolError, match="size update"):
+        wire.feed(conn, wire.headers(3, wire.REQUEST))
+
+
+@pytest.mark.parametrize("window", [0, 10, 65_535, 100_000])
+def test_the_initial_window_counts_from_the_acknowledgment_on(window: int) -> None:
+    conn = server_with({SettingCodes.INITIAL_WINDOW_SIZE: window})
+    wire.feed(conn, wire.PREFACE, wire.settings(), wire.headers(1, wire.POST))
+    assert conn._core.streams[1].recv_window == max(window, 65_535)
+    wire.feed(conn, wire.settings(ack=True))
+    assert conn._core.streams[1].recv_window == window
+
+
+def test_a_new_initial_window_must_leave_every_stream_a_legal_window() -> None:
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    conn.increment_flow_control_window(MAX_WINDOW - 65_535, 1)
+    before = snapshot(conn)
+    with pytest.raises(FlowControlError):
+        conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 65_536})
+    assert snapshot(conn) == before
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 65_535})
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 0})
+    conn.reset_stream(1)
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: MAX_WINDOW})
+
+
+def test_the_preface_goes_in_front_of_what_waits_already() -> None:
+    conn = server_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings())
+    conn.initiate_connection()
+    types = [(frame.type, frame.flags) for frame in wire.parse(conn.data_to_send())]
+    assert types == [(Type.SETTINGS, 0), (Type.SETTINGS, 1)]
+
+
+def test_the_end_says_why() -> None:
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST), wire.headers(3, wire.REQUEST))
+    conn.close_connection(Code.ENHANCE_YOUR_CALM, b"too much")
+    assert conn.data_to_send() == wire.goaway(3, Code.ENHANCE_YOUR_CALM, b"too much")
+    assert_dead(conn)
+
+
+def test_an_end_may_be_said_again() -> None:
+    conn = wire.server()
+    for code in (Code.INTERNAL_ERROR, Code.NO_ERROR, Code.PROTOCOL_ERROR):
+        conn.close_connection(code)
+        assert conn.data_to_send() == wire.goaway(0, code)
+    assert_dead(conn)
+
+
+def test_after_the_end_credit_goes_nowhere() -> None:
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST), *[wire.data(1, bytes(16_000))] * 3)
+    conn.close_connection(Code.INTERNAL_ERROR)
+    conn.clear_outbound_data_buffer()
+    conn.acknowledge_received_data(48_000, 1)
+    assert conn.data_to_send() == b""
+
+
+def test_the_end_in_the_middle_of_a_frame_keeps_nothing_of_it() -> None:
+    conn = wire.server()
+    frame = wire.frame(0x77, 0, 0, bytes(10_000))
+    conn.receive_data(frame[:5_000])
+    conn.close_connection(Code.INTERNAL_ERROR)
+    for _ in range(20):
+        assert conn.receive_data(bytes(1_000)) == []
+    assert sum(map(len, conn._core.partial)) <= len(frame)
+
+
+class Leaving(H2Connection):
+    """A connection that ends as soon as the peer says goodbye, as a subclass may do."""
+
+    def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
+        frames, events = super()._receive_goaway_frame(frame)
+        self.close_connection(Code.INTERNAL_ERROR)
+        return frames, events
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_subclass_that_ends_the_connection_on_goaway(apart: bool) -> None:
+    conn = Leaving()
+    conn.initiate_connection()
+    wire.feed(conn, wire.settings())
+    conn.clear_outbound_data_buffer()
+    frames = [wire.goaway(0), wire.ping(), wire.settings(), wire.push_promise(1, 2)]
+    if apart:
+        events = [event for frame in frames for event in wire.feed(conn, frame)]
+    else:
+        events = wire.feed(conn, *frames)
+    same([type(event) for event in events], [ConnectionTerminated])
+    assert conn.data_to_send() == wire.goaway(0, Code.INTERNAL_ERROR)
+    assert_dead(conn)
+
+
+def test_a_connection_works_after_many_changes_of_settings() -> None:
+    client, server = H2Connection(), server_connection()
+    shake_hands(client, server)
+    for size in (0, 100, 70_000, 4_096):
+        for conn in (client, server):
+            conn.update_settings({Setting.HEADER_TABLE_SIZE: size, Setting.MAX_FRAME_SIZE: 20_000})
+        wire.exchange(client, server)
+        for _ in range(3):
+            assert_works(client, server)

@@ -1,0 +1,268 @@
+"""Header fields on their way out: forms, limits of what is remembered, long blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hpack import Decoder, HeaderTuple, NeverIndexedHeaderTuple
+
+from h2.connection import H2Connection
+from h2.exceptions import ProtocolError
+from support import wire
+from support.snapshot import snapshot
+from support.wire import Field, Flag, Setting, Type
+
+REQUEST = list(wire.REQUEST)
+
+
+def sent(conn: H2Connection, decoder: Decoder | None = None) -> list[Field]:
+    """The fields of the one header block that waits to be sent."""
+    fragments = [frame.fragment for frame in wire.parse(conn.data_to_send())]
+    return wire.decode(*fragments, decoder=decoder)
+
+
+def request(conn: H2Connection, fields: Any, decoder: Decoder) -> list[Field]:
+    stream_id = conn.get_next_available_stream_id()
+    conn.send_headers(stream_id, fields)
+    got = sent(conn, decoder)
+    conn.reset_stream(stream_id)
+    conn.clear_outbound_data_buffer()
+    return got
+
+
+def test_hundreds_of_text_forms() -> None:
+    """More of them than are remembered, each sent often enough to be remembered."""
+    conn, decoder = wire.client((Setting.HEADER_TABLE_SIZE, 65_536)), Decoder()
+    decoder.max_allowed_table_size = 65_536
+    for round_ in range(3):
+        for number in range(300):
+            field = (f"X-Number-{number}", f" {number} ")
+            got = request(conn, [*REQUEST, field, field], decoder)
+            assert got[4:] == [(b"x-number-%d" % number, b"%d" % number)] * 2, round_
+    assert conn._core.aliases is not None
+    assert 0 < len(conn._core.aliases) <= 64
+
+
+def test_text_forms_of_a_field_that_left_the_table() -> None:
+    conn, decoder = wire.client(), Decoder()
+    text = [*REQUEST, ("X-Text", "1")]
+    for _ in range(3):
+        assert request(conn, text, decoder)[-1] == (b"x-text", b"1")
+    crowd = [*REQUEST, *((b"crowd-%d" % number, b"v" * 60) for number in range(60))]
+    assert request(conn, crowd, decoder) == crowd
+    for _ in range(3):
+        assert request(conn, text, decoder)[-1] == (b"x-text", b"1")
+
+
+def test_many_different_blocks_are_not_all_kept() -> None:
+    conn, decoder = wire.client(), Decoder()
+    names = [b"x-%d" % number for number in range(8)]
+    for _ in range(3):
+        for first in names:
+            for second in names:
+                fields = [*REQUEST, (first, b"1"), (second, b"1")]
+                assert request(conn, fields, decoder) == fields
+    assert conn._core.sent_blocks is not None
+    assert 0 < len(conn._core.sent_blocks) <= 16
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        (b"x", bytearray(b"1")),
+        (b"x", [1]),
+        [b"x", None],
+        (b"x", 1),
+        (b"x",),
+        (),
+        b"xy",
+        "xy",
+        5,
+        None,
+        ("x", "\ud800"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("repeated", [False, True])
+def test_fields_of_wrong_types(field: Any, repeated: bool) -> None:
+    """Also where the block would be found among those that were sent before."""
+    conn = wire.client()
+    if repeated:
+        for stream_id in (1, 3, 5):
+            conn.send_headers(stream_id, REQUEST)
+    before = snapshot(conn)
+    with pytest.raises((TypeError, ValueError)):
+        conn.send_headers(7, [*REQUEST, (b"new", b"field"), field])
+    assert snapshot(conn) == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_connection_fields_in_any_form_are_left_out(count: int) -> None:
+    forms: list[Any] = [
+        *((b"Connection", b"close"), ("keep-alive", "timeout=5"), [b"UPGRADE ", b"h2c"]),
+        *(HeaderTuple(b"Proxy-Connection", b"x"), NeverIndexedHeaderTuple("te", "trailers")),
+    ]
+    conn = wire.client()
+    conn.send_headers(1, [*REQUEST[:count], *forms[:0], *REQUEST[count:], *forms])
+    assert sent(conn) == [*REQUEST, (b"te", b"trailers")]
+
+
+@pytest.mark.parametrize(
+    ("cookie", "crumbs"),
+    [
+        (b"a=b", [b"a=b"]),
+        (b"a=b; c=d; e=f", [b"a=b", b"c=d", b"e=f"]),
+        (b" a=b;c=d; ", [b"a=b;c=d;"]),
+        (b"a=b;  c=d", [b"a=b", b"c=d"]),
+    ],
+)
+@pytest.mark.parametrize("never", [False, True])
+def test_cookies_are_split(cookie: bytes, crumbs: list[bytes], never: bool) -> None:
+    cls = NeverIndexedHeaderTuple if never else HeaderTuple
+    for field in (cls(b"cookie", cookie), cls("Cookie", cookie.decode())):
+        conn = wire.client(split_outbound_cookies=True)
+        conn.send_headers(1, [*REQUEST, field])
+        (frame,) = wire.parse(conn.data_to_send())
+        got = list(Decoder().decode(frame.fragment, raw=True))[4:]
+        assert got == [(b"cookie", crumb) for crumb in crumbs]
+        assert not any(crumb.indexable for crumb in got)
+
+
+def test_a_long_crumb_may_be_indexed_but_not_one_of_a_never_indexed_cookie() -> None:
+    long = b"c" * 30
+    for cls, indexable in ((HeaderTuple, True), (NeverIndexedHeaderTuple, False)):
+        conn = wire.client(split_outbound_cookies=True)
+        conn.send_headers(1, [*REQUEST, cls(b"cookie", long + b"; " + long)])
+        (frame,) = wire.parse(conn.data_to_send())
+        got = list(Decoder().decode(frame.fragment, raw=True))[4:]
+        assert [crumb.indexable for crumb in got] == [indexable] * 2
+
+
+def test_nothing_but_connection_fields() -> None:
+    conn = wire.client(validate_outbound_headers=False)
+    before = snapshot(conn)
+    with pytest.raises(ValueError, match="at least one field"):
+        conn.send_headers(1, [(b"connection", b"close")])
+    assert snapshot(conn) == before
+
+
+def test_empty_trailers() -> None:
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    conn.clear_outbound_data_buffer()
+    conn.send_headers(1, [], end_stream=True)
+    assert conn.data_to_send() == wire.headers(1, b"", end_stream=True)
+
+
+# Long blocks ------------------------------------------------------------------------------------
+
+SIZE = wire.DEFAULT_FRAME_SIZE
+
+
+def incompressible(size: int) -> bytes:
+    """A value that Huffman coding makes longer, so that its octets go out as they are."""
+    return b"\xfe" * size
+
+
+@pytest.mark.parametrize("spare", [-2, -1, 0, 1, 2, SIZE, SIZE + 1, 2 * SIZE])
+@pytest.mark.parametrize("with_priority", [False, True])
+def test_blocks_around_the_largest_frame(spare: int, with_priority: bool) -> None:
+    """``spare`` octets more than one frame can hold, with the priority fields counted."""
+    keywords: dict[str, Any] = {"priority_weight": 200, "priority_depends_on": 7}
+    keywords = keywords if with_priority else {}
+    prefix = 5 if with_priority else 0
+    probe = wire.client()
+    probe.send_headers(1, [*REQUEST, (b"x", incompressible(SIZE - 100))])
+    around = sum(len(frame.payload) for frame in wire.parse(probe.data_to_send())) - SIZE + 100
+    value = incompressible(SIZE + spare - around - prefix)
+    conn = wire.client()
+    conn.send_headers(1, [*REQUEST, (b"x", value)], end_stream=True, **keywords)
+    first, *rest = wire.parse(conn.data_to_send())
+    assert sum(len(frame.payload) for frame in (first, *rest)) in range(
+        SIZE + spare - 2, SIZE + spare + 3
+    )
+    assert bool(rest) == (sum(len(f.payload) for f in (first, *rest)) > SIZE)
+    assert first.has(Flag.END_STREAM)
+    assert first.has(Flag.PRIORITY) == with_priority
+    assert [frame.type for frame in rest] == [Type.CONTINUATION] * len(rest)
+    assert [f.has(Flag.END_HEADERS) for f in (first, *rest)] == [False] * len(rest) + [True]
+    assert max(len(frame.payload) for frame in (first, *rest)) <= SIZE
+    fields = wire.decode(*(frame.fragment for frame in (first, *rest)))
+    assert fields == [*REQUEST, (b"x", value)]
+    if with_priority:
+        assert first.payload[:5] == wire.priority_fields(7, 200)
+
+
+@pytest.mark.parametrize("size", [10, SIZE - 20, SIZE, 3 * SIZE])
+def test_long_promises(size: int) -> None:
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    conn.clear_outbound_data_buffer()
+    fields = [*REQUEST, (b"x", incompressible(size))]
+    conn.push_stream(1, 2, fields)
+    frames = wire.parse(conn.data_to_send())
+    assert frames[0].type == Type.PUSH_PROMISE
+    assert frames[0].promised_stream_id == 2
+    assert max(len(frame.payload) for frame in frames) <= SIZE
+    assert wire.decode(*(frame.fragment for frame in frames)) == fields
+
+
+def test_the_peer_may_take_larger_frames() -> None:
+    conn = wire.client((Setting.MAX_FRAME_SIZE, 100_000))
+    conn.send_headers(1, [*REQUEST, (b"x", incompressible(60_000))])
+    assert len(wire.parse(conn.data_to_send())) == 1
+
+
+def test_a_long_block_arrives_at_the_other_end() -> None:
+    client, server = wire.pair()
+    fields = [*REQUEST, *((b"x-%d" % number, incompressible(500)) for number in range(100))]
+    client.send_headers(1, fields, end_stream=True, priority_exclusive=True)
+    events = server.receive_data(client.data_to_send())
+    assert events[0].headers == fields  # type: ignore[attr-defined]  # a RequestReceived
+
+
+def test_names_at_indices_beyond_the_usual() -> None:
+    """With a large table a name may stand at an index that takes three octets."""
+    conn, decoder = wire.client((Setting.HEADER_TABLE_SIZE, 65_536)), Decoder()
+    decoder.max_allowed_table_size = 65_536
+    many = [(b"x-%d" % number, b"1") for number in range(300)]
+    assert request(conn, [*REQUEST, *many], decoder) == [*REQUEST, *many]
+    for again in range(6):
+        old = [
+            NeverIndexedHeaderTuple(b"x-3", b"secret"),
+            (b"x-4", b"new %d" % again),
+            *many[5:8],
+        ]
+        assert request(conn, [*REQUEST, *old], decoder) == [*REQUEST, *old]
+
+
+@pytest.mark.parametrize("before", ["normalize_outbound_headers", "validate_outbound_headers"])
+def test_options_that_change_before_anything_was_sent(before: str) -> None:
+    conn = wire.client(**{before: False})
+    setattr(conn.config, before, True)
+    decoder = Decoder()
+    for _ in range(3):
+        assert request(conn, [*REQUEST, (b"X", b"1")], decoder)[-1] == (b"x", b"1")
+
+
+@pytest.mark.parametrize(("length", "allowed"), [(b"0", True), (b"5", False)])
+def test_promised_requests_have_no_content(length: bytes, allowed: bool) -> None:
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    fields = [*REQUEST, (b"content-length", length)]
+    if allowed:
+        conn.push_stream(1, 2, fields)
+    else:
+        with pytest.raises(ProtocolError) as caught:
+            conn.push_stream(1, 2, fields)
+        assert caught.value.rule == "push-not-safe"
+
+
+def test_an_origin_that_is_too_long() -> None:
+    conn = wire.server((Setting.MAX_FRAME_SIZE, 100_000))
+    conn.advertise_alternative_service(b"h2=x", origin=bytes(65_535))
+    before = snapshot(conn)
+    with pytest.raises(ValueError, match="65535"):
+        conn.advertise_alternative_service(b"h2=x", origin=bytes(65_536))
+    assert snapshot(conn) == before

@@ -1,0 +1,160 @@
+"""Bytes that wait to be sent: taken whole, in pieces, with more coming in between; logged once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from h2.config import DummyLogger, H2Configuration, OutputLogger
+from h2.connection import H2Connection
+from h2.exceptions import ProtocolError
+from support import wire
+
+
+class Log(DummyLogger):
+    """A logger that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def debug(self, fmtstr: str, *args: object) -> None:
+        self.lines.append(fmtstr % args)
+
+
+def ping(conn: H2Connection) -> bytes:
+    conn.ping(b"12345678")
+    return wire.ping(b"12345678")
+
+
+def large_data(conn: H2Connection) -> bytes:
+    """A frame that lies in two pieces."""
+    conn.increment_flow_control_window(1)  # keeps the pieces of DATA frames apart
+    conn.send_data(1, bytes(2_000))
+    return wire.window_update(0, 1) + wire.data(1, bytes(2_000))
+
+
+OPERATIONS = st.sampled_from([ping, large_data]) | st.sampled_from(
+    [0, 1, 8, 9, 17, 500, 2_009, 10_000, None, "clear"]
+)
+
+
+def busy_client(logger: Log | None = None) -> H2Connection:
+    conn = wire.client(
+        (wire.Setting.INITIAL_WINDOW_SIZE, 1_000_000), logger=logger or DummyLogger()
+    )
+    wire.feed(conn, wire.window_update(0, 1_000_000))
+    conn.send_headers(1, wire.POST)
+    conn.data_to_send()
+    return conn
+
+
+@given(st.lists(OPERATIONS, max_size=30), st.booleans())
+def test_any_order_of_sending_and_taking(
+    operations: list[Callable[[H2Connection], bytes] | int | str | None], logged: bool
+) -> None:
+    log = Log()
+    conn = busy_client(log if logged else None)
+    log.lines.clear()
+    expected, taken = b"", 0
+    for operation in operations:
+        if operation == "clear":
+            conn.clear_outbound_data_buffer()
+            expected = b""
+        elif operation is None or isinstance(operation, int):
+            amount = len(expected) if operation is None else operation
+            assert conn.data_to_send(operation) == expected[:amount]
+            expected = expected[amount:]
+        else:
+            assert not isinstance(operation, str)
+            expected += operation(conn)
+            taken += 1
+    assert conn.data_to_send() == expected
+    assert conn.data_to_send() == b""
+
+
+@pytest.mark.parametrize("amount", [1, 7, 9, 10, 1_000, None])
+def test_every_frame_is_logged_once(amount: int | None) -> None:
+    log = Log()
+    conn = H2Connection(H2Configuration(logger=log))
+    conn.initiate_connection()
+    conn.send_headers(1, wire.POST)
+    conn.send_data(1, bytes(1_500))
+    conn.ping(b"12345678")
+    taken = b"".join(iter(lambda: conn.data_to_send(amount), b""))
+    assert len(wire.parse(taken)) == 4
+    assert log.lines[0] == "Sent connection preface"
+    sent = [line.split()[2] for line in log.lines[1:]]
+    assert sent == ["SETTINGS", "HEADERS", "DATA", "PING"]
+    assert all(line.startswith("Sent frame: ") for line in log.lines[1:])
+    assert log.lines[3].startswith("Sent frame: DATA stream=1 flags=[] length=1500 payload=0000")
+
+
+def test_frames_between_pieces_are_logged_once() -> None:
+    log = Log()
+    conn = busy_client(log)
+    log.lines.clear()
+    ping(conn)
+    conn.data_to_send(5)
+    conn.ping(b"abcdefgh")
+    conn.data_to_send(15)
+    conn.reset_stream(1)
+    conn.data_to_send()
+    assert [line.split()[2] for line in log.lines] == ["PING", "PING", "RST_STREAM"]
+
+
+def test_a_logger_that_comes_late_gets_whole_frames_only() -> None:
+    conn = busy_client()
+    ping(conn)
+    conn.reset_stream(1)
+    conn.data_to_send(5)
+    conn.config.logger = log = Log()
+    assert conn.data_to_send() == (wire.ping() + wire.rst_stream(1, 0))[5:]
+    conn.ping(b"abcdefgh")
+    conn.data_to_send()
+    kinds = [line.split()[2] for line in log.lines]
+    assert kinds in (["PING"], ["RST_STREAM", "PING"])
+
+
+def test_received_frames_are_logged() -> None:
+    log = Log()
+    conn = wire.server(logger=log)
+    log.lines.clear()
+    request = wire.headers(1, wire.REQUEST, end_stream=True)
+    conn.receive_data(request[:20])
+    assert log.lines == []
+    unknown = wire.frame(0x42, 0xFF, 7, b"ab")
+    with pytest.raises(ProtocolError):
+        conn.receive_data(request[20:] + unknown + wire.data(9))  # a stream that is idle
+    flags = "[END_STREAM, END_HEADERS]"
+    assert [line.rsplit(" ", 1)[0] for line in log.lines] == [
+        f"Received frame: HEADERS stream=1 flags={flags} length={len(request) - 9}",
+        "Received frame: type 0x42 stream=7 flags=[] length=2",
+        "Received frame: DATA stream=9 flags=[] length=0",
+    ]
+
+
+def test_output_logger_writes_frames_to_its_file() -> None:
+    file = StringIO()
+    conn = H2Connection(H2Configuration(client_side=False, logger=OutputLogger(file)))
+    conn.initiate_connection()
+    conn.receive_data(wire.PREFACE + wire.settings())
+    conn.data_to_send()
+    lines = file.getvalue().splitlines()
+    assert [line.split(" payload=")[0] for line in lines] == [
+        "h2 (debug): Received frame: SETTINGS stream=0 flags=[] length=0",
+        f"h2 (debug): Sent frame: SETTINGS stream=0 flags=[] length={6 * 7}",
+        "h2 (debug): Sent frame: SETTINGS stream=0 flags=[ACK] length=0",
+    ]
+
+
+def test_a_plain_dummy_logger_is_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr(DummyLogger, "debug", lambda *args: calls.append(args))
+    conn = wire.server(logger=DummyLogger())
+    wire.feed(conn, wire.ping())
+    conn.data_to_send()
+    assert calls == []

@@ -1,0 +1,152 @@
+"""What a connection remembers of its streams: counters, gaps, streams that consumers take out."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2._core.stream import Stream, Streams
+from h2._rules import stream_states as states
+from h2.connection import H2Connection
+from h2.exceptions import StreamClosedError, StreamIDTooLowError, TooManyStreamsError
+from support import wire
+
+
+def counts(conn: H2Connection) -> tuple[int, int]:
+    return conn.open_inbound_streams, conn.open_outbound_streams
+
+
+def open_pair() -> tuple[H2Connection, H2Connection]:
+    """Both ends of streams 1 (open) and 2 (promised and answered)."""
+    client, server = wire.pair()
+    client.send_headers(1, wire.POST)
+    wire.exchange(client, server)
+    server.push_stream(1, 2, wire.REQUEST)
+    assert counts(server) == (1, 0)
+    server.send_headers(2, wire.RESPONSE)
+    wire.exchange(client, server)
+    return client, server
+
+
+def test_reserved_streams_do_not_count_until_they_are_answered() -> None:
+    client, server = open_pair()
+    assert counts(client) == (1, 1)
+    assert counts(server) == (1, 1)
+    server.end_stream(2)
+    wire.exchange(client, server)
+    assert counts(client) == (0, 1)
+    assert counts(server) == (1, 0)
+
+
+@pytest.mark.parametrize("reset_by", [0, 1])
+@pytest.mark.parametrize("stream_id", [1, 2])
+def test_reset_streams_do_not_count(reset_by: int, stream_id: int) -> None:
+    ends = open_pair()
+    ends[reset_by].reset_stream(stream_id)
+    wire.exchange(*ends)
+    assert sum(map(sum, map(counts, ends))) == 2
+
+
+def test_a_reserved_stream_that_is_reset_was_never_counted() -> None:
+    client, server = wire.pair()
+    client.send_headers(1, wire.POST)
+    wire.exchange(client, server)
+    server.push_stream(1, 2, wire.REQUEST)
+    wire.exchange(client, server)
+    client.reset_stream(2)
+    wire.exchange(client, server)
+    assert (counts(client), counts(server)) == ((0, 1), (1, 0))
+
+
+@pytest.mark.parametrize("status", [b"103", b"200"])
+def test_answering_a_promise_opens_a_stream(status: bytes) -> None:
+    """Either end counts the stream from its first HEADERS frame on, an informational one too."""
+    client, server = wire.pair()
+    client.update_settings({wire.Setting.MAX_CONCURRENT_STREAMS: 1})
+    client.send_headers(1, wire.POST)
+    wire.exchange(client, server)
+    for promised in (2, 4):
+        server.push_stream(1, promised, wire.REQUEST)
+    server.send_headers(2, [(b":status", status)])
+    wire.exchange(client, server)
+    assert (counts(client), counts(server)) == ((1, 1), (1, 1))
+    with pytest.raises(TooManyStreamsError):
+        server.send_headers(4, [(b":status", status)])
+    with pytest.raises(TooManyStreamsError):
+        wire.feed(client, wire.headers(4, [(b":status", status)]))
+
+
+@pytest.mark.parametrize("how", ["pop", "pop with default", "del"])
+def test_a_stream_that_a_consumer_takes_out_counts_no_more(how: str) -> None:
+    client, _ = open_pair()
+    stream = client.streams[1]
+    if how == "pop":
+        assert client.streams.pop(1) is stream
+    elif how == "del":
+        del client.streams[1]
+    else:
+        assert client.streams.pop(1, None) is stream
+        assert client.streams.pop(1, None) is None
+    assert counts(client) == (1, 0)
+    with pytest.raises(KeyError):
+        client.streams.pop(1)
+    with pytest.raises(KeyError):
+        del client.streams[1]
+    assert counts(client) == (1, 0)
+    with pytest.raises(StreamClosedError):
+        client.send_data(1, b"x")
+    assert client.get_next_available_stream_id() == 3
+
+
+def test_a_reserved_stream_that_a_consumer_takes_out() -> None:
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    wire.feed(conn, wire.push_promise(1, 2))
+    conn.streams.pop(2)
+    assert counts(conn) == (0, 1)
+
+
+def test_closing_a_stream_that_was_taken_out_does_not_count_twice() -> None:
+    streams = Streams(client=True)
+    stream = Stream(1, states.OPEN_REQUEST_SENT, 65_535)
+    streams.add(stream)
+    streams.pop(1)
+    streams.move(stream, states.CLOSED_BY_US, 10)
+    assert streams.outbound_open == 0
+    assert streams.state_of(1) == states.CLOSED
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_memory_of_reset_streams_is_limited(limit: int) -> None:
+    class Forgetful(H2Connection):
+        MAX_CLOSED_STREAMS = limit
+
+    conn = Forgetful()
+    conn.initiate_connection()
+    for stream_id in (1, 3, 5, 7):
+        conn.send_headers(stream_id, wire.REQUEST)
+        conn.reset_stream(stream_id)
+    assert list(conn._core.streams.reset) == [1, 3, 5, 7][4 - limit :]
+
+
+def test_identifiers_that_were_passed_over() -> None:
+    conn = wire.client()
+    for stream_id in (3, 5, 11):
+        conn.send_headers(stream_id, wire.REQUEST)
+    for stream_id in (1, 7, 9):
+        with pytest.raises(StreamIDTooLowError) as caught:
+            conn.send_headers(stream_id, wire.REQUEST)
+        assert (caught.value.stream_id, caught.value.max_stream_id) == (stream_id, 11)
+    conn.send_headers(13, wire.REQUEST)
+
+
+def test_memory_of_passed_over_identifiers_is_limited() -> None:
+    """A gap that was forgotten makes another error of the same kind, not a stream."""
+    conn = wire.client()
+    last = 1 + 6 * 99
+    for stream_id in range(1, last + 1, 6):
+        conn.send_headers(stream_id, wire.REQUEST)
+    assert len(conn._core.streams._gaps) <= 32
+    with pytest.raises(StreamIDTooLowError):
+        conn.send_headers(last - 2, wire.REQUEST)
+    with pytest.raises(StreamClosedError):
+        conn.send_headers(3, wire.REQUEST)

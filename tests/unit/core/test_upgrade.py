@@ -1,0 +1,119 @@
+"""Starting on a connection that was upgraded from HTTP/1.1 (RFC 7540 section 3.2)."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Any
+
+import pytest
+
+from h2.connection import H2Connection
+from h2.events import ResponseReceived, StreamEnded
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
+from support import wire
+from support.exchange import assert_works, server_connection
+from support.outcome import kinds
+from support.snapshot import snapshot
+from support.wire import Setting
+
+
+def http2_settings(*pairs: tuple[int, int]) -> bytes:
+    payload = b"".join(struct.pack(">HL", *pair) for pair in pairs)
+    return base64.urlsafe_b64encode(payload).rstrip(b"=")
+
+
+def test_both_ends_know_stream_1_and_go_on() -> None:
+    client, server = H2Connection(), server_connection()
+    value = client.initiate_upgrade_connection()
+    assert server.initiate_upgrade_connection(value) is None
+    wire.exchange(client, server)
+    server.send_headers(1, wire.RESPONSE, end_stream=True)
+    events, _ = wire.exchange(client, server)
+    assert kinds(events) == [ResponseReceived, StreamEnded]
+    assert_works(client, server)
+
+
+def test_the_client_tells_its_settings() -> None:
+    client = H2Connection()
+    client.local_settings = Settings(initial_values={SettingCodes.INITIAL_WINDOW_SIZE: 99})
+    value = client.initiate_upgrade_connection()
+    assert value is not None
+    pairs = dict(struct.iter_unpack(">HL", base64.urlsafe_b64decode(value)))
+    assert pairs[Setting.INITIAL_WINDOW_SIZE] == 99
+    assert client.data_to_send().startswith(wire.PREFACE)
+
+
+@pytest.mark.parametrize("padding", [b"", b"=", b"==", b" ", b"\t "])
+def test_the_server_takes_them_over(padding: bytes) -> None:
+    server = server_connection()
+    header = http2_settings((Setting.INITIAL_WINDOW_SIZE, 7), (Setting.MAX_FRAME_SIZE, 20_000))
+    if padding.startswith(b"="):
+        header = base64.urlsafe_b64encode(base64.urlsafe_b64decode(header + b"=="))
+    server.initiate_upgrade_connection(padding.strip(b"=") + header)
+    assert server.remote_settings.initial_window_size == 7
+    assert server.local_flow_control_window(1) == 7
+    assert server.max_outbound_frame_size == 20_000
+
+
+def test_text_is_taken_as_well() -> None:
+    server = server_connection()
+    header: Any = http2_settings((Setting.INITIAL_WINDOW_SIZE, 7)).decode()
+    server.initiate_upgrade_connection(header)
+    assert server.remote_settings.initial_window_size == 7
+
+
+@pytest.mark.parametrize("header", [None, b""])
+def test_no_settings(header: bytes | None) -> None:
+    server = server_connection()
+    server.initiate_upgrade_connection(header)
+    assert server.remote_settings.initial_window_size == 65_535
+
+
+@pytest.mark.parametrize(
+    ("header", "rule"),
+    [
+        (b"?", "upgrade-settings-invalid"),
+        (b"AAE", "upgrade-settings-invalid"),  # two octets are no setting
+        (b"AAEAAAAAA", "upgrade-settings-invalid"),
+        (b"AAQA\nAAH", "upgrade-settings-invalid"),
+        ("\xff", "upgrade-settings-invalid"),
+        (["no", "bytes"], "upgrade-settings-invalid"),
+        (http2_settings((Setting.ENABLE_PUSH, 2)), "setting-invalid"),
+        (http2_settings((Setting.INITIAL_WINDOW_SIZE, 2**31)), "setting-invalid"),
+        (
+            http2_settings(
+                (Setting.ENABLE_CONNECT_PROTOCOL, 1), (Setting.ENABLE_CONNECT_PROTOCOL, 0)
+            ),
+            "setting-invalid",
+        ),
+    ],
+)
+def test_settings_that_are_not_valid(header: Any, rule: str) -> None:
+    server = server_connection()
+    before = snapshot(server)
+    with pytest.raises(ProtocolError) as caught:
+        server.initiate_upgrade_connection(header)
+    assert caught.value.rule == rule
+    assert snapshot(server) == before
+
+
+@pytest.mark.parametrize("is_client", [True, False])
+def test_an_upgrade_comes_first(is_client: bool) -> None:
+    conn = H2Connection() if is_client else server_connection()
+    conn.initiate_upgrade_connection()
+    with pytest.raises(ProtocolError) as caught:
+        conn.initiate_upgrade_connection()
+    assert caught.value.rule == "upgrade-too-late"
+
+
+@pytest.mark.parametrize("is_client", [True, False])
+def test_an_upgrade_after_the_other_start_repeats_no_preface(is_client: bool) -> None:
+    """Programs written for 4.4.1 may make both calls: settings go out twice, the octets once."""
+    conn = H2Connection() if is_client else server_connection()
+    conn.initiate_connection()
+    started = conn.data_to_send()
+    conn.initiate_upgrade_connection()
+    assert conn.data_to_send() == started.removeprefix(wire.PREFACE)
+    assert conn.local_flow_control_window(1) == 65_535

@@ -1,0 +1,119 @@
+"""States and HPACK in the terms that consumers know."""
+
+from __future__ import annotations
+
+import pytest
+from hpack import Decoder, NeverIndexedHeaderTuple
+
+from h2._rules.stream_states import STATE_NAMES
+from h2.connection import ConnectionState, H2Connection
+from h2.stream import H2Stream, StreamClosedBy, StreamState
+from support import wire
+from support.exchange import server_connection
+from unit.rules.test_stream_table_at_work import SCENES, Scene
+
+SHOWN = {
+    "RESERVED_LOCAL": (StreamState.RESERVED_LOCAL, False),
+    "RESERVED_REMOTE": (StreamState.RESERVED_REMOTE, False),
+    "OPEN_REQUEST_SENT": (StreamState.OPEN, True),
+    "OPEN_REQUEST_RECEIVED": (StreamState.OPEN, False),
+    "OPEN_BOTH": (StreamState.OPEN, True),
+    "HALF_LOCAL_WAITING": (StreamState.HALF_CLOSED_LOCAL, True),
+    "HALF_LOCAL": (StreamState.HALF_CLOSED_LOCAL, True),
+    "HALF_REMOTE_WAITING": (StreamState.HALF_CLOSED_REMOTE, False),
+    "HALF_REMOTE": (StreamState.HALF_CLOSED_REMOTE, True),
+}
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.state)
+def test_streams_as_consumers_see_them(scene: Scene) -> None:
+    conn = scene.build()
+    stream = conn.streams.get(scene.stream_id)
+    if scene.state not in SHOWN:
+        assert stream is None
+        return
+    assert type(stream) is H2Stream
+    state, headers_sent = SHOWN[scene.state]
+    if scene.state == "HALF_LOCAL" and scene.stream_id == 2:
+        headers_sent = True  # a client never sends headers on a promised stream; shown all the same
+    assert stream.state_machine.state is state
+    assert stream.state_machine.headers_sent is headers_sent
+    assert stream.open is (state >= StreamState.OPEN)
+    assert stream.closed is False
+    assert repr(stream) == f"<H2Stream id:{scene.stream_id} state:{state!r}>"
+
+
+def test_every_state_of_the_table_is_shown() -> None:
+    closed = {"IDLE", "CLOSED", "CLOSED_BY_US", "CLOSED_BY_PEER"}
+    assert set(SHOWN) | closed == set(STATE_NAMES)
+
+
+def test_a_stream_that_a_consumer_holds_shows_that_it_was_closed() -> None:
+    conn = wire.client()
+    conn.send_headers(1, wire.REQUEST, end_stream=True)
+    stream = conn.streams[1]
+    wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
+    assert (stream.open, stream.closed) == (False, True)
+    assert stream.state_machine.state is StreamState.CLOSED
+    assert stream.state_machine.headers_sent is False
+    assert 1 not in conn.streams
+
+
+def test_members_of_the_public_enumerations() -> None:
+    assert [state.name for state in ConnectionState] == (
+        ["IDLE", "CLIENT_OPEN", "SERVER_OPEN", "CLOSED"]
+    )
+    assert [state.name for state in StreamState] == [
+        *("IDLE", "RESERVED_REMOTE", "RESERVED_LOCAL", "OPEN", "HALF_CLOSED_REMOTE"),
+        *("HALF_CLOSED_LOCAL", "CLOSED"),
+    ]
+    assert [cause.name for cause in StreamClosedBy] == [
+        *("SEND_END_STREAM", "RECV_END_STREAM", "SEND_RST_STREAM", "RECV_RST_STREAM")
+    ]
+
+
+@pytest.mark.parametrize("is_client", [True, False])
+def test_connections_as_consumers_see_them(is_client: bool) -> None:
+    conn = H2Connection() if is_client else server_connection()
+    assert conn.state_machine.state is ConnectionState.IDLE
+    conn = wire.client() if is_client else wire.server()
+    assert conn.state_machine.state is ConnectionState.IDLE
+    if is_client:
+        conn.send_headers(1, wire.REQUEST)
+        assert conn.state_machine.state is ConnectionState.CLIENT_OPEN
+    else:
+        wire.feed(conn, wire.headers(1, wire.REQUEST))
+        assert conn.state_machine.state is ConnectionState.SERVER_OPEN
+    conn.close_connection()
+    assert conn.state_machine.state is ConnectionState.CLOSED
+
+
+@pytest.mark.parametrize("frame", [wire.goaway(0), wire.goaway(2**31 - 1)])
+def test_a_connection_that_the_peer_leaves_shows_as_closed(frame: bytes) -> None:
+    conn = wire.client()
+    wire.feed(conn, frame)
+    assert conn.state_machine.state is ConnectionState.CLOSED
+
+
+def test_encoding_by_hand_advances_the_table_of_the_connection() -> None:
+    conn, decoder = wire.client(), Decoder()
+    fields = [("x", "caf\xe9"), (b"y", b"\xff"), NeverIndexedHeaderTuple(b"z", b"secret")]
+    expected = [(b"x", b"caf\xc3\xa9"), (b"y", b"\xff"), (b"z", b"secret")]
+    for _ in range(2):
+        got = decoder.decode(conn.encoder.encode(fields), raw=True)
+        assert [tuple(field) for field in got] == expected
+        assert [field.indexable for field in got] == [True, True, False]
+    conn.send_headers(1, [*wire.REQUEST, *fields])
+    (frame,) = wire.parse(conn.data_to_send())
+    assert wire.decode(frame.fragment, decoder=decoder) == [*wire.REQUEST, *expected]
+
+
+def test_encoding_by_hand_finds_the_static_table() -> None:
+    assert wire.client().encoder.encode([(b":method", b"GET")]) == b"\x82"
+
+
+def test_decoding_by_hand() -> None:
+    conn = wire.server()
+    assert conn.decoder.header_table_size == 4_096
+    block = conn.decoder.decode(wire.block(wire.REQUEST, add=True), 1_000)
+    assert block.fields == list(wire.REQUEST)
