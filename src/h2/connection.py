@@ -14,6 +14,7 @@ from h2._attributes import ConnectionAttributes
 from h2._core import lifecycle, output, receive, send, send_headers
 from h2._core.reader import receive_data as _receive_data
 from h2._core.send import acknowledge_received_data as _acknowledge_received_data
+from h2._core.send import local_flow_control_window as _local_flow_control_window
 from h2._core.send import send_data as _send_data
 from h2._core.send_headers import send_headers as _send_headers
 from h2._core.views import ConnectionState
@@ -273,7 +274,7 @@ class H2Connection(ConnectionAttributes):
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         """
-        return send.local_flow_control_window(self._core, stream_id)
+        return _local_flow_control_window(self._core, stream_id)
 
     def remote_flow_control_window(self, stream_id: int) -> int:
         """Return how many octets the peer may send on a stream now (RFC 9113 section 6.9.1).
@@ -322,10 +323,8 @@ class H2Connection(ConnectionAttributes):
         """
         if stream_id <= 0:
             raise ValueError(f"Stream ID {stream_id} is not valid for acknowledge_received_data")
-        if acknowledged_size <= 0:
-            if acknowledged_size < 0:
-                raise ValueError("Cannot acknowledge negative data")
-            acknowledged_size = 0
+        if acknowledged_size < 0:
+            raise ValueError("Cannot acknowledge negative data")
         if acknowledged_size.__class__ is not int or stream_id.__class__ is not int:
             acknowledged_size, stream_id = index(acknowledged_size), index(stream_id)
         _acknowledge_received_data(self._core, acknowledged_size, stream_id)

@@ -7,6 +7,7 @@ from typing import Final
 from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._frames import decode, encode, layout
+from h2._frames.decode import ID_MASK, unpack_long
 from h2._frames.layout import (
     ACK,
     END_STREAM,
@@ -289,7 +290,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
     """WINDOW_UPDATE (section 6.9)."""
     if len(payload) != 4:
         raise wrong_size(layout.WINDOW_UPDATE, stream_id, payload)
-    increment = decode.stream_id(payload)
+    increment = unpack_long(payload)[0] & ID_MASK
     if not stream_id:
         window = conn.send_window + increment
         if window > MAX_WINDOW or not increment:

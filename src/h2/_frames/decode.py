@@ -10,7 +10,8 @@ from typing import Final
 unpack_header: Final = struct.Struct(">HBBBL").unpack_from
 _unpack_setting: Final = struct.Struct(">HL").iter_unpack
 _unpack_priority: Final = struct.Struct(">LB").unpack_from
-_unpack_long: Final = struct.Struct(">L").unpack_from
+#: 32 bits. WINDOW_UPDATE is read with it where it is handled, for there are many (section 6.9).
+unpack_long: Final = struct.Struct(">L").unpack_from
 _unpack_goaway: Final = struct.Struct(">LL").unpack_from
 
 #: Without the reserved bit: "The semantics of this bit are undefined, and the bit MUST remain unset
@@ -43,13 +44,14 @@ def priority(payload: bytes) -> tuple[int, int, bool]:
 
 def error_code(payload: bytes) -> int:
     """Return the error code of RST_STREAM (section 6.4)."""
-    code: int = _unpack_long(payload)[0]
+    code: int = unpack_long(payload)[0]
     return code
 
 
 def stream_id(payload: bytes) -> int:
-    """Return the 31 bits at the start: a promised stream or an increment (6.6, 6.9)."""
-    return int.from_bytes(payload[:4], "big") & ID_MASK
+    """Return the 31 bits at the start: a promised stream (section 6.6)."""
+    id: int = unpack_long(payload)[0] & ID_MASK
+    return id
 
 
 def goaway(payload: bytes) -> tuple[int, int, bytes]:

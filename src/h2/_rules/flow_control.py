@@ -26,5 +26,6 @@ def increment_due(processed: int, window: int, limit: int) -> int:
     nothing left to send with.
     """
     if processed >= limit // 2 or (window <= 0 and processed > min(_EXHAUSTED_STEP, limit // 4)):
-        return min(processed, limit - window)
+        room = limit - window
+        return processed if processed < room else room
     return 0
