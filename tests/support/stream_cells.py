@@ -219,3 +219,13 @@ EXPECTED: dict[str, Expected] = {
     # treat that as a stream error (Section 5.4.2) of type STREAM_CLOSED." (RFC 7540 section 5.1)
     "CLOSED_BY_PEER": Expected({}, "RESET_ERROR", BOTH_NOT | LATE),
 }
+
+# The same stream as the other end sees it.
+MIRROR = {
+    "RESERVED_LOCAL": "RESERVED_REMOTE",
+    "OPEN_REQUEST_SENT": "OPEN_REQUEST_RECEIVED",
+    "HALF_LOCAL_WAITING": "HALF_REMOTE_WAITING",
+    "HALF_LOCAL": "HALF_REMOTE",
+    "CLOSED_BY_US": "CLOSED_BY_PEER",
+}
+MIRROR |= {there: here for here, there in MIRROR.items()}

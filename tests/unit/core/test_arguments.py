@@ -88,6 +88,7 @@ WRONG: list[tuple[Callable[[], H2Connection], str, tuple[Any, ...], dict[str, An
     *((busy_client, "increment_flow_control_window", (value,), {}) for value in (0, -1, 2**31)),
     *((busy_client, "acknowledge_received_data", (1, value), {}) for value in (0, -1)),
     (busy_client, "acknowledge_received_data", (-1, 1), {}),
+    (busy_client, "acknowledge_received_data", (1, 3), {}),
     (busy_client, "data_to_send", (-1,), {}),
     # More than any frame that the peer takes can carry.
     *((busy_client, "close_connection", (0, bytes(size)), {}) for size in (16_384, 2**24)),
@@ -147,7 +148,7 @@ def test_mutable_content_is_copied() -> None:
     for size in (10, 5_000):
         conn = busy_client()
         conn.clear_outbound_data_buffer()
-        buffer = bytearray(b"a" * size)
+        buffer: Any = bytearray(b"a" * size)
         conn.send_data(1, buffer)
         buffer[:] = b"b" * size
         assert conn.data_to_send() == wire.data(1, b"a" * size)

@@ -95,6 +95,23 @@ def test_fields_that_were_read_together_count_like_others(times: int) -> None:
     assert caught.value.error_code == Code.ENHANCE_YOUR_CALM
 
 
+def test_runs_of_indexed_fields_are_forgotten_when_the_table_changes() -> None:
+    """The same octets come to mean other fields."""
+    conn = wire.server()
+    start = wire.block(wire.REQUEST)
+    run = wire.indexed(62) * 5 + wire.literal(b"x", b"1")
+    for value in (b"old", b"new", b"newer"):
+        received(conn, start + wire.literal(b"y", value, pattern=0x40))
+        for _ in range(3):
+            assert received(conn, start + run)[4:] == [(b"y", value)] * 5 + [(b"x", b"1")]
+
+
+def test_unchecked_fields_arrive_as_they_are() -> None:
+    conn = wire.server(validate_inbound_headers=False)
+    fields = [(b"Odd", b" name "), (b"content-length", b"0"), *REQUEST, (b":path", b"")]
+    assert received(conn, wire.block(fields)) == fields
+
+
 @pytest.mark.parametrize("count", [3, 4, 120, 128, 129, 200])
 def test_long_runs_of_indexed_fields(count: int) -> None:
     conn = wire.server()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from h2.connection import H2Connection
-from h2.events import ConnectionTerminated, Event
+from h2.events import ConnectionTerminated, Event, SettingsAcknowledged
 from h2.exceptions import FlowControlError, ProtocolError
 from h2.settings import SettingCodes, Settings
 from support import wire
@@ -70,6 +70,16 @@ def test_a_new_initial_window_must_leave_every_stream_a_legal_window() -> None:
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 0})
     conn.reset_stream(1)
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: MAX_WINDOW})
+
+
+def test_settings_without_content_are_acknowledged_like_others() -> None:
+    conn = wire.client()
+    for _ in range(2):
+        conn.update_settings({})
+    for _ in range(2):
+        (event,) = wire.feed(conn, wire.settings(ack=True))
+        assert isinstance(event, SettingsAcknowledged)
+        assert event.changed_settings == {}
 
 
 def test_the_preface_goes_in_front_of_what_waits_already() -> None:

@@ -266,3 +266,16 @@ def test_an_origin_that_is_too_long() -> None:
     with pytest.raises(ValueError, match="65535"):
         conn.advertise_alternative_service(b"h2=x", origin=bytes(65_536))
     assert snapshot(conn) == before
+
+
+def test_text_without_normalization() -> None:
+    conn = wire.client(normalize_outbound_headers=False)
+    decoder = Decoder()
+    text = [(name.decode(), value.decode()) for name, value in REQUEST]
+    for _ in range(3):
+        fields = [*text, ("x", "caf\xe9"), HeaderTuple("authorization", "secret")]
+        assert request(conn, fields, decoder) == [
+            *REQUEST,
+            (b"x", b"caf\xc3\xa9"),
+            (b"authorization", b"secret"),
+        ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hpack import Decoder, NeverIndexedHeaderTuple
 
@@ -97,7 +99,7 @@ def test_a_connection_that_the_peer_leaves_shows_as_closed(frame: bytes) -> None
 
 def test_encoding_by_hand_advances_the_table_of_the_connection() -> None:
     conn, decoder = wire.client(), Decoder()
-    fields = [("x", "caf\xe9"), (b"y", b"\xff"), NeverIndexedHeaderTuple(b"z", b"secret")]
+    fields: Any = [("x", "caf\xe9"), (b"y", b"\xff"), NeverIndexedHeaderTuple(b"z", b"secret")]
     expected = [(b"x", b"caf\xc3\xa9"), (b"y", b"\xff"), (b"z", b"secret")]
     for _ in range(2):
         got = decoder.decode(conn.encoder.encode(fields), raw=True)

@@ -7,7 +7,7 @@ import pytest
 from h2._rules import stream_states as states
 from h2._rules.fields import REQUEST, RESPONSE, TRAILERS
 from h2._rules.stream_states import INPUT_NAMES, REACTION_NAMES, STATE_NAMES, TABLE
-from support.stream_cells import EXPECTED
+from support.stream_cells import EXPECTED, MIRROR
 
 CLOSED_STATES = {"CLOSED", "CLOSED_BY_US", "CLOSED_BY_PEER"}
 REACTIONS = {
@@ -19,16 +19,6 @@ REACTIONS = {
 }
 NAME_OF = {number: name for name, number in REACTIONS.items()}
 CELLS = [(state, input_) for state in STATE_NAMES for input_ in INPUT_NAMES]
-
-# The same stream as the other end sees it.
-MIRROR = {
-    "RESERVED_LOCAL": "RESERVED_REMOTE",
-    "OPEN_REQUEST_SENT": "OPEN_REQUEST_RECEIVED",
-    "HALF_LOCAL_WAITING": "HALF_REMOTE_WAITING",
-    "HALF_LOCAL": "HALF_REMOTE",
-    "CLOSED_BY_US": "CLOSED_BY_PEER",
-}
-MIRROR |= {there: here for here, there in MIRROR.items()}
 
 
 def cell(state: str, input_: str) -> str:
