@@ -61,6 +61,8 @@ class ConnectionAttributes:
 
     @max_outbound_frame_size.setter
     def max_outbound_frame_size(self, size: int) -> None:
+        if size < 1:
+            raise ValueError(f"max_outbound_frame_size must be positive, not {size}")
         self._core.max_outbound_frame_size = size
 
     @property

@@ -190,14 +190,17 @@ class Settings(MutableMapping["SettingCodes | int", int]):
             if code is not None:
                 raise _invalid(setting, value, code)
 
-    def _propose(self, changes: Mapping[SettingCodes | int, int]) -> None:
+    def _propose(self, changes: Mapping[SettingCodes | int, int], first: bool = False) -> None:
         """Queue the contents of one SETTINGS frame that is being sent. Checks nothing.
 
-        Assignments that wait in the same place take effect together with the frame.
+        Assignments that wait in the same place take effect together with the frame. With ``first``
+        it goes out in front of those that were sent before.
         """
         if self._queue is None:
             self._queue = []
-        if self._sent < len(self._queue):
+        if first and self._sent:
+            self._queue.insert(0, dict(changes))
+        elif self._sent < len(self._queue):
             self._queue[self._sent].update(changes)
         else:
             self._queue.append(dict(changes))

@@ -37,9 +37,10 @@ def initiate(conn: Connection) -> None:
     # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
     # of what waits already.
     place = len(conn.out) if conn.initiated or conn.out_position else 0
+    overtakes = place < len(conn.out)
     conn.out.insert(place, preface + _settings_frame(conn, conn.local_settings._values))
     conn.initiated = True
-    _proposed(conn, {})
+    _proposed(conn, {}, first=overtakes)
     _follow_local_settings(conn)
 
 
@@ -49,8 +50,10 @@ def _settings_frame(conn: Connection, values: Mapping[SettingCodes | int, int]) 
     return frame
 
 
-def _proposed(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:
-    conn.local_settings._propose(changes)
+def _proposed(
+    conn: Connection, changes: Mapping[SettingCodes | int, int], first: bool = False
+) -> None:
+    conn.local_settings._propose(changes, first)
     conn.settings_sent += 1
 
 

@@ -103,7 +103,7 @@ def field_block(
     if length <= max_size:
         header = pack_header(length >> 8, length & 0xFF, type_, flags | END_HEADERS, stream_id)
         return header + prefix + block
-    cut = max_size - len(prefix)
+    cut = max(max_size - len(prefix), 0)
     frames = [frame(type_, flags, stream_id, prefix + block[:cut])]
     last = len(block) - max_size
     while cut < last:

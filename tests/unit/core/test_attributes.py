@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hpack import Decoder
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -78,3 +79,22 @@ def test_limits_that_a_program_sets_on_the_instance() -> None:
     conn.MAX_CLOSED_STREAMS = 2
     conn.initiate_connection()
     assert (conn._core.max_continuations, conn._core.max_reset) == (1, 2)
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_frame_size_without_room_for_anything(size: int) -> None:
+    conn = wire.client()
+    with pytest.raises(ValueError, match=f"must be positive, not {size}"):
+        conn.max_outbound_frame_size = size
+    assert conn.max_outbound_frame_size == 16_384
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 6])
+def test_field_blocks_end_however_small_the_frames_are(size: int) -> None:
+    conn = wire.client()
+    conn.max_outbound_frame_size = size
+    conn.send_headers(1, wire.REQUEST, priority_weight=7)
+    frames = wire.parse(conn.data_to_send())
+    block = b"".join(frame.payload for frame in frames)[5:]
+    assert list(map(tuple, Decoder().decode(block, raw=True))) == list(wire.REQUEST)
+    assert all(0 < len(frame.payload) <= size for frame in frames[1:])

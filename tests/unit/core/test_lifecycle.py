@@ -58,6 +58,34 @@ def test_the_initial_window_counts_from_the_acknowledgment_on(window: int) -> No
     assert conn._core.streams[1].recv_window == window
 
 
+@pytest.mark.parametrize(
+    ("window", "arrives", "opened"),
+    [
+        (200_000, 90_000, []),  # not yet half of what is open now
+        (200_000, 120_000, [120_000]),
+        (30_000, 15_000, [15_000]),
+        (30_000, 14_000, []),
+    ],
+)
+def test_credit_follows_the_initial_window(window: int, arrives: int, opened: list[int]) -> None:
+    """How much is collected, and how far a window grows, depends on the setting in force."""
+    conn = wire.server()
+    conn.increment_flow_control_window(1_000_000)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: window})
+    wire.feed(conn, wire.settings(ack=True))
+    for _ in range(3):
+        for _ in range(arrives // 1_000):
+            wire.feed(conn, wire.data(1, bytes(1_000)))
+        conn.clear_outbound_data_buffer()
+        conn.acknowledge_received_data(arrives, 1)
+        on_stream = [f for f in wire.parse(conn.data_to_send()) if f.stream_id == 1]
+        assert [frame.increment for frame in on_stream] == opened
+        if not opened:
+            break
+        assert conn._core.streams[1].recv_window == window
+
+
 def test_a_new_initial_window_must_leave_every_stream_a_legal_window() -> None:
     conn = wire.client()
     conn.send_headers(1, wire.POST)
@@ -96,6 +124,30 @@ def test_the_end_says_why() -> None:
     conn.close_connection(Code.ENHANCE_YOUR_CALM, b"too much")
     assert conn.data_to_send() == wire.goaway(3, Code.ENHANCE_YOUR_CALM, b"too much")
     assert_dead(conn)
+
+
+def three_requests() -> H2Connection:
+    conn = wire.server()
+    wire.feed(conn, *(wire.headers(stream_id, wire.POST) for stream_id in (1, 3, 5)))
+    return conn
+
+
+@pytest.mark.parametrize("code", [Code.NO_ERROR, Code.INTERNAL_ERROR])
+def test_a_later_goodbye_names_no_later_stream(code: Code) -> None:
+    conn = three_requests()
+    conn.close_connection(last_stream_id=3)
+    conn.clear_outbound_data_buffer()
+    conn.close_connection(code)
+    assert conn.data_to_send() == wire.goaway(3, code)
+
+
+def test_an_error_after_a_goodbye_names_no_later_stream() -> None:
+    conn = three_requests()
+    conn.close_connection(last_stream_id=3)
+    conn.clear_outbound_data_buffer()
+    with pytest.raises(ProtocolError):
+        wire.feed(conn, wire.window_update(0, 0))
+    assert conn.data_to_send() == wire.goaway(3, Code.PROTOCOL_ERROR)
 
 
 def test_an_end_may_be_said_again() -> None:
@@ -159,3 +211,17 @@ def test_a_connection_works_after_many_changes_of_settings() -> None:
         wire.exchange(client, server)
         for _ in range(3):
             assert_works(client, server)
+
+
+def test_settings_sent_before_the_preface_are_acknowledged_after_it() -> None:
+    """SETTINGS of the preface goes in front on the wire, so its acknowledgment comes first."""
+    server = server_connection()
+    server.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 99})
+    server.initiate_connection()
+    first, second = wire.parse(server.data_to_send())
+    assert (len(first.payload) > 6, len(second.payload)) == (True, 6)
+    ack = wire.frame(Type.SETTINGS, 1, 0, b"")
+    wire.feed(server, wire.PREFACE, wire.settings(), ack)
+    assert server.local_settings.initial_window_size == 65_535
+    wire.feed(server, ack)
+    assert server.local_settings.initial_window_size == 99
