@@ -225,3 +225,13 @@ def test_settings_sent_before_the_preface_are_acknowledged_after_it() -> None:
     assert server.local_settings.initial_window_size == 65_535
     wire.feed(server, ack)
     assert server.local_settings.initial_window_size == 99
+
+
+def test_an_acknowledgment_of_other_settings_leaves_an_assigned_frame_size_alone() -> None:
+    server = wire.server()
+    server.max_inbound_frame_size = 50_000
+    server.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: 7})
+    wire.feed(server, wire.frame(Type.SETTINGS, 1, 0, b""))
+    assert server.local_settings.max_concurrent_streams == 7
+    assert server.max_inbound_frame_size == 50_000
+    wire.feed(server, wire.frame(0x77, 0, 0, bytes(50_000)))
