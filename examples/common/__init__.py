@@ -1,0 +1,1 @@
+"""What the examples share: certificates, command lines, and which file a path stands for."""
