@@ -22,9 +22,6 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "tools.manual"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
-# The diagrams of states are source text for now.
-suppress_warnings = ["misc.highlighting_failure"]
-
 # What the docstrings name must exist.
 nitpicky = True
 

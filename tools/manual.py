@@ -4,6 +4,9 @@
   ends the build.
 - The name of a class or of a method in code font leads to its place in the API reference. So the
   pages are plain Markdown, which reads the same on GitHub.
+- Drawings become part of the page, so that they have the colours of its theme; elsewhere the same
+  files are images.
+- Long names in tables may break inside, so that a table fits on a phone.
 - Signatures that say nothing are left out: those of events and of enumerations. The error code of
   an exception is shown by its name.
 """
@@ -17,6 +20,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator, Set
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -131,6 +135,29 @@ def link_code(app: Sphinx, doctree: nodes.document, page: str) -> None:
         link += literal
 
 
+def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Let long names in the cells of tables break after underscores and before capitals."""
+    if app.builder.format != "html":
+        return
+    cells = (cell for table in doctree.findall(nodes.table) for cell in table.findall(nodes.entry))
+    for text in [text for cell in cells for text in cell.findall(nodes.Text)]:
+        first, *others = re.split(r"(?<=_)(?=\w)|(?<=[a-z])(?=[A-Z])", text.astext())
+        if others:
+            parts: list[nodes.Node] = [nodes.Text(first)]
+            for other in others:
+                parts += nodes.raw("", "<wbr>", format="html"), nodes.Text(other)
+            text.parent.replace(text, parts)
+
+
+def draw_in_place(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Put drawings into the page where it refers to them as images."""
+    for image in list(doctree.findall(nodes.image)):
+        path = Path(app.srcdir, image["uri"])
+        if app.builder.format == "html" and path.suffix == ".svg":
+            drawing = f'<div class="drawn">{path.read_text(encoding="utf-8")}</div>'
+            image.replace_self(nodes.raw("", drawing, format="html"))
+
+
 def _objects(env: BuildEnvironment) -> Iterator[tuple[str, str, str, str, str, int]]:
     return iter(env.domains.python_domain.get_objects())
 
@@ -158,6 +185,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     public_names()  # before autodoc adds annotations to the classes that it looks at
     app.connect("env-check-consistency", check_reference)
     app.connect("doctree-resolved", link_code)
+    app.connect("doctree-resolved", break_names)
+    app.connect("doctree-resolved", draw_in_place)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("autodoc-process-docstring", name_code)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
