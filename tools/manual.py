@@ -116,7 +116,9 @@ def link_names(documented: Set[str]) -> dict[str, str]:
 
 
 def link_code(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Make links of the names in code font on one page."""
+    """Make links of the names in code font on one page; not where they are names of modules."""
+    if page == "architecture":
+        return
     objects = {name: place for name, _, _, *place, _ in _objects(app.env)}
     meant = link_names(objects.keys())
     for literal in list(doctree.findall(nodes.literal)):
@@ -155,7 +157,9 @@ def draw_in_place(app: Sphinx, doctree: nodes.document, page: str) -> None:
         path = Path(app.srcdir, image["uri"])
         if app.builder.format == "html" and path.suffix == ".svg":
             drawing = f'<div class="drawn">{path.read_text(encoding="utf-8")}</div>'
-            image.replace_self(nodes.raw("", drawing, format="html"))
+            alone = isinstance(image.parent, nodes.paragraph) and len(image.parent) == 1
+            place = image.parent if alone else image
+            place.replace_self(nodes.raw("", drawing, format="html"))
 
 
 def _objects(env: BuildEnvironment) -> Iterator[tuple[str, str, str, str, str, int]]:
