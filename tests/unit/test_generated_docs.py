@@ -19,17 +19,22 @@ from h2.connection import H2Connection
 from h2.exceptions import StreamClosedError
 from support import wire
 from support.processes import ROOT, run
-from tools import pages, rule_index, state_diagrams
+from tools import overview, pages, rule_index, state_diagrams
 from tools.drawing import CHARACTER
 from unit.rules.scenarios import SCENARIOS, STREAM
 
 GENERATED = {
     rule_index: {"conformance.md": rule_index.page()},
     state_diagrams: {"states.md": state_diagrams.page(), **state_diagrams.diagrams()},
+    overview: {"diagrams/overview.svg": overview.drawing()},
+}
+
+DRAWINGS = {
+    name: text for files in GENERATED.values() for name, text in files.items() if ".svg" in name
 }
 
 every_generator = pytest.mark.parametrize(
-    ("generator", "files"), GENERATED.items(), ids=["conformance", "states"]
+    ("generator", "files"), GENERATED.items(), ids=["conformance", "states", "overview"]
 )
 
 
@@ -218,15 +223,25 @@ def test_drawings_show_every_state_and_input(name: str) -> None:
     text = "".join(part.text or "" for part in drawn["text"])
     for word in [*states, *(label.partition("_")[2] for label in itertools.chain(*shown.values()))]:
         assert word in text
-    # Nothing is cut off.
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_drawings_fit_on_a_phone_and_nothing_is_cut_off(name: str) -> None:
+    root = ElementTree.fromstring(DRAWINGS[name])
     _, _, width, height = map(float, root.attrib["viewBox"].split())
-    for part in drawn["text"]:
-        length = len(part.text or "") * float(part.attrib["font-size"]) * CHARACTER
+    assert width < 450
+    for part in root.iter("{*}text"):
+        size = float(part.attrib["font-size"])
+        assert size >= 9
+        length = len(part.text or "") * size * CHARACTER
         share = {"start": 0.0, "middle": 0.5, "end": 1.0}[part.attrib["text-anchor"]]
         left = float(part.attrib["x"]) - share * length
         assert left >= 0
         assert left + length <= width
-        assert 0 < float(part.attrib["y"]) < height
+        assert size < float(part.attrib["y"]) < height
+    for shape in root.iter("{*}rect"):
+        assert 0 < float(shape.attrib["x"]) < width - float(shape.attrib["width"])
+        assert 0 < float(shape.attrib["y"]) < height - float(shape.attrib["height"])
 
 
 def test_arrows_show_what_changes_the_state() -> None:
