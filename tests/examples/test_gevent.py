@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.cases import Case, Offer, cases
+from support.fileserver import FILE_CASES, Cellar, make_cellar
 from support.matrix import Matrix
-from support.processes import require_module
-from support.rude import ENDINGS, RUDENESS, Served, example, rudeness, stop
+from support.processes import require_installed
+from support.rude import (
+    ENDINGS,
+    IMPATIENT,
+    RUDENESS,
+    SILENCES,
+    Served,
+    example,
+    rudeness,
+    stop,
+)
 from support.site import Site
 
 if TYPE_CHECKING:
@@ -28,8 +38,8 @@ OFFER = Offer(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def gevent() -> None:
-    require_module("gevent")
+def installed() -> None:
+    require_installed("gevent")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +58,35 @@ def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
 @pytest.mark.parametrize("name", rudeness(OFFER))
 def test_rude_clients(name: str, served: Served) -> None:
     RUDENESS[name](served)
+
+
+@pytest.fixture(scope="module")
+def impatient(site: Site, certificates: Certificate) -> Iterator[Served]:
+    with example(MODULE, OFFER, site, certificates, str(site.folder), patch=IMPATIENT) as served:
+        yield served
+        stop(served)
+
+
+@pytest.mark.parametrize("name", SILENCES)
+def test_silent_clients(name: str, impatient: Served) -> None:
+    SILENCES[name](impatient)
+
+
+@pytest.fixture(scope="module")
+def cellar(tmp_path_factory: pytest.TempPathFactory) -> Cellar:
+    return make_cellar(tmp_path_factory.mktemp("cellar"))
+
+
+@pytest.fixture(scope="module")
+def cellared(cellar: Cellar, site: Site, certificates: Certificate) -> Iterator[Served]:
+    with example(MODULE, OFFER, site, certificates, str(cellar.root)) as served:
+        yield served
+        stop(served)
+
+
+@pytest.mark.parametrize("name", FILE_CASES)
+def test_files(name: str, cellared: Served, cellar: Cellar) -> None:
+    FILE_CASES[name](cellared, cellar)
 
 
 @pytest.mark.parametrize("name", ENDINGS)

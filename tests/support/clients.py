@@ -136,7 +136,10 @@ def _node_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
 
 
 def _java_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
-    return _program_exchange([require_program("java"), *_java_classes()], target, requests)
+    # It looks at no content before all of its own is sent, so that an echo fills its window. By
+    # default that has 16 MiB, and a server that keeps nothing for itself could then take no more.
+    window = f"-Djdk.httpclient.windowsize={2**25}"
+    return _program_exchange([require_program("java"), window, *_java_classes()], target, requests)
 
 
 @cache
