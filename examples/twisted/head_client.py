@@ -186,7 +186,7 @@ async def exchange(reactor: Any, request: HeadRequest, trust: Any) -> None:
         await request.closed
 
 
-async def main(reactor: Any, args: argparse.Namespace) -> None:
+async def run(reactor: Any, args: argparse.Namespace) -> None:
     """Make the request and show what came of it."""
     request = HeadRequest(args.url)
     work = ensureDeferred(exchange(reactor, request, args.authority))
@@ -201,8 +201,13 @@ async def main(reactor: Any, args: argparse.Namespace) -> None:
         print(name.decode(), value.decode("utf-8", "backslashreplace"), sep=": ")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the command line and make the request."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--authority", type=authority, metavar="FILE", help="CA certificate")
     parser.add_argument("url", type=https_url, metavar="URL")
-    task.react(main, [parser.parse_args()])
+    task.react(run, [parser.parse_args()])
+
+
+if __name__ == "__main__":
+    main()

@@ -256,7 +256,7 @@ async def exchange(reactor: Any, request: PostRequest, trust: Any) -> None:
         await request.closed
 
 
-async def main(reactor: Any, args: argparse.Namespace) -> None:
+async def run(reactor: Any, args: argparse.Namespace) -> None:
     """Make the request; its response has been shown when this is through."""
     # Without a buffer: what has been written is written, and nothing is left to fail at the end.
     with args.file, open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as output:
@@ -273,9 +273,14 @@ async def main(reactor: Any, args: argparse.Namespace) -> None:
         raise SystemExit(f"{args.url.geturl()}: status {request.status}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the command line and make the request."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--authority", type=authority, metavar="FILE", help="CA certificate")
     parser.add_argument("url", type=https_url, metavar="URL")
     parser.add_argument("file", type=regular_file, metavar="FILE")
-    task.react(main, [parser.parse_args()])
+    task.react(run, [parser.parse_args()])
+
+
+if __name__ == "__main__":
+    main()

@@ -268,7 +268,7 @@ def tls_options(folder: Path) -> ssl.CertificateOptions:
     )
 
 
-async def main(reactor: Any, args: Namespace) -> None:
+async def serve(reactor: Any, args: Namespace) -> None:
     """Serve until Ctrl+C stops the reactor, which waits for the clients to go."""
     factory = FileServerFactory(args.root)
     tls = tls_options(args.certificates)
@@ -285,7 +285,12 @@ async def main(reactor: Any, args: Namespace) -> None:
     await stopped
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the command line and serve."""
     parser = options.server_options(__doc__)
     parser.add_argument("root", type=Path, metavar="ROOT", help="the folder to serve")
-    task.react(main, [parser.parse_args()])
+    task.react(serve, [parser.parse_args()])
+
+
+if __name__ == "__main__":
+    main()
