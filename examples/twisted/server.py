@@ -14,6 +14,7 @@ slow client takes no more memory than a quick one.
 from __future__ import annotations
 
 import contextlib
+import signal
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from twisted.internet import ssl, task
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred
 from twisted.internet.endpoints import SSL4ServerEndpoint
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.policies import TimeoutMixin
@@ -39,7 +41,7 @@ from h2.errors import ErrorCodes
 
 IDLE_SECONDS = 60  # a client that neither sends nor takes anything for so long is hung up on
 LINGER_SECONDS = 10  # how long a client may take to read our last words and to hang up itself
-STOP_SECONDS = 3  # how long all of that may take after Ctrl+C
+STOP_SECONDS = 3  # how long all of that may take after Ctrl+C; the second one ends it
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 PIECE = 16_384  # octets read from a file at a time; every response gets its turn after that many
 
@@ -273,10 +275,15 @@ async def serve(reactor: Any, args: Namespace) -> None:
     factory = FileServerFactory(args.root)
     tls = tls_options(args.certificates)
     endpoint = SSL4ServerEndpoint(reactor, args.port, tls, interface=args.host)
-    port = await endpoint.listen(factory)
+    try:
+        port = await endpoint.listen(factory)
+    except CannotListenError as error:
+        raise SystemExit(str(error)) from error
     stopped: Deferred[None] = Deferred()
 
     def stop() -> Deferred[None]:
+        # Ctrl+C once more, which would be an error of the reactor, waits for nobody.
+        signal.signal(signal.SIGINT, lambda *_: reactor.callFromThread(factory.abort))
         ensureDeferred(factory.stop(reactor, port)).chainDeferred(stopped)
         return stopped
 
