@@ -1,7 +1,10 @@
 """Clients that behave badly, and Ctrl+C: what every example server has to get through.
 
-A test module runs `RUDENESS` with a server that goes on from case to case, `SILENCES` with one that
-was started `IMPATIENT`, `ENDINGS` with a server for each:
+`tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
+that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS` with
+one of its own:
+
+    PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
 
     @pytest.mark.parametrize("name", rudeness(OFFER))
     def test_rude_clients(name: str, served: Served) -> None:
@@ -27,7 +30,7 @@ from typing import TYPE_CHECKING
 from support import wire
 from support.cases import Offer
 from support.clients import Target
-from support.processes import TIMEOUT, Server, serving
+from support.processes import TIMEOUT, Server, require_installed, serving
 from support.raw import PATIENCE, RawClient, connect, content, ends, request
 from support.site import Site
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
@@ -49,27 +52,34 @@ class Served:
     files: int  # how many files and sockets it has open without a client
 
 
-@contextmanager
-def example(
-    module: str,
-    offer: Offer,
-    site: Site,
-    certificate: Certificate,
-    *arguments: str,
-    patch: str = "",
-) -> Iterator[Served]:
-    """Run an example server, which listens with this certificate, until the block ends.
+@dataclass(frozen=True)
+class Example:
+    """An example server, and how to start it."""
 
-    :param patch: statements that change the constants of the `module` before it starts
-    """
-    how = ["-m", module]
-    if patch:
-        how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
-    folder = str(certificate.authority.parent)
-    options = ["--port", "0", "--certificates", folder]
-    with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
-        target = Target(f"https://localhost:{server.port}", certificate.authority)
-        yield Served(server, target, offer, site, open_files(server))
+    module: str
+    offer: Offer
+    packages: tuple[str, ...]  # what it stands on
+    serves_files: bool = False
+
+    @contextmanager
+    def running(
+        self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
+    ) -> Iterator[Served]:
+        """Run the server, which shows this certificate, until the block ends.
+
+        :param root: the folder that it serves if it serves files; that of the site if None
+        :param patch: statements that change the constants of the `module` before it starts
+        """
+        for package in self.packages:
+            require_installed(package)
+        how = ["-m", self.module]
+        if patch:
+            how = ["-c", f"import {self.module} as module\n{patch}\nmodule.main()"]
+        options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
+        folder = [str(root or site.folder)] if self.serves_files else []
+        with serving([sys.executable, "-X", "dev", *how, *options, *folder]) as server:
+            target = Target(f"https://localhost:{server.port}", certificate.authority)
+            yield Served(server, target, self.offer, site, open_files(server))
 
 
 def stop(served: Served) -> None:
@@ -305,7 +315,7 @@ def leave_unread(client: RawClient) -> None:
 
 # Silence.
 
-#: Statements for `example()` that let an example server lose patience soon.
+#: Statements for `Example.running()` that let an example server lose patience soon.
 IMPATIENT = "module.HANDSHAKE_SECONDS = module.IDLE_SECONDS = module.SEND_SECONDS = 0.5"
 
 
