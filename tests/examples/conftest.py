@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.fileserver import Cellar, make_cellar
-from support.rude import IMPATIENT, Example, Served, stop
+from support.rude import IMPATIENT, SMALL, Example, Served, stop
 from support.site import Site
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def impatient(program: Example, site: Site, certificates: Certificate) -> Iterat
 
 @pytest.fixture
 def mortal(program: Example, site: Site, certificates: Certificate) -> Iterator[Served]:
-    """The server, for a test that ends it."""
-    with program.running(site, certificates) as served:
+    """The server with three places for clients, for a test that ends it."""
+    with program.running(site, certificates, patch=SMALL) as served:
         yield served
 
 

@@ -1,8 +1,8 @@
 """Clients that behave badly, and Ctrl+C: what every example server has to get through.
 
 `tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
-that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS` with
-one of its own:
+that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
+with one of its own:
 
     PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
 
@@ -65,21 +65,37 @@ class Example:
     def running(
         self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
     ) -> Iterator[Served]:
-        """Run the server, which shows this certificate, until the block ends.
+        """Run the server until the block ends.
 
         :param root: the folder that it serves if it serves files; that of the site if None
-        :param patch: statements that change the constants of the `module` before it starts
         """
         for package in self.packages:
             require_installed(package)
-        how = ["-m", self.module]
-        if patch:
-            how = ["-c", f"import {self.module} as module\n{patch}\nmodule.main()"]
-        options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
         folder = [str(root or site.folder)] if self.serves_files else []
-        with serving([sys.executable, "-X", "dev", *how, *options, *folder]) as server:
-            target = Target(f"https://localhost:{server.port}", certificate.authority)
-            yield Served(server, target, self.offer, site, open_files(server))
+        with example(self.module, self.offer, site, certificate, *folder, patch=patch) as served:
+            yield served
+
+
+@contextmanager
+def example(
+    module: str,
+    offer: Offer,
+    site: Site,
+    certificate: Certificate,
+    *arguments: str,
+    patch: str = "",
+) -> Iterator[Served]:
+    """Run an example server, which shows this certificate, until the block ends.
+
+    :param patch: statements that change the constants of the `module` before it starts
+    """
+    how = ["-m", module]
+    if patch:
+        how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
+    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
+    with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
+        target = Target(f"https://localhost:{server.port}", certificate.authority)
+        yield Served(server, target, offer, site, open_files(server))
 
 
 def stop(served: Served) -> None:
@@ -315,8 +331,10 @@ def leave_unread(client: RawClient) -> None:
 
 # Silence.
 
-#: Statements for `Example.running()` that let an example server lose patience soon.
+#: Statements that let an example server lose patience soon.
 IMPATIENT = "module.HANDSHAKE_SECONDS = module.IDLE_SECONDS = module.SEND_SECONDS = 0.5"
+#: Statements that leave it few places for clients, and little time to stop.
+SMALL = "module.MAX_CLIENTS = 3; module.GRACE_SECONDS = 2.0"
 
 
 def silent_before_tls(served: Served) -> None:
@@ -367,11 +385,15 @@ def stop_in_the_middle(served: Served) -> None:
 
 
 def stop_with_a_client_that_stalls(served: Served) -> None:
-    """One gives no room for a response, one reads nothing, and one stays silent before TLS."""
+    """One gives no room for a response, one reads nothing, one stays silent before TLS.
+
+    There is no place for a fourth one; it may wait in line.
+    """
     address = ("127.0.0.1", served.server.port)
     with (
         RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client,
         RawClient(served.target) as deaf,
+        socket.create_connection(address, timeout=TIMEOUT),
         socket.create_connection(address, timeout=TIMEOUT),
     ):
         client.send(request(1, served.offer.small))
