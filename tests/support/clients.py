@@ -178,7 +178,7 @@ def exchange(peer: str, target: Target, requests: Sequence[Request]) -> list[Res
     return results
 
 
-def nghttp(target: Target, *arguments: str | Path) -> str:
+def nghttp(*arguments: str | Path) -> str:
     """What nghttp prints; an empty error output is demanded here."""
     # Its exit status is 0 whatever happens, so that what it wrote is all there is to look at.
     done = run([require_program("nghttp"), "--timeout=20", *map(str, arguments)])
