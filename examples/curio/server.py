@@ -84,17 +84,19 @@ class Session:
         try:
             while data := await self.receive():
                 try:
-                    self.handle(self.conn.receive_data(data))
+                    events = self.conn.receive_data(data)
                 except h2.exceptions.ProtocolError:
                     # The GOAWAY frame that tells the client what it did wrong waits to be sent.
                     self.closing = True
                     await self.end()
+                else:
+                    self.handle(events)
                 await self.wake.set()
                 self.backlog += len(data)
                 while self.backlog > MAX_BACKLOG:
                     self.written.clear()
                     await self.written.wait()
-                await curio.sleep(0)  # recv() gives nobody else a turn as long as bytes are there
+                await curio.sleep(0)  # recv() does not yield as long as there are bytes
         finally:
             await self.end()
 
@@ -154,7 +156,7 @@ class Session:
                 self.active = time.monotonic()
                 self.backlog = 0
                 await self.written.set()
-                await curio.sleep(0)  # sendall() gives nobody else a turn as long as there is room
+                await curio.sleep(0)  # sendall() does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
             else:
@@ -194,12 +196,13 @@ class Server:
     async def accept(self) -> None:
         """Give every client a task of its own, as long as there are places."""
         while True:
+            await self.places.acquire()
             try:
                 sock, _address = await self.listener.accept()
             except OSError:  # it has gone again, or there are too many open files
+                await self.places.release()
                 await curio.sleep(0.1)
             else:
-                await self.places.acquire()
                 await curio.spawn(self.serve_client, sock, daemon=True)
 
     async def serve_client(self, sock: curio.io.Socket) -> None:
@@ -235,7 +238,7 @@ class Server:
             options.announce(self.listener.getsockname()[1], self.listener.getsockname()[0])
             await interrupted.wait()
             await acceptor.cancel()
-        for session in self.sessions:
+        for session in list(self.sessions):
             await session.close()
         async with curio.ignore_after(GRACE_SECONDS):
             for task in list(self.sessions.values()):

@@ -25,7 +25,6 @@ import json
 import signal
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 
 import eventlet
@@ -73,21 +72,18 @@ def fields_as_json(fields: Fields) -> bytes:
 def answer(fields: Fields) -> tuple[list[tuple[str, str]], Response]:
     """Choose the response to a request with these header fields: its header section and content."""
     request = dict(fields)
-    method, path = request[b":method"], request.get(b":path", b"").partition(b"?")[0]
-    if method == b"POST" and path == b"/echo":
+    is_echo = request.get(b":path", b"").partition(b"?")[0] == b"/echo"
+    if is_echo and request[b":method"] == b"POST":
         headers = [(":status", "200"), ("content-type", "application/octet-stream")]
         return headers, Response(bytearray(), complete=False, echo=True)
-    status, media_type, content = HTTPStatus.OK, "application/json", fields_as_json(fields)
-    if method not in {b"GET", b"HEAD"}:
-        status = HTTPStatus.NOT_FOUND if method == b"POST" else HTTPStatus.METHOD_NOT_ALLOWED
-        media_type, content = "text/plain", f"{status.value} {status.phrase}\n".encode()
-    headers = [
-        (":status", str(status.value)),
-        ("content-type", media_type),
-        ("content-length", str(len(content))),
-    ]
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append(("allow", "GET, HEAD, POST"))
+    if request[b":method"] in {b"GET", b"HEAD"}:
+        content = fields_as_json(fields)
+        headers = [(":status", "200"), ("content-type", "application/json")]
+    else:
+        content = b"405 Method Not Allowed\n"
+        allowed = "GET, HEAD, POST" if is_echo else "GET, HEAD"
+        headers = [(":status", "405"), ("content-type", "text/plain"), ("allow", allowed)]
+    headers.append(("content-length", str(len(content))))
     return headers, Response(bytearray(content))
 
 
@@ -137,17 +133,19 @@ class Session:
         try:
             while data := self.receive():
                 try:
-                    self.handle(self.conn.receive_data(data))
+                    events = self.conn.receive_data(data)
                 except h2.exceptions.ProtocolError:
                     # The GOAWAY frame that tells the client what it did wrong waits to be sent.
                     self.closing = True
                     self.end()
+                else:
+                    self.handle(events)
                 self.wake.set()
                 self.backlog += len(data)
                 while self.backlog > MAX_BACKLOG:
                     self.written.clear()
                     self.written.wait()
-                eventlet.sleep(0)  # recv() gives nobody else a turn as long as bytes are there
+                eventlet.sleep(0)  # recv() does not yield as long as there are bytes
         finally:
             self.end()
 
@@ -223,7 +221,7 @@ class Session:
                 self.active = time.monotonic()
                 self.backlog = 0
                 self.written.set()
-                eventlet.sleep(0)  # sendall() gives nobody else a turn as long as there is room
+                eventlet.sleep(0)  # sendall() does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
             else:
@@ -258,14 +256,17 @@ class Server:
         # Otherwise a second server would share the port unnoticed.
         self.listener = eventlet.listen((args.host, args.port), family, reuse_port=False)
         self.pool = eventlet.GreenPool(MAX_CLIENTS)
+        self.places = eventlet.semaphore.Semaphore(MAX_CLIENTS)
         self.sessions: set[Session] = set()
 
     def accept(self) -> None:
         """Give every client a green thread of its own, as long as there are places."""
         while True:
+            self.places.acquire()
             try:
                 sock, _address = self.listener.accept()
             except OSError:  # it has gone again, or there are too many open files
+                self.places.release()
                 eventlet.sleep(0.1)
             else:
                 self.pool.spawn(self.serve_client, sock)
@@ -291,6 +292,7 @@ class Server:
             pass  # the client has gone, or speaks no TLS: nobody is left to tell
         finally:
             sock.close()
+            self.places.release()
 
     def run(self) -> None:
         """Serve until Ctrl+C."""
@@ -305,7 +307,7 @@ class Server:
             ours.recv(1)
             signal.set_wakeup_fd(-1)
             acceptor.kill()
-        for session in self.sessions:
+        for session in list(self.sessions):
             session.close()
         with eventlet.Timeout(GRACE_SECONDS, False):
             self.pool.waitall()

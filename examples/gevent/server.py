@@ -92,17 +92,19 @@ class Session:
         try:
             while data := self.receive():
                 try:
-                    self.handle(self.conn.receive_data(data))
+                    events = self.conn.receive_data(data)
                 except h2.exceptions.ProtocolError:
                     # The GOAWAY frame that tells the client what it did wrong waits to be sent.
                     self.closing = True
                     self.end()
+                else:
+                    self.handle(events)
                 self.wake.set()
                 self.backlog += len(data)
                 while self.backlog > MAX_BACKLOG:
                     self.written.clear()
                     self.written.wait()
-                gevent.sleep(0)  # recv() gives nobody else a turn as long as bytes are there
+                gevent.sleep(0)  # recv() does not yield as long as there are bytes
         finally:
             self.end()
 
@@ -163,7 +165,7 @@ class Session:
                 self.active = time.monotonic()
                 self.backlog = 0
                 self.written.set()
-                gevent.sleep(0)  # sendall() gives nobody else a turn as long as there is room
+                gevent.sleep(0)  # sendall() does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
             else:

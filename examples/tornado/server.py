@@ -22,7 +22,6 @@ import signal
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 import tornado.util
@@ -73,21 +72,18 @@ def fields_as_json(fields: Fields) -> bytes:
 def answer(fields: Fields) -> tuple[list[tuple[str, str]], Response]:
     """Choose the response to a request with these header fields: its header section and content."""
     request = dict(fields)
-    method, path = request[b":method"], request.get(b":path", b"").partition(b"?")[0]
-    if method == b"POST" and path == b"/echo":
+    is_echo = request.get(b":path", b"").partition(b"?")[0] == b"/echo"
+    if is_echo and request[b":method"] == b"POST":
         headers = [(":status", "200"), ("content-type", "application/octet-stream")]
         return headers, Response(bytearray(), complete=False, echo=True)
-    status, media_type, content = HTTPStatus.OK, "application/json", fields_as_json(fields)
-    if method not in {b"GET", b"HEAD"}:
-        status = HTTPStatus.NOT_FOUND if method == b"POST" else HTTPStatus.METHOD_NOT_ALLOWED
-        media_type, content = "text/plain", f"{status.value} {status.phrase}\n".encode()
-    headers = [
-        (":status", str(status.value)),
-        ("content-type", media_type),
-        ("content-length", str(len(content))),
-    ]
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append(("allow", "GET, HEAD, POST"))
+    if request[b":method"] in {b"GET", b"HEAD"}:
+        content = fields_as_json(fields)
+        headers = [(":status", "200"), ("content-type", "application/json")]
+    else:
+        content = b"405 Method Not Allowed\n"
+        allowed = "GET, HEAD, POST" if is_echo else "GET, HEAD"
+        headers = [(":status", "405"), ("content-type", "text/plain"), ("allow", allowed)]
+    headers.append(("content-length", str(len(content))))
     return headers, Response(bytearray(content))
 
 
@@ -136,19 +132,19 @@ class Session:
         try:
             while data := await self.receive():
                 try:
-                    self.handle(self.conn.receive_data(data))
+                    events = self.conn.receive_data(data)
                 except h2.exceptions.ProtocolError:
                     # The GOAWAY frame that tells the client what it did wrong waits to be sent.
                     self.closing = True
                     self.end()
+                else:
+                    self.handle(events)
                 self.wake.set()
                 self.backlog += len(data)
                 while self.backlog > MAX_BACKLOG:
                     self.written.clear()
                     await self.written.wait()
-                await asyncio.sleep(
-                    0
-                )  # reading gives nobody else a turn as long as bytes are there
+                await asyncio.sleep(0)  # reading does not yield as long as there are bytes
         finally:
             self.end()
 
@@ -221,7 +217,7 @@ class Session:
                 self.active = time.monotonic()
                 self.backlog = 0
                 self.written.set()
-                await asyncio.sleep(0)  # writing gives nobody else a turn as long as there is room
+                await asyncio.sleep(0)  # writing does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
             else:

@@ -22,7 +22,7 @@ import pytest
 from support.peers import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 30.0  # seconds until a program counts as hung
+TIMEOUT = 90.0  # seconds until a program counts as hung
 
 
 def require_module(name: str) -> ModuleType:

@@ -1,7 +1,10 @@
 """Clients that behave badly, and Ctrl+C: what every example server has to get through.
 
-A test module runs `RUDENESS` with a server that goes on from case to case, `SILENCES` with one that
-was started `IMPATIENT`, `ENDINGS` with a server for each:
+`tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
+that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
+with one of its own:
+
+    PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
 
     @pytest.mark.parametrize("name", rudeness(OFFER))
     def test_rude_clients(name: str, served: Served) -> None:
@@ -24,10 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpack import Decoder
+
 from support import wire
 from support.cases import Offer
 from support.clients import Target
-from support.processes import TIMEOUT, Server, serving
+from support.processes import TIMEOUT, Server, require_installed, serving
 from support.raw import PATIENCE, RawClient, connect, content, ends, request
 from support.site import Site
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
@@ -49,6 +54,30 @@ class Served:
     files: int  # how many files and sockets it has open without a client
 
 
+@dataclass(frozen=True)
+class Example:
+    """An example server, and how to start it."""
+
+    module: str
+    offer: Offer
+    packages: tuple[str, ...]  # what it stands on
+    serves_files: bool = False
+
+    @contextmanager
+    def running(
+        self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
+    ) -> Iterator[Served]:
+        """Run the server until the block ends.
+
+        :param root: the folder that it serves if it serves files; that of the site if None
+        """
+        for package in self.packages:
+            require_installed(package)
+        folder = [str(root or site.folder)] if self.serves_files else []
+        with example(self.module, self.offer, site, certificate, *folder, patch=patch) as served:
+            yield served
+
+
 @contextmanager
 def example(
     module: str,
@@ -58,15 +87,14 @@ def example(
     *arguments: str,
     patch: str = "",
 ) -> Iterator[Served]:
-    """Run an example server, which listens with this certificate, until the block ends.
+    """Run an example server, which shows this certificate, until the block ends.
 
     :param patch: statements that change the constants of the `module` before it starts
     """
     how = ["-m", module]
     if patch:
         how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
-    folder = str(certificate.authority.parent)
-    options = ["--port", "0", "--certificates", folder]
+    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
     with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
         target = Target(f"https://localhost:{server.port}", certificate.authority)
         yield Served(server, target, offer, site, open_files(server))
@@ -143,8 +171,27 @@ def error_among_requests(served: Served) -> None:
         client.until(lambda frame: frame.type == Type.DATA)
         client.send(wire.data(0, b"on no stream"))
         # What is sent after the error must not keep the GOAWAY frame from arriving.
-        client.send(wire.ping() * 1000)
+        client.send(wire.ping() * 200_000)
         assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
+
+
+def strange_requests(served: Served) -> None:
+    """Valid ones that ask for what is not there get their status, others end the connection."""
+    decoder = Decoder()
+    connect_to = [(b":method", b"CONNECT"), (b":authority", b"localhost:1")]
+    with RawClient(served.target) as client:
+        client.send(wire.headers(1, connect_to))
+        assert b"400" <= status(client.until(ends(1)), decoder) < b"600"
+        client.send(request(3, "*", "OPTIONS"))
+        assert b"400" <= status(client.until(ends(3)), decoder) < b"500"
+        client.send(wire.headers(5, [(b":method", b"GET")], end_stream=True))
+        assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
+
+
+def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
+    """The status code in the one HEADERS frame among these."""
+    (block,) = [frame.fragment for frame in frames if frame.type == Type.HEADERS]
+    return dict(wire.decode(block, decoder=decoder))[b":status"]
 
 
 # Streams that are reset.
@@ -297,7 +344,8 @@ def leave_unread(client: RawClient) -> None:
     """Send PING frames and read nothing, until the server reads nothing any more either."""
     client.sock.settimeout(0.3)
     pings = wire.ping() * 4096
-    with contextlib.suppress(TimeoutError):
+    # Where it has lost patience already, it hangs up.
+    with contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLEOFError):
         for _ in range(60 * MEGABYTE // len(pings)):
             client.send(pings)
         raise AssertionError("the server reads on although its answers are not read")
@@ -305,8 +353,10 @@ def leave_unread(client: RawClient) -> None:
 
 # Silence.
 
-#: Statements for `example()` that let an example server lose patience soon.
-IMPATIENT = "module.HANDSHAKE_SECONDS = module.IDLE_SECONDS = module.SEND_SECONDS = 0.5"
+#: Statements that let an example server lose patience soon.
+IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
+#: Statements that leave it few places for clients.
+SMALL = "module.MAX_CLIENTS = 3"
 
 
 def silent_before_tls(served: Served) -> None:
@@ -360,11 +410,15 @@ def stop_in_the_middle(served: Served) -> None:
 
 
 def stop_with_a_client_that_stalls(served: Served) -> None:
-    """One gives no room for a response, one reads nothing, and one stays silent before TLS."""
+    """One gives no room for a response, one reads nothing, one stays silent before TLS.
+
+    There is no place for a fourth one; it may wait in line.
+    """
     address = ("127.0.0.1", served.server.port)
     with (
         RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client,
         RawClient(served.target) as deaf,
+        socket.create_connection(address, timeout=TIMEOUT),
         socket.create_connection(address, timeout=TIMEOUT),
     ):
         client.send(request(1, served.offer.small))
@@ -378,6 +432,7 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "no HTTP/2": no_http2,
     "nonsense": nonsense,
     "an error among requests": error_among_requests,
+    "strange requests": strange_requests,
     "requests cancelled at once": cancelled_at_once,
     "responses cancelled half way": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,
