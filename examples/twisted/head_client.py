@@ -62,9 +62,7 @@ class HeadRequest(Protocol, TimeoutMixin):
         self.setTimeout(IDLE_SECONDS)
 
     def handshakeCompleted(self) -> None:
-        """Make the request, if the server is the right one and ALPN picked HTTP/2."""
-        if self.transport.disconnecting:
-            return  # the certificate is not that of this host: `connectionLost()` is called next
+        """Make the request, if ALPN picked HTTP/2."""
         if self.transport.negotiatedProtocol != b"h2":
             self.error = "the server does not speak HTTP/2"
             self.hang_up()

@@ -288,7 +288,8 @@ async def serve(reactor: Any, args: Namespace) -> None:
         return stopped
 
     reactor.addSystemEventTrigger("before", "shutdown", stop)
-    options.announce(port.getHost().port, args.host)
+    # Not before the reactor heeds Ctrl+C.
+    reactor.callWhenRunning(options.announce, port.getHost().port, args.host)
     await stopped
 
 

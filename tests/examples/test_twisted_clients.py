@@ -277,8 +277,8 @@ def test_a_response_larger_than_the_windows(certificates: Certificate, upload: P
         greet(peer)
         peer.send(RESPONSE, MUCH)
         rooms = {0: wire.DEFAULT_WINDOW, 1: wire.DEFAULT_WINDOW}
-        for start in range(0, len(body), 10_000):
-            piece = wire.data(1, body[start : start + 10_000], pad=255)
+        for start in range(0, len(body), 1000):
+            piece = wire.data(1, body[start : start + 1000], pad=255)
             size = len(piece) - wire.FRAME_HEADER
             while min(rooms.values()) < size:
                 update = peer.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
