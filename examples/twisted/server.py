@@ -136,24 +136,27 @@ class FileServer(Protocol, TimeoutMixin):
         match event:
             case h2.events.RequestReceived():
                 self.requests[event.stream_id] = event.headers
-                if (b"expect", b"100-continue") in event.headers:
+                if (b":method", b"CONNECT") in event.headers:
+                    self.answer(event.stream_id)  # the end of a tunnel is not to be waited for
+                elif (b"expect", b"100-continue") in event.headers:
                     self.send_headers(event.stream_id, [(":status", "100")])
             case h2.events.DataReceived():
                 # Nothing here has a use for the content of a request. Its place in the
                 # flow-control windows goes back to the client.
                 length = event.flow_controlled_length
                 self.conn.acknowledge_received_data(length, event.stream_id)
-            case h2.events.StreamEnded():
-                self.answer(event.stream_id, self.requests.pop(event.stream_id))
+            case h2.events.StreamEnded() if event.stream_id in self.requests:
+                self.answer(event.stream_id)
             case h2.events.StreamReset():
                 self.requests.pop(event.stream_id, None)
                 self.forget(event.stream_id)
             case h2.events.ConnectionTerminated():
                 self.leaving = True
 
-    def answer(self, stream_id: int, fields: Fields) -> None:
-        """Begin the response to a request that has arrived in full."""
-        response = self.responses[stream_id] = files.respond(self.root, fields)
+    def answer(self, stream_id: int) -> None:
+        """Begin the response to a request."""
+        response = files.respond(self.root, self.requests.pop(stream_id))
+        self.responses[stream_id] = response
         self.send_headers(stream_id, response.headers, end_stream=not response.left)
         if not response.left:
             self.forget(stream_id)
