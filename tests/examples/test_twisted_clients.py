@@ -446,44 +446,65 @@ def position(pid: int, file: Path) -> int:
     return -1
 
 
+@contextmanager
+def started(line: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a client, and end it, whatever happens, with the block."""
+    with subprocess.Popen(
+        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_ctrl_c
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def heed_ctrl_c() -> None:
+    """A shell lets what it runs in the background ignore Ctrl+C, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="reads /proc")
-def test_a_server_that_does_not_read_holds_up_the_upload_and_ctrl_c_ends_it(
+def test_a_server_that_does_not_read_holds_up_the_upload(
     certificates: Certificate, tmp_path: Path
 ) -> None:
     huge = (tmp_path / "huge").resolve()
     with huge.open("wb") as file:
         file.truncate(500 * MEGABYTE)
-    stopped_at = []
+    positions = [-1]
 
     def script(peer: Client) -> None:
         greet(peer, (Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW))
         peer.send(wire.window_update(0, MAX_WINDOW - wire.DEFAULT_WINDOW))
         peer.until(lambda frame: frame.type == Type.DATA)
         # Nothing is read any more. What fits into the sockets is sent, and then the client waits.
-        before = -1
-        while (now := position(process.pid, huge)) != before:
-            before = now
+        while (now := position(process.pid, huge)) != positions[-1]:
+            positions.append(now)
             time.sleep(0.3)
-        stopped_at.append(now)
+        peer.break_off()
+
+    with (
+        playing(certificates, script) as target,
+        started(command(POST, target, "/", huge)) as process,
+    ):
+        out, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, out) == (1, b"")
+    assert b"the connection ended too early" in err
+    assert 0 < positions[-1] < 50 * MEGABYTE
+
+
+@pytest.mark.parametrize("module", [HEAD, POST])
+def test_ctrl_c(module: str, certificates: Certificate, upload: Path) -> None:
+    def script(peer: Client) -> None:
+        greet(peer)
         process.send_signal(signal.SIGINT)
         process.wait(TIMEOUT)
 
     with playing(certificates, script) as target:
-        process = subprocess.Popen(
-            command(POST, target, "/", huge),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            preexec_fn=heed_ctrl_c,
-        )
-        out, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, out, err) == (1, b"", f"{target.url}/: interrupted\n".encode())
-    assert 0 < stopped_at[0] < 50 * MEGABYTE
-
-
-def heed_ctrl_c() -> None:
-    """A shell lets what it runs in the background ignore Ctrl+C, and that is inherited."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+        rest = [upload] if module == POST else []
+        with started(command(module, target, "/", *rest)) as process:
+            out, err = process.communicate(timeout=TIMEOUT)
+    words = f"{target.url}/: interrupted\n".encode()
+    assert (process.returncode, out, err) == (1, b"", words)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to /dev/full")
