@@ -20,7 +20,7 @@ from h2.connection import H2Connection
 from h2.exceptions import StreamClosedError
 from support import wire
 from support.processes import ROOT, run
-from tools import interop_page, overview, pages, rule_index, state_diagrams
+from tools import flow_control, interop_page, overview, pages, rule_index, state_diagrams
 from tools.drawing import CHARACTER
 from unit.rules.scenarios import SCENARIOS, STREAM
 
@@ -28,6 +28,7 @@ GENERATED = {
     rule_index: {"conformance.md": rule_index.page()},
     state_diagrams: {"states.md": state_diagrams.page(), **state_diagrams.diagrams()},
     overview: {"diagrams/overview.svg": overview.drawing()},
+    flow_control: {"diagrams/flow-control.svg": flow_control.drawing()},
 }
 
 DRAWINGS = {
@@ -35,7 +36,9 @@ DRAWINGS = {
 }
 
 every_generator = pytest.mark.parametrize(
-    ("generator", "files"), GENERATED.items(), ids=["conformance", "states", "overview"]
+    ("generator", "files"),
+    GENERATED.items(),
+    ids=["conformance", "states", "overview", "flow control"],
 )
 
 
