@@ -151,7 +151,7 @@ def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
         return
     cells = (cell for table in doctree.findall(nodes.table) for cell in table.findall(nodes.entry))
     for text in [text for cell in cells for text in cell.findall(nodes.Text)]:
-        first, *others = re.split(r"(?<=_)(?=\w)|(?<=[a-z]{2})(?=[A-Z][a-z])", text.astext())
+        first, *others = re.split(r"(?<=\w_)(?=\w)|(?<=[a-z]{2})(?=[A-Z][a-z])", text.astext())
         if others:
             parts: list[nodes.Node] = [nodes.Text(first)]
             for other in others:
