@@ -37,6 +37,9 @@ from h2.events import Event
 
 _log = logging.getLogger(__name__)
 
+#: Where the parts of a name meet: after underscores, dots and slashes, and before capitals.
+_BREAKS = re.compile(r"(?<=\w_)(?=\w)|(?<=[a-z][./])(?=[a-z])|(?<=[a-z]{2})(?=[A-Z][a-z])")
+
 
 @functools.cache
 def public_names() -> tuple[str, ...]:
@@ -146,12 +149,12 @@ def colour_python(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Let long names in the cells of tables break after underscores and before capitals."""
+    """Let long names in the cells of tables break where their parts meet."""
     if app.builder.format != "html":
         return
     cells = (cell for table in doctree.findall(nodes.table) for cell in table.findall(nodes.entry))
     for text in [text for cell in cells for text in cell.findall(nodes.Text)]:
-        first, *others = re.split(r"(?<=\w_)(?=\w)|(?<=[a-z]{2})(?=[A-Z][a-z])", text.astext())
+        first, *others = _BREAKS.split(text.astext())
         if others:
             parts: list[nodes.Node] = [nodes.Text(first)]
             for other in others:
