@@ -44,7 +44,7 @@ WRITE_SIZE = 65_536  # octets that are handed to the transport at a time
 MAX_BYTES = 2**30  # the most that one request may ask for
 HANDSHAKE_SECONDS = 10.0
 IDLE_SECONDS = 60.0  # a client that neither sends nor reads for so long is hung up on
-GRACE_SECONDS = 5.0  # how long requests under way may take to finish when the connection ends
+GRACE_SECONDS = 3.0  # how long requests under way may take to finish when the connection ends
 LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
 
 # Octet number n of what /bytes sends is n modulo 251. That is a prime, so that no loss or swap of
@@ -332,16 +332,18 @@ async def hang_up(transport: Transport) -> None:
 
     Closing a socket in which bytes of the client wait unread would discard what we sent last.
     """
+    tcp = transport.transport_stream
     with trio.move_on_after(LINGER_SECONDS):
         with contextlib.suppress(trio.BrokenResourceError):  # the client is still talking
             await transport.unwrap()
-        await transport.transport_stream.send_eof()
-        while await transport.transport_stream.receive_some():
+        await tcp.send_eof()
+        while await tcp.receive_some():
             pass
 
 
 async def serve_client(stopping: trio.Event, transport: Transport) -> None:
     """Serve one client, and close its transport whatever happens."""
+    tcp = transport.transport_stream
     try:
         with trio.fail_after(HANDSHAKE_SECONDS):
             await transport.do_handshake()
@@ -354,7 +356,7 @@ async def serve_client(stopping: trio.Event, transport: Transport) -> None:
     except Exception:  # a fault of this program must not take the other clients down
         traceback.print_exc()
     finally:
-        await trio.aclose_forcefully(transport)
+        await trio.aclose_forcefully(tcp)
 
 
 async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
@@ -376,6 +378,9 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
             async for _ in signals:
                 stopping.set()
                 accepting.cancel_scope.cancel()
+                # Also for those that have not come further than TLS.
+                patience = GRACE_SECONDS + LINGER_SECONDS
+                clients.cancel_scope.deadline = trio.current_time() + patience
 
 
 def main() -> None:
