@@ -45,6 +45,7 @@ LIMIT = 100  # requests at a time; the server may allow fewer
 STREAM_WINDOW = 65_535  # octets of a response that may wait for their turn
 UPLOAD_SIZE = 65_536  # octets read from the file at a time
 CONNECT_SECONDS = 10.0
+FAREWELL_SECONDS = 1.0  # how long we try to send our last words
 
 Event = h2.events.ResponseReceived | h2.events.DataReceived | h2.events.StreamEnded
 
@@ -362,8 +363,9 @@ async def fetch(urls: list[SplitResult], authority: Path | None, upload: Path | 
             if starting.cancelled_caught:
                 connection.close("the server sent no settings")
             await job.run(urls)
-            with contextlib.suppress(h2.exceptions.ProtocolError), anyio.move_on_after(1):
+            if connection.closing is None:
                 connection.conn.close_connection()
+            with anyio.move_on_after(FAREWELL_SECONDS):
                 await connection.flush()
             group.cancel_scope.cancel()
     return job.failures
