@@ -123,7 +123,7 @@ class Client:
                     self.opened = True
                 case h2.events.DataReceived():
                     self.take_in(event)
-                case h2.events.StreamReset():
+                case h2.events.StreamReset() if self.close_code is None:
                     raise WebSocketError(f"the stream was reset: {event.error_code!r}")
                 case h2.events.StreamEnded() if self.close_code is None:
                     raise WebSocketError("the server ended the stream without a Close frame")
@@ -168,11 +168,14 @@ class Client:
 
     async def receive_all(self) -> int:
         """Receive until the WebSocket is closed; return the code with which the server closed."""
-        while self.close_code is None:
-            self.handle(await self.read())
+        while True:
+            # The first frames may have come together with the response that opened the WebSocket.
             self.push()
             await self.write()
             self.progress.set()
+            if self.close_code is not None:
+                break
+            self.handle(await self.read())
         with contextlib.suppress(h2.exceptions.StreamClosedError):
             if self.output:  # the server has closed while we were still sending
                 self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
