@@ -9,7 +9,7 @@ tries out what this server can do, and shows whether it came out right. From a s
     python -m examples.websocket.client --authority $CA --text hello wss://localhost:8443/echo
 
 `/echo` sends every message back, piece by piece, however large it is; `/fields` sends the header
-fields of the request that opened the WebSocket as JSON, and closes.
+fields of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own.)
 
 The way to a WebSocket over HTTP/2:
 
@@ -44,6 +44,7 @@ from examples.common.options import announce, server_options
 from h2.settings import SettingCodes, Settings
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
+HANDSHAKE_SECONDS = 10.0
 IDLE_SECONDS = 60.0  # a client that is silent for so long is asked whether it is still there
 SEND_SECONDS = 60.0  # how long a client may leave what we send unread
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
@@ -206,7 +207,7 @@ class Session:
     def answer(self, stream_id: int, fields: Fields) -> None:
         """Answer a request: open a WebSocket, or send the page or an error."""
         request = dict(fields)
-        method, path = request[b":method"], request.get(b":path", b"")
+        method, path = request[b":method"], path_of(request)
         if b":protocol" in request:
             if (refused := refusal(request)) is not None:
                 self.conn.send_headers(stream_id, refused, end_stream=True)
@@ -217,14 +218,16 @@ class Session:
                 websocket.send(TextMessage(data=fields_as_json(fields)))
                 websocket.close(CloseConnection(code=CloseReason.NORMAL_CLOSURE, reason="all said"))
             return
-        status, content = (
-            ("200", PAGE) if path.partition(b"?")[0] == b"/" else ("404", b"not here\n")
-        )
+        status, kind, content = "404", "text/plain", b"not here\n"
         if method not in {b"GET", b"HEAD"}:
             status, content = "405", b"GET and HEAD only\n"
+        elif path == b"/":
+            status, kind, content = "200", "text/html; charset=utf-8", PAGE
+        elif path == b"/fields":
+            status, kind, content = "200", "application/json", fields_as_json(fields).encode()
         response = [
             (":status", status),
-            ("content-type", "text/html; charset=utf-8" if status == "200" else "text/plain"),
+            ("content-type", kind),
             ("content-length", str(len(content))),
         ]
         self.conn.send_headers(stream_id, response, end_stream=method == b"HEAD")
@@ -253,11 +256,16 @@ class Session:
                 exchange.held = 0
 
 
+def path_of(request: dict[bytes, bytes]) -> bytes:
+    """Return the path of a request without its query; an ordinary CONNECT has none."""
+    return request.get(b":path", b"").partition(b"?")[0]
+
+
 def refusal(request: dict[bytes, bytes]) -> list[tuple[str, str]] | None:
     """Return the response to an extended CONNECT request that opens no WebSocket, or None."""
     if request[b":protocol"] != b"websocket":
         return [(":status", "501")]
-    if request[b":path"] not in {b"/echo", b"/fields"}:
+    if path_of(request) not in {b"/echo", b"/fields"}:
         return [(":status", "404")]
     if request.get(b"sec-websocket-version") != b"13":
         return [(":status", "400"), ("sec-websocket-version", "13")]
@@ -310,7 +318,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
             sessions.discard(session)
 
     server = await asyncio.start_server(
-        serve_client, host, port, ssl=context, ssl_handshake_timeout=10
+        serve_client, host, port, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS
     )
     announce(server.sockets[0].getsockname()[1], host)
     await stopping.wait()
