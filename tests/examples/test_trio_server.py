@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import signal
+import time
 
 import pytest
 
@@ -24,31 +24,19 @@ from support.clients import (
     nghttp,
 )
 from support.matrix import Matrix
-from support.processes import require_module
 from support.raw import RawClient, content, ends, request
-from support.rude import ENDINGS, IMPATIENT, RUDENESS, SILENCES, Served, example, rudeness, stop
-from support.site import MEGABYTES_20, Site
+from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, resident, rudeness
+from support.site import MEGABYTES_20
 from support.wire import MAX_WINDOW, Flag, Setting, Type
 
-if TYPE_CHECKING:
-    from examples.common.certificate import Certificate
-
 SIDE = "trio server"
-MODULE = "examples.trio.server"
 OFFER = Offer(small="/some/path?x=1", echo="/echo", refused=("GET", "/echo"))
+PROGRAM = Example("examples.trio.server", OFFER, ("trio",))
 PATTERN = bytes(range(251))  # the octets of /bytes/N, over and over
 
 
 def pattern(length: int) -> bytes:
     return (PATTERN * (length // len(PATTERN) + 1))[:length]
-
-
-@pytest.fixture(scope="module")
-def served(site: Site, certificates: Certificate) -> Iterator[Served]:
-    require_module("trio")
-    with example(MODULE, OFFER, site, certificates) as served:
-        yield served
-        stop(served)
 
 
 @pytest.mark.parametrize("case", cases(OFFER), ids=str)
@@ -104,7 +92,7 @@ def test_curl_unreasonable_numbers_are_bad_requests(number: str, served: Served)
 def test_nghttp_content_of_unknown_length_with_trailers(served: Served, matrix: Matrix) -> None:
     body = served.site.folder / "hello.txt"
     options = ["--no-content-length", "--padding=255", "--trailer", "x-sum: 1", f"--data={body}"]
-    out = nghttp(served.target, *options, served.target.url + "/")
+    out = nghttp(*options, served.target.url + "/")
     seen = json.loads(out)
     assert seen[":method"] == "POST"
     assert "content-length" not in seen
@@ -128,21 +116,14 @@ def test_rude_clients(name: str, served: Served) -> None:
 
 def test_a_download_that_is_not_read_is_not_made_up_in_advance(served: Served) -> None:
     # The client has room for everything, and reads nothing until others have been served.
-    start = served.server.process.pid
-    before = resident(start)
+    before = resident(served)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW)) as client:
         client.send(wire.window_update(0, MAX_WINDOW - 65_535))
         client.send(*(request(stream_id, "/bytes/100000000") for stream_id in range(1, 41, 2)))
         client.until(lambda frame: frame.type == Type.DATA)
         (result,) = exchange("curl", served.target, [Request("/bytes/5000000")])
         assert result.length == 5_000_000
-        assert resident(start) - before < 10_000_000
-
-
-def resident(process: int) -> int:
-    """How many octets of memory a process takes."""
-    with open(f"/proc/{process}/statm") as numbers:
-        return int(numbers.read().split()[1]) * 4096
+        assert resident(served) - before < 10_000_000
 
 
 def test_one_request_that_waits_does_not_hold_up_another(served: Served) -> None:
@@ -170,38 +151,33 @@ def test_a_reset_lets_go_of_what_the_request_held(served: Served) -> None:
             client.pong()
 
 
-@pytest.fixture(scope="module")
-def impatient(site: Site, certificates: Certificate) -> Iterator[Served]:
-    require_module("trio")
-    patch = f"{IMPATIENT}; module.GRACE_SECONDS = 0.5"
-    with example(MODULE, OFFER, site, certificates, patch=patch) as served:
-        yield served
-        stop(served)
-
-
 @pytest.mark.parametrize("name", SILENCES)
 def test_silent_clients(name: str, impatient: Served) -> None:
     SILENCES[name](impatient)
 
 
+def test_a_client_that_talks_is_not_silent(impatient: Served) -> None:
+    with RawClient(impatient.target) as client:
+        give_up = time.monotonic() + 1.5  # three times what it may be silent
+        while time.monotonic() < give_up:
+            client.pong()
+        client.send(request(1, "/bytes/3"))
+        assert content(client.until(ends(1)), 1) == pattern(3)
+
+
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates) as served:
-        ENDINGS[name](served)
+def test_ctrl_c(name: str, mortal: Served) -> None:
+    ENDINGS[name](mortal)
 
 
-def test_ctrl_c_lets_an_upload_finish(site: Site, certificates: Certificate) -> None:
-    with (
-        example(MODULE, OFFER, site, certificates) as served,
-        RawClient(served.target) as client,
-    ):
+def test_ctrl_c_lets_an_upload_finish(mortal: Served) -> None:
+    with RawClient(mortal.target) as client:
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"one, "))
         client.until(lambda frame: frame.type == Type.DATA)
-        served.server.process.send_signal(2)
+        mortal.server.process.send_signal(signal.SIGINT)
         client.until(lambda frame: frame.type == Type.GOAWAY)
         client.send(wire.data(1, b"two", end_stream=True))
         frames = client.to_end()
         assert content(frames, 1) == b"two"
         assert any(frame.type == Type.DATA and frame.has(Flag.END_STREAM) for frame in frames)
-        served.server.process.wait(15)
-        assert served.server.process.returncode == 0
+    finish(mortal)
