@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -284,7 +285,8 @@ def test_a_broken_connection_fails_what_is_under_way(
 
 def test_servers_that_cannot_be_used(certificates: Certificate, backend: str) -> None:
     def listen(sock: ssl.SSLSocket) -> None:
-        assert sock.recv(100) == b""
+        with contextlib.suppress(ConnectionResetError):  # it leaves TLS session tickets unread
+            assert sock.recv(100) == b""
 
     with scripted(listen, certificates, "http/1.1") as target:
         done = client(target, backend, "/")
