@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
@@ -24,9 +26,15 @@ import h2.settings
 TIMEOUT = 30.0  # seconds without a word from the server until we give up
 PORTS = {"http": 80, "https": 443}
 
+GetSome = Callable[[deque[SplitResult], BinaryIO], None]
+
 
 class FetchError(Exception):
     """There is no complete and successful response; the text says why."""
+
+
+class TryAgainError(FetchError):
+    """There is no response on this connection; the request may be sent again on another one."""
 
 
 class Client:
@@ -52,13 +60,20 @@ class Client:
             # After an error of the server's, the frame that tells it so is waiting.
             self.sock.sendall(self.conn.data_to_send())
 
-    def get(self, url: SplitResult, out: BinaryIO) -> None:
-        """Request a URL and write the content of the response."""
+    def get_all(self, waiting: deque[SplitResult], out: BinaryIO) -> None:
+        """Get the URLs that wait, and take out those that are done."""
+        while waiting:
+            url = waiting[0]
+            self.save(self.request(url), url, out)
+            waiting.popleft()
+
+    def request(self, url: SplitResult) -> int:
+        """Send a GET request; return its stream."""
         # The server may allow no streams for a while.
         while self.conn.remote_settings.max_concurrent_streams == 0 and not self.going_away:
             self.receive()
         if self.going_away:
-            raise FetchError(f"{url.geturl()}: not asked for, the server is going away; try again")
+            raise TryAgainError(f"{url.geturl()}: not asked for, the server is going away")
         stream_id = self.conn.get_next_available_stream_id()
         headers = [
             (":method", "GET"),
@@ -68,14 +83,21 @@ class Client:
             ("user-agent", "h2-example"),
         ]
         self.conn.send_headers(stream_id, headers, end_stream=True)
-        self.save(stream_id, url, out)
+        return stream_id
 
     def save(self, stream_id: int, url: SplitResult, out: BinaryIO) -> None:
         """Write the content of a response as it arrives."""
         status = 0
         ended = False
         while not ended:
-            for event in self.receive():
+            try:
+                events = self.receive()
+            except ConnectionError as error:
+                if status:
+                    raise
+                # It may have been processed, but doing that twice does no harm: it is a GET.
+                raise TryAgainError(f"{url.geturl()}: no response, {error}") from error
+            for event in events:
                 match event:
                     case h2.events.ResponseReceived():
                         status = int(dict(event.headers)[b":status"])
@@ -87,9 +109,11 @@ class Client:
                     case h2.events.StreamEnded():
                         ended = True
                     case h2.events.StreamReset() if not ended:
-                        raise FetchError(f"{url.geturl()}: stream reset, {event.error_code!r}")
+                        refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
+                        kind = TryAgainError if refused else FetchError
+                        raise kind(f"{url.geturl()}: stream reset, {event.error_code!r}")
                     case h2.events.ConnectionTerminated() if event.last_stream_id < stream_id:
-                        raise FetchError(f"{url.geturl()}: not processed; try again")
+                        raise TryAgainError(f"{url.geturl()}: not processed")
         check_status(url, status)
 
     def receive(self) -> list[h2.events.Event]:
@@ -98,11 +122,11 @@ class Client:
             self.sock.sendall(data)
         received, self.received = self.received or self.sock.recv(65536), b""
         if not received:
-            raise FetchError("the server has hung up")
+            raise ConnectionError("the server has hung up")
         events = self.conn.receive_data(received)
         for event in events:
             if isinstance(event, h2.events.ConnectionTerminated):
-                if event.error_code != 0:
+                if event.error_code != h2.errors.ErrorCodes.NO_ERROR:
                     raise FetchError(f"the server ended the connection: {event.error_code!r}")
                 self.going_away = True  # what has been asked for is still answered
         return events
@@ -156,10 +180,20 @@ def parse_urls(urls: Sequence[str], scheme: str) -> list[SplitResult]:
     return parsed
 
 
-def run(fetch: Callable[[BinaryIO], None]) -> int:
-    """Let a client do its work, with stdout to write to; return the exit status."""
+def run(urls: Sequence[str], scheme: str, get_some: GetSome) -> int:
+    """Get these URLs, on as few connections as the server allows; return the exit status.
+
+    :param get_some: opens a connection, and gets on it as many of the URLs as it brings
+    """
     try:
-        fetch(sys.stdout.buffer)
+        waiting = deque(parse_urls(urls, scheme))
+        while waiting:
+            before = len(waiting)
+            try:
+                get_some(waiting, sys.stdout.buffer)
+            except TryAgainError:
+                if len(waiting) == before:  # another connection would bring no more
+                    raise
         sys.stdout.buffer.flush()
     except KeyboardInterrupt:
         return 130

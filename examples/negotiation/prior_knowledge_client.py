@@ -8,36 +8,34 @@ server's before it sends requests (RFC 9113 sections 3.3 and 3.4).
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections import deque
 from typing import BinaryIO
+from urllib.parse import SplitResult
 
 from examples.negotiation.fetching import (
     Client,
     client_connection,
     client_options,
     connect,
-    parse_urls,
     run,
 )
 
 
-def fetch(args: argparse.Namespace, out: BinaryIO) -> None:
-    """Get the URLs, one after the other, on one connection."""
-    urls = parse_urls(args.url, "http")
+def get_some(waiting: deque[SplitResult], out: BinaryIO, verbose: bool) -> None:
+    """Get URLs on one connection, as long as the server goes along."""
     conn = client_connection()
     conn.initiate_connection()
-    with Client(connect(urls[0]), conn) as client:
-        if args.verbose:
+    with Client(connect(waiting[0]), conn) as client:
+        if verbose:
             print("HTTP/2 by prior knowledge", file=sys.stderr)
-        for url in urls:
-            client.get(url, out)
+        client.get_all(waiting, out)
 
 
 def main() -> int:
     """Read the command line and fetch; return the exit status."""
     args = client_options(__doc__).parse_args()
-    return run(lambda out: fetch(args, out))
+    return run(args.url, "http", lambda waiting, out: get_some(waiting, out, args.verbose))
 
 
 if __name__ == "__main__":

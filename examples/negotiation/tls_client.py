@@ -9,11 +9,12 @@ tells both ends how to go on without another round trip.
 
 from __future__ import annotations
 
-import argparse
 import ssl
 import sys
+from collections import deque
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import SplitResult
 
 from examples.negotiation.fetching import (
     Client,
@@ -21,7 +22,6 @@ from examples.negotiation.fetching import (
     client_connection,
     client_options,
     connect,
-    parse_urls,
     run,
 )
 
@@ -39,25 +39,24 @@ def tls_context(authority: Path | None) -> ssl.SSLContext:
     return context
 
 
-def fetch(args: argparse.Namespace, out: BinaryIO) -> None:
-    """Get the URLs, one after the other, on one connection."""
-    urls = parse_urls(args.url, "https")
-    context = tls_context(args.authority)
+def get_some(
+    waiting: deque[SplitResult], out: BinaryIO, context: ssl.SSLContext, verbose: bool
+) -> None:
+    """Get URLs on one connection, as long as the server goes along."""
     with (
-        connect(urls[0]) as sock,
+        connect(waiting[0]) as sock,
         # The host name goes into the handshake (SNI) and is compared with the certificate.
-        context.wrap_socket(sock, server_hostname=urls[0].hostname) as tls,
+        context.wrap_socket(sock, server_hostname=waiting[0].hostname) as tls,
     ):
         picked = tls.selected_alpn_protocol()
-        if args.verbose:
+        if verbose:
             print(f"{tls.version()}, ALPN picked {picked}", file=sys.stderr)
         if picked != "h2":
             raise FetchError(f"the server picked {picked}, and this client speaks HTTP/2 only")
         conn = client_connection()
         conn.initiate_connection()
         with Client(tls, conn) as client:
-            for url in urls:
-                client.get(url, out)
+            client.get_all(waiting, out)
 
 
 def main() -> int:
@@ -67,7 +66,13 @@ def main() -> int:
         "--authority", type=Path, metavar="FILE", help="certificate of the authority to trust"
     )
     args = parser.parse_args()
-    return run(lambda out: fetch(args, out))
+    try:
+        context = tls_context(args.authority)
+    except OSError as error:
+        parser.error(f"--authority: {error}")
+    return run(
+        args.url, "https", lambda waiting, out: get_some(waiting, out, context, args.verbose)
+    )
 
 
 if __name__ == "__main__":

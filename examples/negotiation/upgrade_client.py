@@ -4,15 +4,15 @@
 
 The first request carries the offer (RFC 7540 section 3.2). A server that takes it answers with
 status 101, and with the response on stream 1 of the HTTP/2 connection that follows; further
-requests go there. A server that does not know the upgrade answers in HTTP/1.1, and so the client
-goes on in HTTP/1.1.
+requests go there. A server that does not know the upgrade answers in HTTP/1.1, and that response
+will do as well.
 """
 
 from __future__ import annotations
 
-import argparse
 import socket
 import sys
+from collections import deque
 from typing import BinaryIO
 from urllib.parse import SplitResult
 
@@ -25,7 +25,6 @@ from examples.negotiation.fetching import (
     client_connection,
     client_options,
     connect,
-    parse_urls,
     run,
     target,
 )
@@ -70,9 +69,9 @@ class OlderClient:
         check_status(url, head.status_code)
 
 
-def fetch(args: argparse.Namespace, out: BinaryIO) -> None:
-    """Get the URLs, one after the other; where the server upgrades, on one connection."""
-    first, *others = parse_urls(args.url, "http")
+def get_some(waiting: deque[SplitResult], out: BinaryIO, verbose: bool) -> None:
+    """Get URLs on one connection: those that an upgrade leads to, or else only the first one."""
+    url = waiting[0]
     conn = client_connection()
     settings = conn.initiate_upgrade_connection()
     offer = {
@@ -80,41 +79,29 @@ def fetch(args: argparse.Namespace, out: BinaryIO) -> None:
         "Upgrade": "h2c",
         "HTTP2-Settings": (settings or b"").decode(),
     }
-    with connect(first) as sock:
-        older = OlderClient(sock)
-        older.request(first, offer)
-        head = older.head()
-        if args.verbose:
-            print(f"the server answered the offer with {head.status_code}", file=sys.stderr)
-        if isinstance(head, h11.InformationalResponse):
-            # The server may have begun with HTTP/2 in what has been read. We begin only now: the
-            # connection preface has been waiting in the connection.
-            received, _ = older.conn.trailing_data
-            with Client(sock, conn, received) as client:
-                client.save(1, first, out)
-                for url in others:
-                    client.get(url, out)
-            return
-        older.save(first, head, out)
-    for url in others:
-        fetch_older(url, out)
-
-
-def fetch_older(url: SplitResult, out: BinaryIO) -> None:
-    """Get a URL in HTTP/1.1, on a connection of its own."""
     with connect(url) as sock:
-        client = OlderClient(sock)
-        client.request(url, {"Connection": "close"})
-        head = client.head()
-        if isinstance(head, h11.InformationalResponse):
-            raise FetchError("the server upgrades though nobody asked it to")
-        client.save(url, head, out)
+        older = OlderClient(sock)
+        older.request(url, offer)
+        head = older.head()
+        if verbose:
+            print(f"the server answered the offer with {head.status_code}", file=sys.stderr)
+        if isinstance(head, h11.Response):
+            older.save(url, head, out)
+            waiting.popleft()
+            return
+        # The server may have begun with HTTP/2 in what has been read. We begin only now: the
+        # connection preface has been waiting in the connection.
+        received, _ = older.conn.trailing_data
+        with Client(sock, conn, received) as client:
+            client.save(1, url, out)
+            waiting.popleft()
+            client.get_all(waiting, out)
 
 
 def main() -> int:
     """Read the command line and fetch; return the exit status."""
     args = client_options(__doc__).parse_args()
-    return run(lambda out: fetch(args, out))
+    return run(args.url, "http", lambda waiting, out: get_some(waiting, out, args.verbose))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,9 @@ def curl(target: Target, *arguments: str | Path) -> subprocess.CompletedProcess[
 
 
 def _curl_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
+    if target.authority is None and len(requests) > 1:
+        # curl 7.88 fails with (16) when it uses a connection with prior knowledge again.
+        return [_curl_exchange(target, [request])[0] for request in requests]
     # A file with options may name many requests; `next` keeps the options of each one apart.
     how = f'cacert = "{target.trust}"' if target.authority else "http2-prior-knowledge"
     with tempfile.TemporaryDirectory() as folder:
@@ -99,9 +102,7 @@ def _curl_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
         config = Path(folder, "options")
         config.write_text("\nnext\n".join(options))
         program = require_program("curl")
-        # curl 7.88 cannot share a connection among parallel transfers with prior knowledge.
-        parallel = ["--parallel"] if target.authority else []
-        done = run([program, *parallel, "--no-progress-meter", "--config", str(config)])
+        done = run([program, "--parallel", "--no-progress-meter", "--config", str(config)])
         assert (done.returncode, done.stderr) == (0, ""), done
         seen = {int(n): rest for n, *rest in map(str.split, done.stdout.splitlines())}
         results = []
