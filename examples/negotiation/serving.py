@@ -136,6 +136,8 @@ class Session:
 
     def run(self, received: bytes = b"") -> None:
         """Serve until either end leaves; start with these bytes, which have been read already."""
+        if self.channel.leaving:
+            self.leave()
         try:
             self.step(received)
             while not self.finished() and (received := self.receive()):

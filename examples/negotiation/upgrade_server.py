@@ -64,6 +64,9 @@ class OlderSession:
         """Answer requests, or upgrade with one of them and serve in HTTP/2 from then on."""
         try:
             while isinstance(head := self.next_event(AGREE_SECONDS), h11.Request):
+                if not head.http_version.startswith(b"1."):  # a preface that is not quite right
+                    self.refuse(505, "this is not HTTP/1.1, and no connection preface of HTTP/2")
+                    break
                 request = self.take_content(head)
                 settings = offered_settings(head)
                 if settings is not None:

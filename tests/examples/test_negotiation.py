@@ -325,7 +325,7 @@ def test_clients(
 ) -> None:
     with SERVERS[peer](site, certificates if way == "tls" else None) as target:
         small, big = f"{target.url}/hello.txt", f"{target.url}/big.bin"
-        out, err = client_run(way, target.authority, "-v", small, f"{small}?2", big)
+        out, err = client_run(way, target.authority, "-v", small, small, big)
         assert re.fullmatch(NEGOTIATED[way], err)
         assert out == site.hello * 2 + site.big
         # The first response is the large one: in an upgrade that is stream 1.
