@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.clients import Target, curl
+from support.clients import Request, Target, curl, exchange, expected
 from support.processes import TIMEOUT, Server, python_command, serving
 from support.site import Site
 
@@ -102,10 +102,9 @@ def test_step_7_sends_content_of_any_length() -> None:
         content = fetch(target, "/")
         assert len(content) == 20_000 * len(content.splitlines()[0] + "\n")
         assert len(set(content.splitlines())) == 1
-        # Several at a time, each in pieces.
-        urls = [f"{target.url}/{number}" for number in range(3)]
-        done = curl(target, *urls)
-        assert done.stdout == content * 3
+        # Three at a time, each in pieces.
+        requests = [Request(f"/{number}") for number in range(3)]
+        assert exchange("Node http2", target, requests) == [expected(content.encode())] * 3
 
 
 def test_every_step_is_shown_in_the_chapter() -> None:
