@@ -261,11 +261,11 @@ def test_curl_stays_with_http11(servers: dict[str, Target], site: Site, matrix: 
 def test_nghttp_upgrades(servers: dict[str, Target], site: Site, matrix: Matrix) -> None:
     target = servers["upgrade"]
     urls = [f"{target.url}/{number}" for number in range(12)]
-    told = fetched(nghttp(target, "--upgrade", *urls))
+    told = fetched(nghttp("--upgrade", *urls))
     assert sorted(t["target"] for t in told) == sorted(f"/{number}" for number in range(12))
     assert {t["agreed_by"] for t in told} == {"upgrade"}
     # It upgrades with OPTIONS, and sends the content in HTTP/2.
-    (told,) = fetched(nghttp(target, "--upgrade", f"--data={site.big_file}", target.url))
+    (told,) = fetched(nghttp("--upgrade", f"--data={site.big_file}", target.url))
     assert (told["agreed_by"], told["content_sha256"]) == ("upgrade", digest(site.big))
     matrix.passed(server_side("upgrade"), "nghttp", "Upgrade: h2c, requests and upload")
 
