@@ -293,3 +293,4 @@ def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:
                     # Frames go out when they are ready; waiting to fill a packet only adds delay.
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     pool.submit(guard, sock)
+        listener.close()  # who comes now is not to wait for a server that leaves
