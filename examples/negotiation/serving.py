@@ -138,23 +138,25 @@ class Session:
         """Serve until either end leaves; start with these bytes, which have been read already."""
         if self.channel.leaving:
             self.leave()
-        try:
-            self.step(received)
-            while not self.finished() and (received := self.receive()):
-                self.step(received)
-            if not self.said_goodbye:
-                self.say_goodbye()
-        except h2.exceptions.ProtocolError:
-            pass  # the GOAWAY frame that tells the client what it did wrong is waiting to be sent
+        going_on = self.step(received)
+        while going_on and not self.finished() and (received := self.receive()):
+            going_on = self.step(received)
+        if going_on and not self.said_goodbye:
+            self.say_goodbye()
         self.flush()
         self.channel.hang_up()
 
-    def step(self, received: bytes) -> None:
-        """Act on bytes from the client, and send what there is to send."""
-        for event in self.conn.receive_data(received):
+    def step(self, received: bytes) -> bool:
+        """Act on bytes from the client, and send what there is to send; false after an error."""
+        try:
+            events = self.conn.receive_data(received)
+        except h2.exceptions.ProtocolError:
+            return False  # the GOAWAY frame that tells the client what it did wrong is waiting
+        for event in events:
             self.handle(event)
         self.send_contents()
         self.flush()
+        return True
 
     def receive(self) -> bytes:
         """Wait for bytes; none mean that the client has gone, or its time is over."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.cases import Case, Offer, cases
-from support.clients import Request, Target, chromium, curl, exchange, h2load, nghttp
+from support.clients import Request, Target, chromium, curl, exchange, h2load, json_texts, nghttp
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import (
@@ -77,16 +78,6 @@ def servers(certificates: Certificate) -> Iterator[dict[str, Target]]:
             assert (way, server.process.returncode, out, err) == (way, 0, "", "")
 
 
-def fetched(text: str) -> list[dict[str, Any]]:
-    """The JSON objects that follow each other in this text."""
-    found = []
-    while text := text.lstrip():
-        value, end = json.JSONDecoder().raw_decode(text)
-        found.append(value)
-        text = text[end:]
-    return found
-
-
 # --- servers: the standard cases -----------------------------------------------------------------
 
 
@@ -130,7 +121,7 @@ def test_uploads(
 def test_chromium_over_tls(servers: dict[str, Target], matrix: Matrix) -> None:
     document = chromium(servers["tls"], "/from/a/browser")
     (text,) = re.findall(r"<pre>(\{.*\})\s*</pre>", document, re.DOTALL)
-    (told,) = fetched(text)
+    (told,) = json_texts(text)
     assert (told["agreed_by"], told["target"]) == ("ALPN", "/from/a/browser")
     matrix.passed(server_side("tls"), "Chromium", "GET")
 
@@ -152,14 +143,12 @@ def test_a_client_without_http2_is_told_so(
     matrix.passed(server_side("tls"), "curl", "HTTP/1.1 gets 505")
 
 
-def handshake(target: Target, *arguments: str, talk: str = "") -> str:
-    """What openssl says about a TLS connection, with nothing sent but this text."""
+def handshake(target: Target, *arguments: str) -> str:
+    """What openssl says about a TLS connection, on which it sends nothing."""
     address = target.url.removeprefix("https://")
     options = ["-CAfile", target.trust, "-alpn", "h2,http/1.1", *arguments]
     command = [require_program("openssl"), "s_client", "-connect", address, *options]
-    done = subprocess.run(
-        command, input=talk.encode(), capture_output=True, timeout=TIMEOUT, check=False
-    )
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=TIMEOUT, check=False)
     return (done.stdout + done.stderr).decode("latin-1")  # with the server's preface in it
 
 
@@ -180,9 +169,18 @@ def test_tls_is_as_section_9_2_wants_it(servers: dict[str, Target]) -> None:
 
 
 def test_renegotiation_is_refused(servers: dict[str, Target]) -> None:
-    said = handshake(servers["tls"], "-tls1_2", talk="R\n")
-    assert "RENEGOTIATING" in said
-    assert "no renegotiation" in said
+    tls = require_module("OpenSSL.SSL")
+    context = tls.Context(tls.TLSv1_2_METHOD)
+    context.set_alpn_protos([b"h2"])
+    port = int(servers["tls"].url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        client = tls.Connection(context, sock)
+        client.set_connect_state()
+        client.do_handshake()
+        assert client.recv(65536)  # the preface, which would be in the way
+        assert client.renegotiate()
+        with pytest.raises(tls.Error, match="no renegotiation"):
+            client.do_handshake()
 
 
 def test_a_client_without_tls_is_hung_up_on(servers: dict[str, Target]) -> None:
@@ -207,7 +205,7 @@ def test_curl_upgrades(servers: dict[str, Target], matrix: Matrix) -> None:
     report = ["--write-out", "#%{http_version} %{num_connects}\n"]
     out = upgrading(*report, f"{url}/1", f"{url}/2", f"{url}/3")
     assert re.findall("#.*", out) == ["#2 1", "#2 0", "#2 0"]
-    told = fetched(re.sub("#.*", "", out))
+    told = json_texts(re.sub("#.*", "", out))
     assert [(t["agreed_by"], t["target"]) for t in told] == [
         ("upgrade", f"/{n}") for n in (1, 2, 3)
     ]
@@ -233,7 +231,7 @@ def test_curl_sends_content_before_the_upgrade(
         options += ["-H", "Transfer-Encoding: chunked"]
     if how != "100-continue":
         options += ["-H", "Expect:"]
-    (told,) = fetched(upgrading(*options, f"{servers['upgrade'].url}/upload"))
+    (told,) = json_texts(upgrading(*options, f"{servers['upgrade'].url}/upload"))
     assert told["agreed_by"] == "upgrade"
     assert (told["method"], told["content_length"]) == ("POST", len(site.big))
     assert told["content_sha256"] == digest(site.big)
@@ -245,12 +243,12 @@ def test_curl_stays_with_http11(servers: dict[str, Target], site: Site, matrix: 
     report = ["--write-out", "#%{http_version} %{num_connects}\n"]
     out = upgrading("--http1.1", "--data-binary", f"@{site.big_file}", *report, url, f"{url}/2")
     assert re.findall("#.*", out) == ["#1.1 1", "#1.1 0"]
-    told = fetched(re.sub("#.*", "", out))
+    told = json_texts(re.sub("#.*", "", out))
     assert [(t["http_version"], t["agreed_by"]) for t in told] == [("1.1", None)] * 2
     assert {t["content_sha256"] for t in told} == {digest(site.big)}
     head = upgrading("--http1.1", "--head", url)
     assert head.startswith("HTTP/1.1 200 OK\n")
-    (oldest,) = fetched(upgrading("--http1.0", url))
+    (oldest,) = json_texts(upgrading("--http1.0", url))
     assert oldest["agreed_by"] is None
     done = run([require_program("h2load"), "--h1", "-n200", "-c4", url])
     assert "200 succeeded, 0 failed" in done.stdout
@@ -261,11 +259,11 @@ def test_curl_stays_with_http11(servers: dict[str, Target], site: Site, matrix: 
 def test_nghttp_upgrades(servers: dict[str, Target], site: Site, matrix: Matrix) -> None:
     target = servers["upgrade"]
     urls = [f"{target.url}/{number}" for number in range(12)]
-    told = fetched(nghttp("--upgrade", *urls))
+    told = json_texts(nghttp("--upgrade", *urls))
     assert sorted(t["target"] for t in told) == sorted(f"/{number}" for number in range(12))
     assert {t["agreed_by"] for t in told} == {"upgrade"}
     # It upgrades with OPTIONS, and sends the content in HTTP/2.
-    (told,) = fetched(nghttp("--upgrade", f"--data={site.big_file}", target.url))
+    (told,) = json_texts(nghttp("--upgrade", f"--data={site.big_file}", target.url))
     assert (told["agreed_by"], told["content_sha256"]) == ("upgrade", digest(site.big))
     matrix.passed(server_side("upgrade"), "nghttp", "Upgrade: h2c, requests and upload")
 
@@ -278,7 +276,7 @@ def test_java_upgrades(servers: dict[str, Target], site: Site, matrix: Matrix) -
     uploads = [Request("/upload", "POST", site.big_file)] * 2
     first, second = exchange("Java HttpClient", target, uploads)
     # One came in HTTP/1.1 before the upgrade and one behind it, in HTTP/2.
-    (told,) = fetched(upgrading("--data-binary", f"@{site.big_file}", f"{target.url}/upload"))
+    (told,) = json_texts(upgrading("--data-binary", f"@{site.big_file}", f"{target.url}/upload"))
     wanted = digest(json.dumps(told, indent=2).encode() + b"\n")
     assert (first.digest, second.digest) == (wanted, wanted)
     matrix.passed(server_side("upgrade"), "Java HttpClient", "Upgrade: h2c, requests and uploads")
@@ -290,7 +288,7 @@ def test_h2load_with_prior_knowledge_beside_upgrades(servers: dict[str, Target])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert h2load(target, "/", "-n200", "-m10", "-c2")["succeeded"] == 200
         out, _ = other.communicate(timeout=TIMEOUT)
-    assert fetched(out)[0]["agreed_by"] == "upgrade"
+    assert json_texts(out)[0]["agreed_by"] == "upgrade"
 
 
 # --- clients -------------------------------------------------------------------------------------
@@ -426,7 +424,7 @@ def test_ours_with_ours(
     urls = [f"{target.url}{path}" for path in ("", "/two?x=%20", "/three")]
     out, err = client_run(client, target.authority, "-v", *urls)
     assert re.fullmatch(NEGOTIATED[client], err)
-    told = fetched(out.decode())
+    told = json_texts(out.decode())
     assert [t["target"] for t in told] == ["/", "/two?x=%20", "/three"]
     assert {t["agreed_by"] for t in told} == {agreed_by}
 

@@ -13,6 +13,7 @@ import pytest
 
 from support import wire
 from support.processes import ROOT, TIMEOUT, python_command, require_module
+from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 
 require_module("h11")
@@ -42,24 +43,6 @@ def scripted(*scripts: Script) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             thread.join()
-
-
-def rest_of(sock: socket.socket) -> bytes:
-    """Everything until the other side hangs up."""
-    heard = b""
-    while data := sock.recv(65536):
-        heard += data
-    return heard
-
-
-def until(sock: socket.socket, wanted: bytes) -> bytes:
-    """Read until this has come."""
-    heard = b""
-    while wanted not in heard:
-        data = sock.recv(65536)
-        assert data, f"hung up after {heard!r}"
-        heard += data
-    return heard
 
 
 def client_run(way: str, *urls: str) -> tuple[int, str, str]:

@@ -15,6 +15,7 @@ import pytest
 
 from support import wire
 from support.processes import TIMEOUT, Server, python_command, require_module, serving
+from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 
 if TYPE_CHECKING:
@@ -55,30 +56,12 @@ def connected(server: Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT)
 
 
-def rest_of(sock: socket.socket) -> bytes:
-    """Everything until the other side hangs up."""
-    heard = b""
-    while data := sock.recv(65536):
-        heard += data
-    return heard
-
-
 def talk(server: Server, *parts: bytes) -> bytes:
     """Send all this at once, say that no more comes, and read all that the server answers."""
     with connected(server) as sock:
         sock.sendall(b"".join(parts))
         sock.shutdown(socket.SHUT_WR)
         return rest_of(sock)
-
-
-def until(sock: socket.socket, wanted: bytes) -> bytes:
-    """Read until this has come."""
-    heard = b""
-    while wanted not in heard:
-        data = sock.recv(65536)
-        assert data, f"hung up after {heard!r}"
-        heard += data
-    return heard
 
 
 def get(stream_id: int) -> bytes:
@@ -293,6 +276,17 @@ def test_a_response_waits_for_its_window(server: Server) -> None:
     assert answered(wire.parse(talk(server, no_window, opened))) == [1]
 
 
+def test_a_response_that_is_cancelled_half_way_harms_no_other(server: Server) -> None:
+    start = b'{\n  "'  # of every response's JSON
+    with connected(server) as sock:
+        window = wire.settings((Setting.INITIAL_WINDOW_SIZE, len(start)))
+        sock.sendall(wire.PREFACE + window + get(1) + get(3) + wire.ping())
+        assert until(sock, wire.ping(ack=True)).count(start) == 2
+        sock.sendall(wire.rst_stream(1) + wire.window_update(3, 1000))
+        sock.shutdown(socket.SHUT_WR)
+        assert answered(wire.parse(rest_of(sock))) == [3]
+
+
 def test_padding_and_trailers(server: Server) -> None:
     # Were padding not given back, the client would have to stop.
     start = START + wire.headers(1, wire.POST)
@@ -412,6 +406,10 @@ def test_ctrl_c_lets_an_upgrading_request_finish() -> None:
             until(sock, b"100 Continue\r\n\r\n")
             server.process.send_signal(signal.SIGINT)
             assert idle.recv(1) == b""  # nothing is under way here
+            sock.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                sock.recv(1)  # and here the server waits for the rest
+            sock.settimeout(TIMEOUT)
             sock.sendall(b"12345")
             heard = until(sock, b"}\n")
             assert heard.startswith(SWITCHING)
