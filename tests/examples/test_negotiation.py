@@ -36,8 +36,6 @@ from support.site import Site, digest
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
-require_module("h11")
-
 OFFERS = {
     "tls": Offer(small="/", refused=("DELETE", "/")),
     "prior_knowledge": Offer(small="/", refused=("DELETE", "/"), tls=False),
@@ -45,6 +43,11 @@ OFFERS = {
 }
 SIDES = {"tls": "TLS with ALPN", "prior_knowledge": "prior knowledge", "upgrade": "upgrade"}
 AGREED = {"tls": "ALPN", "prior_knowledge": "prior knowledge", "upgrade": "upgrade"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _packages() -> None:
+    require_module("h11")
 
 
 def server_side(way: str) -> str:

@@ -16,12 +16,15 @@ from support.processes import ROOT, TIMEOUT, python_command, require_module
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 
-require_module("h11")
-
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
 Script = Callable[[socket.socket], None]
 OK = wire.headers(1, ((b":status", b"200"),))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _packages() -> None:
+    require_module("h11")
 
 
 @contextmanager

@@ -21,14 +21,16 @@ from support.wire import Code, Flag, Frame, Setting, Type
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
-require_module("h11")
-
 GET = b"GET /one HTTP/1.1\r\nHost: localhost\r\n"
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n"
 START = wire.PREFACE + wire.settings()
-ANNOUNCED = wire.settings(ack=True)
 FOREVER = 2**31 - 1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _packages() -> None:
+    require_module("h11")
 
 
 @contextmanager
