@@ -25,8 +25,8 @@ class Channel:
         self.conn = conn
         self.log = log
         self.last_progress = time.monotonic()
-        self.heard = False  # whether anything has been received
         self.unsent = bytearray()
+        self.blocked = False  # whether the socket has to be waited for until it takes more
 
     @property
     def full(self) -> bool:
@@ -38,7 +38,6 @@ class Channel:
         data = self._recv(_READ)
         if data:
             self.last_progress = time.monotonic()
-            self.heard = True
             if self.log is not None:
                 self.log.received(data)
         return data
@@ -67,7 +66,9 @@ class Channel:
             return None
 
     def _send(self, data: bytearray) -> int:
+        self.blocked = False
         try:
             return self.sock.send(data)
         except BlockingIOError:
+            self.blocked = True
             return 0

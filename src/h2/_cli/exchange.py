@@ -143,7 +143,7 @@ class Exchange:
             hungry = self._conn.local_flow_control_window(self._stream_id) > 0
             if hungry:
                 readers.append(source.waits)
-        writers = [self._channel.sock] if self._channel.unsent else []
+        writers = [self._channel.sock] if self._channel.blocked else []
         ready, _, _ = select.select(readers, writers, [], self._deadline.left())
         self._source_ready = hungry and source is not None and source.waits in ready
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final, TextIO
 
+from h2._cli.failure import Failure, Status
 from h2._cli.frames import FrameReader
 from h2._cli.listing import Frame
 
@@ -87,7 +88,10 @@ class FrameLog:
                 self._print(f"{'':16}{text}", _RED if line.fault else _DIM)
 
     def _print(self, line: str, color: str = "") -> None:
-        print(self._label + _painted(line, color if self._color else ""), file=self.out)
+        try:
+            print(self._label + _painted(line, color if self._color else ""), file=self.out)
+        except OSError:  # nobody reads on
+            raise Failure(Status.WRITE) from None
 
 
 def print_listing(frames: Iterable[Frame], out: TextIO) -> list[str]:

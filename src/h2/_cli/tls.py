@@ -12,33 +12,55 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import h2.connection
 from h2._cli.channel import Channel
 from h2._cli.failure import Failure, Status
+from h2._cli.frame_log import FrameLog
 from h2._cli.text import reason
 
 
 class SecureChannel(Channel):
-    """A channel on a socket with TLS, whose handshake is done."""
+    """A channel on a socket with TLS; the handshake is made where that has not happened yet."""
 
     sock: ssl.SSLSocket
 
+    def __init__(
+        self, sock: ssl.SSLSocket, conn: h2.connection.H2Connection, log: FrameLog | None
+    ) -> None:
+        super().__init__(sock, conn, log)
+        self._shaken = sock.version() is not None
+
     def end(self) -> None:
         """Say that nothing more will be sent, in TLS and below it."""
-        with contextlib.suppress(OSError):  # the answer to it may come or not
+        with contextlib.suppress(OSError):  # what the other end says to it does not matter
             self.sock.unwrap()
         super().end()
 
     def _recv(self, amount: int) -> bytes | None:
         try:
+            self._shake_hands()
             return super()._recv(amount)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
 
     def _send(self, data: bytearray) -> int:
         try:
+            self._shake_hands()
             return super()._send(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except ssl.SSLWantReadError:
             return 0
+        except ssl.SSLWantWriteError:
+            self.blocked = True
+            return 0
+
+    def _shake_hands(self) -> None:
+        """Go on with the handshake until it is done; raises OSError if it cannot be."""
+        if self._shaken:
+            return
+        self.sock.do_handshake()
+        if self.sock.selected_alpn_protocol() != "h2":
+            raise ConnectionError("ALPN did not pick h2")
+        self._shaken = True
 
 
 def client_context(authority: str | None, insecure: bool) -> ssl.SSLContext:
@@ -77,6 +99,11 @@ def server_context() -> ssl.SSLContext:
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     context.set_alpn_protocols(["h2"])
     return context
+
+
+def accept(sock: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Begin TLS with a client; the handshake is still to be made."""
+    return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
 def load_certificate(context: ssl.SSLContext, chain: str, key: str | None) -> None:
