@@ -63,4 +63,5 @@ def _frames(chunks: Iterator[bytes], form: str, name: str) -> Iterator[Frame]:
             except ValueError as error:
                 raise Failure(Status.DAMAGED, f"{name} is no hexadecimal text: {error}") from None
         yield from reader.feed(data)
+        sys.stdout.flush()  # the next bytes may be long in coming
     yield from reader.finish()

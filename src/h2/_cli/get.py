@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
         source = request.content(options)
         if source is not None:
             stack.callback(source.close)
+        fields = request.fields(options, url, source)
         sink = Sink(options.output)
         stack.callback(sink.close)
         channel = _connect(options, url, deadline, log, stack)
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             fail=options.fail,
             progress=log is None and not options.silent and sys.stderr.isatty(),
         )
-        exchange.run(request.fields(options, url, source))
+        exchange.run(fields)
     return 0
 
 

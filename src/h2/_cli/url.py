@@ -63,7 +63,7 @@ def parse(text: str) -> Url:
 def _ascii_host(host: str) -> str:
     """Return the name of a host as the DNS has it; ValueError if it can be none."""
     if ":" in host:
-        return host  # an IPv6 address: urlsplit() found its brackets
+        return host.replace("%25", "%")  # an IPv6 address, perhaps with a zone (RFC 6874)
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
     if not _HOST.fullmatch(host):
