@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -10,8 +14,74 @@ from hypothesis import settings
 # Helpers assert as well, and their failures should show values, too.
 pytest.register_assert_rewrite("support")
 
+from support.matrix import Matrix  # noqa: E402  (the line above must come first)
+from support.processes import require_module  # noqa: E402
+from support.site import Site, make_site  # noqa: E402
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+_MATRIX = pytest.StashKey[Matrix]()
+_DIFFERENCE = pytest.StashKey[list[str]]()
+
 # A developer's runs look in other places each time; CI judges a commit, so there every run is
 # the same. No deadlines: the machine is not under test.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.keys() & {"CI", "H2_REQUIRE_PEERS"} else "local")
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """A folder of files that servers of any user can read."""
+    with tempfile.TemporaryDirectory(prefix="h2-site-") as folder:
+        yield make_site(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for servers on this machine; `authority.parent` is its folder."""
+    require_module("trustme")
+    from examples.common.certificate import certificate
+
+    return certificate(tmp_path_factory.mktemp("tls") / "certificates")
+
+
+@pytest.fixture(scope="session")
+def matrix(request: pytest.FixtureRequest) -> Matrix:
+    """The record of what passed with which peer."""
+    return request.config.stash[_MATRIX]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "write what passed with which peer to docs/interop.json"
+    parser.addoption("--write-matrix", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_MATRIX] = Matrix()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    matrix = session.config.stash[_MATRIX]
+    if session.config.getoption("--write-matrix"):
+        matrix.write()
+    elif session.exitstatus == pytest.ExitCode.OK and _is_judged(session.config):
+        session.config.stash[_DIFFERENCE] = matrix.difference()
+        if session.config.stash[_DIFFERENCE]:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return (yield)
+
+
+def _is_judged(config: pytest.Config) -> bool:
+    """Whether this run had all tests and all peers, so that it must match docs/interop.json."""
+    chosen = config.option.keyword or config.option.markexpr or config.option.file_or_dir
+    return os.environ.get("H2_REQUIRE_PEERS") == "1" and not chosen
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = terminalreporter.config.stash.get(_DIFFERENCE, [])
+    if lines:
+        terminalreporter.section("docs/interop.json does not say what passed")
+        terminalreporter.line("\n".join([*lines, "pytest --write-matrix writes it anew"]))

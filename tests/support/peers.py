@@ -14,7 +14,7 @@ from typing import NoReturn
 import pytest
 
 # Debian keeps server programs in a folder that the PATH of an ordinary user leaves out.
-_SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -28,7 +28,7 @@ def unavailable(reason: str) -> NoReturn:
 def require_program(name: str) -> str:
     """The path of a program such as `curl`, `nghttp`, `nghttpd` or `h2load`."""
     __tracebackhide__ = True
-    return shutil.which(name, path=_SEARCH_PATH) or unavailable(f"program {name} not found")
+    return shutil.which(name, path=SEARCH_PATH) or unavailable(f"program {name} not found")
 
 
 def require_published_python() -> str:

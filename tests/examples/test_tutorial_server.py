@@ -18,7 +18,7 @@ from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
 from support.wire import Code, Flag, Frame, Type
 
-SCRIPT = "examples/tutorial_server.py"
+SCRIPT = "examples/tutorial/server.py"
 MEGABYTES_5 = 5_000_000
 
 

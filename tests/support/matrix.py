@@ -1,0 +1,82 @@
+"""The record of what was tried with whom: which of our sides, which peer, which case.
+
+Tests call `matrix.passed(side, peer, case)` at their end. `--write-matrix` writes what passed to
+`docs/interop.json`, from which the manual's page is made. Where all peers are required (in CI),
+what passed must be just what that file says, but for the versions of the peers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from support.peers import SEARCH_PATH
+
+FILE = Path(__file__).resolve().parents[2] / "docs" / "interop.json"
+
+# How to ask each peer for its version.
+VERSIONS = {
+    "curl": ["curl", "--version"],
+    "nghttp": ["nghttp", "--version"],
+    "h2load": ["h2load", "--version"],
+    "nghttpd": ["nghttpd", "--version"],
+    "Node http2": ["node", "--version"],
+    "Java HttpClient": ["java", "--version"],
+    "Go net/http": ["go", "version"],
+    "Chromium": ["chromium", "--version"],
+    "nginx": ["nginx", "-v"],
+    "Apache httpd": ["apache2", "-v"],
+    "h2o": ["h2o", "--version"],
+}
+#: Peers that come from PyPI.
+PACKAGES = {"hypercorn": "hypercorn", "httpx": "httpx"}
+
+
+class Matrix:
+    """What has passed in this run."""
+
+    def __init__(self) -> None:
+        self.rows: set[tuple[str, str, str]] = set()
+
+    def passed(self, side: str, peer: str, case: str) -> None:
+        """Note that one of our sides passed a case with a peer."""
+        self.rows.add((side, peer, case))
+
+    def as_json(self) -> dict[str, Any]:
+        """What the file holds."""
+        keys = ("side", "peer", "case")
+        return {
+            "peers": {peer: version(peer) for peer in sorted({row[1] for row in self.rows})},
+            "passed": [dict(zip(keys, row, strict=True)) for row in sorted(self.rows)],
+        }
+
+    def write(self) -> None:
+        """Write the file anew."""
+        FILE.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+
+    def difference(self) -> list[str]:
+        """Where this run and the file disagree, a line each."""
+        passed = json.loads(FILE.read_text(encoding="utf-8"))["passed"]
+        wanted = {(row["side"], row["peer"], row["case"]) for row in passed}
+        lines = [f"in the file only: {' / '.join(row)}" for row in sorted(wanted - self.rows)]
+        lines += [f"not in the file: {' / '.join(row)}" for row in sorted(self.rows - wanted)]
+        return lines
+
+
+def version(peer: str) -> str:
+    """The version of a peer, as short as it has one."""
+    if peer in PACKAGES:
+        from importlib.metadata import version as version_of
+
+        return version_of(PACKAGES[peer])
+    command = VERSIONS.get(peer)
+    program = command and shutil.which(command[0], path=SEARCH_PATH)
+    if not command or not program:
+        return ""
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
+    return found[0] if found else ""
