@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
@@ -14,6 +15,9 @@ from h2._cli.text import reason, size
 
 #: Smaller content is through before anybody could look at a progress bar.
 LARGE: Final = 1_000_000
+
+#: Whether select() takes anything but sockets.
+CAN_WAIT_FOR_PIPES = os.name == "posix"
 
 
 class Source:
@@ -36,7 +40,7 @@ class Source:
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
             self.length = max(status.st_size - file.tell(), 0)
-        elif os.name == "posix":
+        elif CAN_WAIT_FOR_PIPES:
             self.waits = file.fileno()
 
     def read(self, amount: int) -> bytes:
@@ -88,6 +92,7 @@ class Sink:
         if name in {None, "-"}:
             self._file = sys.stdout.buffer
         self._checked = name is not None  # whether bytes may be anything
+        self._failed = False
 
     @property
     def shown(self) -> bool:
@@ -107,13 +112,15 @@ class Sink:
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
+            self._failed = True
             text = f"Could not write to {self._name}: {reason(error)}"
             raise Failure(Status.WRITE, text) from None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. One that failed before fails again, which is no news."""
         if self._file is not None and self._file is not sys.stdout.buffer:
-            self._file.close()
+            with contextlib.suppress(*[OSError] * self._failed):
+                self._file.close()
 
 
 class Progress:

@@ -82,9 +82,6 @@ def _listener(host: str, port: int) -> socket.socket:
 @contextlib.contextmanager
 def _on_interrupt(stopping: threading.Event) -> Iterator[None]:
     """Let Ctrl+C give the order to stop: an exception could come in the middle of anything."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # whoever runs the server in a thread stops it in another way
-        return
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()

@@ -209,9 +209,16 @@ def _listing(root: Path, folder: Path) -> str:
     """Return a page with links to what is in a folder."""
     items = ['<li><a href="../">../</a></li>'] * (folder != root)
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        name = entry.name + "/" * entry.is_dir()
+        name = entry.name + "/" * _is_folder(entry)
         shown = html.escape(printable(os.fsencode(name)))
         items.append(f'<li><a href="{quote(os.fsencode(name))}">{shown}</a></li>')
     place = "/" if folder == root else f"/{folder.relative_to(root).as_posix()}/"
     title = html.escape(printable(os.fsencode(place)))
     return _LISTING.format(title=title, items="\n".join(items))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
