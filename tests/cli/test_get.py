@@ -17,6 +17,7 @@ import pytest
 
 from h2._cli import content
 from h2._cli.arguments import main
+from h2._cli.channel import Channel
 from support import wire
 from support.processes import free_port
 from support.scripted import Client, scripted
@@ -224,6 +225,36 @@ def test_data_of_the_command_line_and_none(get: Get) -> None:
     collected.clear()
     assert from_server(get, collecting(collected), "-d", "")[0] == 0
     assert collected == []
+
+
+@pytest.mark.parametrize("every", [15, 16, 17, 18])
+def test_a_socket_that_takes_nothing_now_and_then(
+    get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(3_000_000))
+    real, turn = Channel._send, 0
+
+    def send(channel: Channel, data: bytearray) -> int:
+        nonlocal turn
+        turn += 1
+        if turn % every:
+            channel.blocked = True
+            return 0
+        return real(channel, data)
+
+    collected: list[bytes] = []
+
+    def script(client: Client) -> None:
+        client.send(
+            wire.settings((Setting.INITIAL_WINDOW_SIZE, 2**30)), wire.window_update(0, 2**30)
+        )  # fmt: skip
+        collected.append(client.content())
+        client.send(wire.headers(1, wire.RESPONSE, end_stream=True))
+
+    monkeypatch.setattr(Channel, "_send", send)
+    assert from_server(get, script, "-m", "20", "-T", file) == (0, b"", "")
+    assert collected == [file.read_bytes()]
 
 
 class Stdin:

@@ -10,6 +10,9 @@ import h2.connection
 from h2._cli.frame_log import FrameLog
 
 _READ: Final = 65536
+#: Content goes out in pieces of this size at the most. Peers that allow for frames of 16 MiB do not
+#: mean that one should wait until such a frame is full.
+PIECE: Final = 16384
 #: With so much unsent, no more content is taken in.
 _ENOUGH: Final = 256 * 1024
 

@@ -135,24 +135,26 @@ class Progress:
         self._start = self._shown_at = time.monotonic()
         self._shown = False
 
-    def show(self, done: int, total: int | None) -> None:
-        """Draw it, unless that has just been done."""
-        if (done if total is None else total) < LARGE:
-            return
+    def show(self, done: int, total: int | None, end: bool) -> None:
+        """Draw it, unless that has just been done; at the end, leave its line."""
         now = time.monotonic()
-        if now - self._shown_at < self._EVERY and done != total:
-            return
-        self._shown_at = now
-        self._shown = True
-        rate = f"{size(done / max(now - self._start, 0.001))}/s"
+        is_large = (done if total is None else total) >= LARGE
+        if is_large and (end or now - self._shown_at >= self._EVERY):
+            self._shown_at = now
+            self._shown = True
+            text = self._text(done, total, now - self._start)
+            self._out.write(f"\r{text:<78}")
+            self._out.flush()
+        if end:
+            self.end()
+
+    def _text(self, done: int, total: int | None, seconds: float) -> str:
+        rate = f"{size(done / max(seconds, 0.001))}/s"
         if total is None:
-            text = f"{self._what} {size(done)}, {rate}"
-        else:
-            filled = self._WIDTH * done // total
-            bar = "#" * filled + "-" * (self._WIDTH - filled)
-            text = f"{self._what} [{bar}] {100 * done // total:>3} % of {size(total)}, {rate}"
-        self._out.write(f"\r{text:<78}")
-        self._out.flush()
+            return f"{self._what} {size(done)}, {rate}"
+        filled = self._WIDTH * done // total
+        bar = "#" * filled + "-" * (self._WIDTH - filled)
+        return f"{self._what} [{bar}] {100 * done // total:>3} % of {size(total)}, {rate}"
 
     def end(self) -> None:
         """Leave the line that it was drawn on."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import h2.events
 import h2.exceptions
-from h2._cli.channel import Channel
+from h2._cli.channel import PIECE, Channel
 from h2._cli.content import Progress, Sink, Source
 from h2._cli.deadline import Deadline
 from h2._cli.failure import Failure, Status
@@ -91,8 +91,9 @@ class Exchange:
             self._channel.log.finish()
 
     def _step(self) -> None:
-        self._upload()
+        # Flushing comes last in both: whatever is left then has to wait for the socket.
         self._flush()
+        self._upload()
         try:
             data = self._channel.receive()
         except OSError as error:
@@ -113,7 +114,7 @@ class Exchange:
         source = self._source
         while source is not None and self._uploading and not self._channel.full:
             window = self._conn.local_flow_control_window(self._stream_id)
-            room = min(window, self._conn.max_outbound_frame_size)
+            room = min(window, PIECE)
             if room <= 0 or not (source.waits is None or self._source_ready):
                 return
             data = source.read(room)
@@ -122,7 +123,7 @@ class Exchange:
             self._conn.send_data(self._stream_id, data, end_stream=not self._uploading)
             self._flush()
             if self._upload_bar is not None:
-                self._upload_bar.show(source.taken, source.length)
+                self._upload_bar.show(source.taken, source.length, end=not self._uploading)
 
     def _flush(self) -> None:
         """Write what there is to write; the server may have said why it takes no more."""
@@ -163,8 +164,8 @@ class Exchange:
             if data.startswith(b"HTTP/"):
                 text = "The server answers in HTTP/1, it does not speak HTTP/2 here"
             raise Failure(Status.HTTP2, text)
-        if self._download_bar is not None:
-            self._download_bar.show(self._received, self._expected)
+        if self._download_bar is not None and not self._uploading:
+            self._download_bar.show(self._received, self._expected, end=self._done)
 
     def _act(self, event: h2.events.Event) -> None:
         match event:

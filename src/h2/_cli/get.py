@@ -81,11 +81,7 @@ def _connect(
     sock = stack.enter_context(_open_socket(url, limit))
     _note(log, f"connected to {_peer(sock)}")
     sock.settimeout(limit.left())
-    try:
-        secure = stack.enter_context(tls.connect(sock, context, url.host))
-    except TimeoutError:
-        limit.left()
-        raise
+    secure = stack.enter_context(tls.connect(sock, context, url.host, limit))
     picked = secure.selected_alpn_protocol()
     _note(log, f"{secure.version()}, {(secure.cipher() or ('?',))[0]}, ALPN {picked}")
     if picked != "h2" and not options.prior_knowledge:

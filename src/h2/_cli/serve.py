@@ -75,7 +75,8 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        text = f"Could not listen on {host} port {port}: {reason(error)}"
+        why = reason(error).partition(" (")[0]  # what follows repeats the address
+        text = f"Could not listen on {host} port {port}: {why}"
         raise Failure(Status.BIND, text) from None
 
 
@@ -116,8 +117,8 @@ class Server:
     def run(self, stopping: threading.Event) -> None:
         """Serve until somebody says stop, then let the clients go."""
         self._listener.setblocking(False)
-        with self._selector:
-            self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        try:
             while not stopping.is_set():
                 self._turn()
             self._selector.unregister(self._listener)
@@ -128,8 +129,12 @@ class Server:
             give_up = time.monotonic() + GRACE_SECONDS
             while self._sessions and time.monotonic() < give_up:
                 self._turn()
-            for descriptor in list(self._sessions):
-                self._remove(descriptor)
+            for session in self._sessions.values():
+                session.drop()
+        finally:
+            for session in self._sessions.values():
+                session.close()
+            self._selector.close()
 
     def _turn(self) -> None:
         """Wait until somebody can go on, and let them."""
@@ -204,7 +209,7 @@ class Server:
         self._eager.discard(descriptor)
         self._selector.unregister(descriptor)
         session = self._sessions.pop(descriptor)
-        session.channel.sock.close()
+        session.close()
         session.drop()
 
 

@@ -11,7 +11,7 @@ from hpack.struct import Header
 
 import h2.events
 import h2.exceptions
-from h2._cli.channel import Channel
+from h2._cli.channel import PIECE, Channel
 from h2._cli.site import Reply, respond
 from h2._cli.text import printable
 from h2.errors import ErrorCodes
@@ -95,6 +95,13 @@ class Session:
             self._draining = True
             self._conn.close_connection()
 
+    def close(self) -> None:
+        """Close the socket and all files."""
+        self.channel.sock.close()
+        for exchange in self._exchanges.values():
+            if exchange.reply is not None:
+                exchange.reply.close()
+
     def drop(self) -> None:
         """Forget all that is under way."""
         for stream_id in list(self._exchanges):
@@ -157,12 +164,12 @@ class Session:
         return went_on
 
     def _send_piece(self, stream_id: int, exchange: Exchange) -> bool:
-        """Send as much as fits a frame and the windows; returns whether anything does."""
+        """Send one piece, as far as the windows allow; returns whether anything went out."""
         reply = exchange.reply
         room = self._conn.local_flow_control_window(stream_id)
         if room <= 0 or reply is None:
             return False
-        data = reply.read(min(room, self._conn.max_outbound_frame_size))
+        data = reply.read(min(room, PIECE))
         if not data:  # the file has become shorter, and the client knows its old length
             self._conn.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
             self._close(stream_id, " (file changed)")

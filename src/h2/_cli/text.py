@@ -25,11 +25,10 @@ def preview(raw: bytes, most: int = 16) -> str:
 
 def size(octets: float) -> str:
     """Return a number of bytes as people read it."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if octets < 1000 or unit == "GB":
-            break
-        octets /= 1000
-    return f"{octets:.0f} {unit}" if unit == "bytes" else f"{octets:.1f} {unit}"
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if octets >= factor:
+            return f"{octets / factor:.1f} {unit}"
+    return f"{octets:.0f} bytes"
 
 
 def reason(error: Exception) -> str:

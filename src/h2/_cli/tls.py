@@ -14,6 +14,7 @@ from typing import Any
 
 import h2.connection
 from h2._cli.channel import Channel
+from h2._cli.deadline import Deadline
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
 from h2._cli.text import reason
@@ -78,16 +79,17 @@ def client_context(authority: str | None, insecure: bool) -> ssl.SSLContext:
     return context
 
 
-def connect(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-    """Shake hands with a server; the time-out of the socket holds for each step."""
+def connect(
+    sock: socket.socket, context: ssl.SSLContext, host: str, limit: Deadline
+) -> ssl.SSLSocket:
+    """Shake hands with a server; the socket has a time-out."""
     try:
         return context.wrap_socket(sock, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         text = f"SSL certificate problem: {error.verify_message}; --insecure would go on"
         raise Failure(Status.CERTIFICATE, text) from None
-    except TimeoutError:
-        raise
     except OSError as error:
+        limit.left()  # raises if that is what is wrong
         raise Failure(Status.TLS, f"TLS handshake failed: {reason(error)}") from None
 
 
