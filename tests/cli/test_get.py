@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import socket
 import ssl
 import sys
@@ -19,7 +20,7 @@ from h2._cli import content
 from h2._cli.arguments import main
 from h2._cli.channel import Channel
 from support import wire
-from support.processes import free_port
+from support.processes import TIMEOUT, free_port
 from support.scripted import Client, scripted
 from support.wire import Code, Flag, Setting, Type
 
@@ -286,6 +287,43 @@ def test_an_upload_from_a_pipe_goes_out_as_it_comes(
         assert from_server(get, script, "-T", "-") == (0, b"", "")
         assert not pipe.closed
     assert collected == [b"onetwo"]
+
+
+def test_a_pipe_has_to_wait_for_the_window(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    data = os.urandom(200_000)
+    collected: list[bytes] = []
+    waiting = threading.Event()  # for the server, and not for the pipe
+    real = select.select
+
+    def observed(readers: list[Any], *others: Any) -> Any:
+        if len(readers) == 1:
+            waiting.set()
+        return real(readers, *others)
+
+    def script(client: Client) -> None:
+        client.request()
+        sent = 0
+        while sent < 65_535:
+            sent += len(client.until(lambda frame: frame.type == Type.DATA).payload)
+        assert waiting.wait(TIMEOUT)
+        client.send(wire.window_update(0, 200_000), wire.window_update(1, 200_000))
+        collected.append(client.content())
+        client.send(wire.headers(1, wire.RESPONSE, end_stream=True))
+        client.bye()
+
+    def fill() -> None:
+        with open(writing, "wb") as pipe:
+            pipe.write(data)
+
+    writer = threading.Thread(target=fill)
+    writer.start()
+    with open(reading, "rb") as pipe:
+        monkeypatch.setattr(sys, "stdin", Stdin(pipe))
+        monkeypatch.setattr(select, "select", observed)
+        assert from_server(get, script, "-T", "-") == (0, b"", "")
+    writer.join()
+    assert collected == [data]
 
 
 def test_an_answer_that_does_not_wait_for_the_upload(

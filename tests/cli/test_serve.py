@@ -218,6 +218,28 @@ def test_windows_are_respected_and_responses_take_turns(root: Path) -> None:
     assert len(content(frames, 1)) + len(content(frames, 3)) == 65_535
 
 
+@pytest.mark.parametrize("every", [15, 16, 17, 18])
+def test_a_socket_that_takes_nothing_now_and_then(
+    root: Path, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    real, turn = Channel._send, 0
+
+    def send(channel: Channel, data: bytearray) -> int:
+        nonlocal turn
+        turn += 1
+        if turn % every:
+            channel.blocked = True
+            return 0
+        return real(channel, data)
+
+    monkeypatch.setattr(Channel, "_send", send)
+    with serving(root) as (_, port), connect(port, (Setting.INITIAL_WINDOW_SIZE, BIG)) as sock:
+        sock.sendall(wire.window_update(0, BIG) + get(1, "/big"))
+        data = b""
+        while len(data) < BIG:
+            data += sock.recv(65536)
+
+
 def test_a_file_that_becomes_shorter(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = root / "shrinking"
     file.write_bytes(bytes(100_000))
@@ -726,3 +748,17 @@ def test_it_is_fair_to_select_what_can_go_on(root: Path) -> None:
         assert client.listening
         sock.shutdown(socket.SHUT_WR)
         heard(sock)
+
+
+def test_goodbye_is_said_once(root: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        served = session.Session(Channel(ours, conn, None), root, "client", print)
+        served.leave()
+        served.leave()
+        served.advance()
+        served.leave()
+        theirs.settimeout(TIMEOUT)
+        frames = heard(theirs)
+    assert [frame.type for frame in frames].count(Type.GOAWAY) == 1

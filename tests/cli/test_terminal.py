@@ -249,6 +249,9 @@ def test_a_bar_goes_on_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     bar.end()
     bar.end()
     assert screen.text == before + "\n"
+    now += 1
+    bar.show(2_000_000, None, end=True)
+    assert screen.text.endswith(f"\r{'sent 2.0 MB, 975.6 kB/s':<78}\n")
     quiet = Terminal()
     now += 1
     Progress(quiet, "sent").show(10, 500_000, end=True)
