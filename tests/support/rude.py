@@ -201,6 +201,7 @@ def echo_waits(served: Served) -> None:
     assert served.offer.echo
     body = bytes(range(256)) * 255
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
+        client.pong()  # a server may give the connection a larger window at once
         client.send(request(1, served.offer.echo, "POST", end_stream=False))
         client.send(*(wire.data(1, body[i : i + 16_000]) for i in range(0, len(body), 16_000)))
         frames = client.pong() + client.pong()
@@ -224,12 +225,12 @@ def disconnects(served: Served) -> None:
     for _ in range(5):
         for farewell in (RawClient.vanish, lambda client: client.sock.close()):
             client = RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 5))
+            client.send(request(1, served.offer.small))
             if served.offer.echo:
                 client.send(request(3, served.offer.echo, "POST", end_stream=False))
                 client.send(wire.data(3, bytes(10_000)))
             if served.offer.big:
                 client.send(request(5, served.offer.big))
-            client.send(request(1, served.offer.small))
             client.until(lambda frame: frame.type == Type.DATA)
             farewell(client)
     check_alive(served)
