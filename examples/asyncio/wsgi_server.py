@@ -29,12 +29,14 @@ from email.utils import formatdate
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
-from wsgiref.util import is_hop_by_hop
+from wsgiref.util import FileWrapper, is_hop_by_hop
 
 from examples.asyncio.asgi_server import ClientGoneError, Fields, Server, Stream, load
 from examples.common.certificate import server_context
 from examples.common.options import server_options
 from h2.errors import ErrorCodes
+
+FILE_PIECE = 65_536  # how much of a file is read at once
 
 Result = TypeVar("Result")
 Environ = dict[str, Any]
@@ -190,6 +192,8 @@ class Gateway:
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
+            # The size that applications suggest is small, and each piece is a turn of the loop.
+            "wsgi.file_wrapper": lambda file, size=0: FileWrapper(file, max(size, FILE_PIECE)),
         }
         for name, value in self.stream.fields:
             # Of x-forwarded-for and x_forwarded_for, a proxy may have checked only the first.

@@ -28,7 +28,7 @@ def ends(stream_id: int) -> Predicate:
     """Whether a frame ends this stream."""
     return lambda frame: (
         frame.stream_id == stream_id
-        and (frame.type == Type.RST_STREAM or frame.type < 2 and frame.has(Flag.END_STREAM))
+        and (frame.type == Type.RST_STREAM or (frame.type < 2 and frame.has(Flag.END_STREAM)))
     )
 
 

@@ -27,9 +27,9 @@ from support import wire
 from support.cases import Offer
 from support.clients import Target
 from support.processes import TIMEOUT, Server, serving
-from support.raw import RawClient, connect, content, ends, is_pong, request
+from support.raw import RawClient, connect, content, ends, request
 from support.site import Site
-from support.wire import MAX_WINDOW, Code, Flag, Frame, Setting, Type
+from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
