@@ -102,7 +102,7 @@ class Session:
                 while self.backlog > MAX_BACKLOG:
                     self.written.clear()
                     self.written.wait()
-                gevent.sleep(0)  # recv() gives nobody else a turn as long as bytes are there
+                gevent.sleep(0)  # recv() does not yield as long as there are bytes
         finally:
             self.end()
 
@@ -163,7 +163,7 @@ class Session:
                 self.active = time.monotonic()
                 self.backlog = 0
                 self.written.set()
-                gevent.sleep(0)  # sendall() gives nobody else a turn as long as there is room
+                gevent.sleep(0)  # sendall() does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
             else:

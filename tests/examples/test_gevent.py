@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 import pytest
 
 from support.cases import Case, Offer, cases
+from support.fileserver import FILE_CASES, Cellar
 from support.matrix import Matrix
-from support.processes import require_module
-from support.rude import ENDINGS, RUDENESS, Served, example, rudeness, stop
-from support.site import Site
+from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, rudeness
 
-if TYPE_CHECKING:
-    from examples.common.certificate import Certificate
-
-MODULE = "examples.gevent.server"
 OFFER = Offer(
     small="/hello.txt",
     small_is_hello=True,
@@ -25,18 +17,7 @@ OFFER = Offer(
     missing="/none",
     refused=("DELETE", "/hello.txt"),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def gevent() -> None:
-    require_module("gevent")
-
-
-@pytest.fixture(scope="module")
-def served(site: Site, certificates: Certificate) -> Iterator[Served]:
-    with example(MODULE, OFFER, site, certificates, str(site.folder)) as served:
-        yield served
-        stop(served)
+PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
 
 
 @pytest.mark.parametrize("case", cases(OFFER), ids=str)
@@ -50,7 +31,16 @@ def test_rude_clients(name: str, served: Served) -> None:
     RUDENESS[name](served)
 
 
+@pytest.mark.parametrize("name", SILENCES)
+def test_silent_clients(name: str, impatient: Served) -> None:
+    SILENCES[name](impatient)
+
+
+@pytest.mark.parametrize("name", FILE_CASES)
+def test_files(name: str, guarded: Served, cellar: Cellar) -> None:
+    FILE_CASES[name](guarded, cellar)
+
+
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates, str(site.folder)) as served:
-        ENDINGS[name](served)
+def test_ctrl_c(name: str, mortal: Served) -> None:
+    ENDINGS[name](mortal)

@@ -1,7 +1,10 @@
 """Clients that behave badly, and Ctrl+C: what every example server has to get through.
 
-A test module runs `RUDENESS` with a server that goes on from case to case, `ENDINGS` with a server
-for each:
+`tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
+that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
+with one of its own:
+
+    PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
 
     @pytest.mark.parametrize("name", rudeness(OFFER))
     def test_rude_clients(name: str, served: Served) -> None:
@@ -11,6 +14,7 @@ for each:
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -26,8 +30,8 @@ from typing import TYPE_CHECKING
 from support import wire
 from support.cases import Offer
 from support.clients import Target
-from support.processes import TIMEOUT, Server, serving
-from support.raw import RawClient, connect, content, ends, request
+from support.processes import TIMEOUT, Server, require_installed, serving
+from support.raw import PATIENCE, RawClient, connect, content, ends, request
 from support.site import Site
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
 
@@ -45,30 +49,65 @@ class Served:
     target: Target
     offer: Offer
     site: Site
+    files: int  # how many files and sockets it has open without a client
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example server, and how to start it."""
+
+    module: str
+    offer: Offer
+    packages: tuple[str, ...]  # what it stands on
+    serves_files: bool = False
+
+    @contextmanager
+    def running(
+        self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
+    ) -> Iterator[Served]:
+        """Run the server until the block ends.
+
+        :param root: the folder that it serves if it serves files; that of the site if None
+        """
+        for package in self.packages:
+            require_installed(package)
+        folder = [str(root or site.folder)] if self.serves_files else []
+        with example(self.module, self.offer, site, certificate, *folder, patch=patch) as served:
+            yield served
 
 
 @contextmanager
 def example(
-    module: str, offer: Offer, site: Site, certificate: Certificate, *arguments: str, patch: str = ""
+    module: str,
+    offer: Offer,
+    site: Site,
+    certificate: Certificate,
+    *arguments: str,
+    patch: str = "",
 ) -> Iterator[Served]:
-    """Run an example server, which listens with this certificate, until the block ends.
+    """Run an example server, which shows this certificate, until the block ends.
 
     :param patch: statements that change the constants of the `module` before it starts
     """
     how = ["-m", module]
     if patch:
         how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
-    folder = str(certificate.authority.parent)
-    options = ["--port", "0", "--certificates", folder]
+    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
     with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
         target = Target(f"https://localhost:{server.port}", certificate.authority)
-        yield Served(server, target, offer, site)
+        yield Served(server, target, offer, site, open_files(server))
 
 
 def stop(served: Served) -> None:
     """Press Ctrl+C; the server must end as if nothing had ever gone wrong."""
     assert served.server.process.poll() is None
-    out, err = served.server.stop()
+    served.server.process.send_signal(signal.SIGINT)
+    finish(served)
+
+
+def finish(served: Served) -> None:
+    """Wait until the server, which was told to stop, has done so without a complaint."""
+    out, err = served.server.process.communicate(timeout=TIMEOUT)
     assert (served.server.process.returncode, out) == (0, ""), err
     # Frameworks may warn that something about them is deprecated; nothing else belongs there.
     assert not re.search("Traceback|ResourceWarning|Error|Exception|never", err), err
@@ -130,7 +169,7 @@ def error_among_requests(served: Served) -> None:
         client.until(lambda frame: frame.type == Type.DATA)
         client.send(wire.data(0, b"on no stream"))
         # What is sent after the error must not keep the GOAWAY frame from arriving.
-        client.send(wire.ping() * 1000)
+        client.send(wire.ping() * 200_000)
         assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
 
 
@@ -220,8 +259,6 @@ def echo_waits(served: Served) -> None:
 
 
 def disconnects(served: Served) -> None:
-    check_alive(served)
-    before = open_files(served, wanted=0)
     for _ in range(5):
         for farewell in (RawClient.vanish, lambda client: client.sock.close()):
             client = RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 5))
@@ -234,24 +271,27 @@ def disconnects(served: Served) -> None:
             client.until(lambda frame: frame.type == Type.DATA)
             farewell(client)
     check_alive(served)
-    assert open_files(served, wanted=before) <= before
+    check_no_files(served)
 
 
-def open_files(served: Served, wanted: int) -> int:
-    """How many files and sockets the server has open, once that is as wanted or stays the same."""
-    folder = Path(f"/proc/{served.server.process.pid}/fd")
-    if not folder.exists():
-        return 0
-    give_up = time.monotonic() + (5 if wanted else 1.5)
-    while (number := len(list(folder.iterdir()))) > wanted and time.monotonic() < give_up:
+def open_files(server: Server) -> int:
+    """How many files and sockets a server has open; 0 where the system does not say."""
+    folder = Path(f"/proc/{server.process.pid}/fd")
+    return len(os.listdir(folder)) if folder.exists() else 0
+
+
+def check_no_files(served: Served) -> None:
+    """Make sure that the server closes all that it has opened for its clients."""
+    give_up = time.monotonic() + PATIENCE
+    while open_files(served.server) > served.files:
+        assert time.monotonic() < give_up, "the server keeps something open"
         time.sleep(0.02)
-    return number
 
 
 def resident(served: Served) -> int:
-    """How many bytes of memory the server uses."""
-    text = Path(f"/proc/{served.server.process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", text)
+    """How many bytes of memory the server uses; 0 where the system does not say."""
+    file = Path(f"/proc/{served.server.process.pid}/status")
+    found = re.search(r"VmRSS:\s+(\d+) kB", file.read_text() if file.exists() else "VmRSS: 0 kB")
     assert found
     return int(found[1]) * 1024
 
@@ -273,16 +313,50 @@ def unread_downloads(served: Served) -> None:
 def unread_answers(served: Served) -> None:
     # Every PING is to be answered. The server must not keep what cannot be sent.
     before = resident(served)
-    pings = memoryview(wire.ping() * 100_000)
-    sent = 0
     with RawClient(served.target) as client:
-        client.sock.settimeout(0.5)
-        with contextlib.suppress(TimeoutError):
-            while sent < 60 * MEGABYTE:
-                sent += client.sock.send(pings[: 17 * 4096])
-        assert sent < 60 * MEGABYTE, "the server reads on although its answers are not read"
+        leave_unread(client)
         check_alive(served)
         assert resident(served) - before < 10 * MEGABYTE
+
+
+def leave_unread(client: RawClient) -> None:
+    """Send PING frames and read nothing, until the server reads nothing any more either."""
+    client.sock.settimeout(0.3)
+    pings = wire.ping() * 4096
+    with contextlib.suppress(TimeoutError):
+        for _ in range(60 * MEGABYTE // len(pings)):
+            client.send(pings)
+        raise AssertionError("the server reads on although its answers are not read")
+
+
+# Silence.
+
+#: Statements that let an example server lose patience soon.
+IMPATIENT = "module.HANDSHAKE_SECONDS = module.IDLE_SECONDS = module.SEND_SECONDS = 0.5"
+#: Statements that leave it few places for clients, and little time to stop.
+SMALL = "module.MAX_CLIENTS = 3; module.GRACE_SECONDS = 2.0"
+
+
+def silent_before_tls(served: Served) -> None:
+    address = ("127.0.0.1", served.server.port)
+    with (
+        socket.create_connection(address, timeout=PATIENCE) as sock,
+        contextlib.suppress(ConnectionResetError),  # nobody has said anything that could get lost
+    ):
+        assert sock.recv(1) == b""
+
+
+def silent_after_a_request(served: Served) -> None:
+    path = served.offer.echo or served.offer.small
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 1)) as client:
+        client.send(request(1, path, "POST", end_stream=False))
+        assert goaway_code(client.to_end()) == Code.NO_ERROR
+
+
+def silent_and_deaf(served: Served) -> None:
+    with RawClient(served.target) as client:
+        leave_unread(client)
+        check_no_files(served)
 
 
 # The end.
@@ -314,23 +388,22 @@ def stop_in_the_middle(served: Served) -> None:
 
 
 def stop_with_a_client_that_stalls(served: Served) -> None:
-    """It reads nothing and gives no room; nor does one that stays silent before TLS."""
+    """One gives no room for a response, one reads nothing, one stays silent before TLS.
+
+    There is no place for a fourth one; it may wait in line.
+    """
     address = ("127.0.0.1", served.server.port)
     with (
         RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client,
+        RawClient(served.target) as deaf,
+        socket.create_connection(address, timeout=TIMEOUT),
         socket.create_connection(address, timeout=TIMEOUT),
     ):
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.HEADERS)
+        leave_unread(deaf)
         served.server.process.send_signal(signal.SIGINT)
         finish(served)
-
-
-def finish(served: Served) -> None:
-    """Wait until the server, which was told to stop, has done so without a complaint."""
-    out, err = served.server.process.communicate(timeout=TIMEOUT)
-    assert (served.server.process.returncode, out) == (0, ""), err
-    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", err), err
 
 
 RUDENESS: dict[str, Callable[[Served], None]] = {
@@ -345,6 +418,11 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "disconnects": disconnects,
     "downloads left unread": unread_downloads,
     "answers left unread": unread_answers,
+}
+SILENCES: dict[str, Callable[[Served], None]] = {
+    "before TLS": silent_before_tls,
+    "after a request": silent_after_a_request,
+    "leaving all unread": silent_and_deaf,
 }
 ENDINGS: dict[str, Callable[[Served], None]] = {
     "idle client": stop_when_idle,
