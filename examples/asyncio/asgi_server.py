@@ -42,6 +42,7 @@ from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
 from h2.errors import ErrorCodes
 
+MAX_CLIENTS = 100  # served at the same time; further ones wait in line
 HANDSHAKE_SECONDS = 10.0  # how long a client may take for TLS
 IDLE_SECONDS = 60.0  # after such a silence a client is asked for a sign of life, then given up
 STALL_SECONDS = 60.0  # how long a request waits for its client to send or to take content
@@ -384,7 +385,7 @@ class Connection(asyncio.Protocol):
         self.writable.set()
         self.asked = False  # for a sign of life
         self.leaving = False
-        self.lost = self.loop.create_future()
+        self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with the connection preface, if ALPN picked HTTP/2."""
@@ -441,7 +442,7 @@ class Connection(asyncio.Protocol):
         """
         if len(self.streams) < 2 * MAX_REQUESTS:
             self.streams[stream.id] = stream
-            self.server.start(self.serve(stream), self.server.tasks)
+            self.server.start(self.serve(stream), self.server.requests)
             return
         with contextlib.suppress(h2.exceptions.ProtocolError):  # the client reset it at once
             self.conn.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
@@ -510,7 +511,7 @@ class Connection(asyncio.Protocol):
         self.timer.cancel()
         self.lose_streams()
         self.server.connections.discard(self)
-        self.lost.set_result(None)
+        self.lost.set()
 
 
 class Server:
@@ -518,9 +519,10 @@ class Server:
 
     def __init__(self, handle: Callable[[Stream], Awaitable[None]]) -> None:
         self.handle = handle  # answers one request
-        self.connections: set[Connection] = set()
-        self.tasks: set[Task] = set()  # one for each request
-        self.handshakes: set[Task] = set()
+        self.places = asyncio.Semaphore(MAX_CLIENTS)
+        self.clients: set[Task] = set()
+        self.connections: set[Connection] = set()  # of clients that are through with TLS
+        self.requests: set[Task] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, None], tasks: set[Task]) -> Task:
         """Start a task and keep it: the loop itself would not."""
@@ -538,7 +540,7 @@ class Server:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as listener:
             listener.setblocking(False)
-            accepting = self.start(self.accept(listener, context), self.handshakes)
+            accepting = asyncio.create_task(self.accept(listener, context))
             announce(listener.getsockname()[1], host)
             await stopping.wait()
             accepting.cancel()
@@ -549,48 +551,48 @@ class Server:
         """Take in clients. A server of asyncio would complain if it ends amid a TLS handshake."""
         loop = asyncio.get_running_loop()
         while True:
+            await self.places.acquire()
             try:
                 sock, _ = await loop.sock_accept(listener)
             except OSError:  # too many open files, for instance
+                self.places.release()
                 await asyncio.sleep(1)
             else:
-                self.start(self.shake_hands(sock, context), self.handshakes)
+                self.start(self.host(sock, context), self.clients)
 
-    async def shake_hands(self, sock: socket.socket, context: ssl.SSLContext) -> None:
-        """Begin TLS with a client; asyncio closes the socket if that fails."""
-        with contextlib.suppress(OSError):
-            await asyncio.get_running_loop().connect_accepted_socket(
+    async def host(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        """Begin TLS with a client, and keep its place for as long as it stays."""
+        try:
+            _, connection = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Connection(self),
                 sock,
                 ssl=context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
             )
+            await connection.lost.wait()
+        except OSError:
+            pass  # no TLS, or not in time; asyncio has closed the socket
+        finally:
+            self.places.release()
 
     async def stop(self) -> None:
         """Let requests that are under way come to an end, for a while; then close everything."""
-        for handshake in self.handshakes:
-            handshake.cancel()
         for connection in self.connections:
             connection.conn.close_connection()  # GOAWAY: new requests have to go elsewhere
             connection.flush()
-        await finish(self.tasks, GRACE_SECONDS)
+        await finish(self.requests, GRACE_SECONDS)
         for connection in self.connections:
             for stream in connection.streams.values():
                 stream.reset(ErrorCodes.CANCEL)
-        await finish(self.tasks, LINGER_SECONDS)
-        for task in self.tasks:  # of applications that do not notice
-            task.cancel()
-        await self.close_connections()
-
-    async def close_connections(self) -> None:
-        """Close all connections, if necessary without what their clients do not read."""
-        lost = [connection.lost for connection in self.connections]
+        await finish(self.requests, LINGER_SECONDS)
         for connection in self.connections:
             connection.transport.close()
-        await finish(lost, LINGER_SECONDS)
-        for connection in self.connections:
+        await finish(self.clients, LINGER_SECONDS)
+        for connection in self.connections:  # of clients that do not read what we sent last
             connection.transport.abort()
-        await finish(lost, LINGER_SECONDS)
+        for task in self.clients | self.requests:  # in TLS handshakes, in applications that hang
+            task.cancel()
+        await finish(self.clients | self.requests, LINGER_SECONDS)
 
 
 async def finish(futures: Collection[asyncio.Future[None]], seconds: float) -> None:

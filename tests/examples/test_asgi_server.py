@@ -18,9 +18,19 @@ from support.cases import Case, Offer, cases
 from support.clients import Request, exchange, nghttp
 from support.gateways import GATEWAY, counts, wait_for_count
 from support.matrix import Matrix
-from support.processes import TIMEOUT, require_module, run
+from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends
-from support.rude import ENDINGS, RUDENESS, Served, example, rudeness, stop
+from support.rude import (
+    ENDINGS,
+    RUDENESS,
+    SILENCES,
+    Example,
+    Served,
+    example,
+    finish,
+    rudeness,
+    stop,
+)
 from support.site import Site
 from support.wire import Code, Setting, Type
 
@@ -40,9 +50,10 @@ OFFER = Offer(
     missing="/none",
     refused=("DELETE", "/echo"),
 )
+PROGRAM = Example(MODULE, OFFER, ("starlette",), arguments=(STARLETTE,))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def mark(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The environment of applications, and the file in which they leave a trace."""
     file = tmp_path_factory.mktemp("asgi") / "mark"
@@ -50,15 +61,6 @@ def mark(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         patch.setenv("H2_TEST_FOLDER", str(site.folder))
         patch.setenv("H2_TEST_MARK", str(file))
         yield file
-
-
-@pytest.fixture(scope="module")
-def starlette(mark: Path, site: Site, certificates: Certificate) -> Iterator[Served]:
-    require_module("starlette")
-    with example(MODULE, OFFER, site, certificates, STARLETTE) as served:
-        yield served
-        stop(served)
-        assert mark.read_text() == "shut down"
 
 
 @pytest.fixture(scope="module")
@@ -76,45 +78,48 @@ def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, starlette: Served, matrix: Matrix) -> None:
-    case.run(starlette.target, OFFER, starlette.site)
+def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
+    case.run(served.target, OFFER, served.site)
     matrix.passed(SIDE, case.peer, case.name)
 
 
 @pytest.mark.parametrize(("peer", "name"), GATEWAY)
-def test_applications(peer: str | None, name: str, starlette: Served, matrix: Matrix) -> None:
-    GATEWAY[peer, name](starlette)
+def test_applications(peer: str | None, name: str, served: Served, matrix: Matrix) -> None:
+    GATEWAY[peer, name](served)
     if peer:
         matrix.passed(SIDE, peer, name)
 
 
 @pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, starlette: Served) -> None:
-    RUDENESS[name](starlette)
+def test_rude_clients(name: str, served: Served) -> None:
+    RUDENESS[name](served)
+
+
+@pytest.mark.parametrize("name", SILENCES)
+def test_silent_clients(name: str, impatient: Served) -> None:
+    SILENCES[name](impatient)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, site: Site, mark: Path, certificates: Certificate) -> None:
-    require_module("starlette")
-    with example(MODULE, OFFER, site, certificates, STARLETTE) as served:
-        ENDINGS[name](served)
+def test_ctrl_c(name: str, mortal: Served) -> None:
+    ENDINGS[name](mortal)
 
 
-def test_each_request_has_a_copy_of_the_state(starlette: Served) -> None:
-    seen = [json.loads(ask(starlette.target, "/state").content) for _ in range(2)]
+def test_each_request_has_a_copy_of_the_state(served: Served) -> None:
+    seen = [json.loads(ask(served.target, "/state").content) for _ in range(2)]
     assert [one["mine"] for one in seen] == [None, None]
     assert [one["started"] for one in seen] == [True, True]
     assert seen[1]["shared"] == seen[0]["shared"] + 1
 
 
-def test_work_in_the_background_goes_on_after_the_response(starlette: Served) -> None:
-    before = counts(starlette)["background"]
-    with RawClient(starlette.target) as client:
+def test_work_in_the_background_goes_on_after_the_response(served: Served) -> None:
+    before = counts(served)["background"]
+    with RawClient(served.target) as client:
         client.send(wire.headers(1, fields_of("/background"), end_stream=True))
         assert content(client.until(ends(1)), 1) == b"begun"
-    assert counts(starlette)["background"] == before
-    ask(starlette.target, "/gate", "POST", b"")
-    wait_for_count(starlette, "background", before + 1)
+    assert counts(served)["background"] == before
+    ask(served.target, "/gate", "POST", b"")
+    wait_for_count(served, "background", before + 1)
 
 
 # --- The HTTP scope ---
@@ -192,7 +197,7 @@ def test_responses(pure: Served, path: str, body: bytes) -> None:
 def test_trailers(pure: Served, matrix: Matrix) -> None:
     seen = ask(pure.target, "/trailers")
     assert seen.sections[1:] == [[(b"x-one", b"1"), (b"x-two", b"1")]]
-    printed = nghttp(pure.target, "--null-out", "--verbose", f"{pure.target.url}/trailers")
+    printed = nghttp("--null-out", "--verbose", f"{pure.target.url}/trailers")
     assert "x-one: 1" in printed
     matrix.passed("ASGI server", "nghttp", "trailers of a response")
 
@@ -275,6 +280,17 @@ def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: 
     matrix.passed("ASGI server", peer, "response before the upload of 20 MB is complete")
 
 
+def test_content_that_nobody_reads_comes_back_to_the_connection(pure: Served) -> None:
+    # The window of the connection has room for that of 100 requests; half of it is collected.
+    with RawClient(pure.target) as client:
+        client.pong()
+        for stream_id in range(1, 121, 2):
+            client.send(wire.headers(stream_id, fields_of("/hang", "POST")))
+            client.send(wire.data(stream_id, bytes(16_000)) * 4, wire.rst_stream(stream_id))
+        frames = client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
+        assert (frames[-1].stream_id, frames[-1].increment > 3_000_000) == (0, True)
+
+
 def test_a_client_cannot_pile_up_work(pure: Served) -> None:
     # Each of these applications goes on although the client has reset its stream.
     with RawClient(pure.target) as client:
@@ -292,7 +308,7 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
 
 
 def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> None:
-    patch = "module.IDLE_SECONDS = module.GRACE_SECONDS = 0.3"
+    patch = "module.IDLE_SECONDS = module.GRACE_SECONDS = module.LINGER_SECONDS = 0.3"
     application = f"{PURE}:app"
     with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
         with RawClient(served.target) as client:
@@ -358,14 +374,14 @@ def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
 
 
 def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:app") as served:
+    patch = "module.GRACE_SECONDS = 0.3"
+    with example(MODULE, OFFER, site, certificates, f"{PURE}:app", patch=patch) as served:
         with RawClient(served.target) as client:
             client.send(wire.headers(1, fields_of("/hang"), end_stream=True))
             client.pong()
             served.server.process.send_signal(signal.SIGINT)
             assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)
-        out, err = served.server.process.communicate(timeout=TIMEOUT)
-        assert (served.server.process.returncode, out, err) == (0, "", "")
+        finish(served)
 
 
 @pytest.mark.parametrize("name", ["no_such_module:app", f"{PURE}:application", "nonsense:"])

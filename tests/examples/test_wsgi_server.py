@@ -18,9 +18,9 @@ from support.cases import Case, Offer, cases
 from support.clients import Request, all_good, exchange, h2load
 from support.gateways import GATEWAY
 from support.matrix import Matrix
-from support.processes import TIMEOUT, require_module, run
+from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends
-from support.rude import ENDINGS, RUDENESS, Served, example, rudeness, stop
+from support.rude import ENDINGS, RUDENESS, Example, Served, example, finish, rudeness, stop
 from support.site import Site
 from support.wire import Code, Type
 
@@ -40,21 +40,14 @@ OFFER = Offer(
     missing="/none",
     refused=("DELETE", "/echo"),
 )
+PROGRAM = Example(MODULE, OFFER, ("flask",), arguments=(FLASK,))
 
 
-@pytest.fixture(scope="module")
-def flask_environment(site: Site) -> Iterator[None]:
-    require_module("flask")
+@pytest.fixture(scope="module", autouse=True)
+def environment(site: Site) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("H2_TEST_FOLDER", str(site.folder))
         yield
-
-
-@pytest.fixture(scope="module")
-def flask(flask_environment: None, site: Site, certificates: Certificate) -> Iterator[Served]:
-    with example(MODULE, OFFER, site, certificates, FLASK) as served:
-        yield served
-        stop(served)
 
 
 @pytest.fixture(scope="module")
@@ -72,32 +65,40 @@ def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, flask: Served, matrix: Matrix) -> None:
-    case.run(flask.target, OFFER, flask.site)
+def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
+    case.run(served.target, OFFER, served.site)
     matrix.passed(SIDE, case.peer, case.name)
 
 
 @pytest.mark.parametrize(("peer", "name"), GATEWAY)
-def test_applications(peer: str | None, name: str, flask: Served, matrix: Matrix) -> None:
-    GATEWAY[peer, name](flask)
+def test_applications(peer: str | None, name: str, served: Served, matrix: Matrix) -> None:
+    GATEWAY[peer, name](served)
     if peer:
         matrix.passed(SIDE, peer, name)
 
 
 @pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, flask: Served) -> None:
-    RUDENESS[name](flask)
+def test_rude_clients(name: str, served: Served) -> None:
+    RUDENESS[name](served)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, flask_environment: None, site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates, FLASK) as served:
-        ENDINGS[name](served)
+def test_ctrl_c(name: str, mortal: Served) -> None:
+    ENDINGS[name](mortal)
 
 
-def test_cookies_in_both_directions(flask: Served) -> None:
+def test_ctrl_c_while_an_application_hangs(mortal: Served) -> None:
+    with RawClient(mortal.target) as client:
+        client.send(wire.headers(1, fields_of("/held", "POST"), end_stream=True))
+        client.pong()
+        mortal.server.process.send_signal(signal.SIGINT)
+        assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)
+    finish(mortal)
+
+
+def test_cookies_in_both_directions(served: Served) -> None:
     # A client may send each cookie in a field of its own (RFC 9113 section 8.2.3).
-    seen = ask(flask.target, "/cookies", fields=[("cookie", "a=1"), ("cookie", "b=2")])
+    seen = ask(served.target, "/cookies", fields=[("cookie", "a=1"), ("cookie", "b=2")])
     assert json.loads(seen.content) == {"a": "1", "b": "2"}
     assert [value[:5] for value in seen.values(b"set-cookie")] == [b"one=1", b"two=2"]
 
@@ -320,20 +321,6 @@ def test_a_request_that_is_reset_while_it_waits_is_forgotten(
             assert any(map(ends(1), frames))
             assert json.loads(content(frames, 5)) == []  # nobody closed what /writing returns
         stop(served)
-
-
-def test_ctrl_c_while_an_application_hangs(
-    flask_environment: None, site: Site, certificates: Certificate
-) -> None:
-    with example(MODULE, OFFER, site, certificates, FLASK) as served:
-        with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/held", "POST"), end_stream=True))
-            client.pong()
-            served.server.process.send_signal(signal.SIGINT)
-            frames = client.to_end()
-        assert answer(frames) == Answer([], b"", Code.CANCEL)
-        out, err = served.server.process.communicate(timeout=10)
-        assert (served.server.process.returncode, out, err) == (0, "", "")
 
 
 # --- The command line ---
