@@ -333,23 +333,21 @@ class Stream:
 
     async def send_data(self, data: bytes, end: bool) -> None:
         """Send content as fast as the windows, the transport and the other streams permit."""
-        self.check()
         rest = memoryview(data)
         while rest:
-            while self.room() <= 0:
-                await self.wait()
-            # The lock lets in whoever has waited longest: streams take turns, frame by frame.
-            async with self.connection.turn:
+            size = min(self.room(), len(rest))
+            if not self.connection.writable.is_set():
                 await self.connection.writable.wait()
-                self.check()
-                if size := min(max(self.room(), 0), len(rest)):  # others took room meanwhile
-                    last = end and size == len(rest)
-                    self.conn.send_data(self.id, rest[:size], end_stream=last)
-                    self.connection.flush()
-                    rest = rest[size:]
-                    if last:
-                        self.end_response()
-            await asyncio.sleep(0)  # no stream may keep the loop, however fast its client is
+            elif size <= 0:
+                await self.wait()
+            else:
+                last = end and size == len(rest)
+                self.conn.send_data(self.id, rest[:size], end_stream=last)
+                self.connection.flush()
+                rest = rest[size:]
+                if last:
+                    self.end_response()
+                await asyncio.sleep(0)  # it's the turn of others, however fast our client is
         if end and not self.ended:
             self.check()
             self.conn.end_stream(self.id)
@@ -380,7 +378,6 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         self.streams: dict[int, Stream] = {}  # until the application is done with them
-        self.turn = asyncio.Lock()
         self.writable = asyncio.Event()
         self.writable.set()
         self.asked = False  # for a sign of life

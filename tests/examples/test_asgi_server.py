@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -192,6 +193,17 @@ def test_responses(pure: Served, path: str, body: bytes) -> None:
     assert len(seen.values(b"date")) == 1
     head = ask(pure.target, path, "HEAD")
     assert (head.status, head.content, head.reset, len(head.sections)) == (200, b"", None, 1)
+
+
+def test_streams_take_turns(pure: Served) -> None:
+    # Both have all the room that there is, and their content is ready.
+    with RawClient(pure.target, (Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW)) as client:
+        client.send(wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
+        client.send(*(wire.headers(n, fields_of("/flood"), end_stream=True) for n in (1, 3)))
+        frames = client.until(lambda frame: ends(1)(frame) or ends(3)(frame))
+    stream_ids = [frame.stream_id for frame in frames if frame.type == Type.DATA]
+    changes = sum(one != other for one, other in pairwise(stream_ids))
+    assert changes > len(stream_ids) * 3 / 4
 
 
 def test_trailers(pure: Served, matrix: Matrix) -> None:

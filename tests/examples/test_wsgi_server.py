@@ -313,13 +313,13 @@ def test_a_request_that_is_reset_while_it_waits_is_forgotten(
     with example(MODULE, OFFER, site, certificates, "--threads", "1", PURE) as served:
         with RawClient(served.target) as client:
             client.send(wire.headers(1, fields_of("/digest", "POST")))
-            client.send(wire.headers(3, fields_of("/writing"), end_stream=True))
+            client.send(wire.headers(3, fields_of("/empty_pieces"), end_stream=True))
             client.send(wire.headers(5, fields_of("/closings"), end_stream=True))
             client.pong()
             client.send(wire.rst_stream(3), wire.data(1, b"", end_stream=True))
             frames = client.until(ends(5))
             assert any(map(ends(1), frames))
-            assert json.loads(content(frames, 5)) == []  # nobody closed what /writing returns
+            assert json.loads(content(frames, 5)) == []  # nobody closed what it returns
         stop(served)
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
 from support import wire
 from support.answers import answer, ask, fields_of
@@ -19,7 +18,7 @@ from support.peers import require_program
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends
 from support.rude import MEGABYTE, Served, resident
-from support.wire import DEFAULT_WINDOW, MAX_WINDOW, Code, Setting, Type
+from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 
 PIECE = 4096  # what the endless stream consists of
 
@@ -60,22 +59,6 @@ def no_room(served: Served) -> None:
         client.send(wire.window_update(1, PIECE))
         assert len(client.until(lambda frame: frame.type == Type.DATA)[-1].data) == PIECE
         assert counts(served)["produced"] - before in {3, 4}
-
-
-def turns(served: Served) -> None:
-    # Both streams have all the room that there is, and the transport is what holds them up. The
-    # one that came first must not go on until it is through.
-    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW)) as client:
-        client.send(wire.window_update(0, MAX_WINDOW - DEFAULT_WINDOW))
-        client.send(wire.headers(1, fields_of("/files/big.bin"), end_stream=True))
-        client.until(lambda frame: frame.type == Type.DATA)
-        client.send(wire.headers(3, fields_of("/files/big.bin"), end_stream=True))
-        ended = [ends(1), ends(3)]
-        frames = client.until(lambda frame: any(check(frame) for check in ended))
-        frames += client.until(lambda frame: any(check(frame) for check in ended))
-    assert content(frames, 3) == served.site.big
-    stream_ids = [frame.stream_id for frame in frames if frame.type == Type.DATA]
-    assert sum(one != other for one, other in pairwise(stream_ids)) > 100
 
 
 def slow_client(served: Served) -> None:
@@ -119,6 +102,5 @@ GATEWAY: dict[tuple[str | None, str], Callable[[Served], None]] = {
     ("h2load", "100 requests at a time on a connection"): all_streams,
     ("Node http2", "reset in the middle of a response"): reset_in_the_middle,
     (None, "the application is held while the client has no room"): no_room,
-    (None, "streams take turns"): turns,
     (None, "content is acknowledged as the application reads it"): reading,
 }

@@ -73,6 +73,12 @@ async def pieces(scope, receive, send):
 
 
 @at_path
+async def flood(scope, receive, send):
+    await send(START)
+    await send(BODY | {"body": bytes(10_000_000)})
+
+
+@at_path
 async def ignore_content(scope, receive, send):
     """Answer before the request is complete, and without reading any of it."""
     await send(START | {"status": 413})
