@@ -4,6 +4,7 @@
 #   make demo         a server and a client over a real socket, frame by frame
 #   make test         linters, types, all tests, branch coverage
 #   make lint         linters and types only
+#   make docs         the manual, in build/docs; warnings are errors
 #   make bench        speed against the published h2 and jh2, and growth; ARGS="--only get"
 #   make gate         the counts that CI compares; ARGS="--update" writes new limits
 #   make wheel-test   sdist and wheel, and the tests against the wheel on every Python at hand
@@ -13,7 +14,7 @@
 
 VENV := .venv/bin
 
-.PHONY: demo test lint bench gate wheel-test clean venv
+.PHONY: demo test lint docs bench gate wheel-test clean venv
 
 demo: venv
 	$(VENV)/python examples/demo.py $(ARGS)
@@ -25,6 +26,10 @@ lint: venv
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
 	$(VENV)/mypy
+
+docs: venv
+	$(VENV)/python -m sphinx -b html -W --keep-going -q $(ARGS) docs build/docs
+	@echo "read it: build/docs/index.html"
 
 bench: venv
 	$(VENV)/python -m benchmarks.run $(ARGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,19 +21,23 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(lines)
 
 
-def write_or_check(module: str, name: str, text: str, arguments: Sequence[str]) -> int:
-    """Write the page `docs/name`, or with `--check` say whether it is out of date.
+def write_or_check(module: str, files: Mapping[str, str], arguments: Sequence[str]) -> int:
+    """Write files below `docs`, or with `--check` say which are out of date.
 
-    `module` is the generator. Returns the exit status: 1 if the page is out of date.
+    `module` is the generator, `files` has their texts by name, the page itself first. Returns the
+    exit status: 1 if one is out of date.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=f"Write docs/{name}.")
+    page = next(iter(files))
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=f"Write docs/{page}.")
     parser.add_argument("--check", action="store_true", help="only compare, and fail if it differs")
     options = parser.parse_args(arguments)
-    page = ROOT / "docs" / name
-    if not options.check:
-        page.write_text(text, encoding="utf-8")
-        return 0
-    if page.is_file() and page.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"docs/{name} is out of date: run python -m {module}")
-    return 1
+    status = 0
+    for name, text in files.items():
+        path = ROOT / "docs" / name
+        if not options.check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            print(f"docs/{name} is out of date: run python -m {module}")
+            status = 1
+    return status

@@ -116,7 +116,7 @@ def _link(rule: Rule) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write or check the page; returns the exit status."""
-    return write_or_check("tools.rule_index", "conformance.md", page(), arguments)
+    return write_or_check("tools.rule_index", {"conformance.md": page()}, arguments)
 
 
 if __name__ == "__main__":

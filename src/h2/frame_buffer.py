@@ -6,4 +6,5 @@ from h2.connection import H2Connection
 
 __all__ = ["CONTINUATION_BACKLOG"]
 
+#: The limit that connections start with; see :class:`h2.connection.H2Connection`.
 CONTINUATION_BACKLOG = H2Connection.CONTINUATION_BACKLOG

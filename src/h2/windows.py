@@ -7,6 +7,7 @@ from h2.exceptions import FlowControlError
 
 __all__ = ["LARGEST_FLOW_CONTROL_WINDOW", "WindowManager"]
 
+#: How many octets the largest window has (RFC 9113 section 6.9.1).
 LARGEST_FLOW_CONTROL_WINDOW = MAX_WINDOW
 
 

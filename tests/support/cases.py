@@ -129,14 +129,14 @@ def _refusals(peer: str, target: Target, offer: Offer, site: Site) -> None:
 def _nghttp(peer: str, target: Target, offer: Offer, site: Site) -> None:
     windows = ["--window-bits=6", "--connection-window-bits=16"]
     url = target.url + offer.small
-    out = nghttp(target, "--verbose", *windows, url, url + "?again")
+    out = nghttp("--verbose", *windows, url, url + "?again")
     assert out.count(":status: 200") == 2
     if offer.small_is_hello:
         assert site.hello.decode().strip() in out
     assert "error_code=NO_ERROR" in out
     if offer.echo:
         extras = ["--padding=200", "--trailer", "x-sum: 1", f"--data={site.folder / '0.svg'}"]
-        out = nghttp(target, *extras, target.url + offer.echo)
+        out = nghttp(*extras, target.url + offer.echo)
         assert out.strip() == (site.folder / "0.svg").read_text().strip()
 
 

@@ -72,6 +72,9 @@ def curl(target: Target, *arguments: str | Path) -> subprocess.CompletedProcess[
 
 
 def _curl_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
+    if target.authority is None and len(requests) > 1:
+        # curl 7.88 fails to reuse a connection that it began with prior knowledge.
+        return [result for request in requests for result in _curl_exchange(target, [request])]
     # A file with options may name many requests; `next` keeps the options of each one apart.
     how = f'cacert = "{target.trust}"' if target.authority else "http2-prior-knowledge"
     with tempfile.TemporaryDirectory() as folder:
@@ -99,9 +102,7 @@ def _curl_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
         config = Path(folder, "options")
         config.write_text("\nnext\n".join(options))
         program = require_program("curl")
-        # curl 7.88 cannot share a connection among parallel transfers with prior knowledge.
-        parallel = ["--parallel"] if target.authority else []
-        done = run([program, *parallel, "--no-progress-meter", "--config", str(config)])
+        done = run([program, "--parallel", "--no-progress-meter", "--config", str(config)])
         assert (done.returncode, done.stderr) == (0, ""), done
         seen = {int(n): rest for n, *rest in map(str.split, done.stdout.splitlines())}
         results = []
@@ -176,7 +177,7 @@ def exchange(peer: str, target: Target, requests: Sequence[Request]) -> list[Res
     return results
 
 
-def nghttp(target: Target, *arguments: str | Path) -> str:
+def nghttp(*arguments: str | Path) -> str:
     """What nghttp prints; an empty error output is demanded here."""
     # Its exit status is 0 whatever happens, so that what it wrote is all there is to look at.
     done = run([require_program("nghttp"), "--timeout=20", *map(str, arguments)])

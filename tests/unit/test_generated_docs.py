@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,26 +19,39 @@ from h2.connection import H2Connection
 from h2.exceptions import StreamClosedError
 from support import wire
 from support.processes import ROOT, run
-from tools import pages, rule_index, state_diagrams
+from tools import flow_control, overview, pages, rule_index, state_diagrams
+from tools.drawing import CHARACTER
 from unit.rules.scenarios import SCENARIOS, STREAM
 
+GENERATED = {
+    rule_index: {"conformance.md": rule_index.page()},
+    state_diagrams: {"states.md": state_diagrams.page(), **state_diagrams.diagrams()},
+    overview: {"diagrams/overview.svg": overview.drawing()},
+    flow_control: {"diagrams/flow-control.svg": flow_control.drawing()},
+}
+
+DRAWINGS = {
+    name: text for files in GENERATED.values() for name, text in files.items() if ".svg" in name
+}
+
 every_generator = pytest.mark.parametrize(
-    ("generator", "name"),
-    [(rule_index, "conformance.md"), (state_diagrams, "states.md")],
-    ids=["conformance", "states"],
+    ("generator", "files"),
+    GENERATED.items(),
+    ids=["conformance", "states", "overview", "flow control"],
 )
 
 
 @every_generator
-def test_the_page_is_up_to_date(generator: ModuleType, name: str) -> None:
-    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert text == generator.page(), f"run python -m {generator.__name__}"
+def test_the_pages_are_up_to_date(generator: ModuleType, files: dict[str, str]) -> None:
+    for name, expected in files.items():
+        text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert text == expected, f"run python -m {generator.__name__}"
 
 
 @every_generator
-def test_the_page_is_written_and_checked(
+def test_the_pages_are_written_and_checked(
     generator: ModuleType,
-    name: str,
+    files: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -45,20 +60,21 @@ def test_the_page_is_written_and_checked(
     docs = tmp_path / "docs"
     docs.mkdir()
     assert generator.main(["--check"]) == 1
-    assert not (docs / name).exists()
-    assert generator.main([]) == 0
-    assert (docs / name).read_text(encoding="utf-8") == generator.page()
-    assert (
-        capsys.readouterr().out
-        == f"docs/{name} is out of date: run python -m {generator.__name__}\n"
+    assert not list(docs.iterdir())
+    assert capsys.readouterr().out == "".join(
+        f"docs/{name} is out of date: run python -m {generator.__name__}\n" for name in files
     )
+    assert generator.main([]) == 0
+    assert {name: (docs / name).read_text(encoding="utf-8") for name in files} == files
     assert generator.main(["--check"]) == 0
-    (docs / name).write_text(generator.page() + "more", encoding="utf-8")
-    assert generator.main(["--check"]) == 1
+    for name, text in files.items():
+        (docs / name).write_text(text + "more", encoding="utf-8")
+        assert generator.main(["--check"]) == 1
+        (docs / name).write_text(text, encoding="utf-8")
 
 
 @every_generator
-def test_it_is_a_program(generator: ModuleType, name: str) -> None:
+def test_it_is_a_program(generator: ModuleType, files: dict[str, str]) -> None:
     done = run([sys.executable, "-m", generator.__name__, "--check"])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -121,47 +137,121 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def cells(section: str) -> dict[tuple[str, str], str]:
-    """A table of states against inputs, by both."""
+def rows(section: str) -> list[list[str]]:
+    """The rows of the table in a section, its head first, cell by cell."""
     lines = [line for line in section.splitlines() if line.startswith("|")]
-    head, _, *rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
+    del lines[1]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def cells(section: str) -> dict[tuple[str, str], str]:
+    """A table with a head and a row for each state, by state and column."""
+    head, *body = [[cell.strip("`") for cell in row] for row in rows(section)]
     return {
-        (row[0], input_): cell
-        for row in rows
-        for input_, cell in zip(head[1:], row[1:], strict=True)
+        (row[0], column): cell
+        for row in body
+        for column, cell in zip(head[1:], row[1:], strict=True)
     }
 
 
+def outcomes(section: str) -> dict[tuple[str, str], str]:
+    """A table of outcomes by state and input; each pair must be there once."""
+    found: dict[tuple[str, str], str] = {}
+    states: list[str] = []
+    for state, inputs, outcome in rows(section)[1:]:
+        states = re.findall(r"`(\w+)`", state) or states
+        for pair in itertools.product(states, re.findall(r"`(\w+)`", inputs)):
+            assert pair not in found
+            found[pair] = outcome.strip("`")
+    return found
+
+
 def test_tables_are_those_of_the_code() -> None:
-    table = cells(sections()["What we receive on a stream"])
+    table = outcomes(sections()["What we receive on a stream"])
     count = sum(name.startswith("RECV_") for name in stream_states.INPUT_NAMES)
     assert len(table) == len(stream_states.STATE_NAMES) * count
     assert table["OPEN_REQUEST_SENT", "HEADERS"] == "OPEN_BOTH"
     assert table["OPEN_BOTH", "DATA"] == "same"
     assert table["HALF_REMOTE", "DATA"] == "stream error STREAM_CLOSED"
-    table = cells(sections()["What a server sends"])
+    for number, name in enumerate(stream_states.INPUT_NAMES):
+        if name.startswith("RECV_"):
+            for state, after in enumerate(stream_states.TABLE[number]):
+                said = table[stream_states.STATE_NAMES[state], name.removeprefix("RECV_")]
+                if after < 0:
+                    assert said == stream_states.REACTION_NAMES[after]
+                else:
+                    assert said == ("same" if after == state else stream_states.STATE_NAMES[after])
+    table = outcomes(sections()["What a server sends"])
     count = sum(name.startswith("SEND_") for name in connection_states.INPUT_NAMES)
     assert len(table) == len(connection_states.STATE_NAMES) * count
     assert table["OPEN", "GOAWAY"] == "GOAWAY_SENT"
     assert table["GOAWAY_RECEIVED", "PUSH_PROMISE"] == "misuse (going away)"
 
 
+def edges(name: str) -> dict[tuple[str, str], list[str]]:
+    """What a diagram says: its arrows from state to state with the inputs along them."""
+    every = (*state_diagrams.STREAM_DIAGRAMS, state_diagrams.CONNECTION_DIAGRAM)
+    shown = next(shown for shown in every if shown.name == name)
+    return state_diagrams.labels(shown)
+
+
 @pytest.mark.parametrize(
-    ("title", "start", "absent"),
+    ("name", "start", "absent"),
     [
-        ("A request that we send", "IDLE", "OPEN_REQUEST_RECEIVED"),
-        ("A request that we receive", "IDLE", "OPEN_REQUEST_SENT"),
-        ("A promise that we send", "RESERVED_LOCAL", "HALF_LOCAL"),
-        ("A promise that we receive", "RESERVED_REMOTE", "HALF_REMOTE"),
+        ("request-sent", "IDLE", "OPEN_REQUEST_RECEIVED"),
+        ("request-received", "IDLE", "OPEN_REQUEST_SENT"),
+        ("promise-sent", "RESERVED_LOCAL", "HALF_LOCAL"),
+        ("promise-received", "RESERVED_REMOTE", "HALF_REMOTE"),
     ],
 )
-def test_diagrams_lead_from_the_start_to_the_end(title: str, start: str, absent: str) -> None:
-    edges = re.findall(r"^    (\S+) --> (\w+)", sections()[title], re.MULTILINE)
-    assert edges[0] == ("[*]", start)
-    assert any(after == "CLOSED" for _, after in edges)
-    names = {name for edge in edges for name in edge}
+def test_diagrams_lead_from_the_start_to_the_end(name: str, start: str, absent: str) -> None:
+    shown = edges(name)
+    assert next(iter(shown))[0] == start
+    assert any(after == "CLOSED" for _, after in shown)
+    names = {state for edge in shown for state in edge}
     assert absent not in names
-    assert names <= {"[*]", *stream_states.STATE_NAMES}
+    assert names <= set(stream_states.STATE_NAMES)
+
+
+@pytest.mark.parametrize("name", [Path(file).stem for file in state_diagrams.diagrams()])
+def test_drawings_show_every_state_and_input(name: str) -> None:
+    root = ElementTree.fromstring(state_diagrams.diagrams()[f"diagrams/{name}.svg"])
+    drawn = {child.tag.partition("}")[2]: [] for child in root}
+    for child in root:
+        drawn[child.tag.partition("}")[2]].append(child)
+    shown = edges(name)
+    states = {state for edge in shown for state in edge}
+    assert len(drawn["rect"]) == len(states)
+    assert len(drawn["polygon"]) == len(shown) + 1  # and the one into the first state
+    text = "".join(part.text or "" for part in drawn["text"])
+    for word in [*states, *(label.partition("_")[2] for label in itertools.chain(*shown.values()))]:
+        assert word in text
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_drawings_fit_on_a_phone_and_nothing_is_cut_off(name: str) -> None:
+    root = ElementTree.fromstring(DRAWINGS[name])
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    assert width < 450
+    for part in root.iter("{*}text"):
+        size = float(part.attrib["font-size"])
+        assert size >= 9
+        length = len(part.text or "") * size * CHARACTER
+        share = {"start": 0.0, "middle": 0.5, "end": 1.0}[part.attrib["text-anchor"]]
+        left = float(part.attrib["x"]) - share * length
+        assert left >= 0
+        assert left + length <= width
+        assert size < float(part.attrib["y"]) < height
+    for shape in root.iter("{*}rect"):
+        assert 0 < float(shape.attrib["x"]) < width - float(shape.attrib["width"])
+        assert 0 < float(shape.attrib["y"]) < height - float(shape.attrib["height"])
+
+
+def test_arrows_show_what_changes_the_state() -> None:
+    shown = edges("request-sent")
+    assert shown["OPEN_BOTH", "HALF_LOCAL"] == ["SEND_HEADERS_END", "SEND_DATA_END"]
+    assert shown["OPEN_REQUEST_SENT", "HALF_REMOTE"] == ["RECV_HEADERS_END"]
+    assert edges("connection")["OPEN", "GOAWAY_RECEIVED"] == ["RECV_GOAWAY"]
 
 
 def test_states_are_named_as_in_the_rfc() -> None:

@@ -25,7 +25,7 @@ class Stream:
     """One stream that is not closed.
 
     Consumers know it as ``h2.stream.H2Stream`` and read ``stream_id``, ``open``, ``closed`` and
-    ``state_machine``; see :mod:`h2._core.views` for the last one.
+    ``state_machine``.
     """
 
     __slots__ = (

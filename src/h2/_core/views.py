@@ -70,6 +70,7 @@ class StreamStateMachine:
     __slots__ = ("headers_sent", "state")
 
     def __init__(self, state: int) -> None:
+        #: A member of :class:`h2.stream.StreamState`.
         self.state = _STREAM_STATES[state]
         #: Whether our final field block went out: the request of a client, the response of
         #: a server.
@@ -79,6 +80,7 @@ class StreamStateMachine:
 class ConnectionStateMachine:
     """The state of a connection at the moment it was asked for.
 
+    The attribute ``state`` is a member of :class:`h2.connection.ConnectionState`.
     A connection on which no new stream can be opened shows as ``CLOSED``, although streams that
     exist may go on: that is what consumers want to know when they look.
     """

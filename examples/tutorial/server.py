@@ -2,14 +2,14 @@
 
 Start it, then ask it something from another shell:
 
-    python examples/tutorial_server.py --port 8080
+    python examples/tutorial/server.py --port 8080
     curl --http2-prior-knowledge http://127.0.0.1:8080/
     nghttp -v http://127.0.0.1:8080/
     h2load -n 1000 -m 10 -c 4 http://127.0.0.1:8080/
 
 With a certificate it speaks TLS instead, and ALPN picks HTTP/2:
 
-    python examples/tutorial_server.py --port 8443 --cert cert.pem --key key.pem
+    python examples/tutorial/server.py --port 8443 --cert cert.pem --key key.pem
 
 The shape is that of every program built on h2: read bytes, give them to `receive_data()`, act on
 the events, write what `data_to_send()` returns. An `H2Connection` belongs to one thread, so every

@@ -9,16 +9,23 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import wire
+from support.cases import Case, Offer, cases
+from support.clients import Target, all_good, h2load, nghttp
+from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
+from support.site import Site
 from support.wire import Code, Flag, Frame, Type
 
-SCRIPT = "examples/tutorial_server.py"
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+SCRIPT = "examples/tutorial/server.py"
 MEGABYTES_5 = 5_000_000
 
 
@@ -34,6 +41,29 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def url(server: Server) -> str:
     return f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def tls_target(certificates: Certificate) -> Iterator[Target]:
+    files = ["--cert", str(certificates.chain), "--key", str(certificates.key)]
+    with serving(python_command(SCRIPT, "--port", "0", *files)) as server:
+        yield Target(f"https://localhost:{server.port}", certificates.authority)
+
+
+OFFER = Offer(small="/")
+CLEARTEXT = Offer(small="/", tls=False)
+
+
+@pytest.mark.parametrize("case", cases(OFFER), ids=str)
+def test_peers_over_tls(case: Case, tls_target: Target, site: Site, matrix: Matrix) -> None:
+    case.run(tls_target, OFFER, site)
+    matrix.passed("tutorial server, TLS", case.peer, case.name)
+
+
+@pytest.mark.parametrize("case", cases(CLEARTEXT), ids=str)
+def test_peers_in_cleartext(case: Case, url: str, site: Site, matrix: Matrix) -> None:
+    case.run(Target(url), CLEARTEXT, site)
+    matrix.passed("tutorial server, cleartext", case.peer, case.name)
 
 
 @pytest.fixture(scope="module")
@@ -154,14 +184,6 @@ def test_curl_over_tls(tmp_path: Path) -> None:
 # --- nghttp ---
 
 
-def nghttp(*arguments: str) -> str:
-    # Its exit status is 0 whatever happens, so that what it wrote is all there is to look at.
-    done = run([require_program("nghttp"), "--timeout=20", *arguments])
-    assert done.returncode == 0
-    assert done.stderr == ""
-    return done.stdout
-
-
 def test_nghttp_fetches_several_pages(url: str) -> None:
     # It sends PRIORITY frames for five idle streams first, and depends its requests on them.
     paths = [f"/page{n}" for n in range(12)]
@@ -227,30 +249,10 @@ def test_nghttp_options(url: str, options: list[str]) -> None:
 # --- h2load ---
 
 
-def h2load(*arguments: str) -> dict[str, int]:
-    """The counts that h2load reports for its requests and their status codes."""
-    done = run([require_program("h2load"), "--connection-inactivity-timeout=20", *arguments])
-    assert done.returncode == 0
-    counts = re.search(r"^requests: (.*)\nstatus codes: (.*)$", done.stdout, re.MULTILINE)
-    assert counts, done.stdout
-    found = re.findall(r"(\d+) (\w+)", ", ".join(counts.groups()))
-    return {name: int(number) for number, name in found}
-
-
-def all_good(requests: int) -> dict[str, int]:
-    good = dict.fromkeys(["total", "started", "done", "succeeded", "2xx"], requests)
-    return good | dict.fromkeys(["failed", "errored", "timeout", "3xx", "4xx", "5xx"], 0)
-
-
-def test_h2load_a_thousand_requests(url: str) -> None:
-    counts = h2load("--requests=1000", "--max-concurrent-streams=10", "--clients=4", url)
-    assert counts == all_good(1000)
-
-
 def test_h2load_concurrent_uploads(url: str, tmp_path: Path) -> None:
     body = tmp_path / "body"
     body.write_bytes(bytes(300_000))
-    counts = h2load("--requests=40", "-m10", "--clients=2", f"--data={body}", url)
+    counts = h2load(Target(url), "/", "--requests=40", "-m10", "--clients=2", f"--data={body}")
     assert counts == all_good(40)
 
 

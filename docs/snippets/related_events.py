@@ -1,0 +1,23 @@
+import h2.config
+import h2.connection
+
+client = h2.connection.H2Connection()
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client.initiate_connection()
+server.initiate_connection()
+server.receive_data(client.data_to_send())
+
+headers = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":authority", "example.com"),
+    (":path", "/"),
+]
+client.send_headers(1, headers, end_stream=True)
+events = server.receive_data(client.data_to_send())
+for event in events:
+    print(event.__class__.__name__)
+
+request, end = events
+print("the end is known with the request:", request.stream_ended is end)
+print("priority was given:", request.priority_updated is not None)

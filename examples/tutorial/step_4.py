@@ -1,0 +1,45 @@
+"""Step 4: a request gets a response."""
+
+import socket
+import sys
+
+import h2.config
+import h2.connection
+import h2.events
+
+
+def answer(conn, event):
+    body = b"Hello over HTTP/2!\n"
+    headers = [
+        (":status", "200"),
+        ("content-type", "text/plain"),
+        ("content-length", str(len(body))),
+    ]
+    conn.send_headers(event.stream_id, headers)
+    conn.send_data(event.stream_id, body, end_stream=True)
+
+
+def handle(sock):
+    config = h2.config.H2Configuration(client_side=False)
+    conn = h2.connection.H2Connection(config)
+    conn.initiate_connection()
+    sock.sendall(conn.data_to_send())
+    while data := sock.recv(65536):
+        for event in conn.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived):
+                answer(conn, event)
+        sock.sendall(conn.data_to_send())
+
+
+def serve(port):
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
+        while True:
+            sock, address = listener.accept()
+            with sock:
+                print("a client from", address, flush=True)
+                handle(sock)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]) if len(sys.argv) > 1 else 8080)

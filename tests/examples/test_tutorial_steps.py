@@ -1,0 +1,115 @@
+"""Every step of the tutorial, run as the reader runs it, does what the chapter says of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.clients import Request, Target, curl, exchange, expected
+from support.processes import TIMEOUT, Server, python_command, serving
+from support.site import Site
+
+
+@contextmanager
+def step(number: int) -> Iterator[tuple[Server, Target]]:
+    """Run a step on a free port."""
+    with serving(python_command(f"examples/tutorial/step_{number}.py", "0")) as server:
+        yield server, Target(f"http://127.0.0.1:{server.port}")
+
+
+def printed(server: Server, last: str) -> list[str]:
+    """What the server prints, up to the line that begins like this."""
+    assert server.process.stdout is not None
+    timer = threading.Timer(TIMEOUT, server.process.kill)
+    timer.start()
+    try:
+        found: list[str] = []
+        for line in server.process.stdout:
+            found.append(line.rstrip())
+            if line.startswith(last):
+                return found
+    finally:
+        timer.cancel()
+    raise AssertionError(f"no line begins with {last}: {found}")
+
+
+def fetch(target: Target, path: str, *options: str | Path) -> str:
+    """The content that curl gets."""
+    done = curl(target, "--max-time", "20", *options, target.url + path)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def test_step_1_clients_come_and_are_hung_up_on() -> None:
+    with step(1) as (server, target):
+        done = curl(target, target.url)
+        assert done.returncode != 0
+        assert printed(server, "a client from ('127.0.0.1', ")
+
+
+def test_step_2_shows_events_and_never_answers() -> None:
+    with step(2) as (server, target):
+        done = curl(target, "--max-time", "1", target.url)
+        assert done.returncode == 28  # timed out
+        events = printed(server, "<StreamEnded")
+        kinds = [line.split()[0].strip("<") for line in events[1:]]
+        wanted = ["RemoteSettingsChanged", "WindowUpdated", "RequestReceived", "StreamEnded"]
+        assert kinds == wanted
+        assert "(b':path', b'/')" in events[-2]
+
+
+def test_step_3_settings_are_acknowledged() -> None:
+    with step(3) as (server, target):
+        done = curl(target, "--max-time", "1", target.url)
+        assert done.returncode == 28
+        # That curl acknowledged ours is an event of step 3, not of step 2.
+        assert printed(server, "<SettingsAcknowledged")
+
+
+def test_step_4_answers() -> None:
+    with step(4) as (_, target):
+        out = fetch(target, "/", "--include")
+        assert out.startswith("HTTP/2 200")
+        assert out.endswith("\n\nHello over HTTP/2!\n")
+        assert fetch(target, "/again") == "Hello over HTTP/2!\n"
+
+
+def test_step_5_answers_with_the_header_fields() -> None:
+    with step(5) as (_, target):
+        seen = json.loads(fetch(target, "/a?b", "--header", "x-color: red"))
+        assert (seen[":method"], seen[":path"], seen["x-color"]) == ("GET", "/a?b", "red")
+        seen = json.loads(fetch(target, "/", "--data", "short"))
+        assert (seen[":method"], seen["content-length"]) == ("POST", "5")
+
+
+def test_step_5_stalls_when_the_window_is_used_up(site: Site) -> None:
+    with step(5) as (_, target):
+        done = curl(target, "--max-time", "2", "--data-binary", f"@{site.big_file}", target.url)
+        assert done.returncode == 28
+
+
+def test_step_6_takes_content_of_any_length(site: Site) -> None:
+    with step(6) as (_, target):
+        seen = json.loads(fetch(target, "/", "--data-binary", f"@{site.big_file}"))
+        assert seen["octets of content"] == len(site.big)
+
+
+def test_step_7_sends_content_of_any_length() -> None:
+    with step(7) as (_, target):
+        content = fetch(target, "/")
+        assert len(content) == 20_000 * len(content.splitlines()[0] + "\n")
+        assert len(set(content.splitlines())) == 1
+        # Three at a time, each in pieces.
+        requests = [Request(f"/{number}") for number in range(3)]
+        assert exchange("Node http2", target, requests) == [expected(content.encode())] * 3
+
+
+def test_every_step_is_shown_in_the_chapter() -> None:
+    root = Path(__file__).resolve().parents[2]
+    chapter = (root / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    names = [path.name for path in sorted((root / "examples" / "tutorial").glob("*.py"))]
+    assert len(names) == 8
+    assert [name for name in names if f"examples/tutorial/{name}" not in chapter] == []

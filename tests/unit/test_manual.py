@@ -1,0 +1,130 @@
+"""The manual has all its chapters, and what we add to Sphinx finds what is missing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.processes import ROOT, run
+
+pytest.importorskip("sphinx", reason="Sphinx is in the dependency group 'docs'")
+from tools import manual
+
+# What a reader looks for, and the page that has it.
+CHAPTERS = {
+    "installation": "installation",
+    "your first HTTP/2 server": "tutorial",
+    "negotiating HTTP/2": "negotiating",
+    "examples": "examples",
+    "flow control": "flow-control",
+    "header rules": "headers",
+    "related events": "related-events",
+    "priorities": "priorities",
+    "push": "push",
+    "errors": "errors",
+    "graceful shutdown": "shutdown",
+    "threads and free-threaded Python": "threads",
+    "buffers and when to send": "buffers",
+    "logging and debugging": "debugging",
+    "performance and how to measure it": "performance",
+    "low-level design": "architecture",
+    "states": "states",
+    "API reference": "api/index",
+    "rules that are checked": "conformance",
+    "differences from h2 4.4.1": "differences",
+    "migrating from h2 and from jh2": "migrating",
+    "release process": "contributing",
+    "changelog": "changelog",
+}
+
+
+@pytest.mark.parametrize("page", CHAPTERS.values(), ids=CHAPTERS)
+def test_chapter_is_in_the_table_of_contents(page: str) -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    entries = [line for tree in re.findall(r"```{toctree}(.+?)```", text, re.DOTALL)
+               for line in tree.split("\n")]  # fmt: skip
+    assert any(entry == page or entry.endswith(f" <{page}>") for entry in entries)
+
+
+# --- public names ---
+
+
+def test_public_names_are_what_modules_export_and_their_members() -> None:
+    names = set(manual.public_names())
+    assert {
+        "h2.connection.H2Connection",
+        "h2.connection.H2Connection.send_data",
+        "h2.connection.H2Connection.MAX_CLOSED_STREAMS",
+        "h2.connection.H2Connection.open_inbound_streams",  # from a class inside the package
+        "h2.events.DataReceived.data",  # has an annotation only
+        "h2.exceptions.H2Error.rule",
+        "h2.stream.StreamState",
+        "h2.utilities.validate_headers",
+        "h2.windows.LARGEST_FLOW_CONTROL_WINDOW",
+    } <= names
+    absent = {
+        "h2.connection.H2Connection._core",
+        "h2.config.H2Configuration.client_side",  # a parameter that the docstring explains
+        "h2.exceptions.FlowControlError.rule",  # documented where it is from
+        "h2.settings.Settings.keys",  # from the standard library
+    }
+    assert not names & absent
+    assert not [name for name in names if "._" in name]
+
+
+def test_code_means_what_it_names() -> None:
+    meant = manual.link_names(set(manual.public_names()))
+    connection = "h2.connection.H2Connection"
+    assert meant["send_data"] == meant["H2Connection.send_data"] == f"{connection}.send_data"
+    assert meant["conn.ping"] == f"{connection}.ping"
+    assert meant["CANCEL"] == "h2.errors.ErrorCodes.CANCEL"
+    assert meant["exc.events"] == "h2.exceptions.H2Error.events"
+    assert meant["normalize_outbound_headers"] == "h2.config.H2Configuration"
+    assert not {"ping", "streams", "data", "logger"} & meant.keys()
+
+
+# --- a small manual ---
+
+PAGE = """\
+# Page
+
+`H2Error`, `exc.rule`, `send_data()`.
+
+```{eval-rst}
+.. autoexception:: h2.exceptions.H2Error
+   :members:
+.. autoexception:: h2.exceptions.FlowControlError
+   :members:
+.. autoclass:: h2.events.PingReceived
+```
+"""
+
+
+def test_what_is_missing_in_the_reference_fails_the_build(tmp_path: Path) -> None:
+    extensions = ["myst_parser", "sphinx.ext.autodoc", "tools.manual"]
+    (tmp_path / "conf.py").write_text(f"extensions = {extensions}\n")
+    (tmp_path / "index.md").write_text(PAGE)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
+    done = run([*command, "-b", "html", str(tmp_path), str(out)])
+    assert done.returncode == 1
+    reported = re.findall(r"WARNING: (\S+) is not in the API reference", done.stderr)
+    given = {
+        "h2.exceptions.H2Error",
+        "h2.exceptions.H2Error.events",
+        "h2.exceptions.H2Error.rule",
+        "h2.exceptions.FlowControlError",
+        "h2.exceptions.FlowControlError.error_code",
+        "h2.events.PingReceived",
+    }
+    assert reported == sorted(set(manual.public_names()) - given)
+
+    html = (out / "index.html").read_text(encoding="utf-8")
+    # What the page documents is a link to its place, and the rest stays code.
+    assert re.search(r'<a [^>]*href="#h2.exceptions.H2Error.rule"[^>]*><code[^>]*>.*?rule', html)
+    assert not re.search(r"<a [^>]*><code[^>]*>(?:<[^>]*>)*send_data", html)
+    assert re.search(r"section 7\): (?:<[^>]*>)*FLOW_CONTROL_ERROR", html)
+    assert not re.search(r"PingReceived</span>.{0,40}\(", html)
