@@ -185,8 +185,8 @@ async def fetch(client: Client, args: argparse.Namespace, url: str, number: int)
     began, digest, length = time.perf_counter(), hashlib.sha256(), 0
     method, content = ("POST", FileContent(args.data)) if args.data else ("GET", b"")
     try:
-        with open(args.output / str(number) if args.output else os.devnull, "wb") as file:
-            async with await client.request(method, url, content=content) as response:
+        async with await client.request(method, url, content=content) as response:
+            with open(args.output / str(number) if args.output else os.devnull, "wb") as file:
                 async for piece in response:
                     digest.update(piece)
                     length += file.write(piece)
@@ -228,6 +228,9 @@ def main() -> int:
         parser.error("N must be at least 1")
     try:
         return 0 if asyncio.run(run(args)) else 1
+    except OSError as error:  # with the authority's file, or the folder for the output
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -387,7 +387,8 @@ class Connection(asyncio.Protocol):
         """Do nothing more for a request, and make room for another one."""
         del self.active[response.id]
         response.stop()
-        self.advance()
+        # Later, because GOAWAY may be among the events that we are just acting on.
+        asyncio.get_running_loop().call_soon(self.advance)
         if self.draining and not self.active:
             self.transport.close()
 
