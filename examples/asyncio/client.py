@@ -47,7 +47,7 @@ from examples.common.certificate import client_context
 
 ATTEMPTS = 5  # how often a request is sent
 PAUSE_SECONDS = 0.05  # before the second attempt where the first was refused; doubles each time
-LINGER_SECONDS = 1.0  # how long a closing client waits for the servers to hang up
+LINGER_SECONDS = 0.5  # how long a closing client waits for the servers to hang up
 
 
 class Origin(NamedTuple):

@@ -260,7 +260,7 @@ class Connection(asyncio.Protocol):
             self.h2.close_connection()
         self.give_up(reason)
         self.flush()
-        self.transport.close()
+        self.hang_up()
 
     # What the transport calls.
 
@@ -271,7 +271,7 @@ class Connection(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         if tls and tls.selected_alpn_protocol() != "h2":
             self.give_up("the server does not speak HTTP/2")
-            self.transport.close()
+            self.hang_up()
             return
         self.h2.initiate_connection()
         # An unread response takes its own part of this window, and no other response waits for it.
@@ -292,7 +292,7 @@ class Connection(asyncio.Protocol):
             # The GOAWAY frame that tells the server is waiting to be sent.
             self.give_up(f"the server broke the rules: {violation}")
             self.flush()
-            self.transport.close()
+            self.hang_up()
         self.advance()
 
     def pause_writing(self) -> None:
@@ -390,7 +390,7 @@ class Connection(asyncio.Protocol):
         # Later, because GOAWAY may be among the events that we are just acting on.
         asyncio.get_running_loop().call_soon(self.advance)
         if self.draining and not self.active:
-            self.transport.close()
+            self.hang_up()
 
     def drain(self, last_stream_id: int, reason: str) -> None:
         """Take no more requests; those above this identifier have not been processed."""
@@ -401,7 +401,7 @@ class Connection(asyncio.Protocol):
         for response in list(self.line):
             self.fail(response, NotProcessedError(reason, sent=False))
         if not self.active:
-            self.transport.close()
+            self.hang_up()
 
     def give_up(self, reason: str) -> None:
         """Fail everything that is under way."""
@@ -414,6 +414,11 @@ class Connection(asyncio.Protocol):
         """Let all requests look whether there is more room."""
         for response in self.active.values():
             response.wake.set()
+
+    def hang_up(self) -> None:
+        """Close the transport, once: a second call would take its effect from abort()."""
+        if not self.transport.is_closing():
+            self.transport.close()
 
     def flush(self) -> None:
         """Write everything that the connection has to say."""

@@ -258,7 +258,7 @@ class Connection(asyncio.Protocol):
         """Begin, if the client wants HTTP/2."""
         self.transport = cast("asyncio.Transport", transport)
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-            self.transport.close()
+            self.transport.abort()
             return
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(MAX_STREAMS * STREAM_WINDOW)

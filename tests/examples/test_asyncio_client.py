@@ -66,13 +66,11 @@ def server(
         yield request.param, target
 
 
-def test_a_thousand_requests_at_once(
-    server: tuple[str, Target], site: Site, matrix: Matrix
-) -> None:
+def test_many_requests_at_once(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
     peer, target = server
-    results = fetch(target, "--repeat", "1000", f"{target.url}/hello.txt")
-    assert results == [good(site.hello)] * 1000
-    matrix.passed(SIDE, peer, "1,000 requests, 100 at a time")
+    results = fetch(target, "--repeat", "300", f"{target.url}/hello.txt")
+    assert results == [good(site.hello)] * 300
+    matrix.passed(SIDE, peer, "300 requests, 100 at a time")
 
 
 def test_downloads_of_20_mb(
@@ -101,8 +99,9 @@ def test_upload_of_20_mb_echoed(
 def test_prior_knowledge(peer: str, site: Site, matrix: Matrix) -> None:
     with SERVERS[peer](site, None) as target:
         urls = [f"{target.url}/hello.txt", f"{target.url}/none"]
-        assert fetch(target, urls[0]) == [good(site.hello)]
-        assert [result[0] for result in fetch(target, urls[1])] == [404]
+        found, missing = sorted(fetch(target, *urls))
+        assert found == good(site.hello)
+        assert missing[0] == 404
     matrix.passed(SIDE, peer, "cleartext with prior knowledge")
 
 
@@ -150,7 +149,7 @@ def test_ctrl_c_ends_the_program(moody: Target) -> None:
         asyncio.run(seen(moody, lambda log: log["sessions"] > 1))
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=TIMEOUT)
-    assert (program.returncode, out, err) == (130, "", "")
+    assert (program.returncode, out, complaints(err)) == (130, "", [])
 
 
 # --- Servers that refuse, hang up and go away ---
@@ -272,8 +271,8 @@ def test_nginx_closes_after_50_requests(
     site: Site, certificates: Certificate, matrix: Matrix
 ) -> None:
     with nginx(site, certificates, "keepalive_requests 50;") as target:
-        results = fetch(target, "--repeat", "500", f"{target.url}/hello.txt")
-        assert results == [good(site.hello)] * 500
+        results = fetch(target, "--repeat", "300", f"{target.url}/hello.txt")
+        assert results == [good(site.hello)] * 300
 
         async def scene() -> None:
             ports = set()
@@ -287,7 +286,7 @@ def test_nginx_closes_after_50_requests(
             assert len(ports) >= 3
 
         play(scene())
-    matrix.passed(SIDE, "nginx", "500 requests, GOAWAY after each 50")
+    matrix.passed(SIDE, "nginx", "300 requests, GOAWAY after each 50")
 
 
 def _context(target: Target) -> Any:
