@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from examples.asyncio.client import Client
-from examples.asyncio.client_connection import NotProcessedError, RequestError
+from examples.asyncio.client_connection import NotProcessedError, RequestError, Response
 from support.clients import PROGRAMS, Target
 from support.matrix import Matrix
 from support.peers import require_program
@@ -377,8 +377,8 @@ def test_time_out(moody: Target) -> None:
             # Silence that is our own is no reason.
             response = await client.request("POST", f"{moody.url}/echo", content=slowly())
             assert await response.read() == b"slow"
-        log = await seen(moody, lambda log: bool(log["resets"]))
-        assert log["resets"] == [["/silent", 8]]
+            log = await seen(moody, lambda log: bool(log["resets"]))
+            assert log["resets"] == [["/silent", 8]]  # CANCEL
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"sl"
@@ -401,8 +401,8 @@ def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -
             assert await held == "released"
             (connection,) = client.connections
             assert not connection.active
-        log = await seen(moody, lambda log: bool(log["resets"]))
-        assert log["resets"] == [["/silent", 8]]  # CANCEL
+            log = await seen(moody, lambda log: bool(log["resets"]))
+            assert log["resets"] == [["/silent", 8]]  # CANCEL
 
     play(scene())
     matrix.passed(SIDE, "Node http2", "one of several requests is cancelled")
@@ -489,15 +489,23 @@ def test_an_early_response_ends_the_upload(moody: Target, matrix: Matrix) -> Non
 def test_an_unread_response_takes_its_window_and_no_more(
     site: Site, certificates: Certificate, matrix: Matrix
 ) -> None:
+    def size(response: Response) -> int:
+        return sum(len(data) for data, _ in response.received)
+
     async def scene(target: Target) -> None:
         async with Client(_context(target), limit=4) as client:
             url = f"{target.url}/big.bin"
+            for _ in range(6):  # in total more than the window of the connection
+                response = await client.request("GET", url)
+                while size(response) < 256 * 1024:
+                    await asyncio.sleep(0)
+                response.close()
             unread = [await client.request("GET", url) for _ in range(3)]
             assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
             (connection,) = client.connections
             assert len(connection.active) == 3
             for response in unread:
-                assert sum(len(data) for data, _ in response.received) <= 256 * 1024
+                assert size(response) <= 256 * 1024
             unread[0].close()
             assert await unread[1].read() == site.big
             assert len(connection.active) == 1
