@@ -11,9 +11,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +19,7 @@ import pytest
 from examples.asyncio.client import Client
 from examples.asyncio.client_connection import NotProcessedError, RequestError, Response
 from support.clients import PROGRAMS, Target
+from support.http1 import http1_server
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, complaints, python_command, run, serving
@@ -128,13 +127,11 @@ def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: 
     assert run(command(target, "--concurrency", "0", target.url)).returncode == 2
 
 
-def test_a_server_of_http_1(site: Site) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as old:
-        thread = Thread(target=old.handle_request)
-        thread.start()
-        url = f"http://127.0.0.1:{old.server_port}/"
-        assert "broke the rules" in complaint(Target(url), url)
-        thread.join()
+def test_servers_of_http_1(certificates: Certificate) -> None:
+    with http1_server() as target:
+        assert "broke the rules" in complaint(target, target.url)
+    with http1_server(certificates) as target:
+        assert "does not speak HTTP/2" in complaint(target, target.url)
 
 
 def test_ctrl_c_ends_the_program(moody: Target) -> None:
