@@ -36,11 +36,15 @@ python_use_unqualified_type_names = True
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
 
+# Where nothing else is said, code is what a program prints.
+highlight_language = "text"
+
 html_theme = "furo"
 html_title = f"h2 {release}"
 html_static_path = ["_static"]
 html_css_files = ["manual.css"]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 
 

@@ -14,7 +14,8 @@ from hypothesis import settings
 # Helpers assert as well, and their failures should show values, too.
 pytest.register_assert_rewrite("support")
 
-from support.matrix import Matrix  # noqa: E402  (the line above must come first)
+from support.cases import Case  # noqa: E402  (the line above must come first)
+from support.matrix import Matrix  # noqa: E402  (see above)
 from support.processes import require_module  # noqa: E402
 from support.site import Site, make_site  # noqa: E402
 
@@ -56,6 +57,13 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "write what passed with which peer to docs/interop.json"
     parser.addoption("--write-matrix", action="store_true", help=text)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        case = item.callspec.params.get("case") if hasattr(item, "callspec") else None
+        if isinstance(case, Case) and case.slow:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@
   pages are plain Markdown, which reads the same on GitHub.
 - Drawings become part of the page, so that they have the colours of its theme; elsewhere the same
   files are images.
+- Files that a page includes have the colours of Python if that is what they are.
 - Long names in tables may break inside, so that a table fits on a phone.
 - Signatures that say nothing are left out: those of events and of enumerations. The error code of
   an exception is shown by its name.
@@ -35,6 +36,9 @@ from h2.errors import ErrorCodes
 from h2.events import Event
 
 _log = logging.getLogger(__name__)
+
+#: Where the parts of a name meet: after underscores, dots and slashes, and before capitals.
+_BREAKS = re.compile(r"(?<=\w_)(?=\w)|(?<=[a-z][./])(?=[a-z])|(?<=[a-z]{2})(?=[A-Z][a-z])")
 
 
 @functools.cache
@@ -137,13 +141,20 @@ def link_code(app: Sphinx, doctree: nodes.document, page: str) -> None:
         link += literal
 
 
+def colour_python(app: Sphinx, doctree: nodes.document) -> None:
+    """Show included files in their language: Python, or else text, as everything without one."""
+    for block in doctree.findall(nodes.literal_block):
+        if "language" not in block and block.get("source", "").endswith(".py"):
+            block["language"] = "python"
+
+
 def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Let long names in the cells of tables break after underscores and before capitals."""
+    """Let long names in the cells of tables break where their parts meet."""
     if app.builder.format != "html":
         return
     cells = (cell for table in doctree.findall(nodes.table) for cell in table.findall(nodes.entry))
     for text in [text for cell in cells for text in cell.findall(nodes.Text)]:
-        first, *others = re.split(r"(?<=_)(?=\w)|(?<=[a-z])(?=[A-Z])", text.astext())
+        first, *others = _BREAKS.split(text.astext())
         if others:
             parts: list[nodes.Node] = [nodes.Text(first)]
             for other in others:
@@ -189,6 +200,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     public_names()  # before autodoc adds annotations to the classes that it looks at
     app.connect("env-check-consistency", check_reference)
     app.connect("doctree-resolved", link_code)
+    app.connect("doctree-read", colour_python)
     app.connect("doctree-resolved", break_names)
     app.connect("doctree-resolved", draw_in_place)
     app.connect("autodoc-process-signature", shorten_signature)

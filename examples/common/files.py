@@ -6,15 +6,21 @@ like: `..`, its escaped forms, absolute paths, and symbolic links that lead out 
 
 from __future__ import annotations
 
+import io
 import mimetypes
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
-REASONS = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+REASONS = {
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
 
 
 class RefusedError(Exception):
@@ -25,13 +31,45 @@ class RefusedError(Exception):
         self.status = status
 
 
+class SizedFile(io.BufferedReader):
+    """A file that gives as many octets as it had when it was opened, whatever is done to it since.
+
+    The response announces that number, and content of another length would make it malformed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self.left = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return so many octets, or those that are left; raises `OSError` if the file has fewer."""
+        wanted = self.left if size is None or size < 0 else min(size, self.left)
+        piece = super().read(wanted)
+        self.left -= len(piece)
+        if len(piece) < wanted:
+            raise OSError("the file has become shorter")
+        return piece
+
+
 @dataclass
 class Response:
     """The header section of a response and, where content follows, an open file or a text."""
 
     headers: list[tuple[str, str]]
-    file: BinaryIO | None = None
+    file: SizedFile | None = None
     text: bytes = b""
+
+    @property
+    def left(self) -> int:
+        """How many octets of content have not been read yet."""
+        return len(self.text) if self.file is None else self.file.left
+
+    def read(self, size: int) -> bytes:
+        """Return the next octets of the content, file or text; raises `OSError` if it cannot."""
+        if self.file is not None:
+            return self.file.read(size)
+        piece, self.text = self.text[:size], self.text[size:]
+        return piece
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -47,20 +85,31 @@ def respond(root: Path, fields: Iterable[tuple[bytes, bytes]]) -> Response:
         if method not in {b"GET", b"HEAD"}:
             raise RefusedError(405)
         path = locate(root, request.get(b":path", b""))
-        file = path.open("rb")
+        file = SizedFile(path)
     except RefusedError as refused:
         return refusal(refused.status, method)
-    except OSError as error:  # it may not be read, or has gone since it was found
-        return refusal(403 if isinstance(error, PermissionError) else 404, method)
+    except PermissionError:
+        return refusal(403, method)
+    except FileNotFoundError:  # it has gone since it was found
+        return refusal(404, method)
+    except OSError:  # too many files are open, or the disk is broken
+        return refusal(503, method)
     headers = [
         (":status", "200"),
-        ("content-type", mimetypes.guess_type(path.name)[0] or "application/octet-stream"),
-        ("content-length", str(os.fstat(file.fileno()).st_size)),
+        ("content-type", content_type(path)),
+        ("content-length", str(file.left)),
     ]
     if method == b"HEAD":
         file.close()
         return Response(headers)
     return Response(headers, file)
+
+
+def content_type(path: Path) -> str:
+    """Return the media type that the suffix of a file's name stands for."""
+    # Only the suffix: the function is made for URLs, and a name may look like one ("data:").
+    guess, encoding = mimetypes.guess_type(f"file{path.suffix}")
+    return guess if guess and not encoding else "application/octet-stream"
 
 
 def refusal(status: int, method: bytes = b"GET") -> Response:
@@ -84,7 +133,10 @@ def locate(root: Path, target: bytes) -> Path:
     root = root.resolve()
     path = root
     for segment in target.partition(b"?")[0].split(b"/"):
-        name = os.fsdecode(unquote_to_bytes(segment))
+        try:
+            name = os.fsdecode(unquote_to_bytes(segment))
+        except UnicodeDecodeError:  # on Windows, where names are text
+            raise RefusedError(400) from None
         if "\0" in name:
             raise RefusedError(400)
         if name in {"", "."}:
@@ -97,10 +149,12 @@ def locate(root: Path, target: bytes) -> Path:
         if path.is_dir():
             path /= "index.html"
         found = path.resolve(strict=True)  # follows symbolic links
-    except (OSError, RuntimeError):
+        if not found.is_relative_to(root):
+            raise RefusedError(403)
+        if not found.is_file():  # opening a pipe would wait for somebody to write into it
+            raise RefusedError(404)
+    except PermissionError:
+        raise RefusedError(403) from None
+    except (OSError, RuntimeError):  # no such file, too long a name, links in a circle
         raise RefusedError(404) from None
-    if not found.is_relative_to(root):
-        raise RefusedError(403)
-    if not found.is_file():  # opening a pipe would wait for somebody to write into it
-        raise RefusedError(404)
     return found

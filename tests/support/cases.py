@@ -58,6 +58,11 @@ class Case:
         """Do it; an assertion fails where something is not as it should be."""
         self.function(self.peer, target, offer, site)
 
+    @property
+    def slow(self) -> bool:
+        """Whether it is left out where the same code has been tested on another Python."""
+        return self.peer in {"Java HttpClient", "Go net/http", "Chromium"} or "20 MB" in self.name
+
     def __str__(self) -> str:
         return f"{self.peer}: {self.name}"
 

@@ -67,7 +67,7 @@ def expected(content: bytes, status: int = 200) -> Result:
 def curl(target: Target, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run curl with these arguments; nothing is said about how it must end."""
     how = ["--cacert", target.trust] if target.authority else ["--http2-prior-knowledge"]
-    command = [require_program("curl"), "--silent", "--show-error", "--max-time", "25"]
+    command = [require_program("curl"), "--silent", "--show-error", "--max-time", "80"]
     return run([*command, *how, *map(str, arguments)])
 
 
@@ -89,7 +89,7 @@ def _curl_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
                 "silent",
                 "show-error",
                 "path-as-is",
-                "max-time = 25",
+                "max-time = 80",
             ]
             if request.method == "HEAD":
                 lines.append("head")
@@ -145,7 +145,8 @@ def _java_classes() -> list[str]:
     folder = tempfile.mkdtemp(prefix="h2-java-")
     done = run([require_program("javac"), "-d", folder, str(PROGRAMS / "Client.java")])
     assert done.returncode == 0, done.stderr
-    return ["-cp", folder, "Client"]
+    # It reads no content before it has sent its own: what a server echoes must fit into the window.
+    return ["-Djdk.httpclient.windowsize=33554432", "-cp", folder, "Client"]
 
 
 def _go_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
@@ -180,7 +181,7 @@ def exchange(peer: str, target: Target, requests: Sequence[Request]) -> list[Res
 def nghttp(*arguments: str | Path) -> str:
     """What nghttp prints; an empty error output is demanded here."""
     # Its exit status is 0 whatever happens, so that what it wrote is all there is to look at.
-    done = run([require_program("nghttp"), "--timeout=20", *map(str, arguments)])
+    done = run([require_program("nghttp"), "--timeout=80", *map(str, arguments)])
     complaints = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
     assert (done.returncode, complaints) == (0, []), done
     return done.stdout
@@ -189,7 +190,7 @@ def nghttp(*arguments: str | Path) -> str:
 def h2load(target: Target, path: str, *arguments: str) -> dict[str, int]:
     """The counts that h2load reports for its requests and their status codes."""
     program = require_program("h2load")
-    options = ["--connection-inactivity-timeout=20", *arguments]
+    options = ["--connection-inactivity-timeout=80", *arguments]
     done = run([program, *options, target.url + path])
     assert done.returncode == 0, done
     counts = re.search(r"^requests: (.*)\nstatus codes: (.*)$", done.stdout, re.MULTILINE)
@@ -204,7 +205,7 @@ def all_good(requests: int) -> dict[str, int]:
     return good | dict.fromkeys(["failed", "errored", "timeout", "3xx", "4xx", "5xx"], 0)
 
 
-def chromium(target: Target, path: str, *arguments: str, seconds: float = 25) -> str:
+def chromium(target: Target, path: str, *arguments: str, seconds: float = 60) -> str:
     """Load a page in headless Chromium, over TLS; the document as it is after its load event."""
     assert target.authority is not None, "browsers speak HTTP/2 over TLS only"
     options = [

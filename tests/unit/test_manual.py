@@ -12,6 +12,7 @@ from support.processes import ROOT, run
 
 pytest.importorskip("sphinx", reason="Sphinx is in the dependency group 'docs'")
 from tools import manual
+from tools.drawing import Drawing
 
 # What a reader looks for, and the page that has it.
 CHAPTERS = {
@@ -93,6 +94,18 @@ PAGE = """\
 
 `H2Error`, `exc.rule`, `send_data()`.
 
+| name | class |
+| --- | --- |
+| `ENABLE_PUSH` | `NoSuchStreamError` |
+
+![A drawing](drawing.svg)
+
+```{literalinclude} program.py
+```
+
+```{literalinclude} output.txt
+```
+
 ```{eval-rst}
 .. autoexception:: h2.exceptions.H2Error
    :members:
@@ -103,10 +116,14 @@ PAGE = """\
 """
 
 
-def test_what_is_missing_in_the_reference_fails_the_build(tmp_path: Path) -> None:
+def test_a_small_manual(tmp_path: Path) -> None:
     extensions = ["myst_parser", "sphinx.ext.autodoc", "tools.manual"]
-    (tmp_path / "conf.py").write_text(f"extensions = {extensions}\n")
+    (tmp_path / "conf.py").write_text(f"extensions = {extensions}\nhighlight_language = 'text'\n")
     (tmp_path / "index.md").write_text(PAGE)
+    (tmp_path / "program.py").write_text("import h2\n")
+    (tmp_path / "output.txt").write_text("import h2\n")
+    drawing = Drawing("What it shows", 10, 10).svg()
+    (tmp_path / "drawing.svg").write_text(drawing)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
     done = run([*command, "-b", "html", str(tmp_path), str(out)])
@@ -128,3 +145,14 @@ def test_what_is_missing_in_the_reference_fails_the_build(tmp_path: Path) -> Non
     assert not re.search(r"<a [^>]*><code[^>]*>(?:<[^>]*>)*send_data", html)
     assert re.search(r"section 7\): (?:<[^>]*>)*FLOW_CONTROL_ERROR", html)
     assert not re.search(r"PingReceived</span>.{0,40}\(", html)
+
+    # Tables fit on a phone; drawings are in the page; files have their colours.
+    plain = re.sub("</?span[^>]*>", "", html)
+    assert "ENABLE_<wbr>PUSH" in plain
+    assert "NoSuch<wbr>Stream<wbr>Error" in plain
+    assert drawing in html
+    assert "<img" not in html
+    assert re.findall(r'<div class="(highlight-\w+)', html) == [
+        "highlight-python",
+        "highlight-text",
+    ]

@@ -1,0 +1,62 @@
+"""The servers under test, for modules that say what they test: `PROGRAM`, an `Example`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.fileserver import Cellar, make_cellar
+from support.rude import IMPATIENT, SMALL, Example, Served, stop
+from support.site import Site
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+
+@pytest.fixture(scope="module")
+def program(request: pytest.FixtureRequest) -> Example:
+    """What the module tests."""
+    program = request.module.PROGRAM
+    assert isinstance(program, Example)
+    return program
+
+
+@pytest.fixture(scope="module")
+def served(program: Example, site: Site, certificates: Certificate) -> Iterator[Served]:
+    """The server with the files of the site; when all is over it must end cleanly."""
+    with program.running(site, certificates) as served:
+        yield served
+        stop(served)
+
+
+@pytest.fixture(scope="module")
+def impatient(program: Example, site: Site, certificates: Certificate) -> Iterator[Served]:
+    """The server, with little patience."""
+    with program.running(site, certificates, patch=IMPATIENT) as served:
+        yield served
+        stop(served)
+
+
+@pytest.fixture
+def mortal(program: Example, site: Site, certificates: Certificate) -> Iterator[Served]:
+    """The server with three places for clients, for a test that ends it."""
+    with program.running(site, certificates, patch=SMALL) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def cellar(tmp_path_factory: pytest.TempPathFactory) -> Cellar:
+    """A folder beside which there is something to hide."""
+    return make_cellar(tmp_path_factory.mktemp("cellar"))
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    program: Example, cellar: Cellar, site: Site, certificates: Certificate
+) -> Iterator[Served]:
+    """The server with the files of the cellar."""
+    with program.running(site, certificates, root=cellar.root) as served:
+        yield served
+        stop(served)

@@ -1,0 +1,115 @@
+"""A client for tests that says what no proper client would: frames as bytes, over TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from support import wire
+from support.clients import Target
+from support.wire import Flag, Frame, Setting, Type
+
+PATIENCE = 15.0  # seconds until a server that does not answer counts as hung
+Predicate = Callable[[Frame], bool]
+
+
+def request(stream_id: int, path: str, method: str = "GET", *, end_stream: bool = True) -> bytes:
+    """The HEADERS frame of a request."""
+    pairs = {":method": method, ":scheme": "https", ":authority": "localhost", ":path": path}
+    fields = [(name.encode(), value.encode()) for name, value in pairs.items()]
+    return wire.headers(stream_id, fields, end_stream=end_stream)
+
+
+def ends(stream_id: int) -> Predicate:
+    """Whether a frame ends this stream."""
+    return lambda frame: (
+        frame.stream_id == stream_id
+        and (frame.type == Type.RST_STREAM or (frame.type < 2 and frame.has(Flag.END_STREAM)))
+    )
+
+
+def is_pong(frame: Frame) -> bool:
+    """Whether a frame answers a PING."""
+    return frame.type == Type.PING and frame.has(Flag.ACK)
+
+
+def content(frames: Sequence[Frame], stream_id: int) -> bytes:
+    """The content that these frames bring on a stream."""
+    return b"".join(f.data for f in frames if (f.type, f.stream_id) == (Type.DATA, stream_id))
+
+
+def connect(target: Target, protocols: Sequence[str] = ("h2",)) -> ssl.SSLSocket:
+    """A TLS connection to the server."""
+    context = ssl.create_default_context(cafile=target.authority)
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    address = ("127.0.0.1", urlsplit(target.url).port)
+    sock = socket.create_connection(address, timeout=PATIENCE)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return context.wrap_socket(sock, server_hostname="localhost")
+
+
+class RawClient:
+    """A connection to a server whose frames a test reads one by one."""
+
+    def __init__(self, target: Target, *settings: tuple[Setting, int]) -> None:
+        self.sock = connect(target)
+        self._rest = b""
+        self.send(wire.PREFACE, wire.settings(*settings))
+
+    def __enter__(self) -> RawClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.sock.close()
+
+    def send(self, *parts: bytes) -> None:
+        """Send all this at once."""
+        self.sock.sendall(b"".join(parts))
+
+    def frame(self) -> Frame | None:
+        """The next frame; None if the server has closed the connection."""
+        while len(self._rest) < 9 or len(self._rest) < 9 + int.from_bytes(self._rest[:3], "big"):
+            try:
+                data = self.sock.recv(65536)
+            except (ConnectionError, ssl.SSLEOFError):
+                data = b""
+            if not data:
+                return None
+            self._rest += data
+        size = 9 + int.from_bytes(self._rest[:3], "big")
+        (frame,) = wire.parse(self._rest[:size])
+        self._rest = self._rest[size:]
+        return frame
+
+    def until(self, wanted: Predicate) -> list[Frame]:
+        """All frames up to the first one that is wanted."""
+        frames = []
+        while frame := self.frame():
+            frames.append(frame)
+            if wanted(frame):
+                return frames
+        raise AssertionError(f"the server hung up, after {frames}")
+
+    def to_end(self) -> list[Frame]:
+        """All frames until the server closes the connection."""
+        return list(iter(self.frame, None))
+
+    def pong(self) -> list[Frame]:
+        """All frames that come before the answer to a PING that is sent now."""
+        self.send(wire.ping())
+        return self.until(is_pong)[:-1]
+
+    def vanish(self) -> None:
+        """Break the connection off with a TCP reset."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()

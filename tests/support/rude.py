@@ -1,0 +1,464 @@
+"""Clients that behave badly, and Ctrl+C: what every example server has to get through.
+
+`tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
+that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
+with one of its own:
+
+    PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
+
+    @pytest.mark.parametrize("name", rudeness(OFFER))
+    def test_rude_clients(name: str, served: Served) -> None:
+        RUDENESS[name](served)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpack import Decoder
+
+from support import wire
+from support.cases import Offer
+from support.clients import Target
+from support.processes import TIMEOUT, Server, require_installed, serving
+from support.raw import PATIENCE, RawClient, connect, content, ends, request
+from support.site import Site
+from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server under test, and what it offers."""
+
+    server: Server
+    target: Target
+    offer: Offer
+    site: Site
+    files: int  # how many files and sockets it has open without a client
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example server, and how to start it."""
+
+    module: str
+    offer: Offer
+    packages: tuple[str, ...]  # what it stands on
+    serves_files: bool = False
+
+    @contextmanager
+    def running(
+        self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
+    ) -> Iterator[Served]:
+        """Run the server until the block ends.
+
+        :param root: the folder that it serves if it serves files; that of the site if None
+        """
+        for package in self.packages:
+            require_installed(package)
+        folder = [str(root or site.folder)] if self.serves_files else []
+        with example(self.module, self.offer, site, certificate, *folder, patch=patch) as served:
+            yield served
+
+
+@contextmanager
+def example(
+    module: str,
+    offer: Offer,
+    site: Site,
+    certificate: Certificate,
+    *arguments: str,
+    patch: str = "",
+) -> Iterator[Served]:
+    """Run an example server, which shows this certificate, until the block ends.
+
+    :param patch: statements that change the constants of the `module` before it starts
+    """
+    how = ["-m", module]
+    if patch:
+        how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
+    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
+    with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
+        target = Target(f"https://localhost:{server.port}", certificate.authority)
+        yield Served(server, target, offer, site, open_files(server))
+
+
+def stop(served: Served) -> None:
+    """Press Ctrl+C; the server must end as if nothing had ever gone wrong."""
+    assert served.server.process.poll() is None
+    served.server.process.send_signal(signal.SIGINT)
+    finish(served)
+
+
+def finish(served: Served) -> None:
+    """Wait until the server, which was told to stop, has done so without a complaint."""
+    out, err = served.server.process.communicate(timeout=TIMEOUT)
+    assert (served.server.process.returncode, out) == (0, ""), err
+    # Frameworks may warn that something about them is deprecated; nothing else belongs there.
+    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", err), err
+
+
+def check_alive(served: Served) -> None:
+    """Make sure that the server answers a new client."""
+    with RawClient(served.target) as client:
+        client.send(request(1, served.offer.small))
+        assert content(client.until(ends(1)), 1)
+
+
+def small_content(served: Served) -> bytes:
+    """The content of the response to a GET."""
+    with RawClient(served.target) as client:
+        client.send(request(1, served.offer.small))
+        return content(client.until(ends(1)), 1)
+
+
+def goaway_code(frames: Sequence[Frame]) -> int:
+    """The error code of the last frame, a GOAWAY."""
+    assert frames
+    assert frames[-1].type == Type.GOAWAY, frames[-1]
+    return frames[-1].error_code
+
+
+# Clients of another kind.
+
+
+def no_http2(served: Served) -> None:
+    for protocols in ([], ["http/1.1"]):
+        try:
+            with connect(served.target, protocols) as sock:
+                assert sock.recv(1) == b""
+        except (ConnectionError, ssl.SSLError):
+            pass  # the server may refuse the handshake
+    address = ("127.0.0.1", served.server.port)
+    with socket.create_connection(address, timeout=TIMEOUT) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while data := sock.recv(1000):
+                assert b"HTTP" not in data
+    socket.create_connection(address, timeout=TIMEOUT).close()
+
+
+def nonsense(served: Served) -> None:
+    with connect(served.target) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        answer = b""
+        with contextlib.suppress(ConnectionError, ssl.SSLEOFError):
+            while data := sock.recv(1000):
+                answer += data
+    assert goaway_code(wire.parse(answer)) == Code.PROTOCOL_ERROR
+
+
+def error_among_requests(served: Served) -> None:
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 1)) as client:
+        client.send(request(1, served.offer.small))
+        client.until(lambda frame: frame.type == Type.DATA)
+        client.send(wire.data(0, b"on no stream"))
+        # What is sent after the error must not keep the GOAWAY frame from arriving.
+        client.send(wire.ping() * 200_000)
+        assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
+
+
+def strange_requests(served: Served) -> None:
+    """Valid ones that ask for what is not there get their status, others end the connection."""
+    decoder = Decoder()
+    connect_to = [(b":method", b"CONNECT"), (b":authority", b"localhost:1")]
+    with RawClient(served.target) as client:
+        client.send(wire.headers(1, connect_to))
+        assert b"400" <= status(client.until(ends(1)), decoder) < b"600"
+        client.send(request(3, "*", "OPTIONS"))
+        assert b"400" <= status(client.until(ends(3)), decoder) < b"500"
+        client.send(wire.headers(5, [(b":method", b"GET")], end_stream=True))
+        assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
+
+
+def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
+    """The status code in the one HEADERS frame among these."""
+    (block,) = [frame.fragment for frame in frames if frame.type == Type.HEADERS]
+    return dict(wire.decode(block, decoder=decoder))[b":status"]
+
+
+# Streams that are reset.
+
+
+def cancelled_at_once(served: Served) -> None:
+    path = served.offer.small
+    with RawClient(served.target) as client:
+        client.send(request(1, path), wire.rst_stream(1), request(3, path))
+        frames = client.until(ends(3)) + client.pong()
+        assert 1 not in {frame.stream_id for frame in frames}
+
+
+def cancelled_half_way(served: Served) -> None:
+    path, whole = served.offer.small, small_content(served)
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 4)) as client:
+        client.send(request(1, path), request(3, path))
+        frames = client.pong()
+        while not (content(frames, 1) and content(frames, 3)):
+            frames += client.pong()
+        client.send(wire.rst_stream(1), wire.window_update(3, 1000), wire.window_update(1, 1000))
+        later = client.until(ends(3)) + client.pong()
+        assert content(frames + later, 3) == whole
+        assert 1 not in {frame.stream_id for frame in later}
+
+
+def cancelled_uploads(served: Served) -> None:
+    # What the server held of them must come back to the window of the connection.
+    path, size = served.offer.echo or served.offer.small, 20_000
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
+        window, frames = 65_535, []
+        for stream_id in range(1, 41, 2):
+            client.send(request(stream_id, path, "POST", end_stream=False))
+            client.send(wire.data(stream_id, bytes(10_000)) * (size // 10_000))
+            window -= size
+            client.send(wire.rst_stream(stream_id))
+            frames += client.pong()
+            while window + returned(frames) < size:
+                frames += client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
+
+
+def returned(frames: Sequence[Frame]) -> int:
+    """How much these frames give back to the window of the connection."""
+    updates = [frame for frame in frames if frame.type == Type.WINDOW_UPDATE]
+    return sum(frame.increment for frame in updates if frame.stream_id == 0)
+
+
+# Windows.
+
+
+def tiny_windows(served: Served) -> None:
+    path, whole = served.offer.small, small_content(served)
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
+        client.send(request(1, path))
+        frames = client.until(lambda frame: frame.type == Type.DATA) + client.pong()
+        assert content(frames, 1) == whole[:10]
+        # The window becomes -6, and 4 once it has been raised.
+        client.send(wire.settings((Setting.INITIAL_WINDOW_SIZE, 4)), wire.window_update(1, 10))
+        frames += client.until(lambda frame: frame.type == Type.DATA) + client.pong()
+        assert content(frames, 1) == whole[:14]
+        client.send(wire.window_update(1, 1000))
+        frames += client.until(ends(1))
+        assert content(frames, 1) == whole
+
+
+def echo_waits(served: Served) -> None:
+    assert served.offer.echo
+    body = bytes(range(256)) * 255
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
+        client.pong()  # a server may give the connection a larger window at once
+        client.send(request(1, served.offer.echo, "POST", end_stream=False))
+        client.send(*(wire.data(1, body[i : i + 16_000]) for i in range(0, len(body), 16_000)))
+        frames = client.pong() + client.pong()
+        # Nothing of it could be sent back, so that no more may come.
+        assert Type.WINDOW_UPDATE not in {frame.type for frame in frames}
+        client.send(wire.window_update(1, MAX_WINDOW))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        while len(content(frames, 1)) < len(body):
+            frames.append(client.until(lambda frame: frame.type == Type.DATA)[-1])
+        assert content(frames, 1) == body
+        client.send(wire.window_update(0, 1000), wire.data(1, b"", end_stream=True, pad=255))
+        assert content(client.until(ends(1)), 1) == b""
+
+
+# Clients that go away or do not listen.
+
+
+def disconnects(served: Served) -> None:
+    for _ in range(5):
+        for farewell in (RawClient.vanish, lambda client: client.sock.close()):
+            client = RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 5))
+            client.send(request(1, served.offer.small))
+            if served.offer.echo:
+                client.send(request(3, served.offer.echo, "POST", end_stream=False))
+                client.send(wire.data(3, bytes(10_000)))
+            if served.offer.big:
+                client.send(request(5, served.offer.big))
+            client.until(lambda frame: frame.type == Type.DATA)
+            farewell(client)
+    check_alive(served)
+    check_no_files(served)
+
+
+def open_files(server: Server) -> int:
+    """How many files and sockets a server has open; 0 where the system does not say."""
+    folder = Path(f"/proc/{server.process.pid}/fd")
+    return len(os.listdir(folder)) if folder.exists() else 0
+
+
+def check_no_files(served: Served) -> None:
+    """Make sure that the server closes all that it has opened for its clients."""
+    give_up = time.monotonic() + PATIENCE
+    while open_files(served.server) > served.files:
+        assert time.monotonic() < give_up, "the server keeps something open"
+        time.sleep(0.02)
+
+
+def resident(served: Served) -> int:
+    """How many bytes of memory the server uses; 0 where the system does not say."""
+    file = Path(f"/proc/{served.server.process.pid}/status")
+    found = re.search(r"VmRSS:\s+(\d+) kB", file.read_text() if file.exists() else "VmRSS: 0 kB")
+    assert found
+    return int(found[1]) * 1024
+
+
+def unread_downloads(served: Served) -> None:
+    # Four times 20 MB would fit into the windows; the client leaves them unread.
+    assert served.offer.big
+    window = (Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW)
+    before = resident(served)
+    with RawClient(served.target, window, (Setting.MAX_FRAME_SIZE, 2**24 - 1)) as client:
+        client.send(wire.window_update(0, MAX_WINDOW - 65_535))
+        client.send(*(request(stream_id, served.offer.big) for stream_id in (1, 3, 5, 7)))
+        client.until(lambda frame: frame.type == Type.DATA)
+        for _ in range(3):  # others are served meanwhile
+            check_alive(served)
+        assert resident(served) - before < 10 * MEGABYTE
+
+
+def unread_answers(served: Served) -> None:
+    # Every PING is to be answered. The server must not keep what cannot be sent.
+    before = resident(served)
+    with RawClient(served.target) as client:
+        leave_unread(client)
+        check_alive(served)
+        assert resident(served) - before < 10 * MEGABYTE
+
+
+def leave_unread(client: RawClient) -> None:
+    """Send PING frames and read nothing, until the server reads nothing any more either."""
+    client.sock.settimeout(0.3)
+    pings = wire.ping() * 4096
+    # Where it has lost patience already, it hangs up.
+    with contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLEOFError):
+        for _ in range(60 * MEGABYTE // len(pings)):
+            client.send(pings)
+        raise AssertionError("the server reads on although its answers are not read")
+
+
+# Silence.
+
+#: Statements that let an example server lose patience soon.
+IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
+#: Statements that leave it few places for clients.
+SMALL = "module.MAX_CLIENTS = 3"
+
+
+def silent_before_tls(served: Served) -> None:
+    address = ("127.0.0.1", served.server.port)
+    with (
+        socket.create_connection(address, timeout=PATIENCE) as sock,
+        contextlib.suppress(ConnectionResetError),  # nobody has said anything that could get lost
+    ):
+        assert sock.recv(1) == b""
+
+
+def silent_after_a_request(served: Served) -> None:
+    path = served.offer.echo or served.offer.small
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 1)) as client:
+        client.send(request(1, path, "POST", end_stream=False))
+        assert goaway_code(client.to_end()) == Code.NO_ERROR
+
+
+def silent_and_deaf(served: Served) -> None:
+    with RawClient(served.target) as client:
+        leave_unread(client)
+        check_no_files(served)
+
+
+# The end.
+
+
+def stop_when_idle(served: Served) -> None:
+    with RawClient(served.target) as client:
+        client.send(request(1, served.offer.small))
+        client.until(ends(1))
+        served.server.process.send_signal(signal.SIGINT)
+        assert goaway_code(client.until(lambda frame: frame.type == Type.GOAWAY)) == Code.NO_ERROR
+    finish(served)
+
+
+def stop_in_the_middle(served: Served) -> None:
+    """The response under way is finished, a request that comes later is not answered."""
+    path, whole = served.offer.small, small_content(served)
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
+        client.send(request(1, path))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        served.server.process.send_signal(signal.SIGINT)
+        goaway = client.until(lambda frame: frame.type == Type.GOAWAY)
+        assert (goaway_code(goaway), goaway[-1].last_stream_id) == (Code.NO_ERROR, 1)
+        client.send(request(3, path), wire.window_update(3, 1000), wire.window_update(1, 1000))
+        frames += client.to_end()
+        assert content(frames, 1) == whole
+        assert not any(frame.stream_id == 3 for frame in frames)
+    finish(served)
+
+
+def stop_with_a_client_that_stalls(served: Served) -> None:
+    """One gives no room for a response, one reads nothing, one stays silent before TLS.
+
+    There is no place for a fourth one; it may wait in line.
+    """
+    address = ("127.0.0.1", served.server.port)
+    with (
+        RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client,
+        RawClient(served.target) as deaf,
+        socket.create_connection(address, timeout=TIMEOUT),
+        socket.create_connection(address, timeout=TIMEOUT),
+    ):
+        client.send(request(1, served.offer.small))
+        client.until(lambda frame: frame.type == Type.HEADERS)
+        leave_unread(deaf)
+        served.server.process.send_signal(signal.SIGINT)
+        finish(served)
+
+
+RUDENESS: dict[str, Callable[[Served], None]] = {
+    "no HTTP/2": no_http2,
+    "nonsense": nonsense,
+    "an error among requests": error_among_requests,
+    "strange requests": strange_requests,
+    "requests cancelled at once": cancelled_at_once,
+    "responses cancelled half way": cancelled_half_way,
+    "uploads cancelled": cancelled_uploads,
+    "tiny windows": tiny_windows,
+    "echo without room": echo_waits,
+    "disconnects": disconnects,
+    "downloads left unread": unread_downloads,
+    "answers left unread": unread_answers,
+}
+SILENCES: dict[str, Callable[[Served], None]] = {
+    "before TLS": silent_before_tls,
+    "after a request": silent_after_a_request,
+    "leaving all unread": silent_and_deaf,
+}
+ENDINGS: dict[str, Callable[[Served], None]] = {
+    "idle client": stop_when_idle,
+    "response under way": stop_in_the_middle,
+    "clients that stall": stop_with_a_client_that_stalls,
+}
+
+
+def rudeness(offer: Offer) -> list[str]:
+    """The names of the cases that fit this offer."""
+    return [
+        name
+        for name, case in RUDENESS.items()
+        if not (case is echo_waits and not offer.echo)
+        and not (case is unread_downloads and not offer.big)
+    ]
