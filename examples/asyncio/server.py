@@ -371,13 +371,6 @@ class Connection(asyncio.Protocol):
         if data and not self.transport.is_closing():
             self.transport.write(data)
 
-    def announce_end(self) -> None:
-        """Ask for no more requests; a round trip later none is on its way, and we can leave."""
-        if not self.leaving:
-            self.h2.close_connection(last_stream_id=2**31 - 1)
-            self.h2.ping(LAST_CALL)
-            self.flush()
-
     def leave(self) -> None:
         """Take no more requests; the connection ends with those that are there."""
         if not self.leaving:
@@ -393,6 +386,7 @@ class Connection(asyncio.Protocol):
             if now - stream.moved > STALL_SECONDS:
                 self.h2.reset_stream(stream.id, ErrorCodes.CANCEL)
                 self.drop(stream)
+        self.flush()
         if not self.streams and now - self.heard > IDLE_SECONDS:
             self.leave()
 
@@ -403,7 +397,11 @@ class Connection(asyncio.Protocol):
                 await asyncio.wait([self.done], timeout=WATCH_SECONDS)
                 self.check()
         except asyncio.CancelledError:
-            self.announce_end()
+            if not self.leaving:
+                # A round trip after this, no more requests are on their way and we can leave.
+                self.h2.close_connection(last_stream_id=2**31 - 1)
+                self.h2.ping(LAST_CALL)
+                self.flush()
             await asyncio.wait([self.done], timeout=GRACE_SECONDS)
         try:
             self.leave()
