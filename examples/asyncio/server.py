@@ -57,9 +57,7 @@ IN_FILE = 64 * 1024 * 1024  # octets that an echo keeps at all
 MAX_UNSENT = 1024 * 1024  # octets that a client may leave unread before it is cut off
 
 HANDSHAKE_SECONDS = 10.0  # for TLS
-STALL_SECONDS = 60.0  # a request on which nothing moves for so long is reset
-IDLE_SECONDS = 60.0  # a client that has no request and says nothing for so long has to leave
-WATCH_SECONDS = 5.0  # how often we look for such requests and clients
+IDLE_SECONDS = 60.0  # requests on which nothing moves for so long, and clients without, have to go
 LINGER_SECONDS = 1.0  # how long we wait for the client to hang up first
 GRACE_SECONDS = 3.0  # how long requests may go on when the server stops
 
@@ -74,6 +72,8 @@ async def answer(stream: Stream) -> None:
     method, target = stream.method, stream.path.partition(b"?")[0]
     if method == b"CONNECT":
         stream.refuse(405, allow="GET, HEAD, POST")
+    elif not target.startswith(b"/"):
+        stream.refuse(400)
     elif target == b"/echo":
         await echo(stream) if method == b"POST" else stream.refuse(405, allow="POST")
     elif target.startswith(b"/bytes/"):
@@ -383,7 +383,7 @@ class Connection(asyncio.Protocol):
         """Reset requests on which nothing moves; leave a client that is silent."""
         now = self.loop.time()
         for stream in list(self.streams.values()):
-            if now - stream.moved > STALL_SECONDS:
+            if now - stream.moved > IDLE_SECONDS:
                 self.h2.reset_stream(stream.id, ErrorCodes.CANCEL)
                 self.drop(stream)
         self.flush()
@@ -394,7 +394,7 @@ class Connection(asyncio.Protocol):
         """Stay until the connection has ended. Cancelling this begins an orderly end."""
         try:
             while not self.done.done():
-                await asyncio.wait([self.done], timeout=WATCH_SECONDS)
+                await asyncio.wait([self.done], timeout=IDLE_SECONDS / 4)
                 self.check()
         except asyncio.CancelledError:
             if not self.leaving:

@@ -72,6 +72,7 @@ def test_many_requests_at_once(server: tuple[str, Target], site: Site, matrix: M
     matrix.passed(SIDE, peer, "300 requests, 100 at a time")
 
 
+@pytest.mark.slow
 def test_downloads_of_20_mb(
     server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_downloads_of_20_mb(
     matrix.passed(SIDE, peer, "download of 20 MB")
 
 
+@pytest.mark.slow
 def test_upload_of_20_mb_echoed(
     server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
 ) -> None:

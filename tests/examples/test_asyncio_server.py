@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 import signal
 import socket
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,16 +19,21 @@ from support.cases import Case, Offer, cases
 from support.clients import EXCHANGES, Request, Target, curl, exchange, expected, nghttp
 from support.matrix import Matrix
 from support.peers import require_program
-from support.processes import TIMEOUT, Server, complaints, python_command, run, serving
+from support.processes import run
+from support.raw import RawClient, content, ends, request
+from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, rudeness
 from support.site import MEGABYTES_20, Site, digest
-from support.wire import Code, Frame, Type
-
-if TYPE_CHECKING:
-    from examples.common.certificate import Certificate
+from support.wire import Code, Frame, Setting, Type
 
 SIDE = "asyncio server"
 OFFER = Offer(small="/a/path?x=1", echo="/echo", refused=("DELETE", "/bytes/5"))
+PROGRAM = Example(
+    "examples.asyncio.server", dataclasses.replace(OFFER, big=f"/bytes/{MEGABYTES_20}"), ()
+)
 PATTERN = bytes(range(256))
+#: An echo of this server takes content although it cannot go out (see below).
+RUDE = [name for name in rudeness(PROGRAM.offer) if name != "echo without room"]
+NO_WINDOW = (Setting.INITIAL_WINDOW_SIZE, 0)
 
 
 def made_up(size: int) -> bytes:
@@ -36,36 +41,34 @@ def made_up(size: int) -> bytes:
     return (PATTERN * (size // 256 + 1))[:size]
 
 
-def started(certificates: Certificate) -> Any:
-    folder = str(certificates.authority.parent)
-    command = ["-m", "examples.asyncio.server", "--port", "0", "--certificates", folder]
-    return serving(python_command(*command))
-
-
-def check_end(server: Server) -> None:
-    """Press Ctrl+C; nothing may be left to complain about."""
-    out, err = server.stop()
-    assert (server.process.returncode, out, complaints(err)) == (0, "", [])
-
-
 @pytest.fixture(scope="module")
-def server(certificates: Certificate) -> Iterator[Server]:
-    with started(certificates) as server:
-        yield server
-        check_end(server)
-
-
-@pytest.fixture(scope="module")
-def target(server: Server, certificates: Certificate) -> Target:
-    return Target(f"https://localhost:{server.port}", certificates.authority)
+def target(served: Served) -> Target:
+    return served.target
 
 
 @pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_standard_case(case: Case, target: Target, site: Site, matrix: Matrix) -> None:
-    case.run(target, OFFER, site)
+def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
+    case.run(served.target, OFFER, served.site)
     matrix.passed(SIDE, case.peer, case.name)
 
 
+@pytest.mark.parametrize("name", RUDE)
+def test_rude_clients(name: str, served: Served) -> None:
+    RUDENESS[name](served)
+
+
+@pytest.mark.parametrize("name", SILENCES)
+def test_silent_clients(name: str, impatient: Served) -> None:
+    SILENCES[name](impatient)
+
+
+# What becomes of a response under way is told below: this server ends in two steps.
+@pytest.mark.parametrize("name", ["idle client", "clients that stall"])
+def test_ctrl_c(name: str, mortal: Served) -> None:
+    ENDINGS[name](mortal)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", EXCHANGES)
 def test_download_of_20_mb(peer: str, target: Target, matrix: Matrix) -> None:
     (result,) = exchange(peer, target, [Request(f"/bytes/{MEGABYTES_20}")])
@@ -125,7 +128,7 @@ def test_curl_that_asks_whether_to_go_on_is_told_so(target: Target, site: Site) 
 
 def test_nghttp_trailers_are_shown(target: Target, site: Site, matrix: Matrix) -> None:
     options = ["--padding=200", "--trailer=x-sum: 1", "--trailer=x-sum: 2"]
-    out = nghttp(target, *options, f"--data={site.folder / '0.svg'}", target.url)
+    out = nghttp(*options, f"--data={site.folder / '0.svg'}", target.url)
     assert json.loads(out)["trailers"] == {"x-sum": "1, 2"}
     matrix.passed(SIDE, "nghttp", "trailers of a request")
 
@@ -149,7 +152,7 @@ def test_an_upload_that_is_not_wanted_is_stopped(
     target: Target, site: Site, matrix: Matrix
 ) -> None:
     # (curl 7.88 does not show the response that it got: it takes the reset for an error.)
-    out = nghttp(target, "--verbose", f"--data={site.big_file}", f"{target.url}/bytes/1")
+    out = nghttp("--verbose", f"--data={site.big_file}", f"{target.url}/bytes/1")
     assert ":status: 405" in out
     assert re.search(r"recv RST_STREAM .*\n *\(error_code=NO_ERROR", out)
     sent = sum(map(int, re.findall(r"send DATA frame <length=(\d+)", out)))
@@ -176,9 +179,9 @@ createReadStream(file).pipe(stream);
 
 
 @contextlib.contextmanager
-def needing_at_most(octets: int, server: Server) -> Iterator[None]:
+def needing_at_most(octets: int, served: Served) -> Iterator[None]:
     """Check that the server's memory does not grow by more than this, at any time."""
-    process = Path(f"/proc/{server.process.pid}")
+    process = Path(f"/proc/{served.server.process.pid}")
     if not process.exists():
         pytest.skip("needs /proc to look at the memory of a process")
     (process / "clear_refs").write_text("5")  # the peak starts anew at what is used now
@@ -188,169 +191,93 @@ def needing_at_most(octets: int, server: Server) -> Iterator[None]:
 
 
 def peak(process: Path) -> int:
-    (kibibytes,) = re.findall(
-        r"^VmHWM:\s+(\d+) kB$", (process / "status").read_text(), re.MULTILINE
-    )
-    return int(kibibytes) * 1024
+    found = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
+    assert found
+    return int(found[1]) * 1024
 
 
+@pytest.mark.slow
 def test_node_sends_all_and_only_then_reads(
-    server: Server, target: Target, site: Site, matrix: Matrix
+    served: Served, target: Target, site: Site, matrix: Matrix
 ) -> None:
     # Its window is 64 KiB: what the server could not send meanwhile was somewhere, but it was not
     # in its memory.
     command = [require_program("node"), "-e", SEND_ALL_THEN_READ, "--input-type=module"]
-    with needing_at_most(MEGABYTES_20 // 2, server):
+    with needing_at_most(MEGABYTES_20 // 2, served):
         done = run([*command, target.url, target.trust, str(site.big_file)])
     assert (done.returncode, done.stdout.strip()) == (0, digest(site.big)), done
     matrix.passed(SIDE, "Node http2", "echo of 20 MB, read when all is sent")
 
 
-class Client:
-    """A client that keeps to no rules but those of its test."""
-
-    def __init__(self, server: Server, target: Target, *settings: tuple[int, int]) -> None:
-        context = ssl.create_default_context(cafile=target.authority)
-        context.set_alpn_protocols(["h2"])
-        plain = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = context.wrap_socket(plain, server_hostname="localhost")
-        self.heard = b""
-        self.pings = 0
-        self.send(wire.PREFACE, wire.settings(*settings))
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.sock.close()
-
-    def send(self, *frames: bytes) -> None:
-        self.sock.sendall(b"".join(frames))
-
-    def read(self) -> bool:
-        """Read on; return whether there was anything."""
-        data = self.sock.recv(65536)
-        self.heard += data
-        return bool(data)
-
-    def frames(self) -> list[Frame]:
-        """The frames that have been heard in full."""
-        end = 0
-        while len(self.heard) >= end + 9:
-            following = end + 9 + int.from_bytes(self.heard[end : end + 3], "big")
-            if following > len(self.heard):
-                break
-            end = following
-        return wire.parse(self.heard[:end])
-
-    def wait_for(self, type_: Type, stream_id: int) -> Frame:
-        """Read until there is such a frame."""
-        while True:
-            for frame in self.frames():
-                if (frame.type, frame.stream_id) == (type_, stream_id) and not (
-                    type_ in {Type.SETTINGS, Type.PING} and frame.has(wire.Flag.ACK)
-                ):
-                    return frame
-            assert self.read(), f"the server hung up before {type_.name}: {self.frames()}"
-
-    def sync(self) -> None:
-        """Wait until the server has read all that was sent before."""
-        self.pings += 1
-        token = self.pings.to_bytes(8, "big")
-        self.send(wire.ping(token))
-        while wire.ping(token, ack=True) not in self.heard:
-            assert self.read(), f"the server hung up: {self.frames()[-1]}"
-
-    def rest(self) -> list[Frame]:
-        """Read until the server hangs up."""
-        while self.read():
-            pass
-        return self.frames()
-
-
-def get(stream_id: int, path: bytes = b"/") -> bytes:
-    return wire.headers(stream_id, fields(b"GET", path), end_stream=True)
-
-
-def post(stream_id: int, path: bytes = b"/") -> bytes:
-    return wire.headers(stream_id, fields(b"POST", path))
-
-
-def fields(method: bytes, path: bytes) -> list[tuple[bytes, bytes]]:
-    pseudo = {b":method": method, b":path": path, b":scheme": b"https", b":authority": b"localhost"}
-    return list(pseudo.items())
-
-
-HUGE = (wire.Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW)
-
-
+@pytest.mark.slow
 def test_a_client_that_does_not_read_costs_little(
-    server: Server, target: Target, matrix: Matrix
+    served: Served, target: Target, matrix: Matrix
 ) -> None:
-    with needing_at_most(15_000_000, server), Client(server, target, HUGE) as client:
+    huge = (Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW)
+    with needing_at_most(15_000_000, served), RawClient(target, huge) as client:
         client.send(wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
-        client.send(*(get(stream_id, b"/bytes/999999999") for stream_id in range(1, 41, 2)))
-        client.wait_for(Type.DATA, 39)
+        client.send(*(request(stream_id, "/bytes/999999999") for stream_id in range(1, 41, 2)))
+        client.until(lambda frame: (frame.type, frame.stream_id) == (Type.DATA, 39))
         # While it looks away, the server has time to make up as much as it likes, and does so.
         (result,) = exchange("curl", target, [Request(f"/bytes/{MEGABYTES_20}")])
         assert result == expected(made_up(MEGABYTES_20))
     matrix.passed(SIDE, "curl", "download of 20 MB beside a client that does not read")
 
 
-def test_content_that_is_not_taken_is_not_buffered(server: Server, target: Target) -> None:
-    # An echo whose answer has no window takes in what its backlog holds, and no more.
-    with Client(server, target, (wire.Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        client.send(post(1, b"/echo"), wire.data(1, b"first"))
-        client.wait_for(Type.HEADERS, 1)
-        client.send(wire.window_update(1, 3))
-        assert client.wait_for(Type.DATA, 1).data == b"fir"
-        client.send(wire.data(1, b", last", end_stream=True), wire.window_update(1, 100))
-        while not client.frames()[-1].has(wire.Flag.END_STREAM):
-            assert client.read()
-        content = b"".join(f.data for f in client.frames() if f.type == Type.DATA)
-        assert content == b"first, last"
+def test_an_echo_takes_content_that_cannot_go_out_yet(target: Target) -> None:
+    body = made_up(1_000_000)
+    with RawClient(target, NO_WINDOW) as client:
+        client.send(request(1, "/echo", "POST", end_stream=False))
+        client.until(lambda frame: frame.type == Type.HEADERS)
+        for start in range(0, len(body), 10_000):
+            client.send(wire.data(1, body[start : start + 10_000]))
+            client.pong()  # meanwhile the window opens again: it is 128 KiB
+        client.send(wire.window_update(1, 5))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        client.send(wire.data(1, b"", end_stream=True), wire.window_update(1, wire.MAX_WINDOW - 5))
+        client.send(wire.window_update(0, len(body)))
+        frames += client.until(ends(1))
+        assert content(frames, 1) == body
 
 
-def test_a_window_that_a_setting_opens_is_used(server: Server, target: Target) -> None:
-    with Client(server, target, (wire.Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        client.send(get(1, b"/bytes/5"))
-        client.wait_for(Type.HEADERS, 1)
-        assert all(frame.type != Type.DATA for frame in client.frames())
-        client.send(wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 5)))
-        assert client.wait_for(Type.DATA, 1).data == made_up(5)
+def test_a_window_that_a_setting_opens_is_used(target: Target) -> None:
+    with RawClient(target, NO_WINDOW) as client:
+        client.send(request(1, "/bytes/5"))
+        assert all(frame.type != Type.DATA for frame in client.pong() + client.pong())
+        client.send(wire.settings((Setting.INITIAL_WINDOW_SIZE, 5)))
+        assert content(client.until(ends(1)), 1) == made_up(5)
 
 
-@pytest.mark.parametrize("path", [b"/", b"/echo", b"/bytes/1"])
-def test_windows_are_given_back_whatever_becomes_of_a_request(
-    path: bytes, server: Server, target: Target
-) -> None:
+@pytest.mark.parametrize("path", ["/", "/echo", "/bytes/1"])
+def test_windows_are_given_back_whatever_becomes_of_a_request(path: str, target: Target) -> None:
     # In total more than the window of the connection, which is about 13 MB, and some of it padding.
-    with Client(server, target, (wire.Setting.INITIAL_WINDOW_SIZE, 0)) as client:
+    with RawClient(target, NO_WINDOW) as client:
         for number in range(1000):
             stream_id = 2 * number + 1
-            content = wire.data(stream_id, bytes(15_000), pad=200)
+            start = request(stream_id, path, "POST", end_stream=False)
+            piece = wire.data(stream_id, bytes(15_000), pad=200)
             if number % 2:
-                client.send(post(stream_id, path), content)
-                client.sync()
+                client.send(start, piece)
+                client.pong()
                 client.send(wire.rst_stream(stream_id))
             else:  # the reset comes in the same read
-                client.send(post(stream_id, path), content, wire.rst_stream(stream_id))
+                client.send(start, piece, wire.rst_stream(stream_id))
+        client.pong()
 
 
-def test_padding_alone_is_given_back(server: Server, target: Target) -> None:
-    with Client(server, target) as client:
-        client.send(post(1, b"/echo"))
+def test_padding_alone_is_given_back(target: Target) -> None:
+    with RawClient(target) as client:
+        client.send(request(1, "/echo", "POST", end_stream=False))
         for _ in range(10):  # in total more than the window of the stream, which is 128 KiB
             client.send(wire.data(1, b"", pad=255) * 100)
-            client.sync()
+            client.pong()
         client.send(wire.data(1, b"x", end_stream=True))
-        assert client.wait_for(Type.DATA, 1).data == b"x"
+        assert content(client.until(ends(1)), 1) == b"x"
 
 
-def test_a_client_that_takes_no_answers_is_cut_off(server: Server, target: Target) -> None:
+def test_a_client_that_takes_no_answers_is_cut_off(target: Target) -> None:
     pings = wire.ping() * 10_000
-    with Client(server, target) as client:
+    with RawClient(target) as client:
         sent = 0
         with contextlib.suppress(OSError):
             while sent < 1000:  # 170 MB
@@ -359,124 +286,42 @@ def test_a_client_that_takes_no_answers_is_cut_off(server: Server, target: Targe
         assert sent < 1000
 
 
-# --- Clients that behave badly ---
-
-
-def test_requests_that_are_cancelled_harm_no_others(server: Server, target: Target) -> None:
-    with Client(server, target, HUGE) as client:
-        # In the same read, in the middle of the request, in the middle of the response.
-        client.send(get(1), wire.rst_stream(1), get(3))
-        client.wait_for(Type.DATA, 3)
-        client.send(post(5), wire.data(5, b"half"), wire.rst_stream(5), get(7))
-        client.wait_for(Type.DATA, 7)
-        client.send(get(9, b"/bytes/999999999"))
-        client.wait_for(Type.DATA, 9)
-        client.send(wire.rst_stream(9), wire.window_update(0, 100_000), get(11))
-        client.wait_for(Type.DATA, 11)
-        answered = {frame.stream_id for frame in client.frames() if frame.type == Type.HEADERS}
-        assert answered == {3, 7, 9, 11}
-
-
-@pytest.mark.parametrize(
-    ("offense", "code"),
-    [
-        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
-        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
-        (wire.headers(3, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
-    ],
-    ids=["DATA on stream 0", "short PING", "broken field block"],
-)
-def test_an_offender_is_told_and_hung_up_on(
-    offense: bytes, code: Code, server: Server, target: Target
-) -> None:
-    with Client(server, target, HUGE) as client:
-        client.send(get(1, b"/bytes/999999999"))
-        client.wait_for(Type.DATA, 1)
-        # What it has sent since then is much, and it must still be able to listen.
-        client.send(offense, get(5), bytes(500_000))
-        last = client.rest()[-1]
-        assert (last.type, last.error_code) == (Type.GOAWAY, code)
-
-
-def test_other_protocols_are_hung_up_on(server: Server, target: Target) -> None:
-    done = run([require_program("curl"), "-sS", "--http1.1", "--cacert", target.trust, target.url])
-    assert done.returncode != 0
-    assert done.stdout == ""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answer = b""
-        while data := sock.recv(1000):
-            answer += data
-        assert b"HTTP/2" not in answer
-
-
-def test_clients_that_vanish_leave_the_server_alone(server: Server, target: Target) -> None:
-    half = post(1, b"/echo") + wire.data(1, bytes(1000))[:500]
-    for rest in (b"", get(1, b"/bytes/999999999"), half):
-        with Client(server, target, HUGE) as client:
-            client.send(rest)
-            client.wait_for(Type.SETTINGS, 0)
-    assert described(target, target.url)["headers"][":method"] == "GET"
-
-
-IMPATIENT = """
-import examples.asyncio.server as program
-program.STALL_SECONDS = program.IDLE_SECONDS = program.WATCH_SECONDS = 0.2
-program.main()
-"""
-
-
-def test_silent_clients_and_requests_have_an_end(certificates: Certificate) -> None:
-    folder = str(certificates.authority.parent)
-    command = python_command("-c", IMPATIENT, "--port", "0", "--certificates", folder)
-    with serving(command) as server:
-        target = Target(f"https://localhost:{server.port}", certificates.authority)
-        with Client(server, target, (wire.Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-            client.send(post(1), get(3, b"/bytes/5"))  # one waits for content, one for a window
-            resets = [client.wait_for(Type.RST_STREAM, stream_id) for stream_id in (1, 3)]
-            assert [frame.error_code for frame in resets] == [Code.CANCEL, Code.CANCEL]
-            last = client.rest()[-1]
-            assert (last.type, last.error_code) == (Type.GOAWAY, Code.NO_ERROR)
-        check_end(server)
+def test_silent_requests_are_reset(impatient: Served) -> None:
+    with RawClient(impatient.target, NO_WINDOW) as client:
+        # One waits for content, one for a window.
+        client.send(request(1, "/", "POST", end_stream=False), request(3, "/bytes/5"))
+        frames = client.to_end()
+    resets = {
+        frame.stream_id: frame.error_code for frame in frames if frame.type == Type.RST_STREAM
+    }
+    assert resets == {1: Code.CANCEL, 3: Code.CANCEL}
+    assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
 
 
 # --- Ctrl+C ---
 
 
-def test_ctrl_c_lets_requests_finish_and_says_goodbye(
-    certificates: Certificate, matrix: Matrix
-) -> None:
-    with started(certificates) as server:
-        target = Target(f"https://localhost:{server.port}", certificates.authority)
-        with (
-            socket.create_connection(("127.0.0.1", server.port), timeout=10),  # never begins TLS
-            Client(server, target) as idle,
-            Client(server, target) as busy,
-        ):
-            idle.sync()
-            busy.send(post(1, b"/echo"), wire.data(1, b"before, "))
-            busy.wait_for(Type.DATA, 1)
-            server.process.send_signal(signal.SIGINT)
-            first = busy.wait_for(Type.GOAWAY, 0)
-            assert first.last_stream_id == wire.MAX_STREAM_ID
-            # A request that was on its way is still answered, and so is the one under way.
-            busy.send(get(3, b"/bytes/3"), wire.ping(b"lastcall", ack=True))
-            while sum(frame.type == Type.GOAWAY for frame in busy.frames()) < 2:
-                assert busy.read()
-            busy.send(get(5, b"/bytes/5"), wire.data(1, b"after", end_stream=True))
-            frames = busy.rest()
-            content = dict.fromkeys((1, 3, 5), b"")
-            for frame in frames:
-                if frame.type == Type.DATA:
-                    content[frame.stream_id] += frame.data
-            assert content == {1: b"before, after", 3: made_up(3), 5: b""}
-            goaways = [(f.last_stream_id, f.error_code) for f in frames if f.type == Type.GOAWAY]
-            assert goaways == [(wire.MAX_STREAM_ID, Code.NO_ERROR), (3, Code.NO_ERROR)]
-            assert idle.rest()[-1].type == Type.GOAWAY
-        out, err = server.process.communicate(timeout=TIMEOUT)
-        assert (server.process.returncode, out, complaints(err)) == (0, "", [])
+def is_goaway(frame: Frame) -> bool:
+    return frame.type == Type.GOAWAY
 
 
-def test_ctrl_c_with_no_client(certificates: Certificate) -> None:
-    with started(certificates) as server:
-        check_end(server)
+def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
+    address = ("127.0.0.1", mortal.server.port)
+    with (
+        socket.create_connection(address, timeout=10),  # never begins TLS
+        RawClient(mortal.target) as client,
+    ):
+        client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"before, "))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        mortal.server.process.send_signal(signal.SIGINT)
+        frames += client.until(is_goaway)
+        # A request that was on its way is still answered, and so is the one under way.
+        client.send(request(3, "/bytes/3"), wire.ping(b"lastcall", ack=True))
+        frames += client.until(is_goaway)
+        client.send(request(5, "/bytes/5"), wire.data(1, b"after", end_stream=True))
+        frames += client.to_end()
+    received = [content(frames, stream_id) for stream_id in (1, 3, 5)]
+    assert received == [b"before, after", made_up(3), b""]
+    goaways = [(frame.last_stream_id, frame.error_code) for frame in frames if is_goaway(frame)]
+    assert goaways == [(wire.MAX_STREAM_ID, Code.NO_ERROR), (3, Code.NO_ERROR)]
+    finish(mortal)

@@ -66,12 +66,14 @@ def test_get(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
     matrix.passed(SIDE, peer, "GET")
 
 
+@pytest.mark.slow
 def test_download_of_20_mb(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
     peer, target = server
     assert content(target, "/big.bin") == site.big
     matrix.passed(SIDE, peer, "download of 20 MB")
 
 
+@pytest.mark.slow
 def test_upload_of_20_mb_echoed(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
     peer, target = server
     assert content(target, "/echo", "--data", site.big_file) == site.big
