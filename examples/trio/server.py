@@ -223,6 +223,7 @@ class Connection:
         in the flow-control windows back, and not earlier.
         """
         self.conn.acknowledge_received_data(request.taken, request.stream_id)
+        request.taken = 0
         self.unwritten.fire()
         while not request.content and not request.ended:
             await request.arrived.wait()
