@@ -156,21 +156,6 @@ def test_silent_clients(name: str, impatient: Served) -> None:
     SILENCES[name](impatient)
 
 
-def test_nothing_is_given_back_twice(served: Served) -> None:
-    body, updates = bytes(16_000), []
-    with RawClient(served.target) as client:
-        client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
-        for stream_id in range(1, 161, 2):
-            client.send(request(stream_id, "/echo", "POST", end_stream=False))
-            client.send(wire.data(stream_id, body), wire.window_update(0, len(body)))
-            frames = client.until(lambda frame: frame.type == Type.DATA) + client.pong()
-            assert content(frames, stream_id) == body
-            client.send(wire.rst_stream(stream_id))  # the request waits for more
-            updates += [f for f in frames + client.pong() if f.type == Type.WINDOW_UPDATE]
-    given_back = sum(frame.increment for frame in updates if frame.stream_id == 0)
-    assert 400_000 < given_back <= 80 * len(body)
-
-
 def test_a_client_that_talks_is_not_silent(impatient: Served) -> None:
     with RawClient(impatient.target) as client:
         give_up = time.monotonic() + 1.5  # three times what it may be silent
