@@ -273,6 +273,7 @@ def test_states_are_named_as_in_the_rfc() -> None:
 # --- peers ---
 
 RECORD: interop_page.Record = {
+    "python": "3.11",
     "peers": {"nghttp": "1.52.0", "curl": "7.88.1"},
     "passed": [
         {"side": "trio server", "peer": "curl", "case": "GET and HEAD"},
@@ -291,6 +292,7 @@ def tables(text: str) -> dict[str, list[list[str]]]:
 
 
 def test_peers_are_listed_with_what_passed() -> None:
+    assert "what passed on Python 3.11." in interop_page.page(RECORD)
     assert tables(interop_page.page(RECORD)) == {
         "The peers": [
             ["peer", "version", "of our programs", "tests passed"],
