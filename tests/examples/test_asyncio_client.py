@@ -117,7 +117,8 @@ def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: 
         url = target.url.replace("https", "http")
         assert re.search("lost|hung up|broke the rules", complaint(target, url))
     assert "Connect call failed" in complaint(target, target.url)
-    assert "no URL" in complaint(target, "gopher://localhost/")
+    urls = ["gopher://localhost/", "http://localhost:x/", "http://[", "http:///"]
+    assert complaint(target, *urls).count("no URL") == len(urls)
     assert run(command(target, "--concurrency", "0", target.url)).returncode == 2
 
 

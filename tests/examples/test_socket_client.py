@@ -120,6 +120,7 @@ def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: 
         assert "No such file" in complaint(Target(target.url, tmp_path / "none"), "/")
     assert "Connection refused" in complaint(target, "/")
     assert "no URL" in complaint(Target("gopher://localhost"), "/")
+    assert "Port could not be cast" in complaint(Target("http://localhost:x"), "/")
 
 
 def test_servers_of_http_1(certificates: Certificate) -> None:
