@@ -62,6 +62,7 @@ class Example:
     offer: Offer
     packages: tuple[str, ...]  # what it stands on
     serves_files: bool = False
+    arguments: tuple[str, ...] = ()
 
     @contextmanager
     def running(
@@ -73,8 +74,10 @@ class Example:
         """
         for package in self.packages:
             require_installed(package)
-        folder = [str(root or site.folder)] if self.serves_files else []
-        with example(self.module, self.offer, site, certificate, *folder, patch=patch) as served:
+        arguments = [*self.arguments]
+        if self.serves_files:
+            arguments.append(str(root or site.folder))
+        with example(self.module, self.offer, site, certificate, *arguments, patch=patch) as served:
             yield served
 
 
