@@ -106,6 +106,9 @@ PAGE = """\
 ```{literalinclude} output.txt
 ```
 
+```{literalinclude} table.txt
+```
+
 ```{eval-rst}
 .. autoexception:: h2.exceptions.H2Error
    :members:
@@ -122,6 +125,7 @@ def test_a_small_manual(tmp_path: Path) -> None:
     (tmp_path / "index.md").write_text(PAGE)
     (tmp_path / "program.py").write_text("import h2\n")
     (tmp_path / "output.txt").write_text("import h2\n")
+    (tmp_path / "table.txt").write_text("seconds   stream   frame\n      1        0   SETTINGS\n")
     drawing = Drawing("What it shows", 10, 10).svg()
     (tmp_path / "drawing.svg").write_text(drawing)
     out = tmp_path / "out"
