@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import h2.connection
 
@@ -24,8 +26,13 @@ class RecordedConnection(h2.connection.H2Connection):
 sent, received = io.BytesIO(), io.BytesIO()  # files, in a real program
 client = RecordedConnection(None, sent, received)
 client.initiate_connection()
+headers = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":authority", "example.com"),
+    (":path", "/"),
+]
+client.send_headers(1, headers, end_stream=True)
 client.data_to_send()
-client.receive_data(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))  # the server's SETTINGS, with none
-client.data_to_send()
-print("sent:", sent.getvalue()[:24], "and", len(sent.getvalue()) - 24, "octets")
-print("received:", received.getvalue().hex(" "))
+
+subprocess.run([sys.executable, "-m", "h2", "decode", "-"], input=sent.getvalue(), check=True)

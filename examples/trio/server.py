@@ -223,6 +223,7 @@ class Connection:
         in the flow-control windows back, and not earlier.
         """
         self.conn.acknowledge_received_data(request.taken, request.stream_id)
+        request.taken = 0
         self.unwritten.fire()
         while not request.content and not request.ended:
             await request.arrived.wait()
@@ -254,6 +255,9 @@ class Connection:
         path = fields.get(b":path", b"").partition(b"?")[0]
         if fields.get(b"expect") == b"100-continue":
             self.conn.send_headers(request.stream_id, [(":status", "100")])
+        if method == b"CONNECT":  # its content has no end that could be waited for
+            await self.send_text(request, 405, "no proxy\n", ("allow", "GET, HEAD, POST"))
+            return
         if path == b"/echo" and method in {b"POST", b"PUT"}:
             await self.echo(request)
             return
@@ -261,13 +265,12 @@ class Connection:
             pass  # the other answers do not depend on the content of the request
         if path == b"/echo":
             await self.send_text(request, 405, "echo needs POST or PUT\n", ("allow", "POST, PUT"))
-        elif method == b"CONNECT":
-            await self.send_text(request, 405, "no proxy\n", ("allow", "GET, HEAD, POST"))
+        elif not path.startswith(b"/"):
+            await self.send_text(request, 400, "a path begins with a slash\n")
         elif path.startswith(b"/bytes/"):
             await self.send_bytes(request, path.removeprefix(b"/bytes/"))
         else:
-            text = fields_as_json(request.fields)
-            await self.send_text(request, 200, text, content_type="application/json")
+            await self.send_text(request, 200, fields_as_json(request.fields))
 
     async def echo(self, request: Request) -> None:
         """Send the content of a request back while it arrives."""
@@ -290,25 +293,21 @@ class Connection:
             await self.send(request, PATTERN[:left], end_stream=True)
 
     async def send_text(
-        self,
-        request: Request,
-        status: int,
-        text: str,
-        *more: tuple[str, str],
-        content_type: str = "text/plain",
+        self, request: Request, status: int, text: str, *more: tuple[str, str]
     ) -> None:
-        """Send a whole response."""
+        """Send a whole response: JSON, or a word about what is wrong."""
         content = text.encode()
-        if self.start_response(request, status, content_type, len(content), *more):
+        kind = "application/json" if status == 200 else "text/plain"
+        if self.start_response(request, status, kind, len(content), *more):
             await self.send(request, content, end_stream=True)
 
     def start_response(
-        self, request: Request, status: int, content_type: str, length: int, *more: tuple[str, str]
+        self, request: Request, status: int, kind: str, length: int, *more: tuple[str, str]
     ) -> bool:
         """Send the header section of a response; tell whether content follows."""
         fields = [
             (":status", str(status)),
-            ("content-type", content_type),
+            ("content-type", kind),
             ("content-length", str(length)),
             *more,
         ]

@@ -317,6 +317,13 @@ def test_a_block_that_is_never_finished_ends_decoding(other: bytes) -> None:
     assert frames[2].lines == []
 
 
+def test_what_was_lost_first_is_named() -> None:
+    lost = wire.headers(1, b"\x80")
+    frames = read(lost, wire.continuation(1, b""), wire.headers(3, b"\x82"))
+    assert [offset for offset, _ in faults(frames)] == [9, 10]
+    assert texts(frames[2]) == ["(not decoded: HPACK state was lost at offset 9)"]
+
+
 # --- the end of the bytes, and other beginnings ---
 
 

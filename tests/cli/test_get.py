@@ -67,6 +67,7 @@ def closing(*parts: bytes) -> Script:
     def script(client: Client) -> None:
         client.request()
         client.send(*parts)
+        client.hang_up()
 
     return script
 
@@ -483,6 +484,19 @@ def test_a_connection_that_breaks(get: Get) -> None:
 
     status, _, err = from_server(get, script)
     assert (status, err) == (56, "h2: (56) Failed to receive: Connection reset by peer\n")
+
+
+def test_a_connection_that_breaks_after_a_goodbye(get: Get) -> None:
+    def script(client: Client) -> None:
+        client.request()
+        # The acknowledgment says that the client has read all this.
+        client.send(wire.goaway(1, Code.INTERNAL_ERROR), wire.ping())
+        client.until(lambda frame: frame.type == Type.PING)
+        client.break_off()
+
+    status, _, err = from_server(get, script)
+    assert status == 16
+    assert err == "h2: (16) The server ended the connection: GOAWAY with INTERNAL_ERROR\n"
 
 
 def test_a_connection_that_breaks_while_there_is_something_to_send(

@@ -87,6 +87,15 @@ def connect(port: int, *settings: tuple[int, int]) -> socket.socket:
     return sock
 
 
+def some(sock: socket.socket) -> list[Frame]:
+    """The next frames that arrive together, all of them whole."""
+    data = b""
+    while True:
+        data += sock.recv(65536)
+        with contextlib.suppress(ValueError):
+            return wire.parse(data)
+
+
 def heard(sock: socket.socket) -> list[Frame]:
     """All that the server says until it hangs up."""
     data = b""
@@ -190,9 +199,9 @@ def test_responses_that_are_cancelled_half_way(
 ) -> None:
     with serving(root) as (_, port), connect(port, (Setting.INITIAL_WINDOW_SIZE, 10)) as sock:
         sock.sendall(get(1, "/big") + get(3, "/big"))
-        data = b""
-        while data.count(wire.data(1, b"")[3:4] + b"\0\0\0\0") < 1 or len(data) < 60:
-            data += sock.recv(65536)
+        begun: set[int] = set()
+        while begun < {1, 3}:
+            begun |= {frame.stream_id for frame in some(sock) if frame.type == Type.DATA}
         sock.sendall(wire.rst_stream(1) + wire.window_update(3, 5))
         sock.shutdown(socket.SHUT_WR)
         heard(sock)
@@ -510,7 +519,7 @@ def test_tls(root: Path, server_context: ssl.SSLContext, certificates: Certifica
                 windows = wire.settings((Setting.INITIAL_WINDOW_SIZE, BIG))
                 sock.sendall(wire.PREFACE + windows + wire.window_update(0, BIG) + get(1, "/big"))
                 data = b""
-                while len(data) < BIG:
+                while not data.endswith((root / "big").read_bytes()[-100:]):
                     data += sock.recv(65536)
                 sock.sendall(wire.ping(b"short"))
                 while piece := sock.recv(65536):
@@ -540,7 +549,7 @@ def test_clients_that_do_not_offer_h2(
 
 def test_clients_that_do_not_speak_tls(root: Path, server_context: ssl.SSLContext) -> None:
     with serving(root, server_context) as (server, port):
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             talk(port, get(1))
         eventually(lambda: not server._sessions)
 
@@ -732,7 +741,7 @@ def test_the_server_ends_when_nobody_reads_its_log(
     with (
         pytest.raises(Failure) as caught,
         serving(root) as (_, port),
-        contextlib.suppress(ConnectionError),
+        contextlib.suppress(OSError),
     ):
         assert content(talk(port, get(1), get(3, "/big")), 3) == b""
     assert caught.value.status == 23

@@ -74,7 +74,7 @@ def test_cleartext(cleartext: Target, site: Site) -> None:
     done = curl(cleartext, "--include", f"{cleartext.url}/hello.txt")
     assert done.stdout.startswith("HTTP/2 200 ")
     assert done.stdout.endswith(site.hello.decode())
-    assert site.hello.decode().strip() in nghttp(cleartext, f"{cleartext.url}/hello.txt")
+    assert site.hello.decode().strip() in nghttp(f"{cleartext.url}/hello.txt")
     counts = h2load(cleartext, "/hello.txt", "-n1000", "-m10", "-c4")
     assert (counts["succeeded"], counts["2xx"]) == (1000, 1000)
 

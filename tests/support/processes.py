@@ -72,6 +72,14 @@ def run(command: Sequence[str], stdin: IO[bytes] | None = None) -> subprocess.Co
     )
 
 
+def complaints(err: str) -> list[str]:
+    """The lines of an error output, but for those that asyncio writes on a busy machine.
+
+    `-X dev` turns its debug mode on, which names callbacks that were held up.
+    """
+    return [line for line in err.splitlines() if not line.startswith("Executing <")]
+
+
 @contextmanager
 def serving(command: Sequence[str], stderr: int | IO[bytes] = subprocess.PIPE) -> Iterator[Server]:
     """Start a server that announces its port, and end it, whatever happens, with the block.

@@ -32,7 +32,7 @@ from hpack import Decoder
 from support import wire
 from support.cases import Offer
 from support.clients import Target
-from support.processes import TIMEOUT, Server, require_installed, serving
+from support.processes import TIMEOUT, Server, complaints, require_installed, serving
 from support.raw import PATIENCE, RawClient, connect, content, ends, request
 from support.site import Site
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
@@ -62,6 +62,7 @@ class Example:
     offer: Offer
     packages: tuple[str, ...]  # what it stands on
     serves_files: bool = False
+    arguments: tuple[str, ...] = ()
 
     @contextmanager
     def running(
@@ -73,8 +74,10 @@ class Example:
         """
         for package in self.packages:
             require_installed(package)
-        folder = [str(root or site.folder)] if self.serves_files else []
-        with example(self.module, self.offer, site, certificate, *folder, patch=patch) as served:
+        arguments = [*self.arguments]
+        if self.serves_files:
+            arguments.append(str(root or site.folder))
+        with example(self.module, self.offer, site, certificate, *arguments, patch=patch) as served:
             yield served
 
 
@@ -112,7 +115,8 @@ def finish(served: Served) -> None:
     out, err = served.server.process.communicate(timeout=TIMEOUT)
     assert (served.server.process.returncode, out) == (0, ""), err
     # Frameworks may warn that something about them is deprecated; nothing else belongs there.
-    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", err), err
+    said = "\n".join(complaints(err))
+    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", said), err
 
 
 def check_alive(served: Served) -> None:

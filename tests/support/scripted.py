@@ -60,6 +60,15 @@ class Client:
         """Wait for GOAWAY."""
         return self.until(lambda frame: frame.type == Type.GOAWAY)
 
+    def hang_up(self) -> None:
+        """Say that nothing more comes, and let the client do the same.
+
+        Closing the socket while something of the client is unread would take back what was said.
+        """
+        self.sock.shutdown(socket.SHUT_WR)
+        while self.sock.recv(65536):
+            pass
+
     def break_off(self) -> None:
         """Reset the TCP connection."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

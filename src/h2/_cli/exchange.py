@@ -97,8 +97,7 @@ class Exchange:
         try:
             data = self._channel.receive()
         except OSError as error:
-            if self._send_error:
-                raise Failure(Status.SEND, f"Failed to send: {self._send_error}") from None
+            self._explain_end()
             raise Failure(Status.RECEIVE, f"Failed to receive: {reason(error)}") from None
         if data is None:
             self._wait()
@@ -227,16 +226,20 @@ class Exchange:
 
     def _hung_up(self) -> None:
         """Say what is missing, now that the server has closed the connection."""
-        if self._goodbye:
-            raise Failure(Status.HTTP2, f"The server ended the connection: {self._goodbye}")
-        if self._begun:
+        if self._begun and not self._goodbye:
             missing = "outstanding data"
             if self._expected is not None:
                 missing = f"{self._expected - self._received} bytes"
             raise Failure(Status.PARTIAL, f"Transfer closed with {missing} remaining to read")
+        self._explain_end()
+        raise Failure(Status.EMPTY, "Empty reply from server")
+
+    def _explain_end(self) -> None:
+        """Name the reason for the end of the connection, where something else is known to be it."""
+        if self._goodbye:
+            raise Failure(Status.HTTP2, f"The server ended the connection: {self._goodbye}")
         if self._send_error:
             raise Failure(Status.SEND, f"Failed to send: {self._send_error}")
-        raise Failure(Status.EMPTY, "Empty reply from server")
 
 
 def _named(code: ErrorCodes | int) -> str:

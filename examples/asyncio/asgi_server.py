@@ -1,0 +1,632 @@
+"""An ASGI 3 server for HTTP/2: streaming both ways under flow control, lifespan, trailers.
+
+It runs any ASGI application, named as `module:name`:
+
+    python -m examples.asyncio.asgi_server tests.examples.applications.starlette_app:app
+    curl --cacert examples/certificates/authority.pem https://localhost:8443/
+
+A `Connection` takes in bytes, and hands the events of h2 to its streams. A `Stream` is one request
+and its response, with the waiting: for content, for room in the flow-control windows, for the
+transport. An `Exchange` translates between a stream and ASGI. All of it runs on the event loop, so
+that nothing needs a lock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import pkgutil
+import signal
+import socket
+import ssl
+import traceback
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    MutableMapping,
+    Sequence,
+)
+from email.utils import formatdate
+from typing import Any, cast
+from urllib.parse import unquote
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+from examples.common.certificate import server_context
+from examples.common.options import announce, server_options
+from h2.errors import ErrorCodes
+
+MAX_CLIENTS = 100  # served at the same time; further ones wait in line
+HANDSHAKE_SECONDS = 10.0  # how long a client may take for TLS
+IDLE_SECONDS = 60.0  # after such a silence a client is asked for a sign of life, then given up
+STALL_SECONDS = 60.0  # how long a request waits for its client to send or to take content
+LINGER_SECONDS = 1.0  # how long a client may take to read why we hang up
+GRACE_SECONDS = 3.0  # how long requests that are under way may go on after Ctrl+C
+WINDOW = 65_535  # how much content of one request may wait for the application
+MAX_REQUESTS = 100  # on one connection; the value that h2 announces to the client
+FRAME_SIZE = 16_384  # every client takes frames of this size, and streams take turns more often
+
+Task = asyncio.Task[None]
+Fields = list[tuple[bytes, bytes]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class Exchange:
+    """One request and its response, as an ASGI application sees them."""
+
+    def __init__(self, stream: Stream, application: Application, state: dict[str, Any]) -> None:
+        self.stream = stream
+        self.application = application
+        self.state = state
+        self.request = dict(stream.fields)
+        self.delivered = False  # the application has all content of the request
+        self.expected = "http.response.start"  # what the application has to send next
+        self.head: Fields = []  # header section that waits for the first content
+        self.has_content = True  # responses to HEAD, and some others, have none
+        self.left: int | None = None  # how much content has to follow after what was sent
+        self.trailers: Fields | None = None  # trailer section, if the application announced one
+
+    async def run(self) -> None:
+        """Let the application answer the request."""
+        try:
+            if refusal := self.refusal():
+                await self.answer(refusal)
+                return
+            await self.application(self.scope(), self.receive, self.send)
+            if self.expected:
+                raise RuntimeError(f"the application ended without {self.expected}")
+        except Exception:
+            # Applications may fail because their client left, and that is no fault of theirs.
+            if not self.stream.gone:
+                traceback.print_exc()
+                await self.fail()
+
+    def refusal(self) -> bytes | None:
+        """The status code for a request that is none for an application."""
+        path = self.request.get(b":path", b"*")  # CONNECT has no path, and OPTIONS may have this
+        if path.startswith(b"/"):
+            return None
+        return b"501" if path == b"*" else b"400"
+
+    def scope(self) -> dict[str, Any]:
+        """Describe the request."""
+        path, _, query = self.request[b":path"].partition(b"?")
+        headers = [field for field in self.stream.fields if not field[0].startswith(b":")]
+        if authority := self.request.get(b":authority"):
+            others = (field for field in headers if field[0] != b"host")
+            headers = [(b"host", authority), *others]
+        transport = self.stream.connection.transport
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "2",
+            "method": self.request[b":method"].decode(),
+            "scheme": self.request[b":scheme"].decode(),
+            "path": unquote(path.decode("latin-1")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": headers,
+            "client": transport.get_extra_info("peername")[:2],
+            "server": transport.get_extra_info("sockname")[:2],
+            "extensions": {"http.response.trailers": {}},
+            "state": self.state.copy(),
+        }
+
+    async def receive(self) -> Message:
+        """Return the next piece of the request; after the last one, wait until the client goes."""
+        try:
+            while self.delivered:
+                await self.stream.wait(None)
+            body = await self.stream.read()
+        except ClientGoneError:
+            return {"type": "http.disconnect"}
+        self.delivered = self.stream.complete and not self.stream.content
+        return {"type": "http.request", "body": body, "more_body": not self.delivered}
+
+    async def send(self, message: Message) -> None:
+        """Take the next piece of the response; return when the client may have more."""
+        if self.stream.gone:
+            raise ClientGoneError("the client has gone")
+        if message["type"] != self.expected:
+            raise RuntimeError(f"got {message['type']}, expected {self.expected or 'nothing'}")
+        if self.expected == "http.response.start":
+            self.start(message)
+        elif self.expected == "http.response.body":
+            await self.send_body(message.get("body", b""), message.get("more_body", False))
+        elif self.trailers is not None:
+            self.trailers += lower(message["headers"])
+            if not message.get("more_trailers", False):
+                self.expected = ""
+                if not self.stream.ended:
+                    self.stream.send_headers(self.trailers, end=True)
+
+    def start(self, message: Message) -> None:
+        """Keep the header section until content comes: the application may still fail cleanly."""
+        status = str(message["status"]).encode()
+        fields = lower(message.get("headers", ()))
+        names = dict(fields)
+        if b"date" not in names:
+            fields.append((b"date", formatdate(usegmt=True).encode()))
+        self.head = [(b":status", status), *fields]
+        self.has_content = self.request[b":method"] != b"HEAD" and status not in {b"204", b"304"}
+        if self.has_content and b"content-length" in names:
+            self.left = int(names[b"content-length"])
+        if message.get("trailers", False):
+            self.trailers = []
+        self.expected = "http.response.body"
+
+    async def send_body(self, body: bytes, more: bool) -> None:
+        """Send content, after the header section if that still waits."""
+        if self.left is not None:
+            self.left -= len(body)
+            if self.left < 0 or (self.left > 0 and not more):
+                raise RuntimeError("the content is not as long as its content-length")
+        last = not more and self.trailers is None
+        if self.head:
+            head, self.head = self.head, []
+            self.stream.send_headers(head, end=not self.has_content or (last and not body))
+        if not self.stream.ended:
+            await self.stream.send_data(body, end=last)
+        if not more:
+            self.expected = "" if self.trailers is None else "http.response.trailers"
+
+    async def fail(self) -> None:
+        """Tell the client that the application failed, in the way that is still possible."""
+        if self.stream.started:
+            self.stream.reset(ErrorCodes.INTERNAL_ERROR)
+        else:
+            with contextlib.suppress(ClientGoneError):
+                await self.answer(b"500")
+
+    async def answer(self, status: bytes) -> None:
+        """Answer in place of the application."""
+        text = b"" if self.request[b":method"] == b"HEAD" else status + b"\n"
+        self.stream.send_headers(
+            [(b":status", status), (b"content-type", b"text/plain")], end=not text
+        )
+        if text:
+            await self.stream.send_data(text, end=True)
+
+
+def lower(headers: Iterable[Iterable[bytes]]) -> Fields:
+    """Return fields as pairs with names in lower case; ASGI also allows other iterables."""
+    return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+
+
+class Lifespan:
+    """The part of ASGI that tells an application when its server starts and stops."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.state: dict[str, Any] = {}  # from the application; each request gets a copy
+        self.orders: asyncio.Queue[Message] = asyncio.Queue()
+        self.answers: asyncio.Queue[Message] = asyncio.Queue()
+        self.supported = True
+
+    async def run(self) -> None:
+        """Run the application for as long as the server lives."""
+        scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self.state,
+        }
+        # An exception means that the application knows nothing of lifespan. One that does know
+        # reports its failure before it raises anything.
+        with contextlib.suppress(Exception):
+            await self.application(scope, self.orders.get, self.answers.put)
+        await self.answers.put({"type": "unsupported"})
+
+    async def tell(self, what: str) -> None:
+        """Tell the application to start up or shut down, and wait until it has."""
+        if not self.supported:
+            return
+        await self.orders.put({"type": f"lifespan.{what}"})
+        answer = await self.answers.get()
+        self.supported = answer["type"] == f"lifespan.{what}.complete"
+        if answer["type"] == f"lifespan.{what}.failed":
+            raise SystemExit(f"{what} failed: {answer.get('message', '')}")
+
+
+class ClientGoneError(ConnectionError):
+    """The client reset the stream or left. ASGI wants an OSError for that."""
+
+
+class Stream:
+    """One request and its response, as they are on the wire."""
+
+    def __init__(self, connection: Connection, stream_id: int, fields: Fields) -> None:
+        self.connection = connection
+        self.conn = connection.conn
+        self.id = stream_id
+        self.fields = fields
+        self.expects_continue = (b"expect", b"100-continue") in fields
+        self.content = bytearray()  # of the request: arrived, but not yet taken
+        self.complete = False  # the request has arrived in full
+        self.started = False  # the header section of the response was sent
+        self.ended = False  # the response was sent in full
+        self.gone = False  # the exchange was broken off
+        self.changed = asyncio.Event()
+        self.waiting: Task | None = None  # for others; ends with the exchange
+
+    def feed(self, event: h2.events.DataReceived) -> None:
+        """Keep content until it is taken; only its padding is done with at once."""
+        self.content += event.data
+        self.acknowledge(event.flow_controlled_length - len(event.data))
+        self.wake()
+
+    def acknowledge(self, size: int) -> None:
+        """Let the client send as much again."""
+        if size:
+            self.conn.acknowledge_received_data(size, self.id)
+            self.connection.flush()
+
+    def reset(self, code: ErrorCodes) -> None:
+        """Break the exchange off."""
+        if not self.gone and not self.ended:
+            self.conn.reset_stream(self.id, code)
+            self.connection.flush()
+            self.lose()
+
+    def lose(self) -> None:
+        """Note that the exchange was broken off, by us or by the client."""
+        self.gone = not self.ended
+        if self.waiting is not None:
+            self.waiting.cancel()
+        self.drop_content()
+
+    def drop_content(self) -> None:
+        """Throw away what nobody will take. Its room goes back to the connection."""
+        self.acknowledge(len(self.content))
+        self.content.clear()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let everybody go on who waits for a change."""
+        self.changed.set()
+        self.changed = asyncio.Event()  # for those who come later
+
+    async def wait(self, seconds: float | None = STALL_SECONDS) -> None:
+        """Wait until something has changed; in vain, and the exchange is broken off."""
+        try:
+            await asyncio.wait_for(self.changed.wait(), seconds)
+        except asyncio.TimeoutError:
+            self.reset(ErrorCodes.CANCEL)
+        self.check()
+
+    def check(self) -> None:
+        """Raise an exception if there is nobody to send to or to receive from."""
+        if self.gone or self.ended:
+            raise ClientGoneError("the exchange with the client is over")
+
+    async def read(self, size: int = FRAME_SIZE) -> bytes:
+        """Return content as it arrives, none at its end; what was taken makes room for more."""
+        self.check()
+        if self.expects_continue and not self.started and not self.content:
+            self.conn.send_headers(self.id, [(":status", "100")])
+            self.connection.flush()
+        self.expects_continue = False
+        while not self.content and not self.complete:
+            await self.wait()
+        data = bytes(self.content[:size])
+        del self.content[:size]
+        self.acknowledge(len(data))
+        return data
+
+    def send_headers(self, fields: Fields, end: bool) -> None:
+        """Send a header section, or trailers if there was one."""
+        self.check()
+        self.conn.send_headers(self.id, fields, end_stream=end)
+        self.connection.flush()
+        self.started = True
+        if end:
+            self.end_response()
+
+    async def send_data(self, data: bytes, end: bool) -> None:
+        """Send content as fast as the windows, the transport and the other streams permit."""
+        rest = memoryview(data)
+        while rest:
+            size = min(self.room(), len(rest))
+            if not self.connection.writable.is_set():
+                await self.connection.writable.wait()
+            elif size <= 0:
+                await self.wait()
+            else:
+                last = end and size == len(rest)
+                self.conn.send_data(self.id, rest[:size], end_stream=last)
+                self.connection.flush()
+                rest = rest[size:]
+                if last:
+                    self.end_response()
+                await asyncio.sleep(0)  # it's the turn of others, however fast our client is
+        if end and not self.ended:
+            self.check()
+            self.conn.end_stream(self.id)
+            self.end_response()
+
+    def room(self) -> int:
+        """How much may be sent now."""
+        self.check()
+        return min(self.conn.local_flow_control_window(self.id), FRAME_SIZE)
+
+    def end_response(self) -> None:
+        """Note that the response was sent; if the request still arrives, it need not go on."""
+        self.ended = True
+        if not self.complete:  # RFC 9113 section 8.1
+            self.conn.reset_stream(self.id, ErrorCodes.NO_ERROR)
+        self.connection.flush()
+        self.drop_content()
+
+
+class Connection(asyncio.Protocol):
+    """One client: its transport, its HTTP/2 connection and its streams."""
+
+    transport: asyncio.Transport
+    timer: asyncio.TimerHandle
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.loop = asyncio.get_running_loop()
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        self.streams: dict[int, Stream] = {}  # until the application is done with them
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self.asked = False  # for a sign of life
+        self.leaving = False
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with the connection preface, if ALPN picked HTTP/2."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.server.connections.add(self)
+        self.timer = self.loop.call_later(IDLE_SECONDS, self.be_bored)
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            self.transport.close()
+            return
+        self.conn.initiate_connection()
+        # Room for what all requests together may keep waiting: otherwise a few of them that
+        # nobody reads would use up the window of the connection, and hold up the others.
+        self.conn.increment_flow_control_window((MAX_REQUESTS - 1) * WINDOW)
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Act on what the client says."""
+        if self.leaving:
+            return
+        self.restart_timer()
+        try:
+            self.handle(self.conn.receive_data(data))
+        except h2.exceptions.ProtocolError as error:
+            self.handle(error.events)
+            self.hang_up()  # the GOAWAY frame that tells why is waiting to be sent
+        self.flush()
+
+    def handle(self, events: Sequence[h2.events.Event]) -> None:
+        """Hand events to the streams; those that are not listed need no action."""
+        for event in events:
+            match event:
+                case h2.events.RequestReceived():
+                    self.begin(Stream(self, event.stream_id, event.headers))
+                case h2.events.DataReceived() if stream := self.streams.get(event.stream_id):
+                    stream.feed(event)
+                case h2.events.DataReceived():  # of a request that was refused
+                    length = event.flow_controlled_length
+                    self.conn.acknowledge_received_data(length, event.stream_id)
+                case h2.events.StreamEnded() if stream := self.streams.get(event.stream_id):
+                    stream.complete = True
+                    stream.wake()
+                case h2.events.StreamReset() if stream := self.streams.get(event.stream_id):
+                    stream.lose()
+                case h2.events.WindowUpdated() if stream := self.streams.get(event.stream_id):
+                    stream.wake()
+                case h2.events.WindowUpdated(stream_id=0) | h2.events.RemoteSettingsChanged():
+                    for stream in self.streams.values():
+                        stream.wake()
+
+    def begin(self, stream: Stream) -> None:
+        """Start the application, unless it has enough to do for this client.
+
+        h2 limits the streams that are open, but the application may still work on closed ones.
+        """
+        if len(self.streams) < 2 * MAX_REQUESTS:
+            self.streams[stream.id] = stream
+            self.server.start(self.serve(stream), self.server.requests)
+            return
+        with contextlib.suppress(h2.exceptions.ProtocolError):  # the client reset it at once
+            self.conn.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
+
+    async def serve(self, stream: Stream) -> None:
+        """Run the application for one request."""
+        try:
+            if not stream.gone:
+                await self.server.handle(stream)
+        finally:
+            del self.streams[stream.id]
+
+    def flush(self) -> None:
+        """Write everything that h2 has to say."""
+        data = self.conn.data_to_send()
+        if data and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def pause_writing(self) -> None:
+        """Stop when the client does not read: neither content nor answers to its frames pile up."""
+        self.writable.clear()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on when the client reads again."""
+        self.restart_timer()
+        self.writable.set()
+        self.transport.resume_reading()
+
+    def restart_timer(self) -> None:
+        """Note a sign of life."""
+        self.asked = False
+        self.timer.cancel()
+        self.timer = self.loop.call_later(IDLE_SECONDS, self.be_bored)
+
+    def be_bored(self) -> None:
+        """After a long silence: ask a client that has requests under way; leave any other one."""
+        if self.streams and not self.asked and self.writable.is_set():
+            self.restart_timer()
+            self.asked = True
+            self.conn.ping(b"anybody?")
+            self.flush()
+        else:
+            self.conn.close_connection()
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Give the client a moment to read our last words.
+
+        Closing a socket in which bytes of the client wait unread would discard them.
+        """
+        self.leaving = True
+        self.flush()
+        self.lose_streams()
+        self.timer.cancel()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def lose_streams(self) -> None:
+        """Tell everybody who waits for the client that it has gone."""
+        for stream in self.streams.values():
+            stream.lose()
+        self.writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Clean up; asyncio has closed the socket."""
+        self.timer.cancel()
+        self.lose_streams()
+        self.server.connections.discard(self)
+        self.lost.set()
+
+
+class Server:
+    """All clients, and all requests that are under way."""
+
+    def __init__(self, handle: Callable[[Stream], Awaitable[None]]) -> None:
+        self.handle = handle  # answers one request
+        self.places = asyncio.Semaphore(MAX_CLIENTS)
+        self.clients: set[Task] = set()
+        self.connections: set[Connection] = set()  # of clients that are through with TLS
+        self.requests: set[Task] = set()
+
+    def start(self, coroutine: Coroutine[Any, Any, None], tasks: set[Task]) -> Task:
+        """Start a task and keep it: the loop itself would not."""
+        task = asyncio.create_task(coroutine)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    async def run(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        """Serve until Ctrl+C."""
+        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family) as listener:
+            listener.setblocking(False)
+            accepting = asyncio.create_task(self.accept(listener, context))
+            announce(listener.getsockname()[1], host)
+            await stopping.wait()
+            accepting.cancel()
+            await finish({accepting}, LINGER_SECONDS)
+        await self.stop()
+
+    async def accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
+        """Take in clients. A server of asyncio would complain if it ends amid a TLS handshake."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self.places.acquire()
+            try:
+                sock, _ = await loop.sock_accept(listener)
+            except OSError:  # too many open files, for instance
+                self.places.release()
+                await asyncio.sleep(1)
+            else:
+                self.start(self.host(sock, context), self.clients)
+
+    async def host(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        """Begin TLS with a client, and keep its place for as long as it stays."""
+        try:
+            _, connection = await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self),
+                sock,
+                ssl=context,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )
+            await connection.lost.wait()
+        except OSError:
+            pass  # no TLS, or not in time; asyncio has closed the socket
+        finally:
+            self.places.release()
+
+    async def stop(self) -> None:
+        """Let requests that are under way come to an end, for a while; then close everything."""
+        for connection in self.connections:
+            connection.conn.close_connection()  # GOAWAY: new requests have to go elsewhere
+            connection.flush()
+        await finish(self.requests, GRACE_SECONDS)
+        for connection in self.connections:
+            for stream in connection.streams.values():
+                stream.reset(ErrorCodes.CANCEL)
+        await finish(self.requests, LINGER_SECONDS)
+        for connection in self.connections:
+            connection.transport.close()
+        await finish(self.clients, LINGER_SECONDS)
+        for connection in self.connections:  # of clients that do not read what we sent last
+            connection.transport.abort()
+        for task in self.clients | self.requests:  # in TLS handshakes, in applications that hang
+            task.cancel()
+        await finish(self.clients | self.requests, LINGER_SECONDS)
+
+
+async def finish(futures: Collection[asyncio.Future[None]], seconds: float) -> None:
+    """Wait for these, but not for longer than that."""
+    if futures:
+        await asyncio.wait(futures, timeout=seconds)
+
+
+async def serve(application: Application, options: argparse.Namespace) -> None:
+    """Run the application until Ctrl+C."""
+    context = server_context(options.certificates)
+    lifespan = Lifespan(application)
+    task = asyncio.create_task(lifespan.run())
+    await lifespan.tell("startup")
+    server = Server(lambda stream: Exchange(stream, application, lifespan.state).run())
+    await server.run(options.host, options.port, context)
+    await lifespan.tell("shutdown")
+    task.cancel()
+
+
+def load(parser: argparse.ArgumentParser, name: str) -> Any:
+    """Return the application that the command line names."""
+    try:
+        return pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        parser.error(f"cannot load {name}: {error}")
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = server_options(__doc__)
+    parser.add_argument("application", metavar="module:name", help="the ASGI application")
+    options = parser.parse_args()
+    application = load(parser, options.application)
+    with contextlib.suppress(KeyboardInterrupt):  # before the server listens
+        asyncio.run(serve(application, options))
+
+
+if __name__ == "__main__":
+    main()

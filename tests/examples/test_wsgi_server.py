@@ -1,0 +1,335 @@
+"""The WSGI server, started as it documents itself, with Flask and with small applications."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support import wire
+from support.answers import Answer, answer, ask, fields_of
+from support.cases import Case, Offer, cases
+from support.clients import Request, all_good, exchange, h2load
+from support.gateways import GATEWAY
+from support.matrix import Matrix
+from support.processes import TIMEOUT, run
+from support.raw import RawClient, content, ends
+from support.rude import ENDINGS, RUDENESS, Example, Served, example, finish, rudeness, stop
+from support.site import Site
+from support.wire import Code, Type
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+SIDE = "WSGI server with Flask"
+MODULE = "examples.asyncio.wsgi_server"
+FLASK = "tests.examples.applications.flask_app:app"
+PURE = "tests.examples.applications.wsgi_app:app"
+OFFER = Offer(
+    small="/files/hello.txt",
+    small_is_hello=True,
+    big="/files/big.bin",
+    echo="/echo",
+    page="/files/page.html",
+    missing="/none",
+    refused=("DELETE", "/echo"),
+)
+PROGRAM = Example(MODULE, OFFER, ("flask",), arguments=(FLASK,))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(site: Site) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("H2_TEST_FOLDER", str(site.folder))
+        yield
+
+
+@pytest.fixture(scope="module")
+def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
+    """A server of small applications; what it prints about their failures is read at the end."""
+    with example(MODULE, OFFER, site, certificates, PURE) as served:
+        yield served
+        _, err = served.server.stop()
+        assert served.server.process.returncode == 0, err
+        assert "ResourceWarning" not in err
+        assert "AssertionError" not in err, err  # the complaint of the validator
+
+
+# --- Real clients, a real application ---
+
+
+@pytest.mark.parametrize("case", cases(OFFER), ids=str)
+def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
+    case.run(served.target, OFFER, served.site)
+    matrix.passed(SIDE, case.peer, case.name)
+
+
+@pytest.mark.parametrize(("peer", "name"), GATEWAY)
+def test_applications(peer: str | None, name: str, served: Served, matrix: Matrix) -> None:
+    GATEWAY[peer, name](served)
+    if peer:
+        matrix.passed(SIDE, peer, name)
+
+
+@pytest.mark.parametrize("name", rudeness(OFFER))
+def test_rude_clients(name: str, served: Served) -> None:
+    RUDENESS[name](served)
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_ctrl_c(name: str, mortal: Served) -> None:
+    ENDINGS[name](mortal)
+
+
+def test_ctrl_c_while_an_application_hangs(mortal: Served) -> None:
+    with RawClient(mortal.target) as client:
+        client.send(wire.headers(1, fields_of("/held", "POST"), end_stream=True))
+        client.pong()
+        mortal.server.process.send_signal(signal.SIGINT)
+        assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)
+    finish(mortal)
+
+
+def test_cookies_in_both_directions(served: Served) -> None:
+    # A client may send each cookie in a field of its own (RFC 9113 section 8.2.3).
+    seen = ask(served.target, "/cookies", fields=[("cookie", "a=1"), ("cookie", "b=2")])
+    assert json.loads(seen.content) == {"a": "1", "b": "2"}
+    assert [value[:5] for value in seen.values(b"set-cookie")] == [b"one=1", b"two=2"]
+
+
+# --- PEP 3333 ---
+
+
+def test_the_environment(pure: Served) -> None:
+    fields = [("x-list", "a"), ("x_list", "forged"), ("x-list", "b"), ("content-type", "text/x")]
+    path = "/environ/caf%C3%A9%2Fa?b=%20&c"
+    seen: dict[str, Any] = json.loads(ask(pure.target, path, "POST", b"123", fields=fields).content)
+    assert seen.pop("REMOTE_PORT").isdigit()
+    assert seen == {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/environ/cafÃ©/a",  # UTF-8 as Latin-1
+        "QUERY_STRING": "b=%20&c",
+        "CONTENT_TYPE": "text/x",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8443",
+        "SERVER_PROTOCOL": "HTTP/2",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "localhost:8443",
+        "HTTP_X_LIST": "a, b",
+        "wsgi.url_scheme": "https",
+        "wsgi.input_terminated": True,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+
+def test_all_ways_to_read(pure: Served) -> None:
+    seen = ask(pure.target, "/reading", "POST", b"abcdef\nghi\njkl\nmno\npqr\nstu")
+    wanted = ["abc", "def\n", "gh", "i\n", "jkl\n", "mno\npqr\nstu", "", ""]
+    assert json.loads(seen.content) == wanted
+
+
+def test_reading_waits_for_content_that_comes_bit_by_bit(pure: Served) -> None:
+    with RawClient(pure.target) as client:
+        client.send(wire.headers(1, fields_of("/reading", "POST")))
+        for byte in b"abc\nde\nf":
+            client.send(wire.data(1, bytes([byte]), pad=3))
+            client.pong()
+        client.send(wire.headers(1, [(b"x-trailer", b"1")], end_stream=True))
+        seen = json.loads(answer(client.until(ends(1))).content)
+    assert seen == ["abc", "\n", "de", "\n", "f", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/writing", 200, b"written, written again, returned"),
+        ("/empty_pieces", 200, b"ab"),
+        ("/nothing", 200, b""),
+        ("/not_modified", 304, b""),
+        ("/no_content", 204, b""),
+        ("/late_start", 200, b"late"),
+        ("/second_thoughts", 503, b"sorry"),
+        ("/too_long", 200, b"12345"),
+    ],
+)
+def test_what_an_application_may_do(pure: Served, path: str, status: int, body: bytes) -> None:
+    seen = ask(pure.target, path)
+    assert (seen.status, seen.content, seen.reset) == (status, body, None)
+    assert len(seen.values(b"date")) == 1
+    head = ask(pure.target, path, "HEAD")
+    assert (head.status, head.content, head.reset) == (status, b"", None)
+    assert head.values(b"content-length") == seen.values(b"content-length")
+
+
+def test_iterables_are_closed(pure: Served) -> None:
+    paths = ["/writing", "/empty_pieces", "/fail_before_content", "/too_long", "/too_short"]
+    before = json.loads(ask(pure.target, "/closings").content)
+    for path in paths:
+        ask(pure.target, path)
+    now = json.loads(ask(pure.target, "/closings").content)
+    assert now == before + [path[1:] for path in paths]
+
+
+def test_fields_are_latin_1(pure: Served) -> None:
+    seen = ask(pure.target, "/latin_1/%E2%82%AC")
+    assert seen.values(b"x-cafe") == [b"caf\xe9"]
+    assert seen.values(b"set-cookie") == [b"a=1", b"b=2"]
+    assert seen.content == b"/latin_1/\xe2\x82\xac"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/fail_at_once",
+        "/fail_before_content",
+        "/leave",
+        "/never_start",
+        "/start_twice",
+        "/hop_by_hop",
+        "/bad_status",
+        "/bad_field",
+        "/text_content",
+    ],
+)
+def test_an_application_that_fails_before_it_sends_content(pure: Served, path: str) -> None:
+    seen = ask(pure.target, path)
+    assert (seen.status, seen.reset) == (500, None)
+    assert seen.values(b"x-of") == []
+    head = ask(pure.target, path, "HEAD")
+    assert (head.status, head.content) == (500, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/fail_after_content", b"some"),
+        ("/late_second_thoughts", b"some"),
+        ("/too_short", b"123"),
+        ("/too_long_written", b"123"),
+    ],
+)
+def test_an_application_that_fails_after_content(pure: Served, path: str, body: bytes) -> None:
+    seen = ask(pure.target, path)
+    assert (seen.status, seen.content, seen.reset) == (200, body, Code.INTERNAL_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ([(b":method", b"CONNECT"), (b":authority", b"localhost:1")], 501),
+        ([*fields_of("*", "OPTIONS")], 501),
+        ([*fields_of("no-slash")], 400),
+        ([*fields_of("/")[:2], (b":authority", b"localhost:port"), (b":path", b"/environ")], 400),
+    ],
+)
+def test_requests_that_are_none_for_an_application(
+    pure: Served, fields: list[tuple[bytes, bytes]], status: int
+) -> None:
+    with RawClient(pure.target) as client:
+        client.send(wire.headers(1, fields, end_stream=True))
+        assert answer(client.until(ends(1))).status == status
+
+
+def test_a_client_that_expects_100_continue(pure: Served) -> None:
+    fields = fields_of("/digest", "POST", ("expect", "100-continue"))
+    with RawClient(pure.target) as client:
+        client.send(wire.headers(1, fields))
+        frames = client.until(lambda frame: frame.type == Type.HEADERS)
+        assert answer(frames).statuses == [b"100"]
+        client.send(wire.data(1, b"content", end_stream=True))
+        seen = answer(frames + client.until(ends(1)))
+    assert seen.statuses == [b"100", b"200"]
+    assert seen.content.decode() == hashlib.sha256(b"content").hexdigest()
+    # An application that does not read its content does not ask for it either.
+    with RawClient(pure.target) as client:
+        client.send(
+            wire.headers(1, fields_of("/ignore_content", "POST", ("expect", "100-continue")))
+        )
+        assert answer(client.until(ends(1))).statuses == [b"413"]
+
+
+def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> None:
+    with RawClient(pure.target) as client:
+        client.send(wire.headers(1, fields_of("/ignore_content", "POST")), wire.data(1, b"some"))
+        frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
+        seen = answer(frames)
+        assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
+        client.send(
+            wire.data(1, bytes(16_000)), wire.headers(3, fields_of("/writing"), end_stream=True)
+        )
+        assert answer(frames + client.until(ends(3)), 3).status == 200
+
+
+@pytest.mark.parametrize("peer", ["curl", "Node http2", "Go net/http"])
+def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: Matrix) -> None:
+    # Java 17 waits for ever for room to send the rest of its content.
+    request = Request("/ignore_content", "POST", pure.site.big_file)
+    (seen,) = exchange(peer, pure.target, [request])
+    assert (seen.status, seen.length) == (413, len("too large"))
+    matrix.passed("WSGI server", peer, "response before the upload of 20 MB is complete")
+
+
+def test_a_reset_ends_an_application_that_sends_nothing(pure: Served) -> None:
+    before = json.loads(ask(pure.target, "/closings").content).count("endless")
+    with RawClient(pure.target) as client:
+        client.send(wire.headers(1, fields_of("/endless"), end_stream=True))
+        client.pong()
+        client.send(wire.rst_stream(1))
+        give_up = time.monotonic() + TIMEOUT
+        while json.loads(ask(pure.target, "/closings").content).count("endless") == before:
+            assert time.monotonic() < give_up
+
+
+# --- Threads ---
+
+
+def test_requests_run_at_the_same_time(pure: Served) -> None:
+    with RawClient(pure.target) as client:
+        client.send(*(wire.headers(n, fields_of("/meet"), end_stream=True) for n in (1, 3)))
+        frames = client.until(ends(1))
+        frames += client.until(ends(3)) if not any(map(ends(3), frames)) else []
+        assert content(frames, 1) == content(frames, 3) == b"met"
+
+
+def test_more_requests_than_threads_wait(site: Site, certificates: Certificate) -> None:
+    with example(MODULE, OFFER, site, certificates, "--threads", "2", PURE) as served:
+        assert h2load(served.target, "/busy", "-n200", "-m100", "-c2") == all_good(200)
+        assert int(ask(served.target, "/busy").content) == 2
+        stop(served)
+
+
+def test_a_request_that_is_reset_while_it_waits_is_forgotten(
+    site: Site, certificates: Certificate
+) -> None:
+    with example(MODULE, OFFER, site, certificates, "--threads", "1", PURE) as served:
+        with RawClient(served.target) as client:
+            client.send(wire.headers(1, fields_of("/digest", "POST")))
+            client.send(wire.headers(3, fields_of("/empty_pieces"), end_stream=True))
+            client.send(wire.headers(5, fields_of("/closings"), end_stream=True))
+            client.pong()
+            client.send(wire.rst_stream(3), wire.data(1, b"", end_stream=True))
+            frames = client.until(ends(5))
+            assert any(map(ends(1), frames))
+            assert json.loads(content(frames, 5)) == []  # nobody closed what it returns
+        stop(served)
+
+
+# --- The command line ---
+
+
+@pytest.mark.parametrize("name", ["no_such_module:app", f"{PURE}lication", "nonsense:"])
+def test_an_application_that_is_not_there(name: str, certificates: Certificate) -> None:
+    folder = str(certificates.authority.parent)
+    done = run([sys.executable, "-m", MODULE, "--certificates", folder, "--port", "0", name])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"cannot load {name}" in done.stderr
+    assert "Traceback" not in done.stderr

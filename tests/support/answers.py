@@ -1,0 +1,76 @@
+"""A request over a connection of its own, and all that came back on its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpack import Decoder
+
+from support import wire
+from support.clients import Target
+from support.raw import RawClient, content, ends
+from support.wire import Field, Frame, Type
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server sent on a stream."""
+
+    sections: list[list[Field]]  # informational ones first, trailers last
+    content: bytes
+    reset: int | None  # the code of RST_STREAM, if one came before the end of the stream
+
+    @property
+    def statuses(self) -> list[bytes]:
+        """The status codes of all responses, informational ones included."""
+        return [value for section in self.sections for name, value in section if name == b":status"]
+
+    @property
+    def status(self) -> int:
+        """The status code of the final response."""
+        return int(self.statuses[-1])
+
+    def values(self, wanted: bytes) -> list[bytes]:
+        """The values of all fields of this name, in any section."""
+        return [value for section in self.sections for name, value in section if name == wanted]
+
+
+def answer(frames: Sequence[Frame], stream_id: int = 1) -> Answer:
+    """What these frames, which are all that a server sent, say on one stream."""
+    decoder = Decoder()
+    sections, reset = [], None
+    for frame in frames:
+        if frame.type == Type.HEADERS:
+            fields = wire.decode(frame.fragment, decoder=decoder)
+            if frame.stream_id == stream_id:
+                sections.append(fields)
+        elif frame.type == Type.RST_STREAM and frame.stream_id == stream_id:
+            reset = frame.error_code
+    return Answer(sections, content(frames, stream_id), reset)
+
+
+def fields_of(path: str, method: str = "GET", *more: tuple[str, str]) -> list[Field]:
+    """The header section of a request."""
+    pairs = [(":method", method), (":scheme", "https"), (":authority", "localhost:8443")]
+    pairs += [(":path", path), *more]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+
+
+def ask(
+    target: Target,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    *,
+    fields: Sequence[tuple[str, str]] = (),
+    settings: Sequence[Any] = (),
+) -> Answer:
+    """Make one request, and return what came back when the stream ended."""
+    with RawClient(target, *settings) as client:
+        section = fields_of(path, method, *fields)
+        client.send(wire.headers(1, section, end_stream=body is None))
+        if body is not None:
+            client.send(wire.data(1, body, end_stream=True))
+        return answer(client.until(ends(1)))

@@ -1,0 +1,106 @@
+"""What a gateway server must do for real applications: the WSGI and the ASGI server go through it.
+
+The application has the paths of `tests/examples/applications/flask_app.py`: `/endless` counts what
+it produces and when it is closed, `/held` reads nothing before `/gate` was called, `/counts` tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+
+from support import wire
+from support.answers import answer, ask, fields_of
+from support.clients import PROGRAMS, all_good, curl, h2load
+from support.peers import require_program
+from support.processes import TIMEOUT, run
+from support.raw import RawClient, content, ends
+from support.rude import MEGABYTE, Served, resident
+from support.wire import DEFAULT_WINDOW, Code, Setting, Type
+
+PIECE = 4096  # what the endless stream consists of
+
+
+def counts(served: Served) -> dict[str, int]:
+    """What the application has counted until now."""
+    result: dict[str, int] = json.loads(ask(served.target, "/counts").content)
+    return result
+
+
+def wait_for_count(served: Served, name: str, number: int) -> None:
+    """Wait until the application has counted so far."""
+    give_up = time.monotonic() + TIMEOUT
+    while (now := counts(served))[name] < number:
+        assert time.monotonic() < give_up, f"{name} never became {number}: {now}"
+
+
+def form(served: Served) -> None:
+    fields = ["--form", "name=value", "--form", f"file=@{served.site.big_file}"]
+    done = curl(served.target, *fields, f"{served.target.url}/form")
+    digest = hashlib.sha256(served.site.big).hexdigest()
+    assert json.loads(done.stdout) == {"fields": {"name": "value"}, "files": {"file": digest}}
+
+
+def all_streams(served: Served) -> None:
+    assert h2load(served.target, "/", "-n500", "-m100", "-c1") == all_good(500)
+
+
+def no_room(served: Served) -> None:
+    before = counts(served)["produced"]
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 2 * PIECE)) as client:
+        client.send(wire.headers(1, fields_of("/endless"), end_stream=True))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        while len(content(frames, 1)) < 2 * PIECE:
+            frames += client.until(lambda frame: frame.type == Type.DATA)
+        # Two pieces were sent, and the third one waits. (Each look is a connection of its own.)
+        assert {counts(served)["produced"] - before for _ in range(5)} <= {2, 3}
+        client.send(wire.window_update(1, PIECE))
+        assert len(client.until(lambda frame: frame.type == Type.DATA)[-1].data) == PIECE
+        assert counts(served)["produced"] - before in {3, 4}
+
+
+def slow_client(served: Served) -> None:
+    closed, memory = counts(served)["closed"], resident(served)
+    slow = ["--limit-rate", "1M", "--max-time", "2", "--output", "/dev/null"]
+    done = curl(served.target, *slow, f"{served.target.url}/endless")
+    assert done.returncode == 28, done  # time-out
+    assert resident(served) - memory < 10 * MEGABYTE
+    wait_for_count(served, "closed", closed + 1)
+
+
+def reset_in_the_middle(served: Served) -> None:
+    closed = counts(served)["closed"]
+    paths = ["/endless", served.offer.small]
+    command = [require_program("node"), str(PROGRAMS / "reset.mjs")]
+    done = run([*command, served.target.url, served.target.trust, *paths])
+    assert (done.stdout, done.stderr) == (f"200 {Code.CANCEL:d}\n200 0\n", "")
+    wait_for_count(served, "closed", closed + 1)
+
+
+def reading(served: Served) -> None:
+    with RawClient(served.target) as client:
+        client.pong()  # the window of the connection has been enlarged by now
+        client.send(wire.headers(1, fields_of("/held", "POST")))
+        pieces = [16_384] * 3 + [DEFAULT_WINDOW - 3 * 16_384]
+        client.send(*(wire.data(1, bytes(size)) for size in pieces))
+        assert counts(served)["read"] == 0
+        assert client.pong() == []
+        ask(served.target, "/gate", "POST", b"")
+        frames = client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
+        assert frames[-1].stream_id == 1
+        client.send(wire.data(1, b"and this", end_stream=True))
+        seen = answer(frames + client.until(ends(1)))
+    assert json.loads(seen.content) == {"read": DEFAULT_WINDOW + 8}
+
+
+#: The cases, by the peer (None where it is a client of ours) and the name that the matrix has.
+GATEWAY: dict[tuple[str | None, str], Callable[[Served], None]] = {
+    ("curl", "form with a file of 20 MB"): form,
+    ("curl", "slow client that gives up"): slow_client,
+    ("h2load", "100 requests at a time on a connection"): all_streams,
+    ("Node http2", "reset in the middle of a response"): reset_in_the_middle,
+    (None, "the application is held while the client has no room"): no_room,
+    (None, "content is acknowledged as the application reads it"): reading,
+}
