@@ -26,7 +26,7 @@ except ProtocolError as error:
     print("rule:", error.rule)
     print("class:", error.__class__.__name__)
     print("code:", repr(error.error_code))
-    print("frames before it:", error.events)
+    print("events before it:", error.events)
 
 # The same for a mistake of our own. Nothing is sent, and nothing has changed.
 try:

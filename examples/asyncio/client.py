@@ -106,10 +106,13 @@ class Client:
             server has room. If it is an iterator it can be sent only once.
         :raises RequestError: if it fails, after as many attempts as make sense
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError as error:
+            raise RequestError(f"{url} is no URL: {error}") from error
         if parts.scheme not in {"https", "http"} or not parts.hostname:
             raise RequestError(f"{url} is no URL of a web page")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         fields = [
             (":method", method),
             (":scheme", parts.scheme),
@@ -156,7 +159,7 @@ class Client:
         )
         try:
             _, connection = await asyncio.wait_for(connecting, self.timeout)
-        except (OSError, asyncio.TimeoutError) as error:
+        except (OSError, ValueError, asyncio.TimeoutError) as error:
             raise RequestError(f"{where}: {error or 'no connection in time'}") from error
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(connection.ready.wait(), self.timeout)

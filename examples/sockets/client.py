@@ -162,7 +162,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         fetch(args.url, args.data, args.authority, sys.stdout.buffer)
-    except (FetchError, OSError, h2.exceptions.ProtocolError) as error:
+    except (FetchError, OSError, ValueError, h2.exceptions.ProtocolError) as error:
         print(f"{args.url}: {error}", file=sys.stderr)
         return 1
     return 0

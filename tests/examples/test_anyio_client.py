@@ -71,6 +71,7 @@ def check(done: subprocess.CompletedProcess[bytes], content: bytes) -> None:
     assert done.stdout == content, f"{len(done.stdout)} octets, not {len(content)}"
 
 
+@pytest.mark.slow
 def test_many_requests_at_once(
     peer: str, target: Target, backend: str, site: Site, matrix: Matrix
 ) -> None:
@@ -83,6 +84,7 @@ def test_many_requests_at_once(
     matrix.passed(SIDE, peer, "183 requests at once, two of them for 20 MB, one for nothing")
 
 
+@pytest.mark.slow
 def test_upload(peer: str, target: Target, backend: str, site: Site, matrix: Matrix) -> None:
     check(client(target, backend, f"--data={site.big_file}", "/echo"), site.big)
     matrix.passed(SIDE, peer, "upload of 20 MB, echoed")

@@ -57,16 +57,8 @@ def good(content: bytes) -> tuple[int, int, str]:
 # --- The program, with every server ---
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def server(
-    request: pytest.FixtureRequest, site: Site, certificates: Certificate
-) -> Iterator[tuple[str, Target]]:
-    with SERVERS[request.param](site, certificates) as target:
-        yield request.param, target
-
-
-def test_many_requests_at_once(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
-    peer, target = server
+def test_many_requests_at_once(real_server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
+    peer, target = real_server
     results = fetch(target, "--repeat", "300", f"{target.url}/hello.txt")
     assert results == [good(site.hello)] * 300
     matrix.passed(SIDE, peer, "300 requests, 100 at a time")
@@ -74,9 +66,9 @@ def test_many_requests_at_once(server: tuple[str, Target], site: Site, matrix: M
 
 @pytest.mark.slow
 def test_downloads_of_20_mb(
-    server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
+    real_server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
 ) -> None:
-    peer, target = server
+    peer, target = real_server
     urls = [f"{target.url}/big.bin", f"{target.url}/hello.txt", f"{target.url}/big.bin"]
     results = fetch(target, "--output", tmp_path, *urls)
     assert sorted(results) == sorted([good(site.big), good(site.hello), good(site.big)])
@@ -87,9 +79,9 @@ def test_downloads_of_20_mb(
 
 @pytest.mark.slow
 def test_upload_of_20_mb_echoed(
-    server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
+    real_server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
 ) -> None:
-    peer, target = server
+    peer, target = real_server
     options = ["--data", site.big_file, "--output", tmp_path]
     assert fetch(target, *options, f"{target.url}/echo") == [good(site.big)]
     assert (tmp_path / "1").read_bytes() == site.big
@@ -125,7 +117,8 @@ def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: 
         url = target.url.replace("https", "http")
         assert re.search("lost|hung up|broke the rules", complaint(target, url))
     assert "Connect call failed" in complaint(target, target.url)
-    assert "no URL" in complaint(target, "gopher://localhost/")
+    urls = ["gopher://localhost/", "http://localhost:x/", "http://[", "http:///"]
+    assert complaint(target, *urls).count("no URL") == len(urls)
     assert run(command(target, "--concurrency", "0", target.url)).returncode == 2
 
 
@@ -368,9 +361,9 @@ def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Ma
 
 def test_time_out(moody: Target) -> None:
     async def scene() -> None:
-        async with Client(timeout=0.3) as client:
+        async with Client(timeout=1.0) as client:
             other = asyncio.create_task(text(client, f"{moody.url}/refuse/0"))
-            with pytest.raises(RequestError, match=r"nothing moved for 0\.3 seconds"):
+            with pytest.raises(RequestError, match="nothing moved for 1 seconds"):
                 await client.request("GET", f"{moody.url}/silent")
             assert await other == "1"
             # Silence that is our own is no reason.
@@ -381,7 +374,7 @@ def test_time_out(moody: Target) -> None:
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"sl"
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         yield b"ow"
 
     play(scene())

@@ -52,30 +52,24 @@ def complaint(target: Target, path: str, *options: str | Path) -> str:
     return done.stderr.decode()
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def server(
-    request: pytest.FixtureRequest, site: Site, certificates: Certificate
-) -> Iterator[tuple[str, Target]]:
-    with SERVERS[request.param](site, certificates) as target:
-        yield request.param, target
-
-
-def test_get(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
-    peer, target = server
+def test_get(real_server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
+    peer, target = real_server
     assert content(target, "/hello.txt") == site.hello
     matrix.passed(SIDE, peer, "GET")
 
 
 @pytest.mark.slow
-def test_download_of_20_mb(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
-    peer, target = server
+def test_download_of_20_mb(real_server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
+    peer, target = real_server
     assert content(target, "/big.bin") == site.big
     matrix.passed(SIDE, peer, "download of 20 MB")
 
 
 @pytest.mark.slow
-def test_upload_of_20_mb_echoed(server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
-    peer, target = server
+def test_upload_of_20_mb_echoed(
+    real_server: tuple[str, Target], site: Site, matrix: Matrix
+) -> None:
+    peer, target = real_server
     assert content(target, "/echo", "--data", site.big_file) == site.big
     matrix.passed(SIDE, peer, "upload of 20 MB, echoed")
 
@@ -126,6 +120,7 @@ def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: 
         assert "No such file" in complaint(Target(target.url, tmp_path / "none"), "/")
     assert "Connection refused" in complaint(target, "/")
     assert "no URL" in complaint(Target("gopher://localhost"), "/")
+    assert "Port could not be cast" in complaint(Target("http://localhost:x"), "/")
 
 
 def test_servers_of_http_1(certificates: Certificate) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,8 +27,11 @@ from support.clients import (
 from support.matrix import Matrix
 from support.raw import RawClient, content, ends, request
 from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, resident, rudeness
-from support.site import MEGABYTES_20
+from support.site import MEGABYTES_20, Site
 from support.wire import MAX_WINDOW, Flag, Setting, Type
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
 
 SIDE = "trio server"
 OFFER = Offer(small="/some/path?x=1", echo="/echo", refused=("GET", "/echo"))
@@ -45,6 +49,7 @@ def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
     matrix.passed(SIDE, case.peer, case.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", EXCHANGES)
 def test_download_of_20_megabytes(peer: str, served: Served, matrix: Matrix) -> None:
     sizes = [MEGABYTES_20, 0, 1, 70_000]
@@ -53,6 +58,7 @@ def test_download_of_20_megabytes(peer: str, served: Served, matrix: Matrix) -> 
     matrix.passed(SIDE, peer, "download of 20 MB")
 
 
+@pytest.mark.slow
 def test_h2load_uploads_are_echoed(served: Served, matrix: Matrix) -> None:
     upload = f"--data={served.site.big_file}"
     assert h2load(served.target, "/echo", upload, "-n6", "-m3", "-c2") == all_good(6)
@@ -100,6 +106,7 @@ def test_nghttp_content_of_unknown_length_with_trailers(served: Served, matrix: 
     matrix.passed(SIDE, "nghttp", "upload of unknown length, padding, trailers")
 
 
+@pytest.mark.slow
 def test_chromium_shows_the_answer(served: Served, matrix: Matrix) -> None:
     document = html.unescape(chromium(served.target, "/shown"))
     seen = json.loads(document[document.index("{") : document.rindex("}") + 1])
@@ -156,9 +163,13 @@ def test_silent_clients(name: str, impatient: Served) -> None:
     SILENCES[name](impatient)
 
 
-def test_a_client_that_talks_is_not_silent(impatient: Served) -> None:
-    with RawClient(impatient.target) as client:
-        give_up = time.monotonic() + 1.5  # three times what it may be silent
+@pytest.mark.slow
+def test_a_client_that_talks_is_not_silent(site: Site, certificates: Certificate) -> None:
+    with (
+        PROGRAM.running(site, certificates, patch="module.IDLE_SECONDS = 1.0") as served,
+        RawClient(served.target) as client,
+    ):
+        give_up = time.monotonic() + 2.0
         while time.monotonic() < give_up:
             client.pong()
         client.send(request(1, "/bytes/3"))

@@ -77,6 +77,7 @@ def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
     matrix.passed(SERVER, case.peer, case.name)
 
 
+@pytest.mark.slow
 def test_chromium_opens_websockets_on_the_connection_of_the_page(
     served: Served, matrix: Matrix
 ) -> None:
@@ -104,11 +105,13 @@ EVERYTHING_WORKS = {
 }
 
 
+@pytest.mark.slow
 def test_node_with_ws(served: Served, matrix: Matrix) -> None:
     assert websockets.node_report(echo_url(served.target), served.target) == EVERYTHING_WORKS
     matrix.passed(SERVER, "Node http2 with ws", "text, 20 MB, Ping, fragments, close code")
 
 
+@pytest.mark.slow
 def test_nghttpx_turns_websockets_of_http_1_into_those_of_http_2(
     served: Served, matrix: Matrix
 ) -> None:
@@ -294,7 +297,8 @@ def test_rude_clients(name: str, served: Served) -> None:
 
 @pytest.fixture(scope="module")
 def impatient(site: Site, certificates: Certificate) -> Iterator[Served]:
-    with started(site, certificates, patch=IMPATIENT) as served:
+    patch = f"{IMPATIENT}; module.IDLE_SECONDS = 1.0"  # a client has to answer within this time
+    with started(site, certificates, patch=patch) as served:
         yield served
         stop(served)
 
@@ -304,10 +308,11 @@ def test_silent_clients(name: str, impatient: Served) -> None:
     SILENCES[name](impatient)
 
 
+@pytest.mark.slow
 def test_a_silent_websocket_stays_open_while_its_client_is_alive(impatient: Served) -> None:
     with RawClient(impatient.target) as client:
         client.send(connect(1))
-        for _ in range(3):  # longer than a silent client may take
+        for _ in range(2):  # longer than a silent client may take
             ping = client.until(lambda f: f.type == Type.PING and not f.has(Flag.ACK))[-1]
             client.send(wire.ping(ping.payload, ack=True))
         client.send(wire.data(1, masked(TEXT, b"still here")), wire.data(1, masked(CLOSE, b"")))
@@ -376,6 +381,7 @@ def test_client_messages_and_ping(peer: str, target: Target, matrix: Matrix) -> 
         matrix.passed(CLIENT, peer, "text messages and a Ping")
 
 
+@pytest.mark.slow
 def test_client_20_megabytes(peer: str, target: Target, site: Site, matrix: Matrix) -> None:
     done = client(target, "/echo", f"--data={site.big_file}")
     assert (done.returncode, done.stderr) == (0, b"")
