@@ -505,6 +505,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up; asyncio has closed the socket."""
+        self.transport.close()  # Python 3.10 would not believe it otherwise, and warn
         self.timer.cancel()
         self.lose_streams()
         self.server.connections.discard(self)
