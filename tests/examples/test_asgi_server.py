@@ -385,6 +385,13 @@ def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
         assert err == "shutdown failed: no database any more\n"
 
 
+def test_a_shutdown_that_takes_too_long(site: Site, certificates: Certificate) -> None:
+    patch, application = "module.GRACE_SECONDS = 0.3", f"{PURE}:endless_shutdown"
+    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+        _, err = served.server.stop()
+        assert (served.server.process.returncode, err) == (1, "shutdown takes too long\n")
+
+
 def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate) -> None:
     patch = "module.GRACE_SECONDS = 0.3"
     with example(MODULE, OFFER, site, certificates, f"{PURE}:app", patch=patch) as served:
