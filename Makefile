@@ -17,7 +17,7 @@ VENV := .venv/bin
 .PHONY: demo test lint docs bench gate wheel-test clean venv
 
 demo: venv
-	$(VENV)/python examples/demo.py $(ARGS)
+	$(VENV)/python -m examples.demo $(ARGS)
 
 test: lint
 	$(VENV)/python -m pytest --cov --cov-report=term-missing --cov-fail-under=100 $(ARGS)

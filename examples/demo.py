@@ -1,9 +1,9 @@
 """An HTTP/2 server and a client, both built on h2, talk over a real socket; every frame is shown.
 
-    python examples/demo.py
+    python -m examples.demo
 
 The server speaks TLS on a free port of the loopback interface, with a certificate made for this run
-(made by the package trustme, from the dependency group `demo`). ALPN picks HTTP/2. The client then
+(by the package trustme, from the dependency group `examples`). ALPN picks HTTP/2. The client then
 
 1. gets a page,
 2. posts a body that is larger than the initial flow-control window, and gets it back,
@@ -26,13 +26,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import trustme
-from wire_log import WireLog
 
 import h2
 import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from h2._cli.frame_log import FrameLog
 
 TIMEOUT = 15.0  # seconds for everything; it takes well under one
 BODY_SIZE = 1024 * 1024
@@ -56,7 +56,7 @@ class Endpoint:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         client_side: bool,
-        log: WireLog | None = None,
+        log: FrameLog | None = None,
     ) -> None:
         config = h2.config.H2Configuration(client_side=client_side)
         self.conn = h2.connection.H2Connection(config)
@@ -184,16 +184,16 @@ class Client(Endpoint):
     """Sends requests and collects what comes back, pushed responses too."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: WireLog
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: FrameLog
     ) -> None:
         super().__init__(reader, writer, client_side=True, log=log)
-        self.wire_log = log
+        self.frame_log = log
         self.responses: dict[int, Message] = {}
         self.pushed: dict[str, Message] = {}
 
     async def exchange(self, method: str, path: str, body: bytes = b"") -> Message:
         """Send a request; wait for its response and for everything that was pushed with it."""
-        self.wire_log.note(f"{method} {path}, {len(body)} bytes")
+        self.frame_log.note(f"{method} {path}, {len(body)} bytes")
         stream_id = self.conn.get_next_available_stream_id()
         response = self.responses[stream_id] = Message()
         self.send(stream_id, request_headers(method, "localhost", path), body)
@@ -287,7 +287,7 @@ async def visit(client: Client, body_size: int) -> Report:
     report.add_hint("GET /page", page.hints)
     report.add("GET /page", page, PAGES["/page"][1])
     report.add("pushed " + HINTED, client.pushed.get(HINTED), PAGES[HINTED][1])
-    client.wire_log.note("goodbye")
+    client.frame_log.note("goodbye")
     return report
 
 
@@ -318,7 +318,7 @@ async def run(body_size: int) -> Report:
         print(f"ALPN {tls.selected_alpn_protocol()}; --> is client to server\n")
         if tls.selected_alpn_protocol() != "h2":
             raise ConnectionError("ALPN did not pick h2")
-        client = Client(reader, writer, WireLog(sys.stdout))
+        client = Client(reader, writer, FrameLog(sys.stdout))
         try:
             return await visit(client, body_size)
         finally:

@@ -6,6 +6,8 @@
   pages are plain Markdown, which reads the same on GitHub.
 - Drawings become part of the page, so that they have the colours of its theme; elsewhere the same
   files are images.
+- Files that a page includes have the colours of Python if that is what they are. What programs
+  print in columns is marked, so that its lines are not broken.
 - Long names in tables may break inside, so that a table fits on a phone.
 - Signatures that say nothing are left out: those of events and of enumerations. The error code of
   an exception is shown by its name.
@@ -35,6 +37,15 @@ from h2.errors import ErrorCodes
 from h2.events import Event
 
 _log = logging.getLogger(__name__)
+
+#: Where the parts of a name or of a command meet: after underscores, dots and the like, and before
+#: capitals.
+_BREAKS = re.compile(
+    r"(?<=\w_)(?=\w)|(?<=[a-z][./])(?=[a-z])|(?<=[a-z]{2})(?=[A-Z][a-z])|(?<=\w[+:=(])(?=[\"\w])"
+)
+
+#: A line of a table in plain text.
+_COLUMNS = re.compile(r"\S {3,}\S.* {2,}\S")
 
 
 @functools.cache
@@ -137,13 +148,22 @@ def link_code(app: Sphinx, doctree: nodes.document, page: str) -> None:
         link += literal
 
 
+def prepare_blocks(app: Sphinx, doctree: nodes.document) -> None:
+    """Give included files the colours of their language, and mark blocks that are in columns."""
+    for block in doctree.findall(nodes.literal_block):
+        if "language" not in block and block.get("source", "").endswith(".py"):
+            block["language"] = "python"
+        if _COLUMNS.search(block.astext()):
+            block["classes"].append("columns")
+
+
 def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Let long names in the cells of tables break after underscores and before capitals."""
+    """Let long names in the cells of tables break where their parts meet."""
     if app.builder.format != "html":
         return
     cells = (cell for table in doctree.findall(nodes.table) for cell in table.findall(nodes.entry))
     for text in [text for cell in cells for text in cell.findall(nodes.Text)]:
-        first, *others = re.split(r"(?<=_)(?=\w)|(?<=[a-z])(?=[A-Z])", text.astext())
+        first, *others = _BREAKS.split(text.astext())
         if others:
             parts: list[nodes.Node] = [nodes.Text(first)]
             for other in others:
@@ -189,6 +209,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     public_names()  # before autodoc adds annotations to the classes that it looks at
     app.connect("env-check-consistency", check_reference)
     app.connect("doctree-resolved", link_code)
+    app.connect("doctree-read", prepare_blocks)
     app.connect("doctree-resolved", break_names)
     app.connect("doctree-resolved", draw_in_place)
     app.connect("autodoc-process-signature", shorten_signature)

@@ -14,9 +14,10 @@ def row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [row(head), row("---" for _ in head)]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], centred: bool = False) -> str:
+    """A Markdown table; `centred` means all columns but the first."""
+    rule = ":---:" if centred else "---"
+    lines = [row(head), row(["---", *(rule for _ in head[1:])])]
     lines += map(row, rows)
     return "".join(lines)
 

@@ -10,7 +10,6 @@ For a server that others use, take a real certificate; the examples need the pat
 
 from __future__ import annotations
 
-import contextlib
 import os
 import ssl
 import tempfile
@@ -33,9 +32,10 @@ class Certificate(NamedTuple):
 
 def certificate(folder: Path = FOLDER) -> Certificate:
     """Return the certificate in this folder, after making it if there is none yet."""
-    if not folder.exists():
+    paths = Certificate(folder / "authority.pem", folder / "server.pem", folder / "server.key")
+    if not paths.key.exists():
         make(folder)
-    return Certificate(folder / "authority.pem", folder / "server.pem", folder / "server.key")
+    return paths
 
 
 def make(folder: Path) -> None:
@@ -51,10 +51,11 @@ def make(folder: Path) -> None:
             pem.write_to_path(draft / "server.pem", append=number > 0)
         server.private_key_pem.write_to_path(draft / "server.key")
         (draft / "server.key").chmod(0o600)
-        with contextlib.suppress(OSError):
-            os.rename(draft, folder)
-    if not folder.exists():
-        raise OSError(f"could not make {folder}")
+        try:
+            os.rename(draft, folder)  # takes the place of a folder only if that is empty
+        except OSError:
+            if not (folder / "server.key").exists():
+                raise
 
 
 def server_context(folder: Path = FOLDER, protocols: tuple[str, ...] = ("h2",)) -> ssl.SSLContext:

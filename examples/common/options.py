@@ -8,21 +8,26 @@ from pathlib import Path
 from examples.common import certificate
 
 
-def server_options(description: str | None, port: int = 8443) -> argparse.ArgumentParser:
-    """Return a parser with the options of a server that speaks TLS.
+def server_options(
+    description: str | None, port: int = 8443, tls: bool = True
+) -> argparse.ArgumentParser:
+    """Return a parser with the options of a server.
 
     :param description: the docstring of the program; its first paragraph is shown by `--help`
+    :param port: where it listens unless told otherwise
+    :param tls: whether it needs a certificate
     """
     parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=port, help="port; 0 takes any free one")
-    parser.add_argument(
-        "--certificates",
-        type=Path,
-        default=certificate.FOLDER,
-        metavar="FOLDER",
-        help="where the certificate lies; made on first start",
-    )
+    if tls:
+        parser.add_argument(
+            "--certificates",
+            type=Path,
+            default=certificate.FOLDER,
+            metavar="FOLDER",
+            help="where the certificate lies; made on first start",
+        )
     return parser
 
 

@@ -84,11 +84,13 @@ class Session:
         try:
             while data := await self.receive():
                 try:
-                    self.handle(self.conn.receive_data(data))
+                    events = self.conn.receive_data(data)
                 except h2.exceptions.ProtocolError:
                     # The GOAWAY frame that tells the client what it did wrong waits to be sent.
                     self.closing = True
                     await self.end()
+                else:
+                    self.handle(events)
                 await self.wake.set()
                 self.backlog += len(data)
                 while self.backlog > MAX_BACKLOG:

@@ -133,11 +133,13 @@ class Session:
         try:
             while data := self.receive():
                 try:
-                    self.handle(self.conn.receive_data(data))
+                    events = self.conn.receive_data(data)
                 except h2.exceptions.ProtocolError:
                     # The GOAWAY frame that tells the client what it did wrong waits to be sent.
                     self.closing = True
                     self.end()
+                else:
+                    self.handle(events)
                 self.wake.set()
                 self.backlog += len(data)
                 while self.backlog > MAX_BACKLOG:

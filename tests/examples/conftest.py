@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.clients import Target
 from support.fileserver import Cellar, make_cellar
 from support.rude import IMPATIENT, SMALL, Example, Served, stop
+from support.servers import SERVERS
 from support.site import Site
 
 if TYPE_CHECKING:
@@ -44,6 +46,15 @@ def mortal(program: Example, site: Site, certificates: Certificate) -> Iterator[
     """The server with three places for clients, for a test that ends it."""
     with program.running(site, certificates, patch=SMALL) as served:
         yield served
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def real_server(
+    request: pytest.FixtureRequest, site: Site, certificates: Certificate
+) -> Iterator[tuple[str, Target]]:
+    """Each of the servers that clients are tested with: its name, and where it listens."""
+    with SERVERS[request.param](site, certificates) as target:
+        yield request.param, target
 
 
 @pytest.fixture(scope="module")

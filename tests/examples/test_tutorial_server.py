@@ -9,13 +9,13 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support import wire
 from support.cases import Case, Offer, cases
-from support.clients import Target, all_good, h2load, nghttp
+from support.clients import Target, all_good, h2load, json_texts, nghttp
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
@@ -71,16 +71,6 @@ def upload(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("upload") / "body"
     path.write_bytes(secrets.token_bytes(MEGABYTES_5))
     return path
-
-
-def json_texts(text: str) -> list[dict[str, Any]]:
-    """The JSON objects that follow each other in this text."""
-    found = []
-    while text := text.lstrip():
-        value, end = json.JSONDecoder().raw_decode(text)
-        found.append(value)
-        text = text[end:]
-    return found
 
 
 # --- curl ---

@@ -15,7 +15,7 @@ INITIAL_WINDOW = 65_535
 def demo(*arguments: str) -> tuple[int, str]:
     """The exit status and the output."""
     require_module("trustme")
-    done = run(python_command("examples/demo.py", *arguments))
+    done = run(python_command("-m", "examples.demo", *arguments))
     assert done.stderr == ""
     return done.returncode, done.stdout
 

@@ -1,12 +1,15 @@
-"""Connections in threads of their own do not affect each other, whatever they share."""
+"""Connections in threads of their own, and one that threads share in the way of the manual."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -14,8 +17,11 @@ from h2._hpack import huffman
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, ResponseReceived
+from h2.exceptions import NoSuchStreamError
+from h2.settings import SettingCodes
 from support import wire
 from support.fields import Field
+from support.processes import ROOT
 
 THREADS = 8
 ROUNDS = 100
@@ -83,3 +89,48 @@ def test_each_thread_with_connections_of_its_own() -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         results = list(pool.map(lambda seed: converse(seed, barrier), range(THREADS)))
     assert results == [2 * ROUNDS] * THREADS
+
+
+# --- one connection for several threads, with the code of the manual ---
+
+
+def blocks_of_the_manual() -> tuple[str, str]:
+    """The class that shares a connection, and the function that opens a stream."""
+    text = (ROOT / "docs" / "threads.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shared = next(block for block in blocks if "class SharedConnection" in block)
+    opening = next(block for block in blocks if "def open_stream" in block)
+    return shared, opening.partition("\n\n\n")[0]
+
+
+def test_threads_share_a_connection_in_the_way_of_the_manual() -> None:
+    names: dict[str, Any] = {}
+    for block in blocks_of_the_manual():
+        exec(block, names)
+    client, server = H2Connection(CLIENT), H2Connection(SERVER)
+    server.initiate_connection()
+    server.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: THREADS * ROUNDS})
+    requests: dict[int, list[Field]] = {}
+
+    def write(data: bytes) -> None:
+        for event in server.receive_data(data):
+            if isinstance(event, RequestReceived):
+                requests[event.stream_id] = list(event.headers)
+
+    def work(seed: int) -> dict[int, list[Field]]:
+        chance, sent = Random(seed), {}
+        for _ in range(ROUNDS):
+            fields = fields_of(chance)
+            sent[shared.call(names["open_stream"], fields)] = fields
+        return sent
+
+    with contextlib.closing(names["SharedConnection"](client, write)) as shared:
+        shared.call(H2Connection.initiate_connection)
+        shared.call(H2Connection.receive_data, server.data_to_send())
+        with ThreadPoolExecutor(THREADS) as pool:
+            done = list(pool.map(work, range(THREADS)))
+        with pytest.raises(NoSuchStreamError):
+            shared.call(H2Connection.send_data, 2**31 - 1, b"")
+    # All of it arrived, in an order that HPACK can follow.
+    assert requests == {stream: fields for sent in done for stream, fields in sent.items()}
+    assert len(requests) == THREADS * ROUNDS

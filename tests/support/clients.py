@@ -205,6 +205,16 @@ def all_good(requests: int) -> dict[str, int]:
     return good | dict.fromkeys(["failed", "errored", "timeout", "3xx", "4xx", "5xx"], 0)
 
 
+def json_texts(text: str) -> list[dict[str, Any]]:
+    """The JSON objects that follow each other in this text."""
+    found = []
+    while text := text.lstrip():
+        value, end = json.JSONDecoder().raw_decode(text)
+        found.append(value)
+        text = text[end:]
+    return found
+
+
 def chromium(target: Target, path: str, *arguments: str, seconds: float = 60) -> str:
     """Load a page in headless Chromium, over TLS; the document as it is after its load event."""
     assert target.authority is not None, "browsers speak HTTP/2 over TLS only"

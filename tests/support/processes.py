@@ -72,14 +72,26 @@ def run(command: Sequence[str], stdin: IO[bytes] | None = None) -> subprocess.Co
     )
 
 
+def complaints(err: str) -> list[str]:
+    """The lines of an error output, but for those that asyncio writes on a busy machine.
+
+    `-X dev` turns its debug mode on, which names callbacks that were held up.
+    """
+    return [line for line in err.splitlines() if not line.startswith("Executing <")]
+
+
 @contextmanager
-def serving(command: Sequence[str]) -> Iterator[Server]:
-    """Start a server that announces its port, and end it, whatever happens, with the block."""
+def serving(command: Sequence[str], stderr: int | IO[bytes] = subprocess.PIPE) -> Iterator[Server]:
+    """Start a server that announces its port, and end it, whatever happens, with the block.
+
+    One that says much on its error output gets a file for it: a pipe takes little, and is only read
+    at the end.
+    """
     with subprocess.Popen(
         command,
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         # A shell lets what it runs in the background ignore Ctrl+C, and that is inherited.
         preexec_fn=_heed_ctrl_c,

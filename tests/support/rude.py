@@ -27,10 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpack import Decoder
+
 from support import wire
 from support.cases import Offer
 from support.clients import Target
-from support.processes import TIMEOUT, Server, require_installed, serving
+from support.processes import TIMEOUT, Server, complaints, require_installed, serving
 from support.raw import PATIENCE, RawClient, connect, content, ends, request
 from support.site import Site
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
@@ -113,7 +115,8 @@ def finish(served: Served) -> None:
     out, err = served.server.process.communicate(timeout=TIMEOUT)
     assert (served.server.process.returncode, out) == (0, ""), err
     # Frameworks may warn that something about them is deprecated; nothing else belongs there.
-    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", err), err
+    said = "\n".join(complaints(err))
+    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", said), err
 
 
 def check_alive(served: Served) -> None:
@@ -174,6 +177,25 @@ def error_among_requests(served: Served) -> None:
         # What is sent after the error must not keep the GOAWAY frame from arriving.
         client.send(wire.ping() * 200_000)
         assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
+
+
+def strange_requests(served: Served) -> None:
+    """Valid ones that ask for what is not there get their status, others end the connection."""
+    decoder = Decoder()
+    connect_to = [(b":method", b"CONNECT"), (b":authority", b"localhost:1")]
+    with RawClient(served.target) as client:
+        client.send(wire.headers(1, connect_to))
+        assert b"400" <= status(client.until(ends(1)), decoder) < b"600"
+        client.send(request(3, "*", "OPTIONS"))
+        assert b"400" <= status(client.until(ends(3)), decoder) < b"500"
+        client.send(wire.headers(5, [(b":method", b"GET")], end_stream=True))
+        assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
+
+
+def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
+    """The status code in the one HEADERS frame among these."""
+    (block,) = [frame.fragment for frame in frames if frame.type == Type.HEADERS]
+    return dict(wire.decode(block, decoder=decoder))[b":status"]
 
 
 # Streams that are reset.
@@ -326,7 +348,8 @@ def leave_unread(client: RawClient) -> None:
     """Send PING frames and read nothing, until the server reads nothing any more either."""
     client.sock.settimeout(0.3)
     pings = wire.ping() * 4096
-    with contextlib.suppress(TimeoutError):
+    # Where it has lost patience already, it hangs up.
+    with contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLEOFError):
         for _ in range(60 * MEGABYTE // len(pings)):
             client.send(pings)
         raise AssertionError("the server reads on although its answers are not read")
@@ -335,9 +358,9 @@ def leave_unread(client: RawClient) -> None:
 # Silence.
 
 #: Statements that let an example server lose patience soon.
-IMPATIENT = "module.HANDSHAKE_SECONDS = module.IDLE_SECONDS = module.SEND_SECONDS = 0.5"
-#: Statements that leave it few places for clients, and little time to stop.
-SMALL = "module.MAX_CLIENTS = 3; module.GRACE_SECONDS = 2.0"
+IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
+#: Statements that leave it few places for clients.
+SMALL = "module.MAX_CLIENTS = 3"
 
 
 def silent_before_tls(served: Served) -> None:
@@ -413,6 +436,7 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "no HTTP/2": no_http2,
     "nonsense": nonsense,
     "an error among requests": error_among_requests,
+    "strange requests": strange_requests,
     "requests cancelled at once": cancelled_at_once,
     "responses cancelled half way": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,

@@ -39,6 +39,9 @@ MAY_IMPORT = {
     "frame_buffer": {"connection"},
     "utilities": VOCABULARY | MECHANISMS | {"_core"},
     "windows": VOCABULARY | MECHANISMS | {"_core"},
+    # The command line stands on everything, and nothing stands on it.
+    "_cli": VOCABULARY | {"__init__", "_frames", "_hpack", "connection"},
+    "__main__": {"_cli"},
 }
 THIRD_PARTY = {"hpack", "hyperframe"}
 

@@ -6,13 +6,15 @@ Everything is counted in processes of its own, where no coverage tool counts alo
 from __future__ import annotations
 
 import platform
+import re
 import sys
 
 import pytest
 
-from benchmarks import gate, scaling
+from benchmarks import gate, habits, scaling
 from benchmarks.gate import CountsByName
 from benchmarks.workloads import WORKLOADS
+from support.processes import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +64,16 @@ def test_the_gate_finds_what_is_above_its_limit() -> None:
 def test_growth_above_its_limit_is_found() -> None:
     assert scaling.above("open_stream", {"growth": 1.2, "us with 1 open": 99.0}) == []
     assert scaling.above("open_stream", {"growth": 1.25}) == ["growth: 1.25, at most 1.2"]
+
+
+def test_the_manual_has_every_habit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["habits", "--rounds", "1"])
+    assert habits.main() == 0
+    measured, shown = (
+        re.findall(r"^\| (.+) \| (.+) \| [\d.]+x \|$", text, re.MULTILINE)
+        for text in (capsys.readouterr().out, (ROOT / "docs" / "performance.md").read_text())
+    )
+    assert len(measured) == len(habits.HABITS)
+    assert shown == measured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from h2.connection import H2Connection
 from h2.exceptions import StreamClosedError
 from support import wire
 from support.processes import ROOT, run
-from tools import flow_control, overview, pages, rule_index, state_diagrams
+from tools import flow_control, interop_page, overview, pages, rule_index, state_diagrams
 from tools.drawing import CHARACTER
 from unit.rules.scenarios import SCENARIOS, STREAM
 
@@ -141,7 +142,7 @@ def rows(section: str) -> list[list[str]]:
     """The rows of the table in a section, its head first, cell by cell."""
     lines = [line for line in section.splitlines() if line.startswith("|")]
     del lines[1]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
 
 
 def cells(section: str) -> dict[tuple[str, str], str]:
@@ -267,6 +268,73 @@ def test_states_are_named_as_in_the_rfc() -> None:
         "closed",
     }
     assert table["HALF_LOCAL_WAITING", "one that we receive"] == "response"
+
+
+# --- peers ---
+
+RECORD: interop_page.Record = {
+    "python": "3.11",
+    "peers": {"nghttp": "1.52.0", "curl": "7.88.1"},
+    "passed": [
+        {"side": "trio server", "peer": "curl", "case": "GET and HEAD"},
+        {"side": "trio server", "peer": "nghttp", "case": "a case for one"},
+        {"side": "trio server", "peer": "nghttp", "case": "GET and HEAD"},
+        {"side": "asyncio client", "peer": "curl", "case": "download of 20 MB"},
+    ],
+}
+
+
+def tables(text: str) -> dict[str, list[list[str]]]:
+    """The tables of a page by their headings."""
+    parts = re.split(r"^#+ (.*)\n", text, flags=re.MULTILINE)
+    pairs = zip(parts[1::2], parts[2::2], strict=True)
+    return {title: rows(text) for title, text in pairs if "\n|" in text}
+
+
+def test_peers_are_listed_with_what_passed() -> None:
+    assert "what passed on Python 3.11." in interop_page.page(RECORD)
+    assert tables(interop_page.page(RECORD)) == {
+        "The peers": [
+            ["peer", "version", "of our programs", "tests passed"],
+            ["curl", "7.88.1", "2", "2"],
+            ["nghttp", "1.52.0", "1", "2"],
+        ],
+        "Asyncio client": [["case", "curl"], ["download of 20 MB", "✓"]],
+        "Trio server": [
+            ["case", "curl", "nghttp"],
+            ["GET and HEAD", "✓", "✓"],
+            ["a case for one", "", "✓"],
+        ],
+    }
+
+
+def test_the_page_of_peers_is_made_from_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for arguments in ([], ["--check"]):
+        assert interop_page.main(arguments) == 1
+        assert "docs/interop.json is missing" in capsys.readouterr().out
+    (docs / "interop.json").write_text(json.dumps(RECORD), encoding="utf-8")
+    assert interop_page.main(["--check"]) == 1
+    assert interop_page.main([]) == 0
+    assert (docs / "interop.md").read_text(encoding="utf-8") == interop_page.page(RECORD)
+    assert interop_page.main(["--check"]) == 0
+    (docs / "interop.json").write_text(
+        json.dumps({**RECORD, "passed": RECORD["passed"][:2]}), encoding="utf-8"
+    )
+    assert interop_page.main(["--check"]) == 1
+
+
+def test_the_page_of_peers_is_up_to_date() -> None:
+    record = interop_page.read()
+    file = ROOT / "docs" / "interop.md"
+    if record is None:
+        assert not file.exists()
+    else:
+        assert file.read_text(encoding="utf-8") == interop_page.page(record)
 
 
 # --- differences ---

@@ -12,7 +12,7 @@ from typing import Final
 from h2._core.receive_settings import apply_remote_settings
 from h2._core.send import check_frame_size
 from h2._core.state import NO_EVENTS, Connection
-from h2._core.stream import Stream
+from h2._core.stream import LENGTH_AFTER_UPGRADE, Stream
 from h2._frames import decode, encode
 from h2._frames.layout import HEADER_LENGTH, MAX_FRAME_SIZE_LOWER, PREFACE
 from h2._rules import connection_states
@@ -112,7 +112,10 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
         apply_remote_settings(conn, pairs)
         conn.events = NO_EVENTS
     state = states.HALF_LOCAL_WAITING if conn.client else states.HALF_REMOTE_WAITING
-    conn.streams.add(Stream(1, state, conn.recv_initial_window()))
+    stream = Stream(1, state, conn.recv_initial_window())
+    if conn.client:
+        stream.expected = LENGTH_AFTER_UPGRADE
+    conn.streams.add(stream)
     return returned
 
 

@@ -17,6 +17,7 @@ from h2._core.state import Connection, PartialBlock
 from h2._core.stream import (
     LENGTH_AFTER_CONNECT,
     LENGTH_AFTER_HEAD,
+    LENGTH_AFTER_UPGRADE,
     LENGTH_OF_TUNNEL,
     LENGTH_UNKNOWN,
     Stream,
@@ -317,8 +318,10 @@ def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) ->
         # header field, even though no content is included in DATA frames."
         if stream.expected == LENGTH_AFTER_HEAD or block.seen & NO_CONTENT:
             stream.expected = 0
+        elif block.noted is None or stream.expected == LENGTH_AFTER_UPGRADE:
+            stream.expected = LENGTH_UNKNOWN
         else:
-            stream.expected = LENGTH_UNKNOWN if block.noted is None else int(block.noted)
+            stream.expected = int(block.noted)
     elif kind == REQUEST:
         if block.noted is not None:
             stream.expected = int(block.noted)

@@ -15,6 +15,9 @@ LENGTH_AFTER_HEAD: Final = -2
 LENGTH_AFTER_CONNECT: Final = -3
 #: ... where that answer was positive: the stream is a tunnel (RFC 9113 section 8.5).
 LENGTH_OF_TUNNEL: Final = -4
+#: ... where it answers the HTTP/1.1 request of an upgrade, whose method nobody told us: it may
+#: have been HEAD, so that content-length is not compared.
+LENGTH_AFTER_UPGRADE: Final = -5
 
 #: At most this many gaps in the peer's stream identifiers are remembered; an identifier from
 #: a gap that is forgotten counts as closed, which is just as much an error.

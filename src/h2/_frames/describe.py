@@ -32,9 +32,14 @@ def name_of(type_: int) -> str:
     return NAMES[type_] if type_ < len(NAMES) else f"type {type_:#04x}"
 
 
+def flag_names(type_: int, flags: int) -> list[str]:
+    """Return the names of the flags that are set and that mean something on this type of frame."""
+    return [name for bit, name in _FLAGS.get(type_, ()) if flags & bit]
+
+
 def describe(type_: int, flags: int, stream_id: int, payload: bytes) -> str:
     """Return one line that says what a frame is and how its payload begins."""
-    names = [name for bit, name in _FLAGS.get(type_, ()) if flags & bit]
+    names = flag_names(type_, flags)
     shown = payload[:_SHOWN_OCTETS].hex() + ("..." if len(payload) > _SHOWN_OCTETS else "")
     return (
         f"{name_of(type_)} stream={stream_id} flags=[{', '.join(names)}] "

@@ -35,6 +35,17 @@ def test_both_ends_know_stream_1_and_go_on() -> None:
     assert_works(client, server)
 
 
+@pytest.mark.parametrize("end", ["HEADERS", "DATA"])
+def test_the_request_may_have_been_head(end: str) -> None:
+    client = H2Connection()
+    client.initiate_upgrade_connection()
+    response = [*wire.RESPONSE, (b"content-length", b"5")]
+    frames = wire.settings() + wire.headers(1, response, end_stream=end == "HEADERS")
+    if end == "DATA":
+        frames += wire.data(1, b"", end_stream=True)
+    assert kinds(client.receive_data(frames))[-1] is StreamEnded
+
+
 def test_the_client_tells_its_settings() -> None:
     client = H2Connection()
     client.local_settings = Settings(initial_values={SettingCodes.INITIAL_WINDOW_SIZE: 99})

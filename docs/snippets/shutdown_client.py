@@ -1,0 +1,28 @@
+import h2.config
+import h2.connection
+import h2.events
+
+client = h2.connection.H2Connection()
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client.initiate_connection()
+server.initiate_connection()
+headers = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":authority", "example.com"),
+    (":path", "/"),
+]
+# --- the client's side ---
+for stream_id in (1, 3, 5):
+    client.send_headers(stream_id, headers, end_stream=True)
+under_way = {1: "/a", 3: "/b", 5: "/c"}
+
+# The server has seen two requests when it leaves; the third one was still on its way.
+server.close_connection(last_stream_id=3)
+
+for event in client.receive_data(server.data_to_send()):
+    if isinstance(event, h2.events.ConnectionTerminated):
+        again = [stream_id for stream_id in under_way if stream_id > event.last_stream_id]
+        print("not processed:", [under_way.pop(stream_id) for stream_id in again])
+        print("still to come:", list(under_way.values()))
+print("open streams:", client.open_outbound_streams)

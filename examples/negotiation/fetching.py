@@ -1,0 +1,203 @@
+"""What the three clients here share: get one URL after the other once HTTP/2 has been agreed on.
+
+A client differs from the others in how it comes to speak HTTP/2 with the server. The content of
+the responses goes to stdout, byte for byte; `-v` tells on stderr what was agreed on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import BinaryIO
+from urllib.parse import SplitResult, urlsplit
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+
+TIMEOUT = 30.0  # seconds without a word from the server until we give up
+PORTS = {"http": 80, "https": 443}
+
+GetSome = Callable[[deque[SplitResult], BinaryIO], None]
+
+
+class FetchError(Exception):
+    """There is no complete and successful response; the text says why."""
+
+
+class TryAgainError(FetchError):
+    """There is no response on this connection; the request may be sent again on another one."""
+
+
+class Client:
+    """The client's end of an HTTP/2 connection, over a socket that it closes at the end."""
+
+    def __init__(
+        self, sock: socket.socket, conn: h2.connection.H2Connection, received: bytes = b""
+    ) -> None:
+        self.sock = sock
+        self.conn = conn
+        self.received = received  # has been read already
+        self.going_away = False
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        with self.sock, contextlib.suppress(OSError):
+            if kind is None:
+                self.conn.close_connection()
+            # After an error of the server's, the frame that tells it so is waiting.
+            self.sock.sendall(self.conn.data_to_send())
+
+    def get_all(self, waiting: deque[SplitResult], out: BinaryIO) -> None:
+        """Get the URLs that wait, and take out those that are done."""
+        while waiting:
+            url = waiting[0]
+            self.save(self.request(url), url, out)
+            waiting.popleft()
+
+    def request(self, url: SplitResult) -> int:
+        """Send a GET request; return its stream."""
+        # The server may allow no streams for a while.
+        while self.conn.remote_settings.max_concurrent_streams == 0 and not self.going_away:
+            self.receive()
+        if self.going_away:
+            raise TryAgainError(f"{url.geturl()}: not asked for, the server is going away")
+        stream_id = self.conn.get_next_available_stream_id()
+        headers = [
+            (":method", "GET"),
+            (":scheme", url.scheme),
+            (":authority", url.netloc),
+            (":path", target(url)),
+            ("user-agent", "h2-example"),
+        ]
+        self.conn.send_headers(stream_id, headers, end_stream=True)
+        return stream_id
+
+    def save(self, stream_id: int, url: SplitResult, out: BinaryIO) -> None:
+        """Write the content of a response as it arrives."""
+        status = 0
+        ended = False
+        while not ended:
+            try:
+                events = self.receive()
+            except ConnectionError as error:
+                if status:
+                    raise
+                # It may have been processed, but doing that twice does no harm: it is a GET.
+                raise TryAgainError(f"{url.geturl()}: no response, {error}") from error
+            for event in events:
+                match event:
+                    case h2.events.ResponseReceived():
+                        status = int(dict(event.headers)[b":status"])
+                    case h2.events.DataReceived():
+                        out.write(event.data)
+                        # Only what has been written makes room for more.
+                        length = event.flow_controlled_length
+                        self.conn.acknowledge_received_data(length, stream_id)
+                    case h2.events.StreamEnded():
+                        ended = True
+                    case h2.events.StreamReset() if not ended:
+                        refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
+                        kind = TryAgainError if refused else FetchError
+                        raise kind(f"{url.geturl()}: stream reset, {event.error_code!r}")
+                    case h2.events.ConnectionTerminated() if event.last_stream_id < stream_id:
+                        raise TryAgainError(f"{url.geturl()}: not processed")
+        check_status(url, status)
+
+    def receive(self) -> list[h2.events.Event]:
+        """Write what is to be written; wait for bytes, and return what they mean."""
+        if data := self.conn.data_to_send():
+            self.sock.sendall(data)
+        received, self.received = self.received or self.sock.recv(65536), b""
+        if not received:
+            raise ConnectionError("the server has hung up")
+        events = self.conn.receive_data(received)
+        for event in events:
+            if isinstance(event, h2.events.ConnectionTerminated):
+                if event.error_code != h2.errors.ErrorCodes.NO_ERROR:
+                    raise FetchError(f"the server ended the connection: {event.error_code!r}")
+                self.going_away = True  # what has been asked for is still answered
+        return events
+
+
+def client_connection() -> h2.connection.H2Connection:
+    """Return the client's end of an HTTP/2 connection, which has not begun; it takes no pushes."""
+    conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    conn.local_settings = h2.settings.Settings(
+        client=True, initial_values={h2.settings.SettingCodes.ENABLE_PUSH: 0}
+    )
+    return conn
+
+
+def connect(url: SplitResult) -> socket.socket:
+    """Open a TCP connection to the server of a URL."""
+    address = (url.hostname or "", url.port or PORTS[url.scheme])
+    sock = socket.create_connection(address, timeout=TIMEOUT)
+    # Frames go out when they are ready; waiting to fill a packet would only add delay.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def target(url: SplitResult) -> str:
+    """Return what a request for this URL asks the server for."""
+    return (url.path or "/") + (f"?{url.query}" if url.query else "")
+
+
+def check_status(url: SplitResult, status: int) -> None:
+    """Raise `FetchError` for a response that tells of a failure."""
+    if status >= 400:
+        raise FetchError(f"{url.geturl()}: status {status}")
+
+
+def client_options(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options of a client."""
+    parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
+    parser.add_argument("url", nargs="+", help="what to get; all from one server")
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell what was agreed on")
+    return parser
+
+
+def parse_urls(urls: Sequence[str], scheme: str) -> list[SplitResult]:
+    """Take URLs apart; all must have this scheme and lead to the same server."""
+    parsed = [urlsplit(url) for url in urls]
+    for url in parsed:
+        if url.scheme != scheme or not url.hostname or "@" in url.netloc:
+            raise FetchError(f"{url.geturl()}: not of the form {scheme}://server[:port]/...")
+        if url.netloc != parsed[0].netloc:
+            raise FetchError(f"{url.geturl()}: on another server than {parsed[0].geturl()}")
+    return parsed
+
+
+def run(urls: Sequence[str], scheme: str, get_some: GetSome) -> int:
+    """Get these URLs, on as few connections as the server allows; return the exit status.
+
+    :param get_some: opens a connection, and gets on it as many of the URLs as it brings
+    """
+    try:
+        waiting = deque(parse_urls(urls, scheme))
+        while waiting:
+            before = len(waiting)
+            try:
+                get_some(waiting, sys.stdout.buffer)
+            except TryAgainError:
+                if len(waiting) == before:  # another connection would bring no more
+                    raise
+        sys.stdout.buffer.flush()
+    except KeyboardInterrupt:
+        return 130
+    except (FetchError, h2.exceptions.ProtocolError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

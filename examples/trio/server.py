@@ -1,0 +1,392 @@
+"""A trio server: a nursery for every connection, a task for every request, flow control both ways.
+
+Start it, then ask it something from another shell:
+
+    python -m examples.trio.server
+    curl --cacert examples/certificates/authority.pem https://localhost:8443/
+    curl --cacert examples/certificates/authority.pem --data-binary @FILE https://localhost:8443/echo
+    h2load -n 1000 -m 10 -c 4 https://localhost:8443/
+
+It answers with the JSON of the request's header fields; `POST /echo` streams the content of the
+request back, and `GET /bytes/N` sends N octets.
+
+What runs for a connection is in one nursery, so that nothing outlives the connection:
+
+- one task reads, and hands what arrives to the requests;
+- one task writes. Only it touches the sending side of the transport, so that cancelling a request
+  can never cut a TLS record in half;
+- one task waits for the end: the server stops, or the client has been idle for too long;
+- each request is a task. It waits for content, for room in the client's flow-control windows and
+  for the writer, and is cancelled when its stream is reset.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import ssl
+import traceback
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+from examples.common.certificate import server_context
+from examples.common.options import announce, server_options
+
+CONNECTION_WINDOW = 1_048_576  # octets that the requests of one connection may have waiting in all
+WRITE_SIZE = 65_536  # octets that are handed to the transport at a time
+MAX_BYTES = 2**30  # the most that one request may ask for
+HANDSHAKE_SECONDS = 10.0
+IDLE_SECONDS = 60.0  # a client that neither sends nor reads for so long is hung up on
+GRACE_SECONDS = 3.0  # how long requests under way may take to finish when the connection ends
+LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
+
+# Octet number n of what /bytes sends is n modulo 251. That is a prime, so that no loss or swap of
+# frames goes unnoticed.
+PATTERN = bytes(range(251)) * 261
+
+Fields = Sequence[tuple[bytes, bytes]]
+Transport = trio.SSLStream[trio.SocketStream]
+
+
+class Signal:
+    """Wakes the tasks that wait for the next time that something happens."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def fire(self) -> None:
+        """Wake all tasks that wait now."""
+        self._event.set()
+        self._event = trio.Event()
+
+    async def wait(self) -> None:
+        """Wait for the next `fire()`."""
+        await self._event.wait()
+
+
+class Request:
+    """A request, and what has arrived of its content and was not asked for yet."""
+
+    def __init__(self, stream_id: int, fields: Fields) -> None:
+        self.stream_id = stream_id
+        self.fields = fields
+        self.scope = trio.CancelScope()  # cancelled when the stream is reset
+        self.content = bytearray()  # never more than the stream's flow-control window
+        self.taken = 0  # octets that the task works on
+        self.ended = False
+        self.arrived = Signal()
+
+
+class Connection:
+    """One client: its transport, its HTTP/2 connection and the requests under way."""
+
+    def __init__(self, transport: Transport, nursery: trio.Nursery) -> None:
+        self.transport = transport
+        self.nursery = nursery
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        self.requests: dict[int, Request] = {}
+        self.unwritten = Signal()  # there is something to write
+        self.written = Signal()  # everything has been written
+        self.windows_changed = Signal()
+        self.request_ended = Signal()
+        self.deadline = 0.0
+
+    async def run(self, stopping: trio.Event) -> None:
+        """Serve until the client leaves or breaks the rules, or one of us wants to end it."""
+        self.conn.initiate_connection()
+        # All streams share the window of the connection. It is larger than that of a stream, so
+        # that one request whose content waits does not hold up the others.
+        self.conn.increment_flow_control_window(CONNECTION_WINDOW - 65_535)
+        self.stay_awake()
+        self.nursery.start_soon(self.write)
+        self.nursery.start_soon(self.end_in_time, stopping)
+        try:
+            if await self.read():
+                await self.finish()
+        except trio.BrokenResourceError:
+            pass  # the client has gone
+        self.nursery.cancel_scope.cancel()
+
+    # Tasks of the connection.
+
+    async def read(self) -> bool:
+        """Read until the client is done; tell whether it kept to the rules."""
+        while data := await self.transport.receive_some():
+            self.stay_awake()
+            try:
+                events = self.conn.receive_data(bytes(data))
+            except h2.exceptions.ProtocolError:
+                for request in self.requests.values():
+                    request.scope.cancel()
+                with trio.move_on_after(GRACE_SECONDS):
+                    await self.flush()  # the GOAWAY frame that says what was wrong
+                return False
+            for event in events:
+                self.handle(event)
+            # A client that makes us answer (PING, SETTINGS) and does not read is not read either.
+            await self.flush()
+        return True
+
+    async def write(self) -> None:
+        """Write what the connection has to say, whenever there is something."""
+        try:
+            while True:
+                while data := self.conn.data_to_send(WRITE_SIZE):
+                    await self.transport.send_all(data)
+                    self.stay_awake()
+                self.written.fire()
+                await self.unwritten.wait()
+        except trio.BrokenResourceError:
+            self.nursery.cancel_scope.cancel()  # the client has gone
+
+    async def end_in_time(self, stopping: trio.Event) -> None:
+        """End the connection when the server stops or the client is idle for too long."""
+        while not stopping.is_set() and trio.current_time() < self.deadline:
+            with trio.move_on_at(self.deadline):
+                await stopping.wait()
+        await self.finish()
+        self.nursery.cancel_scope.cancel()
+
+    def stay_awake(self) -> None:
+        """Note that the client is alive."""
+        self.deadline = trio.current_time() + IDLE_SECONDS
+
+    async def flush(self) -> None:
+        """Wait until everything is written: whoever sends goes as fast as the client reads."""
+        self.unwritten.fire()
+        await self.written.wait()
+
+    async def finish(self) -> None:
+        """Send GOAWAY, and give the requests under way a little time."""
+        self.conn.close_connection()
+        with trio.move_on_after(GRACE_SECONDS):
+            while self.requests:
+                self.unwritten.fire()
+                await self.request_ended.wait()
+            await self.flush()
+
+    def handle(self, event: h2.events.Event) -> None:
+        """Hand an event to the task that it concerns. Nothing here waits."""
+        match event:
+            case h2.events.RequestReceived():
+                request = Request(event.stream_id, event.headers)
+                self.requests[event.stream_id] = request
+                self.nursery.start_soon(self.serve, request)
+            case h2.events.DataReceived():
+                self.take_in(event)
+            case h2.events.StreamEnded() if event.stream_id in self.requests:
+                self.requests[event.stream_id].ended = True
+                self.requests[event.stream_id].arrived.fire()
+            case h2.events.StreamReset() if event.stream_id in self.requests:
+                self.requests[event.stream_id].scope.cancel()
+            case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
+                self.windows_changed.fire()
+
+    def take_in(self, event: h2.events.DataReceived) -> None:
+        """Keep content for its request. What nobody is going to read needs no room: padding too."""
+        kept = 0
+        if request := self.requests.get(event.stream_id):
+            request.content += event.data
+            request.arrived.fire()
+            kept = len(event.data)
+        self.conn.acknowledge_received_data(event.flow_controlled_length - kept, event.stream_id)
+
+    # What the task of a request uses.
+
+    async def serve(self, request: Request) -> None:
+        """Answer a request, unless its stream is reset before that is done."""
+        try:
+            with request.scope:
+                await self.respond(request)
+        except h2.exceptions.ProtocolError:
+            # A task that was about to go on is not stopped by cancelling: its next call is refused.
+            if not request.scope.cancel_called:
+                raise
+        finally:
+            del self.requests[request.stream_id]
+            left = request.taken + len(request.content)  # the window of the connection needs it
+            self.conn.acknowledge_received_data(left, request.stream_id)
+            self.unwritten.fire()
+            self.request_ended.fire()
+
+    async def receive(self, request: Request) -> bytes:
+        """Return content that has arrived since the last call; none means that it is complete.
+
+        To ask for more is to say that what came before is dealt with: the client gets its room
+        in the flow-control windows back, and not earlier.
+        """
+        self.conn.acknowledge_received_data(request.taken, request.stream_id)
+        request.taken = 0
+        self.unwritten.fire()
+        while not request.content and not request.ended:
+            await request.arrived.wait()
+        content = bytes(request.content)
+        request.content.clear()
+        request.taken = len(content)
+        return content
+
+    async def send(self, request: Request, content: bytes, end_stream: bool = False) -> None:
+        """Send content as fast as the client has room for it, with what waits to be sent before."""
+        rest = memoryview(content)
+        while rest:
+            window = self.conn.local_flow_control_window(request.stream_id)
+            size = min(window, self.conn.max_outbound_frame_size, len(rest))
+            if size > 0:
+                self.conn.send_data(request.stream_id, rest[:size])
+                rest = rest[size:]
+            else:
+                self.unwritten.fire()
+                await self.windows_changed.wait()
+        if end_stream:
+            self.conn.end_stream(request.stream_id)
+        await self.flush()
+
+    async def respond(self, request: Request) -> None:
+        """Choose the answer to a request."""
+        fields = dict(request.fields)
+        method = fields[b":method"]
+        path = fields.get(b":path", b"").partition(b"?")[0]
+        if fields.get(b"expect") == b"100-continue":
+            self.conn.send_headers(request.stream_id, [(":status", "100")])
+        if method == b"CONNECT":  # its content has no end that could be waited for
+            await self.send_text(request, 405, "no proxy\n", ("allow", "GET, HEAD, POST"))
+            return
+        if path == b"/echo" and method in {b"POST", b"PUT"}:
+            await self.echo(request)
+            return
+        while await self.receive(request):
+            pass  # the other answers do not depend on the content of the request
+        if path == b"/echo":
+            await self.send_text(request, 405, "echo needs POST or PUT\n", ("allow", "POST, PUT"))
+        elif not path.startswith(b"/"):
+            await self.send_text(request, 400, "a path begins with a slash\n")
+        elif path.startswith(b"/bytes/"):
+            await self.send_bytes(request, path.removeprefix(b"/bytes/"))
+        else:
+            await self.send_text(request, 200, fields_as_json(request.fields))
+
+    async def echo(self, request: Request) -> None:
+        """Send the content of a request back while it arrives."""
+        copied = [field for field in request.fields if field[0] == b"content-type"]
+        self.conn.send_headers(request.stream_id, [(b":status", b"200"), *copied])
+        while content := await self.receive(request):
+            await self.send(request, content)
+        await self.send(request, b"", end_stream=True)
+
+    async def send_bytes(self, request: Request, number: bytes) -> None:
+        """Send as many octets as the path says."""
+        if not number.isdigit() or len(number) > 10 or int(number) > MAX_BYTES:
+            await self.send_text(request, 400, f"a number up to {MAX_BYTES}, please\n")
+            return
+        left = int(number)
+        if self.start_response(request, 200, "application/octet-stream", left):
+            while left > len(PATTERN):
+                await self.send(request, PATTERN)
+                left -= len(PATTERN)
+            await self.send(request, PATTERN[:left], end_stream=True)
+
+    async def send_text(
+        self, request: Request, status: int, text: str, *more: tuple[str, str]
+    ) -> None:
+        """Send a whole response: JSON, or a word about what is wrong."""
+        content = text.encode()
+        kind = "application/json" if status == 200 else "text/plain"
+        if self.start_response(request, status, kind, len(content), *more):
+            await self.send(request, content, end_stream=True)
+
+    def start_response(
+        self, request: Request, status: int, kind: str, length: int, *more: tuple[str, str]
+    ) -> bool:
+        """Send the header section of a response; tell whether content follows."""
+        fields = [
+            (":status", str(status)),
+            ("content-type", kind),
+            ("content-length", str(length)),
+            *more,
+        ]
+        is_head = (b":method", b"HEAD") in request.fields
+        self.conn.send_headers(request.stream_id, fields, end_stream=is_head)
+        return not is_head
+
+
+def fields_as_json(fields: Fields) -> str:
+    """Render header fields as a JSON object; the values of a repeated name are joined."""
+    merged: dict[str, str] = {}
+    for raw_name, raw_value in fields:
+        # Fields are bytes. Most are ASCII; whatever else arrives must not break the answer.
+        name, value = (raw.decode("utf-8", "backslashreplace") for raw in (raw_name, raw_value))
+        merged[name] = f"{merged[name]}, {value}" if name in merged else value
+    return json.dumps(merged, indent=2) + "\n"
+
+
+async def hang_up(transport: Transport) -> None:
+    """Say that nothing more will come, and let the client read what was said.
+
+    Closing a socket in which bytes of the client wait unread would discard what we sent last.
+    """
+    tcp = transport.transport_stream
+    with trio.move_on_after(LINGER_SECONDS):
+        with contextlib.suppress(trio.BrokenResourceError):  # the client is still talking
+            await transport.unwrap()
+        await tcp.send_eof()
+        while await tcp.receive_some():
+            pass
+
+
+async def serve_client(stopping: trio.Event, transport: Transport) -> None:
+    """Serve one client, and close its transport whatever happens."""
+    tcp = transport.transport_stream
+    try:
+        with trio.fail_after(HANDSHAKE_SECONDS):
+            await transport.do_handshake()
+        if transport.selected_alpn_protocol() == "h2":
+            async with trio.open_nursery() as nursery:
+                await Connection(transport, nursery).run(stopping)
+            await hang_up(transport)
+    except (trio.BrokenResourceError, trio.TooSlowError):
+        pass  # the client has gone, or never finished its TLS handshake: nobody is left to tell
+    except Exception:  # a fault of this program must not take the other clients down
+        traceback.print_exc()
+    finally:
+        await trio.aclose_forcefully(tcp)
+
+
+async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
+    """Accept clients until Ctrl+C is pressed, then give those that are there time to finish."""
+    stopping = trio.Event()
+    async with trio.open_nursery() as clients, trio.open_nursery() as accepting:
+        accept = partial(
+            trio.serve_ssl_over_tcp,
+            partial(serve_client, stopping),
+            port,
+            context,
+            host=host,
+            https_compatible=True,  # many clients hang up without TLS's goodbye
+            handler_nursery=clients,
+        )
+        listeners = await accepting.start(accept)
+        with trio.open_signal_receiver(signal.SIGINT) as signals:
+            announce(listeners[0].transport_listener.socket.getsockname()[1], host)
+            async for _ in signals:
+                stopping.set()
+                accepting.cancel_scope.cancel()
+                # Also for those that have not come further than TLS.
+                patience = GRACE_SECONDS + LINGER_SECONDS
+                clients.cancel_scope.deadline = trio.current_time() + patience
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    options = server_options(__doc__).parse_args()
+    trio.run(serve, options.host, options.port, server_context(options.certificates))
+
+
+if __name__ == "__main__":
+    main()

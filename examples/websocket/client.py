@@ -1,0 +1,294 @@
+"""A WebSocket client over HTTP/2 (RFC 8441): sends messages, and writes out those that arrive.
+
+    CA=examples/certificates/authority.pem
+    python -m examples.websocket.client --authority $CA --text hello wss://localhost:8443/echo
+    python -m examples.websocket.client --authority $CA --data FILE wss://localhost:8443/echo
+    python -m examples.websocket.client --authority $CA wss://localhost:8443/fields
+
+It sends the texts, then the file as one binary message, then a Ping if `--ping` asks for one, and
+closes the WebSocket when as many messages (and the Pong) have arrived: with an echo server, its
+own. If it has nothing to send it waits for the server to close. Text messages are written to
+standard output with a line break behind each, binary ones as they are. The exit status is 0 if the
+WebSocket was closed in the regular way, with the codes 1000 or 1005.
+
+One task sends, one receives. The message from the file goes out in pieces, each when the one before
+has gone into the flow-control windows, and what arrives is given back when it has been written out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import (
+    BytesMessage,
+    CloseConnection,
+    Event,
+    Message,
+    Ping,
+    Pong,
+    TextMessage,
+)
+from wsproto.frame_protocol import CloseReason
+
+import h2.connection
+import h2.events
+import h2.exceptions
+from examples.common.certificate import client_context
+from h2.errors import ErrorCodes
+
+PIECE = 65_536  # octets of a large message that go into one WebSocket frame
+CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 5.0  # how long the server may take to answer our Close frame
+
+
+class WebSocketError(Exception):
+    """There is no WebSocket, or it has ended before its time."""
+
+
+class Client:
+    """A connection to a server with one WebSocket on it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.conn = h2.connection.H2Connection()
+        self.ws = Connection(ConnectionType.CLIENT)
+        self.stream_id = 0
+        self.output = bytearray()  # WebSocket frames that did not fit into the windows yet
+        self.progress = asyncio.Event()  # set after each read
+        self.opened = False
+        self.arrived = 0  # whole messages and Pongs
+        self.close_code: int | None = None
+
+    async def open(self, url: SplitResult) -> None:
+        """Open the WebSocket; return when the server has agreed."""
+        self.conn.initiate_connection()
+        await self.write()
+        while not self.conn.remote_settings.enable_connect_protocol:
+            # The server's SETTINGS are the first that it sends: the setting is in them or missing.
+            events = await self.read()
+            if any(isinstance(event, h2.events.RemoteSettingsChanged) for event in events):
+                break
+        if not self.conn.remote_settings.enable_connect_protocol:
+            raise WebSocketError("the server has no WebSockets over HTTP/2")
+        self.stream_id = self.conn.get_next_available_stream_id()
+        fields = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "https"),
+            (":authority", url.netloc.rpartition("@")[2]),
+            (":path", (url.path or "/") + (f"?{url.query}" if url.query else "")),
+            ("sec-websocket-version", "13"),
+            ("user-agent", "h2-websocket-example"),
+        ]
+        self.conn.send_headers(self.stream_id, fields)
+        await self.write()
+        while not self.opened:
+            self.handle(await self.read())
+
+    async def read(self) -> list[h2.events.Event]:
+        """Wait for events of the connection."""
+        data = await self.reader.read(PIECE)
+        if not data:
+            raise WebSocketError("the server hung up")
+        try:
+            events = self.conn.receive_data(data)
+        except h2.exceptions.ProtocolError as error:
+            await self.write()
+            raise WebSocketError(f"the server broke the protocol: {error}") from error
+        await self.write()
+        return events
+
+    async def write(self) -> None:
+        """Write what the connection has to say."""
+        self.writer.write(self.conn.data_to_send())
+        await self.writer.drain()
+
+    def handle(self, events: list[h2.events.Event]) -> None:
+        """Act on the events of one read."""
+        for event in events:
+            match event:
+                case h2.events.ResponseReceived():
+                    status = dict(event.headers)[b":status"].decode()
+                    if status != "200":
+                        raise WebSocketError(f"the server refuses with status {status}")
+                    self.opened = True
+                case h2.events.DataReceived():
+                    self.take_in(event)
+                case h2.events.StreamReset() if self.close_code is None:
+                    raise WebSocketError(f"the stream was reset: {event.error_code!r}")
+                case h2.events.StreamEnded() if self.close_code is None:
+                    raise WebSocketError("the server ended the stream without a Close frame")
+
+    def take_in(self, event: h2.events.DataReceived) -> None:
+        """Take WebSocket frames in, and let the server send as much again."""
+        if self.close_code is None:
+            self.ws.receive_data(event.data)
+            for frame in self.ws.events():
+                self.react(frame)
+        self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+
+    def react(self, event: Event) -> None:
+        """React to an event of the WebSocket."""
+        match event:
+            case Message():
+                text = isinstance(event, TextMessage)
+                content = event.data.encode() if text else event.data
+                end = b"\n" if text and event.message_finished else b""
+                sys.stdout.buffer.write(content + end)
+                sys.stdout.buffer.flush()
+                self.arrived += event.message_finished
+            case Pong():
+                self.arrived += 1
+            case Ping():
+                self.output += self.ws.send(event.response())
+            case CloseConnection():  # also made by wsproto where the server breaks the rules
+                self.close_code = event.code
+                if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
+                    self.output += self.ws.send(event.response())
+
+    def push(self) -> None:
+        """Send as much of the output as the server has room for."""
+        with contextlib.suppress(h2.exceptions.StreamClosedError):  # the server needs it no more
+            while self.output:
+                window = self.conn.local_flow_control_window(self.stream_id)
+                size = min(window, self.conn.max_outbound_frame_size, len(self.output))
+                if size <= 0:
+                    return
+                self.conn.send_data(self.stream_id, bytes(self.output[:size]))
+                del self.output[:size]
+
+    async def receive_all(self) -> int:
+        """Receive until the WebSocket is closed; return the code with which the server closed."""
+        while True:
+            # The first frames may have come together with the response that opened the WebSocket.
+            self.push()
+            await self.write()
+            self.progress.set()
+            if self.close_code is not None:
+                break
+            self.handle(await self.read())
+        with contextlib.suppress(h2.exceptions.StreamClosedError):
+            if self.output:  # the server has closed while we were still sending
+                self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
+            else:
+                self.conn.end_stream(self.stream_id)
+        self.conn.close_connection()
+        await self.write()
+        return self.close_code
+
+    async def wait(self) -> None:
+        """Wait until something has arrived."""
+        self.progress.clear()
+        await self.progress.wait()
+
+    async def send(self, event: Event) -> None:
+        """Send a frame, and wait until all of it has gone into the windows."""
+        self.output += self.ws.send(event)
+        self.push()
+        await self.write()
+        while self.output:
+            await self.wait()
+
+    async def send_all(self, events: Iterator[Event]) -> None:
+        """Send everything there is, and close when as much has come back."""
+        wanted = 0
+        for event in events:
+            if self.close_code is not None:
+                return
+            await self.send(event)
+            wanted += not isinstance(event, Message) or event.message_finished
+        while self.arrived < wanted:
+            await self.wait()
+        if wanted and self.close_code is None:
+            await self.send(CloseConnection(code=CloseReason.NORMAL_CLOSURE))
+
+    async def run(self, events: Iterator[Event]) -> int:
+        """Send and receive at the same time; return the code with which the server closed."""
+        sender = asyncio.ensure_future(self.send_all(events))
+        receiver = asyncio.ensure_future(self.receive_all())
+        try:
+            await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+            if not receiver.done():
+                await sender
+                closing = self.ws.state is ConnectionState.LOCAL_CLOSING
+                await asyncio.wait_for(receiver, CLOSE_SECONDS if closing else None)
+            return receiver.result()
+        finally:
+            sender.cancel()
+            receiver.cancel()
+            await asyncio.gather(sender, receiver, return_exceptions=True)
+
+
+def messages(texts: list[str], file: Path | None, ping: bool) -> Iterator[Event]:
+    """What to send, in order: a message in several frames where it comes from a large file."""
+    for text in texts:
+        yield TextMessage(data=text)
+    if file is not None:
+        with file.open("rb") as content:
+            piece = content.read(PIECE)
+            while following := content.read(PIECE):
+                yield BytesMessage(data=piece, message_finished=False)
+                piece = following
+            yield BytesMessage(data=piece)
+    if ping:
+        yield Ping(payload=b"still there?")
+
+
+async def talk(url: SplitResult, authority: Path | None, events: Iterator[Event]) -> int:
+    """Connect, open the WebSocket, send and receive; return the code with which it was closed."""
+    context = client_context(authority)
+    connecting = asyncio.open_connection(url.hostname, url.port or 443, ssl=context)
+    reader, writer = await asyncio.wait_for(connecting, CONNECT_SECONDS)
+    try:
+        if writer.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            raise WebSocketError("the server does not speak HTTP/2")
+        client = Client(reader, writer)
+        await asyncio.wait_for(client.open(url), CONNECT_SECONDS)
+        return await client.run(events)
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(writer.wait_closed(), 1)
+
+
+def websocket_url(text: str) -> SplitResult:
+    """Take a URL apart. Raises `ValueError` if it is none that this program can open."""
+    url = urlsplit(text)
+    if url.scheme != "wss" or not url.hostname or url.port == 0:
+        raise ValueError(text)
+    return url
+
+
+def main() -> int:
+    """Read the command line and talk to the server."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("url", type=websocket_url, metavar="URL", help="begins with wss://")
+    parser.add_argument("--authority", type=Path, help="certificate of the authority to trust")
+    parser.add_argument("--text", action="append", default=[], help="a message; may be repeated")
+    parser.add_argument("--data", type=Path, metavar="FILE", help="send it as a binary message")
+    parser.add_argument("--ping", action="store_true", help="send a Ping and wait for the Pong")
+    options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C: there is nothing to clean up
+    events = messages(options.text, options.data, options.ping)
+    try:
+        code = asyncio.run(talk(options.url, options.authority, events))
+    except (OSError, WebSocketError, asyncio.TimeoutError) as error:
+        print(str(error) or "the server does not answer", file=sys.stderr)
+        return 1
+    if code not in {CloseReason.NORMAL_CLOSURE, CloseReason.NO_STATUS_RCVD}:
+        print(f"the server closed with code {code}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

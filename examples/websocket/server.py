@@ -1,0 +1,343 @@
+"""WebSockets over HTTP/2 (RFC 8441): a page whose script opens them on the page's own connection.
+
+    python -m examples.websocket.server
+
+Open https://localhost:8443/ in a browser that trusts examples/certificates/authority.pem: the page
+tries out what this server can do, and shows whether it came out right. From a shell:
+
+    CA=examples/certificates/authority.pem
+    python -m examples.websocket.client --authority $CA --text hello wss://localhost:8443/echo
+
+`/echo` sends every message back, piece by piece, however large it is; `/fields` sends the header
+fields of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own.)
+
+The way to a WebSocket over HTTP/2:
+
+1. The server's SETTINGS say ENABLE_CONNECT_PROTOCOL = 1. A browser that has a connection to this
+   server looks for that, and opens one for HTTP/1.1 where it finds none that says so.
+2. The client sends an extended CONNECT request: `:protocol` is websocket, the stream stays open.
+3. The server answers with status 200. There is no Upgrade, no `sec-websocket-key`, no 101.
+4. From then on DATA frames carry what RFC 6455 would put on a TCP connection, and END_STREAM stands
+   for the end of that connection. wsproto reads and writes it; its handshake is for HTTP/1.1 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import CloseConnection, Event, Message, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+from examples.common.certificate import server_context
+from examples.common.options import announce, server_options
+from h2.settings import SettingCodes, Settings
+
+PAGE = Path(__file__).with_name("page.html").read_bytes()
+HANDSHAKE_SECONDS = 10.0
+IDLE_SECONDS = 60.0  # a client that is silent for so long is asked whether it is still there
+SEND_SECONDS = 60.0  # how long a client may leave what we send unread
+GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
+LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
+
+Fields = Sequence[tuple[bytes, bytes]]
+
+
+class Exchange:
+    """What is still to be sent on one stream."""
+
+    def __init__(self, output: bytes = b"") -> None:
+        self.output = bytearray(output)
+        self.finished = True  # nothing comes behind the output
+        self.held = 0  # flow-controlled octets received that are not dealt with yet
+
+    def receive(self, data: bytes) -> None:
+        """Throw the content of the request away: an ordinary one needs none here."""
+
+    def leave(self) -> None:
+        """Prepare for the end of the connection."""
+
+
+class WebSocket(Exchange):
+    """The server's end of a WebSocket; what it receives goes into its output again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.finished = False
+        self.ws = Connection(ConnectionType.SERVER)
+
+    def send(self, event: Event) -> None:
+        """Append a frame to the output."""
+        self.output += self.ws.send(event)
+
+    def receive(self, data: bytes) -> None:
+        """Take in octets of the client, cut anywhere, and react to the frames in them."""
+        if self.finished:
+            return
+        self.ws.receive_data(data)
+        for event in self.ws.events():
+            match event:
+                case Message() if event.data or event.message_finished:
+                    # A part of a message goes back as soon as it is here, as a frame of its own:
+                    # no message is too large, and none has to be stored.
+                    echo = type(event)(data=event.data, message_finished=event.message_finished)
+                    self.send(echo)
+                case Ping():
+                    self.send(event.response())
+                case CloseConnection():  # also made by wsproto where the client breaks the rules
+                    self.close(event)
+
+    def close(self, event: CloseConnection) -> None:
+        """Send a Close frame, unless that has been done; nothing comes behind it."""
+        if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
+            self.send(event.response())
+        self.finished = True
+
+    def leave(self) -> None:
+        """Tell the client that the server goes away."""
+        self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
+
+
+class Session:
+    """One client: its transport, its HTTP/2 connection and the exchanges that are under way."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.task = asyncio.current_task()
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        self.conn.local_settings = Settings(
+            client=False,
+            initial_values={
+                SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
+                SettingCodes.MAX_CONCURRENT_STREAMS: 100,
+                SettingCodes.MAX_HEADER_LIST_SIZE: 65_536,
+            },
+        )
+        self.exchanges: dict[int, Exchange] = {}
+        self.leaving = False
+
+    async def run(self) -> None:
+        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        self.conn.initiate_connection()
+        await self.flush()
+        while not (self.leaving and not self.exchanges):
+            data = await self.receive()
+            if not data:
+                self.conn.close_connection()
+                break
+            try:
+                events = self.conn.receive_data(data)
+            except h2.exceptions.ProtocolError:
+                break  # the GOAWAY frame that tells the client is waiting to be sent
+            self.handle(events)
+            self.send_content()
+            await self.flush()
+        await self.flush()
+
+    async def receive(self) -> bytes:
+        """Wait for octets; none mean that the client has gone."""
+        for patience in (True, False):
+            with contextlib.suppress(asyncio.TimeoutError):
+                return await asyncio.wait_for(self.reader.read(65_536), IDLE_SECONDS)
+            if patience and self.exchanges:
+                # A WebSocket may be silent for as long as it likes; its client must be alive.
+                self.conn.ping(b"alive?  ")
+                await self.flush()
+            else:
+                break
+        return b""
+
+    async def flush(self) -> None:
+        """Write what the connection has to say, and wait for the client to read it.
+
+        Nothing is read meanwhile, so that a client which does not read cannot make us store more.
+        """
+        if data := self.conn.data_to_send():
+            self.writer.write(data)
+            await asyncio.wait_for(self.writer.drain(), SEND_SECONDS)
+
+    def leave(self) -> None:
+        """Let the client close its WebSockets, or hang up at once if it has none."""
+        self.leaving = True
+        with contextlib.suppress(h2.exceptions.ProtocolError):  # it has ended already
+            self.conn.close_connection()
+            for exchange in self.exchanges.values():
+                exchange.leave()
+            self.send_content()
+        self.writer.write(self.conn.data_to_send())
+        if not self.exchanges and self.task:
+            self.task.cancel()
+
+    def handle(self, events: list[h2.events.Event]) -> None:
+        """Act on the events of one read; those that are not listed need no action of ours."""
+        resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+        for event in events:
+            match event:
+                case h2.events.RequestReceived() if event.stream_id not in resets:
+                    self.answer(event.stream_id, event.headers)
+                case h2.events.DataReceived():
+                    self.take_in(event)
+                case h2.events.StreamEnded() if event.stream_id in self.exchanges:
+                    # For a WebSocket this is what the end of a TCP connection would be.
+                    self.exchanges[event.stream_id].finished = True
+                case h2.events.StreamReset():
+                    if exchange := self.exchanges.pop(event.stream_id, None):
+                        self.conn.acknowledge_received_data(exchange.held, event.stream_id)
+
+    def take_in(self, event: h2.events.DataReceived) -> None:
+        """Hand content to its exchange; its room is given back when the output has gone."""
+        if exchange := self.exchanges.get(event.stream_id):
+            exchange.held += event.flow_controlled_length
+            exchange.receive(event.data)
+        else:
+            length = event.flow_controlled_length
+            self.conn.acknowledge_received_data(length, event.stream_id)
+
+    def answer(self, stream_id: int, fields: Fields) -> None:
+        """Answer a request: open a WebSocket, or send the page or an error."""
+        request = dict(fields)
+        method, path = request[b":method"], path_of(request)
+        if b":protocol" in request:
+            if (refused := refusal(request)) is not None:
+                self.conn.send_headers(stream_id, refused, end_stream=True)
+                return
+            self.conn.send_headers(stream_id, [(":status", "200")])
+            self.exchanges[stream_id] = websocket = WebSocket()
+            if path == b"/fields":
+                websocket.send(TextMessage(data=fields_as_json(fields)))
+                websocket.close(CloseConnection(code=CloseReason.NORMAL_CLOSURE, reason="all said"))
+            return
+        status, kind, content = "404", "text/plain", b"not here\n"
+        if method not in {b"GET", b"HEAD"}:
+            status, content = "405", b"GET and HEAD only\n"
+        elif path == b"/":
+            status, kind, content = "200", "text/html; charset=utf-8", PAGE
+        elif path == b"/fields":
+            status, kind, content = "200", "application/json", fields_as_json(fields).encode()
+        response = [
+            (":status", status),
+            ("content-type", kind),
+            ("content-length", str(len(content))),
+        ]
+        self.conn.send_headers(stream_id, response, end_stream=method == b"HEAD")
+        if method != b"HEAD":
+            self.exchanges[stream_id] = Exchange(content)
+
+    def send_content(self) -> None:
+        """Send of every exchange as much as the client has room for.
+
+        Where all of it has gone, the client gets the room back that the octets had which called for
+        it. So what waits here is never more than what the client may send.
+        """
+        for stream_id, exchange in list(self.exchanges.items()):
+            while exchange.output:
+                window = self.conn.local_flow_control_window(stream_id)
+                size = min(window, self.conn.max_outbound_frame_size, len(exchange.output))
+                if size <= 0:
+                    break
+                self.conn.send_data(stream_id, bytes(exchange.output[:size]))
+                del exchange.output[:size]
+            if not exchange.output:
+                if exchange.finished:
+                    self.conn.end_stream(stream_id)
+                    del self.exchanges[stream_id]
+                self.conn.acknowledge_received_data(exchange.held, stream_id)
+                exchange.held = 0
+
+
+def path_of(request: dict[bytes, bytes]) -> bytes:
+    """Return the path of a request without its query; an ordinary CONNECT has none."""
+    return request.get(b":path", b"").partition(b"?")[0]
+
+
+def refusal(request: dict[bytes, bytes]) -> list[tuple[str, str]] | None:
+    """Return the response to an extended CONNECT request that opens no WebSocket, or None."""
+    if request[b":protocol"] != b"websocket":
+        return [(":status", "501")]
+    if path_of(request) not in {b"/echo", b"/fields"}:
+        return [(":status", "404")]
+    if request.get(b"sec-websocket-version") != b"13":
+        return [(":status", "400"), ("sec-websocket-version", "13")]
+    # Browsers let scripts of any page open WebSockets, with cookies, and say whose script it is.
+    own = b"https://" + request.get(b":authority", b"")
+    if request.get(b"origin", own) != own:
+        return [(":status", "403")]
+    return None
+
+
+def fields_as_json(fields: Fields) -> str:
+    """Render header fields as a JSON object."""
+    return json.dumps({name.decode(): value.decode("latin-1") for name, value in fields}, indent=2)
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let the client read what was said last and hang up; after a moment, do so ourselves.
+
+    Closing a socket in which octets of the client wait unread would discard what we sent last.
+    """
+
+    async def until_closed() -> None:
+        while await reader.read(65_536):
+            pass
+        writer.close()
+        await writer.wait_closed()
+
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        await asyncio.wait_for(until_closed(), LINGER_SECONDS)
+    writer.transport.abort()
+
+
+async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
+    """Accept clients until Ctrl+C is pressed."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(stopping.set))
+    sessions: set[Session] = set()
+
+    async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = Session(reader, writer)
+        sessions.add(session)
+        try:
+            if writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
+                await session.run()
+        except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
+            pass  # the client has gone or does not read, or the server stops
+        finally:
+            await hang_up(reader, writer)
+            sessions.discard(session)
+
+    server = await asyncio.start_server(
+        serve_client, host, port, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS
+    )
+    announce(server.sockets[0].getsockname()[1], host)
+    await stopping.wait()
+    server.close()
+    tasks = [session.task for session in sessions if session.task]
+    for session in sessions:
+        session.leave()
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late)
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    options = server_options(__doc__).parse_args()
+    asyncio.run(serve(options.host, options.port, server_context(options.certificates)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+"""`python -m h2`: see :mod:`h2._cli.arguments`."""
+
+from __future__ import annotations
+
+import sys
+
+from h2._cli.arguments import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""A socket that never blocks, with an HTTP/2 connection on it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Final
+
+import h2.connection
+from h2._cli.frame_log import FrameLog
+
+_READ: Final = 65536
+#: Content goes out in pieces of this size at the most. Peers that allow for frames of 16 MiB do not
+#: mean that one should wait until such a frame is full.
+PIECE: Final = 16384
+#: With so much unsent, no more content is taken in.
+_ENOUGH: Final = 256 * 1024
+
+
+class Channel:
+    """Carries bytes between a connection and a socket, and shows them to a log."""
+
+    def __init__(
+        self, sock: socket.socket, conn: h2.connection.H2Connection, log: FrameLog | None
+    ) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.conn = conn
+        self.log = log
+        self.last_progress = time.monotonic()
+        self.unsent = bytearray()
+        self.blocked = False  # whether the socket has to be waited for until it takes more
+
+    @property
+    def full(self) -> bool:
+        """Whether enough waits to be sent."""
+        return len(self.unsent) >= _ENOUGH
+
+    def receive(self) -> bytes | None:
+        """Return what has arrived: None if nothing has yet, no bytes at the end."""
+        data = self._recv(_READ)
+        if data:
+            self.last_progress = time.monotonic()
+            if self.log is not None:
+                self.log.received(data)
+        return data
+
+    def flush(self) -> None:
+        """Send what the connection has to say, as far as the socket takes it."""
+        if data := self.conn.data_to_send():
+            if self.log is not None:
+                self.log.sent(data)
+            self.unsent += data
+        while self.unsent:
+            sent = self._send(self.unsent)
+            if not sent:
+                return
+            del self.unsent[:sent]
+            self.last_progress = time.monotonic()
+
+    def end(self) -> None:
+        """Say that nothing more will be sent."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def _recv(self, amount: int) -> bytes | None:
+        try:
+            return self.sock.recv(amount)
+        except BlockingIOError:
+            return None
+
+    def _send(self, data: bytearray) -> int:
+        self.blocked = False
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            self.blocked = True
+            return 0

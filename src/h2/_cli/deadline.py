@@ -1,0 +1,34 @@
+"""How much time is left."""
+
+from __future__ import annotations
+
+import time
+
+from h2._cli.failure import Failure, Status
+
+
+class Deadline:
+    """The end of a span of time; there is none where the seconds are None.
+
+    :param what: what has taken too long if the time is over, for the message
+    """
+
+    def __init__(self, seconds: float | None, what: str) -> None:
+        self._start = time.monotonic()
+        self._seconds = seconds
+        self._what = what
+
+    def left(self) -> float | None:
+        """Return the seconds that are left, more than none; raises Failure if there are none."""
+        if self._seconds is None:
+            return None
+        spent = time.monotonic() - self._start
+        if spent < self._seconds:
+            return self._seconds - spent
+        text = f"{self._what} timed out after {spent * 1000:.0f} milliseconds"
+        raise Failure(Status.TIMEOUT, text)
+
+    def within(self, seconds: float, what: str) -> Deadline:
+        """Return the sooner one of this end and of one so many seconds from now."""
+        left = self.left()
+        return self if left is not None and left < seconds else Deadline(seconds, what)

@@ -1,0 +1,203 @@
+"""Raw bytes of one direction of a connection to frames and fields, each with its offset.
+
+Nothing is expected of the bytes. Where they are damaged, the frame says what is wrong and where,
+and reading goes on behind it as far as that makes sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from h2._cli import payloads
+from h2._cli.field_blocks import FieldBlocks
+from h2._cli.listing import Damage, Frame
+from h2._frames import decode
+from h2._frames.describe import flag_names
+from h2._frames.layout import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    HEADER_LENGTH,
+    HEADERS,
+    PADDED,
+    PREFACE,
+    PRIORITY_FLAG,
+    PUSH_PROMISE,
+)
+
+#: What begins like this is often taken for HTTP/2 by mistake.
+_FOREIGN: Final = {
+    b"HTTP/": "HTTP/1, not HTTP/2",
+    b"GET ": "HTTP/1, not HTTP/2",
+    b"POST ": "HTTP/1, not HTTP/2",
+    b"\x16\x03": "TLS, which has to be decrypted first",
+    b"\xd4\xc3\xb2\xa1": "a packet capture, not the bytes of one direction",
+    b"\n\r\r\n": "a packet capture, not the bytes of one direction",
+}
+_WITH_FIELDS: Final = {HEADERS, PUSH_PROMISE, CONTINUATION}
+#: Octets between the padding length and the field block, and what they hold.
+_PREFIXES: Final = {
+    HEADERS: (5, "priority fields"),
+    PUSH_PROMISE: (4, "promised stream"),
+    CONTINUATION: (0, ""),
+    DATA: (0, ""),
+}
+
+
+class FrameReader:
+    """Cuts the bytes of one direction into frames, and remembers what later ones depend on."""
+
+    def __init__(self) -> None:
+        self.offset = 0  # of the first byte that was not read yet
+        self._data = bytearray()
+        self._blocks = FieldBlocks()
+        self._begun = False  # whether it is known how the bytes begin
+        self._foreign = False
+        self._open: int | None = None  # the stream whose field block is under way
+        self._interrupted = False  # whether that was found fault with already
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take in bytes; returns the frames that they complete."""
+        if self._foreign:
+            return
+        self._data += data
+        if not self._begun:
+            yield from self._begin()
+        while self._begun and len(self._data) >= HEADER_LENGTH:
+            end = HEADER_LENGTH + self._length()
+            if len(self._data) < end:
+                return
+            yield self._frame(bytes(self._data[HEADER_LENGTH:end]))
+            self._skip(end)
+
+    def finish(self) -> Iterator[Frame]:
+        """Return what is to be said where the bytes end."""
+        data = self._data
+        end = self.offset + len(data)
+        if data and not self._begun and PREFACE.startswith(data):
+            frame = Frame(0, "(preface)", length=len(data))
+            frame.fault(end, f"connection preface is cut off: {len(data)} of 24 octets")
+        elif len(data) >= HEADER_LENGTH:
+            frame = self._frame(bytes(data[HEADER_LENGTH:]))
+            here = len(data) - HEADER_LENGTH
+            frame.fault(end, f"frame is cut off: {here} of {frame.length} octets of its payload")
+        elif data:
+            frame = Frame(self.offset, "(frame header)", length=len(data))
+            frame.fault(end, f"frame header is cut off: {len(data)} of {HEADER_LENGTH} octets")
+        elif self._open is not None:
+            frame = Frame(end, "(end)")
+            frame.fault(end, f"field block on stream {self._open} is not finished")
+        else:
+            return
+        self._skip(len(data))
+        yield frame
+
+    def _begin(self) -> Iterator[Frame]:
+        """Look for the connection preface (RFC 9113 section 3.4) and for other protocols."""
+        data = bytes(self._data[: len(PREFACE)])
+        looks_like_preface = data[:4] == PREFACE[:4] or PREFACE.startswith(data)
+        if len(data) < (len(PREFACE) if looks_like_preface else HEADER_LENGTH):
+            return
+        self._begun = True
+        if looks_like_preface:
+            frame = Frame(0, "(preface)", length=len(PREFACE), content="PRI * HTTP/2.0")
+            if data != PREFACE:
+                at = next(i for i, octet in enumerate(PREFACE) if data[i] != octet)
+                frame.fault(at, "connection preface is damaged")
+            yield frame
+            self._skip(len(PREFACE))
+            return
+        for beginning, what in _FOREIGN.items():
+            if data.startswith(beginning):
+                self._foreign = True
+                frame = Frame(0, "(no frame)", length=len(self._data))
+                frame.fault(0, f"this is {what}")
+                yield frame
+                self._skip(len(self._data))
+
+    def _length(self) -> int:
+        """Return the length of the payload that the frame header at the beginning gives."""
+        return int.from_bytes(self._data[:3], "big")
+
+    def _skip(self, octets: int) -> None:
+        del self._data[:octets]
+        self.offset += octets
+
+    def _frame(self, payload: bytes) -> Frame:
+        """Put the frame at the beginning into words; of its payload, so much is there."""
+        _, _, kind, flags, stream_id = decode.unpack_header(self._data)
+        stream_id &= decode.ID_MASK
+        names = " ".join(flag_names(kind, flags))
+        frame = Frame(self.offset, payloads.name_of(kind), str(stream_id), self._length(), names)
+        self._check_order(frame, kind, stream_id)
+        try:
+            payloads.check_shape(frame, kind, stream_id)
+            if kind == DATA:
+                start, stop, _ = self._content(frame, kind, flags, payload)
+                padding = frame.length - stop
+                frame.content = f"{stop - start} bytes" + (f", padding {padding}" * bool(padding))
+            elif kind in _WITH_FIELDS:
+                self._fields(frame, kind, flags, stream_id, payload)
+            elif len(payload) == frame.length:
+                payloads.describe(frame, kind, flags, payload)
+        except Damage as damage:
+            frame.fault(damage.offset, str(damage))
+            if kind in _WITH_FIELDS:
+                self._blocks.lose(damage.offset)
+        return frame
+
+    def _check_order(self, frame: Frame, kind: int, stream_id: int) -> None:
+        """Check that field blocks are contiguous (RFC 9113 section 4.3)."""
+        if self._open is None:
+            if kind == CONTINUATION:
+                frame.fault(frame.offset, "CONTINUATION without a field block to continue")
+                self._blocks.lose(frame.offset)
+            return
+        if kind == CONTINUATION and stream_id == self._open:
+            return
+        if not self._interrupted:
+            self._interrupted = True
+            text = f"the field block on stream {self._open} had to be continued here"
+            frame.fault(frame.offset, text)
+        if kind in _WITH_FIELDS:
+            self._blocks.lose(frame.offset)
+
+    def _fields(self, frame: Frame, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        """Decode a fragment of a field block (RFC 9113 sections 4.3, 6.2, 6.6 and 6.10)."""
+        last = bool(flags & END_HEADERS)
+        if kind != CONTINUATION:
+            self._blocks.begin()
+        self._open = None if last else stream_id
+        self._interrupted = False
+        start, stop, prefix = self._content(frame, kind, flags, payload)
+        if kind == HEADERS and len(prefix) == 5:
+            frame.content = payloads.priority(prefix)
+        if kind == PUSH_PROMISE and len(prefix) == 4:
+            frame.content = f"promises stream {decode.stream_id(prefix)}"
+        whole = len(payload) == frame.length
+        at = frame.offset + HEADER_LENGTH + start
+        frame.lines.extend(self._blocks.add(payload[start:stop], at, last and whole))
+
+    def _content(
+        self, frame: Frame, kind: int, flags: int, payload: bytes
+    ) -> tuple[int, int, bytes]:
+        """Return where content or field block fragment start and stop, and what stands before it.
+
+        Takes off padding (RFC 9113 section 6.1). The payload may be cut off.
+        """
+        at = frame.offset + HEADER_LENGTH
+        start, stop = 0, frame.length
+        if flags & PADDED and kind != CONTINUATION:
+            if not frame.length:
+                raise Damage(at, "padded, but without Pad Length")
+            padding = int.from_bytes(payload[:1], "big")
+            if padding >= frame.length:
+                raise Damage(at, f"padding of {padding} octets in a payload of {frame.length}")
+            start, stop = 1, frame.length - padding
+        octets, name = _PREFIXES[kind]
+        if kind == HEADERS and not flags & PRIORITY_FLAG:
+            octets = 0
+        if stop - start < octets:
+            raise Damage(at + start, f"{name}: {stop - start} of {octets} octets are there")
+        return start + octets, stop, payload[start : start + octets]

@@ -1,0 +1,220 @@
+"""`python -m h2 serve`: the files below a folder over HTTP/2.
+
+One thread serves all clients: no socket ever blocks, and the selector says which ones can go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import h2.config
+import h2.connection
+from h2._cli.channel import Channel
+from h2._cli.failure import Failure, Status
+from h2._cli.frame_log import FrameLog
+from h2._cli.session import Session
+from h2._cli.text import reason
+
+if TYPE_CHECKING:
+    import ssl
+
+MAX_CLIENTS: Final = 200  # further ones are hung up on
+POLL_SECONDS: Final = 0.25  # how often the server looks whether it is to stop, and at the clock
+_PAUSE_SECONDS: Final = 0.01
+GRACE_SECONDS: Final = 3.0  # for responses under way when the server is to stop
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the command line says; returns the exit status."""
+    root = Path(options.directory)
+    if not root.is_dir():
+        raise Failure(Status.READ, f"{options.directory} is no folder")
+    if options.key and not options.cert:
+        raise Failure(Status.USAGE, "--key needs --cert")
+    context = _tls(options)
+    port = options.port
+    if port is None:
+        port = 8443 if context else 8080
+    stopping = threading.Event()
+    with _listener(options.host, port) as listener, _on_interrupt(stopping):
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        scheme = "https" if context else "http"
+        print(f"listening on {scheme}://{shown}:{port}/ (Ctrl+C stops)", flush=True)
+        Server(listener, root.resolve(), context, options.verbose).run(stopping)
+    return 0
+
+
+def _tls(options: argparse.Namespace) -> ssl.SSLContext | None:
+    if not (options.tls or options.cert):
+        return None
+    from h2._cli import tls
+
+    context = tls.server_context()
+    if options.cert:
+        tls.load_certificate(context, options.cert, options.key)
+    else:
+        tls.make_certificate(context, options.host)
+        print("the certificate is made for this run: clients need --insecure", file=sys.stderr)
+    return context
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        why = reason(error).partition(" (")[0]  # what follows repeats the address
+        text = f"Could not listen on {host} port {port}: {why}"
+        raise Failure(Status.BIND, text) from None
+
+
+@contextlib.contextmanager
+def _on_interrupt(stopping: threading.Event) -> Iterator[None]:
+    """Let Ctrl+C give the order to stop: an exception could come in the middle of anything."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Server:
+    """Accepts clients and gives each its turn."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        root: Path,
+        context: ssl.SSLContext | None,
+        verbose: bool,
+    ) -> None:
+        self._listener = listener
+        self._root = root
+        self._context = context
+        self._verbose = verbose
+        self._selector = selectors.DefaultSelector()
+        self._sessions: dict[int, Session] = {}  # by file descriptor
+        self._eager: set[int] = set()  # those that can go on at once
+        self._ticked = time.monotonic()
+        self._clients = 0  # there have been so many
+
+    def run(self, stopping: threading.Event) -> None:
+        """Serve until somebody says stop, then let the clients go."""
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        try:
+            while not stopping.is_set():
+                self._turn()
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            for session in self._sessions.values():
+                session.leave()
+            self._eager = set(self._sessions)
+            give_up = time.monotonic() + GRACE_SECONDS
+            while self._sessions and time.monotonic() < give_up:
+                self._turn()
+            for session in self._sessions.values():
+                session.drop()
+        finally:
+            for session in self._sessions.values():
+                session.close()
+            self._selector.close()
+
+    def _turn(self) -> None:
+        """Wait until somebody can go on, and let them."""
+        ready = self._eager
+        self._eager = set()
+        for key, _ in self._selector.select(0 if ready else POLL_SECONDS):
+            if key.fileobj is self._listener:
+                self._accept()
+            else:
+                ready.add(key.fd)
+        for descriptor in ready:
+            self._advance(descriptor)
+        now = time.monotonic()
+        if now - self._ticked >= POLL_SECONDS:
+            self._ticked = now
+            for descriptor, session in list(self._sessions.items()):
+                if session.tick(now):
+                    self._advance(descriptor)
+
+    def _accept(self) -> None:
+        """Take in a new client, if there is room for one."""
+        try:
+            sock, address = self._listener.accept()
+        except OSError:  # it has gone already; or no more files can be opened, and that may last
+            time.sleep(_PAUSE_SECONDS)
+            return
+        if len(self._sessions) >= MAX_CLIENTS:
+            sock.close()
+            return
+        self._clients += 1
+        try:
+            channel = self._channel(sock)
+        except OSError:
+            sock.close()
+            return
+        session = Session(channel, self._root, str(address[0]), _print_line)
+        descriptor = channel.sock.fileno()
+        self._sessions[descriptor] = session
+        self._selector.register(descriptor, selectors.EVENT_READ)
+        self._eager.add(descriptor)
+
+    def _channel(self, sock: socket.socket) -> Channel:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        log = None
+        if self._verbose:
+            first = self._clients == 1
+            log = FrameLog(sys.stderr, label=f"#{self._clients} ", titles=first)
+        if self._context is None:
+            return Channel(sock, conn, log)
+        from h2._cli import tls
+
+        return tls.SecureChannel(tls.accept(sock, self._context), conn, log)
+
+    def _advance(self, descriptor: int) -> None:
+        """Give a client its turn, and find out what it waits for next."""
+        session = self._sessions[descriptor]
+        try:
+            if session.advance():
+                self._eager.add(descriptor)
+        except OSError:  # it has gone, or never finished its TLS handshake
+            session.closed = True
+        if session.closed:
+            self._remove(descriptor)
+            return
+        events = selectors.EVENT_WRITE if session.channel.blocked else 0
+        if session.listening or not events:
+            events |= selectors.EVENT_READ
+        self._selector.modify(descriptor, events)
+
+    def _remove(self, descriptor: int) -> None:
+        self._eager.discard(descriptor)
+        self._selector.unregister(descriptor)
+        session = self._sessions.pop(descriptor)
+        session.close()
+        session.drop()
+
+
+def _print_line(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        raise Failure(Status.WRITE) from None

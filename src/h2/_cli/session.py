@@ -1,0 +1,218 @@
+"""One client of the server: its connection, its requests, and the responses to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from hpack.struct import Header
+
+import h2.events
+import h2.exceptions
+from h2._cli.channel import PIECE, Channel
+from h2._cli.site import Reply, respond
+from h2._cli.text import printable
+from h2.errors import ErrorCodes
+
+IDLE_SECONDS: Final = 60.0  # without an octet in either direction
+LINGER_SECONDS: Final = 1.0  # how long a client has to read our last words
+_TURNS: Final = 16  # reads and rounds of writing, before other clients have their turn
+
+
+class Exchange:
+    """A request, and the response to it once that is under way."""
+
+    def __init__(self, fields: list[Header]) -> None:
+        self.fields = fields
+        self.reply: Reply | None = None
+        self.sent = 0  # octets of content
+
+    def line(self, note: str = "") -> str:
+        """Return what the access log says about it: a line in the Common Log Format."""
+        values = dict(self.fields)
+        target = values.get(b":path") or values[b":authority"]
+        request = f'"{printable(values[b":method"])} {printable(target)} HTTP/2"'
+        now = time.strftime("%d/%b/%Y:%H:%M:%S %z")
+        status = self.reply.status.value if self.reply else "-"
+        return f"- - [{now}] {request} {status} {self.sent}{note}"
+
+
+class Session:
+    """Serves one client. `advance()` goes on until something has to be waited for."""
+
+    def __init__(
+        self, channel: Channel, root: Path, client: str, tell: Callable[[str], None]
+    ) -> None:
+        self.channel = channel
+        self.closed = False  # whether the socket is of no further use
+        self._conn = channel.conn
+        self._root = root
+        self._client = client
+        self._tell = tell
+        self._exchanges: dict[int, Exchange] = {}
+        self._at_end = False  # whether the client has said its last word
+        self._draining = False  # whether the end comes with the last response
+        self._end_at: float | None = None  # when we stop to listen, our last word being said
+        self._shut = False
+        self._conn.initiate_connection()
+
+    @property
+    def listening(self) -> bool:
+        """Whether we take in more. If we did while nothing goes out, answers would pile up."""
+        return not self._at_end and not self.channel.full
+
+    def advance(self) -> bool:
+        """Read, answer and write; returns whether there is more to do without any waiting.
+
+        Raises OSError if the client has gone.
+        """
+        for _ in range(_TURNS):
+            went_on = self._write()
+            data = self.channel.receive() if self.listening else None
+            if data is not None:
+                self._take(data)
+            elif not went_on:
+                self._finish_if_through()
+                return False
+        return True
+
+    def tick(self, now: float) -> bool:
+        """Give up a client that has been silent for too long; returns whether that is so."""
+        if self._end_at is not None:
+            self.closed = now >= self._end_at
+            return self.closed
+        if now - self.channel.last_progress < IDLE_SECONDS:
+            return False
+        self.leave()
+        self._fail("was silent for too long")
+        return True
+
+    def leave(self) -> None:
+        """Say that no more requests are taken (GOAWAY); those that are there are answered."""
+        if not self._draining and self._end_at is None:
+            self._draining = True
+            self._conn.close_connection()
+
+    def close(self) -> None:
+        """Close the socket and all files."""
+        self.channel.sock.close()
+        for exchange in self._exchanges.values():
+            if exchange.reply is not None:
+                exchange.reply.close()
+
+    def drop(self) -> None:
+        """Forget all that is under way."""
+        for stream_id in list(self._exchanges):
+            self._close(stream_id, " (cut off)")
+
+    # In.
+
+    def _take(self, data: bytes) -> None:
+        """Act on bytes of the client, or on their end."""
+        if not data:
+            self._at_end = True
+            self.closed = self._end_at is not None
+            return
+        if self._end_at is not None:
+            return  # read only so that our last words are not lost with the socket
+        try:
+            events = self._conn.receive_data(data)
+        except h2.exceptions.ProtocolError as error:
+            self._fail(f"protocol error: {error}")  # GOAWAY is waiting to be sent
+            return
+        resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+        for event in events:
+            self._act(event, resets)
+
+    def _act(self, event: h2.events.Event, resets: set[int]) -> None:
+        """Act on one event; a request that the same read cancels cannot be answered any more."""
+        match event:
+            case h2.events.RequestReceived() if event.stream_id not in resets:
+                self._exchanges[event.stream_id] = Exchange(event.headers)
+                if (b"expect", b"100-continue") in event.headers:
+                    self._conn.send_headers(event.stream_id, [(":status", "100")])
+            case h2.events.DataReceived():  # nobody wants the content of a request here
+                length = event.flow_controlled_length
+                self._conn.acknowledge_received_data(length, event.stream_id)
+            case h2.events.StreamEnded() if event.stream_id not in resets:
+                self._answer(event.stream_id)
+            case h2.events.StreamReset():
+                self._close(event.stream_id, " (cancelled)")
+
+    # Out.
+
+    def _answer(self, stream_id: int) -> None:
+        """Begin the response to a request that is complete."""
+        exchange = self._exchanges[stream_id]
+        exchange.reply = respond(self._root, exchange.fields)
+        fields = [(":status", str(exchange.reply.status.value)), *exchange.reply.fields.items()]
+        self._conn.send_headers(stream_id, fields, end_stream=not exchange.reply.left)
+        if not exchange.reply.left:
+            self._close(stream_id)
+
+    def _write(self) -> bool:
+        """Write what waits, and a piece of each response; returns whether content went out."""
+        went_on = False
+        self.channel.flush()
+        if not self.channel.full:
+            for stream_id, exchange in list(self._exchanges.items()):
+                if exchange.reply is not None and self._send_piece(stream_id, exchange):
+                    went_on = True
+        self.channel.flush()
+        return went_on
+
+    def _send_piece(self, stream_id: int, exchange: Exchange) -> bool:
+        """Send one piece, as far as the windows allow; returns whether anything went out."""
+        reply = exchange.reply
+        room = self._conn.local_flow_control_window(stream_id)
+        if room <= 0 or reply is None:
+            return False
+        data = reply.read(min(room, PIECE))
+        if not data:  # the file has become shorter, and the client knows its old length
+            self._conn.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
+            self._close(stream_id, " (file changed)")
+            return True
+        self._conn.send_data(stream_id, data, end_stream=not reply.left)
+        exchange.sent += len(data)
+        if not reply.left:
+            self._close(stream_id)
+        return True
+
+    def _close(self, stream_id: int, note: str = "") -> None:
+        """Forget an exchange, and write its line into the log."""
+        exchange = self._exchanges.pop(stream_id, None)
+        if exchange is not None:
+            if exchange.reply is not None:
+                exchange.reply.close()
+            self._tell(f"{self._client} {exchange.line(note)}")
+
+    # The end.
+
+    def _fail(self, why: str) -> None:
+        self._tell(f"{self._client} {why}")
+        self.drop()
+        self._end()
+
+    def _end(self) -> None:
+        self._end_at = time.monotonic() + LINGER_SECONDS
+
+    def _finish_if_through(self) -> None:
+        """End the connection where no more can be done for this client.
+
+        The end of the client's words may come while its responses are still under way. Whatever
+        fits the windows then has been sent already.
+        """
+        if self._end_at is None:
+            if self._at_end and not self.channel.unsent:
+                self.leave()
+                self.drop()
+                self.channel.flush()
+                self._end()
+            elif self._draining and not self._exchanges:
+                self._end()
+        if self._end_at is not None and not self.channel.unsent and not self._shut:
+            self._shut = True
+            self.channel.end()
+            self.closed = self._at_end

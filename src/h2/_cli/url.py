@@ -1,0 +1,78 @@
+"""URLs as the command line takes them, and what they mean for a request."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+from h2._cli.failure import Failure, Status
+
+_PORTS: Final = {"https": 443, "http": 80}
+_UNWANTED: Final = re.compile(r"[\x00-\x20\x7f\\]")
+_HOST: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=-]+")
+_SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
+
+
+@dataclass(frozen=True)
+class Url:
+    """Where a request goes."""
+
+    scheme: str
+    host: str  # as name resolution takes it
+    port: int
+    authority: str  # host, and port where it is not the usual one, as `:authority` takes them
+    path: str  # with the query, as `:path` takes it
+    authorization: str | None  # Basic credentials, where the URL has a user
+
+
+def parse(text: str) -> Url:
+    """Take a URL apart.
+
+    The fragment is left out, and characters outside ASCII are percent-encoded. Dot segments stay:
+    this is a program to find out what servers do with them.
+    """
+    if "://" not in text:
+        raise Failure(Status.URL, f"URL has no scheme; https://{text} perhaps?")
+    if _UNWANTED.search(text):
+        raise Failure(Status.URL, "URL holds a space, a control character or a backslash")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+        host = _ascii_host(parts.hostname or "")
+    except ValueError as error:
+        raise Failure(Status.URL, f"URL cannot be read: {error}") from None
+    if parts.scheme not in _PORTS:
+        raise Failure(Status.SCHEME, f"Protocol {parts.scheme!r} is not supported")
+    usual = _PORTS[parts.scheme]
+    port = usual if port is None else port
+    name = f"[{host.partition('%')[0]}]" if ":" in host else host
+    path = quote(parts.path or "/", _SAFE) + ("?" + quote(parts.query, _SAFE)) * bool(parts.query)
+    return Url(
+        scheme=parts.scheme,
+        host=host,
+        port=port,
+        authority=name if port == usual else f"{name}:{port}",
+        path=path,
+        authorization=_credentials(parts.username, parts.password),
+    )
+
+
+def _ascii_host(host: str) -> str:
+    """Return the name of a host as the DNS has it; ValueError if it can be none."""
+    if ":" in host:
+        return host.replace("%25", "%")  # an IPv6 address, perhaps with a zone (RFC 6874)
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    if not _HOST.fullmatch(host):
+        raise ValueError("no valid host")
+    return host
+
+
+def _credentials(user: str | None, password: str | None) -> str | None:
+    if user is None:
+        return None
+    raw = unquote_to_bytes(user) + b":" + unquote_to_bytes(password or "")
+    return "Basic " + base64.b64encode(raw).decode("ascii")

@@ -1,0 +1,773 @@
+"""`python -m h2 serve` in this process, with clients that do what a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import selectors
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import h2.config
+import h2.connection
+from h2._cli import serve, session, tls
+from h2._cli.arguments import main
+from h2._cli.channel import Channel
+from h2._cli.failure import Failure
+from support import wire
+from support.processes import TIMEOUT, free_port, wait_for_port
+from support.wire import Code, Flag, Frame, Setting, Type
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+BIG = 3_000_000
+HUGE_WINDOW = 2**30
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("root").resolve()
+    (root / "hello").write_bytes(b"hello")
+    (root / "empty").touch()
+    (root / "big").write_bytes(os.urandom(BIG))
+    return root
+
+
+@contextmanager
+def serving(
+    root: Path, context: ssl.SSLContext | None = None, verbose: bool = False
+) -> Iterator[tuple[serve.Server, int]]:
+    """A server in a thread, and its port."""
+    stopping = threading.Event()
+    errors: list[BaseException] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = serve.Server(listener, root, context, verbose)
+
+        def run() -> None:
+            try:
+                server.run(stopping)
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield server, port
+        finally:
+            stopping.set()
+            thread.join()
+    for error in errors:
+        raise error
+
+
+def get(stream_id: int, path: str = "/hello", *, method: str = "GET") -> bytes:
+    fields = [(b":method", method.encode()), *wire.REQUEST[1:3], (b":path", path.encode())]
+    return wire.headers(stream_id, fields, end_stream=True)
+
+
+def connect(port: int, *settings: tuple[int, int]) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+    sock.sendall(wire.PREFACE + wire.settings(*settings))
+    return sock
+
+
+def some(sock: socket.socket) -> list[Frame]:
+    """The next frames that arrive together, all of them whole."""
+    data = b""
+    while True:
+        data += sock.recv(65536)
+        with contextlib.suppress(ValueError):
+            return wire.parse(data)
+
+
+def heard(sock: socket.socket) -> list[Frame]:
+    """All that the server says until it hangs up."""
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    return wire.parse(data)
+
+
+def talk(port: int, *parts: bytes, settings: tuple[tuple[int, int], ...] = ()) -> list[Frame]:
+    """Say all this at once and no more, and hear what comes of it."""
+    with connect(port, *settings) as sock:
+        sock.sendall(b"".join(parts))
+        sock.shutdown(socket.SHUT_WR)
+        return heard(sock)
+
+
+def content(frames: list[Frame], stream_id: int) -> bytes:
+    return b"".join(f.data for f in frames if f.type == Type.DATA and f.stream_id == stream_id)
+
+
+def complete(frames: list[Frame]) -> list[int]:
+    """The streams that the server has ended."""
+    return [
+        f.stream_id
+        for f in frames
+        if f.type in {Type.DATA, Type.HEADERS} and f.has(Flag.END_STREAM)
+    ]
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    give_up = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+# --- requests ---
+
+
+def test_requests_and_what_the_log_says_of_them(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root) as (_, port):
+        frames = talk(
+            port, get(1), get(3, "/missing\x1b"[:-1]), get(5, method="HEAD"), get(7, "/empty")
+        )
+    assert content(frames, 1) == b"hello"
+    assert content(frames, 3) == b"404 Not Found\n"
+    assert sorted(complete(frames)) == [1, 3, 5, 7]
+    assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
+    out, err = capfd.readouterr()
+    assert out == ""
+    when = r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
+    lines = sorted(re.sub(when, "WHEN", line) for line in err.splitlines())
+    assert lines == [
+        '127.0.0.1 - - WHEN "GET /empty HTTP/2" 200 0',
+        '127.0.0.1 - - WHEN "GET /hello HTTP/2" 200 5',
+        '127.0.0.1 - - WHEN "GET /missing HTTP/2" 404 14',
+        '127.0.0.1 - - WHEN "HEAD /hello HTTP/2" 200 0',
+    ]
+
+
+def test_the_content_of_requests_is_taken_in_and_given_back(root: Path) -> None:
+    post = wire.headers(1, [(b":method", b"POST"), *wire.REQUEST[1:]])
+    part = wire.data(1, bytes(10_000), pad=255)
+    trailers = wire.headers(1, wire.TRAILERS, end_stream=True)
+    with serving(root) as (_, port):
+        frames = talk(port, post, part * 6, trailers)
+    assert content(frames, 1) == b"405 Method Not Allowed\n"
+    updates = [f.increment for f in frames if f.type == Type.WINDOW_UPDATE and f.stream_id == 0]
+    assert sum(updates) >= 32_768
+
+
+def test_expect_100_continue(root: Path) -> None:
+    fields = [*wire.REQUEST, (b"expect", b"100-continue")]
+    with serving(root) as (_, port):
+        frames = talk(port, wire.headers(1, fields), wire.data(1, b"x", end_stream=True))
+    statuses = [wire.decode(f.fragment)[0][1] for f in frames if f.type == Type.HEADERS]
+    assert statuses == [b"100", b"200"]
+
+
+def test_connect_is_refused(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fields = [(b":method", b"CONNECT"), (b":authority", b"example.com:1")]
+    with serving(root) as (_, port):
+        frames = talk(port, wire.headers(1, fields, end_stream=True))
+    assert content(frames, 1) == b"405 Method Not Allowed\n"
+    assert '"CONNECT example.com:1 HTTP/2" 405' in capfd.readouterr().err
+
+
+def test_a_request_that_is_cancelled_at_once_harms_no_other(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root) as (_, port):
+        frames = talk(port, get(1), wire.rst_stream(1), get(3))
+    assert complete(frames) == [3]
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_responses_that_are_cancelled_half_way(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root) as (_, port), connect(port, (Setting.INITIAL_WINDOW_SIZE, 10)) as sock:
+        sock.sendall(get(1, "/big") + get(3, "/big"))
+        begun: set[int] = set()
+        while begun < {1, 3}:
+            begun |= {frame.stream_id for frame in some(sock) if frame.type == Type.DATA}
+        sock.sendall(wire.rst_stream(1) + wire.window_update(3, 5))
+        sock.shutdown(socket.SHUT_WR)
+        heard(sock)
+    err = capfd.readouterr().err
+    assert re.search(r'"GET /big HTTP/2" 200 10 \(cancelled\)$', err, re.MULTILINE)
+    assert re.search(r'"GET /big HTTP/2" 200 15 \(cut off\)$', err, re.MULTILINE)
+
+
+def test_windows_are_respected_and_responses_take_turns(root: Path) -> None:
+    window = (Setting.INITIAL_WINDOW_SIZE, 1000)
+    with serving(root) as (_, port):
+        updates = wire.window_update(1, 500), wire.window_update(3, 1)
+        frames = talk(port, get(1, "/big"), get(3, "/big"), *updates, settings=(window,))
+    big = (root / "big").read_bytes()
+    assert content(frames, 1) == big[:1500]
+    assert content(frames, 3) == big[:1001]
+    # The connection's window is shared, and a frame of each goes out in turn.
+    with serving(root) as (_, port):
+        window = (Setting.INITIAL_WINDOW_SIZE, BIG)
+        frames = talk(port, get(1, "/big"), get(3, "/big"), settings=(window,))
+    streams = [f.stream_id for f in frames if f.type == Type.DATA]
+    assert streams[:4] == [1, 3, 1, 3]
+    assert len(content(frames, 1)) + len(content(frames, 3)) == 65_535
+
+
+@pytest.mark.parametrize("every", [15, 16, 17, 18])
+def test_a_socket_that_takes_nothing_now_and_then(
+    root: Path, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    real, turn = Channel._send, 0
+
+    def send(channel: Channel, data: bytearray) -> int:
+        nonlocal turn
+        turn += 1
+        if turn % every:
+            channel.blocked = True
+            return 0
+        return real(channel, data)
+
+    monkeypatch.setattr(Channel, "_send", send)
+    with serving(root) as (_, port), connect(port, (Setting.INITIAL_WINDOW_SIZE, BIG)) as sock:
+        sock.sendall(wire.window_update(0, BIG) + get(1, "/big"))
+        data = b""
+        while len(data) < BIG:
+            data += sock.recv(65536)
+
+
+def test_a_file_that_becomes_shorter(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = root / "shrinking"
+    file.write_bytes(bytes(100_000))
+    with serving(root) as (_, port), connect(port) as sock:
+        sock.sendall(get(1, "/shrinking"))
+        data = b""
+        while len(data) < 65_535:
+            data += sock.recv(65536)
+        os.truncate(file, 70_000)
+        sock.sendall(wire.window_update(0, 50_000) + wire.window_update(1, 50_000))
+        sock.shutdown(socket.SHUT_WR)
+        while piece := sock.recv(65536):
+            data += piece
+    (reset,) = (frame for frame in wire.parse(data) if frame.type == Type.RST_STREAM)
+    assert reset.error_code == Code.INTERNAL_ERROR
+    assert "(file changed)" in capfd.readouterr().err
+
+
+# --- clients that behave badly ---
+
+
+@pytest.mark.parametrize(
+    ("offense", "code"),
+    [
+        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
+        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
+        (wire.headers(1, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
+        (b"GET / HTTP/1.1\r\n\r\n" * 3, Code.FRAME_SIZE_ERROR),
+    ],
+    ids=["DATA on stream 0", "short PING", "broken field block", "HTTP/1"],
+)
+def test_an_offender_is_told_and_hung_up_on(
+    root: Path, offense: bytes, code: Code, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root) as (_, port):
+        *_, last = talk(port, offense, get(1), bytes(2_000_000))
+    assert (last.type, last.error_code) == (Type.GOAWAY, code)
+    assert capfd.readouterr().err.startswith("127.0.0.1 protocol error: ")
+
+
+def test_an_offender_that_does_not_hang_up(root: Path) -> None:
+    with serving(root) as (server, port), connect(port) as sock:
+        sock.sendall(wire.ping(b"short"))
+        assert heard(sock)[-1].type == Type.GOAWAY
+        eventually(lambda: not server._sessions)
+
+
+def test_clients_that_vanish(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(root) as (server, port):
+        for rest in (b"", get(1, "/big"), wire.headers(1, wire.POST) + wire.data(1, bytes(999))):
+            with connect(port, (Setting.INITIAL_WINDOW_SIZE, BIG)) as sock:
+                sock.sendall(wire.window_update(0, BIG) + rest)
+                sock.recv(100)
+                linger = (1).to_bytes(4, sys.byteorder) + bytes(4)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        assert complete(talk(port, get(1))) == [1]
+        eventually(lambda: not server._sessions)
+    assert "(cut off)" in capfd.readouterr().err
+
+
+def test_a_client_that_reads_nothing_costs_little(root: Path) -> None:
+    settings = (Setting.INITIAL_WINDOW_SIZE, HUGE_WINDOW)
+    with serving(root) as (server, port), connect(port, settings) as sock:
+        sock.sendall(wire.window_update(0, HUGE_WINDOW))
+        sock.sendall(b"".join(get(2 * n + 1, "/big") for n in range(50)))
+        # It also wants many answers to little questions, and never looks at them.
+        sock.settimeout(0.3)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                sock.sendall(wire.ping() * 1000)
+        (client,) = server._sessions.values()
+        assert not client.listening
+        assert len(client.channel.unsent) < 2_000_000
+        # Others are served meanwhile.
+        assert complete(talk(port, get(1))) == [1]
+        # And it gets all it asked for, once it reads.
+        sock.settimeout(TIMEOUT)
+        received = 0
+        while received < 50 * BIG:
+            received += len(sock.recv(1_000_000))
+
+
+def test_silent_clients_are_sent_away(
+    root: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(session, "LINGER_SECONDS", 0.3)
+    with serving(root) as (server, port), connect(port) as sock:
+        sock.sendall(get(1, "/big"))  # whose window it never opens
+        frames = heard(sock)
+        assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
+        # It does not hang up either.
+        eventually(lambda: not server._sessions)
+    err = capfd.readouterr().err
+    assert "127.0.0.1 was silent for too long\n" in err
+    assert err.endswith('"GET /big HTTP/2" 200 65535 (cut off)\n')
+
+
+def test_there_is_an_end_to_the_number_of_clients(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "MAX_CLIENTS", 1)
+    with serving(root) as (server, port), connect(port) as sock:
+        eventually(lambda: server._sessions)
+        with contextlib.suppress(OSError):
+            assert talk(port, get(1)) == []
+        sock.sendall(get(1))
+        sock.shutdown(socket.SHUT_WR)
+        assert complete(heard(sock)) == [1]
+
+
+def test_clients_that_cannot_be_accepted(root: Path) -> None:
+    class Listener:
+        """Stands for a socket whose first clients are gone when they are looked at."""
+
+        def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    with socket.socket() as unused:
+        server = serve.Server(unused, root, None, False)
+        server._listener = Listener()  # type: ignore[assignment]  # has what _accept() needs
+        server._accept()
+        assert not server._sessions
+
+        class Gone:
+            """A client that left between its arrival and now."""
+
+            closed = False
+
+            def setsockopt(self, *_: object) -> None:
+                raise OSError(errno.EINVAL, "Invalid argument")
+
+            def close(self) -> None:
+                self.closed = True
+
+        gone = Gone()
+        server._listener.accept = lambda: (gone, ("127.0.0.1", 1))  # type: ignore[assignment,method-assign,return-value]  # likewise
+        server._accept()
+        assert gone.closed
+        assert not server._sessions
+        server._selector.close()
+
+
+STREAM = b"".join(
+    [
+        wire.PREFACE,
+        wire.settings((Setting.INITIAL_WINDOW_SIZE, 100_000), (Setting.HEADER_TABLE_SIZE, 0)),
+        wire.settings(ack=True),
+        get(1, "/big"),
+        get(3, "/hello"),
+        wire.window_update(0, 1000),
+        wire.rst_stream(1),
+        wire.headers(5, [*wire.POST, (b"expect", b"100-continue")]),
+        wire.data(5, b"content", end_stream=True),
+        wire.ping(),
+        get(7, "/", method="HEAD"),
+        wire.goaway(0),
+    ]
+)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, len(STREAM) - 1), st.binary(max_size=4)), max_size=4),
+    st.integers(1, 200),
+)
+def test_any_bytes_of_a_client(root: Path, edits: list[tuple[int, bytes]], step: int) -> None:
+    data = bytearray(STREAM)
+    for at, new in edits:
+        data[at : at + len(new)] = new
+    ours, theirs = socket.socketpair()
+    lines: list[str] = []
+    with ours, theirs:
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        served = session.Session(Channel(ours, conn, None), root, "client", lines.append)
+        theirs.setblocking(False)
+        for at in range(0, len(data), step):
+            with contextlib.suppress(BrokenPipeError):  # it has hung up
+                theirs.send(data[at : at + step])
+            while served.advance():
+                pass
+            with contextlib.suppress(BlockingIOError):
+                theirs.recv(1_000_000)
+        with contextlib.suppress(OSError):
+            theirs.shutdown(socket.SHUT_WR)
+        while served.advance():
+            pass
+        served.drop()
+        assert served.closed or served._end_at is not None
+    assert all(line.isprintable() for line in lines)
+
+
+# --- the end ---
+
+
+def test_requests_under_way_are_finished_when_the_server_stops(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as stack:
+        context = serving(root)
+        server, port = stack.enter_context(context)
+        sock = stack.enter_context(connect(port))
+        sock.sendall(get(1, "/big"))
+        data = b""
+        while len(data) < 65_535:
+            data += sock.recv(65536)
+        stopper = threading.Thread(target=stack.pop_all().close)
+        # What is popped closes the socket first, so it gets one of its own to stay open.
+        mine = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+    del server
+    with mine:
+        mine.settimeout(TIMEOUT)
+        stopper.start()
+        while wire.goaway(1) not in data:
+            data += mine.recv(65536)
+        mine.sendall(wire.window_update(0, BIG) + wire.window_update(1, BIG))
+        while piece := mine.recv(65536):
+            data += piece
+    stopper.join()
+    frames = wire.parse(data)
+    assert content(frames, 1) == (root / "big").read_bytes()
+    assert complete(frames) == [1]
+
+
+def test_the_server_does_not_wait_for_ever_when_it_stops(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serve, "GRACE_SECONDS", 0.2)
+    start = time.monotonic()
+    with connect_later() as late, serving(root) as (server, port):
+        sock = late(port)
+        sock.sendall(get(1, "/big"))
+        eventually(lambda: server._sessions)
+        sock.recv(65536)
+    assert time.monotonic() - start < TIMEOUT / 2
+    assert "(cut off)" in capfd.readouterr().err
+
+
+@contextmanager
+def connect_later() -> Iterator[Callable[[int], socket.socket]]:
+    """For clients that are still there when the server is not."""
+    with contextlib.ExitStack() as stack:
+        yield lambda port: stack.enter_context(connect(port))
+
+
+# --- TLS ---
+
+
+@pytest.fixture
+def server_context(certificates: Certificate) -> ssl.SSLContext:
+    context = tls.server_context()
+    tls.load_certificate(context, str(certificates.chain), str(certificates.key))
+    return context
+
+
+def client_context(certificates: Certificate, *protocols: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certificates.authority)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
+
+
+def test_tls(root: Path, server_context: ssl.SSLContext, certificates: Certificate) -> None:
+    context = client_context(certificates, "h2")
+    with serving(root, server_context) as (server, port):
+        with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw:
+            eventually(lambda: server._sessions)  # it waits for us, and for nothing else
+            with context.wrap_socket(raw, server_hostname="localhost") as sock:
+                windows = wire.settings((Setting.INITIAL_WINDOW_SIZE, BIG))
+                sock.sendall(wire.PREFACE + windows + wire.window_update(0, BIG) + get(1, "/big"))
+                data = b""
+                while not data.endswith((root / "big").read_bytes()[-100:]):
+                    data += sock.recv(65536)
+                sock.sendall(wire.ping(b"short"))
+                while piece := sock.recv(65536):
+                    data += piece
+                frames = wire.parse(data)
+        eventually(lambda: not server._sessions)
+    assert content(frames, 1) == (root / "big").read_bytes()
+    assert frames[-1].error_code == Code.FRAME_SIZE_ERROR
+
+
+@pytest.mark.parametrize("protocols", [(), ("http/1.1",)])
+def test_clients_that_do_not_offer_h2(
+    root: Path,
+    server_context: ssl.SSLContext,
+    certificates: Certificate,
+    protocols: tuple[str, ...],
+) -> None:
+    context = client_context(certificates, *protocols)
+    with (
+        serving(root, server_context) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw,
+        contextlib.suppress(OSError),
+        context.wrap_socket(raw, server_hostname="localhost") as sock,
+    ):
+        assert sock.recv(100) == b""
+
+
+def test_clients_that_do_not_speak_tls(root: Path, server_context: ssl.SSLContext) -> None:
+    with serving(root, server_context) as (server, port):
+        with contextlib.suppress(OSError):
+            talk(port, get(1))
+        eventually(lambda: not server._sessions)
+
+
+class Stubborn:
+    """A TLS socket that says it has to write before it can go on, or to read."""
+
+    def __init__(self, error: type[ssl.SSLError]) -> None:
+        self.error = error
+
+    def setblocking(self, _blocking: bool) -> None:
+        pass
+
+    def version(self) -> str:
+        return "TLSv1.2"
+
+    def send(self, _data: bytes) -> int:
+        raise self.error
+
+    recv = send
+
+
+@pytest.mark.parametrize(
+    ("error", "blocked"), [(ssl.SSLWantReadError, False), (ssl.SSLWantWriteError, True)]
+)
+def test_tls_may_wait_for_either_direction(error: type[ssl.SSLError], blocked: bool) -> None:
+    conn = h2.connection.H2Connection()
+    channel = tls.SecureChannel(Stubborn(error), conn, None)  # type: ignore[arg-type]  # is enough
+    assert channel.receive() is None
+    conn.initiate_connection()
+    channel.flush()
+    assert channel.unsent.startswith(wire.PREFACE)
+    assert channel.blocked is blocked
+
+
+# --- the command ---
+
+
+@contextmanager
+def client_thread(work: Callable[[int], object], port: int) -> Iterator[None]:
+    """Do this once somebody listens, then press Ctrl+C."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            wait_for_port(port)
+            work(port)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    for error in errors:
+        raise error
+
+
+def test_the_command(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    handler = signal.getsignal(signal.SIGINT)
+    with client_thread(lambda port: talk(port, get(1)), port):
+        assert main(["serve", str(root), "--port", str(port), "-v"]) == 0
+    assert signal.getsignal(signal.SIGINT) is handler
+    out, err = capfd.readouterr()
+    assert out == f"listening on http://127.0.0.1:{port}/ (Ctrl+C stops)\n"
+    assert err.count("seconds       frame") == 1
+    label = re.search(r"^(#\d+) +\d\.\d{4}  <--  HEADERS +1 ", err, re.MULTILINE)
+    assert label
+    assert re.search(rf"^{label[1]} {{17}}:path: /hello$", err, re.MULTILINE)
+    assert re.search(rf"^{label[1]} +\d\.\d{{4}}  -->  DATA +1 +5  END_STREAM", err, re.MULTILINE)
+    assert '"GET /hello HTTP/2" 200 5\n' in err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_command_with_a_certificate_of_its_own(
+    root: Path, host: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def work(port: int) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_alpn_protocols(["h2"])
+        with (
+            socket.create_connection((host, port), timeout=TIMEOUT) as raw,
+            context.wrap_socket(raw) as sock,
+        ):
+            seen.append(sock.selected_alpn_protocol())
+
+    monkeypatch.setattr("support.processes.socket.create_connection", socket.create_connection)
+    port = free_port()
+    monkeypatch.setattr(sys.modules[__name__], "wait_for_port", lambda port: wait(host, port))
+    with client_thread(work, port):
+        assert main(["serve", str(root), "--host", host, "--port", str(port), "--tls"]) == 0
+    assert seen == ["h2"]
+    out, err = capfd.readouterr()
+    shown = f"[{host}]" if ":" in host else host
+    assert out == f"listening on https://{shown}:{port}/ (Ctrl+C stops)\n"
+    assert "the certificate is made for this run: clients need --insecure\n" in err
+
+
+def wait(host: str, port: int) -> None:
+    def answers() -> bool:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    eventually(answers)
+
+
+def test_a_certificate_names_the_host(certificates: Certificate) -> None:
+    x509 = pytest.importorskip("cryptography.x509")
+    context = tls.server_context()
+    tls.make_certificate(context, "box.example")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trusting.check_hostname = False
+        trusting.verify_mode = ssl.CERT_NONE
+        thread = threading.Thread(
+            target=lambda: context.wrap_socket(ours, server_side=True).close()
+        )
+        thread.start()
+        with trusting.wrap_socket(theirs) as sock:
+            der = sock.getpeercert(binary_form=True)
+        thread.join()
+    certificate = x509.load_der_x509_certificate(der)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert set(names.get_values_for_type(x509.DNSName)) == {"localhost", "box.example"}
+    assert set(map(str, names.get_values_for_type(x509.IPAddress))) == {"127.0.0.1", "::1"}
+
+
+def test_the_usual_ports(
+    root: Path, monkeypatch: pytest.MonkeyPatch, certificates: Certificate
+) -> None:
+    asked: list[object] = []
+
+    def create_server(address: object, **_: object) -> socket.socket:
+        asked.append(address)
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(socket, "create_server", create_server)
+    assert main(["serve", str(root)]) == 45
+    files = ["--cert", str(certificates.chain), "--key", str(certificates.key)]
+    assert main(["serve", str(root), *files]) == 45
+    assert asked == [("127.0.0.1", 8080), ("127.0.0.1", 8443)]
+
+
+def test_what_the_command_cannot_do(
+    root: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def complaint(*arguments: str) -> str:
+        main(["serve", *arguments])
+        return capfd.readouterr().err
+
+    missing = str(root / "missing")
+    assert complaint(missing) == f"h2: (26) {missing} is no folder\n"
+    assert complaint(str(root), "--cert", missing) == (
+        f"h2: (58) Could not use the certificate {missing}: No such file or directory\n"
+    )
+    assert complaint(str(root), "--cert", str(root / "empty")).startswith("h2: (58) ")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        assert complaint(str(root), "--port", port) == (
+            f"h2: (45) Could not listen on 127.0.0.1 port {port}: Address already in use\n"
+        )
+    monkeypatch.setitem(sys.modules, "cryptography.x509", None)
+    assert complaint(str(root), "--tls") == (
+        "h2: (2) --tls needs the package cryptography to make a certificate; or give --cert\n"
+    )
+
+
+def test_the_server_ends_when_nobody_reads_its_log(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closed:
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    with (
+        pytest.raises(Failure) as caught,
+        serving(root) as (_, port),
+        contextlib.suppress(OSError),
+    ):
+        assert content(talk(port, get(1), get(3, "/big")), 3) == b""
+    assert caught.value.status == 23
+    assert str(caught.value) == ""
+
+
+def test_it_is_fair_to_select_what_can_go_on(root: Path) -> None:
+    """A client that waits for nothing else is looked at when it says something."""
+    with serving(root) as (server, port), connect(port) as sock:
+        eventually(lambda: server._sessions)
+        ((descriptor, client),) = server._sessions.items()
+        eventually(lambda: server._selector.get_key(descriptor).events == selectors.EVENT_READ)
+        assert client.listening
+        sock.shutdown(socket.SHUT_WR)
+        heard(sock)
+
+
+def test_goodbye_is_said_once(root: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        served = session.Session(Channel(ours, conn, None), root, "client", print)
+        served.leave()
+        served.leave()
+        served.advance()
+        served.leave()
+        theirs.settimeout(TIMEOUT)
+        frames = heard(theirs)
+    assert [frame.type for frame in frames].count(Type.GOAWAY) == 1

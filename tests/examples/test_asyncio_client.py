@@ -1,0 +1,534 @@
+"""The asyncio client, as a program and as a class, with servers that nobody here wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from examples.asyncio.client import Client
+from examples.asyncio.client_connection import NotProcessedError, RequestError, Response
+from support.clients import PROGRAMS, Target
+from support.http1 import http1_server
+from support.matrix import Matrix
+from support.peers import require_program
+from support.processes import TIMEOUT, complaints, python_command, run, serving
+from support.servers import SERVERS, nghttpd, nginx
+from support.site import Site, digest
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+SIDE = "asyncio client"
+
+
+def command(target: Target, *arguments: str | Path) -> list[str]:
+    program = python_command("-m", "examples.asyncio.client")
+    trust = ["--authority", target.trust] if target.authority else []
+    return [*program, *trust, *map(str, arguments)]
+
+
+def fetch(target: Target, *arguments: str | Path) -> list[tuple[int, int, str]]:
+    """Status, length and SHA-256 of each response that the program got."""
+    done = run(command(target, *arguments))
+    assert (done.returncode, complaints(done.stderr)) == (0, []), done
+    results = []
+    for line in done.stdout.splitlines():
+        status, length, sha256, seconds, _ = line.split()
+        assert float(seconds) < TIMEOUT
+        results.append((int(status), int(length), sha256))
+    return results
+
+
+def good(content: bytes) -> tuple[int, int, str]:
+    return 200, len(content), digest(content)
+
+
+# --- The program, with every server ---
+
+
+def test_many_requests_at_once(real_server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
+    peer, target = real_server
+    results = fetch(target, "--repeat", "300", f"{target.url}/hello.txt")
+    assert results == [good(site.hello)] * 300
+    matrix.passed(SIDE, peer, "300 requests, 100 at a time")
+
+
+@pytest.mark.slow
+def test_downloads_of_20_mb(
+    real_server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
+) -> None:
+    peer, target = real_server
+    urls = [f"{target.url}/big.bin", f"{target.url}/hello.txt", f"{target.url}/big.bin"]
+    results = fetch(target, "--output", tmp_path, *urls)
+    assert sorted(results) == sorted([good(site.big), good(site.hello), good(site.big)])
+    for name, content in ("1", site.big), ("2", site.hello), ("3", site.big):
+        assert (tmp_path / name).read_bytes() == content
+    matrix.passed(SIDE, peer, "download of 20 MB")
+
+
+@pytest.mark.slow
+def test_upload_of_20_mb_echoed(
+    real_server: tuple[str, Target], site: Site, matrix: Matrix, tmp_path: Path
+) -> None:
+    peer, target = real_server
+    options = ["--data", site.big_file, "--output", tmp_path]
+    assert fetch(target, *options, f"{target.url}/echo") == [good(site.big)]
+    assert (tmp_path / "1").read_bytes() == site.big
+    matrix.passed(SIDE, peer, "upload of 20 MB, echoed")
+
+
+@pytest.mark.parametrize("peer", SERVERS)
+def test_prior_knowledge(peer: str, site: Site, matrix: Matrix) -> None:
+    with SERVERS[peer](site, None) as target:
+        urls = [f"{target.url}/hello.txt", f"{target.url}/none"]
+        found, missing = sorted(fetch(target, *urls))
+        assert found == good(site.hello)
+        assert missing[0] == 404
+    matrix.passed(SIDE, peer, "cleartext with prior knowledge")
+
+
+# --- The program, when something is wrong ---
+
+
+def complaint(target: Target, *arguments: str | Path) -> str:
+    """What the program says on its way to a status that is not 0."""
+    done = run(command(target, *arguments))
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: Path) -> None:
+    with nghttpd(site, certificates) as target:
+        assert "CERTIFICATE_VERIFY_FAILED" in complaint(Target(target.url), target.url)
+        assert "No such file" in complaint(target, "--data", tmp_path / "x", target.url)
+        assert "No such file" in complaint(Target("", tmp_path / "x"), target.url)
+        url = target.url.replace("https", "http")
+        assert re.search("lost|hung up|broke the rules", complaint(target, url))
+    assert "Connect call failed" in complaint(target, target.url)
+    urls = ["gopher://localhost/", "http://localhost:x/", "http://[", "http:///"]
+    assert complaint(target, *urls).count("no URL") == len(urls)
+    assert run(command(target, "--concurrency", "0", target.url)).returncode == 2
+
+
+def test_servers_of_http_1(certificates: Certificate) -> None:
+    with http1_server() as target:
+        assert "broke the rules" in complaint(target, target.url)
+    with http1_server(certificates) as target:
+        assert "does not speak HTTP/2" in complaint(target, target.url)
+
+
+def test_ctrl_c_ends_the_program(moody: Target) -> None:
+    program = subprocess.Popen(
+        command(moody, f"{moody.url}/silent"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with program:
+        asyncio.run(seen(moody, lambda log: log["sessions"] > 1))
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=TIMEOUT)
+    assert (program.returncode, out, complaints(err)) == (130, "", [])
+
+
+# --- Servers that refuse, hang up and go away ---
+
+
+@pytest.fixture
+def moody() -> Iterator[Target]:
+    with serving([require_program("node"), str(PROGRAMS / "moody.mjs")]) as server:
+        yield Target(f"http://127.0.0.1:{server.port}")
+
+
+async def text(client: Client, url: str, method: str = "GET", **more: Any) -> str:
+    """The content of a response that must have succeeded."""
+    async with await client.request(method, url, **more) as response:
+        assert response.status == 200
+        return (await response.read()).decode()
+
+
+async def seen(moody: Target, enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What the server has seen, as soon as it is enough."""
+    async with Client() as client:
+        for _ in range(1000):
+            log = json.loads(await text(client, f"{moody.url}/log"))
+            if enough(log):
+                break
+            await asyncio.sleep(0.01)
+    assert isinstance(log, dict)
+    return log
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    """Run this; it must not take for ever."""
+    asyncio.run(asyncio.wait_for(scene, TIMEOUT))
+
+
+def test_refused_requests_are_sent_again(moody: Target, matrix: Matrix) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            urls = [f"{moody.url}/refuse/{number}" for number in range(4)]
+            requests = [text(client, url, "POST", content=b"x") for url in urls]
+            answers = await asyncio.gather(*requests)
+            assert answers == ["1", "2", "3", "4"]
+            assert len(client.connections) == 1
+
+    play(scene())
+    matrix.passed(SIDE, "Node http2", "refused requests are sent again")
+
+
+def test_retries_are_bounded(moody: Target) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            with pytest.raises(NotProcessedError, match="refused"):
+                await client.request("GET", f"{moody.url}/refuse/100")
+        log = await seen(moody, bool)
+        assert log["attempts"] == {"/refuse/100": 5}
+
+    play(scene())
+
+
+def test_content_that_comes_once_is_sent_once(moody: Target) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"once"
+
+    class Repeatable:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return pieces()
+
+    async def scene() -> None:
+        async with Client() as client:
+            with pytest.raises(NotProcessedError):
+                await client.request("POST", f"{moody.url}/refuse/1", content=pieces())
+            again = f"{moody.url}/refuse/2"
+            assert await text(client, again, "POST", content=Repeatable()) == "3"
+        log = await seen(moody, bool)
+        assert log["attempts"] == {"/refuse/1": 1, "/refuse/2": 3}
+
+    play(scene())
+
+
+def test_what_may_have_been_processed_is_not_sent_again(moody: Target) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            with pytest.raises(RequestError, match="ENHANCE_YOUR_CALM"):
+                await client.request("GET", f"{moody.url}/reset")
+            response = await client.request("GET", f"{moody.url}/cut")
+            with pytest.raises(RequestError, match=r"lost|hung up"):
+                await response.read()
+        log = await seen(moody, bool)
+        assert log["sessions"] == 2  # the client's one, and that of whoever asks for the log
+
+    play(scene())
+
+
+def test_goaway(moody: Target, matrix: Matrix) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            before = asyncio.create_task(text(client, f"{moody.url}/hold"))
+            while not any(connection.active for connection in client.connections):
+                await asyncio.sleep(0)
+            # These go out together. The second one is the last that the server promises to finish.
+            last = asyncio.create_task(text(client, f"{moody.url}/goaway"))
+            after = asyncio.create_task(text(client, f"{moody.url}/hold"))
+            assert await last == "last"
+            (old,) = [connection for connection in client.connections if connection.draining]
+            assert (old.served, len(old.active)) == (1, 1)
+            # On a new connection, where the one above waits as well once it has been sent again.
+            while not any(connection.active for connection in client.connections - {old}):
+                await asyncio.sleep(0)
+            assert await text(client, f"{moody.url}/release") == "done"
+            assert await asyncio.gather(before, after) == ["released", "released"]
+            await asyncio.wait([old.closed])
+            assert old not in client.connections
+
+    play(scene())
+    matrix.passed(SIDE, "Node http2", "GOAWAY: some finish, some are sent again")
+
+
+def test_nginx_closes_after_50_requests(
+    site: Site, certificates: Certificate, matrix: Matrix
+) -> None:
+    with nginx(site, certificates, "keepalive_requests 50;") as target:
+        results = fetch(target, "--repeat", "300", f"{target.url}/hello.txt")
+        assert results == [good(site.hello)] * 300
+
+        async def scene() -> None:
+            ports = set()
+            async with Client(_context(target)) as client:
+                for _ in range(120):
+                    await text(client, f"{target.url}/hello.txt")
+                    ports |= {
+                        connection.transport.get_extra_info("sockname")[1]
+                        for connection in client.connections
+                    }
+            assert len(ports) >= 3
+
+        play(scene())
+    matrix.passed(SIDE, "nginx", "300 requests, GOAWAY after each 50")
+
+
+def _context(target: Target) -> Any:
+    from examples.common.certificate import client_context
+
+    return client_context(target.authority)
+
+
+def master_of(target: Target) -> int:
+    """The process of nginx that takes signals; it shows its command line in its name."""
+    port = target.url.rpartition(":")[2]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            name = (folder / "cmdline").read_text()
+            master = re.match(r"nginx: master process .* -c (\S+)", name)
+            if master and f"listen 127.0.0.1:{port} " in Path(master[1]).read_text():
+                return int(folder.name)
+    pytest.skip("needs /proc to find the process of nginx")
+
+
+def test_nginx_reload_while_a_download_is_under_way(
+    site: Site, certificates: Certificate, matrix: Matrix
+) -> None:
+    async def scene(target: Target) -> None:
+        async with Client(_context(target)) as client:
+            download = await client.request("GET", f"{target.url}/big.bin")
+            (old,) = client.connections
+            # It cannot end: all that fits into its window is there, and nobody reads it.
+            os.kill(master_of(target), signal.SIGHUP)
+            while not old.draining:
+                assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
+            assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
+            assert len(client.connections) == 2
+            assert await download.read() == site.big
+
+    with nginx(site, certificates) as target:
+        play(scene(target))
+    matrix.passed(SIDE, "nginx", "reload while a download is under way")
+
+
+def test_a_server_that_dies(site: Site, certificates: Certificate) -> None:
+    async def scene(target: Target, servers: ExitStack) -> None:
+        async with Client(_context(target)) as client:
+            download = await client.request("GET", f"{target.url}/big.bin")
+            servers.close()
+            with pytest.raises(RequestError, match=r"lost|hung up"):
+                await download.read()
+            with pytest.raises(RequestError, match="Connect call failed"):
+                await client.request("GET", target.url)
+
+    with ExitStack() as servers:
+        play(scene(servers.enter_context(nghttpd(site, certificates)), servers))
+
+
+# --- Limits, time-outs, cancellation, streaming ---
+
+
+def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Matrix) -> None:
+    async def scene(target: Target, limit: int, expected: int) -> None:
+        async with Client(_context(target), limit=limit) as client:
+            most = 0
+
+            async def one() -> None:
+                nonlocal most
+                response = await client.request("GET", f"{target.url}/hello.txt")
+                (connection,) = client.connections
+                most = max(most, connection.h2.open_outbound_streams)
+                assert await response.read() == site.hello
+
+            await asyncio.gather(*(one() for _ in range(50)))
+            assert 0 < most <= expected
+
+    with nghttpd(site, certificates, "--max-concurrent-streams=5") as target:
+        results = fetch(target, "--repeat", "200", f"{target.url}/hello.txt")
+        assert results == [good(site.hello)] * 200
+        play(scene(target, 100, 5))
+        play(scene(target, 3, 3))
+    matrix.passed(SIDE, "nghttpd", "200 requests, 5 at a time at most")
+
+
+def test_time_out(moody: Target) -> None:
+    async def scene() -> None:
+        async with Client(timeout=1.0) as client:
+            other = asyncio.create_task(text(client, f"{moody.url}/refuse/0"))
+            with pytest.raises(RequestError, match="nothing moved for 1 seconds"):
+                await client.request("GET", f"{moody.url}/silent")
+            assert await other == "1"
+            # Silence that is our own is no reason.
+            response = await client.request("POST", f"{moody.url}/echo", content=slowly())
+            assert await response.read() == b"slow"
+            log = await seen(moody, lambda log: bool(log["resets"]))
+            assert log["resets"] == [["/silent", 8]]  # CANCEL
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"sl"
+        await asyncio.sleep(1.5)
+        yield b"ow"
+
+    play(scene())
+
+
+def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            silent = asyncio.create_task(client.request("GET", f"{moody.url}/silent"))
+            held = asyncio.create_task(text(client, f"{moody.url}/hold"))
+            await text(client, f"{moody.url}/log")
+            silent.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await silent
+            assert await text(client, f"{moody.url}/release") == "done"
+            assert await held == "released"
+            (connection,) = client.connections
+            assert not connection.active
+            log = await seen(moody, lambda log: bool(log["resets"]))
+            assert log["resets"] == [["/silent", 8]]  # CANCEL
+
+    play(scene())
+    matrix.passed(SIDE, "Node http2", "one of several requests is cancelled")
+
+
+def test_a_request_that_is_cancelled_while_it_waits_is_never_sent(moody: Target) -> None:
+    async def scene() -> None:
+        async with Client(limit=1) as client:
+            held = asyncio.create_task(text(client, f"{moody.url}/hold"))
+            waiting = asyncio.create_task(client.request("GET", f"{moody.url}/refuse/0"))
+            await seen(moody, bool)
+            waiting.cancel()
+            async with Client() as other:
+                await text(other, f"{moody.url}/release")
+            assert await held == "released"
+            assert await text(client, f"{moody.url}/log") != ""
+        log = await seen(moody, bool)
+        assert (log["attempts"], log["resets"]) == ({}, [])
+
+    play(scene())
+
+
+def test_content_streams_both_ways(moody: Target, matrix: Matrix) -> None:
+    async def scene() -> None:
+        questions: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def pieces() -> AsyncIterator[bytes]:
+            while piece := await questions.get():
+                yield piece
+
+        async with Client() as client:
+            url = f"{moody.url}/echo"
+            async with await client.request("POST", url, content=pieces()) as response:
+                answers = aiter(response)
+                for piece in b"one", b"two", b"three":
+                    questions.put_nowait(piece)
+                    assert await anext(answers) == piece
+                questions.put_nowait(b"")
+                assert [piece async for piece in answers] == []
+
+    play(scene())
+    matrix.passed(SIDE, "Node http2", "content streams both ways")
+
+
+def test_a_failing_iterator_ends_its_request(moody: Target) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"some"
+        raise KeyError("no more")
+
+    async def scene() -> None:
+        async with Client() as client:
+            with pytest.raises(KeyError):
+                await text(client, f"{moody.url}/echo", "POST", content=pieces())
+            with pytest.raises(RequestError, match="malformed"):
+                await client.request("GET", moody.url, [("bad name", "x")])
+            assert await text(client, f"{moody.url}/refuse/0") == "1"
+
+    play(scene())
+
+
+def test_an_early_response_ends_the_upload(moody: Target, matrix: Matrix) -> None:
+    taken = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield bytes(1000)
+            await asyncio.sleep(0)
+
+    async def scene() -> None:
+        async with Client() as client:
+            assert await text(client, f"{moody.url}/early", "POST", content=pieces()) == "enough"
+            (connection,) = client.connections
+            assert not connection.active
+            before = taken
+            assert await text(client, f"{moody.url}/refuse/0") == "1"
+            assert taken == before
+
+    play(scene())
+    matrix.passed(SIDE, "Node http2", "response before the end of the request")
+
+
+def test_an_unread_response_takes_its_window_and_no_more(
+    site: Site, certificates: Certificate, matrix: Matrix
+) -> None:
+    def size(response: Response) -> int:
+        return sum(len(data) for data, _ in response.received)
+
+    async def scene(target: Target) -> None:
+        async with Client(_context(target), limit=4) as client:
+            url = f"{target.url}/big.bin"
+            for _ in range(6):  # in total more than the window of the connection
+                response = await client.request("GET", url)
+                while size(response) < 256 * 1024:
+                    await asyncio.sleep(0)
+                response.close()
+            unread = [await client.request("GET", url) for _ in range(3)]
+            assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
+            (connection,) = client.connections
+            assert len(connection.active) == 3
+            for response in unread:
+                assert size(response) <= 256 * 1024
+            unread[0].close()
+            assert await unread[1].read() == site.big
+            assert len(connection.active) == 1
+
+    with nghttpd(site, certificates) as target:
+        play(scene(target))
+    matrix.passed(SIDE, "nghttpd", "downloads of 20 MB that are read late or not at all")
+
+
+def test_trailers(moody: Target, matrix: Matrix) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            async with await client.request("GET", f"{moody.url}/trailers") as response:
+                assert ("x-kind", "plain") in response.headers
+                assert await response.read() == b"content"
+            assert response.trailers == [("x-sum", "1")]
+
+    play(scene())
+    matrix.passed(SIDE, "Node http2", "trailers")
+
+
+def test_closing_the_client_ends_its_requests(moody: Target) -> None:
+    async def scene() -> None:
+        client = Client()
+        requests = [
+            asyncio.create_task(client.request("GET", f"{moody.url}/silent")) for _ in range(30)
+        ]
+        while not any(connection.active for connection in client.connections):
+            await asyncio.sleep(0)
+        await client.aclose()
+        for result in await asyncio.gather(*requests, return_exceptions=True):
+            assert isinstance(result, RequestError)
+
+    play(scene())

@@ -1,0 +1,327 @@
+"""The asyncio server, started as it documents itself, with clients that nobody here wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import wire
+from support.cases import Case, Offer, cases
+from support.clients import EXCHANGES, Request, Target, curl, exchange, expected, nghttp
+from support.matrix import Matrix
+from support.peers import require_program
+from support.processes import run
+from support.raw import RawClient, content, ends, request
+from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, rudeness
+from support.site import MEGABYTES_20, Site, digest
+from support.wire import Code, Frame, Setting, Type
+
+SIDE = "asyncio server"
+OFFER = Offer(small="/a/path?x=1", echo="/echo", refused=("DELETE", "/bytes/5"))
+PROGRAM = Example(
+    "examples.asyncio.server", dataclasses.replace(OFFER, big=f"/bytes/{MEGABYTES_20}"), ()
+)
+PATTERN = bytes(range(256))
+#: An echo of this server takes content although it cannot go out (see below).
+RUDE = [name for name in rudeness(PROGRAM.offer) if name != "echo without room"]
+NO_WINDOW = (Setting.INITIAL_WINDOW_SIZE, 0)
+
+
+def made_up(size: int) -> bytes:
+    """What the server answers to /bytes/<size>."""
+    return (PATTERN * (size // 256 + 1))[:size]
+
+
+@pytest.fixture(scope="module")
+def target(served: Served) -> Target:
+    return served.target
+
+
+@pytest.mark.parametrize("case", cases(OFFER), ids=str)
+def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
+    case.run(served.target, OFFER, served.site)
+    matrix.passed(SIDE, case.peer, case.name)
+
+
+@pytest.mark.parametrize("name", RUDE)
+def test_rude_clients(name: str, served: Served) -> None:
+    RUDENESS[name](served)
+
+
+@pytest.mark.parametrize("name", SILENCES)
+def test_silent_clients(name: str, impatient: Served) -> None:
+    SILENCES[name](impatient)
+
+
+# What becomes of a response under way is told below: this server ends in two steps.
+@pytest.mark.parametrize("name", ["idle client", "clients that stall"])
+def test_ctrl_c(name: str, mortal: Served) -> None:
+    ENDINGS[name](mortal)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("peer", EXCHANGES)
+def test_download_of_20_mb(peer: str, target: Target, matrix: Matrix) -> None:
+    (result,) = exchange(peer, target, [Request(f"/bytes/{MEGABYTES_20}")])
+    assert result == expected(made_up(MEGABYTES_20))
+    matrix.passed(SIDE, peer, "download of 20 MB")
+
+
+# --- What it says about requests ---
+
+
+def described(target: Target, *arguments: str | Path) -> dict[str, Any]:
+    """The JSON that curl gets."""
+    done = curl(target, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_curl_gets_its_header_fields_as_json(target: Target) -> None:
+    fields = ["-A", "test", "-H", "X-A: one", "-H", "x-a: two", "-H", "x-b: grün"]
+    answer = described(target, *fields, f"{target.url}/a?b=c")
+    assert answer["headers"] == {
+        ":method": "GET",
+        ":path": "/a?b=c",
+        ":scheme": "https",
+        ":authority": target.url.removeprefix("https://"),
+        "user-agent": "test",
+        "accept": "*/*",
+        "x-a": "one, two",
+        "x-b": "grün",
+    }
+    assert answer["content"] == {"length": 0, "sha256": digest(b"")}
+
+
+def test_curl_uploads_content_of_known_and_unknown_length(target: Target, site: Site) -> None:
+    wanted = {"length": MEGABYTES_20, "sha256": digest(site.big)}
+    answer = described(target, "--data-binary", f"@{site.big_file}", target.url)
+    assert (answer["content"], answer["headers"]["content-length"]) == (wanted, "20000000")
+    with site.big_file.open("rb") as content:
+        program = require_program("curl")
+        command = [program, "-sS", "--cacert", target.trust, "-T", "-", target.url]
+        done = run(command, stdin=content)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["content"] == wanted
+    assert "content-length" not in answer["headers"]
+
+
+def test_curl_that_asks_whether_to_go_on_is_told_so(target: Target, site: Site) -> None:
+    expect = ["-v", "-H", "expect: 100-continue", "--expect100-timeout", "20"]
+    done = curl(target, *expect, "--data-binary", "@" + str(site.folder / "0.svg"), target.url)
+    assert done.returncode == 0
+    assert done.stderr.index("< HTTP/2 100") < done.stderr.index("< HTTP/2 200")
+    assert json.loads(done.stdout)["content"]["length"] == (site.folder / "0.svg").stat().st_size
+
+
+def test_nghttp_trailers_are_shown(target: Target, site: Site, matrix: Matrix) -> None:
+    options = ["--padding=200", "--trailer=x-sum: 1", "--trailer=x-sum: 2"]
+    out = nghttp(*options, f"--data={site.folder / '0.svg'}", target.url)
+    assert json.loads(out)["trailers"] == {"x-sum": "1, 2"}
+    matrix.passed(SIDE, "nghttp", "trailers of a request")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("/bytes/x", "GET", 400),
+        ("/bytes/-1", "GET", 400),
+        ("/bytes/" + "9" * 5000, "GET", 400),
+        ("/bytes/0", "GET", 200),
+        ("/echo", "GET", 405),
+    ],
+)
+def test_bad_requests_get_4xx(path: str, method: str, status: int, target: Target) -> None:
+    (result,) = exchange("curl", target, [Request(path, method)])
+    assert result == expected(b"", status)
+
+
+def test_an_upload_that_is_not_wanted_is_stopped(
+    target: Target, site: Site, matrix: Matrix
+) -> None:
+    # (curl 7.88 does not show the response that it got: it takes the reset for an error.)
+    out = nghttp("--verbose", f"--data={site.big_file}", f"{target.url}/bytes/1")
+    assert ":status: 405" in out
+    assert re.search(r"recv RST_STREAM .*\n *\(error_code=NO_ERROR", out)
+    sent = sum(map(int, re.findall(r"send DATA frame <length=(\d+)", out)))
+    assert sent < MEGABYTES_20 // 2
+    matrix.passed(SIDE, "nghttp", "upload that is refused half way")
+
+
+# --- Flow control ---
+
+SEND_ALL_THEN_READ = """
+import { connect } from "node:http2";
+import { createReadStream, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+const [url, ca, file] = process.argv.slice(1);
+const session = connect(url, { ca: readFileSync(ca) });
+const stream = session.request({ ":method": "POST", ":path": "/echo" });
+stream.on("finish", () => {
+  const hash = createHash("sha256");
+  stream.on("data", (chunk) => hash.update(chunk));
+  stream.on("end", () => { console.log(hash.digest("hex")); session.close(); });
+});
+createReadStream(file).pipe(stream);
+"""
+
+
+@contextlib.contextmanager
+def needing_at_most(octets: int, served: Served) -> Iterator[None]:
+    """Check that the server's memory does not grow by more than this, at any time."""
+    process = Path(f"/proc/{served.server.process.pid}")
+    if not process.exists():
+        pytest.skip("needs /proc to look at the memory of a process")
+    (process / "clear_refs").write_text("5")  # the peak starts anew at what is used now
+    before = peak(process)
+    yield
+    assert peak(process) - before < octets
+
+
+def peak(process: Path) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+@pytest.mark.slow
+def test_node_sends_all_and_only_then_reads(
+    served: Served, target: Target, site: Site, matrix: Matrix
+) -> None:
+    # Its window is 64 KiB: what the server could not send meanwhile was somewhere, but it was not
+    # in its memory.
+    command = [require_program("node"), "-e", SEND_ALL_THEN_READ, "--input-type=module"]
+    with needing_at_most(MEGABYTES_20 // 2, served):
+        done = run([*command, target.url, target.trust, str(site.big_file)])
+    assert (done.returncode, done.stdout.strip()) == (0, digest(site.big)), done
+    matrix.passed(SIDE, "Node http2", "echo of 20 MB, read when all is sent")
+
+
+@pytest.mark.slow
+def test_a_client_that_does_not_read_costs_little(
+    served: Served, target: Target, matrix: Matrix
+) -> None:
+    huge = (Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW)
+    with needing_at_most(15_000_000, served), RawClient(target, huge) as client:
+        client.send(wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
+        client.send(*(request(stream_id, "/bytes/999999999") for stream_id in range(1, 41, 2)))
+        client.until(lambda frame: (frame.type, frame.stream_id) == (Type.DATA, 39))
+        # While it looks away, the server has time to make up as much as it likes, and does so.
+        (result,) = exchange("curl", target, [Request(f"/bytes/{MEGABYTES_20}")])
+        assert result == expected(made_up(MEGABYTES_20))
+    matrix.passed(SIDE, "curl", "download of 20 MB beside a client that does not read")
+
+
+def test_an_echo_takes_content_that_cannot_go_out_yet(target: Target) -> None:
+    body = made_up(1_000_000)
+    with RawClient(target, NO_WINDOW) as client:
+        client.send(request(1, "/echo", "POST", end_stream=False))
+        client.until(lambda frame: frame.type == Type.HEADERS)
+        for start in range(0, len(body), 10_000):
+            client.send(wire.data(1, body[start : start + 10_000]))
+            client.pong()  # meanwhile the window opens again: it is 128 KiB
+        client.send(wire.window_update(1, 5))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        client.send(wire.data(1, b"", end_stream=True), wire.window_update(1, wire.MAX_WINDOW - 5))
+        client.send(wire.window_update(0, len(body)))
+        frames += client.until(ends(1))
+        assert content(frames, 1) == body
+
+
+def test_a_window_that_a_setting_opens_is_used(target: Target) -> None:
+    with RawClient(target, NO_WINDOW) as client:
+        client.send(request(1, "/bytes/5"))
+        assert all(frame.type != Type.DATA for frame in client.pong() + client.pong())
+        client.send(wire.settings((Setting.INITIAL_WINDOW_SIZE, 5)))
+        assert content(client.until(ends(1)), 1) == made_up(5)
+
+
+@pytest.mark.parametrize("path", ["/", "/echo", "/bytes/1"])
+def test_windows_are_given_back_whatever_becomes_of_a_request(path: str, target: Target) -> None:
+    # In total more than the window of the connection, which is about 13 MB, and some of it padding.
+    with RawClient(target, NO_WINDOW) as client:
+        for number in range(1000):
+            stream_id = 2 * number + 1
+            start = request(stream_id, path, "POST", end_stream=False)
+            piece = wire.data(stream_id, bytes(15_000), pad=200)
+            if number % 2:
+                client.send(start, piece)
+                client.pong()
+                client.send(wire.rst_stream(stream_id))
+            else:  # the reset comes in the same read
+                client.send(start, piece, wire.rst_stream(stream_id))
+        client.pong()
+
+
+def test_padding_alone_is_given_back(target: Target) -> None:
+    with RawClient(target) as client:
+        client.send(request(1, "/echo", "POST", end_stream=False))
+        for _ in range(10):  # in total more than the window of the stream, which is 128 KiB
+            client.send(wire.data(1, b"", pad=255) * 100)
+            client.pong()
+        client.send(wire.data(1, b"x", end_stream=True))
+        assert content(client.until(ends(1)), 1) == b"x"
+
+
+def test_a_client_that_takes_no_answers_is_cut_off(target: Target) -> None:
+    pings = wire.ping() * 10_000
+    with RawClient(target) as client:
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 1000:  # 170 MB
+                client.send(pings)
+                sent += 1
+        assert sent < 1000
+
+
+def test_silent_requests_are_reset(impatient: Served) -> None:
+    with RawClient(impatient.target, NO_WINDOW) as client:
+        # One waits for content, one for a window.
+        client.send(request(1, "/", "POST", end_stream=False), request(3, "/bytes/5"))
+        frames = client.to_end()
+    resets = {
+        frame.stream_id: frame.error_code for frame in frames if frame.type == Type.RST_STREAM
+    }
+    assert resets == {1: Code.CANCEL, 3: Code.CANCEL}
+    assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
+
+
+# --- Ctrl+C ---
+
+
+def is_goaway(frame: Frame) -> bool:
+    return frame.type == Type.GOAWAY
+
+
+def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
+    address = ("127.0.0.1", mortal.server.port)
+    with (
+        socket.create_connection(address, timeout=10),  # never begins TLS
+        RawClient(mortal.target) as client,
+    ):
+        client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"before, "))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        mortal.server.process.send_signal(signal.SIGINT)
+        frames += client.until(is_goaway)
+        # A request that was on its way is still answered, and so is the one under way.
+        client.send(request(3, "/bytes/3"), wire.ping(b"lastcall", ack=True))
+        frames += client.until(is_goaway)
+        client.send(request(5, "/bytes/5"), wire.data(1, b"after", end_stream=True))
+        frames += client.to_end()
+    received = [content(frames, stream_id) for stream_id in (1, 3, 5)]
+    assert received == [b"before, after", made_up(3), b""]
+    goaways = [(frame.last_stream_id, frame.error_code) for frame in frames if is_goaway(frame)]
+    assert goaways == [(wire.MAX_STREAM_ID, Code.NO_ERROR), (3, Code.NO_ERROR)]
+    finish(mortal)

@@ -1,0 +1,130 @@
+"""The client on plain sockets, started as it documents itself, with servers nobody here wrote."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.clients import PROGRAMS, Target
+from support.http1 import http1_server
+from support.matrix import Matrix
+from support.peers import require_program
+from support.processes import ROOT, TIMEOUT, python_command, serving
+from support.servers import SERVERS, nghttpd
+from support.site import Site
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+SIDE = "socket client"
+
+
+def fetch(target: Target, path: str, *options: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """Run the program to its end."""
+    trust = ["--authority", target.trust] if target.authority else []
+    arguments = [*trust, *map(str, options), target.url + path]
+    return subprocess.run(
+        python_command("-m", "examples.sockets.client", *arguments),
+        cwd=ROOT,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def content(target: Target, path: str, *options: str | Path) -> bytes:
+    """The content of a response that must have arrived."""
+    done = fetch(target, path, *options)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
+
+
+def complaint(target: Target, path: str, *options: str | Path) -> str:
+    """What the program says on its way to a status that is not 0."""
+    done = fetch(target, path, *options)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    return done.stderr.decode()
+
+
+def test_get(real_server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
+    peer, target = real_server
+    assert content(target, "/hello.txt") == site.hello
+    matrix.passed(SIDE, peer, "GET")
+
+
+@pytest.mark.slow
+def test_download_of_20_mb(real_server: tuple[str, Target], site: Site, matrix: Matrix) -> None:
+    peer, target = real_server
+    assert content(target, "/big.bin") == site.big
+    matrix.passed(SIDE, peer, "download of 20 MB")
+
+
+@pytest.mark.slow
+def test_upload_of_20_mb_echoed(
+    real_server: tuple[str, Target], site: Site, matrix: Matrix
+) -> None:
+    peer, target = real_server
+    assert content(target, "/echo", "--data", site.big_file) == site.big
+    matrix.passed(SIDE, peer, "upload of 20 MB, echoed")
+
+
+@pytest.mark.parametrize("peer", SERVERS)
+def test_prior_knowledge(peer: str, site: Site, matrix: Matrix) -> None:
+    with SERVERS[peer](site, None) as target:
+        assert content(target, "/hello.txt") == site.hello
+    matrix.passed(SIDE, peer, "cleartext with prior knowledge")
+
+
+@pytest.fixture(scope="module")
+def moody() -> Iterator[Target]:
+    with serving([require_program("node"), str(PROGRAMS / "moody.mjs")]) as server:
+        yield Target(f"http://127.0.0.1:{server.port}")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/refuse/9", "the server reset the request: REFUSED_STREAM"),
+        ("/reset", "the server reset the request: ENHANCE_YOUR_CALM"),
+        ("/cut", "hung up|reset"),
+    ],
+)
+def test_servers_that_end_it_early(path: str, words: str, moody: Target) -> None:
+    assert re.search(words, complaint(moody, path))
+
+
+def test_goaway_lets_the_request_finish(moody: Target, matrix: Matrix) -> None:
+    assert content(moody, "/goaway") == b"last"
+    matrix.passed(SIDE, "Node http2", "GOAWAY while a request is under way")
+
+
+def test_trailers_are_no_content(moody: Target) -> None:
+    assert content(moody, "/trailers") == b"content"
+
+
+def test_an_early_response_ends_the_upload(moody: Target, site: Site, matrix: Matrix) -> None:
+    assert content(moody, "/early", "--data", site.big_file) == b"enough"
+    matrix.passed(SIDE, "Node http2", "response before the end of the request")
+
+
+def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: Path) -> None:
+    with nghttpd(site, certificates) as target:
+        assert "CERTIFICATE_VERIFY_FAILED" in complaint(Target(target.url), "/")
+        assert "No such file" in complaint(target, "/", "--data", tmp_path / "none")
+        assert "No such file" in complaint(Target(target.url, tmp_path / "none"), "/")
+    assert "Connection refused" in complaint(target, "/")
+    assert "no URL" in complaint(Target("gopher://localhost"), "/")
+    assert "Port could not be cast" in complaint(Target("http://localhost:x"), "/")
+
+
+def test_servers_of_http_1(certificates: Certificate) -> None:
+    with http1_server() as target:
+        assert "Received" in complaint(target, "/")
+    with http1_server(certificates) as target:
+        assert "does not speak HTTP/2" in complaint(target, "/")

@@ -1,0 +1,113 @@
+"""A server that does what a test wants, at the moment when it matters."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from support import wire
+from support.processes import TIMEOUT
+from support.wire import Flag, Frame, Type
+
+
+class Client:
+    """The client of a scripted server."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.frames: list[Frame] = []  # all that have arrived
+        self._heard = b""
+
+    def send(self, *parts: bytes) -> None:
+        self.sock.sendall(b"".join(parts))
+
+    def until(self, condition: Callable[[Frame], bool]) -> Frame:
+        """Wait for a frame, looking at those first that have arrived and were not asked for."""
+        while True:
+            for frame in self._new():
+                self.frames.append(frame)
+                if condition(frame):
+                    return frame
+            data = self.sock.recv(65536)
+            assert data, "the client hung up"
+            self._heard += data
+
+    def _new(self) -> Iterator[Frame]:
+        """Cut off the frames that are complete, one by one."""
+        self._heard = self._heard.removeprefix(wire.PREFACE)
+        while len(self._heard) >= 9 and not wire.PREFACE.startswith(self._heard):
+            end = 9 + int.from_bytes(self._heard[:3], "big")
+            if len(self._heard) < end:
+                return
+            piece, self._heard = self._heard[:end], self._heard[end:]
+            yield wire.parse(piece)[0]
+
+    def request(self) -> Frame:
+        """Send SETTINGS, and wait for the header section of a request."""
+        self.send(wire.settings())
+        return self.until(lambda frame: frame.type == Type.HEADERS)
+
+    def content(self, stream_id: int = 1) -> bytes:
+        """Wait for the end of a request; the content that has arrived."""
+        self.until(lambda f: f.stream_id == stream_id and f.has(Flag.END_STREAM))
+        return b"".join(frame.data for frame in self.frames if frame.type == Type.DATA)
+
+    def bye(self) -> Frame:
+        """Wait for GOAWAY."""
+        return self.until(lambda frame: frame.type == Type.GOAWAY)
+
+    def hang_up(self) -> None:
+        """Say that nothing more comes, and let the client do the same.
+
+        Closing the socket while something of the client is unread would take back what was said.
+        """
+        self.sock.shutdown(socket.SHUT_WR)
+        while self.sock.recv(65536):
+            pass
+
+    def break_off(self) -> None:
+        """Reset the TCP connection."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+@contextmanager
+def scripted(
+    script: Callable[[Client], None], context: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """Let `script` talk to the first client, and close its socket then; yields the port.
+
+    What the script asserts counts when the block ends.
+    """
+    errors: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            sock, _ = listener.accept()
+            with sock:
+                sock.settimeout(TIMEOUT)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if context is None:
+                    script(Client(sock))
+                else:
+                    with context.wrap_socket(sock, server_side=True) as tls:
+                        script(Client(tls))
+        except ConnectionError:
+            pass  # the client has gone; the test sees why
+        except BaseException as error:
+            errors.append(error)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(TIMEOUT)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join()
+    for error in errors:
+        raise error
