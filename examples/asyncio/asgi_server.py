@@ -84,10 +84,10 @@ class Exchange:
 
     def refusal(self) -> bytes | None:
         """The status code for a request that is none for an application."""
-        path = self.request.get(b":path", b"*")  # CONNECT has no path, and OPTIONS may have this
-        if path.startswith(b"/"):
-            return None
-        return b"501" if path == b"*" else b"400"
+        path = self.request.get(b":path")
+        if path is None:
+            return b"501"  # CONNECT
+        return None if path.startswith(b"/") else b"400"
 
     def scope(self) -> dict[str, Any]:
         """Describe the request."""

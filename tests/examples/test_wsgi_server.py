@@ -226,7 +226,7 @@ def test_an_application_that_fails_after_content(pure: Served, path: str, body: 
     ("fields", "status"),
     [
         ([(b":method", b"CONNECT"), (b":authority", b"localhost:1")], 501),
-        ([*fields_of("*", "OPTIONS")], 501),
+        ([*fields_of("*", "OPTIONS")], 400),
         ([*fields_of("no-slash")], 400),
         ([*fields_of("/")[:2], (b":authority", b"localhost:port"), (b":path", b"/environ")], 400),
     ],
