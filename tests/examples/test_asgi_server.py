@@ -283,6 +283,7 @@ def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> N
         assert answer(frames + client.until(ends(3)), 3).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["curl", "Node http2", "Go net/http"])
 def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: Matrix) -> None:
     # Java 17 waits for ever for room to send the rest of its content.
@@ -319,6 +320,7 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
 # --- Idle clients ---
 
 
+@pytest.mark.slow
 def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> None:
     patch = "module.IDLE_SECONDS = module.GRACE_SECONDS = module.LINGER_SECONDS = 0.3"
     application = f"{PURE}:app"
