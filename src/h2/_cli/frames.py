@@ -60,6 +60,7 @@ class FrameReader:
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Take in bytes; returns the frames that they complete."""
         if self._foreign:
+            self.offset += len(data)
             return
         self._data += data
         if not self._begun:
