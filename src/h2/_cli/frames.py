@@ -91,6 +91,7 @@ class FrameReader:
             frame.fault(end, f"field block on stream {self._open} is not finished")
         else:
             return
+        self._open = None
         self._skip(len(data))
         yield frame
 
