@@ -21,15 +21,7 @@ import signal
 import socket
 import ssl
 import traceback
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Collection,
-    Coroutine,
-    Iterable,
-    MutableMapping,
-    Sequence,
-)
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from email.utils import formatdate
 from typing import Any, cast
 from urllib.parse import unquote
@@ -57,7 +49,7 @@ Fields = list[tuple[bytes, bytes]]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Exchange:
@@ -92,10 +84,10 @@ class Exchange:
 
     def refusal(self) -> bytes | None:
         """The status code for a request that is none for an application."""
-        path = self.request.get(b":path", b"*")  # CONNECT has no path, and OPTIONS may have this
-        if path.startswith(b"/"):
-            return None
-        return b"501" if path == b"*" else b"400"
+        path = self.request.get(b":path")
+        if path is None:
+            return b"501"  # CONNECT
+        return None if path.startswith(b"/") else b"400"
 
     def scope(self) -> dict[str, Any]:
         """Describe the request."""
@@ -144,7 +136,7 @@ class Exchange:
         elif self.expected == "http.response.body":
             await self.send_body(message.get("body", b""), message.get("more_body", False))
         elif self.trailers is not None:
-            self.trailers += lower(message["headers"])
+            self.trailers += plain(message["headers"])
             if not message.get("more_trailers", False):
                 self.expected = ""
                 if not self.stream.ended:
@@ -153,7 +145,7 @@ class Exchange:
     def start(self, message: Message) -> None:
         """Keep the header section until content comes: the application may still fail cleanly."""
         status = str(message["status"]).encode()
-        fields = lower(message.get("headers", ()))
+        fields = plain(message.get("headers", ()))
         names = dict(fields)
         if b"date" not in names:
             fields.append((b"date", formatdate(usegmt=True).encode()))
@@ -198,7 +190,7 @@ class Exchange:
             await self.stream.send_data(text, end=True)
 
 
-def lower(headers: Iterable[Iterable[bytes]]) -> Fields:
+def plain(headers: Iterable[Iterable[bytes]]) -> Fields:
     """Return fields as pairs with names in lower case; ASGI also allows other iterables."""
     return [(bytes(name).lower(), bytes(value)) for name, value in headers]
 
@@ -226,12 +218,15 @@ class Lifespan:
             await self.application(scope, self.orders.get, self.answers.put)
         await self.answers.put({"type": "unsupported"})
 
-    async def tell(self, what: str) -> None:
+    async def tell(self, what: str, seconds: float | None = None) -> None:
         """Tell the application to start up or shut down, and wait until it has."""
         if not self.supported:
             return
         await self.orders.put({"type": f"lifespan.{what}"})
-        answer = await self.answers.get()
+        try:
+            answer = await asyncio.wait_for(self.answers.get(), seconds)
+        except asyncio.TimeoutError:
+            raise SystemExit(f"{what} takes too long") from None
         self.supported = answer["type"] == f"lifespan.{what}.complete"
         if answer["type"] == f"lifespan.{what}.failed":
             raise SystemExit(f"{what} failed: {answer.get('message', '')}")
@@ -347,7 +342,7 @@ class Stream:
                 rest = rest[size:]
                 if last:
                     self.end_response()
-                await asyncio.sleep(0)  # it's the turn of others, however fast our client is
+                await asyncio.sleep(0)  # now others have their turn, however fast our client is
         if end and not self.ended:
             self.check()
             self.conn.end_stream(self.id)
@@ -388,7 +383,7 @@ class Connection(asyncio.Protocol):
         """Begin with the connection preface, if ALPN picked HTTP/2."""
         self.transport = cast(asyncio.Transport, transport)
         self.server.connections.add(self)
-        self.timer = self.loop.call_later(IDLE_SECONDS, self.be_bored)
+        self.timer = self.loop.call_later(IDLE_SECONDS, self.after_silence)
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
             self.transport.close()
             return
@@ -410,7 +405,7 @@ class Connection(asyncio.Protocol):
             self.hang_up()  # the GOAWAY frame that tells why is waiting to be sent
         self.flush()
 
-    def handle(self, events: Sequence[h2.events.Event]) -> None:
+    def handle(self, events: Iterable[h2.events.Event]) -> None:
         """Hand events to the streams; those that are not listed need no action."""
         for event in events:
             match event:
@@ -473,10 +468,10 @@ class Connection(asyncio.Protocol):
         """Note a sign of life."""
         self.asked = False
         self.timer.cancel()
-        self.timer = self.loop.call_later(IDLE_SECONDS, self.be_bored)
+        self.timer = self.loop.call_later(IDLE_SECONDS, self.after_silence)
 
-    def be_bored(self) -> None:
-        """After a long silence: ask a client that has requests under way; leave any other one."""
+    def after_silence(self) -> None:
+        """Ask a client that has requests under way for a sign of life; leave any other one."""
         if self.streams and not self.asked and self.writable.is_set():
             self.restart_timer()
             self.asked = True
@@ -505,6 +500,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up; asyncio has closed the socket."""
+        self.transport.close()  # Python 3.10 would not believe it otherwise, and warn
         self.timer.cancel()
         self.lose_streams()
         self.server.connections.discard(self)
@@ -521,12 +517,11 @@ class Server:
         self.connections: set[Connection] = set()  # of clients that are through with TLS
         self.requests: set[Task] = set()
 
-    def start(self, coroutine: Coroutine[Any, Any, None], tasks: set[Task]) -> Task:
+    def start(self, coroutine: Coroutine[Any, Any, None], tasks: set[Task]) -> None:
         """Start a task and keep it: the loop itself would not."""
         task = asyncio.create_task(coroutine)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        return task
 
     async def run(self, host: str, port: int, context: ssl.SSLContext) -> None:
         """Serve until Ctrl+C."""
@@ -555,9 +550,9 @@ class Server:
                 self.places.release()
                 await asyncio.sleep(1)
             else:
-                self.start(self.host(sock, context), self.clients)
+                self.start(self.welcome(sock, context), self.clients)
 
-    async def host(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+    async def welcome(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         """Begin TLS with a client, and keep its place for as long as it stays."""
         try:
             _, connection = await asyncio.get_running_loop().connect_accepted_socket(
@@ -575,8 +570,9 @@ class Server:
     async def stop(self) -> None:
         """Let requests that are under way come to an end, for a while; then close everything."""
         for connection in self.connections:
-            connection.conn.close_connection()  # GOAWAY: new requests have to go elsewhere
-            connection.flush()
+            if not connection.leaving:
+                connection.conn.close_connection()  # GOAWAY: new requests have to go elsewhere
+                connection.flush()
         await finish(self.requests, GRACE_SECONDS)
         for connection in self.connections:
             for stream in connection.streams.values():
@@ -592,10 +588,10 @@ class Server:
         await finish(self.clients | self.requests, LINGER_SECONDS)
 
 
-async def finish(futures: Collection[asyncio.Future[None]], seconds: float) -> None:
+async def finish(tasks: set[Task], seconds: float) -> None:
     """Wait for these, but not for longer than that."""
-    if futures:
-        await asyncio.wait(futures, timeout=seconds)
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)
 
 
 async def serve(application: Application, options: argparse.Namespace) -> None:
@@ -606,7 +602,7 @@ async def serve(application: Application, options: argparse.Namespace) -> None:
     await lifespan.tell("startup")
     server = Server(lambda stream: Exchange(stream, application, lifespan.state).run())
     await server.run(options.host, options.port, context)
-    await lifespan.tell("shutdown")
+    await lifespan.tell("shutdown", GRACE_SECONDS)
     task.cancel()
 
 

@@ -213,9 +213,9 @@ class Gateway:
 
     def refusal(self) -> str | None:
         """The status of the response to a request that is none for an application."""
-        path = self.request.get(b":path", b"*")  # CONNECT has no path, and OPTIONS may have this
-        if path == b"*":
-            return "501 Not Implemented"
+        path = self.request.get(b":path")
+        if path is None:
+            return "501 Not Implemented"  # CONNECT
         try:
             _ = urlsplit(b"//" + self.authority()).port
         except ValueError:

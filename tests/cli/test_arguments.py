@@ -33,7 +33,7 @@ from support.processes import python_command, run
         (["get", "-m", "x", "http://a"], "argument -m/--max-time: not a number of seconds: 'x'"),
         (["get", "-m", "0", "http://a"], "argument -m/--max-time: not a number of seconds: '0'"),
         (["get", "-m", "nan", "http://a"], "argument -m/--max-time: not a number of seconds"),
-        (["get", "-d", "x", "-T", "y", "http://a"], "argument -T/--upload: not allowed with"),
+        (["get", "-d", "x", "-T", "y", "http://a"], "argument -T/--upload-file: not allowed with"),
         (["get", "-I", "-d", "x", "http://a"], "--head goes without content"),
         (["get", "-d", "@x", "-d", "y", "http://a"], "--data @FILE cannot be joined with other"),
         (["get", "-H", "nonsense", "http://127.0.0.1:1"], "--header 'nonsense' is not 'NAME: VA"),
@@ -178,7 +178,8 @@ def test_fields_of_content(tmp_path: Path) -> None:
     length = ("content-length", "7")
     assert fields("-d", f"@{file}")[-2:] == [form, length]
     assert fields("-T", str(file)) == [(":method", "PUT"), *TARGET, AGENT, ACCEPT, length]
-    assert fields("-X", "POST", "-T", str(file))[0] == (":method", "POST")
+    assert fields("--upload", str(file)) == [(":method", "POST"), *TARGET, AGENT, ACCEPT, length]
+    assert fields("-X", "PATCH", "-T", str(file))[0] == (":method", "PATCH")
 
 
 def test_fields_of_the_user_come_last_and_replace_others() -> None:

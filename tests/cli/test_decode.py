@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -206,14 +207,24 @@ def test_the_output_of_real_programs(program: list[str], file: Path) -> None:
 
 def test_standard_input_is_decoded_as_it_arrives() -> None:
     command = python_command("-m", "h2", "decode", "-")
+    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(GOOD[:60])
         process.stdin.flush()
-        early = b"".join(process.stdout.readline() for _ in range(4))
+        early = b""
+        while early.count(b"\n") < 4:
+            ready, _, _ = select.select([process.stdout], [], [], TIMEOUT)
+            assert ready, "it waits for more input"
+            early += os.read(process.stdout.fileno(), 65536)
         process.stdin.write(GOOD[60:])
         rest, err = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, (early + rest).decode(), err) == (0, LISTING, b"")

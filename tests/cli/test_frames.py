@@ -394,6 +394,7 @@ def test_other_protocols_are_recognized(raw: bytes, text: str) -> None:
     ((offset, message),) = faults(frames)
     assert offset == 0
     assert text in message
+    assert reader.offset == len(raw) + len(b"whatever")
 
 
 # --- properties ---

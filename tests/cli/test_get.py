@@ -121,7 +121,7 @@ def test_output_to_a_file(get: Get, tmp_path: Path) -> None:
 
 
 def test_what_has_been_dealt_with_is_acknowledged_with_its_padding(get: Get) -> None:
-    size = 4_000_000
+    size = 5_000_000
 
     def script(client: Client) -> None:
         client.request()
@@ -131,13 +131,13 @@ def test_what_has_been_dealt_with_is_acknowledged_with_its_padding(get: Get) -> 
         windows[1] = dict(settings.settings)[Setting.INITIAL_WINDOW_SIZE]
         windows[0] += sum(f.increment for f in client.frames if f.type == Type.WINDOW_UPDATE)
         while left:
-            part = min(left, 10_000)
-            while min(windows.values()) < part + 201:
+            part = min(left, 1_000)
+            while min(windows.values()) < part + 256:
                 update = client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
                 windows[update.stream_id] += update.increment
             left -= part
-            client.send(wire.data(1, bytes(part), pad=200, end_stream=not left))
-            windows = {stream: window - part - 201 for stream, window in windows.items()}
+            client.send(wire.data(1, bytes(part), pad=255, end_stream=not left))
+            windows = {stream: window - part - 256 for stream, window in windows.items()}
         client.bye()
 
     assert from_server(get, script) == (0, bytes(size), "")
@@ -218,6 +218,26 @@ def test_an_upload_keeps_to_the_windows(get: Get, tmp_path: Path, window: int) -
     assert b"".join(collected) == file.read_bytes()
     assert max(map(len, collected)) <= 16_384
     assert len(collected[-2]) <= window
+
+
+def test_a_file_that_grows_is_sent_as_long_as_it_was(get: Get, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    before = os.urandom(100_000)
+    file.write_bytes(before)
+    collected: list[bytes] = []
+
+    def script(client: Client) -> None:
+        client.request()
+        client.until(lambda frame: frame.type == Type.DATA)
+        with file.open("ab") as more:
+            more.write(bytes(50_000))
+        client.send(wire.window_update(0, 500_000), wire.window_update(1, 500_000))
+        collected.append(client.content())
+        client.send(wire.headers(1, wire.RESPONSE, end_stream=True))
+        client.bye()
+
+    assert from_server(get, script, "-T", file) == (0, b"", "")
+    assert collected == [before]
 
 
 def test_data_of_the_command_line_and_none(get: Get) -> None:

@@ -78,8 +78,8 @@ def test_download(target: Target, site: Site, peer: str, matrix: Matrix) -> None
 
 def test_upload(target: Target, site: Site, peer: str, matrix: Matrix) -> None:
     url = f"{target.url}/echo"
-    for arguments, stdin in (([f"@{site.big_file}"], None), (["@-"], site.big_file)):
-        status, out, err = get(*trusting(target), "-d", *arguments, url, stdin=stdin)
+    for arguments, stdin in ((["--upload", site.big_file], None), (["-d", "@-"], site.big_file)):
+        status, out, err = get(*trusting(target), *arguments, url, stdin=stdin)
         assert (status, err) == (0, "")
         assert out == site.big
     assert get(*trusting(target), "-d", "a=b", "-d", "c", url) == (0, b"a=b&c", "")
@@ -87,11 +87,11 @@ def test_upload(target: Target, site: Site, peer: str, matrix: Matrix) -> None:
 
 
 def test_upload_from_a_pipe(target: Target, site: Site, peer: str) -> None:
-    command = python_command("-m", "h2", "get", *map(str, trusting(target)), "-X", "POST")
+    command = python_command("-m", "h2", "get", *map(str, trusting(target)))
     with (
         subprocess.Popen(["cat", site.big_file], stdout=subprocess.PIPE) as cat,
         subprocess.Popen(
-            [*command, "-T", "-", f"{target.url}/echo"],
+            [*command, "--upload", "-", f"{target.url}/echo"],
             cwd=ROOT,
             stdin=cat.stdout,
             stdout=subprocess.PIPE,

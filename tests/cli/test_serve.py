@@ -771,3 +771,19 @@ def test_goodbye_is_said_once(root: Path) -> None:
         theirs.settimeout(TIMEOUT)
         frames = heard(theirs)
     assert [frame.type for frame in frames].count(Type.GOAWAY) == 1
+
+
+@pytest.mark.parametrize("code", [Code.NO_ERROR, Code.PROTOCOL_ERROR])
+def test_a_client_that_says_goodbye_gets_what_it_asked_for(root: Path, code: Code) -> None:
+    with serving(root) as (_, port):
+        frames = talk(port, get(1), wire.goaway(0, code), get(3, "/empty"), wire.ping())
+    assert content(frames, 1) == b"hello"
+
+
+def test_a_frame_that_never_comes_whole_is_in_the_log(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, verbose=True) as (_, port):
+        talk(port, wire.ping()[:-1])
+    err = capfd.readouterr().err
+    assert err.count("error: frame is cut off: 7 of 8 octets of its payload") == 1

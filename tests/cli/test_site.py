@@ -118,6 +118,7 @@ def test_other_methods(root: Path, method: str) -> None:
         ("/../secret", 403),
         ("/..", 403),
         ("/%2e%2e/secret", 403),
+        ("/listed/../file.txt", 403),
         ("/%2E./secret", 403),
         ("/listed/../../secret", 403),
         ("/..%2fsecret", 403),

@@ -250,7 +250,7 @@ def test_an_application_that_fails_after_its_response(pure: Served) -> None:
     ("fields", "status"),
     [
         ([(b":method", b"CONNECT"), (b":authority", b"localhost:1")], 501),
-        (fields_of("*", "OPTIONS"), 501),
+        (fields_of("*", "OPTIONS"), 400),
         (fields_of("no-slash"), 400),
     ],
 )
@@ -283,6 +283,7 @@ def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> N
         assert answer(frames + client.until(ends(3)), 3).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["curl", "Node http2", "Go net/http"])
 def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: Matrix) -> None:
     # Java 17 waits for ever for room to send the rest of its content.
@@ -319,6 +320,7 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
 # --- Idle clients ---
 
 
+@pytest.mark.slow
 def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> None:
     patch = "module.IDLE_SECONDS = module.GRACE_SECONDS = module.LINGER_SECONDS = 0.3"
     application = f"{PURE}:app"
@@ -383,6 +385,13 @@ def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
         _, err = served.server.stop()
         assert served.server.process.returncode == 1
         assert err == "shutdown failed: no database any more\n"
+
+
+def test_a_shutdown_that_takes_too_long(site: Site, certificates: Certificate) -> None:
+    patch, application = "module.GRACE_SECONDS = 0.3", f"{PURE}:endless_shutdown"
+    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+        _, err = served.server.stop()
+        assert (served.server.process.returncode, err) == (1, "shutdown takes too long\n")
 
 
 def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate) -> None:

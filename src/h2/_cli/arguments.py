@@ -76,7 +76,8 @@ def _add_get(get_: argparse.ArgumentParser) -> None:
         help="POST this; several are joined with '&'; '@FILE' sends a file as it is, '@-' standard "
         "input"
     )  # fmt: skip
-    add("-T", "--upload", metavar="FILE", help="PUT this file; '-' is standard input")
+    add("--upload", metavar="FILE", help="POST this file; '-' is standard input")
+    add("-T", "--upload-file", metavar="FILE", help="PUT this file; '-' is standard input")
     response = get_.add_argument_group("response")
     add = response.add_argument
     add("-i", "--include", action="store_true", help="show the header section before the content")

@@ -60,6 +60,7 @@ class FrameReader:
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Take in bytes; returns the frames that they complete."""
         if self._foreign:
+            self.offset += len(data)
             return
         self._data += data
         if not self._begun:
@@ -90,6 +91,7 @@ class FrameReader:
             frame.fault(end, f"field block on stream {self._open} is not finished")
         else:
             return
+        self._open = None
         self._skip(len(data))
         yield frame
 

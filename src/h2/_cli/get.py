@@ -72,16 +72,14 @@ def _connect(
     conn.initiate_connection()
     conn.increment_flow_control_window(_WINDOW - _FIRST_WINDOW)
     if url.scheme == "http":
-        sock = stack.enter_context(_open_socket(url, limit))
-        _note(log, f"connected to {_peer(sock)}")
+        sock = stack.enter_context(_open_socket(url, limit, log))
         return Channel(sock, conn, log)
     from h2._cli import tls
 
     context = tls.client_context(options.cacert, options.insecure)
-    sock = stack.enter_context(_open_socket(url, limit))
-    _note(log, f"connected to {_peer(sock)}")
+    sock = stack.enter_context(_open_socket(url, limit, log))
     sock.settimeout(limit.left())
-    secure = stack.enter_context(tls.connect(sock, context, url.host, limit))
+    secure = stack.enter_context(tls.connect(sock, context, url.host.partition("%")[0], limit))
     picked = secure.selected_alpn_protocol()
     _note(log, f"{secure.version()}, {(secure.cipher() or ('?',))[0]}, ALPN {picked}")
     if picked != "h2" and not options.prior_knowledge:
@@ -95,12 +93,7 @@ def _note(log: FrameLog | None, text: str) -> None:
         log.note(text)
 
 
-def _peer(sock: socket.socket) -> str:
-    host, port = sock.getpeername()[:2]
-    return f"{host} port {port}"
-
-
-def _open_socket(url: Url, limit: Deadline) -> socket.socket:
+def _open_socket(url: Url, limit: Deadline, log: FrameLog | None) -> socket.socket:
     """Connect to the first address of the host that answers."""
     try:
         found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
@@ -109,10 +102,14 @@ def _open_socket(url: Url, limit: Deadline) -> socket.socket:
     problem = "it has no address"
     for family, kind, protocol, _, address in found:
         try:
-            return _open_address(family, kind, protocol, address, limit)
+            sock = _open_address(family, kind, protocol, address, limit)
         except OSError as error:
             limit.left()
             problem = reason(error)
+        else:
+            host, port = map(str, address[:2])
+            _note(log, f"connected to {host} port {port}")
+            return sock
     text = f"Failed to connect to {url.host} port {url.port}: {problem}"
     raise Failure(Status.CONNECT, text)
 

@@ -19,12 +19,13 @@ _FORM: Final = "application/x-www-form-urlencoded"
 def content(options: argparse.Namespace) -> Source | None:
     """Open the content of the request, if it has any."""
     data = options.data
-    if options.head and (data is not None or options.upload is not None):
-        raise Failure(Status.USAGE, "--head goes without content")
-    if options.upload is not None:
-        return open_source(options.upload)
-    if data is None:
+    file = options.upload_file if options.upload is None else options.upload
+    if data is None and file is None:
         return None
+    if options.head:
+        raise Failure(Status.USAGE, "--head goes without content")
+    if file is not None:
+        return open_source(file)
     if not any(part.startswith("@") for part in data):
         return Source(io.BytesIO(_octets("&".join(data))), "--data")
     if len(data) > 1:
@@ -56,9 +57,9 @@ def fields(options: argparse.Namespace, url: Url, source: Source | None) -> Fiel
 def _method(options: argparse.Namespace) -> str:
     if options.head:
         return "HEAD"
-    if options.upload is not None:
+    if options.upload_file is not None:
         return "PUT"
-    return "GET" if options.data is None else "POST"
+    return "GET" if options.data is None and options.upload is None else "POST"
 
 
 def _usual(options: argparse.Namespace, url: Url, source: Source | None) -> dict[str, str]:

@@ -104,6 +104,8 @@ class Session:
 
     def drop(self) -> None:
         """Forget all that is under way."""
+        if self.channel.log is not None:
+            self.channel.log.finish()
         for stream_id in list(self._exchanges):
             self._close(stream_id, " (cut off)")
 

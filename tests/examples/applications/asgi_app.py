@@ -196,6 +196,12 @@ async def no_shutdown(scope, receive, send):
         await send({"type": f"lifespan.{what}", "message": "no database any more"})
 
 
+async def endless_shutdown(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await asyncio.sleep(3600)
+
+
 async def marks(scope, receive, send):
     """Write down what happens in its life."""
     with Path(os.environ["H2_TEST_MARK"]).open("a") as file:
