@@ -554,6 +554,8 @@ class Server:
 
     async def welcome(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         """Begin TLS with a client, and keep its place for as long as it stays."""
+        # asyncio sees to this itself for sockets that it makes, but not for those that it is given.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             _, connection = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Connection(self),
