@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -72,14 +72,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    matrix = session.config.stash[_MATRIX]
-    if session.config.getoption("--write-matrix"):
+    config = session.config
+    matrix = config.stash[_MATRIX]
+    if hasattr(config, "workeroutput"):  # one of several processes: the first one collects
+        config.workeroutput["matrix"] = sorted(matrix.rows)
+    elif config.getoption("--write-matrix"):
         matrix.write()
-    elif session.exitstatus == pytest.ExitCode.OK and _is_judged(session.config):
-        session.config.stash[_DIFFERENCE] = matrix.difference()
-        if session.config.stash[_DIFFERENCE]:
+    elif session.exitstatus == pytest.ExitCode.OK and _is_judged(config):
+        config.stash[_DIFFERENCE] = matrix.difference()
+        if config.stash[_DIFFERENCE]:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    rows = getattr(node, "workeroutput", {}).get("matrix", [])
+    node.config.stash[_MATRIX].rows.update(map(tuple, rows))
 
 
 def _is_judged(config: pytest.Config) -> bool:

@@ -13,11 +13,11 @@ headers = [
     (":authority", "example.com"),
     (":path", "/"),
 ]
-client.send_headers(1, headers, end_stream=True)
+client.send_headers(1, headers, end_stream=True, priority_weight=220)
 events = server.receive_data(client.data_to_send())
 for event in events:
     print(event.__class__.__name__)
 
-request, end = events
+request, end, priority = events
 print("the end is known with the request:", request.stream_ended is end)
-print("priority was given:", request.priority_updated is not None)
+print("and so is the priority:", request.priority_updated is priority)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from support.clients import Request, Target, curl, exchange, expected
-from support.processes import TIMEOUT, Server, python_command, serving
+from support.peers import require_program
+from support.processes import ROOT, TIMEOUT, Server, python_command, serving
 from support.site import Site
 
 
@@ -41,6 +48,44 @@ def fetch(target: Target, path: str, *options: str | Path) -> str:
     done = curl(target, "--max-time", "20", *options, target.url + path)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
+
+
+CHAPTER = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+
+
+def shown(number: int) -> list[tuple[str, str]]:
+    """The commands that the section of a step shows, each with the output below it."""
+    section = CHAPTER.split(f"\n## Step {number}:")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```\n\$ (.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    commands = [command for block in blocks for command in re.split(r"^\$ ", block, flags=re.M)]
+    return [(line, out) for line, _, out in (command.partition("\n") for command in commands)]
+
+
+def comparable(output: str) -> object:
+    """What counts in an output: neither the version of curl nor the order of its fields."""
+    output = re.sub(r"curl/[\w.-]+", "curl", output).replace("HTTP/2 200 \n", "HTTP/2 200\n")
+    return json.loads(output) if output.startswith("{") else output.splitlines()
+
+
+@pytest.mark.parametrize("number", [4, 5, 6, 7])
+def test_commands_of_the_chapter_print_what_it_shows(number: int, tmp_path: Path) -> None:
+    require_program("curl")
+
+    def real_output(line: str) -> str:
+        line = line.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")
+        line = re.sub("^python ", f"{shlex.quote(sys.executable)} ", line)
+        out = subprocess.check_output(line, shell=True, cwd=tmp_path, text=True, timeout=TIMEOUT)
+        return out.replace(f"127.0.0.1:{server.port}", "127.0.0.1:8080")
+
+    with step(number) as (server, _):
+        # The file that steps 5 and 6 send.
+        for line in [line for line, _ in shown(5) if line.startswith("python -c ")]:
+            real_output(line)
+        # Where nothing is shown as the output, the command fails or waits, as the text says.
+        commands = [(line, output) for line, output in shown(number) if output]
+        for line, output in commands:
+            assert comparable(real_output(line)) == comparable(output)
+    assert len(commands) == 1
 
 
 def test_step_1_clients_come_and_are_hung_up_on() -> None:
@@ -108,8 +153,6 @@ def test_step_7_sends_content_of_any_length() -> None:
 
 
 def test_every_step_is_shown_in_the_chapter() -> None:
-    root = Path(__file__).resolve().parents[2]
-    chapter = (root / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    names = [path.name for path in sorted((root / "examples" / "tutorial").glob("*.py"))]
+    names = [path.name for path in sorted((ROOT / "examples" / "tutorial").glob("*.py"))]
     assert len(names) == 8
-    assert [name for name in names if f"examples/tutorial/{name}" not in chapter] == []
+    assert [name for name in names if f"examples/tutorial/{name}" not in CHAPTER] == []

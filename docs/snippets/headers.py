@@ -1,0 +1,24 @@
+import h2.config
+import h2.connection
+from h2.exceptions import ProtocolError
+
+client = h2.connection.H2Connection()
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client.initiate_connection()
+server.initiate_connection()
+server.receive_data(client.data_to_send())
+request = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":authority", "example.com"),
+    (":path", "/"),
+]
+try:
+    client.send_headers(1, [*request, ("x-color", "red\r\nx-admin: yes")])
+except ProtocolError as error:
+    print("refused:", error.rule)
+
+# Stream 1 is still free. These fields are put right.
+client.send_headers(1, [*request, ("X-Color", " red "), ("Connection", "keep-alive")])
+for name, value in server.receive_data(client.data_to_send())[0].headers:
+    print(name, value)
