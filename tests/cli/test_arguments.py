@@ -87,6 +87,21 @@ def test_commands_that_fail_in_unforeseen_ways_do_not_leave_a_trace(
         assert capsys.readouterr() == ("", "")
 
 
+def test_a_python_without_tls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "import sys; sys.modules['ssl'] = None; import h2.__main__"
+    done = run(python_command("-c", code))
+    assert (done.returncode, done.stderr) == (0, "")
+    monkeypatch.setitem(sys.modules, "ssl", None)
+    monkeypatch.delitem(sys.modules, "h2._cli.tls", raising=False)
+    monkeypatch.delattr("h2._cli.tls", raising=False)
+    for arguments in (["get", "https://localhost"], ["serve", "--tls"]):
+        assert main(arguments) == 1
+        expected = "h2: (1) This needs a module that Python lacks here: ssl\n"
+        assert capsys.readouterr() == ("", expected)
+
+
 def test_streams_of_another_kind_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()  # cannot be reconfigured
     monkeypatch.setattr(sys, "stdout", out)

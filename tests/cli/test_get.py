@@ -586,7 +586,7 @@ def test_the_next_address_is_tried(get: Get, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_time_outs(get: Get) -> None:
-    status, _, err = from_server(get, answering(), "-m", "0.2")
+    status, _, err = from_server(get, answering(), "-m", "0.5")
     assert status == 28
     assert re.fullmatch(r"h2: \(28\) Operation timed out after \d+ milliseconds\n", err)
     with socket.create_server(("127.0.0.1", 0)) as listener:  # never says a word

@@ -151,6 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(Status.WRITE)
     except KeyboardInterrupt:
         return _end(Status.INTERRUPTED)
+    except ImportError as error:  # of ssl, where it is needed: not every Python has it
+        return _end(Status.SCHEME, f"This needs a module that Python lacks here: {error.name}")
     except OSError as error:  # of our own output: everything else has been dealt with
         return _end(Status.WRITE, f"Could not write the output: {reason(error)}")
 
