@@ -55,7 +55,9 @@ of a rule is stable; exceptions have it in their attribute `rule`. The scope say
   sent.
 
 A call that would make this endpoint break a rule of the first two kinds is refused like misuse,
-with the exception in the row of that rule. Arguments that make no sense by themselves (a negative
+with the exception in the row of that rule. One rule is left to the application: content that is
+sent is not counted, so it may be longer or shorter than the `content-length` before it
+(`content-length-mismatch`), as in h2 4.4.1. Arguments that make no sense by themselves (a negative
 amount, a header field that is no pair) are no matter of the protocol: they raise `ValueError` or
 `TypeError`.
 """

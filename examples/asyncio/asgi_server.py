@@ -96,7 +96,7 @@ class Exchange:
         if authority := self.request.get(b":authority"):
             others = (field for field in headers if field[0] != b"host")
             headers = [(b"host", authority), *others]
-        transport = self.stream.connection.transport
+        connection = self.stream.connection
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -108,8 +108,8 @@ class Exchange:
             "query_string": query,
             "root_path": "",
             "headers": headers,
-            "client": transport.get_extra_info("peername")[:2],
-            "server": transport.get_extra_info("sockname")[:2],
+            "client": connection.peer,
+            "server": connection.address,
             "extensions": {"http.response.trailers": {}},
             "state": self.state.copy(),
         }
@@ -366,6 +366,8 @@ class Connection(asyncio.Protocol):
     """One client: its transport, its HTTP/2 connection and its streams."""
 
     transport: asyncio.Transport
+    address: tuple[str, int]  # ours
+    peer: tuple[str, int]  # and the client's; a transport that has closed does not tell any more
     timer: asyncio.TimerHandle
 
     def __init__(self, server: Server) -> None:
@@ -382,6 +384,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with the connection preface, if ALPN picked HTTP/2."""
         self.transport = cast(asyncio.Transport, transport)
+        self.address = transport.get_extra_info("sockname")[:2]
+        self.peer = transport.get_extra_info("peername")[:2]
         self.server.connections.add(self)
         self.timer = self.loop.call_later(IDLE_SECONDS, self.after_silence)
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":

@@ -169,10 +169,9 @@ class Gateway:
     def environ(self) -> Environ:
         """Describe the request. Text is Latin-1: each character stands for an octet."""
         path, _, query = self.request[b":path"].partition(b"?")
-        transport = self.stream.connection.transport
-        server, peer = (transport.get_extra_info(name) for name in ("sockname", "peername"))
+        connection = self.stream.connection
         authority = urlsplit(b"//" + self.authority())
-        host = (authority.hostname or b"").decode("latin-1") or server[0]
+        host = (authority.hostname or b"").decode("latin-1") or connection.address[0]
         environ: Environ = {
             "REQUEST_METHOD": self.request[b":method"].decode("latin-1"),
             "SCRIPT_NAME": "",
@@ -181,8 +180,8 @@ class Gateway:
             "SERVER_PROTOCOL": "HTTP/2",
             "SERVER_NAME": f"[{host}]" if ":" in host else host,
             "SERVER_PORT": str(authority.port or 443),
-            "REMOTE_ADDR": peer[0],
-            "REMOTE_PORT": str(peer[1]),
+            "REMOTE_ADDR": connection.peer[0],
+            "REMOTE_PORT": str(connection.peer[1]),
             "HTTP_HOST": self.authority().decode("latin-1"),
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "https",
