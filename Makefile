@@ -14,13 +14,16 @@
 
 VENV := .venv/bin
 
+# Many tests wait for other programs, so there are more processes than cores.
+PARALLEL := -n 4 --dist loadfile
+
 .PHONY: demo test lint docs bench gate wheel-test clean venv
 
 demo: venv
 	$(VENV)/python -m examples.demo $(ARGS)
 
 test: lint
-	$(VENV)/python -m pytest --cov --cov-report=term-missing --cov-fail-under=100 $(ARGS)
+	$(VENV)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing --cov-fail-under=100 $(ARGS)
 
 lint: venv
 	$(VENV)/ruff check
