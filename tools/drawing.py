@@ -2,18 +2,17 @@
 
 A drawing stands for itself, as an image on GitHub, where it follows the preference of the browser
 for light or dark; the manual puts it into the page (`tools.manual`), where `manual.css` sets the
-same variables as the theme says. Text is in a monospace font, so that its width is known.
+same variables as the theme says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 Point = tuple[float, float]
 
-#: Width of a character and height of a line, for a font size of 1.
-CHARACTER = 0.6
+#: Height of a line, for a font size of 1.
 LINE = 1.25
 
 #: How large a drawing is shown where there is room; its own units are for a phone.
@@ -38,11 +37,6 @@ _STYLE = """\
 .drawing .line.receive { stroke: var(--receive); stroke-dasharray: 5 3; }
 .drawing .head.receive, .drawing text.receive { fill: var(--receive); }
 """
-
-
-def text_width(lines: Iterable[str], size: float) -> float:
-    """The width of a text of these lines."""
-    return max(map(len, lines)) * size * CHARACTER
 
 
 class Drawing:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import wire
-from support.answers import Answer, answer, ask, fields_of
+from support.answers import Answer, answer, ask
 from support.cases import Case, Offer, cases
 from support.clients import Request, exchange, nghttp
 from support.gateways import GATEWAY, counts, wait_for_count
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
-from support.raw import RawClient, content, ends
+from support.raw import RawClient, content, ends, fields_of, request
 from support.rude import (
     ENDINGS,
     RUDENESS,
@@ -116,7 +116,7 @@ def test_each_request_has_a_copy_of_the_state(served: Served) -> None:
 def test_work_in_the_background_goes_on_after_the_response(served: Served) -> None:
     before = counts(served)["background"]
     with RawClient(served.target) as client:
-        client.send(wire.headers(1, fields_of("/background"), end_stream=True))
+        client.send(request(1, "/background"))
         assert content(client.until(ends(1)), 1) == b"begun"
     assert counts(served)["background"] == before
     ask(served.target, "/gate", "POST", b"")
@@ -150,7 +150,7 @@ def test_the_scope(pure: Served) -> None:
 
 def test_the_messages_of_a_request(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/messages", "POST")))
+        client.send(request(1, "/messages", "POST", end_stream=False))
         for piece in (b"one", b"two"):
             client.send(wire.data(1, piece, pad=7))
             client.pong()
@@ -171,7 +171,7 @@ def test_a_disconnect_is_what_comes_after_the_response(pure: Served) -> None:
 def test_a_client_that_goes(pure: Served, how: str) -> None:
     before = len(json.loads(ask(pure.target, "/show_seen").content))
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/wait", "POST")), wire.data(1, b"some"))
+        client.send(request(1, "/wait", "POST", end_stream=False), wire.data(1, b"some"))
         client.pong()
         if how == "reset":
             client.send(wire.rst_stream(1))
@@ -199,7 +199,7 @@ def test_streams_take_turns(pure: Served) -> None:
     # Both have all the room that there is, and their content is ready.
     with RawClient(pure.target, (Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW)) as client:
         client.send(wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
-        client.send(*(wire.headers(n, fields_of("/flood"), end_stream=True) for n in (1, 3)))
+        client.send(*(request(n, "/flood") for n in (1, 3)))
         frames = client.until(lambda frame: ends(1)(frame) or ends(3)(frame))
     stream_ids = [frame.stream_id for frame in frames if frame.type == Type.DATA]
     changes = sum(one != other for one, other in pairwise(stream_ids))
@@ -241,7 +241,7 @@ def test_an_application_that_fails_after_content(pure: Served, path: str, body: 
 
 def test_an_application_that_fails_after_its_response(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/fail_after_response"), end_stream=True))
+        client.send(request(1, "/fail_after_response"))
         frames = client.until(ends(1)) + client.pong()
         assert answer(frames) == Answer(answer(frames).sections, b"some", None)
 
@@ -274,12 +274,12 @@ def test_a_client_that_expects_100_continue(pure: Served) -> None:
 
 def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/ignore_content", "POST")), wire.data(1, b"some"))
+        client.send(request(1, "/ignore_content", "POST", end_stream=False), wire.data(1, b"some"))
         frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
         seen = answer(frames)
         assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
         client.send(wire.data(1, bytes(16_000)))  # it was on its way already
-        client.send(wire.headers(3, fields_of("/pieces"), end_stream=True))
+        client.send(request(3, "/pieces"))
         assert answer(frames + client.until(ends(3)), 3).status == 200
 
 
@@ -298,7 +298,7 @@ def test_content_that_nobody_reads_comes_back_to_the_connection(pure: Served) ->
     with RawClient(pure.target) as client:
         client.pong()
         for stream_id in range(1, 121, 2):
-            client.send(wire.headers(stream_id, fields_of("/hang", "POST")))
+            client.send(request(stream_id, "/hang", "POST", end_stream=False))
             client.send(wire.data(stream_id, bytes(16_000)) * 4, wire.rst_stream(stream_id))
         frames = client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
         assert (frames[-1].stream_id, frames[-1].increment > 3_000_000) == (0, True)
@@ -308,10 +308,10 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
     # Each of these applications goes on although the client has reset its stream.
     with RawClient(pure.target) as client:
         for stream_id in range(1, 401, 2):
-            client.send(wire.headers(stream_id, fields_of("/hang"), end_stream=True))
+            client.send(request(stream_id, "/hang"))
             client.pong()
             client.send(wire.rst_stream(stream_id))
-        client.send(wire.headers(401, fields_of("/pieces"), end_stream=True))
+        client.send(request(401, "/pieces"))
         assert answer(client.until(ends(401)), 401).reset == Code.REFUSED_STREAM
     # Others are not concerned.
     assert ask(pure.target, "/pieces").status == 200
@@ -330,7 +330,7 @@ def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> N
             assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
         # One that waits for a response is asked for a sign of life first.
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/hang"), end_stream=True))
+            client.send(request(1, "/hang"))
             for _ in range(3):
                 (*_, ping) = client.until(lambda frame: frame.type == Type.PING)
                 client.send(wire.ping(ping.payload, ack=True))
@@ -346,7 +346,7 @@ def test_a_client_that_gives_no_room_is_given_up(site: Site, certificates: Certi
     with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
         assert ask(served.target, "/pieces", settings=[no_room]).reset == Code.CANCEL
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/messages", "POST")))
+            client.send(request(1, "/messages", "POST", end_stream=False))
             assert answer(client.until(ends(1))).reset == Code.CANCEL
         stop(served)
 
@@ -398,7 +398,7 @@ def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate
     patch = "module.GRACE_SECONDS = 0.3"
     with example(MODULE, OFFER, site, certificates, f"{PURE}:app", patch=patch) as served:
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/hang"), end_stream=True))
+            client.send(request(1, "/hang"))
             client.pong()
             served.server.process.send_signal(signal.SIGINT)
             assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)

@@ -19,7 +19,7 @@ from support.cases import Case, Offer, cases
 from support.clients import EXCHANGES, Request, Target, curl, exchange, expected, nghttp
 from support.matrix import Matrix
 from support.peers import require_program
-from support.processes import run
+from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, request
 from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, rudeness
 from support.site import MEGABYTES_20, Site, digest
@@ -308,7 +308,7 @@ def is_goaway(frame: Frame) -> bool:
 def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
     address = ("127.0.0.1", mortal.server.port)
     with (
-        socket.create_connection(address, timeout=10),  # never begins TLS
+        socket.create_connection(address, timeout=TIMEOUT),  # never begins TLS
         RawClient(mortal.target) as client,
     ):
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"before, "))

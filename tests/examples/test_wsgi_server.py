@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import wire
-from support.answers import Answer, answer, ask, fields_of
+from support.answers import Answer, answer, ask
 from support.cases import Case, Offer, cases
 from support.clients import Request, all_good, exchange, h2load
 from support.gateways import GATEWAY
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
-from support.raw import RawClient, content, ends
+from support.raw import RawClient, content, ends, fields_of, request
 from support.rude import ENDINGS, RUDENESS, Example, Served, example, finish, rudeness, stop
 from support.site import Site
 from support.wire import Code, Type
@@ -139,7 +139,7 @@ def test_all_ways_to_read(pure: Served) -> None:
 
 def test_reading_waits_for_content_that_comes_bit_by_bit(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/reading", "POST")))
+        client.send(request(1, "/reading", "POST", end_stream=False))
         for byte in b"abc\nde\nf":
             client.send(wire.data(1, bytes([byte]), pad=3))
             client.pong()
@@ -259,13 +259,11 @@ def test_a_client_that_expects_100_continue(pure: Served) -> None:
 
 def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/ignore_content", "POST")), wire.data(1, b"some"))
+        client.send(request(1, "/ignore_content", "POST", end_stream=False), wire.data(1, b"some"))
         frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
         seen = answer(frames)
         assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
-        client.send(
-            wire.data(1, bytes(16_000)), wire.headers(3, fields_of("/writing"), end_stream=True)
-        )
+        client.send(wire.data(1, bytes(16_000)), request(3, "/writing"))
         assert answer(frames + client.until(ends(3)), 3).status == 200
 
 
@@ -282,7 +280,7 @@ def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: 
 def test_a_reset_ends_an_application_that_sends_nothing(pure: Served) -> None:
     before = json.loads(ask(pure.target, "/closings").content).count("endless")
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/endless"), end_stream=True))
+        client.send(request(1, "/endless"))
         client.pong()
         client.send(wire.rst_stream(1))
         give_up = time.monotonic() + TIMEOUT
@@ -295,7 +293,7 @@ def test_a_reset_ends_an_application_that_sends_nothing(pure: Served) -> None:
 
 def test_requests_run_at_the_same_time(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(*(wire.headers(n, fields_of("/meet"), end_stream=True) for n in (1, 3)))
+        client.send(*(request(n, "/meet") for n in (1, 3)))
         frames = client.until(ends(1))
         frames += client.until(ends(3)) if not any(map(ends(3), frames)) else []
         assert content(frames, 1) == content(frames, 3) == b"met"
@@ -314,9 +312,9 @@ def test_a_request_that_is_reset_while_it_waits_is_forgotten(
 ) -> None:
     with example(MODULE, OFFER, site, certificates, "--threads", "1", PURE) as served:
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/digest", "POST")))
-            client.send(wire.headers(3, fields_of("/empty_pieces"), end_stream=True))
-            client.send(wire.headers(5, fields_of("/closings"), end_stream=True))
+            client.send(request(1, "/digest", "POST", end_stream=False))
+            client.send(request(3, "/empty_pieces"))
+            client.send(request(5, "/closings"))
             client.pong()
             client.send(wire.rst_stream(3), wire.data(1, b"", end_stream=True))
             frames = client.until(ends(5))
