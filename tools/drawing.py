@@ -2,7 +2,7 @@
 
 A drawing stands for itself, as an image on GitHub, where it follows the preference of the browser
 for light or dark; the manual puts it into the page (`tools.manual`), where `manual.css` sets the
-same variables as the theme says.
+same variables as the theme says. Text is in a monospace font, so that its width is known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 Point = tuple[float, float]
 
-#: Height of a line, for a font size of 1.
+#: Width of a character (tests see whether text fits) and height of a line, for a font size of 1.
+CHARACTER = 0.6
 LINE = 1.25
 
 #: How large a drawing is shown where there is room; its own units are for a phone.
