@@ -1,6 +1,7 @@
 """What every example server goes through: the standard cases, each with a client.
 
-A test module says what its server offers and runs the cases that this makes possible:
+A test module says what its server offers and runs the cases that this makes possible, by
+inheriting from `support.standard` or by itself:
 
     OFFER = Offer(small="/hello.txt", big="/big.bin", page="/page.html", missing="/none")
 

@@ -2,13 +2,7 @@
 
 `tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
 that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
-with one of its own:
-
-    PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
-
-    @pytest.mark.parametrize("name", rudeness(OFFER))
-    def test_rude_clients(name: str, served: Served) -> None:
-        RUDENESS[name](served)
+with one of its own. `support.standard` has the tests for servers that need no exceptions.
 """
 
 from __future__ import annotations
