@@ -61,7 +61,7 @@ class Case:
 
     @property
     def slow(self) -> bool:
-        """Whether it is left out where the same code has been tested on another Python."""
+        """Whether the runs on the wheel leave it out."""
         return self.peer in {"Java HttpClient", "Go net/http", "Chromium"} or "20 MB" in self.name
 
     def __str__(self) -> str:
