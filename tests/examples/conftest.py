@@ -12,8 +12,9 @@ import pytest
 
 from support.cases import cases
 from support.clients import Target
+from support.example import IMPATIENT, SMALL, Example, Served, stop
 from support.fileserver import Cellar, make_cellar
-from support.rude import IMPATIENT, SMALL, Example, Served, rudeness, stop
+from support.rude import rudeness
 from support.servers import SERVERS
 from support.site import Site
 from support.standard import ServerTests

@@ -17,21 +17,12 @@ from support import wire
 from support.answers import Answer, answer, ask
 from support.cases import Case, Offer, cases
 from support.clients import Request, exchange, nghttp
+from support.example import Example, Served, example, finish, stop
 from support.gateways import GATEWAY, counts, wait_for_count
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, fields_of, request
-from support.rude import (
-    ENDINGS,
-    RUDENESS,
-    SILENCES,
-    Example,
-    Served,
-    example,
-    finish,
-    rudeness,
-    stop,
-)
+from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import Site
 from support.wire import Code, Setting, Type
 

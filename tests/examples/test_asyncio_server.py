@@ -17,11 +17,12 @@ import pytest
 from support import wire
 from support.cases import Case, Offer, cases
 from support.clients import EXCHANGES, Request, Target, curl, exchange, expected, nghttp
+from support.example import Example, Served, finish
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, request
-from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, rudeness
+from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import MEGABYTES_20, Site, digest
 from support.wire import Code, Frame, Setting, Type
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from support.example import Example
 from support.fileserver import FILE_OFFER
-from support.rude import Example
 from support.standard import FileServerTests
 
 pytestmark = pytest.mark.skipif(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.cases import Offer
-from support.rude import Example
+from support.example import Example
 from support.standard import ServerTests
 
 OFFER = Offer(small="/", echo="/echo", refused=("DELETE", "/"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from support.example import Example
 from support.fileserver import FILE_OFFER
-from support.rude import Example
 from support.standard import FileServerTests
 
 PROGRAM = Example("examples.gevent.server", FILE_OFFER, ("gevent",), serves_files=True)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import wire
+from support.example import IMPATIENT, Example, Served, finish, stop
 from support.fileserver import FILE_OFFER
 from support.processes import run
 from support.raw import RawClient, content, ends, request
-from support.rude import IMPATIENT, Example, Served, finish, stop
 from support.site import Site
 from support.standard import FileServerTests
 from support.wire import Code, Setting, Type

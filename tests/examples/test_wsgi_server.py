@@ -16,11 +16,12 @@ from support import wire
 from support.answers import Answer, answer, ask
 from support.cases import Case, Offer, cases
 from support.clients import Request, all_good, exchange, h2load
+from support.example import Example, Served, example, finish, stop
 from support.gateways import GATEWAY
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, fields_of, request
-from support.rude import ENDINGS, RUDENESS, Example, Served, example, finish, rudeness, stop
+from support.rude import ENDINGS, RUDENESS, rudeness
 from support.site import Site
 from support.wire import Code, Type
 

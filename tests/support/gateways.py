@@ -13,10 +13,11 @@ from collections.abc import Callable
 from support import wire
 from support.answers import answer, ask
 from support.clients import PROGRAMS, all_good, curl, h2load
+from support.example import Served, resident
 from support.peers import require_program
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, request
-from support.rude import MEGABYTE, Served, resident
+from support.rude import MEGABYTE
 from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import pytest
 
 from support.cases import Case
+from support.example import Served
 from support.fileserver import FILE_CASES, Cellar
 from support.matrix import Matrix
-from support.rude import ENDINGS, RUDENESS, SILENCES, Served
+from support.rude import ENDINGS, RUDENESS, SILENCES
 
 
 class ServerTests:
