@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from support import wire
+from support.answers import answer
 from support.cases import Case, Offer, cases
 from support.clients import EXCHANGES, Request, Target, curl, exchange, expected, nghttp
 from support.example import Example, Served, finish
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, run
-from support.raw import RawClient, content, ends, request
+from support.raw import RawClient, content, ends, fields_of, request
 from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import MEGABYTES_20, Site, digest
 from support.wire import Code, Frame, Setting, Type
@@ -125,6 +126,14 @@ def test_curl_that_asks_whether_to_go_on_is_told_so(target: Target, site: Site) 
     assert done.returncode == 0
     assert done.stderr.index("< HTTP/2 100") < done.stderr.index("< HTTP/2 200")
     assert json.loads(done.stdout)["content"]["length"] == (site.folder / "0.svg").stat().st_size
+
+
+def test_a_client_whose_content_is_there_is_not_told_to_go_on(target: Target) -> None:
+    with RawClient(target) as client:
+        head = wire.headers(1, fields_of("/echo", "POST", ("expect", "100-continue")))
+        client.send(head, wire.data(1, b"all of it", end_stream=True))
+        seen = answer(client.until(ends(1)))
+    assert (seen.statuses, seen.content) == ([b"200"], b"all of it")
 
 
 def test_nghttp_trailers_are_shown(target: Target, site: Site, matrix: Matrix) -> None:
