@@ -222,11 +222,14 @@ def test_an_upload_that_is_answered_early_is_given_up(
         check(client(target, backend, f"--data={site.big_file}", "/"), b"enough")
 
 
-def test_windows_are_given_back_also_for_padding(certificates: Certificate, backend: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"x"], ids=["alone", "beside content"])
+def test_windows_are_given_back_also_for_padding(
+    certificates: Certificate, backend: str, content: bytes
+) -> None:
     def script(sock: ssl.SSLSocket) -> None:
         server = RawServer(sock)
         frames = server.request(1)
-        server.send(wire.headers(1, wire.RESPONSE), wire.data(1, b"", pad=255) * 255)
+        server.send(wire.headers(1, wire.RESPONSE), wire.data(1, content, pad=255) * 255)
         padding = 255 * 256
         while granted(frames, 1) < padding // 2:
             frames += server.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
@@ -238,7 +241,7 @@ def test_windows_are_given_back_also_for_padding(certificates: Certificate, back
         return sum(frame.increment for frame in updates)
 
     with scripted(script, certificates) as target:
-        check(client(target, backend, "/"), b"content")
+        check(client(target, backend, "/"), content * 255 + b"content")
 
 
 def test_a_broken_connection_fails_what_is_under_way(
