@@ -141,6 +141,19 @@ def cancelled_uploads(served: Served) -> None:
                 frames += client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
 
 
+def padded_uploads(served: Served) -> None:
+    # Nearly all of them is padding, which counts as content does, and comes back as content does.
+    path, padded = served.offer.echo or served.offer.small, 257
+    with RawClient(served.target) as client:
+        window, frames = 65_535, []
+        for stream_id in range(1, 13, 2):
+            while window + returned(frames) < 100 * padded:
+                frames += client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
+            client.send(request(stream_id, path, "POST", end_stream=False))
+            client.send(wire.data(stream_id, b"x", pad=255) * 100)
+            window -= 100 * padded
+
+
 def returned(frames: Sequence[Frame]) -> int:
     """How much these frames give back to the window of the connection."""
     updates = [frame for frame in frames if frame.type == Type.WINDOW_UPDATE]
@@ -317,6 +330,7 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "requests cancelled at once": cancelled_at_once,
     "responses cancelled half way": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,
+    "uploads with padding": padded_uploads,
     "tiny windows": tiny_windows,
     "echo without room": echo_waits,
     "disconnects": disconnects,
