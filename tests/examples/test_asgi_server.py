@@ -15,34 +15,23 @@ import pytest
 
 from support import wire
 from support.answers import Answer, answer, ask
-from support.cases import Case, Offer, cases
 from support.clients import Request, exchange, nghttp
 from support.example import Example, Served, example, finish, stop
-from support.gateways import GATEWAY, counts, wait_for_count
+from support.gateways import APPLICATION_OFFER, counts, wait_for_count
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, fields_of, request
-from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import Site
+from support.standard import GatewayTests
 from support.wire import Code, Setting, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
-SIDE = "ASGI server with Starlette"
 MODULE = "examples.asyncio.asgi_server"
 STARLETTE = "tests.examples.applications.starlette_app:app"
 PURE = "tests.examples.applications.asgi_app"
-OFFER = Offer(
-    small="/files/hello.txt",
-    small_is_hello=True,
-    big="/files/big.bin",
-    echo="/echo",
-    page="/files/page.html",
-    missing="/none",
-    refused=("DELETE", "/echo"),
-)
-PROGRAM = Example(MODULE, OFFER, ("starlette",), arguments=(STARLETTE,))
+PROGRAM = Example(MODULE, APPLICATION_OFFER, ("starlette",), arguments=(STARLETTE,))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,7 +47,7 @@ def mark(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 @pytest.fixture(scope="module")
 def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
     """A server of small applications, which may print what is wrong with them."""
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:app") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:app") as served:
         yield served
         _, err = served.server.stop()
         assert served.server.process.returncode == 0, err
@@ -69,32 +58,8 @@ def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
 # --- Real clients, a real application ---
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed(SIDE, case.peer, case.name)
-
-
-@pytest.mark.parametrize(("peer", "name"), GATEWAY)
-def test_applications(peer: str | None, name: str, served: Served, matrix: Matrix) -> None:
-    GATEWAY[peer, name](served)
-    if peer:
-        matrix.passed(SIDE, peer, name)
-
-
-@pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
-@pytest.mark.parametrize("name", SILENCES)
-def test_silent_clients(name: str, impatient: Served) -> None:
-    SILENCES[name](impatient)
-
-
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, mortal: Served) -> None:
-    ENDINGS[name](mortal)
+class TestServer(GatewayTests):
+    side = "ASGI server with Starlette"
 
 
 def test_each_request_has_a_copy_of_the_state(served: Served) -> None:
@@ -315,7 +280,7 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
 def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> None:
     patch = "module.IDLE_SECONDS = module.GRACE_SECONDS = module.LINGER_SECONDS = 0.3"
     application = f"{PURE}:app"
-    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
         with RawClient(served.target) as client:
             frames = client.to_end()
             assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
@@ -334,7 +299,7 @@ def test_a_client_that_gives_no_room_is_given_up(site: Site, certificates: Certi
     patch = "module.Stream.wait.__defaults__ = (0.3,)"
     application = f"{PURE}:app"
     no_room = (Setting.INITIAL_WINDOW_SIZE, 0)
-    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
         assert ask(served.target, "/pieces", settings=[no_room]).reset == Code.CANCEL
         with RawClient(served.target) as client:
             client.send(request(1, "/messages", "POST", end_stream=False))
@@ -349,14 +314,14 @@ def test_a_client_that_gives_no_room_is_given_up(site: Site, certificates: Certi
 def test_applications_that_know_no_lifespan(
     application: str, site: Site, certificates: Certificate
 ) -> None:
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:{application}") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:{application}") as served:
         assert ask(served.target, "/pieces").content == b"ab"
         stop(served)
 
 
 def test_a_life(mark: Path, site: Site, certificates: Certificate) -> None:
     mark.write_text("")
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:marks") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:marks") as served:
         assert mark.read_text() == "startup\n"
         ask(served.target, "/pieces")
         stop(served)
@@ -371,7 +336,7 @@ def test_a_startup_that_fails(certificates: Certificate) -> None:
 
 
 def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:no_shutdown") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:no_shutdown") as served:
         assert ask(served.target, "/pieces").status == 200
         _, err = served.server.stop()
         assert served.server.process.returncode == 1
@@ -380,14 +345,16 @@ def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
 
 def test_a_shutdown_that_takes_too_long(site: Site, certificates: Certificate) -> None:
     patch, application = "module.GRACE_SECONDS = 0.3", f"{PURE}:endless_shutdown"
-    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
         _, err = served.server.stop()
         assert (served.server.process.returncode, err) == (1, "shutdown takes too long\n")
 
 
 def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate) -> None:
     patch = "module.GRACE_SECONDS = 0.3"
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:app", patch=patch) as served:
+    with example(
+        MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:app", patch=patch
+    ) as served:
         with RawClient(served.target) as client:
             client.send(request(1, "/hang"))
             client.pong()

@@ -14,34 +14,23 @@ import pytest
 
 from support import wire
 from support.answers import Answer, answer, ask
-from support.cases import Case, Offer, cases
 from support.clients import Request, all_good, exchange, h2load
 from support.example import Example, Served, example, finish, stop
-from support.gateways import GATEWAY
+from support.gateways import APPLICATION_OFFER
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, fields_of, request
-from support.rude import ENDINGS, RUDENESS, rudeness
 from support.site import Site
+from support.standard import GatewayTests
 from support.wire import Code, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
-SIDE = "WSGI server with Flask"
 MODULE = "examples.asyncio.wsgi_server"
 FLASK = "tests.examples.applications.flask_app:app"
 PURE = "tests.examples.applications.wsgi_app:app"
-OFFER = Offer(
-    small="/files/hello.txt",
-    small_is_hello=True,
-    big="/files/big.bin",
-    echo="/echo",
-    page="/files/page.html",
-    missing="/none",
-    refused=("DELETE", "/echo"),
-)
-PROGRAM = Example(MODULE, OFFER, ("flask",), arguments=(FLASK,))
+PROGRAM = Example(MODULE, APPLICATION_OFFER, ("flask",), arguments=(FLASK,))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +43,7 @@ def environment(site: Site) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
     """A server of small applications; what it prints about their failures is read at the end."""
-    with example(MODULE, OFFER, site, certificates, PURE) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, PURE) as served:
         yield served
         _, err = served.server.stop()
         assert served.server.process.returncode == 0, err
@@ -65,27 +54,9 @@ def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
 # --- Real clients, a real application ---
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed(SIDE, case.peer, case.name)
-
-
-@pytest.mark.parametrize(("peer", "name"), GATEWAY)
-def test_applications(peer: str | None, name: str, served: Served, matrix: Matrix) -> None:
-    GATEWAY[peer, name](served)
-    if peer:
-        matrix.passed(SIDE, peer, name)
-
-
-@pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, mortal: Served) -> None:
-    ENDINGS[name](mortal)
+class TestServer(GatewayTests):
+    side = "WSGI server with Flask"
+    test_silent_clients = None  # its connections are those of the ASGI server
 
 
 def test_ctrl_c_while_an_application_hangs(mortal: Served) -> None:
@@ -302,7 +273,7 @@ def test_requests_run_at_the_same_time(pure: Served) -> None:
 
 @pytest.mark.slow
 def test_more_requests_than_threads_wait(site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates, "--threads", "2", PURE) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, "--threads", "2", PURE) as served:
         assert h2load(served.target, "/busy", "-n200", "-m100", "-c2") == all_good(200)
         assert int(ask(served.target, "/busy").content) == 2
         stop(served)
@@ -311,7 +282,7 @@ def test_more_requests_than_threads_wait(site: Site, certificates: Certificate) 
 def test_a_request_that_is_reset_while_it_waits_is_forgotten(
     site: Site, certificates: Certificate
 ) -> None:
-    with example(MODULE, OFFER, site, certificates, "--threads", "1", PURE) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, "--threads", "1", PURE) as served:
         with RawClient(served.target) as client:
             client.send(request(1, "/digest", "POST", end_stream=False))
             client.send(request(3, "/empty_pieces"))

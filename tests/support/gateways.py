@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from support import wire
 from support.answers import answer, ask
+from support.cases import Offer
 from support.clients import PROGRAMS, all_good, curl, h2load
 from support.example import Served, resident
 from support.peers import require_program
@@ -21,6 +22,16 @@ from support.rude import MEGABYTE
 from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 
+#: What the paths of the application offer.
+APPLICATION_OFFER = Offer(
+    small="/files/hello.txt",
+    small_is_hello=True,
+    big="/files/big.bin",
+    echo="/echo",
+    page="/files/page.html",
+    missing="/none",
+    refused=("DELETE", "/echo"),
+)
 PIECE = 4096  # what the endless stream consists of
 
 

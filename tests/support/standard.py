@@ -16,6 +16,7 @@ import pytest
 from support.cases import Case
 from support.example import Served
 from support.fileserver import FILE_CASES, Cellar
+from support.gateways import GATEWAY
 from support.matrix import Matrix
 from support.rude import ENDINGS, RUDENESS, SILENCES
 
@@ -47,3 +48,15 @@ class FileServerTests(ServerTests):
     @pytest.mark.parametrize("name", FILE_CASES)
     def test_files(self, name: str, guarded: Served, cellar: Cellar) -> None:
         FILE_CASES[name](guarded, cellar)
+
+
+class GatewayTests(ServerTests):
+    """The same, and what a server has to do for the applications that it runs."""
+
+    @pytest.mark.parametrize(("peer", "name"), GATEWAY)
+    def test_applications(
+        self, peer: str | None, name: str, served: Served, matrix: Matrix
+    ) -> None:
+        GATEWAY[peer, name](served)
+        if peer:
+            matrix.passed(self.side, peer, name)
