@@ -413,6 +413,17 @@ def stop_in_the_middle(served: Served) -> None:
     finish(served)
 
 
+def stop_twice(served: Served) -> None:
+    """Ctrl+C once more, while a client stalls, makes no difference but perhaps to the time."""
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
+        client.send(request(1, served.offer.small))
+        client.until(lambda frame: frame.type == Type.HEADERS)
+        served.server.process.send_signal(signal.SIGINT)
+        client.until(lambda frame: frame.type == Type.GOAWAY)
+        served.server.process.send_signal(signal.SIGINT)
+        finish(served)
+
+
 def stop_with_a_client_that_stalls(served: Served) -> None:
     """One gives no room for a response, one reads nothing, one stays silent before TLS.
 
@@ -454,6 +465,7 @@ SILENCES: dict[str, Callable[[Served], None]] = {
 ENDINGS: dict[str, Callable[[Served], None]] = {
     "idle client": stop_when_idle,
     "response under way": stop_in_the_middle,
+    "pressed twice": stop_twice,
     "clients that stall": stop_with_a_client_that_stalls,
 }
 
