@@ -561,7 +561,7 @@ class Server:
     async def welcome(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         """Begin TLS with a client, and keep its place for as long as it stays."""
         try:
-            # asyncio does this itself for sockets that it makes, but not for those that it is given.
+            # asyncio does this itself for sockets that it makes, but not for those it is given.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _, connection = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Connection(self),
