@@ -209,6 +209,14 @@ def cancelled_at_once(served: Served) -> None:
         assert 1 not in {frame.stream_id for frame in frames}
 
 
+def much_that_needs_no_answer(served: Served) -> None:
+    # A server that waits here until it has said something waits for ever.
+    with RawClient(served.target) as client:
+        client.pong()
+        client.send(wire.priority(1) * 40_000, request(3, served.offer.small))
+        client.until(ends(3))
+
+
 def cancelled_half_way(served: Served) -> None:
     path, whole = served.offer.small, small_content(served)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 4)) as client:
@@ -449,6 +457,7 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "an error among requests": error_among_requests,
     "strange requests": strange_requests,
     "requests cancelled at once": cancelled_at_once,
+    "much that needs no answer": much_that_needs_no_answer,
     "responses cancelled half way": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,
     "tiny windows": tiny_windows,
