@@ -18,11 +18,14 @@ import pytest
 
 from examples.asyncio.client import Client
 from examples.asyncio.client_connection import NotProcessedError, RequestError, Response
+from support import wire
 from support.clients import PROGRAMS, Target
 from support.http1 import http1_server
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, complaints, python_command, run, serving
+from support.scripted import Client as ScriptClient
+from support.scripted import scripted
 from support.servers import SERVERS, nghttpd, nginx
 from support.site import Site, digest
 
@@ -378,6 +381,21 @@ def test_time_out(moody: Target) -> None:
         yield b"ow"
 
     play(scene())
+
+
+def test_a_server_that_does_not_read_the_answers_it_asks_for() -> None:
+    def script(server: ScriptClient) -> None:
+        server.request()
+        with contextlib.suppress(ConnectionError):
+            for _ in range(600):  # 50 MB
+                server.send(wire.ping() * 5000)
+            raise AssertionError("the client keeps all its answers")
+
+    with scripted(script) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        done = run(command(target, f"{target.url}/"))
+    wanted = f"{target.url}/: the server asks, and does not read the answers"
+    assert (done.returncode, complaints(done.stderr)) == (1, [wanted])
 
 
 def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -> None:
