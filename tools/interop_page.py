@@ -47,7 +47,7 @@ table that names the cases. Where a peer is missing, the case was not tried with
 it cannot do that.
 """
 
-# A peer gets a column of its own if so many of our programs were tried with it.
+# A peer gets a column if so many of our programs were tried with it.
 COLUMN_FROM = 3
 
 
@@ -88,21 +88,22 @@ def names(passed: Sequence[Passed], key: Literal["side", "peer", "case"]) -> lis
 
 
 def overview(passed: Sequence[Passed]) -> str:
-    """How many tests each program passed with each peer; rare peers share the last column."""
-    programs_of = {
-        peer: names([row for row in passed if row["peer"] == peer], "side")
-        for peer in names(passed, "peer")
-    }
-    common = [peer for peer, sides in programs_of.items() if len(sides) >= COLUMN_FROM]
-    rare = [peer for peer in programs_of if peer not in common]
-    rows = []
-    for side in names(passed, "side"):
-        count = Counter(row["peer"] for row in passed if row["side"] == side)
-        cells = [str(count[peer] or "") for peer in common]
-        if rare:
-            cells.append(", ".join(f"{peer} {count[peer]}" for peer in rare if count[peer]))
-        rows.append((f"[{side}](#{anchor(side)})", *cells))
-    return table(("program", *common, *(["others"] if rare else [])), rows, centred=True)
+    """How many tests each program passed with each peer; below the table, peers of a few only."""
+    peers = names(passed, "peer")
+    tried = {peer: Counter(row["side"] for row in passed if row["peer"] == peer) for peer in peers}
+    common = [peer for peer in peers if len(tried[peer]) >= COLUMN_FROM]
+    rows = [
+        (f"[{side}](#{anchor(side)})", *(str(tried[peer][side] or "") for peer in common))
+        for side in names(passed, "side")
+    ]
+    also = [
+        f"- {side} with {peer}: {count}\n"
+        for peer in peers
+        if peer not in common
+        for side, count in sorted(tried[peer].items())
+    ]
+    below = ["\nBesides, with peers that only these were tried with:\n\n", *also] if also else []
+    return table(("program", *common), rows, centred=True) + "".join(below)
 
 
 def anchor(heading: str) -> str:
