@@ -62,7 +62,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         case = item.callspec.params.get("case") if hasattr(item, "callspec") else None
-        if isinstance(case, Case) and case.slow:
+        if isinstance(case, Case):
+            slow = case.slow
+        else:
+            # Of the examples, every Python gets the standard cases, and one server for clients.
+            slow = item.path.parent.name == "examples" and "nghttpd" not in item.name
+        if slow:
             item.add_marker(pytest.mark.slow)
 
 

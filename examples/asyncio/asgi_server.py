@@ -76,7 +76,9 @@ class Exchange:
             await self.application(self.scope(), self.receive, self.send)
             if self.expected:
                 raise RuntimeError(f"the application ended without {self.expected}")
-        except Exception:
+        except asyncio.CancelledError:  # of something that it waited for; or the server stops
+            await self.fail()
+        except (Exception, SystemExit):
             # Applications may fail because their client left, and that is no fault of theirs.
             if not self.stream.gone:
                 traceback.print_exc()
@@ -558,9 +560,9 @@ class Server:
 
     async def welcome(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         """Begin TLS with a client, and keep its place for as long as it stays."""
-        # asyncio sees to this itself for sockets that it makes, but not for those that it is given.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            # asyncio does this itself for sockets that it makes, but not for those it is given.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _, connection = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Connection(self),
                 sock,

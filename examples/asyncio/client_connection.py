@@ -27,6 +27,7 @@ from h2.settings import SettingCodes, Settings
 
 STREAM_WINDOW = 256 * 1024  # octets of content that may wait to be read, for each response
 MAX_HEADER_LIST = 64 * 1024  # octets of a response's header section
+MAX_UNSENT = 1024 * 1024  # octets that a server may leave unread before we hang up
 
 Fields = Sequence[tuple[str, str]]
 Content = bytes | AsyncIterable[bytes]
@@ -294,6 +295,10 @@ class Connection(asyncio.Protocol):
             self.flush()
             self.hang_up()
         self.advance()
+        if self.transport.get_write_buffer_size() > MAX_UNSENT:
+            # Content waits when there is less. These are answers: to PING, to SETTINGS.
+            self.give_up("the server asks, and does not read the answers")
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """Stop sending content: the server is slower than we are."""

@@ -416,9 +416,9 @@ class Connection(asyncio.Protocol):
 
 async def serve_client(sock: socket.socket, context: ssl.SSLContext) -> None:
     """Serve one client."""
-    # asyncio sees to this itself for sockets that it makes, but not for those that it is given.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with contextlib.suppress(OSError):  # it has gone, or failed at TLS: nobody is left to tell
+        # asyncio sees to this itself for sockets that it makes, but not for those that it is given.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _, connection = await asyncio.get_running_loop().connect_accepted_socket(
             Connection, sock, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS
         )

@@ -201,6 +201,8 @@ class Gateway:
             key = name.decode("latin-1").upper().replace("-", "_")
             if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
                 key = f"HTTP_{key}"
+            elif key in environ:
+                continue  # a list would be no length; h2 lets pass only the same length again
             text = value.decode("latin-1")
             # h2 has joined cookies already, as these want it.
             environ[key] = f"{environ[key]}, {text}" if key in environ else text

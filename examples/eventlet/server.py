@@ -96,7 +96,7 @@ class Session:
         self.responses: dict[int, Response] = {}  # by stream, the one whose turn it is first
         self.closing = False  # whether the client has been told that we take no more requests
         self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the writer last got rid of its own
+        self.backlog = 0  # bytes read since nothing was left to write
         self.wake = threading.Event()  # there may be something to write
         self.written = threading.Event()  # the backlog is gone
 
@@ -219,11 +219,13 @@ class Session:
                 with eventlet.Timeout(SEND_SECONDS, TimeoutError):
                     self.sock.sendall(data)
                 self.active = time.monotonic()
-                self.backlog = 0
-                self.written.set()
-                eventlet.sleep(0)  # sendall() does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
+            # Also where nothing was to be written: then there is nothing to wait for.
+            self.backlog = 0
+            self.written.set()
+            if data:
+                eventlet.sleep(0)  # sendall() does not yield as long as there is room
             else:
                 self.wake.wait()
 

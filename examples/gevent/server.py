@@ -56,7 +56,7 @@ class Session:
         self.responses: dict[int, files.Response] = {}  # by stream, the one whose turn it is first
         self.closing = False  # whether the client has been told that we take no more requests
         self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the writer last got rid of its own
+        self.backlog = 0  # bytes read since nothing was left to write
         self.wake = gevent.event.Event()  # there may be something to write
         self.written = gevent.event.Event()  # the backlog is gone
 
@@ -163,11 +163,13 @@ class Session:
                 with gevent.Timeout(SEND_SECONDS, TimeoutError):
                     self.sock.sendall(data)
                 self.active = time.monotonic()
-                self.backlog = 0
-                self.written.set()
-                gevent.sleep(0)  # sendall() does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
+            # Also where nothing was to be written: then there is nothing to wait for.
+            self.backlog = 0
+            self.written.set()
+            if data:
+                gevent.sleep(0)  # sendall() does not yield as long as there is room
             else:
                 self.wake.wait()
 

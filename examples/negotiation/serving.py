@@ -270,6 +270,8 @@ def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:
     def guard(sock: socket.socket) -> None:
         try:
             with sock:
+                # Frames go out when they are ready; waiting to fill a packet would only add delay.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 serve_client(Channel(sock, stopping))
         except OSError:
             pass  # the client has gone, or is too slow: nobody is left to tell
@@ -292,7 +294,5 @@ def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:
                 except OSError:  # nobody came, or who came has gone again
                     free.release()
                 else:
-                    # Frames go out when they are ready; waiting to fill a packet only adds delay.
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     pool.submit(guard, sock)
         listener.close()  # who comes now is not to wait for a server that leaves

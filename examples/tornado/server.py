@@ -96,7 +96,7 @@ class Session:
         self.responses: dict[int, Response] = {}  # by stream, the one whose turn it is first
         self.closing = False  # whether the client has been told that we take no more requests
         self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the writer last got rid of its own
+        self.backlog = 0  # bytes read since nothing was left to write
         self.wake = Event()  # there may be something to write
         self.written = Event()  # the backlog is gone
 
@@ -215,11 +215,13 @@ class Session:
             if data := self.conn.data_to_send():
                 await within(SEND_SECONDS, self.stream.write(data))
                 self.active = time.monotonic()
-                self.backlog = 0
-                self.written.set()
-                await asyncio.sleep(0)  # writing does not yield as long as there is room
             elif self.closing and not self.responses:
                 return
+            # Also where nothing was to be written: then there is nothing to wait for.
+            self.backlog = 0
+            self.written.set()
+            if data:
+                await asyncio.sleep(0)  # writing does not yield as long as there is room
             else:
                 await self.wake.wait()
 

@@ -165,7 +165,8 @@ class Connection:
 
     async def finish(self) -> None:
         """Send GOAWAY, and give the requests under way a little time."""
-        self.conn.close_connection()
+        with contextlib.suppress(h2.exceptions.ProtocolError):  # it has ended with an error
+            self.conn.close_connection()
         with trio.move_on_after(GRACE_SECONDS):
             while self.requests:
                 self.unwritten.fire()
@@ -361,7 +362,7 @@ async def serve_client(stopping: trio.Event, transport: Transport) -> None:
 async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
     """Accept clients until Ctrl+C is pressed, then give those that are there time to finish."""
     stopping = trio.Event()
-    async with trio.open_nursery() as clients, trio.open_nursery() as accepting:
+    async with trio.open_nursery() as clients:
         accept = partial(
             trio.serve_ssl_over_tcp,
             partial(serve_client, stopping),
@@ -371,15 +372,17 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
             https_compatible=True,  # many clients hang up without TLS's goodbye
             handler_nursery=clients,
         )
-        listeners = await accepting.start(accept)
-        with trio.open_signal_receiver(signal.SIGINT) as signals:
-            announce(listeners[0].transport_listener.socket.getsockname()[1], host)
-            async for _ in signals:
-                stopping.set()
-                accepting.cancel_scope.cancel()
-                # Also for those that have not come further than TLS.
-                patience = GRACE_SECONDS + LINGER_SECONDS
-                clients.cancel_scope.deadline = trio.current_time() + patience
+        async with trio.open_nursery() as accepting:
+            listeners = await accepting.start(accept)
+            with trio.open_signal_receiver(signal.SIGINT) as signals:
+                announce(listeners[0].transport_listener.socket.getsockname()[1], host)
+                async for _ in signals:
+                    accepting.cancel_scope.cancel()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed again, it does not make us faster
+        stopping.set()
+        # Also for those that have not come further than TLS.
+        patience = GRACE_SECONDS + LINGER_SECONDS
+        clients.cancel_scope.deadline = trio.current_time() + patience
 
 
 def main() -> None:

@@ -214,11 +214,19 @@ def serve(host: str, port: int, context: ssl.SSLContext | None, stopping: thread
         # A signal that comes just before accept() begins to wait does not end the wait: it is
         # noticed when the wait is over.
         listener.settimeout(POLL_SECONDS)
+        # One that waits in line is not accepted before its turn: it must not cost us an open file.
+        places = threading.Semaphore(MAX_CLIENTS)
         try:
             while not stopping.is_set():
-                with contextlib.suppress(TimeoutError):
+                if not places.acquire(timeout=POLL_SECONDS):
+                    continue
+                try:
                     sock, _ = listener.accept()
-                    pool.submit(serve_client, sock, context, stopping)
+                except OSError:  # nobody came in time, or who came has gone again
+                    places.release()
+                else:
+                    client = pool.submit(serve_client, sock, context, stopping)
+                    client.add_done_callback(lambda _: places.release())
             print("stopping", flush=True)
         finally:
             stopping.set()  # every thread says goodbye to its client; the pool waits for them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import select
@@ -171,6 +172,16 @@ def test_text_that_cannot_be_read(
     assert status == 1
     assert f"h2: (1) {file} is no hexadecimal text: {message}" in err
     assert out.count("\n") == 1  # nothing below the titles
+
+
+@pytest.mark.parametrize("separator", ["", " ", "  "])
+@pytest.mark.parametrize("colon", ["", ":"])
+def test_a_long_line_takes_no_longer_than_its_length(colon: str, separator: str) -> None:
+    # Where a pattern could match in several ways, each octet would double the time.
+    line = f"0000{colon} " + f"00{separator}" * 5000
+    for end in ("g", "0", " g"):
+        with contextlib.suppress(ValueError):
+            hex_text.parse(line + end)
 
 
 @given(st.text(max_size=80) | st.text("0123abx:, \n*#|>", max_size=80))

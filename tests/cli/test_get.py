@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -496,6 +497,21 @@ def test_a_header_field_that_cannot_be_sent(get: Get) -> None:
     status, _, err = from_server(get, script, "-H", "x y: z")
     assert status == 2
     assert err.startswith("h2: (2) This cannot be sent over HTTP/2: ")
+
+
+def test_a_server_that_does_not_read_the_answers_it_asks_for(get: Get) -> None:
+    pings = wire.ping() * 5000
+
+    def script(client: Client) -> None:
+        client.request()
+        with contextlib.suppress(ConnectionError):
+            for _ in range(600):  # 50 MB
+                client.send(pings)
+            raise AssertionError("the client keeps all its answers")
+
+    status, _, err = from_server(get, script)
+    text = "The server goes on asking and does not read the answers"
+    assert (status, err) == (55, f"h2: (55) {text}\n")
 
 
 def test_a_connection_that_breaks(get: Get) -> None:

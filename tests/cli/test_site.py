@@ -148,6 +148,13 @@ def test_what_is_refused(root: Path, path: str | bytes, expected: int) -> None:
     assert status(root, path) == expected
 
 
+def test_names_that_are_no_text_where_names_must_be(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsdecode", lambda name: name.decode())  # as on Windows
+    assert status(root, "/%ff") == 400
+
+
 @given(st.lists(st.sampled_from(
     ["..", ".", "", "%2e%2e", "%2f", "%5c", "\\", "out", "out-folder", "secret", "listed", "root",
      "root-and-more", "file", "%00", "inside", "with%20index"]), max_size=6))  # fmt: skip

@@ -56,6 +56,38 @@ def open_server() -> H2Connection:
     return conn
 
 
+def test_a_connection_window_that_is_used_up_opens_as_far_as_there_is_room() -> None:
+    """An application that keeps the content of one stream does not hold up the others."""
+    conn = open_server()
+    wire.feed(conn, wire.headers(3, wire.POST))
+    peer = Peer(conn)
+    assert [peer.send(wire.data(1, bytes(15_000))) for _ in range(2)] == [[], []]
+    conn.acknowledge_received_data(30_000, 1)  # less than half a window: nothing goes out yet
+    assert sent(conn) == []
+    kept = DEFAULT_WINDOW - 30_000
+    for size in (DEFAULT_FRAME_SIZE, DEFAULT_FRAME_SIZE):
+        assert peer.send(wire.data(3, bytes(size))) == []
+        kept -= size
+    assert peer.send(wire.data(3, bytes(kept))) == [Type.WINDOW_UPDATE]
+    assert peer.window == 30_000
+
+
+def test_a_stream_window_that_is_used_up_opens_as_far_as_there_is_room() -> None:
+    """An application may wait for more content before it hands back the rest."""
+    conn = wire.server()
+    conn.increment_flow_control_window(DEFAULT_WINDOW)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.clear_outbound_data_buffer()
+    sizes = [DEFAULT_FRAME_SIZE] * 3 + [DEFAULT_WINDOW - 3 * DEFAULT_FRAME_SIZE]
+    *first, last = (wire.data(1, bytes(size)) for size in sizes)
+    wire.feed(conn, *first)
+    conn.acknowledge_received_data(20_000, 1)
+    assert sent(conn) == []
+    wire.feed(conn, last)
+    (update,) = sent(conn)
+    assert (update.type, update.stream_id, update.increment) == (Type.WINDOW_UPDATE, 1, 20_000)
+
+
 def test_initial_windows() -> None:
     """New streams and the connection begin with 65,535 octets, in both directions."""
     conn = open_server()

@@ -171,7 +171,16 @@ def test_trailers(pure: Served, matrix: Matrix) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/fail_at_once", "/fail_before_content", "/never_start", "/wrong_order", "/bad_field"]
+    "path",
+    [
+        "/fail_at_once",
+        "/fail_before_content",
+        "/leave",
+        "/cancelled",
+        "/never_start",
+        "/wrong_order",
+        "/bad_field",
+    ],
 )
 def test_an_application_that_fails_before_it_sends_content(pure: Served, path: str) -> None:
     seen = ask(pure.target, path)

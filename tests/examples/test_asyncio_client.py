@@ -384,6 +384,21 @@ def test_time_out(moody: Target) -> None:
     play(scene())
 
 
+def test_a_server_that_does_not_read_the_answers_it_asks_for() -> None:
+    def script(server: ScriptClient) -> None:
+        server.request()
+        with contextlib.suppress(ConnectionError):
+            for _ in range(600):  # 50 MB
+                server.send(wire.ping() * 5000)
+            raise AssertionError("the client keeps all its answers")
+
+    with scripted(script) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        done = run(command(target, f"{target.url}/"))
+    wanted = f"{target.url}/: the server asks, and does not read the answers"
+    assert (done.returncode, complaints(done.stderr)) == (1, [wanted])
+
+
 def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -> None:
     async def scene() -> None:
         async with Client() as client:

@@ -297,6 +297,20 @@ def test_a_response_that_is_cancelled_half_way_harms_no_other(server: Server) ->
     assert ended_streams(wire.parse(heard)) == [3]
 
 
+def test_more_clients_than_files_may_be_open() -> None:
+    limited = ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh"]
+    with serving([*limited, *python_command(SCRIPT, "--port", "0")]) as server:
+        address = ("127.0.0.1", server.port)
+        idle = [socket.create_connection(address, timeout=10) for _ in range(200)]
+        idle[0].sendall(wire.PREFACE + wire.settings() + get(1))
+        assert idle[0].recv(1)
+        for sock in idle:
+            sock.close()
+        assert ended_streams(talk(server, get(1))) == [1]
+        out, err = server.stop()
+        assert (server.process.returncode, out, err) == (0, "stopping\n", "")
+
+
 def test_padding_is_given_back(server: Server) -> None:
     padded = wire.data(1, b"x", pad=255)
     answer = talk(server, wire.headers(1, wire.POST), padded * 200)

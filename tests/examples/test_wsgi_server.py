@@ -103,6 +103,12 @@ def test_the_environment(pure: Served) -> None:
     }
 
 
+def test_a_length_that_is_given_twice_is_still_a_length(pure: Served) -> None:
+    fields = [("content-length", "3"), ("content-length", "3")]
+    seen = json.loads(ask(pure.target, "/environ", "POST", b"123", fields=fields).content)
+    assert seen["CONTENT_LENGTH"] == "3"
+
+
 def test_all_ways_to_read(pure: Served) -> None:
     seen = ask(pure.target, "/reading", "POST", b"abcdef\nghi\njkl\nmno\npqr\nstu")
     wanted = ["abc", "def\n", "gh", "i\n", "jkl\n", "mno\npqr\nstu", "", ""]

@@ -113,6 +113,14 @@ def cancelled_at_once(served: Served) -> None:
         assert 1 not in {frame.stream_id for frame in frames}
 
 
+def much_that_needs_no_answer(served: Served) -> None:
+    # A server that waits here until it has said something waits for ever.
+    with RawClient(served.target) as client:
+        client.pong()
+        client.send(wire.priority(1) * 40_000, request(3, served.offer.small))
+        client.until(ends(3))
+
+
 def cancelled_half_way(served: Served) -> None:
     path, whole = served.offer.small, small_content(served)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 4)) as client:
@@ -303,6 +311,17 @@ def stop_in_the_middle(served: Served) -> None:
     finish(served)
 
 
+def stop_twice(served: Served) -> None:
+    """Ctrl+C once more, while a client stalls, makes no difference but perhaps to the time."""
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
+        client.send(request(1, served.offer.small))
+        client.until(lambda frame: frame.type == Type.HEADERS)
+        served.server.process.send_signal(signal.SIGINT)
+        client.until(lambda frame: frame.type == Type.GOAWAY)
+        served.server.process.send_signal(signal.SIGINT)
+        finish(served)
+
+
 def stop_with_a_client_that_stalls(served: Served) -> None:
     """One gives no room for a response, one reads nothing, one stays silent before TLS.
 
@@ -328,6 +347,7 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "an error among requests": error_among_requests,
     "strange requests": strange_requests,
     "requests cancelled at once": cancelled_at_once,
+    "much that needs no answer": much_that_needs_no_answer,
     "responses cancelled half way": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,
     "uploads with padding": padded_uploads,
@@ -345,6 +365,7 @@ SILENCES: dict[str, Callable[[Served], None]] = {
 ENDINGS: dict[str, Callable[[Served], None]] = {
     "idle client": stop_when_idle,
     "response under way": stop_in_the_middle,
+    "pressed twice": stop_twice,
     "clients that stall": stop_with_a_client_that_stalls,
 }
 

@@ -19,6 +19,8 @@ from h2._cli.text import printable, reason
 from h2.errors import ErrorCodes
 
 _REFUSED: Final = "nothing was processed, so it may be sent again"
+#: Content waits when there is less. What is beyond that are answers: to PING, to SETTINGS.
+_MOST_UNSENT: Final = 1024 * 1024
 
 
 class Exchange:
@@ -93,6 +95,8 @@ class Exchange:
     def _step(self) -> None:
         # Flushing comes last in both: whatever is left then has to wait for the socket.
         self._flush()
+        if len(self._channel.unsent) > _MOST_UNSENT:
+            raise Failure(Status.SEND, "The server goes on asking and does not read the answers")
         self._upload()
         try:
             data = self._channel.receive()

@@ -10,7 +10,7 @@ _BEGINNING: Final = re.compile(rb"\s*(?:#|\\x|(?:0x)?[0-9a-f]{2})", re.IGNORECAS
 
 #: An offset, octets, and perhaps the same octets as text.
 _WITH_COLON: Final = re.compile(
-    r"\s*(?:0x)?([0-9a-f]{4,16}):\s+((?:(?:[0-9a-f]{2})+ ?)+)(?:\s.*)?$", re.IGNORECASE
+    r"\s*(?:0x)?([0-9a-f]{4,16}):\s+((?:[0-9a-f]{2} ?)+)(?:\s.*)?$", re.IGNORECASE
 )
 _WITHOUT_COLON: Final = re.compile(
     r"\s*(?:0x)?([0-9a-f]{4,16})\s+((?:[0-9a-f]{2}(?: {1,2}|$))+)(?:[\s|>].*)?$", re.IGNORECASE

@@ -117,7 +117,10 @@ def _below(root: Path, target: bytes) -> Path:
     """Return the path that a target means, made of plain names below the root."""
     path = root
     for segment in target.split(b"/"):
-        name = os.fsdecode(unquote_to_bytes(segment))
+        try:
+            name = os.fsdecode(unquote_to_bytes(segment))
+        except UnicodeDecodeError:  # on Windows, where names are text
+            raise Refused(HTTPStatus.BAD_REQUEST) from None
         if name in {"", "."}:
             continue
         if "\0" in name:

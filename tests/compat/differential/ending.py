@@ -115,6 +115,17 @@ def _stray_continuation(d: Difference) -> bool:
     return refused(d) and kinds[-1:] == [frames.CONTINUATION]
 
 
+def _reopened(d: Difference) -> bool:
+    """A window that DATA has used up is opened at once as far as there is room."""
+    published, ours = sent_by_both(d.p), sent_by_both(d.o)
+    more = [item for item in ours if item not in published]
+    return (
+        d.only("out", "streams", "windows")
+        and has_event(d.o, "DataReceived")
+        and {item[0] for item in more} == {"WINDOW_UPDATE"}
+    )
+
+
 def _tunnel(d: Difference) -> bool:
     """On the stream of a CONNECT request nothing but DATA follows (section 8.5)."""
     sent = [item for entry in d.before() for item in sent_by_both(entry) if item[0] == "HEADERS"]
@@ -282,6 +293,7 @@ ENDING = (
     Ending(0, "role", "a server stays a server", _wrong_role),
     Ending(0, "announced", "settings count as they were announced", _announced),
     Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
+    Ending(0, "reopened", "a window that is used up opens as far as there is room", _reopened),
     Ending(0, "tunnel", "in a tunnel there is only DATA", _tunnel),
     Ending(0, "unsafe-push", "a promised request is GET or HEAD", _unsafe_push),
     Ending(0, "continuation", "a stray CONTINUATION is an error", _stray_continuation),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,19 @@ async def show_seen(scope, receive, send):
 @at_path
 async def fail_at_once(scope, receive, send):
     raise RuntimeError("an error on purpose")
+
+
+@at_path
+async def leave(scope, receive, send):
+    sys.exit("not without my client")
+
+
+@at_path
+async def cancelled(scope, receive, send):
+    """Wait for something that somebody else cancels."""
+    task = asyncio.create_task(asyncio.sleep(3600))
+    asyncio.get_running_loop().call_soon(task.cancel)
+    await task
 
 
 @at_path
