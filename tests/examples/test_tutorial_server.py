@@ -301,7 +301,7 @@ def test_more_clients_than_files_may_be_open() -> None:
     limited = ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh"]
     with serving([*limited, *python_command(SCRIPT, "--port", "0")]) as server:
         address = ("127.0.0.1", server.port)
-        idle = [socket.create_connection(address, timeout=10) for _ in range(200)]
+        idle = [socket.create_connection(address, timeout=TIMEOUT) for _ in range(200)]
         idle[0].sendall(wire.PREFACE + wire.settings() + get(1))
         assert idle[0].recv(1)
         for sock in idle:

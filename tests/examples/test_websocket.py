@@ -23,9 +23,10 @@ from support.matrix import Matrix
 from support.processes import ROOT, TIMEOUT, require_installed, serving
 from support.raw import RawClient, content, ends
 from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
+from support.scripted import Client, scripted
 from support.servers import SERVERS
 from support.site import Site
-from support.wire import Flag, Frame, Setting, Type
+from support.wire import Code, Flag, Frame, Setting, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
@@ -402,6 +403,27 @@ def test_client_shows_what_the_server_saw(served: Served) -> None:
         ":path": "/fields",
         ":authority": served.target.url.removeprefix("https://"),
     }
+
+
+def test_client_cancels_what_the_server_wants_no_more(
+    site: Site, certificates: Certificate
+) -> None:
+    require_installed("wsproto")
+    from examples.common.certificate import server_context
+
+    def script(peer: Client) -> None:
+        peer.send(wire.settings((Setting.ENABLE_CONNECT_PROTOCOL, 1)))
+        peer.until(lambda frame: frame.type == Type.HEADERS)
+        peer.send(wire.headers(1, wire.RESPONSE))
+        peer.until(lambda frame: frame.type == Type.DATA)
+        # There is no room for the rest of the message when the server closes: code 1009.
+        peer.send(wire.data(1, b"\x88\x02\x03\xf1"))
+        assert peer.until(lambda frame: frame.type == Type.RST_STREAM).error_code == Code.CANCEL
+
+    with scripted(script, server_context(certificates.authority.parent)) as port:
+        target = Target(f"https://localhost:{port}", certificates.authority)
+        done = client(target, "/", f"--data={site.big_file}")
+    assert (done.returncode, done.stderr) == (1, b"the server closed with code 1009\n")
 
 
 def test_client_that_is_refused(served: Served, site: Site, certificates: Certificate) -> None:
