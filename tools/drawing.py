@@ -7,12 +7,12 @@ same variables as the theme says. Text is in a monospace font, so that its width
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 Point = tuple[float, float]
 
-#: Width of a character and height of a line, for a font size of 1.
+#: Width of a character (tests see whether text fits) and height of a line, for a font size of 1.
 CHARACTER = 0.6
 LINE = 1.25
 
@@ -38,11 +38,6 @@ _STYLE = """\
 .drawing .line.receive { stroke: var(--receive); stroke-dasharray: 5 3; }
 .drawing .head.receive, .drawing text.receive { fill: var(--receive); }
 """
-
-
-def text_width(lines: Iterable[str], size: float) -> float:
-    """The width of a text of these lines."""
-    return max(map(len, lines)) * size * CHARACTER
 
 
 class Drawing:

@@ -256,11 +256,12 @@ def test_a_socket_that_takes_nothing_now_and_then(
 ) -> None:
     file = tmp_path / "file"
     file.write_bytes(os.urandom(3_000_000))
-    real, turn = Channel._send, 0
+    real, turn, most = Channel._send, 0, 0
 
     def send(channel: Channel, data: bytearray) -> int:
-        nonlocal turn
+        nonlocal turn, most
         turn += 1
+        most = max(most, len(data))
         if turn % every:
             channel.blocked = True
             return 0
@@ -276,8 +277,9 @@ def test_a_socket_that_takes_nothing_now_and_then(
         client.send(wire.headers(1, wire.RESPONSE, end_stream=True))
 
     monkeypatch.setattr(Channel, "_send", send)
-    assert from_server(get, script, "-m", "20", "-T", file) == (0, b"", "")
+    assert from_server(get, script, "-m", "80", "-T", file) == (0, b"", "")
     assert collected == [file.read_bytes()]
+    assert most < 300_000  # no more is read from the file before that has gone
 
 
 class Stdin:

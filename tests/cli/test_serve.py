@@ -30,6 +30,7 @@ from h2._cli.channel import Channel
 from h2._cli.failure import Failure
 from support import wire
 from support.processes import TIMEOUT, free_port, wait_for_port
+from support.sockets import break_off, rest_of
 from support.wire import Code, Flag, Frame, Setting, Type
 
 if TYPE_CHECKING:
@@ -98,10 +99,7 @@ def some(sock: socket.socket) -> list[Frame]:
 
 def heard(sock: socket.socket) -> list[Frame]:
     """All that the server says until it hangs up."""
-    data = b""
-    while piece := sock.recv(65536):
-        data += piece
-    return wire.parse(data)
+    return wire.parse(rest_of(sock))
 
 
 def talk(port: int, *parts: bytes, settings: tuple[tuple[int, int], ...] = ()) -> list[Frame]:
@@ -244,9 +242,11 @@ def test_a_socket_that_takes_nothing_now_and_then(
     monkeypatch.setattr(Channel, "_send", send)
     with serving(root) as (_, port), connect(port, (Setting.INITIAL_WINDOW_SIZE, BIG)) as sock:
         sock.sendall(wire.window_update(0, BIG) + get(1, "/big"))
+        whole = (root / "big").read_bytes()
         data = b""
-        while len(data) < BIG:
+        while not data.endswith(whole[-100:]):
             data += sock.recv(65536)
+    assert content(wire.parse(data), 1) == whole
 
 
 def test_a_file_that_becomes_shorter(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -260,8 +260,7 @@ def test_a_file_that_becomes_shorter(root: Path, capfd: pytest.CaptureFixture[st
         os.truncate(file, 70_000)
         sock.sendall(wire.window_update(0, 50_000) + wire.window_update(1, 50_000))
         sock.shutdown(socket.SHUT_WR)
-        while piece := sock.recv(65536):
-            data += piece
+        data += rest_of(sock)
     (reset,) = (frame for frame in wire.parse(data) if frame.type == Type.RST_STREAM)
     assert reset.error_code == Code.INTERNAL_ERROR
     assert "(file changed)" in capfd.readouterr().err
@@ -302,8 +301,7 @@ def test_clients_that_vanish(root: Path, capfd: pytest.CaptureFixture[str]) -> N
             with connect(port, (Setting.INITIAL_WINDOW_SIZE, BIG)) as sock:
                 sock.sendall(wire.window_update(0, BIG) + rest)
                 sock.recv(100)
-                linger = (1).to_bytes(4, sys.byteorder) + bytes(4)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                break_off(sock)
         assert complete(talk(port, get(1))) == [1]
         eventually(lambda: not server._sessions)
     assert "(cut off)" in capfd.readouterr().err
@@ -464,8 +462,7 @@ def test_requests_under_way_are_finished_when_the_server_stops(
         while wire.goaway(1) not in data:
             data += mine.recv(65536)
         mine.sendall(wire.window_update(0, BIG) + wire.window_update(1, BIG))
-        while piece := mine.recv(65536):
-            data += piece
+        data += rest_of(mine)
     stopper.join()
     frames = wire.parse(data)
     assert content(frames, 1) == (root / "big").read_bytes()
@@ -522,9 +519,7 @@ def test_tls(root: Path, server_context: ssl.SSLContext, certificates: Certifica
                 while not data.endswith((root / "big").read_bytes()[-100:]):
                     data += sock.recv(65536)
                 sock.sendall(wire.ping(b"short"))
-                while piece := sock.recv(65536):
-                    data += piece
-                frames = wire.parse(data)
+                frames = wire.parse(data + rest_of(sock))
         eventually(lambda: not server._sessions)
     assert content(frames, 1) == (root / "big").read_bytes()
     assert frames[-1].error_code == Code.FRAME_SIZE_ERROR
@@ -551,6 +546,7 @@ def test_clients_that_do_not_speak_tls(root: Path, server_context: ssl.SSLContex
     with serving(root, server_context) as (server, port):
         with contextlib.suppress(OSError):
             talk(port, get(1))
+        assert server._clients == 1
         eventually(lambda: not server._sessions)
 
 

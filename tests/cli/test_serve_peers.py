@@ -18,6 +18,7 @@ from support.clients import Target, curl, h2load, nghttp
 from support.matrix import Matrix
 from support.processes import ROOT, TIMEOUT, Server, python_command, serving
 from support.site import Site
+from support.sockets import rest_of, until
 from support.wire import Code, Type
 
 if TYPE_CHECKING:
@@ -128,12 +129,9 @@ def test_ctrl_c_says_goodbye(site: Site, tmp_path: Path) -> None:
         request = wire.headers(1, [*wire.REQUEST[:3], (b":path", b"/hello.txt")], end_stream=True)
         with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
             sock.sendall(wire.PREFACE + wire.settings() + request)
-            heard = b""
-            while site.hello not in heard:
-                heard += sock.recv(65536)
+            heard = until(sock, site.hello)
             server.process.send_signal(signal.SIGINT)
-            while data := sock.recv(65536):
-                heard += data
+            heard += rest_of(sock)
         *_, last = wire.parse(heard)
         assert (last.type, last.error_code, last.last_stream_id) == (Type.GOAWAY, Code.NO_ERROR, 1)
         assert server.process.communicate(timeout=TIMEOUT)[0] == ""

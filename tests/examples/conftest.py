@@ -1,4 +1,7 @@
-"""The servers under test, for modules that say what they test: `PROGRAM`, an `Example`."""
+"""The servers under test, for modules that say what they test: `PROGRAM`, an `Example`.
+
+Classes that inherit from `support.standard` get the cases that fit what that offers.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.cases import cases
 from support.clients import Target
+from support.example import IMPATIENT, SMALL, Example, Served, stop
 from support.fileserver import Cellar, make_cellar
-from support.rude import IMPATIENT, SMALL, Example, Served, stop
+from support.rude import rudeness
 from support.servers import SERVERS
 from support.site import Site
+from support.standard import ServerTests
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.cls is None or not issubclass(metafunc.cls, ServerTests):
+        return
+    offer = metafunc.module.PROGRAM.offer
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", cases(offer), ids=str)
+    if "rudeness" in metafunc.fixturenames:
+        metafunc.parametrize("rudeness", rudeness(offer))
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +17,8 @@ from support import wire
 from support.clients import Target
 from support.matrix import Matrix
 from support.processes import ROOT, TIMEOUT, require_module
-from support.raw import PATIENCE, RawClient
+from support.raw import RawConnection
+from support.scripted import listening
 from support.servers import SERVERS
 from support.site import Site
 from support.wire import Code, Flag, Frame, Setting, Type
@@ -93,12 +92,11 @@ def test_upload(peer: str, target: Target, backend: str, site: Site, matrix: Mat
 # A server that does what no proper server would, or does it at the wrong time.
 
 
-class RawServer(RawClient):
-    """The server's end of a connection whose frames a test reads and writes one by one."""
+class RawServer(RawConnection):
+    """A server that has said hello to its client."""
 
     def __init__(self, sock: ssl.SSLSocket, *settings: tuple[Setting, int]) -> None:
-        self.sock = sock
-        self._rest = b""
+        super().__init__(sock)
         start = b""
         while len(start) < len(wire.PREFACE):
             start += sock.recv(len(wire.PREFACE) - len(start))
@@ -121,27 +119,11 @@ Script = Callable[[ssl.SSLSocket], None]
 @contextmanager
 def scripted(script: Script, certificates: Certificate, protocol: str = "h2") -> Iterator[Target]:
     """A server that takes one client, and treats it as the script says."""
-    failures: list[BaseException] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.chain, certificates.key)
     context.set_alpn_protocols([protocol])
-
-    def serve() -> None:
-        try:
-            plain, _ = listener.accept()
-            plain.settimeout(PATIENCE)
-            with context.wrap_socket(plain, server_side=True) as sock:
-                script(sock)
-        except BaseException as error:
-            failures.append(error)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield Target(f"https://localhost:{listener.getsockname()[1]}", certificates.authority)
-        thread.join(TIMEOUT)
-    assert not thread.is_alive()
-    assert not failures, failures
+    with listening(script, context=context) as port:
+        yield Target(f"https://localhost:{port}", certificates.authority)
 
 
 def test_goaway_fails_only_what_is_not_processed(certificates: Certificate, backend: str) -> None:
@@ -240,11 +222,14 @@ def test_an_upload_that_is_answered_early_is_given_up(
         check(client(target, backend, f"--data={site.big_file}", "/"), b"enough")
 
 
-def test_windows_are_given_back_also_for_padding(certificates: Certificate, backend: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"x"], ids=["alone", "beside content"])
+def test_windows_are_given_back_also_for_padding(
+    certificates: Certificate, backend: str, content: bytes
+) -> None:
     def script(sock: ssl.SSLSocket) -> None:
         server = RawServer(sock)
         frames = server.request(1)
-        server.send(wire.headers(1, wire.RESPONSE), wire.data(1, b"", pad=255) * 255)
+        server.send(wire.headers(1, wire.RESPONSE), wire.data(1, content, pad=255) * 255)
         padding = 255 * 256
         while granted(frames, 1) < padding // 2:
             frames += server.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
@@ -256,7 +241,7 @@ def test_windows_are_given_back_also_for_padding(certificates: Certificate, back
         return sum(frame.increment for frame in updates)
 
     with scripted(script, certificates) as target:
-        check(client(target, backend, "/"), b"content")
+        check(client(target, backend, "/"), content * 255 + b"content")
 
 
 def test_a_broken_connection_fails_what_is_under_way(

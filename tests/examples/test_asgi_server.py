@@ -14,44 +14,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import wire
-from support.answers import Answer, answer, ask, fields_of
-from support.cases import Case, Offer, cases
+from support.answers import Answer, answer, ask
 from support.clients import Request, exchange, nghttp
-from support.gateways import GATEWAY, counts, wait_for_count
+from support.example import Example, Served, example, finish, stop
+from support.gateways import APPLICATION_OFFER, counts, wait_for_count
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
-from support.raw import RawClient, content, ends
-from support.rude import (
-    ENDINGS,
-    RUDENESS,
-    SILENCES,
-    Example,
-    Served,
-    example,
-    finish,
-    rudeness,
-    stop,
-)
+from support.raw import RawClient, content, ends, fields_of, request
 from support.site import Site
+from support.standard import GatewayTests
 from support.wire import Code, Setting, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
-SIDE = "ASGI server with Starlette"
 MODULE = "examples.asyncio.asgi_server"
 STARLETTE = "tests.examples.applications.starlette_app:app"
 PURE = "tests.examples.applications.asgi_app"
-OFFER = Offer(
-    small="/files/hello.txt",
-    small_is_hello=True,
-    big="/files/big.bin",
-    echo="/echo",
-    page="/files/page.html",
-    missing="/none",
-    refused=("DELETE", "/echo"),
-)
-PROGRAM = Example(MODULE, OFFER, ("starlette",), arguments=(STARLETTE,))
+PROGRAM = Example(MODULE, APPLICATION_OFFER, ("starlette",), arguments=(STARLETTE,))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,7 +47,7 @@ def mark(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 @pytest.fixture(scope="module")
 def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
     """A server of small applications, which may print what is wrong with them."""
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:app") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:app") as served:
         yield served
         _, err = served.server.stop()
         assert served.server.process.returncode == 0, err
@@ -78,32 +58,8 @@ def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
 # --- Real clients, a real application ---
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed(SIDE, case.peer, case.name)
-
-
-@pytest.mark.parametrize(("peer", "name"), GATEWAY)
-def test_applications(peer: str | None, name: str, served: Served, matrix: Matrix) -> None:
-    GATEWAY[peer, name](served)
-    if peer:
-        matrix.passed(SIDE, peer, name)
-
-
-@pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
-@pytest.mark.parametrize("name", SILENCES)
-def test_silent_clients(name: str, impatient: Served) -> None:
-    SILENCES[name](impatient)
-
-
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, mortal: Served) -> None:
-    ENDINGS[name](mortal)
+class TestServer(GatewayTests):
+    side = "ASGI server with Starlette"
 
 
 def test_each_request_has_a_copy_of_the_state(served: Served) -> None:
@@ -116,7 +72,7 @@ def test_each_request_has_a_copy_of_the_state(served: Served) -> None:
 def test_work_in_the_background_goes_on_after_the_response(served: Served) -> None:
     before = counts(served)["background"]
     with RawClient(served.target) as client:
-        client.send(wire.headers(1, fields_of("/background"), end_stream=True))
+        client.send(request(1, "/background"))
         assert content(client.until(ends(1)), 1) == b"begun"
     assert counts(served)["background"] == before
     ask(served.target, "/gate", "POST", b"")
@@ -150,7 +106,7 @@ def test_the_scope(pure: Served) -> None:
 
 def test_the_messages_of_a_request(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/messages", "POST")))
+        client.send(request(1, "/messages", "POST", end_stream=False))
         for piece in (b"one", b"two"):
             client.send(wire.data(1, piece, pad=7))
             client.pong()
@@ -171,7 +127,7 @@ def test_a_disconnect_is_what_comes_after_the_response(pure: Served) -> None:
 def test_a_client_that_goes(pure: Served, how: str) -> None:
     before = len(json.loads(ask(pure.target, "/show_seen").content))
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/wait", "POST")), wire.data(1, b"some"))
+        client.send(request(1, "/wait", "POST", end_stream=False), wire.data(1, b"some"))
         client.pong()
         if how == "reset":
             client.send(wire.rst_stream(1))
@@ -199,7 +155,7 @@ def test_streams_take_turns(pure: Served) -> None:
     # Both have all the room that there is, and their content is ready.
     with RawClient(pure.target, (Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW)) as client:
         client.send(wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
-        client.send(*(wire.headers(n, fields_of("/flood"), end_stream=True) for n in (1, 3)))
+        client.send(*(request(n, "/flood") for n in (1, 3)))
         frames = client.until(lambda frame: ends(1)(frame) or ends(3)(frame))
     stream_ids = [frame.stream_id for frame in frames if frame.type == Type.DATA]
     changes = sum(one != other for one, other in pairwise(stream_ids))
@@ -250,7 +206,7 @@ def test_an_application_that_fails_after_content(pure: Served, path: str, body: 
 
 def test_an_application_that_fails_after_its_response(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/fail_after_response"), end_stream=True))
+        client.send(request(1, "/fail_after_response"))
         frames = client.until(ends(1)) + client.pong()
         assert answer(frames) == Answer(answer(frames).sections, b"some", None)
 
@@ -283,12 +239,12 @@ def test_a_client_that_expects_100_continue(pure: Served) -> None:
 
 def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/ignore_content", "POST")), wire.data(1, b"some"))
+        client.send(request(1, "/ignore_content", "POST", end_stream=False), wire.data(1, b"some"))
         frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
         seen = answer(frames)
         assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
         client.send(wire.data(1, bytes(16_000)))  # it was on its way already
-        client.send(wire.headers(3, fields_of("/pieces"), end_stream=True))
+        client.send(request(3, "/pieces"))
         assert answer(frames + client.until(ends(3)), 3).status == 200
 
 
@@ -307,7 +263,7 @@ def test_content_that_nobody_reads_comes_back_to_the_connection(pure: Served) ->
     with RawClient(pure.target) as client:
         client.pong()
         for stream_id in range(1, 121, 2):
-            client.send(wire.headers(stream_id, fields_of("/hang", "POST")))
+            client.send(request(stream_id, "/hang", "POST", end_stream=False))
             client.send(wire.data(stream_id, bytes(16_000)) * 4, wire.rst_stream(stream_id))
         frames = client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
         assert (frames[-1].stream_id, frames[-1].increment > 3_000_000) == (0, True)
@@ -317,10 +273,10 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
     # Each of these applications goes on although the client has reset its stream.
     with RawClient(pure.target) as client:
         for stream_id in range(1, 401, 2):
-            client.send(wire.headers(stream_id, fields_of("/hang"), end_stream=True))
+            client.send(request(stream_id, "/hang"))
             client.pong()
             client.send(wire.rst_stream(stream_id))
-        client.send(wire.headers(401, fields_of("/pieces"), end_stream=True))
+        client.send(request(401, "/pieces"))
         assert answer(client.until(ends(401)), 401).reset == Code.REFUSED_STREAM
     # Others are not concerned.
     assert ask(pure.target, "/pieces").status == 200
@@ -333,13 +289,13 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
 def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> None:
     patch = "module.IDLE_SECONDS = module.GRACE_SECONDS = module.LINGER_SECONDS = 0.3"
     application = f"{PURE}:app"
-    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
         with RawClient(served.target) as client:
             frames = client.to_end()
             assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
         # One that waits for a response is asked for a sign of life first.
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/hang"), end_stream=True))
+            client.send(request(1, "/hang"))
             for _ in range(3):
                 (*_, ping) = client.until(lambda frame: frame.type == Type.PING)
                 client.send(wire.ping(ping.payload, ack=True))
@@ -352,10 +308,10 @@ def test_a_client_that_gives_no_room_is_given_up(site: Site, certificates: Certi
     patch = "module.Stream.wait.__defaults__ = (0.3,)"
     application = f"{PURE}:app"
     no_room = (Setting.INITIAL_WINDOW_SIZE, 0)
-    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
         assert ask(served.target, "/pieces", settings=[no_room]).reset == Code.CANCEL
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/messages", "POST")))
+            client.send(request(1, "/messages", "POST", end_stream=False))
             assert answer(client.until(ends(1))).reset == Code.CANCEL
         stop(served)
 
@@ -367,14 +323,14 @@ def test_a_client_that_gives_no_room_is_given_up(site: Site, certificates: Certi
 def test_applications_that_know_no_lifespan(
     application: str, site: Site, certificates: Certificate
 ) -> None:
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:{application}") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:{application}") as served:
         assert ask(served.target, "/pieces").content == b"ab"
         stop(served)
 
 
 def test_a_life(mark: Path, site: Site, certificates: Certificate) -> None:
     mark.write_text("")
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:marks") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:marks") as served:
         assert mark.read_text() == "startup\n"
         ask(served.target, "/pieces")
         stop(served)
@@ -389,7 +345,7 @@ def test_a_startup_that_fails(certificates: Certificate) -> None:
 
 
 def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:no_shutdown") as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:no_shutdown") as served:
         assert ask(served.target, "/pieces").status == 200
         _, err = served.server.stop()
         assert served.server.process.returncode == 1
@@ -398,16 +354,18 @@ def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
 
 def test_a_shutdown_that_takes_too_long(site: Site, certificates: Certificate) -> None:
     patch, application = "module.GRACE_SECONDS = 0.3", f"{PURE}:endless_shutdown"
-    with example(MODULE, OFFER, site, certificates, application, patch=patch) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
         _, err = served.server.stop()
         assert (served.server.process.returncode, err) == (1, "shutdown takes too long\n")
 
 
 def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate) -> None:
     patch = "module.GRACE_SECONDS = 0.3"
-    with example(MODULE, OFFER, site, certificates, f"{PURE}:app", patch=patch) as served:
+    with example(
+        MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:app", patch=patch
+    ) as served:
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/hang"), end_stream=True))
+            client.send(request(1, "/hang"))
             client.pong()
             served.server.process.send_signal(signal.SIGINT)
             assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)

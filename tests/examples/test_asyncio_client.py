@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -455,6 +456,39 @@ def test_content_streams_both_ways(moody: Target, matrix: Matrix) -> None:
 
     play(scene())
     matrix.passed(SIDE, "Node http2", "content streams both ways")
+
+
+def test_a_server_that_does_not_read_holds_up_the_upload() -> None:
+    piece, most, taken = bytes(64 * 1024), 1000, 0
+    seen = threading.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while taken < most:
+            taken += 1
+            yield piece
+
+    def script(server: ScriptClient) -> None:
+        windows = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW))
+        server.send(windows, wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
+        server.until(lambda frame: frame.type == wire.Type.DATA)
+        assert seen.wait(TIMEOUT)
+        server.break_off()
+
+    async def scene(url: str) -> None:
+        async with Client() as client:
+            upload = asyncio.create_task(client.request("POST", url, content=pieces()))
+            while taken < most and not any(one.paused for one in client.connections):
+                await asyncio.sleep(0)
+            held_up_at = taken
+            seen.set()
+            with pytest.raises(RequestError):
+                await upload
+        # The windows have room for all of it, but the sockets have not.
+        assert held_up_at < most / 2
+
+    with scripted(script) as port:
+        play(scene(f"http://127.0.0.1:{port}/"))
 
 
 def test_a_failing_iterator_ends_its_request(moody: Target) -> None:

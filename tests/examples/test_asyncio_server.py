@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 
 from support import wire
+from support.answers import answer
 from support.cases import Case, Offer, cases
 from support.clients import EXCHANGES, Request, Target, curl, exchange, expected, nghttp
+from support.example import Example, Served, finish
 from support.matrix import Matrix
 from support.peers import require_program
-from support.processes import run
-from support.raw import RawClient, content, ends, request
-from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, rudeness
+from support.processes import TIMEOUT, run
+from support.raw import RawClient, content, ends, fields_of, request
+from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import MEGABYTES_20, Site, digest
 from support.wire import Code, Frame, Setting, Type
 
@@ -124,6 +126,14 @@ def test_curl_that_asks_whether_to_go_on_is_told_so(target: Target, site: Site) 
     assert done.returncode == 0
     assert done.stderr.index("< HTTP/2 100") < done.stderr.index("< HTTP/2 200")
     assert json.loads(done.stdout)["content"]["length"] == (site.folder / "0.svg").stat().st_size
+
+
+def test_a_client_whose_content_is_there_is_not_told_to_go_on(target: Target) -> None:
+    with RawClient(target) as client:
+        head = wire.headers(1, fields_of("/echo", "POST", ("expect", "100-continue")))
+        client.send(head, wire.data(1, b"all of it", end_stream=True))
+        seen = answer(client.until(ends(1)))
+    assert (seen.statuses, seen.content) == ([b"200"], b"all of it")
 
 
 def test_nghttp_trailers_are_shown(target: Target, site: Site, matrix: Matrix) -> None:
@@ -308,7 +318,7 @@ def is_goaway(frame: Frame) -> bool:
 def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
     address = ("127.0.0.1", mortal.server.port)
     with (
-        socket.create_connection(address, timeout=10),  # never begins TLS
+        socket.create_connection(address, timeout=TIMEOUT),  # never begins TLS
         RawClient(mortal.target) as client,
     ):
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"before, "))

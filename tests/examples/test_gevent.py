@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from support.example import Example
+from support.fileserver import FILE_OFFER
+from support.standard import FileServerTests
 
-from support.cases import Case, Offer, cases
-from support.fileserver import FILE_CASES, Cellar
-from support.matrix import Matrix
-from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, rudeness
-
-OFFER = Offer(
-    small="/hello.txt",
-    small_is_hello=True,
-    big="/big.bin",
-    page="/page.html",
-    missing="/none",
-    refused=("DELETE", "/hello.txt"),
-)
-PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
+PROGRAM = Example("examples.gevent.server", FILE_OFFER, ("gevent",), serves_files=True)
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed("gevent file server", case.peer, case.name)
-
-
-@pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
-@pytest.mark.parametrize("name", SILENCES)
-def test_silent_clients(name: str, impatient: Served) -> None:
-    SILENCES[name](impatient)
-
-
-@pytest.mark.parametrize("name", FILE_CASES)
-def test_files(name: str, guarded: Served, cellar: Cellar) -> None:
-    FILE_CASES[name](guarded, cellar)
-
-
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, mortal: Served) -> None:
-    ENDINGS[name](mortal)
+class TestServer(FileServerTests):
+    side = "gevent file server"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import socket
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ import pytest
 
 from support import wire
 from support.processes import ROOT, TIMEOUT, python_command, require_module
+from support.scripted import listening
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 
@@ -31,21 +31,8 @@ def _packages() -> None:
 def scripted(*scripts: Script) -> Iterator[str]:
     """A server that does with its first client as the first script says, and so on; its URL."""
 
-    def serve() -> None:
-        for script in scripts:
-            sock, _ = listener.accept()
-            with sock:
-                sock.settimeout(TIMEOUT)
-                script(sock)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(TIMEOUT)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        finally:
-            thread.join()
+    with listening(*scripts) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 def client_run(way: str, *urls: str) -> tuple[int, str, str]:

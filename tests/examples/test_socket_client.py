@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import wire
 from support.clients import PROGRAMS, Target
 from support.http1 import http1_server
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import ROOT, TIMEOUT, python_command, serving
+from support.scripted import Client, scripted
 from support.servers import SERVERS, nghttpd
 from support.site import Site
+from support.wire import Code
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
@@ -97,6 +100,17 @@ def moody() -> Iterator[Target]:
 )
 def test_servers_that_end_it_early(path: str, words: str, moody: Target) -> None:
     assert re.search(words, complaint(moody, path))
+
+
+def test_goaway_says_that_a_request_was_not_processed() -> None:
+    def script(server: Client) -> None:
+        server.request()
+        server.send(wire.goaway(0, Code.ENHANCE_YOUR_CALM))
+        server.hang_up()
+
+    with scripted(script) as port:
+        words = complaint(Target(f"http://127.0.0.1:{port}"), "/")
+    assert words.endswith(": the server is going away: ENHANCE_YOUR_CALM\n")
 
 
 def test_goaway_lets_the_request_finish(moody: Target, matrix: Matrix) -> None:

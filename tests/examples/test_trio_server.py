@@ -24,9 +24,10 @@ from support.clients import (
     h2load,
     nghttp,
 )
+from support.example import Example, Served, finish, resident
 from support.matrix import Matrix
 from support.raw import RawClient, content, ends, request
-from support.rude import ENDINGS, RUDENESS, SILENCES, Example, Served, finish, resident, rudeness
+from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import MEGABYTES_20, Site
 from support.wire import MAX_WINDOW, Flag, Setting, Type
 

@@ -20,6 +20,7 @@ from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
 from support.site import Site
+from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Type
 
 if TYPE_CHECKING:
@@ -251,13 +252,10 @@ def test_h2load_concurrent_uploads(url: str, tmp_path: Path) -> None:
 
 def talk(server: Server, *parts: bytes, preface: bytes = wire.PREFACE) -> list[Frame]:
     """Send all this at once, say that no more comes, and read all that the server answers."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
         sock.sendall(b"".join([preface, wire.settings(), *parts]))
         sock.shutdown(socket.SHUT_WR)
-        answer = b""
-        while data := sock.recv(65536):
-            answer += data
-    return wire.parse(answer)
+        return wire.parse(rest_of(sock))
 
 
 def get(stream_id: int) -> bytes:
@@ -288,15 +286,14 @@ def test_a_cancelled_request_is_not_answered_and_harms_no_other(server: Server) 
 def test_a_response_that_is_cancelled_half_way_harms_no_other(server: Server) -> None:
     start = b'{\n  ":metho'  # of every response's JSON
     window = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, len(start)))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
         sock.sendall(wire.PREFACE + window + get(1) + get(3))
         heard = b""
         while heard.count(start) < 2:
             heard += sock.recv(65536)
         sock.sendall(wire.rst_stream(1) + wire.window_update(3, 1000))
         sock.shutdown(socket.SHUT_WR)
-        while data := sock.recv(65536):
-            heard += data
+        heard += rest_of(sock)
     assert ended_streams(wire.parse(heard)) == [3]
 
 
@@ -353,21 +350,18 @@ def test_a_client_of_another_protocol_is_hung_up_on(server: Server) -> None:
 
 def test_clients_that_vanish_leave_the_server_alone(server: Server, url: str) -> None:
     for rest in (b"", get(1), wire.headers(1, wire.POST) + wire.data(1, bytes(1000))[:500]):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
             sock.sendall(wire.PREFACE + wire.settings() + rest)
     assert json_texts(curl(url))
 
 
 def test_ctrl_c_says_goodbye_to_the_clients_that_are_there() -> None:
     with serving(python_command(SCRIPT, "--port", "0")) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
             sock.sendall(wire.PREFACE + wire.settings() + wire.settings(ack=True) + get(1))
-            heard = b""
-            while b"}" not in heard:  # the end of the response's JSON
-                heard += sock.recv(65536)
+            heard = until(sock, b"}")  # the end of the response's JSON
             server.process.send_signal(signal.SIGINT)
-            while data := sock.recv(65536):
-                heard += data
+            heard += rest_of(sock)
         *_, last = wire.parse(heard)
         assert (last.type, last.error_code) == (Type.GOAWAY, Code.NO_ERROR)
         assert last.last_stream_id == 1

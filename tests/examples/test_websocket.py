@@ -18,20 +18,11 @@ import pytest
 from support import websockets, wire
 from support.cases import Case, Offer, cases
 from support.clients import Target, chromium
+from support.example import IMPATIENT, SMALL, Served, open_files, stop
 from support.matrix import Matrix
 from support.processes import ROOT, TIMEOUT, require_installed, serving
 from support.raw import RawClient, content, ends
-from support.rude import (
-    ENDINGS,
-    IMPATIENT,
-    RUDENESS,
-    SILENCES,
-    SMALL,
-    Served,
-    open_files,
-    rudeness,
-    stop,
-)
+from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.servers import SERVERS
 from support.site import Site
 from support.wire import Flag, Frame, Setting, Type

@@ -13,34 +13,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import wire
-from support.answers import Answer, answer, ask, fields_of
-from support.cases import Case, Offer, cases
+from support.answers import Answer, answer, ask
 from support.clients import Request, all_good, exchange, h2load
-from support.gateways import GATEWAY
+from support.example import Example, Served, example, finish, stop
+from support.gateways import APPLICATION_OFFER
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
-from support.raw import RawClient, content, ends
-from support.rude import ENDINGS, RUDENESS, Example, Served, example, finish, rudeness, stop
+from support.raw import RawClient, content, ends, fields_of, request
 from support.site import Site
+from support.standard import GatewayTests
 from support.wire import Code, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
-SIDE = "WSGI server with Flask"
 MODULE = "examples.asyncio.wsgi_server"
 FLASK = "tests.examples.applications.flask_app:app"
 PURE = "tests.examples.applications.wsgi_app:app"
-OFFER = Offer(
-    small="/files/hello.txt",
-    small_is_hello=True,
-    big="/files/big.bin",
-    echo="/echo",
-    page="/files/page.html",
-    missing="/none",
-    refused=("DELETE", "/echo"),
-)
-PROGRAM = Example(MODULE, OFFER, ("flask",), arguments=(FLASK,))
+PROGRAM = Example(MODULE, APPLICATION_OFFER, ("flask",), arguments=(FLASK,))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +43,7 @@ def environment(site: Site) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
     """A server of small applications; what it prints about their failures is read at the end."""
-    with example(MODULE, OFFER, site, certificates, PURE) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, PURE) as served:
         yield served
         _, err = served.server.stop()
         assert served.server.process.returncode == 0, err
@@ -64,27 +54,9 @@ def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
 # --- Real clients, a real application ---
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed(SIDE, case.peer, case.name)
-
-
-@pytest.mark.parametrize(("peer", "name"), GATEWAY)
-def test_applications(peer: str | None, name: str, served: Served, matrix: Matrix) -> None:
-    GATEWAY[peer, name](served)
-    if peer:
-        matrix.passed(SIDE, peer, name)
-
-
-@pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, mortal: Served) -> None:
-    ENDINGS[name](mortal)
+class TestServer(GatewayTests):
+    side = "WSGI server with Flask"
+    test_silent_clients = None  # its connections are those of the ASGI server
 
 
 def test_ctrl_c_while_an_application_hangs(mortal: Served) -> None:
@@ -145,7 +117,7 @@ def test_all_ways_to_read(pure: Served) -> None:
 
 def test_reading_waits_for_content_that_comes_bit_by_bit(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/reading", "POST")))
+        client.send(request(1, "/reading", "POST", end_stream=False))
         for byte in b"abc\nde\nf":
             client.send(wire.data(1, bytes([byte]), pad=3))
             client.pong()
@@ -265,13 +237,11 @@ def test_a_client_that_expects_100_continue(pure: Served) -> None:
 
 def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/ignore_content", "POST")), wire.data(1, b"some"))
+        client.send(request(1, "/ignore_content", "POST", end_stream=False), wire.data(1, b"some"))
         frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
         seen = answer(frames)
         assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
-        client.send(
-            wire.data(1, bytes(16_000)), wire.headers(3, fields_of("/writing"), end_stream=True)
-        )
+        client.send(wire.data(1, bytes(16_000)), request(3, "/writing"))
         assert answer(frames + client.until(ends(3)), 3).status == 200
 
 
@@ -288,7 +258,7 @@ def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: 
 def test_a_reset_ends_an_application_that_sends_nothing(pure: Served) -> None:
     before = json.loads(ask(pure.target, "/closings").content).count("endless")
     with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields_of("/endless"), end_stream=True))
+        client.send(request(1, "/endless"))
         client.pong()
         client.send(wire.rst_stream(1))
         give_up = time.monotonic() + TIMEOUT
@@ -301,7 +271,7 @@ def test_a_reset_ends_an_application_that_sends_nothing(pure: Served) -> None:
 
 def test_requests_run_at_the_same_time(pure: Served) -> None:
     with RawClient(pure.target) as client:
-        client.send(*(wire.headers(n, fields_of("/meet"), end_stream=True) for n in (1, 3)))
+        client.send(*(request(n, "/meet") for n in (1, 3)))
         frames = client.until(ends(1))
         frames += client.until(ends(3)) if not any(map(ends(3), frames)) else []
         assert content(frames, 1) == content(frames, 3) == b"met"
@@ -309,7 +279,7 @@ def test_requests_run_at_the_same_time(pure: Served) -> None:
 
 @pytest.mark.slow
 def test_more_requests_than_threads_wait(site: Site, certificates: Certificate) -> None:
-    with example(MODULE, OFFER, site, certificates, "--threads", "2", PURE) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, "--threads", "2", PURE) as served:
         assert h2load(served.target, "/busy", "-n200", "-m100", "-c2") == all_good(200)
         assert int(ask(served.target, "/busy").content) == 2
         stop(served)
@@ -318,11 +288,11 @@ def test_more_requests_than_threads_wait(site: Site, certificates: Certificate) 
 def test_a_request_that_is_reset_while_it_waits_is_forgotten(
     site: Site, certificates: Certificate
 ) -> None:
-    with example(MODULE, OFFER, site, certificates, "--threads", "1", PURE) as served:
+    with example(MODULE, APPLICATION_OFFER, site, certificates, "--threads", "1", PURE) as served:
         with RawClient(served.target) as client:
-            client.send(wire.headers(1, fields_of("/digest", "POST")))
-            client.send(wire.headers(3, fields_of("/empty_pieces"), end_stream=True))
-            client.send(wire.headers(5, fields_of("/closings"), end_stream=True))
+            client.send(request(1, "/digest", "POST", end_stream=False))
+            client.send(request(3, "/empty_pieces"))
+            client.send(request(5, "/closings"))
             client.pong()
             client.send(wire.rst_stream(3), wire.data(1, b"", end_stream=True))
             frames = client.until(ends(5))

@@ -10,7 +10,7 @@ from hpack import Decoder
 
 from support import wire
 from support.clients import Target
-from support.raw import RawClient, content, ends
+from support.raw import RawClient, content, ends, fields_of
 from support.wire import Field, Frame, Type
 
 
@@ -49,13 +49,6 @@ def answer(frames: Sequence[Frame], stream_id: int = 1) -> Answer:
         elif frame.type == Type.RST_STREAM and frame.stream_id == stream_id:
             reset = frame.error_code
     return Answer(sections, content(frames, stream_id), reset)
-
-
-def fields_of(path: str, method: str = "GET", *more: tuple[str, str]) -> list[Field]:
-    """The header section of a request."""
-    pairs = [(":method", method), (":scheme", "https"), (":authority", "localhost:8443")]
-    pairs += [(":path", path), *more]
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
 
 
 def ask(

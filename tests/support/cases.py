@@ -1,6 +1,7 @@
 """What every example server goes through: the standard cases, each with a client.
 
-A test module says what its server offers and runs the cases that this makes possible:
+A test module says what its server offers and runs the cases that this makes possible, by
+inheriting from `support.standard` or by itself:
 
     OFFER = Offer(small="/hello.txt", big="/big.bin", page="/page.html", missing="/none")
 
@@ -60,7 +61,7 @@ class Case:
 
     @property
     def slow(self) -> bool:
-        """Whether it is left out where the same code has been tested on another Python."""
+        """Whether the runs on the wheel leave it out."""
         return self.peer in {"Java HttpClient", "Go net/http", "Chromium"} or "20 MB" in self.name
 
     def __str__(self) -> str:

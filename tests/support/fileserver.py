@@ -11,14 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support import wire
+from support.cases import Offer
 from support.clients import Request, curl, exchange
+from support.example import Served
 from support.raw import RawClient, content, ends, request
-from support.rude import Served
+from support.rude import MEGABYTE
 from support.site import digest
-from support.wire import Code, Setting, Type
+from support.wire import DEFAULT_WINDOW, Code, Setting, Type
+
+#: What a server offers that hands out the files of the site.
+FILE_OFFER = Offer(
+    small="/hello.txt",
+    small_is_hello=True,
+    big="/big.bin",
+    page="/page.html",
+    missing="/none",
+    refused=("DELETE", "/hello.txt"),
+)
 
 SECRET = b"not for the world\n"
-MEGABYTE = 1_000_000
 
 #: Paths, and the status codes with which they may be answered.
 ESCAPES = {
@@ -132,10 +143,23 @@ def shrinking_file(served: Served, cellar: Cellar) -> None:
         assert content(client.until(ends(3)), 3) == b"this is inside.txt\n"
 
 
+def responses_take_turns(served: Served, cellar: Cellar) -> None:
+    (cellar.root / "large.bin").write_bytes(bytes(MEGABYTE))
+    # The window of the connection has room for four pieces.
+    with RawClient(served.target) as client:
+        client.send(request(1, "/large.bin"), request(3, "/large.bin"))
+        frames = client.pong()
+        while len(content(frames, 1) + content(frames, 3)) < DEFAULT_WINDOW:
+            frames += client.pong()
+        assert content(frames, 1)
+        assert content(frames, 3)
+
+
 FILE_CASES: dict[str, Callable[[Served, Cellar], None]] = {
     "nothing outside the root": nothing_outside,
     "all inside the root": all_inside,
     "HEAD names the length": head_names_the_length,
     "uploads are refused": uploads_are_refused,
     "a file that shrinks": shrinking_file,
+    "responses take turns": responses_take_turns,
 }

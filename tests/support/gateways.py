@@ -6,20 +6,32 @@ it produces and when it is closed, `/held` reads nothing before `/gate` was call
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable
 
 from support import wire
-from support.answers import answer, ask, fields_of
+from support.answers import answer, ask
+from support.cases import Offer
 from support.clients import PROGRAMS, all_good, curl, h2load
+from support.example import Served, resident
 from support.peers import require_program
 from support.processes import TIMEOUT, run
-from support.raw import RawClient, content, ends
-from support.rude import MEGABYTE, Served, resident
+from support.raw import RawClient, content, ends, request
+from support.rude import MEGABYTE
+from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 
+#: What the paths of the application offer.
+APPLICATION_OFFER = Offer(
+    small="/files/hello.txt",
+    small_is_hello=True,
+    big="/files/big.bin",
+    echo="/echo",
+    page="/files/page.html",
+    missing="/none",
+    refused=("DELETE", "/echo"),
+)
 PIECE = 4096  # what the endless stream consists of
 
 
@@ -39,8 +51,10 @@ def wait_for_count(served: Served, name: str, number: int) -> None:
 def form(served: Served) -> None:
     fields = ["--form", "name=value", "--form", f"file=@{served.site.big_file}"]
     done = curl(served.target, *fields, f"{served.target.url}/form")
-    digest = hashlib.sha256(served.site.big).hexdigest()
-    assert json.loads(done.stdout) == {"fields": {"name": "value"}, "files": {"file": digest}}
+    assert json.loads(done.stdout) == {
+        "fields": {"name": "value"},
+        "files": {"file": digest(served.site.big)},
+    }
 
 
 def all_streams(served: Served) -> None:
@@ -50,7 +64,7 @@ def all_streams(served: Served) -> None:
 def no_room(served: Served) -> None:
     before = counts(served)["produced"]
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 2 * PIECE)) as client:
-        client.send(wire.headers(1, fields_of("/endless"), end_stream=True))
+        client.send(request(1, "/endless"))
         frames = client.until(lambda frame: frame.type == Type.DATA)
         while len(content(frames, 1)) < 2 * PIECE:
             frames += client.until(lambda frame: frame.type == Type.DATA)
@@ -82,7 +96,7 @@ def reset_in_the_middle(served: Served) -> None:
 def reading(served: Served) -> None:
     with RawClient(served.target) as client:
         client.pong()  # the window of the connection has been enlarged by now
-        client.send(wire.headers(1, fields_of("/held", "POST")))
+        client.send(request(1, "/held", "POST", end_stream=False))
         pieces = [16_384] * 3 + [DEFAULT_WINDOW - 3 * 16_384]
         client.send(*(wire.data(1, bytes(size)) for size in pieces))
         assert counts(served)["read"] == 0

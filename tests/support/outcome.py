@@ -52,10 +52,6 @@ def sent(conn: H2Connection) -> list[Frame]:
     return frames
 
 
-def sent_types(conn: H2Connection) -> list[int]:
-    return [out.type for out in sent(conn)]
-
-
 def assert_alive(conn: H2Connection) -> None:
     """The connection still answers a PING, and nothing else is pending."""
     same(sent(conn), [])

@@ -1,27 +1,32 @@
-"""A client for tests that says what no proper client would: frames as bytes, over TLS."""
+"""Connections over TLS whose frames a test reads and writes one by one, proper ones or not."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
 
 from support import wire
 from support.clients import Target
-from support.wire import Flag, Frame, Setting, Type
+from support.sockets import break_off
+from support.wire import Field, Flag, Frame, Setting, Type
 
 PATIENCE = 15.0  # seconds until a server that does not answer counts as hung
 Predicate = Callable[[Frame], bool]
 
 
+def fields_of(path: str, method: str = "GET", *more: tuple[str, str]) -> list[Field]:
+    """The header section of a request."""
+    pairs = [(":method", method), (":scheme", "https"), (":authority", "localhost:8443")]
+    pairs += [(":path", path), *more]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+
+
 def request(stream_id: int, path: str, method: str = "GET", *, end_stream: bool = True) -> bytes:
     """The HEADERS frame of a request."""
-    pairs = {":method": method, ":scheme": "https", ":authority": "localhost", ":path": path}
-    fields = [(name.encode(), value.encode()) for name, value in pairs.items()]
-    return wire.headers(stream_id, fields, end_stream=end_stream)
+    return wire.headers(stream_id, fields_of(path, method), end_stream=end_stream)
 
 
 def ends(stream_id: int) -> Predicate:
@@ -53,12 +58,58 @@ def connect(target: Target, protocols: Sequence[str] = ("h2",)) -> ssl.SSLSocket
     return context.wrap_socket(sock, server_hostname="localhost")
 
 
-class RawClient:
-    """A connection to a server whose frames a test reads one by one."""
+class RawConnection:
+    """One end of a connection, whose frames a test reads one by one."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self.sock = sock
+        self._rest = b""
+
+    def send(self, *parts: bytes) -> None:
+        """Send all this at once."""
+        self.sock.sendall(b"".join(parts))
+
+    def frame(self) -> Frame | None:
+        """The next frame; None if the other end has closed the connection."""
+        while (found := wire.first(self._rest)) is None:
+            try:
+                data = self.sock.recv(65536)
+            except (ConnectionError, ssl.SSLEOFError):
+                data = b""
+            if not data:
+                return None
+            self._rest += data
+        frame, self._rest = found
+        return frame
+
+    def until(self, wanted: Predicate) -> list[Frame]:
+        """All frames up to the first one that is wanted."""
+        frames = []
+        while frame := self.frame():
+            frames.append(frame)
+            if wanted(frame):
+                return frames
+        raise AssertionError(f"the other end hung up, after {frames}")
+
+    def to_end(self) -> list[Frame]:
+        """All frames until the other end closes the connection."""
+        return list(iter(self.frame, None))
+
+    def pong(self) -> list[Frame]:
+        """All frames that come before the answer to a PING that is sent now."""
+        self.send(wire.ping())
+        return self.until(is_pong)[:-1]
+
+    def vanish(self) -> None:
+        """Break the connection off with a TCP reset."""
+        break_off(self.sock)
+
+
+class RawClient(RawConnection):
+    """A client that has said hello to a server."""
 
     def __init__(self, target: Target, *settings: tuple[Setting, int]) -> None:
-        self.sock = connect(target)
-        self._rest = b""
+        super().__init__(connect(target))
         self.send(wire.PREFACE, wire.settings(*settings))
 
     def __enter__(self) -> RawClient:
@@ -70,46 +121,4 @@ class RawClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.sock.close()
-
-    def send(self, *parts: bytes) -> None:
-        """Send all this at once."""
-        self.sock.sendall(b"".join(parts))
-
-    def frame(self) -> Frame | None:
-        """The next frame; None if the server has closed the connection."""
-        while len(self._rest) < 9 or len(self._rest) < 9 + int.from_bytes(self._rest[:3], "big"):
-            try:
-                data = self.sock.recv(65536)
-            except (ConnectionError, ssl.SSLEOFError):
-                data = b""
-            if not data:
-                return None
-            self._rest += data
-        size = 9 + int.from_bytes(self._rest[:3], "big")
-        (frame,) = wire.parse(self._rest[:size])
-        self._rest = self._rest[size:]
-        return frame
-
-    def until(self, wanted: Predicate) -> list[Frame]:
-        """All frames up to the first one that is wanted."""
-        frames = []
-        while frame := self.frame():
-            frames.append(frame)
-            if wanted(frame):
-                return frames
-        raise AssertionError(f"the server hung up, after {frames}")
-
-    def to_end(self) -> list[Frame]:
-        """All frames until the server closes the connection."""
-        return list(iter(self.frame, None))
-
-    def pong(self) -> list[Frame]:
-        """All frames that come before the answer to a PING that is sent now."""
-        self.send(wire.ping())
-        return self.until(is_pong)[:-1]
-
-    def vanish(self) -> None:
-        """Break the connection off with a TCP reset."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()

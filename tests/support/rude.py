@@ -2,128 +2,32 @@
 
 `tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
 that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
-with one of its own:
-
-    PROGRAM = Example("examples.gevent.server", OFFER, ("gevent",), serves_files=True)
-
-    @pytest.mark.parametrize("name", rudeness(OFFER))
-    def test_rude_clients(name: str, served: Served) -> None:
-        RUDENESS[name](served)
+with one of its own. `support.standard` has the tests for servers that need no exceptions.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import signal
 import socket
 import ssl
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from hpack import Decoder
 
 from support import wire
 from support.cases import Offer
-from support.clients import Target
-from support.processes import TIMEOUT, Server, complaints, require_installed, serving
+from support.example import Served, check_no_files, finish, resident
+from support.processes import TIMEOUT
 from support.raw import PATIENCE, RawClient, connect, content, ends, request
-from support.site import Site
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
-
-if TYPE_CHECKING:
-    from examples.common.certificate import Certificate
 
 MEGABYTE = 1_000_000
 
 
-@dataclass(frozen=True)
-class Served:
-    """A server under test, and what it offers."""
-
-    server: Server
-    target: Target
-    offer: Offer
-    site: Site
-    files: int  # how many files and sockets it has open without a client
-
-
-@dataclass(frozen=True)
-class Example:
-    """An example server, and how to start it."""
-
-    module: str
-    offer: Offer
-    packages: tuple[str, ...]  # what it stands on
-    serves_files: bool = False
-    arguments: tuple[str, ...] = ()
-
-    @contextmanager
-    def running(
-        self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
-    ) -> Iterator[Served]:
-        """Run the server until the block ends.
-
-        :param root: the folder that it serves if it serves files; that of the site if None
-        """
-        for package in self.packages:
-            require_installed(package)
-        arguments = [*self.arguments]
-        if self.serves_files:
-            arguments.append(str(root or site.folder))
-        with example(self.module, self.offer, site, certificate, *arguments, patch=patch) as served:
-            yield served
-
-
-@contextmanager
-def example(
-    module: str,
-    offer: Offer,
-    site: Site,
-    certificate: Certificate,
-    *arguments: str,
-    patch: str = "",
-) -> Iterator[Served]:
-    """Run an example server, which shows this certificate, until the block ends.
-
-    :param patch: statements that change the constants of the `module` before it starts
-    """
-    how = ["-m", module]
-    if patch:
-        how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
-    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
-    with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
-        target = Target(f"https://localhost:{server.port}", certificate.authority)
-        yield Served(server, target, offer, site, open_files(server))
-
-
-def stop(served: Served) -> None:
-    """Press Ctrl+C; the server must end as if nothing had ever gone wrong."""
-    assert served.server.process.poll() is None
-    served.server.process.send_signal(signal.SIGINT)
-    finish(served)
-
-
-def finish(served: Served) -> None:
-    """Wait until the server, which was told to stop, has done so without a complaint."""
-    out, err = served.server.process.communicate(timeout=TIMEOUT)
-    assert (served.server.process.returncode, out) == (0, ""), err
-    # Frameworks may warn that something about them is deprecated; nothing else belongs there.
-    said = "\n".join(complaints(err))
-    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", said), err
-
-
 def check_alive(served: Served) -> None:
     """Make sure that the server answers a new client."""
-    with RawClient(served.target) as client:
-        client.send(request(1, served.offer.small))
-        assert content(client.until(ends(1)), 1)
+    assert small_content(served)
 
 
 def small_content(served: Served) -> bytes:
@@ -245,6 +149,19 @@ def cancelled_uploads(served: Served) -> None:
                 frames += client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
 
 
+def padded_uploads(served: Served) -> None:
+    # Nearly all of them is padding, which counts as content does, and comes back as content does.
+    path, padded = served.offer.echo or served.offer.small, 257
+    with RawClient(served.target) as client:
+        window, frames = 65_535, []
+        for stream_id in range(1, 13, 2):
+            while window + returned(frames) < 100 * padded:
+                frames += client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
+            client.send(request(stream_id, path, "POST", end_stream=False))
+            client.send(wire.data(stream_id, b"x", pad=255) * 100)
+            window -= 100 * padded
+
+
 def returned(frames: Sequence[Frame]) -> int:
     """How much these frames give back to the window of the connection."""
     updates = [frame for frame in frames if frame.type == Type.WINDOW_UPDATE]
@@ -307,28 +224,6 @@ def disconnects(served: Served) -> None:
     check_no_files(served)
 
 
-def open_files(server: Server) -> int:
-    """How many files and sockets a server has open; 0 where the system does not say."""
-    folder = Path(f"/proc/{server.process.pid}/fd")
-    return len(os.listdir(folder)) if folder.exists() else 0
-
-
-def check_no_files(served: Served) -> None:
-    """Make sure that the server closes all that it has opened for its clients."""
-    give_up = time.monotonic() + PATIENCE
-    while open_files(served.server) > served.files:
-        assert time.monotonic() < give_up, "the server keeps something open"
-        time.sleep(0.02)
-
-
-def resident(served: Served) -> int:
-    """How many bytes of memory the server uses; 0 where the system does not say."""
-    file = Path(f"/proc/{served.server.process.pid}/status")
-    found = re.search(r"VmRSS:\s+(\d+) kB", file.read_text() if file.exists() else "VmRSS: 0 kB")
-    assert found
-    return int(found[1]) * 1024
-
-
 def unread_downloads(served: Served) -> None:
     # Four times 20 MB would fit into the windows; the client leaves them unread.
     assert served.offer.big
@@ -364,11 +259,6 @@ def leave_unread(client: RawClient) -> None:
 
 
 # Silence.
-
-#: Statements that let an example server lose patience soon.
-IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
-#: Statements that leave it few places for clients.
-SMALL = "module.MAX_CLIENTS = 3"
 
 
 def silent_before_tls(served: Served) -> None:
@@ -460,6 +350,7 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "much that needs no answer": much_that_needs_no_answer,
     "responses cancelled half way": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,
+    "uploads with padding": padded_uploads,
     "tiny windows": tiny_windows,
     "echo without room": echo_waits,
     "disconnects": disconnects,

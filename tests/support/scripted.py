@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from support import wire
 from support.processes import TIMEOUT
+from support.sockets import break_off, rest_of
 from support.wire import Flag, Frame, Type
 
 
@@ -39,12 +39,9 @@ class Client:
     def _new(self) -> Iterator[Frame]:
         """Cut off the frames that are complete, one by one."""
         self._heard = self._heard.removeprefix(wire.PREFACE)
-        while len(self._heard) >= 9 and not wire.PREFACE.startswith(self._heard):
-            end = 9 + int.from_bytes(self._heard[:3], "big")
-            if len(self._heard) < end:
-                return
-            piece, self._heard = self._heard[:end], self._heard[end:]
-            yield wire.parse(piece)[0]
+        while not wire.PREFACE.startswith(self._heard) and (found := wire.first(self._heard)):
+            frame, self._heard = found
+            yield frame
 
     def request(self) -> Frame:
         """Send SETTINGS, and wait for the header section of a request."""
@@ -66,36 +63,42 @@ class Client:
         Closing the socket while something of the client is unread would take back what was said.
         """
         self.sock.shutdown(socket.SHUT_WR)
-        while self.sock.recv(65536):
-            pass
+        rest_of(self.sock)
 
     def break_off(self) -> None:
         """Reset the TCP connection."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
+        break_off(self.sock)
 
 
-@contextmanager
 def scripted(
     script: Callable[[Client], None], context: ssl.SSLContext | None = None
-) -> Iterator[int]:
+) -> AbstractContextManager[int]:
     """Let `script` talk to the first client, and close its socket then; yields the port.
 
     What the script asserts counts when the block ends.
     """
+    return listening(lambda sock: script(Client(sock)), context=context)
+
+
+@contextmanager
+def listening(
+    *scripts: Callable[[socket.socket], None], context: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """The same for scripts that read and write bytes; each gets a client, one after the other."""
     errors: list[BaseException] = []
 
     def serve() -> None:
         try:
-            sock, _ = listener.accept()
-            with sock:
-                sock.settimeout(TIMEOUT)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if context is None:
-                    script(Client(sock))
-                else:
-                    with context.wrap_socket(sock, server_side=True) as tls:
-                        script(Client(tls))
+            for script in scripts:
+                sock, _ = listener.accept()
+                with sock:
+                    sock.settimeout(TIMEOUT)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    if context is None:
+                        script(sock)
+                    else:
+                        with context.wrap_socket(sock, server_side=True) as tls:
+                            script(tls)
         except ConnectionError:
             pass  # the client has gone; the test sees why
         except BaseException as error:

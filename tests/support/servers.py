@@ -36,7 +36,7 @@ def _target(port: int, certificate: Certificate | None) -> Target:
 
 
 @contextmanager
-def _running(
+def running(
     command: Sequence[str | Path], port: int, env: dict[str, str] | None = None
 ) -> Iterator[None]:
     """Run a server that is told its port, until the block ends."""
@@ -104,7 +104,7 @@ def nghttpd(site: Site, certificate: Certificate | None, *options: str) -> Itera
         command += ["--no-tls", str(port)]
     else:
         command += [str(port), str(certificate.key), str(certificate.chain)]
-    with _running(command, port):
+    with running(command, port):
         yield _target(port, certificate)
 
 
@@ -158,7 +158,7 @@ def nginx(site: Site, certificate: Certificate | None, extra: str = "") -> Itera
         )
         config = Path(folder, "nginx.conf")
         config.write_text(text)
-        with _running([program, "-c", config, "-e", "stderr"], port):
+        with running([program, "-c", config, "-e", "stderr"], port):
             yield _target(port, certificate)
 
 
@@ -208,7 +208,7 @@ def apache(site: Site, certificate: Certificate | None) -> Iterator[Target]:
         )
         config = Path(folder, "httpd.conf")
         config.write_text(text)
-        with _running([program, "-D", "FOREGROUND", "-f", config], port):
+        with running([program, "-D", "FOREGROUND", "-f", config], port):
             yield _target(port, certificate)
 
 
@@ -252,7 +252,7 @@ def h2o(site: Site, certificate: Certificate | None) -> Iterator[Target]:
         )
         config = Path(folder, "h2o.conf")
         config.write_text(text)
-        with _running([program, "-c", config], port):
+        with running([program, "-c", config], port):
             yield _target(port, certificate)
 
 
@@ -276,7 +276,7 @@ def hypercorn(site: Site, certificate: Certificate | None) -> Iterator[Target]:
         command += ["--certfile", str(certificate.chain), "--keyfile", str(certificate.key)]
     command.append("application:application")
     path = os.pathsep.join([str(PROGRAMS), os.environ.get("PYTHONPATH", "")])
-    with _running(command, port, {"H2_TEST_FOLDER": str(site.folder), "PYTHONPATH": path}):
+    with running(command, port, {"H2_TEST_FOLDER": str(site.folder), "PYTHONPATH": path}):
         yield _target(port, certificate)
 
 

@@ -1,8 +1,9 @@
-"""Reading from a plain socket, for tests that write their own frames."""
+"""What tests do with a socket: read until something has come, read to the end, break off."""
 
 from __future__ import annotations
 
 import socket
+import struct
 
 
 def rest_of(sock: socket.socket) -> bytes:
@@ -21,3 +22,9 @@ def until(sock: socket.socket, wanted: bytes) -> bytes:
         assert data, f"hung up after {heard!r}"
         heard += data
     return heard
+
+
+def break_off(sock: socket.socket) -> None:
+    """Close with a TCP reset, as if the program had gone with bytes left unread."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()

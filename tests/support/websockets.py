@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from support.clients import PROGRAMS, Target
 from support.peers import require_program, unavailable
 from support.processes import free_port, require_module, run, serving
-from support.servers import _running as running
+from support.servers import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -179,6 +179,15 @@ def parse(data: bytes) -> list[Frame]:
 # Field blocks --------------------------------------------------------------------------------
 
 
+def first(data: bytes) -> tuple[Frame, bytes] | None:
+    """The first of these frames and what comes behind it; None until it is complete."""
+    size = FRAME_HEADER + int.from_bytes(data[:3], "big")
+    if len(data) < size:
+        return None
+    (frame,) = parse(data[:size])
+    return frame, data[size:]
+
+
 def integer(value: int, prefix: int, pattern: int = 0) -> bytes:
     """An HPACK integer with a prefix of that many bits under ``pattern`` (RFC 7541 5.1)."""
     limit = (1 << prefix) - 1

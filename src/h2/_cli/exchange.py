@@ -135,7 +135,6 @@ class Exchange:
                 self._channel.flush()
         except OSError as error:
             self._send_error = reason(error)
-            self._channel.unsent.clear()
             self._uploading = False
 
     def _wait(self) -> None:

@@ -1,0 +1,129 @@
+"""An example server in a process of its own: how it is started and stopped, and what it holds.
+
+`Example` says which server and what it offers; `running()` gives a test a `Served`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from support.cases import Offer
+from support.clients import Target
+from support.processes import TIMEOUT, Server, complaints, require_installed, serving
+from support.raw import PATIENCE
+from support.site import Site
+
+if TYPE_CHECKING:
+    from examples.common.certificate import Certificate
+
+#: Statements that let an example server lose patience soon.
+IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
+#: Statements that leave it few places for clients.
+SMALL = "module.MAX_CLIENTS = 3"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server under test, and what it offers."""
+
+    server: Server
+    target: Target
+    offer: Offer
+    site: Site
+    files: int  # how many files and sockets it has open without a client
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example server, and how to start it."""
+
+    module: str
+    offer: Offer
+    packages: tuple[str, ...]  # what it stands on
+    serves_files: bool = False
+    arguments: tuple[str, ...] = ()
+
+    @contextmanager
+    def running(
+        self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
+    ) -> Iterator[Served]:
+        """Run the server until the block ends.
+
+        :param root: the folder that it serves if it serves files; that of the site if None
+        """
+        for package in self.packages:
+            require_installed(package)
+        arguments = [*self.arguments]
+        if self.serves_files:
+            arguments.append(str(root or site.folder))
+        with example(self.module, self.offer, site, certificate, *arguments, patch=patch) as served:
+            yield served
+
+
+@contextmanager
+def example(
+    module: str,
+    offer: Offer,
+    site: Site,
+    certificate: Certificate,
+    *arguments: str,
+    patch: str = "",
+) -> Iterator[Served]:
+    """Run an example server, which shows this certificate, until the block ends.
+
+    :param patch: statements that change the constants of the `module` before it starts
+    """
+    how = ["-m", module]
+    if patch:
+        how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
+    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
+    with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
+        target = Target(f"https://localhost:{server.port}", certificate.authority)
+        yield Served(server, target, offer, site, open_files(server))
+
+
+def stop(served: Served) -> None:
+    """Press Ctrl+C; the server must end as if nothing had ever gone wrong."""
+    assert served.server.process.poll() is None
+    served.server.process.send_signal(signal.SIGINT)
+    finish(served)
+
+
+def finish(served: Served) -> None:
+    """Wait until the server, which was told to stop, has done so without a complaint."""
+    out, err = served.server.process.communicate(timeout=TIMEOUT)
+    assert (served.server.process.returncode, out) == (0, ""), err
+    # Frameworks may warn that something about them is deprecated; nothing else belongs there.
+    said = "\n".join(complaints(err))
+    assert not re.search("Traceback|ResourceWarning|Error|Exception|never", said), err
+
+
+def open_files(server: Server) -> int:
+    """How many files and sockets a server has open; 0 where the system does not say."""
+    folder = Path(f"/proc/{server.process.pid}/fd")
+    return len(os.listdir(folder)) if folder.exists() else 0
+
+
+def check_no_files(served: Served) -> None:
+    """Make sure that the server closes all that it has opened for its clients."""
+    give_up = time.monotonic() + PATIENCE
+    while open_files(served.server) > served.files:
+        assert time.monotonic() < give_up, "the server keeps something open"
+        time.sleep(0.02)
+
+
+def resident(served: Served) -> int:
+    """How many bytes of memory the server uses; 0 where the system does not say."""
+    file = Path(f"/proc/{served.server.process.pid}/status")
+    found = re.search(r"VmRSS:\s+(\d+) kB", file.read_text() if file.exists() else "VmRSS: 0 kB")
+    assert found
+    return int(found[1]) * 1024
