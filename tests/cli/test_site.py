@@ -82,6 +82,15 @@ def test_a_file(root: Path) -> None:
     assert reply.fields["server"].startswith("python-h2/")
 
 
+@pytest.mark.parametrize("seconds", [-(10**10), 4 * 10**9, 10**12])
+def test_a_date_that_cannot_be_said(root: Path, seconds: int) -> None:
+    os.utime(root / "file.txt", (seconds, seconds))
+    reply = ask(root, "/file.txt")
+    assert (reply.status, content(reply)) == (200, CONTENT)
+    said = parsedate_to_datetime(reply.fields["last-modified"]).timestamp()
+    assert 0 <= said <= time.time()
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [

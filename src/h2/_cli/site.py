@@ -7,6 +7,7 @@ import html
 import mimetypes
 import os
 import re
+import time
 from collections.abc import Iterable
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
@@ -154,12 +155,15 @@ def _file(file: BinaryIO, name: str, request: dict[bytes, bytes]) -> Reply:
     about = os.fstat(file.fileno())
     size = about.st_size
     tag = f'"{about.st_mtime_ns:x}-{size:x}"'
+    # "An origin server with a clock [...] MUST NOT generate a Last-Modified date that is later than
+    # the server's time of message origination" (RFC 9110 section 8.8.2.1).
+    modified = min(max(0.0, about.st_mtime), time.time())
     fields = {
         "etag": tag,
-        "last-modified": formatdate(about.st_mtime, usegmt=True),
+        "last-modified": formatdate(modified, usegmt=True),
         "accept-ranges": "bytes",
     }
-    if _is_known(request, tag.encode(), int(about.st_mtime)):
+    if _is_known(request, tag.encode(), int(modified)):
         return Reply(HTTPStatus.NOT_MODIFIED, fields, file, 0)
     kind, encoding = mimetypes.guess_type(name)
     fields["content-type"] = kind if kind and not encoding else "application/octet-stream"
