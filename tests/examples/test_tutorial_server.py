@@ -355,6 +355,17 @@ def test_clients_that_vanish_leave_the_server_alone(server: Server, url: str) ->
     assert json_texts(curl(url))
 
 
+def test_a_silent_client_makes_room_for_another() -> None:
+    program = "import examples.tutorial.server as module; module.IDLE_SECONDS = 0.5; module.main()"
+    with serving(python_command("-c", program, "--port", "0")) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
+            sock.sendall(wire.PREFACE + wire.settings())
+            *_, last = wire.parse(rest_of(sock))
+        assert (last.type, last.error_code) == (Type.GOAWAY, Code.NO_ERROR)
+        server.stop()
+        assert server.process.returncode == 0
+
+
 def test_ctrl_c_says_goodbye_to_the_clients_that_are_there() -> None:
     with serving(python_command(SCRIPT, "--port", "0")) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
