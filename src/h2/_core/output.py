@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._core.send import acknowledge_received_data
 from h2._core.state import Connection
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe
@@ -16,6 +17,8 @@ _UNKNOWN: Final = -1
 
 def data_to_send(conn: Connection, amount: int | None) -> bytes:
     """Return what waits, at most ``amount`` octets of it, and forget it."""
+    if conn.used_up:
+        _reopen(conn)
     out = conn.out
     if not out:
         return b""
@@ -28,6 +31,18 @@ def data_to_send(conn: Connection, amount: int | None) -> bytes:
         conn.out_logged = 0
         return data
     return _take(conn, amount)
+
+
+def _reopen(conn: Connection) -> None:
+    """Open the windows that are used up as far as there is room, without waiting for more of it.
+
+    The peer cannot send any more, and the application may keep what it has got for as long as it
+    likes: there need not be another acknowledgment, which would open the window, so that the peer
+    would wait for ever. Those for the events of the last read have come by now.
+    """
+    for stream_id in conn.used_up:
+        acknowledge_received_data(conn, 0, stream_id)
+    conn.used_up = ()
 
 
 def _take(conn: Connection, amount: int | None) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core.send import acknowledge_received_data
 from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._frames import decode, encode, layout
@@ -155,11 +154,8 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         ended.stream_id = stream_id
         conn.events.append(ended)
         conn.streams.move(stream, reaction, conn.max_reset)
-    if not window or not left:
-        # The peer cannot send any more, and the application may keep what it has got for as long
-        # as it likes: so there need not be another occasion to open the window. What was handed
-        # back since the last time goes out now, or the peer would wait for ever.
-        acknowledge_received_data(conn, 0, stream_id)
+    if length and not (window and left):
+        conn.used_up += (stream_id,)
 
 
 def _too_much_data(rule: Rule, stream_id: int, window: int, length: int) -> Violation:

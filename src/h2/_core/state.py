@@ -129,6 +129,7 @@ class Connection:
         "state",
         "streams",
         "table",
+        "used_up",
     )
 
     def __init__(self, config: H2Configuration, header_list_size: int) -> None:
@@ -183,6 +184,8 @@ class Connection:
         #: Fields that may go out as they are, by the entry that stands for them.
         self.known = self.encoder.fields
         self.out: list[bytes] = []
+        #: Streams whose DATA has used up a window since bytes were last taken for the peer.
+        self.used_up: tuple[int, ...] = ()
         self.out_position = 0  #: octets of ``out[0]`` that were taken already
         self.out_logged = 0  #: octets of ``out`` that the logger knows; -1 after it missed some
         #: Blocks that consist of indexed fields alone, while the HPACK table stays as it is.
