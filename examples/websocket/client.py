@@ -22,7 +22,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -228,7 +228,7 @@ class Client:
             await asyncio.gather(sender, receiver, return_exceptions=True)
 
 
-def messages(texts: list[str], file: Path | None, ping: bool) -> Iterator[Event]:
+def messages(texts: list[str], file: Path | None, ping: bool) -> Generator[Event, None, None]:
     """What to send, in order: a message in several frames where it comes from a large file."""
     for text in texts:
         yield TextMessage(data=text)
@@ -278,9 +278,10 @@ def main() -> int:
     parser.add_argument("--ping", action="store_true", help="send a Ping and wait for the Pong")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C: there is nothing to clean up
-    events = messages(options.text, options.data, options.ping)
     try:
-        code = asyncio.run(talk(options.url, options.authority, events))
+        # What was not asked for any more has a file open.
+        with contextlib.closing(messages(options.text, options.data, options.ping)) as events:
+            code = asyncio.run(talk(options.url, options.authority, events))
     except (OSError, WebSocketError, asyncio.TimeoutError) as error:
         print(str(error) or "the server does not answer", file=sys.stderr)
         return 1
