@@ -9,7 +9,7 @@ from h2._core.faults import reset_stream, terminate
 from h2._core.state import NO_EVENTS, Connection
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe, name_of
-from h2._frames.layout import ACK, CONTINUATION, HEADER_LENGTH, SETTINGS
+from h2._frames.layout import ACK, CONTINUATION, HEADER_LENGTH, KIND_OF, SETTINGS, UNKNOWN_KIND
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
 from h2._rules.registry import STREAM, Violation
@@ -19,19 +19,10 @@ from h2.events import Event
 #: single octets would otherwise make us hold an object for each.
 _SMALL_PIECE: Final = 512
 
-_UNKNOWN: Final = states.RECV_UNKNOWN
 _TERMINATED: Final = states.TERMINATED
 _OPEN: Final = states.OPEN
 
-#: Frame types that leave an open connection open, whichever end receives them: for them the table
-#: needs no look.
-_ORDINARY: Final = frozenset(
-    type_
-    for type_ in range(_UNKNOWN)
-    if states.CLIENT[_OPEN][type_] == states.SERVER[_OPEN][type_] == _OPEN
-)
-
-#: By frame type. A handler gets (connection, flags, stream identifier, payload).
+#: By kind. A handler gets (connection, flags, stream identifier, payload).
 _HANDLERS: Final = (
     receive.data,
     receive_headers.headers,
@@ -44,6 +35,15 @@ _HANDLERS: Final = (
     receive.window_update,
     receive_headers.continuation,
     receive.altsvc,
+)
+
+#: By type on the wire: the handler of a frame that leaves an open connection open, whichever end
+#: receives it. For such a frame nobody has to ask the table of connection states.
+_ORDINARY: Final = tuple(
+    _HANDLERS[kind]
+    if kind != UNKNOWN_KIND and states.CLIENT[_OPEN][kind] == states.SERVER[_OPEN][kind] == _OPEN
+    else None
+    for kind in KIND_OF
 )
 
 
@@ -179,15 +179,17 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         stream_id &= ID_MASK
         if log is not None:
             log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
-        if conn.state != _OPEN or conn.block is not None or type_ not in _ORDINARY:
+        handler = _ORDINARY[type_]
+        if handler is None or conn.state != _OPEN or conn.block is not None:
             if conn.state == _TERMINATED:
                 return end  # a subclass that handles GOAWAY itself has ended the connection
-            _look_closely(conn, type_, flags, stream_id)
-            if type_ >= _UNKNOWN:
+            _check_connection_state(conn, type_, flags, stream_id)
+            if KIND_OF[type_] == UNKNOWN_KIND:
                 receive.unknown(conn, type_, flags, stream_id, payload)
                 continue
+            handler = _HANDLERS[KIND_OF[type_]]
         try:
-            _HANDLERS[type_](conn, flags, stream_id, payload)
+            handler(conn, flags, stream_id, payload)
         except Violation as violation:
             if violation.rule.scope != STREAM:
                 raise
@@ -195,9 +197,9 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
     return start
 
 
-def _look_closely(conn: Connection, type_: int, flags: int, stream_id: int) -> None:
+def _check_connection_state(conn: Connection, type_: int, flags: int, stream_id: int) -> None:
     """Check that a frame may come now, and go to the connection state that it leads to."""
-    state = conn.row[type_ if type_ < _UNKNOWN else _UNKNOWN]
+    state = conn.row[KIND_OF[type_]]
     # "The server connection preface consists of a potentially empty SETTINGS frame [...] that
     # MUST be the first frame the server sends", and the client sends one after its preface
     # (section 3.4). An acknowledgment is not it.

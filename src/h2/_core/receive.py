@@ -8,10 +8,11 @@ from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._frames import decode, encode, layout
 from h2._frames.decode import ID_MASK, unpack_long
+from h2._frames.describe import name_of
 from h2._frames.layout import (
     ACK,
     END_STREAM,
-    NAMES,
+    KIND_OF,
     ON_CONNECTION,
     ON_STREAM,
     PADDED,
@@ -65,7 +66,7 @@ def not_allowed(reaction: int, type_: int, stream_id: int) -> Violation:
     """Word the error for a frame that the state of its stream does not allow (section 5.1)."""
     rule = _REACTION_RULES[reaction]
     message = (
-        f"Received {NAMES[type_]} frame on stream {stream_id}: {states.REACTION_NAMES[reaction]}"
+        f"Received {name_of(type_)} frame on stream {stream_id}: {states.REACTION_NAMES[reaction]}"
     )
     error: NoSuchStreamError | None = None
     if rule is rules.STREAM_CLOSED:
@@ -77,16 +78,16 @@ def not_allowed(reaction: int, type_: int, stream_id: int) -> Violation:
 
 def check_shape(type_: int, stream_id: int, payload: bytes) -> None:
     """Check the stream identifier and the length of a frame (sections 4.2 and 6)."""
-    place, least, most, section = SHAPES[type_]
+    place, least, most, section = SHAPES[KIND_OF[type_]]
     if place == ON_STREAM and not stream_id:
         raise Violation(
             rules.STREAM_ID_MISSING,
-            f"Received {NAMES[type_]} frame on stream 0 (section {section})",
+            f"Received {name_of(type_)} frame on stream 0 (section {section})",
         )
     if place == ON_CONNECTION and stream_id:
         raise Violation(
             rules.STREAM_ID_FORBIDDEN,
-            f"Received {NAMES[type_]} frame on stream {stream_id} (section {section})",
+            f"Received {name_of(type_)} frame on stream {stream_id} (section {section})",
         )
     if not least <= len(payload) <= most:
         raise wrong_size(type_, stream_id, payload)
@@ -96,7 +97,7 @@ def wrong_size(type_: int, stream_id: int, payload: bytes) -> Violation:
     """Word the error for a frame whose length is not the one of its type (section 4.2)."""
     return Violation(
         rules.FRAME_SIZE_WRONG,
-        f"Received {NAMES[type_]} frame of {len(payload)} octets on stream {stream_id}",
+        f"Received {name_of(type_)} frame of {len(payload)} octets on stream {stream_id}",
         stream_id,
     )
 
@@ -110,7 +111,7 @@ def unpad(type_: int, stream_id: int, payload: bytes) -> bytes:
     if content is None:
         raise Violation(
             rules.PADDING_TOO_LONG,
-            f"Received {NAMES[type_]} frame on stream {stream_id} with more padding than payload",
+            f"Received {name_of(type_)} frame on stream {stream_id} with more padding than payload",
         )
     return content
 
