@@ -24,7 +24,7 @@ class ConnectionAttributes:
     @config.setter
     def config(self, config: H2Configuration) -> None:
         self._core.config = config
-        self._core.config_version = -1
+        self._core.planner.options_changed()
 
     @property
     def local_settings(self) -> Settings:
@@ -112,7 +112,8 @@ class ConnectionAttributes:
     @property
     def encoder(self) -> HeaderEncoder:
         """The HPACK encoder of this connection; encoding with it advances its table."""
-        return HeaderEncoder(self._core.encoder, self._core.distrust_table)
+        planner = self._core.planner
+        return HeaderEncoder(planner.encoder, planner.check_all_fields)
 
     @property
     def decoder(self) -> Decoder:

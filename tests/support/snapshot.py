@@ -10,6 +10,7 @@ import types
 from enum import Enum
 from typing import Any
 
+from h2._core.outbound_fields import FieldPlanner
 from h2._core.state import Connection, PartialBlock
 from h2._hpack import Decoder, Encoder
 from h2.connection import H2Connection
@@ -21,10 +22,13 @@ _PLAIN = (Enum, int, str, bytes, type(None), type, types.FunctionType, types.Met
 #: Attributes that are no state: caches, what follows from other attributes, what is shared.
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
-        *("config", "config_version", "goaway_hook", "table", "row"),
-        *("known", "aliases", "sent_blocks", "sent_generation", "repeats"),
+        *("config", "goaway_hook", "table", "row"),
         # How the octets lie in memory, and what the logger has seen of them.
         *("out", "out_position", "out_logged", "partial"),
+    },
+    FieldPlanner: {
+        *("_options", "_normalize", "_split_cookies"),
+        *("_checked", "_normalized", "_blocks", "_blocks_generation", "_repeats"),
     },
     PartialBlock: {"parts"},
     Encoder: {"_static", "_entries", "fields"},

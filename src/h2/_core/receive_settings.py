@@ -48,13 +48,14 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
         _change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
     if MAX_FRAME_SIZE in changed:
         conn.max_outbound_frame_size = values[MAX_FRAME_SIZE]
+    encoder = conn.planner.encoder
     if HEADER_TABLE_SIZE in changed and (
-        len(changed) != len(pairs) or values[HEADER_TABLE_SIZE] != conn.encoder.header_table_size
+        len(changed) != len(pairs) or values[HEADER_TABLE_SIZE] != encoder.header_table_size
     ):
         # Each value in its turn: the smallest one has to be signaled (RFC 7541 section 4.2).
         for code, value in pairs:
             if code == HEADER_TABLE_SIZE:
-                conn.encoder.header_table_size = value
+                encoder.header_table_size = value
     event = _new(RemoteSettingsChanged)
     event.changed_settings = changed
     conn.events.append(event)

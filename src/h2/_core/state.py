@@ -6,14 +6,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from h2._core.outbound_fields import FieldPlanner
+from h2._core.static_table import STATIC
 from h2._core.stream import Streams
 from h2._frames.decode import ID_MASK
 from h2._frames.encode import window_update
 from h2._frames.layout import PREFACE
-from h2._hpack import Decoder, Encoder, Entry, StaticTable, build_static_table
+from h2._hpack import Decoder
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
-from h2._rules.fields import classify
 from h2._rules.flow_control import DEFAULT_WINDOW, increment_due
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE
@@ -28,10 +29,6 @@ _CONCURRENT_STREAMS: Final = 100
 
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
 _HEADER_LIST_SIZE: Final = 2**16
-
-#: Class masks, names and indices of the static table are the same for every connection.
-STATIC: Final[StaticTable] = build_static_table(classify)
-
 
 #: Stands for no call that is under way; nothing is ever appended to it.
 NO_EVENTS: Final[list[Event]] = []
@@ -69,39 +66,20 @@ class PartialBlock:
         self.promised_id = promised_id  #: 0 for HEADERS
 
 
-class Plan:
-    """A field block that may be sent: the entries to encode, and what they say together."""
-
-    __slots__ = ("authority", "entries", "fresh", "seen", "wire")
-
-    def __init__(
-        self, entries: list[Entry], seen: int, authority: bytes | None, fresh: bool
-    ) -> None:
-        self.entries = entries
-        self.seen = seen  #: union of the class masks
-        self.authority = authority  #: value of ":authority"
-        self.fresh = fresh  #: some field is in no table
-        self.wire = b""  #: the encoded block, where it can be sent again as it is
-
-
 class Connection:
     """The state of one connection, without the public face around it."""
 
     __slots__ = (
-        "aliases",
         "block",
         "client",
         "config",
-        "config_version",
         "decoder",
-        "encoder",
         "events",
         "goaway_hook",
         "goaway_received_last",
         "goaway_sent_last",
         "head",
         "initiated",
-        "known",
         "local_settings",
         "max_continuations",
         "max_inbound_frame_size",
@@ -112,18 +90,16 @@ class Connection:
         "out_logged",
         "out_position",
         "partial",
+        "planner",
         "preface_left",
         "recv_limit",
         "recv_processed",
         "recv_window",
         "remote_initial_window",
         "remote_settings",
-        "repeats",
         "row",
         "send_offset_bound",
         "send_window",
-        "sent_blocks",
-        "sent_generation",
         "settings_confirmed",
         "settings_sent",
         "state",
@@ -180,21 +156,12 @@ class Connection:
         self.missing = 0  #: octets of that payload still to come
 
     def _init_output(self) -> None:
-        self.encoder = Encoder(STATIC)
-        #: Fields that may go out as they are, by the entry that stands for them.
-        self.known = self.encoder.fields
+        self.planner = FieldPlanner(self.config)
         self.out: list[bytes] = []
         #: Streams whose DATA has used up a window since bytes were last taken for the peer.
         self.used_up: tuple[int, ...] = ()
         self.out_position = 0  #: octets of ``out[0]`` that were taken already
         self.out_logged = 0  #: octets of ``out`` that the logger knows; -1 after it missed some
-        #: Blocks that consist of indexed fields alone, while the HPACK table stays as it is.
-        self.sent_blocks: dict[tuple[object, ...], Plan] | None = None
-        self.sent_generation = 0  #: state of the HPACK table that they belong to
-        self.repeats = False  #: the last block was such a block: look before planning
-        #: Fields that stand in the table in another form than the application writes them.
-        self.aliases: dict[object, tuple[bytes, bytes]] | None = None
-        self.config_version = self.config._version  #: that these belong to
 
     def enter(self, state: int) -> None:
         """Go to another connection state (a cell of the table, never a reaction)."""
@@ -234,22 +201,6 @@ class Connection:
         size = self.local_settings._values[INITIAL_WINDOW_SIZE]
         # Until the peer has acknowledged our SETTINGS it may count on the initial value.
         return size if self.settings_confirmed else max(size, DEFAULT_WINDOW)
-
-    def forget_what_was_planned(self) -> None:
-        """Drop what was worked out under other options than those in force now."""
-        self.config_version = self.config._version
-        self.sent_blocks = None
-        self.aliases = None
-        self.repeats = False
-        self.distrust_table()
-
-    def distrust_table(self) -> None:
-        """Look at every field from now on: the HPACK table has some that were not checked.
-
-        Put in under other options than those in force now, or by the application itself.
-        """
-        if self.encoder.fields:
-            self.known = {}
 
     def connect_protocol(self) -> bool:
         """Tell whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""
