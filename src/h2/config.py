@@ -54,6 +54,7 @@ _BOOLEAN_OPTIONS = frozenset(
         "split_outbound_cookies",
         "validate_inbound_headers",
         "normalize_inbound_headers",
+        "strict",
     }
 )
 
@@ -78,6 +79,11 @@ class H2Configuration:
         (RFC 9113 section 8.2.3)
     :param logger: an object with the methods ``debug`` and ``trace``; :class:`DummyLogger` if
         ``None``
+    :param strict: RFC 9113 to the letter: every rule has the scope that the RFC gives it. A
+        malformed message or a stream above the acknowledged limit resets that stream and the
+        connection lives on; a server answers 400 or 431 before the reset if no response has
+        begun; the first frame must be SETTINGS, and an acknowledgment for nothing is an error.
+        ``False`` behaves as h2 4.4.1.
     :raises ValueError: if an option is of a type that it must not have
     """
 
@@ -89,6 +95,7 @@ class H2Configuration:
     validate_inbound_headers: bool
     normalize_inbound_headers: bool
     logger: DummyLogger | OutputLogger
+    strict: bool
 
     # Counts assignments, so that a connection notices that options changed.
     _version = 0
@@ -107,6 +114,8 @@ class H2Configuration:
         validate_inbound_headers: bool = True,
         normalize_inbound_headers: bool = True,
         logger: DummyLogger | OutputLogger | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
         options = {
             "client_side": client_side,
@@ -115,6 +124,7 @@ class H2Configuration:
             "split_outbound_cookies": split_outbound_cookies,
             "validate_inbound_headers": validate_inbound_headers,
             "normalize_inbound_headers": normalize_inbound_headers,
+            "strict": strict,
         }
         for name, value in options.items():
             if value is not True and value is not False:

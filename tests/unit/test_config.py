@@ -19,6 +19,7 @@ DEFAULTS = {
     "split_outbound_cookies": False,
     "validate_inbound_headers": True,
     "normalize_inbound_headers": True,
+    "strict": False,
 }
 NOT_BOOLEANS: list[Any] = [None, 0, 1, "yes", b"", 1.0, [], object]
 
@@ -41,6 +42,7 @@ def test_options_by_position() -> None:
     assert config.validate_inbound_headers is False
     assert config.normalize_inbound_headers is False
     assert config.logger is logger
+    assert config.strict is False
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
