@@ -24,6 +24,9 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
         conn.streams.move(stream, CLOSED_BY_US, conn.max_reset)
         conn.events.append(StreamReset(stream_id=stream_id, error_code=code, remote_reset=False))
     else:
+        # A request that was refused before there was a stream for it has used its identifier.
+        if conn.streams.is_inbound(stream_id) and stream_id > conn.streams.highest_inbound:
+            conn.streams.skip_inbound(stream_id)
         # "Normally, an endpoint SHOULD NOT send more than one RST_STREAM frame for any stream."
         conn.streams.remember(stream_id, CLOSED_BY_US, conn.max_reset)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._core.state import Connection
 from h2._hpack import Block
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN
+from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
+
+_LENGTH_RULES: Final = (rules.CONTENT_LENGTH_INVALID, rules.CONTENT_LENGTH_CONFLICT)
 
 
 def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) -> list[HeaderTuple]:
@@ -20,21 +24,29 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
         if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
             if found is not None:
-                found.stream_id = stream_id
-                raise found
+                raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
         # Framing depends on it, so it is checked in any case.
         found = check_lengths(kind, block.fields)
         if found is not None:
-            found.stream_id = stream_id
-            raise found
+            raise _of_stream(found, conn, kind, stream_id)
     if seen & COOKIE and config.normalize_inbound_headers:
         fields = _join_cookies(block)
     else:
         fields = block.fields.copy()
     if isinstance(config.header_encoding, str):
-        fields = _decode_text(fields, config.header_encoding, stream_id)
+        fields = _decode_text(fields, config.header_encoding)
     return fields
+
+
+def _of_stream(found: Violation, conn: Connection, kind: int, stream_id: int) -> Violation:
+    """Return what is wrong with the fields as a fault of their stream."""
+    found.stream_id = stream_id
+    if conn.client and kind == REQUEST and found.rule in _LENGTH_RULES:
+        # "Clients that receive a promised request [...] that indicates the presence of request
+        # content MUST reset the promised stream with a stream error" (section 8.4)
+        found.rule = rules.PUSH_NOT_SAFE
+    return found
 
 
 def _join_cookies(block: Block) -> list[HeaderTuple]:
@@ -53,16 +65,26 @@ def _join_cookies(block: Block) -> list[HeaderTuple]:
     return joined
 
 
-def _decode_text(fields: list[HeaderTuple], encoding: str, stream_id: int) -> list[HeaderTuple]:
+def _decode_text(fields: list[HeaderTuple], encoding: str) -> list[HeaderTuple]:
     """Return the fields as text (``H2Configuration.header_encoding``)."""
     try:
         return [
             field.__class__(field[0].decode(encoding), field[1].decode(encoding))
             for field in fields
         ]
-    except (UnicodeError, LookupError) as error:
-        raise Violation(
-            rules.FIELD_ENCODING,
-            f"A field on stream {stream_id} is not {encoding}: {error}",
-            stream_id,
-        ) from None
+    except UnicodeError:
+        return [
+            field.__class__(_as_text(field[0], encoding), _as_text(field[1], encoding))
+            for field in fields
+        ]
+
+
+def _as_text(part: bytes, encoding: str) -> str:
+    # "A recipient SHOULD treat other allowed octets in field content (i.e., obs-text) as opaque
+    # data." (RFC 9110 section 5.5) So octets that the encoding does not have become surrogates,
+    # which go out again as these octets.
+    try:
+        return part.decode(encoding, "surrogateescape")
+    except UnicodeError:
+        # Encodings that write ASCII in another way, such as UTF-16, do not read everything so.
+        return part.decode("ascii", "surrogateescape")

@@ -177,14 +177,17 @@ def _refuse_data(conn: Connection, reaction: int, stream_id: int, length: int) -
         raise not_allowed(reaction, layout.DATA, stream_id)
 
 
-def check_length(stream: Stream, end: int) -> None:
-    """Compare the content so far with content-length (section 8.1.1)."""
+def check_length(stream: Stream, end: int, rule: Rule = rules.CONTENT_LENGTH_MISMATCH) -> None:
+    """Compare the content so far with content-length (section 8.1.1).
+
+    ``rule`` is another one where HEADERS end the message.
+    """
     # "A request or response is also malformed if the value of a content-length header field does
     # not equal the sum of the DATA frame payload lengths that form the content"
     expected = stream.expected
     if expected >= 0 and (stream.received > expected or (end and stream.received != expected)):
         raise Violation(
-            rules.CONTENT_LENGTH_MISMATCH,
+            rule,
             f"content-length is {expected}, received {stream.received} octets",
             stream.stream_id,
             InvalidBodyLengthError(expected, stream.received),

@@ -330,7 +330,7 @@ def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) ->
     elif stream.expected == LENGTH_OF_TUNNEL:
         raise _in_tunnel(HEADERS, stream.stream_id)
     if end_stream and stream.expected >= 0:
-        check_length(stream, 1)
+        check_length(stream, 1, rules.CONTENT_LENGTH_UNMET)
 
 
 def _in_tunnel(type_: int, stream_id: int) -> Violation:
