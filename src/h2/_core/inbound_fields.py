@@ -43,8 +43,7 @@ def _of_stream(found: Violation, conn: Connection, kind: int, stream_id: int) ->
     """Return what is wrong with the fields as a fault of their stream."""
     found.stream_id = stream_id
     if conn.client and kind == REQUEST and found.rule in _LENGTH_RULES:
-        # "Clients that receive a promised request [...] that indicates the presence of request
-        # content MUST reset the promised stream with a stream error" (section 8.4)
+        # Whatever the length is, it indicates content, which a promised request cannot have.
         found.rule = rules.PUSH_NOT_SAFE
     return found
 
