@@ -166,13 +166,14 @@ def test_a_refused_connect_is_an_ordinary_response() -> None:
     assert kinds(events)[-1] is StreamEnded
 
 
-def test_content_length_of_a_successful_connect_means_nothing() -> None:
+@pytest.mark.parametrize(("status", "length"), [(b"200", b"0"), (b"200", b"9"), (b"204", b"9")])
+def test_content_length_of_a_successful_connect_means_nothing(status: bytes, length: bytes) -> None:
     """RFC 9110 9.3.6: content-length in a 2xx response to CONNECT is ignored."""
     conn = wire.client()
     conn.send_headers(1, CONNECT)
     events = wire.feed(
         conn,
-        wire.headers(1, [*wire.RESPONSE, (b"content-length", b"0")]),
+        wire.headers(1, [(b":status", status), (b"content-length", length)]),
         wire.data(1, b"tunnel"),
     )
     assert kinds(events) == [ResponseReceived, DataReceived]

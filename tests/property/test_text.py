@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from h2.connection import H2Connection
+from h2.utilities import utf8_encode_headers
 from support import wire
 from support.snapshot import snapshot
 from support.wire import Field
@@ -27,6 +28,7 @@ def pass_on(encoding: str, fields: list[Field]) -> list[Field]:
     headers = event.headers  # type: ignore[attr-defined]  # a RequestReceived
     assert all(isinstance(part, str) for field in headers for part in field)
     client.send_headers(1, headers)
+    assert utf8_encode_headers(headers) == [*wire.REQUEST, *fields]
     (frame,) = wire.parse(client.data_to_send())
     return wire.decode(frame.fragment)
 

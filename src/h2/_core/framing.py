@@ -54,11 +54,13 @@ def count_content(stream: Stream, remaining: int, length: int, end: int) -> Viol
     return None
 
 
-def unmet(stream: Stream, remaining: int, rule: Rule = rules.CONTENT_LENGTH_MISMATCH) -> Violation:
-    """Word the error for content that is longer or shorter than announced (section 8.1.1).
+def cut_short(stream: Stream, remaining: int) -> Violation:
+    """Word the error for HEADERS that end a message whose content has not all come."""
+    return unmet(stream, remaining, rules.CONTENT_LENGTH_UNMET)
 
-    ``rule`` is another one where HEADERS end the message.
-    """
+
+def unmet(stream: Stream, remaining: int, rule: Rule = rules.CONTENT_LENGTH_MISMATCH) -> Violation:
+    """Word the error for content that is longer or shorter than announced (section 8.1.1)."""
     # "A request or response is also malformed if the value of a content-length header field does
     # not equal the sum of the DATA frame payload lengths that form the content"
     expected = stream.content_length

@@ -7,9 +7,10 @@ from typing import Final
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._core.state import Connection
+from h2._core.stream import CONNECT_METHOD, HEAD_METHOD
 from h2._hpack import Block
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST
+from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, RESPONSE, SUCCESSFUL
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
 
@@ -23,7 +24,7 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
     if config.validate_inbound_headers:
         if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
-            if found is not None:
+            if found is not None and not _is_ignored(conn, found, seen, stream_id):
                 raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
         # Framing depends on it, so it is checked in any case.
@@ -42,10 +43,29 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
 def _of_stream(found: Violation, conn: Connection, kind: int, stream_id: int) -> Violation:
     """Return what is wrong with the fields as a fault of their stream."""
     found.stream_id = stream_id
-    if conn.client and kind == REQUEST and found.rule in _LENGTH_RULES:
-        # Whatever the length is, it indicates content, which a promised request cannot have.
-        found.rule = rules.PUSH_NOT_SAFE
+    if found.rule in _LENGTH_RULES and _has_no_content(conn, kind, stream_id):
+        found.rule = rules.CONTENT_LENGTH_WITHOUT_CONTENT
     return found
+
+
+def _is_ignored(conn: Connection, found: Violation, seen: int, stream_id: int) -> bool:
+    # "A client MUST ignore any Content-Length or Transfer-Encoding header fields received in a
+    # successful response to CONNECT." (RFC 9110 section 9.3.6)
+    if found.rule is not rules.CONTENT_LENGTH_FORBIDDEN or not seen & SUCCESSFUL:
+        return False
+    stream = conn.streams.get(stream_id)
+    return stream is not None and stream.method == CONNECT_METHOD
+
+
+def _has_no_content(conn: Connection, kind: int, stream_id: int) -> bool:
+    """Tell whether this is a promised request or the response to HEAD.
+
+    The framing does not depend on the content-length of those.
+    """
+    if kind == REQUEST:
+        return conn.client
+    stream = conn.streams.get(stream_id)
+    return kind == RESPONSE and stream is not None and stream.method == HEAD_METHOD
 
 
 def _join_cookies(block: Block) -> list[HeaderTuple]:

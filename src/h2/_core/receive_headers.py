@@ -204,7 +204,7 @@ def _headers_block(
         if block.seen & (CONTENT_LENGTH | CONNECT):
             framing.begin_message(stream, kind, block)
         if end_stream and stream.remaining:
-            raise framing.unmet(stream, stream.remaining, rules.CONTENT_LENGTH_UNMET)
+            raise framing.cut_short(stream, stream.remaining)
         conn.streams.add(stream)
     else:
         if state == _RESERVED_REMOTE:
@@ -217,7 +217,7 @@ def _headers_block(
         elif stream.tunnel:
             raise framing.in_tunnel(HEADERS, stream_id)
         if end_stream and stream.remaining:
-            raise framing.unmet(stream, stream.remaining, rules.CONTENT_LENGTH_UNMET)
+            raise framing.cut_short(stream, stream.remaining)
         if state >= _FIRST_COUNTED and after < _CLOSED:
             stream.state = after
         else:

@@ -69,7 +69,6 @@ def test_text(encoding: str) -> None:
         # Where surrogates do not do, the field is read as ASCII.
         ("utf-16", b"abc", "abc"),
         ("idna", b"xn--\xff.a", "xn--\udcff.a"),
-        ("undefined", b"a\xff", "a\udcff"),
     ],
 )
 def test_octets_that_the_encoding_does_not_have(encoding: str, octets: bytes, text: str) -> None:

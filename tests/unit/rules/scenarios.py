@@ -6,6 +6,7 @@ Written from the RFCs: section, error code and exception are repeated here on pu
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from h2.config import H2Configuration
@@ -139,6 +140,7 @@ ASKED = prepared(SERVER, gets(wire.headers(1, wire.POST)))
 ASKED_ALL = prepared(SERVER, gets(wire.headers(1, wire.REQUEST, end_stream=True)))
 ASKING = prepared(CLIENT, sends(1, wire.POST))
 PROMISED = prepared(ASKING, gets(wire.push_promise(1, 2)))
+HEAD = [(b":method", b"HEAD"), *wire.REQUEST[1:]]
 TUNNEL_REQUEST = [(b":method", b"CONNECT"), (b":authority", b"example.com:80")]
 
 # Starting HTTP/2 --------------------------------------------------------------------------------
@@ -331,10 +333,6 @@ for rule, identifier in (
     )
 receives("push-parent-state", "9113 6.6", CLIENT, wire.push_promise(1, 2))
 resets("push-not-safe", "9113 8.4.1", 2, ASKING, wire.push_promise(1, 2, wire.POST))
-resets(
-    *("push-not-safe", "9113 8.4.1", 2, ASKING),
-    wire.push_promise(1, 2, [*wire.REQUEST, (b"content-length", b"x")]),
-)
 refuses("push-not-safe", "9113 8.4.1", ASKED, promises(1, 2, wire.POST))
 receives("push-parent-pushed", "9113 8.4.1", PROMISED, wire.push_promise(2, 4))
 refuses("push-parent-pushed", "9113 8.4.1", prepared(ASKED, promises(1, 2)), promises(2, 4))
@@ -374,6 +372,17 @@ resets(
     lambda: wire.server(validate_inbound_headers=False),
     wire.headers(1, [*wire.POST, TOO_LARGE]),
 )
+resets(
+    *("content-length-without-content", "9110 8.6", 2, ASKING),
+    wire.push_promise(1, 2, [*wire.REQUEST, (b"content-length", b"x")]),
+)
+for conflict in ([b"x"], [b"1", b"2"]):
+    for validate in (True, False):
+        resets(
+            *("content-length-without-content", "9110 8.6", 1),
+            prepared(partial(wire.client, validate_inbound_headers=validate), sends(1, HEAD)),
+            wire.headers(1, [*wire.RESPONSE, *[(b"content-length", one) for one in conflict]]),
+        )
 WITHOUT_LENGTH = [(b":status", b"204"), (b"content-length", b"1")]
 resets("content-length-forbidden", "9110 8.6", 1, ASKING, wire.headers(1, WITHOUT_LENGTH))
 refuses("content-length-forbidden", "9110 8.6", ASKED, sends(1, WITHOUT_LENGTH))
