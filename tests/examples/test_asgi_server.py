@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -367,7 +366,7 @@ def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate
         with RawClient(served.target) as client:
             client.send(request(1, "/hang"))
             client.pong()
-            served.server.process.send_signal(signal.SIGINT)
+            served.server.interrupt()
             assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)
         finish(served)
 

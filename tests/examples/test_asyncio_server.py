@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import re
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -323,7 +322,7 @@ def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
     ):
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"before, "))
         frames = client.until(lambda frame: frame.type == Type.DATA)
-        mortal.server.process.send_signal(signal.SIGINT)
+        mortal.server.interrupt()
         frames += client.until(is_goaway)
         # A request that was on its way is still answered, and so is the one under way.
         client.send(request(3, "/bytes/3"), wire.ping(b"lastcall", ack=True))

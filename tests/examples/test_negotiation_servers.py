@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import signal
 import socket
 import ssl
 from collections.abc import Iterator
@@ -368,7 +367,7 @@ def test_ctrl_c_lets_requests_finish(way: str, certificates: Certificate) -> Non
                 until(sock, b"}\n")
             sock.sendall(wire.ping())
             until(sock, wire.ping(ack=True))
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             goodbye, ping = wire.parse(until(sock, b"goodbye?"))
             assert (goodbye.type, goodbye.error_code) == (Type.GOAWAY, Code.NO_ERROR)
             assert goodbye.last_stream_id == FOREVER
@@ -380,7 +379,7 @@ def test_ctrl_c_lets_requests_finish(way: str, certificates: Certificate) -> Non
             frames = wire.parse(heard + rest_of(sock))
         assert answered(frames) == [5, 3]
         assert told(frames, 3)["content_length"] == len("first second")
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "", "")
 
 
@@ -390,11 +389,11 @@ def test_ctrl_c_does_not_wait_for_ever() -> None:
             # A request that never ends, of a client that does not answer.
             sock.sendall(START + wire.headers(1, wire.POST) + wire.ping())
             until(sock, wire.ping(ack=True))
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             *_, first, ping, last = wire.parse(rest_of(sock))
         assert (first.last_stream_id, ping.type) == (FOREVER, Type.PING)
         assert (last.type, last.last_stream_id) == (Type.GOAWAY, 1)
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "", "")
 
 
@@ -406,7 +405,7 @@ def test_ctrl_c_lets_an_upgrading_request_finish() -> None:
             until(idle, b"}\n")
             sock.sendall(head + b"\r\n")
             until(sock, b"100 Continue\r\n\r\n")
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             assert idle.recv(1) == b""  # nothing is under way here
             sock.settimeout(0.5)
             with pytest.raises(TimeoutError):
@@ -419,5 +418,5 @@ def test_ctrl_c_lets_an_upgrading_request_finish() -> None:
             frames = wire.parse(heard[len(SWITCHING) :] + rest_of(sock))
         assert told(frames, 1)["content_length"] == 5
         assert [f.last_stream_id for f in frames if f.type == Type.GOAWAY] == [FOREVER, 1]
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "", "")

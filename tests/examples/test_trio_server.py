@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -186,7 +185,7 @@ def test_ctrl_c_lets_an_upload_finish(mortal: Served) -> None:
     with RawClient(mortal.target) as client:
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"one, "))
         client.until(lambda frame: frame.type == Type.DATA)
-        mortal.server.process.send_signal(signal.SIGINT)
+        mortal.server.interrupt()
         client.until(lambda frame: frame.type == Type.GOAWAY)
         client.send(wire.data(1, b"two", end_stream=True))
         frames = client.to_end()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -371,10 +370,10 @@ def test_ctrl_c_says_goodbye_to_the_clients_that_are_there() -> None:
         with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
             sock.sendall(wire.PREFACE + wire.settings() + wire.settings(ack=True) + get(1))
             heard = until(sock, b"}")  # the end of the response's JSON
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             heard += rest_of(sock)
         *_, last = wire.parse(heard)
         assert (last.type, last.error_code) == (Type.GOAWAY, Code.NO_ERROR)
         assert last.last_stream_id == 1
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "stopping\n", "")

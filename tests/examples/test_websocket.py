@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from support.cases import Case, Offer, cases
 from support.clients import Target, chromium
 from support.example import IMPATIENT, SMALL, Served, open_files, stop
 from support.matrix import Matrix
-from support.processes import ROOT, TIMEOUT, require_installed, serving
+from support.processes import require_installed, run_for_bytes, serving
 from support.raw import RawClient, content, ends
 from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.scripted import Client, scripted
@@ -329,13 +328,13 @@ def test_ctrl_c_closes_websockets(site: Site, certificates: Certificate) -> None
         with RawClient(served.target) as client:
             client.send(connect(1), wire.data(1, masked(TEXT, b"begin", fin=False)))
             client.until(lambda frame: frame.type == Type.DATA)
-            served.server.process.send_signal(signal.SIGINT)
+            served.server.interrupt()
             frames = client.until(ends(1))
             assert content(frames, 1) == plain(CLOSE, close(1001, "the server stops"))
             assert Type.GOAWAY in {frame.type for frame in frames}
             client.send(wire.data(1, masked(CLOSE, close(1001)), end_stream=True))
             assert client.to_end() == []
-        served.server.process.wait(TIMEOUT)
+        served.server.finish()
         assert served.server.process.returncode == 0
 
 
@@ -361,7 +360,7 @@ def client(target: Target, path: str, *options: str | Path) -> subprocess.Comple
     url = target.url.replace("https:", "wss:") + path
     start = [sys.executable, "-W", "default", "-m", "examples.websocket.client"]
     command = [*start, "--authority", target.trust, *map(str, options), url]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=TIMEOUT, check=False)
+    return run_for_bytes(command)
 
 
 def test_client_messages_and_ping(peer: str, target: Target, matrix: Matrix) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -63,7 +62,7 @@ def test_ctrl_c_while_an_application_hangs(mortal: Served) -> None:
     with RawClient(mortal.target) as client:
         client.send(wire.headers(1, fields_of("/held", "POST"), end_stream=True))
         client.pong()
-        mortal.server.process.send_signal(signal.SIGINT)
+        mortal.server.interrupt()
         assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)
     finish(mortal)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from support.cases import Offer
 from support.clients import Target
-from support.processes import TIMEOUT, Server, complaints, require_installed, serving
+from support.processes import Server, complaints, require_installed, serving
 from support.raw import PATIENCE
 from support.site import Site
 
@@ -94,13 +93,13 @@ def example(
 def stop(served: Served) -> None:
     """Press Ctrl+C; the server must end as if nothing had ever gone wrong."""
     assert served.server.process.poll() is None
-    served.server.process.send_signal(signal.SIGINT)
+    served.server.interrupt()
     finish(served)
 
 
 def finish(served: Served) -> None:
     """Wait until the server, which was told to stop, has done so without a complaint."""
-    out, err = served.server.process.communicate(timeout=TIMEOUT)
+    out, err = served.server.finish()
     assert (served.server.process.returncode, out) == (0, ""), err
     # Frameworks may warn that something about them is deprecated; nothing else belongs there.
     said = "\n".join(complaints(err))

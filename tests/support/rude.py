@@ -8,7 +8,6 @@ with one of its own. `support.standard` has the tests for servers that need no e
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -290,7 +289,7 @@ def stop_when_idle(served: Served) -> None:
     with RawClient(served.target) as client:
         client.send(request(1, served.offer.small))
         client.until(ends(1))
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         assert goaway_code(client.until(lambda frame: frame.type == Type.GOAWAY)) == Code.NO_ERROR
     finish(served)
 
@@ -301,7 +300,7 @@ def stop_in_the_middle(served: Served) -> None:
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
         client.send(request(1, path))
         frames = client.until(lambda frame: frame.type == Type.DATA)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         goaway = client.until(lambda frame: frame.type == Type.GOAWAY)
         assert (goaway_code(goaway), goaway[-1].last_stream_id) == (Code.NO_ERROR, 1)
         client.send(request(3, path), wire.window_update(3, 1000), wire.window_update(1, 1000))
@@ -316,9 +315,9 @@ def stop_twice(served: Served) -> None:
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.HEADERS)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         client.until(lambda frame: frame.type == Type.GOAWAY)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         finish(served)
 
 
@@ -337,7 +336,7 @@ def stop_with_a_client_that_stalls(served: Served) -> None:
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.HEADERS)
         leave_unread(deaf)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         finish(served)
 
 
