@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import wire
-from support.cases import Case, Offer, cases
+from support.cases import Case, cases
 from support.clients import Target, curl, h2load, nghttp
+from support.fileserver import FILE_OFFER
 from support.matrix import Matrix
 from support.processes import TIMEOUT, Server, python_command, run_for_bytes, serving
 from support.site import Site
@@ -23,14 +25,7 @@ if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
 SIDE = "python -m h2 serve"
-OFFER = Offer(
-    small="/hello.txt",
-    small_is_hello=True,
-    big="/big.bin",
-    page="/page.html",
-    missing="/missing",
-    refused=("POST", "/hello.txt"),
-)
+OFFER = replace(FILE_OFFER, refused=("POST", "/hello.txt"))
 COMMAND = ["-m", "h2", "serve", "--port", "0"]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from support import wire
 from support.processes import TIMEOUT, Server, python_command, require_module, serving
+from support.rude import OFFENSES
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 
@@ -319,15 +320,7 @@ def test_100_continue_in_http2(server: Server) -> None:
     assert dict(wire.decode(heads[0].fragment))[b":status"] == b"100"
 
 
-@pytest.mark.parametrize(
-    ("offense", "code"),
-    [
-        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
-        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
-        (wire.headers(1, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
-    ],
-    ids=["DATA on stream 0", "short PING", "broken field block"],
-)
+@pytest.mark.parametrize(("offense", "code"), OFFENSES)
 def test_an_offender_is_told_and_hung_up_on(server: Server, offense: bytes, code: Code) -> None:
     *_, last = wire.parse(talk(server, START, offense, get(1), bytes(500_000)))
     assert (last.type, last.error_code) == (Type.GOAWAY, code)

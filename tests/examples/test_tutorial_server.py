@@ -18,6 +18,7 @@ from support.clients import Target, all_good, h2load, json_texts, nghttp
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
+from support.rude import OFFENSES
 from support.site import Site
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Type
@@ -327,15 +328,7 @@ def test_a_response_waits_for_its_window(server: Server) -> None:
     assert ended_streams(talk(server, no_window, get(1), by_setting)) == [1]
 
 
-@pytest.mark.parametrize(
-    ("offense", "code"),
-    [
-        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
-        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
-        (wire.headers(1, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
-    ],
-    ids=["DATA on stream 0", "short PING", "broken field block"],
-)
+@pytest.mark.parametrize(("offense", "code"), OFFENSES)
 def test_an_offender_is_told_and_hung_up_on(server: Server, offense: bytes, code: Code) -> None:
     # What it has sent since then is much, so that it must be able to send it and still listen.
     *_, last = talk(server, offense, get(1), bytes(2_000_000))

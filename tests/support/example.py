@@ -50,44 +50,28 @@ class Example:
     packages: tuple[str, ...]  # what it stands on
     serves_files: bool = False
     arguments: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ("-X", "dev")  # of the interpreter
 
     @contextmanager
     def running(
         self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
     ) -> Iterator[Served]:
-        """Run the server until the block ends.
+        """Run the server, which shows this certificate, until the block ends.
 
         :param root: the folder that it serves if it serves files; that of the site if None
+        :param patch: statements that change the constants of its `module` before it starts
         """
         for package in self.packages:
             require_installed(package)
-        arguments = [*self.arguments]
-        if self.serves_files:
-            arguments.append(str(root or site.folder))
-        with example(self.module, self.offer, site, certificate, *arguments, patch=patch) as served:
-            yield served
-
-
-@contextmanager
-def example(
-    module: str,
-    offer: Offer,
-    site: Site,
-    certificate: Certificate,
-    *arguments: str,
-    patch: str = "",
-) -> Iterator[Served]:
-    """Run an example server, which shows this certificate, until the block ends.
-
-    :param patch: statements that change the constants of the `module` before it starts
-    """
-    how = ["-m", module]
-    if patch:
-        how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
-    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
-    with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
-        target = Target(f"https://localhost:{server.port}", certificate.authority)
-        yield Served(server, target, offer, site, open_files(server))
+        how = ["-m", self.module]
+        if patch:
+            how = ["-c", f"import {self.module} as module\n{patch}\nmodule.main()"]
+        options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
+        files = [str(root or site.folder)] if self.serves_files else []
+        command = [sys.executable, *self.switches, *how, *options, *self.arguments, *files]
+        with serving(command) as server:
+            target = Target(f"https://localhost:{server.port}", certificate.authority)
+            yield Served(server, target, self.offer, site, open_files(server))
 
 
 def stop(served: Served) -> None:

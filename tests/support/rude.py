@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 
+import pytest
 from hpack import Decoder
 
 from support import wire
@@ -99,6 +100,14 @@ def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
     """The status code in the one HEADERS frame among these."""
     (block,) = [frame.fragment for frame in frames if frame.type == Type.HEADERS]
     return dict(wire.decode(block, decoder=decoder))[b":status"]
+
+
+#: What ends a connection, and the code of the GOAWAY frame that says so.
+OFFENSES = [
+    pytest.param(wire.data(0, b"no stream"), Code.PROTOCOL_ERROR, id="DATA on stream 0"),
+    pytest.param(wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR, id="short PING"),
+    pytest.param(wire.headers(1, b"\xff" * 7), Code.COMPRESSION_ERROR, id="broken field block"),
+]
 
 
 # Streams that are reset.
