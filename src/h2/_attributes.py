@@ -24,7 +24,7 @@ class ConnectionAttributes:
     @config.setter
     def config(self, config: H2Configuration) -> None:
         self._core.config = config
-        self._core.config_version = -1
+        self._core.planner.options_changed()
 
     @property
     def local_settings(self) -> Settings:
@@ -43,7 +43,7 @@ class ConnectionAttributes:
     @remote_settings.setter
     def remote_settings(self, settings: Settings) -> None:
         self._core.remote_settings = settings
-        self._core.remote_initial_window = settings.initial_window_size
+        self._core.send_windows.initial = settings.initial_window_size
 
     @property
     def max_inbound_frame_size(self) -> int:
@@ -78,12 +78,12 @@ class ConnectionAttributes:
     @property
     def inbound_flow_control_window(self) -> int:
         """How many octets the peer may send on the whole connection (section 6.9)."""
-        return self._core.recv_window
+        return self._core.window.value
 
     @property
     def outbound_flow_control_window(self) -> int:
         """How many octets we may send on the whole connection (section 6.9)."""
-        return self._core.send_window
+        return self._core.send_windows.connection
 
     @property
     def highest_inbound_stream_id(self) -> int:
@@ -112,7 +112,8 @@ class ConnectionAttributes:
     @property
     def encoder(self) -> HeaderEncoder:
         """The HPACK encoder of this connection; encoding with it advances its table."""
-        return HeaderEncoder(self._core.encoder, self._core.distrust_table)
+        planner = self._core.planner
+        return HeaderEncoder(planner.encoder, planner.check_all_fields)
 
     @property
     def decoder(self) -> Decoder:

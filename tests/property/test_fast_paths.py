@@ -50,10 +50,10 @@ HISTORIES = st.lists(st.tuples(LISTS, st.integers(1, 4)), min_size=1, max_size=6
 
 
 def empty_caches(conn: H2Connection) -> None:
-    core = conn._core
-    core.sent_blocks = None
-    core.aliases = None
-    core.repeats = False
+    planner = conn._core.planner
+    planner._blocks_generation = -1
+    planner._normalized = None
+    planner._repeats = False
 
 
 def empty_decoder(conn: H2Connection) -> None:
@@ -196,7 +196,7 @@ def test_a_never_indexed_field_that_is_in_table_and_caches(form: Any, as_str: bo
     plain = [*REQUEST, (name, value) if form is tuple else HeaderTuple(name, value)]
     for _ in range(4):
         assert link.send(plain)[-1].indexable
-    assert (b"x", b"secret") in link.client._core.encoder.fields
+    assert (b"x", b"secret") in link.client._core.planner.encoder.fields
     never = [*REQUEST, NeverIndexedHeaderTuple(name, value)]
     for _ in range(4):
         assert not link.send(never)[-1].indexable
@@ -258,7 +258,7 @@ def test_caches_of_the_decoder_make_no_difference(
     (client, fast), (_, slow) = wire.pair(), wire.pair()
     for number, fields in enumerate(history):
         if number == 3:
-            client._core.encoder.header_table_size = table_size
+            client._core.planner.encoder.header_table_size = table_size
         stream_id = client.get_next_available_stream_id()
         client.send_headers(stream_id, fields)
         client.reset_stream(stream_id)

@@ -73,9 +73,9 @@ def walk(taken: list[Step]) -> tuple[H2Connection, H2Connection]:
 
 def assert_agreement(one: H2Connection, other: H2Connection) -> None:
     """Nothing is under way, so what one end knows of itself the other knows of it."""
-    ours, theirs = encoder_table(one._core.encoder), decoder_table(other._core.decoder)
+    ours, theirs = encoder_table(one._core.planner.encoder), decoder_table(other._core.decoder)
     # A smaller table is told with the next block; until then the other end keeps old entries.
-    assert ours == (theirs[: len(ours)] if one._core.encoder.pending_update else theirs)
+    assert ours == (theirs[: len(ours)] if one._core.planner.encoder.pending_update else theirs)
     assert one.outbound_flow_control_window == other.inbound_flow_control_window
     assert {
         stream_id: MIRROR.get(STATE_NAMES[stream.state], STATE_NAMES[stream.state])

@@ -9,13 +9,14 @@ from typing import Final
 from h2._cli.listing import Damage, Frame
 from h2._cli.text import preview, printable
 from h2._frames import decode
+from h2._frames.describe import name_of as known_name
 from h2._frames.layout import (
     ACK,
     ALTSVC,
     GOAWAY,
     HEADER_LENGTH,
+    KIND_OF,
     MAX_FRAME_SIZE_UPPER,
-    NAMES,
     ON_CONNECTION,
     ON_STREAM,
     PING,
@@ -23,6 +24,7 @@ from h2._frames.layout import (
     RST_STREAM,
     SETTINGS,
     SHAPES,
+    UNKNOWN_KIND,
     WINDOW_UPDATE,
 )
 from h2.errors import ErrorCodes
@@ -38,7 +40,7 @@ _EXTENSION_SETTINGS: Final = {9: "NO_RFC7540_PRIORITIES"}  # RFC 9218
 
 def name_of(kind: int) -> str:
     """Return the name of a frame type, or its number."""
-    return NAMES[kind] if kind < len(NAMES) else _EXTENSIONS.get(kind, f"type {kind:#04x}")
+    return _EXTENSIONS.get(kind) or known_name(kind)
 
 
 def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
@@ -46,8 +48,8 @@ def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
 
     A wrong stream is noted; a wrong length is `Damage`.
     """
-    if kind < len(SHAPES):
-        rule, least, most, _ = SHAPES[kind]
+    if KIND_OF[kind] != UNKNOWN_KIND:
+        rule, least, most, _ = SHAPES[KIND_OF[kind]]
     elif kind in _EXTENSION_SHAPES:
         rule, least, most = _EXTENSION_SHAPES[kind]
     else:

@@ -1,4 +1,4 @@
-"""Header fields on their way out: normalised, classified, looked up; nothing is encoded yet.
+"""Header fields that are sent: normalized, classified, looked up, then encoded.
 
 Planning a field block changes neither the HPACK table nor the connection, so that everything
 that can refuse the block is asked before the encoder runs (RFC 9113 section 4.3: the peer's
@@ -11,164 +11,272 @@ from typing import Any, Final, TypeVar
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
-from h2._core.state import STATIC, Connection, Plan
-from h2._hpack import LEADING, Entry
+from h2._core.static_table import STATIC
+from h2._hpack import LEADING, Encoder, Entry
 from h2._rules.fields import (
     AUTHORITY,
+    CONNECT,
     CONNECTION_FIELD,
     COOKIE,
     DECIDING,
     KNOWN_NAMES,
     PLAIN,
-    TRAILERS,
     classify,
     is_connection_field,
     is_sensitive,
 )
-from h2._rules.messages import check_message
+from h2.config import H2Configuration
 
 T = TypeVar("T")
 
 _STATIC_ENTRIES: Final = STATIC.exact
 
-#: Text and mixed-case forms of fields in the table, per connection.
-_MAX_ALIASES: Final = 64
+#: At most so many fields are remembered with their normalized form.
+_MAX_NORMALIZED: Final = 64
+
+#: At most so many encoded blocks of at most so many octets are kept for a connection.
+_MAX_BLOCKS: Final = 16
+_MAX_BLOCK_SIZE: Final = 128
 
 #: Fields of these types are found in the table as they are. Not so a never-indexed field: it
 #: equals a plain one and has to go out never-indexed.
-PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple})
+_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple})
 
 
-def plan(conn: Connection, kind: int, headers: list[Any]) -> Plan:
-    """Return what to encode for these fields; raise if they make no valid message.
+class Plan:
+    """A field block that can be sent: the entries to encode, and what they say together."""
 
-    ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`).
+    __slots__ = ("authority", "encoded", "entries", "new_fields", "seen", "valid")
+
+    def __init__(
+        self,
+        entries: list[Entry],
+        seen: int,
+        authority: bytes | None,
+        valid: bool,
+        new_fields: bool,
+    ) -> None:
+        self.entries = entries
+        self.seen = seen  #: union of the class masks
+        self.authority = authority  #: value of ":authority"
+        #: Known to be a valid message: by the class masks alone (:data:`h2._rules.fields.PLAIN`),
+        #: or because it was checked.
+        self.valid = valid
+        self.new_fields = new_fields  #: some field is in no table
+        self.encoded = b""  #: the field block, where the same octets can be sent again
+
+
+#: Stands for no encoded blocks; nothing is ever added to it.
+_NO_BLOCKS: Final[dict[tuple[object, ...], Plan]] = {}
+
+
+class FieldPlanner:
+    """Plans and encodes the field blocks of one connection.
+
+    It owns the HPACK encoder, and what it has learned about the fields that the application sends:
+    which entries may be sent as they are, the normalized form of other fields, and encoded blocks.
     """
-    if conn.config_version != conn.config._version:
-        conn.forget_what_was_planned()
-    entries = _look_up(conn, headers)
-    fresh = False
-    authority: bytes | None = None
-    seen = repeated = leading = 0
-    for position, entry in enumerate(entries):
-        if entry is None:
-            entry = _prepare(conn, headers[position])
+
+    __slots__ = (
+        "_blocks",
+        "_blocks_generation",
+        "_checked",
+        "_normalize",
+        "_normalized",
+        "_options",
+        "_repeats",
+        "_split_cookies",
+        "encoder",
+    )
+
+    def __init__(self, config: H2Configuration) -> None:
+        self.encoder = Encoder(STATIC)
+        # Entries of fields that were normalized and classified under the present options.
+        self._checked = self.encoder.fields
+        # The final form of fields that the application writes in another one.
+        self._normalized: dict[object, tuple[bytes, bytes]] | None = None
+        # Encoded blocks of indexed fields alone, and the state of the HPACK table in which they
+        # mean these fields.
+        self._blocks: dict[tuple[object, ...], Plan] = _NO_BLOCKS
+        self._blocks_generation = -1
+        self._repeats = False  # the last block was such a block: look before planning
+        self._options = config._version  # the version of the options below
+        self._normalize = config.normalize_outbound_headers
+        self._split_cookies = config.split_outbound_cookies
+
+    def options_changed(self) -> None:
+        """Read the options again before the next block: the connection has another object."""
+        self._options = -1
+
+    def check_all_fields(self) -> None:
+        """Look at every field from now on: the HPACK table has some that were not checked.
+
+        They were inserted under other options than the present ones, or by the application itself.
+        """
+        if self.encoder.fields:
+            self._checked = {}
+
+    def plan(self, config: H2Configuration, kind: int, headers: list[Any]) -> Plan:
+        """Return what to encode for these fields.
+
+        ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`). Where the plan
+        does not say that it is ``valid``, the caller has to check it as a message.
+        """
+        if self._options != config._version:
+            self._read_options(config)
+        elif self._repeats and self._blocks_generation == self.encoder.generation:
+            try:
+                sent = self._blocks.get((kind, *headers))
+            except TypeError:  # a field that is not hashable, so it was never kept
+                sent = None
+            if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
+                return sent
+        entries = self._find_entries(headers)
+        new_fields = False
+        authority: bytes | None = None
+        seen = repeated = leading = 0
+        for position, entry in enumerate(entries):
             if entry is None:
-                # Some fields stand for none or for several: write them out and start again.
-                return plan(conn, kind, _write_out(conn, headers))
-            entries[position] = entry
-            fresh |= not entry.seq
-        mask = entry.mask
-        if mask:
-            repeated |= seen & mask
-            seen |= mask
-            if mask & LEADING:
-                leading = position + 1
-                if mask & AUTHORITY:
-                    authority = entry.value
-    if (repeated or PLAIN[kind].get(seen & DECIDING) != leading) and (
-        conn.config.validate_outbound_headers
-    ):
-        found = check_message(
-            kind, [(entry.name, entry.value) for entry in entries], conn.connect_protocol()
-        )
-        if found is not None:
-            raise found.public()
-    if not entries and kind != TRAILERS:
-        raise ValueError("a request or a response has at least one field")
-    return Plan(entries, seen, authority, fresh)
+                entry = self._entry(headers[position])
+                if entry is None:
+                    # Some fields stand for none or for several: replace them and start again.
+                    return self.plan(config, kind, self._replace(headers))
+                entries[position] = entry
+                new_fields |= not entry.seq
+            mask = entry.mask
+            if mask:
+                repeated |= seen & mask
+                seen |= mask
+                if mask & LEADING:
+                    leading = position + 1
+                    if mask & AUTHORITY:
+                        authority = entry.value
+        valid = not repeated and PLAIN[kind].get(seen & DECIDING) == leading
+        return Plan(entries, seen, authority, valid, new_fields)
 
+    def encode(self, plan: Plan, kind: int, headers: list[Any]) -> bytes:
+        """Return the field block of a plan for these fields, and advance the HPACK table.
 
-def _look_up(conn: Connection, headers: list[Any]) -> list[Any]:
-    """Return the table entry for each field, or None where none stands for it as it is."""
-    known = conn.known
-    if {*map(type, headers)} in PLAIN_TYPES:
-        try:
-            return list(map(known.get, headers))
-        except TypeError:  # a field that is not hashable
-            pass
-    # A never-indexed field equals a plain one, and must not be taken for it.
-    return [_find(known, field) if field.__class__ is tuple else None for field in headers]
+        The block is kept where sending it again changes nothing in the table.
+        """
+        encoder = self.encoder
+        if plan.new_fields or encoder.pending_update:
+            self._repeats = False
+            return encoder.encode(plan.entries)
+        before = encoder.generation
+        encoded = encoder.encode(plan.entries)
+        self._repeats = again = encoder.generation == before and len(encoded) <= _MAX_BLOCK_SIZE
+        if again and not plan.seen & CONNECT and {*map(type, headers)} in _PLAIN_TYPES:
+            blocks = self._blocks
+            if self._blocks_generation != before or len(blocks) >= _MAX_BLOCKS:
+                blocks = self._blocks = {}
+                self._blocks_generation = before
+            plan.encoded = encoded
+            key = (kind, *headers)
+            blocks[key] = plan
+        return encoded
 
+    def _read_options(self, config: H2Configuration) -> None:
+        """Take over the options, and forget what was worked out under other ones."""
+        self._options = config._version
+        self._normalize = config.normalize_outbound_headers
+        self._split_cookies = config.split_outbound_cookies
+        self._normalized = None
+        self._blocks_generation = -1
+        self._repeats = False
+        self.check_all_fields()
 
-def _prepare(conn: Connection, field: Any) -> Entry | None:
-    """Return the entry for a field that is not in the table as it is.
+    def _find_entries(self, headers: list[Any]) -> list[Any]:
+        """Return the entry for each field, or None where none stands for it as it is."""
+        checked = self._checked
+        if {*map(type, headers)} in _PLAIN_TYPES:
+            try:
+                return list(map(checked.get, headers))
+            except TypeError:  # a field that is not hashable
+                pass
+        # A never-indexed field equals a plain one, and must not be taken for it.
+        return [_find(checked, field) if field.__class__ is tuple else None for field in headers]
 
-    None means that it takes the place of no field or of several.
-    """
-    if field.__class__ is not tuple or len(field) != 2:
-        return _prepare_other(conn, field)
-    name, value = field
-    if name.__class__ is not bytes or value.__class__ is not bytes:
-        return _prepare_other(conn, field)
-    if conn.config.normalize_outbound_headers and (
-        value.strip() != value or (name not in KNOWN_NAMES and name.strip().lower() != name)
-    ):
-        return _prepare_other(conn, field)
-    entry = _STATIC_ENTRIES.get(field)
-    if entry is not None:
-        conn.known[field] = entry
-        return entry
-    mask = classify(name, value)
-    return _with_mask(conn, field, mask) if mask else Entry(field, 0)
+    def _entry(self, field: Any) -> Entry | None:
+        """Return the entry for a field that is not in the table as it is.
 
+        None means that it takes the place of no field or of several.
+        """
+        if field.__class__ is not tuple or len(field) != 2:
+            return self._normalized_entry(field)
+        name, value = field
+        if name.__class__ is not bytes or value.__class__ is not bytes:
+            return self._normalized_entry(field)
+        if self._normalize and (
+            value.strip() != value or (name not in KNOWN_NAMES and name.strip().lower() != name)
+        ):
+            return self._normalized_entry(field)
+        entry = _STATIC_ENTRIES.get(field)
+        if entry is not None:
+            self._checked[field] = entry
+            return entry
+        mask = classify(name, value)
+        return self._classified_entry(field, mask) if mask else Entry(field, 0)
 
-def _with_mask(conn: Connection, field: tuple[bytes, bytes], mask: int) -> Entry | None:
-    """Return the entry for a field of a class of its own, in its final form."""
-    never = False
-    if conn.config.normalize_outbound_headers:
-        if mask & CONNECTION_FIELD or (mask & COOKIE and _is_split(conn, field[1])):
-            return None
-        never = is_sensitive(mask, field[1])
-    return Entry(field, mask, never)
+    def _classified_entry(self, field: tuple[bytes, bytes], mask: int) -> Entry | None:
+        """Return the entry for a field in its final form that has a class of its own."""
+        never = False
+        if self._normalize:
+            if mask & CONNECTION_FIELD or (mask & COOKIE and self._is_split(field[1])):
+                return None
+            never = is_sensitive(mask, field[1])
+        return Entry(field, mask, never)
 
+    def _normalized_entry(self, field: Any) -> Entry | None:
+        """Return the entry for a field that is text, not in its final form, or never-indexed."""
+        plain = field.__class__ is tuple
+        key = None
+        if plain and self._normalized is not None:
+            key = _find(self._normalized, field)
+        if key is None:
+            name, value = _as_bytes(field)
+            if self._normalize:
+                name = name.strip().lower()
+                value = value.strip()
+            key = (name, value)
+        never = not plain and not getattr(field, "indexable", True)
+        known = None if never else self._checked.get(key) or _STATIC_ENTRIES.get(key)
+        if known is None:
+            entry = self._classified_entry(key, classify(*key))
+            if entry is not None and never:
+                entry.never = True
+            return entry
+        if plain:
+            self._remember_normalized(field, key)
+        return known
 
-def _prepare_other(conn: Connection, field: Any) -> Entry | None:
-    """Return the entry for a field that is text, not in its final form, or never-indexed."""
-    plain = field.__class__ is tuple
-    key = None
-    if plain and conn.aliases is not None:
-        key = _find(conn.aliases, field)
-    if key is None:
-        name, value = _as_bytes(field)
-        if conn.config.normalize_outbound_headers:
+    def _remember_normalized(self, field: object, key: tuple[bytes, bytes]) -> None:
+        """Remember the final form of a field that is in the table in that form."""
+        if self._normalized is None or len(self._normalized) >= _MAX_NORMALIZED:
+            self._normalized = {}
+        self._normalized[field] = key
+
+    def _is_split(self, cookie: bytes) -> bool:
+        return self._split_cookies and b"; " in cookie
+
+    def _replace(self, headers: list[Any]) -> list[Any]:
+        """Return the fields without those of HTTP/1.1, and with cookies split."""
+        fields: list[Any] = []
+        for field in headers:
+            name, value = _as_bytes(field)
             name = name.strip().lower()
-            value = value.strip()
-        key = (name, value)
-    never = not plain and not getattr(field, "indexable", True)
-    known = None if never else conn.known.get(key) or _STATIC_ENTRIES.get(key)
-    if known is None:
-        entry = _with_mask(conn, key, classify(*key))
-        if entry is not None and never:
-            entry.never = True
-        return entry
-    if plain:
-        _remember_alias(conn, field, key)
-    return known
-
-
-def _is_split(conn: Connection, cookie: bytes) -> bool:
-    return conn.config.split_outbound_cookies and b"; " in cookie
-
-
-def _write_out(conn: Connection, headers: list[Any]) -> list[Any]:
-    """Return the fields that really go out: without those of HTTP/1.1, with cookies split."""
-    fields: list[Any] = []
-    for field in headers:
-        name, value = _as_bytes(field)
-        name = name.strip().lower()
-        # "An intermediary transforming an HTTP/1.x message to HTTP/2 MUST remove
-        # connection-specific header fields" (section 8.2.2)
-        if is_connection_field(name):
-            continue
-        if name == b"cookie" and _is_split(conn, value):
-            # "the Cookie header field MAY be split into separate header fields, each with one or
-            # more cookie-pairs" (section 8.2.3)
-            cls = HeaderTuple if getattr(field, "indexable", True) else NeverIndexedHeaderTuple
-            fields += [cls(name, crumb) for crumb in value.strip().split(b"; ")]
-        else:
-            fields.append(field)
-    return fields
+            # "An intermediary transforming an HTTP/1.x message to HTTP/2 MUST remove
+            # connection-specific header fields" (section 8.2.2)
+            if is_connection_field(name):
+                continue
+            if name == b"cookie" and self._is_split(value):
+                # "the Cookie header field MAY be split into separate header fields, each with one
+                # or more cookie-pairs" (section 8.2.3)
+                cls = HeaderTuple if getattr(field, "indexable", True) else NeverIndexedHeaderTuple
+                fields += [cls(name, crumb) for crumb in value.strip().split(b"; ")]
+            else:
+                fields.append(field)
+        return fields
 
 
 def _find(known: dict[Any, T], field: object) -> T | None:
@@ -177,13 +285,6 @@ def _find(known: dict[Any, T], field: object) -> T | None:
         return known.get(field)
     except TypeError:
         return None
-
-
-def _remember_alias(conn: Connection, field: object, key: tuple[bytes, bytes]) -> None:
-    """Remember the final form of a field that stands in the table in that form."""
-    if conn.aliases is None or len(conn.aliases) >= _MAX_ALIASES:
-        conn.aliases = {}
-    conn.aliases[field] = key
 
 
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:

@@ -5,30 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from h2._core.outbound_fields import PLAIN_TYPES, plan
-from h2._core.send import missing_stream, not_allowed
-from h2._core.state import Connection, Plan
-from h2._core.stream import (
-    LENGTH_AFTER_CONNECT,
-    LENGTH_AFTER_HEAD,
-    LENGTH_OF_TUNNEL,
-    LENGTH_UNKNOWN,
-    Stream,
-)
+from h2._core import framing
+from h2._core.misuse import no_stream, not_allowed
+from h2._core.outbound_fields import Plan
+from h2._core.state import Connection
+from h2._core.stream import CONNECT_METHOD, Stream
 from h2._frames import encode
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.fields import (
-    CONNECT,
-    HEAD,
-    INFORMATIONAL,
-    PUSHABLE,
-    REQUEST,
-    SUCCESSFUL,
-    TRAILERS,
-)
+from h2._rules.fields import CONNECT, HEAD, INFORMATIONAL, PUSHABLE, REQUEST, RESPONSE, TRAILERS
+from h2._rules.messages import check_message
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.exceptions import H2Error, StreamIDTooLowError
@@ -45,9 +33,8 @@ _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_LOCAL: Final = states.RESERVED_LOCAL
 
-#: At most so many encoded blocks of at most so many octets are kept for a connection.
-_MAX_BLOCKS: Final = 16
-_MAX_BLOCK_SIZE: Final = 128
+#: Methods that decide how the response ends.
+_METHOD_THAT_COUNTS: Final = HEAD | CONNECT
 
 MAX_STREAM_ID: Final = 2**31 - 1
 
@@ -72,14 +59,15 @@ def send_headers(
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
-    block = _sent_before(conn, kind, fields) if conn.repeats else None
-    if block is None:
-        block = plan(conn, kind, fields)
+    planner = conn.planner
+    block = planner.plan(conn.config, kind, fields)
+    if not block.valid:
+        _check_message(conn, kind, block)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     if stream is not None:
         after = _after_answer(conn, stream, kind, block, after, end_stream)
     # commit
-    wire = block.wire or _encode(conn, kind, block, fields)
+    wire = block.encoded or planner.encode(block, kind, fields)
     length = len(wire)
     flags = END_STREAM if end_stream else 0
     if priority or length > conn.max_outbound_frame_size:
@@ -94,13 +82,24 @@ def send_headers(
     if stream is None:
         _open_stream(conn, stream_id, after, block)
     elif after != state:
-        if stream.expected == LENGTH_AFTER_CONNECT:
-            # A refused CONNECT opens no tunnel.
-            stream.expected = LENGTH_OF_TUNNEL if block.seen & SUCCESSFUL else LENGTH_UNKNOWN
+        if stream.method == CONNECT_METHOD and kind == RESPONSE:
+            framing.answer_connect(stream, block.seen)
         if state >= _FIRST_COUNTED and after < _CLOSED:
             stream.state = after
         else:
             conn.streams.move(stream, after, conn.max_reset)
+
+
+def _check_message(conn: Connection, kind: int, block: Plan) -> None:
+    """Check whether the fields of a block make a valid message (section 8)."""
+    if conn.config.validate_outbound_headers:
+        fields = [(entry.name, entry.value) for entry in block.entries]
+        found = check_message(kind, fields, conn.connect_protocol())
+        if found is not None:
+            raise found.public()
+    if not block.entries and kind != TRAILERS:
+        raise ValueError("a request or a response has at least one field")
+    block.valid = True
 
 
 def _after_answer(
@@ -113,7 +112,7 @@ def _after_answer(
                 rules.TRAILERS_WITHOUT_END_STREAM,
                 f"Trailers must have END_STREAM set (stream {stream.stream_id})",
             ).public()
-        if stream.expected == LENGTH_OF_TUNNEL:
+        if stream.tunnel:
             raise _in_tunnel("trailers", stream.stream_id)
     elif block.seen & INFORMATIONAL:
         if end_stream:
@@ -133,42 +132,6 @@ def _in_tunnel(what: str, stream_id: int) -> H2Error:
     ).public()
 
 
-def _sent_before(conn: Connection, kind: int, headers: list[Any]) -> Plan | None:
-    """Return the same field block if it was sent before and may be sent again as it is."""
-    blocks = conn.sent_blocks
-    if (
-        blocks is None
-        or conn.config_version != conn.config._version
-        or conn.sent_generation != conn.encoder.generation
-    ):
-        return None
-    try:
-        found = blocks.get((kind, *headers))
-    except TypeError:  # a field that is not hashable, so it was never kept
-        return None
-    return found if {*map(type, headers)} in PLAIN_TYPES else None
-
-
-def _encode(conn: Connection, kind: int, block: Plan, headers: list[Any]) -> bytes:
-    """Encode a block, and keep it where sending it again changes nothing in the HPACK table."""
-    encoder = conn.encoder
-    if block.fresh or encoder.pending_update:
-        conn.repeats = False
-        return encoder.encode(block.entries)
-    before = encoder.generation
-    wire = encoder.encode(block.entries)
-    conn.repeats = again = encoder.generation == before and len(wire) <= _MAX_BLOCK_SIZE
-    if again and not block.seen & CONNECT and {*map(type, headers)} in PLAIN_TYPES:
-        blocks = conn.sent_blocks
-        if blocks is None or conn.sent_generation != before or len(blocks) >= _MAX_BLOCKS:
-            blocks = conn.sent_blocks = {}
-            conn.sent_generation = before
-        block.wire = wire
-        key = (kind, *headers)
-        blocks[key] = block
-    return wire
-
-
 def _check_open(conn: Connection, stream_id: int) -> None:
     """Check that a client may open this stream now (sections 5.1.1, 5.1.2, 6.8)."""
     streams = conn.streams
@@ -183,7 +146,7 @@ def _check_open(conn: Connection, stream_id: int) -> None:
     if streams.is_used(stream_id):
         if streams.was_skipped(stream_id):
             raise _too_low(stream_id, streams.highest_outbound)
-        raise missing_stream(conn, stream_id)
+        raise no_stream(conn, stream_id)
     conn.check_send(connection_states.SEND_OPEN)
     check_new_id(conn, stream_id)
 
@@ -229,10 +192,8 @@ def _open_stream(conn: Connection, stream_id: int, state: int, block: Plan) -> N
     """Take in the stream that a request of ours opened."""
     stream = Stream(stream_id, state, conn.recv_initial_window())
     stream.authority = block.authority
-    if block.seen & HEAD:
-        stream.expected = LENGTH_AFTER_HEAD
-    elif block.seen & CONNECT:
-        stream.expected = LENGTH_AFTER_CONNECT
+    if block.seen & _METHOD_THAT_COUNTS:
+        framing.note_method(stream, block.seen)
     conn.streams.add(stream)
 
 
@@ -245,7 +206,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         raise Violation(rules.PUSH_DISABLED, "The peer has disabled push").public()
     parent = conn.streams.get(stream_id)
     if parent is None:
-        raise missing_stream(conn, stream_id)
+        raise no_stream(conn, stream_id)
     # "PUSH_PROMISE frames MUST only be sent on a peer-initiated stream that is in either the
     # 'open' or 'half-closed (remote)' state."
     if not conn.streams.is_inbound(stream_id):
@@ -254,16 +215,19 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         ).public()
     if _ON_PUSH_PROMISE[parent.state] < 0:
         raise not_allowed("PUSH_PROMISE", stream_id, parent.state)
-    if parent.expected == LENGTH_OF_TUNNEL:
+    if parent.tunnel:
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
-    block = plan(conn, REQUEST, list(headers))
+    fields = list(headers)
+    block = conn.planner.plan(conn.config, REQUEST, fields)
+    if not block.valid:
+        _check_message(conn, REQUEST, block)
     if conn.config.validate_outbound_headers and not _is_pushable(block):
         raise Violation(
             rules.PUSH_NOT_SAFE, "A promised request must be GET or HEAD, without content"
         ).public()
     # commit
-    wire = conn.encoder.encode(block.entries)
+    wire = block.encoded or conn.planner.encode(block, REQUEST, fields)
     prefix = promised_id.to_bytes(4, "big")
     conn.out.append(
         encode.field_block(PUSH_PROMISE, 0, stream_id, prefix, wire, conn.max_outbound_frame_size)

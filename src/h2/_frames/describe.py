@@ -8,10 +8,12 @@ from h2._frames.layout import (
     CONTINUATION,
     DATA,
     HEADERS,
+    KIND_OF,
     NAMES,
     PING,
     PUSH_PROMISE,
     SETTINGS,
+    UNKNOWN_KIND,
 )
 
 _FLAGS: Final[dict[int, tuple[tuple[int, str], ...]]] = {
@@ -29,7 +31,8 @@ _SHOWN_OCTETS: Final = 16
 
 def name_of(type_: int) -> str:
     """Return the name of a frame type, or its number."""
-    return NAMES[type_] if type_ < len(NAMES) else f"type {type_:#04x}"
+    kind = KIND_OF[type_]
+    return f"type {type_:#04x}" if kind == UNKNOWN_KIND else NAMES[kind]
 
 
 def flag_names(type_: int, flags: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Frame types, flags and the shape that each type must have (RFC 9113 sections 4.1 and 6)."""
+"""Frame types, flags, and the shape of each kind of frame (RFC 9113 sections 4.1 and 6)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ GOAWAY: Final = 0x07
 WINDOW_UPDATE: Final = 0x08
 CONTINUATION: Final = 0x09
 ALTSVC: Final = 0x0A
-
-NAMES: Final = (
-    "DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE", "PING", "GOAWAY",
-    "WINDOW_UPDATE", "CONTINUATION", "ALTSVC",
-)  # fmt: skip
 
 END_STREAM: Final = 0x01
 ACK: Final = 0x01
@@ -39,17 +34,32 @@ ANY_STREAM: Final = 0
 ON_STREAM: Final = 1
 ON_CONNECTION: Final = 2
 
-#: Per type: stream rule, least and largest payload length, section of RFC 9113.
-SHAPES: Final[tuple[tuple[int, int, int, str], ...]] = (
-    (ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.1"),
-    (ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.2"),
-    (ON_STREAM, 5, 5, "6.3"),
-    (ON_STREAM, 4, 4, "6.4"),
-    (ON_CONNECTION, 0, MAX_FRAME_SIZE_UPPER, "6.5"),
-    (ON_STREAM, 4, MAX_FRAME_SIZE_UPPER, "6.6"),
-    (ON_CONNECTION, 8, 8, "6.7"),
-    (ON_CONNECTION, 8, MAX_FRAME_SIZE_UPPER, "6.8"),
-    (ANY_STREAM, 4, 4, "6.9"),
-    (ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.10"),
-    (ANY_STREAM, 2, MAX_FRAME_SIZE_UPPER, "RFC 7838 4"),
+#: Every kind of frame that this package knows: its type on the wire, its name, which stream
+#: identifier it takes, least and largest payload length, section of RFC 9113.
+_ROWS: Final[tuple[tuple[int, str, int, int, int, str], ...]] = (
+    (DATA, "DATA", ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.1"),
+    (HEADERS, "HEADERS", ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.2"),
+    (PRIORITY, "PRIORITY", ON_STREAM, 5, 5, "6.3"),
+    (RST_STREAM, "RST_STREAM", ON_STREAM, 4, 4, "6.4"),
+    (SETTINGS, "SETTINGS", ON_CONNECTION, 0, MAX_FRAME_SIZE_UPPER, "6.5"),
+    (PUSH_PROMISE, "PUSH_PROMISE", ON_STREAM, 4, MAX_FRAME_SIZE_UPPER, "6.6"),
+    (PING, "PING", ON_CONNECTION, 8, 8, "6.7"),
+    (GOAWAY, "GOAWAY", ON_CONNECTION, 8, MAX_FRAME_SIZE_UPPER, "6.8"),
+    (WINDOW_UPDATE, "WINDOW_UPDATE", ANY_STREAM, 4, 4, "6.9"),
+    (CONTINUATION, "CONTINUATION", ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.10"),
+    (ALTSVC, "ALTSVC", ANY_STREAM, 2, MAX_FRAME_SIZE_UPPER, "RFC 7838 4"),
 )
+
+#: A kind is the place of a frame type in the tables of this package, which have no holes: types on
+#: the wire have (0x0C is ORIGIN, 0x10 PRIORITY_UPDATE). All types that are not known are one kind.
+UNKNOWN_KIND: Final = len(_ROWS)
+_KNOWN_KINDS: Final = {row[0]: kind for kind, row in enumerate(_ROWS)}
+
+#: The kind of each type on the wire.
+KIND_OF: Final = tuple(_KNOWN_KINDS.get(type_, UNKNOWN_KIND) for type_ in range(256))
+
+#: By kind.
+NAMES: Final = tuple(row[1] for row in _ROWS)
+
+#: By kind: which stream identifier it takes, least and largest payload length, section.
+SHAPES: Final = tuple(row[2:] for row in _ROWS)

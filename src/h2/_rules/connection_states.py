@@ -22,7 +22,8 @@ STATE_NAMES: Final = (
     "TERMINATED",
 )  # fmt: skip
 
-# Inputs: received frames have their frame type, so that the receive loop needs no mapping.
+# Inputs: a received frame has the number of its kind (h2._frames.layout), so that the receive loop
+# needs no mapping.
 RECV_DATA: Final = 0
 RECV_HEADERS: Final = 1
 RECV_PRIORITY: Final = 2

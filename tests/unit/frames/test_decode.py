@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from h2._frames import decode, layout
+from h2._rules.connection_states import INPUT_NAMES
 from support import wire
 from support.wire import RESERVED, Type
 
@@ -80,17 +81,23 @@ def test_layout_agrees_with_the_rfc() -> None:
     assert {name: getattr(layout, name) for name in layout.NAMES} == {
         type_.name: type_ for type_ in Type
     }
-    assert len(layout.SHAPES) == len(layout.NAMES)
     assert layout.PREFACE == wire.PREFACE
-    fixed = {
-        layout.NAMES[type_]: least
-        for type_, (_, least, most, _) in enumerate(layout.SHAPES)
-        if least == most
-    }
+    shapes = dict(zip(layout.NAMES, layout.SHAPES, strict=True))
+    fixed = {name: least for name, (_, least, most, _) in shapes.items() if least == most}
     assert fixed == {"PRIORITY": 5, "RST_STREAM": 4, "PING": 8, "WINDOW_UPDATE": 4}
-    on_connection = {
-        layout.NAMES[type_]
-        for type_, shape in enumerate(layout.SHAPES)
-        if shape[0] == layout.ON_CONNECTION
-    }
+    on_connection = {name for name, shape in shapes.items() if shape[0] == layout.ON_CONNECTION}
     assert on_connection == {"SETTINGS", "PING", "GOAWAY"}
+
+
+def test_every_type_has_one_kind_and_the_kinds_have_no_holes() -> None:
+    assert len(layout.KIND_OF) == 256
+    known = {type_: kind for type_, kind in enumerate(layout.KIND_OF) if type_ in {*Type}}
+    assert [layout.NAMES[kind] for kind in known.values()] == [Type(type_).name for type_ in known]
+    assert sorted(known.values()) == list(range(layout.UNKNOWN_KIND))
+    others = {kind for type_, kind in enumerate(layout.KIND_OF) if type_ not in known}
+    assert others == {layout.UNKNOWN_KIND}
+
+
+def test_received_frames_are_inputs_of_the_connection_table_by_kind() -> None:
+    inputs = INPUT_NAMES[: layout.UNKNOWN_KIND + 1]
+    assert inputs == (*(f"RECV_{name}" for name in layout.NAMES), "RECV_UNKNOWN")
