@@ -299,7 +299,7 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
     # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection.
-    limit = conn.local_settings._values.get(MAX_CONCURRENT_STREAMS)
+    limit = conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.inbound_open >= limit:
         raise Violation(
             rules.TOO_MANY_STREAMS,

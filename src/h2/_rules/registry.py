@@ -160,6 +160,7 @@ INITIAL_WINDOW_OVERFLOW = _rule(
 # SETTINGS (section 6.5)
 SETTINGS_ACK_UNSOLICITED = _rule("settings-ack-unsolicited", "9113 6.5.3")
 SETTING_INVALID = _rule("setting-invalid", "9113 6.5.2")
+CONNECT_PROTOCOL_REVOKED = _rule("connect-protocol-revoked", "8441 3")
 
 # PUSH_PROMISE (sections 6.6 and 8.4)
 PUSH_DISABLED = _rule("push-disabled", "9113 6.6")
