@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from h2._core.receive import check_shape, wrong_size
+from h2._core.flow_control import change_send_windows, follow_initial_window
+from h2._core.frame_checks import check_shape, wrong_size
 from h2._core.state import Connection
 from h2._frames import decode, encode
 from h2._frames.layout import ACK, SETTINGS
 from h2._rules import registry as rules
-from h2._rules.flow_control import MAX_WINDOW
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import (
     ENABLE_CONNECT_PROTOCOL,
@@ -39,15 +39,15 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
     apply_remote_settings(conn, list(decode.settings(payload)))
     # "Once all values have been processed, the recipient MUST immediately emit a SETTINGS frame
     # with the ACK flag set." (section 6.5.3)
-    conn.out.append(encode.SETTINGS_ACK)
+    conn.out.answer(encode.SETTINGS_ACK)
 
 
 def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) -> None:
     """Apply the peer's settings and report them (section 6.5.3)."""
     changed = take_received(conn, conn.remote_settings, pairs)
     values = conn.remote_settings.in_effect
-    if INITIAL_WINDOW_SIZE in changed and values[INITIAL_WINDOW_SIZE] != conn.remote_initial_window:
-        _change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
+    if INITIAL_WINDOW_SIZE in changed and values[INITIAL_WINDOW_SIZE] != conn.send_windows.initial:
+        change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
     if MAX_FRAME_SIZE in changed:
         conn.max_outbound_frame_size = values[MAX_FRAME_SIZE]
     encoder = conn.planner.encoder
@@ -87,23 +87,6 @@ def _check_revocation(remote: Settings, pairs: Sequence[tuple[int, int]]) -> Non
             enabled = bool(value)
 
 
-def _change_send_windows(conn: Connection, size: int) -> None:
-    """Take over the peer's initial window for all streams (section 6.9.2), in O(1) as a rule."""
-    # "An endpoint MUST treat a change to SETTINGS_INITIAL_WINDOW_SIZE that causes any
-    # flow-control window to exceed the maximum size as a connection error (Section 5.4.1) of type
-    # FLOW_CONTROL_ERROR."
-    if size + conn.send_offset_bound > MAX_WINDOW:
-        # The bound never shrinks by itself; only here it pays to look at every stream.
-        offsets = [stream.send_offset for stream in conn.streams.values()]
-        conn.send_offset_bound = max(0, *offsets, 0)
-        if size + conn.send_offset_bound > MAX_WINDOW:
-            raise Violation(
-                rules.INITIAL_WINDOW_OVERFLOW,
-                f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
-            )
-    conn.remote_initial_window = size
-
-
 def _settings_ack(conn: Connection, payload: bytes) -> None:
     # "Receipt of a SETTINGS frame with the ACK flag set and a length field value other than 0
     # MUST be treated as a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR."
@@ -138,7 +121,5 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
             conn.decoder.max_allowed_table_size = table_size
     change = conn.recv_initial_window() - window_before if streams else 0
     if change:
-        for stream in streams:
-            stream.recv_window += change
-            stream.recv_limit += change
+        follow_initial_window(conn, change)
     return changed
