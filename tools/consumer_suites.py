@@ -244,9 +244,7 @@ async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> Repo
     )
 
 
-async def run_all(
-    consumers: Sequence[Consumer], prepared: Prepared, folder: Path
-) -> list[Report]:
+async def run_all(consumers: Sequence[Consumer], prepared: Prepared, folder: Path) -> list[Report]:
     """Run the suites, as many at a time as there are cores."""
     places = asyncio.Semaphore(os.cpu_count() or 1)
 

@@ -72,7 +72,9 @@ CONSUMERS = (
         (*("-p", "twisted"), *("-k", "not RealWebsite and not TLS and not Ciphers")),
         limit=240,
     ),
-    Consumer("Twisted", INSTALLED, ("twisted.web.test.test_http2", "twisted.web.test.test_http"), 1),
+    Consumer(
+        "Twisted", INSTALLED, ("twisted.web.test.test_http2", "twisted.web.test.test_http"), 1
+    ),
     Consumer("Hypercorn", SDIST, ("tests",), 194, (*ASYNCIO, *TRIO, *NO_OPTIONS)),
     Consumer(
         "httpcore",

@@ -310,9 +310,9 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
     # for promised streams, nor should it for a peer that cannot know of the limit yet.
-    limit = conn.local_settings._values.get(MAX_CONCURRENT_STREAMS)
+    limit = conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.inbound_open >= limit:
-        known = not conn.client and conn.settings_confirmed
+        known = not conn.client and conn.announced.acknowledged_stream_limit is not None
         raise Violation(
             rules.TOO_MANY_STREAMS if known else rules.STREAM_REFUSED,
             f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",

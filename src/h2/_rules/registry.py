@@ -219,6 +219,7 @@ SETTINGS_ACK_UNSOLICITED = _rule(
     "settings-ack-unsolicited", "9113 6.5.3", TOLERATED, strict=CONNECTION
 )
 SETTING_INVALID = _rule("setting-invalid", "9113 6.5.2")
+CONNECT_PROTOCOL_REVOKED = _rule("connect-protocol-revoked", "8441 3", TOLERATED, strict=CONNECTION)
 
 # PUSH_PROMISE (sections 6.6 and 8.4)
 STREAM_NOT_PROMISED = _rule("stream-not-promised", "9113 8.4.1", STREAM, strict=CONNECTION)

@@ -274,10 +274,6 @@ def _unmatched(d: Difference, side: str) -> bool:
     return False
 
 
-def _unsolicited_ack(d: Difference) -> bool:
-    return refused(d) and has_event(d.p, "SettingsAcknowledged")
-
-
 def _first_frame(d: Difference) -> bool:
     """The connection took something else for the first frame."""
     side = receiver(d.p)
@@ -329,7 +325,6 @@ ENDING = (
     Ending(7, "outbound", "outbound fields keep the inbound rules", _outbound),
     Ending(8, "length", "a frame's length is checked on its header", _frame_length),
     Ending(9, "in-flight", "an ACK is for one SETTINGS frame", _settings_in_flight),
-    Ending(9, "unsolicited", "an unsolicited SETTINGS ACK is an error", _unsolicited_ack),
     Ending(9, "first-frame", "the first frame must be SETTINGS", _first_frame),
     Ending(11, "pseudo", "values of pseudo-header fields are checked", _pseudo_values),
     Ending(12, "protocol", ":protocol only where it was announced", _protocol),

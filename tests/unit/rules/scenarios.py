@@ -136,6 +136,12 @@ def small_lists() -> H2Connection:
 
 
 SERVER, CLIENT = wire.server, wire.client
+
+
+def strict_server() -> H2Connection:
+    return wire.server(strict=True)
+
+
 ASKED = prepared(SERVER, gets(wire.headers(1, wire.POST)))
 ASKED_ALL = prepared(SERVER, gets(wire.headers(1, wire.REQUEST, end_stream=True)))
 ASKING = prepared(CLIENT, sends(1, wire.POST))
@@ -290,7 +296,18 @@ refuses(
 
 # SETTINGS, GOAWAY -------------------------------------------------------------------------------
 
-receives("settings-ack-unsolicited", "9113 6.5.3", SERVER, wire.settings(ack=True))
+receives("settings-ack-unsolicited", "9113 6.5.3", strict_server, wire.settings(ack=True))
+receives(
+    *("connect-protocol-revoked", "8441 3", strict_server),
+    *(wire.settings((8, 1)), wire.settings((8, 0))),
+    error=InvalidSettingsValueError,
+)
+refuses(
+    *("connect-protocol-revoked", "8441 3"),
+    prepared(SERVER, lambda conn: conn.update_settings({8: 1})),
+    lambda conn: conn.update_settings({8: 0}),
+    error=InvalidSettingsValueError,
+)
 receives(
     *("setting-invalid", "9113 6.5.2", SERVER, wire.settings((Setting.ENABLE_PUSH, 2))),
     error=InvalidSettingsValueError,

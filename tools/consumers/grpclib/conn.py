@@ -19,10 +19,11 @@ from grpclib.metadata import Deadline
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 from grpclib.server import Stream as ServerSideStream
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from multidict import MultiDict
 from stubs import DummyHandler, TransportStub
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 PROTO = ProtoCodec()
 PREFIX = struct.Struct("!?I")
