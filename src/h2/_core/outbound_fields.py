@@ -7,10 +7,12 @@ decoder has to see every block that our encoder made).
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final, TypeVar
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
+from h2._core.hpack_foreign import ForeignEncoder
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
 from h2._rules.fields import (
@@ -38,9 +40,13 @@ _MAX_NORMALIZED: Final = 64
 _MAX_BLOCKS: Final = 16
 _MAX_BLOCK_SIZE: Final = 128
 
+#: Whether a look-up may compare text with octets, which have the same hash. Under the option -b of
+#: Python this warns, so there every field is looked at by itself.
+_MAY_COMPARE: Final = not sys.flags.bytes_warning
+
 #: Fields of these types are found in the table as they are. Not so a never-indexed field: it
 #: equals a plain one and has to go out never-indexed.
-_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple})
+_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if _MAY_COMPARE else ()
 
 
 class Plan:
@@ -90,7 +96,7 @@ class FieldPlanner:
     )
 
     def __init__(self, config: H2Configuration) -> None:
-        self.encoder = Encoder(STATIC)
+        self.encoder: Encoder | ForeignEncoder = Encoder(STATIC)
         # Entries of fields that were normalized and classified under the present options.
         self._checked = self.encoder.fields
         # The final form of fields that the application writes in another one.
@@ -107,6 +113,12 @@ class FieldPlanner:
     def options_changed(self) -> None:
         """Read the options again before the next block: the connection has another object."""
         self._options = -1
+
+    def use_encoder(self, encoder: Encoder | ForeignEncoder) -> None:
+        """Encode with another encoder from now on, of whose table nothing is known."""
+        self.encoder = encoder
+        self._checked = {}
+        self._blocks_generation = -1
 
     def check_all_fields(self) -> None:
         """Look at every field from now on: the HPACK table has some that were not checked.
@@ -195,7 +207,10 @@ class FieldPlanner:
             except TypeError:  # a field that is not hashable
                 pass
         # A never-indexed field equals a plain one, and must not be taken for it.
-        return [_find(checked, field) if field.__class__ is tuple else None for field in headers]
+        return [
+            _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
+            for field in headers
+        ]
 
     def _entry(self, field: Any) -> Entry | None:
         """Return the entry for a field that is not in the table as it is.
@@ -252,6 +267,8 @@ class FieldPlanner:
 
     def _remember_normalized(self, field: object, key: tuple[bytes, bytes]) -> None:
         """Remember the final form of a field that is in the table in that form."""
+        if not _MAY_COMPARE:
+            return
         if self._normalized is None or len(self._normalized) >= _MAX_NORMALIZED:
             self._normalized = {}
         self._normalized[field] = key

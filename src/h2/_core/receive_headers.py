@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hpack.exceptions import HPACKError, OversizedHeaderListError
+
 from h2._core.inbound_fields import checked_fields
 from h2._core.receive import (
     check_length,
@@ -34,7 +36,7 @@ from h2._frames.layout import (
     PRIORITY_FLAG,
     PUSH_PROMISE,
 )
-from h2._hpack import Block, HeaderListTooLarge, HpackDecodingError
+from h2._hpack import Block
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.fields import (
@@ -166,9 +168,9 @@ def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
         )
 
 
-def _not_decoded(stream_id: int, error: HpackDecodingError | HeaderListTooLarge) -> Violation:
+def _not_decoded(stream_id: int, error: HPACKError) -> Violation:
     """Word the error for a field block that the decoder refused."""
-    if isinstance(error, HeaderListTooLarge):
+    if isinstance(error, OversizedHeaderListError):
         return Violation(
             rules.FIELD_SECTION_TOO_LARGE, f"Field block on stream {stream_id}: {error}"
         )
@@ -190,7 +192,7 @@ def _headers_block(
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
-    except (HpackDecodingError, HeaderListTooLarge) as error:
+    except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
     stream = conn.streams.get(stream_id)
     if stream is not None:
@@ -346,7 +348,7 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
-    except (HpackDecodingError, HeaderListTooLarge) as error:
+    except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat

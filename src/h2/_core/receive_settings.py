@@ -12,7 +12,12 @@ from h2._frames.layout import ACK, SETTINGS
 from h2._rules import registry as rules
 from h2._rules.flow_control import MAX_WINDOW
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE
+from h2._rules.setting_bounds import (
+    HEADER_TABLE_SIZE,
+    INITIAL_WINDOW_SIZE,
+    MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
+)
 from h2.events import RemoteSettingsChanged, SettingsAcknowledged
 from h2.exceptions import InvalidSettingsValueError
 
@@ -95,6 +100,9 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
         conn.settings_confirmed = True
         if MAX_FRAME_SIZE in changed:
             conn.max_inbound_frame_size = conn.local_settings.max_frame_size
+        if MAX_HEADER_LIST_SIZE in changed:
+            # What was set last counts: this, or what the application sets on the decoder.
+            conn.decoder.max_header_list_size = changed[MAX_HEADER_LIST_SIZE].new_value
         _insist_on_local_settings(conn, before)
     event = _new(SettingsAcknowledged)
     event.changed_settings = changed

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from h2._core.hpack_foreign import ForeignDecoder
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.static_table import STATIC
 from h2._core.stream import Streams
@@ -146,7 +147,7 @@ class Connection:
         self.send_offset_bound = 0  #: no stream's send_offset is larger
 
     def _init_input(self) -> None:
-        self.decoder = Decoder(STATIC)
+        self.decoder: Decoder | ForeignDecoder = Decoder(STATIC)
         #: Of the receive_data call that is under way; not kept alive after it.
         self.events = NO_EVENTS
         self.block: PartialBlock | None = None
@@ -193,7 +194,9 @@ class Connection:
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
-        limit: int = self.local_settings._values.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        limit = self.decoder.max_header_list_size
+        if limit is None:
+            limit = self.local_settings._values.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
         return limit
 
     def recv_initial_window(self) -> int:
