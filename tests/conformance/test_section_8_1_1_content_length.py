@@ -115,10 +115,16 @@ def test_invalid_length(values: Sequence[bytes]) -> None:
     assert_malformed(wire.server(), wire.headers(1, fields))
 
 
-def test_an_absurdly_large_length() -> None:
-    """A number of any size is a number; the content just has to match it."""
+@pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 700, b"0" * 640 + b"5"])
+def test_an_absurdly_large_length(value: bytes) -> None:
+    """Numbers are malformed that no content can match: those of more than 63 bits."""
+    assert_malformed(wire.server(), wire.headers(1, post(value)))
+
+
+@pytest.mark.parametrize("value", [b"9223372036854775807", b"0" * 621 + b"9223372036854775807"])
+def test_the_largest_length(value: bytes) -> None:
     conn = wire.server()
-    wire.feed(conn, wire.headers(1, post(b"9" * 400)))
+    wire.feed(conn, wire.headers(1, post(value)))
     assert_malformed(conn, wire.data(1, b"x", end_stream=True), last_stream_id=1)
 
 

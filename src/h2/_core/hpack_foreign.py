@@ -15,6 +15,7 @@ from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 from h2._hpack import LEADING, NOTED, Block, Entry, HeaderListTooLarge, HpackDecodingError
 from h2._hpack.entry import OVERHEAD
 from h2._rules.fields import classify
+from h2._rules.quote import quoted
 
 #: What an object without the attribute is taken to use (RFC 9113 section 6.5.2).
 _DEFAULT_TABLE_SIZE: Final = 4096
@@ -28,7 +29,7 @@ class ForeignEncoder:
     def __init__(self, foreign: Any, size_without_update: int) -> None:
         """Use ``foreign`` from now on, where the peer counts on a table of at most that size."""
         if not callable(getattr(foreign, "encode", None)):
-            raise TypeError(f"an encoder has a method encode; {foreign!r} has none")
+            raise TypeError(f"an encoder has a method encode; {quoted(foreign)} has none")
         self.foreign = foreign
         self.fields: dict[tuple[bytes, bytes], Entry] = {}  # none is known to be in its table
         self.generation = 0
@@ -68,7 +69,7 @@ class ForeignDecoder:
     def __init__(self, foreign: Any, max_allowed_table_size: int) -> None:
         """Use ``foreign`` from now on, where the peer may choose a table of that size."""
         if not callable(getattr(foreign, "decode", None)):
-            raise TypeError(f"a decoder has a method decode; {foreign!r} has none")
+            raise TypeError(f"a decoder has a method decode; {quoted(foreign)} has none")
         self.foreign = foreign
         if max_allowed_table_size > self.max_allowed_table_size:
             self.max_allowed_table_size = max_allowed_table_size

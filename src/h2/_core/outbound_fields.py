@@ -27,6 +27,7 @@ from h2._rules.fields import (
     is_connection_field,
     is_sensitive,
 )
+from h2._rules.quote import quoted
 from h2.config import H2Configuration
 
 T = TypeVar("T")
@@ -307,9 +308,9 @@ def _find(known: dict[Any, T], field: object) -> T | None:
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:
     """Return name and value of a field as the application gave it."""
     if isinstance(field, (str, bytes)):
-        raise TypeError(f"a header field must be a (name, value) tuple, not {field!r}")
+        raise TypeError(f"a header field must be a (name, value) tuple, not {quoted(field)}")
     if len(field) < 2:
-        raise ValueError(f"a header field must be a (name, value) tuple, not {field!r}")
+        raise ValueError(f"a header field must be a (name, value) tuple, not {quoted(field)}")
     name, value = field[0], field[1]
     if name.__class__ is not bytes or value.__class__ is not bytes:
         name, value = _text_as_bytes(name), _text_as_bytes(value)
@@ -321,4 +322,4 @@ def _text_as_bytes(part: Any) -> bytes:
         return part.encode("utf-8")
     if isinstance(part, bytes):
         return part
-    raise TypeError(f"name and value of a header field must be bytes or str, not {part!r}")
+    raise TypeError(f"name and value of a header field must be bytes or str, not {quoted(part)}")

@@ -31,6 +31,7 @@ from h2._rules.fields import (
     UNKNOWN_PSEUDO,
     classify,
 )
+from h2._rules.quote import quoted
 from h2._rules.registry import Rule, Violation
 
 Field = tuple[bytes, bytes]
@@ -53,7 +54,7 @@ def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) ->
             # "All pseudo-header fields MUST appear in a field block before all regular field
             # lines." (section 8.3)
             if regular is not None:
-                return _bad(rules.PSEUDO_AFTER_REGULAR, kind, name, f"follows {regular!r}")
+                return _bad(rules.PSEUDO_AFTER_REGULAR, kind, name, f"follows {quoted(regular)}")
             # "The same pseudo-header field name MUST NOT appear more than once" (section 8.3)
             if mask & PSEUDO in values:
                 return _bad(rules.PSEUDO_REPEATED, kind, name, "appears more than once")
@@ -80,7 +81,9 @@ def check_lengths(kind: int, fields: Sequence[Field]) -> Violation | None:
         if name == b"content-length":
             mask = classify(name, value)
             if mask & BAD_VALUE:
-                return _bad(rules.CONTENT_LENGTH_INVALID, kind, name, f"is not valid: {value!r}")
+                return _bad(
+                    rules.CONTENT_LENGTH_INVALID, kind, name, f"is not valid: {quoted(value)}"
+                )
             found = _check_single(kind, CONTENT_LENGTH, name, value, values)
             if found is not None:
                 return found
@@ -88,8 +91,8 @@ def check_lengths(kind: int, fields: Sequence[Field]) -> Violation | None:
 
 
 def _bad(rule: Rule, kind: int, name: bytes, what: str) -> Violation:
-    shown = name.decode("latin-1")
-    return Violation(rule, f"Malformed {KIND_NAMES[kind]}: field {shown!r} {what}")
+    shown = quoted(name.decode("latin-1"))
+    return Violation(rule, f"Malformed {KIND_NAMES[kind]}: field {shown} {what}")
 
 
 def _check_field(kind: int, mask: int, name: bytes, value: bytes) -> Violation | None:
@@ -110,7 +113,9 @@ def _check_field(kind: int, mask: int, name: bytes, value: bytes) -> Violation |
     if mask & CONNECTION_FIELD:
         return _bad(rules.CONNECTION_SPECIFIC, kind, name, "is connection-specific")
     if mask & BAD_VALUE:
-        return _bad(_value_rule(mask), kind, name, f"has a value that is not valid: {value!r}")
+        return _bad(
+            _value_rule(mask), kind, name, f"has a value that is not valid: {quoted(value)}"
+        )
     return None
 
 
@@ -208,7 +213,8 @@ def _check_authority(values: dict[int, bytes]) -> Violation | None:
     if _without_default_port(authority, scheme) != _without_default_port(host, scheme):
         return Violation(
             rules.HOST_MISMATCH,
-            f"Malformed request: 'host' {host!r} differs from ':authority' {authority!r}",
+            f"Malformed request: 'host' {quoted(host)} differs from "
+            f"':authority' {quoted(authority)}",
         )
     return None
 
