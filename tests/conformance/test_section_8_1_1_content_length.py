@@ -132,11 +132,17 @@ def test_invalid_length(values: Sequence[bytes]) -> None:
     assert_malformed(wire.server(), wire.headers(1, fields))
 
 
-def test_an_absurdly_large_length() -> None:
-    """More digits than any content has make the message malformed, not the connection."""
+@pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 700, b"0" * 640 + b"5"])
+def test_an_absurdly_large_length(value: bytes) -> None:
+    """Numbers are malformed that no content can match: those of more than 63 bits."""
+    assert_malformed(wire.server(), wire.headers(1, post(value)))
+
+
+@pytest.mark.parametrize("value", [b"9223372036854775807", b"0" * 621 + b"9223372036854775807"])
+def test_the_largest_length(value: bytes) -> None:
     conn = wire.server()
-    request = wire.headers(1, post(b"9" * 4_001))
-    assert_answered_with_reset(conn, request, stream_id=1, code=Code.PROTOCOL_ERROR)
+    wire.feed(conn, wire.headers(1, post(value)))
+    assert_malformed(conn, wire.data(1, b"x", end_stream=True), last_stream_id=1)
 
 
 # Responses ----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from h2._rules.setting_bounds import (
     HEADER_TABLE_SIZE,
     INITIAL_WINDOW_SIZE,
     MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
     revocation,
 )
 from h2.events import RemoteSettingsChanged, SettingsAcknowledged
@@ -116,6 +117,9 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
     # The peer knows these values, so they are enforced from now on.
     if MAX_FRAME_SIZE in changed:
         conn.max_inbound_frame_size = local.max_frame_size
+    if MAX_HEADER_LIST_SIZE in changed:
+        # What was set last counts: this, or what the application sets on the decoder.
+        conn.decoder.max_header_list_size = changed[MAX_HEADER_LIST_SIZE].new_value
     if HEADER_TABLE_SIZE in values or HEADER_TABLE_SIZE in changed:
         table_size = local.header_table_size
         if table_size != conn.decoder.max_allowed_table_size:

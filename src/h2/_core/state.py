@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from h2._core.announced import AnnouncedSettings
+from h2._core.hpack_foreign import ForeignDecoder
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.output import Output
 from h2._core.static_table import STATIC
@@ -145,7 +146,7 @@ class Connection:
         #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
         self.exhausted: list[int] = []
         # Input
-        self.decoder = Decoder(STATIC)
+        self.decoder: Decoder | ForeignDecoder = Decoder(STATIC)
         #: Where events go while no call of receive_data is in progress: nothing ever does.
         self.no_events: list[Event] = []
         self.events = self.no_events  #: of the receive_data call that is in progress
@@ -203,7 +204,10 @@ class Connection:
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
-        return self.local_settings.in_effect.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        limit = self.decoder.max_header_list_size
+        if limit is None:
+            limit = self.local_settings.in_effect.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        return limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""

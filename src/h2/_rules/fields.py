@@ -124,8 +124,14 @@ KNOWN_NAMES: Final[dict[bytes, int]] = {
 }  # fmt: skip
 
 #: "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due
-#: to integer conversion overflows" (RFC 9110 section 8.6): int() refuses more than 4,300 digits.
-_LENGTH_DIGITS: Final = 4000
+#: to integer conversion overflows" (RFC 9110 section 8.6): the largest number that is accepted, and
+#: the most digits, with zeros in front. int() takes 640 digits whatever limit Python was started
+#: with (``sys.set_int_max_str_digits``), so it works on every content-length that is valid.
+_LARGEST_LENGTH: Final = 2**63 - 1
+_MOST_DIGITS: Final = 640
+
+#: A number of so many digits is never too large.
+_FEW_DIGITS: Final = 18
 
 
 def classify(name: bytes, value: bytes) -> int:
@@ -166,12 +172,20 @@ def _value_facts(mask: int, value: bytes) -> int:
     if mask & PSEUDO:
         return _pseudo_facts(mask, value)
     if mask == CONTENT_LENGTH:
-        # "Content-Length = 1*DIGIT" (RFC 9110 section 8.6)
-        return 0 if value.isdigit() and len(value) <= _LENGTH_DIGITS else BAD_FORM
+        return 0 if _is_length(value) else BAD_FORM
     if mask == TE:
         # "it MUST NOT contain any value other than 'trailers'" (section 8.2.2)
         return 0 if value.lower() == b"trailers" else BAD_FORM
     return 0
+
+
+def _is_length(value: bytes) -> bool:
+    # "Content-Length = 1*DIGIT" (RFC 9110 section 8.6)
+    if not value.isdigit():
+        return False
+    if len(value) <= _FEW_DIGITS:
+        return True
+    return len(value) <= _MOST_DIGITS and int(value) <= _LARGEST_LENGTH
 
 
 def _pseudo_facts(mask: int, value: bytes) -> int:

@@ -36,6 +36,7 @@ from h2._rules.fields import (
     WITHOUT_LENGTH,
     classify,
 )
+from h2._rules.quote import quoted
 from h2._rules.registry import Rule, Violation
 
 Field = tuple[bytes, bytes]
@@ -60,7 +61,7 @@ def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) ->
             # "All pseudo-header fields MUST appear in a field block before all regular field
             # lines." (section 8.3)
             if regular is not None:
-                return _bad(rules.PSEUDO_AFTER_REGULAR, kind, name, f"follows {regular!r}")
+                return _bad(rules.PSEUDO_AFTER_REGULAR, kind, name, f"follows {quoted(regular)}")
             # "The same pseudo-header field name MUST NOT appear more than once" (section 8.3)
             if mask & PSEUDO in values:
                 return _bad(rules.PSEUDO_REPEATED, kind, name, "appears more than once")
@@ -91,7 +92,7 @@ def check_lengths(kind: int, fields: Sequence[Field]) -> Violation | None:
 
 
 def _bad(rule: Rule, kind: int, name: bytes, what: str) -> Violation:
-    return _malformed(rule, kind, f"Field {name.decode('latin-1')!r} {what}")
+    return _malformed(rule, kind, f"Field {quoted(name.decode('latin-1'))} {what}")
 
 
 def _malformed(rule: Rule, kind: int, what: str) -> Violation:
@@ -115,7 +116,7 @@ def _check_field(kind: int, mask: int, name: bytes, value: bytes) -> Violation |
     if mask & BAD_VALUE:
         octets = 0 in value or 10 in value or 13 in value
         what = "a value with CR, LF or NUL" if octets else "a value with whitespace around it"
-        return _bad(rules.FIELD_VALUE_INVALID, kind, name, f"has {what}: {value!r}")
+        return _bad(rules.FIELD_VALUE_INVALID, kind, name, f"has {what}: {quoted(value)}")
     return _bad_form(kind, mask, name, value) if mask & BAD_FORM else None
 
 
@@ -161,15 +162,15 @@ def _bad_form(kind: int, mask: int, name: bytes, value: bytes) -> Violation:
     if mask & PATH and not value:
         return _bad(rules.PATH_EMPTY, kind, name, "is empty")
     rule, what = _FORMS[mask & (PSEUDO | TE)]
-    return _bad(rule, kind, name, f"{what}: {value!r}")
+    return _bad(rule, kind, name, f"{what}: {quoted(value)}")
 
 
 def _bad_length(kind: int, name: bytes, value: bytes) -> Violation:
     # "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due
     # to integer conversion overflows" (RFC 9110 section 8.6)
     if value.isdigit():
-        return _bad(rules.CONTENT_LENGTH_TOO_LARGE, kind, name, f"is too large: {value!r}")
-    return _bad(rules.CONTENT_LENGTH_INVALID, kind, name, f"is not a number: {value!r}")
+        return _bad(rules.CONTENT_LENGTH_TOO_LARGE, kind, name, f"is too large: {quoted(value)}")
+    return _bad(rules.CONTENT_LENGTH_INVALID, kind, name, f"is not a number: {quoted(value)}")
 
 
 def _check_single(
@@ -183,7 +184,7 @@ def _check_single(
             if kind == REQUEST:
                 return _bad(rules.HOST_REPEATED, kind, name, "appears more than once")
         elif int(values[bit]) != int(value):
-            what = f"has different values: {values[bit]!r} and {value!r}"
+            what = f"has different values: {quoted(values[bit])} and {quoted(value)}"
             return _bad(rules.CONTENT_LENGTH_CONFLICT, kind, name, what)
     values[bit] = value
     return None
@@ -200,7 +201,7 @@ def _check_response(values: dict[int, bytes], seen: int) -> Violation | None:
     length = values.get(CONTENT_LENGTH)
     if seen & WITHOUT_LENGTH and length is not None and (seen & INFORMATIONAL or int(length)):
         status = values[STATUS].decode("ascii")
-        what = f"does not go with status {status}: {length!r}"
+        what = f"does not go with status {status}: {quoted(length)}"
         return _bad(rules.CONTENT_LENGTH_FORBIDDEN, RESPONSE, b"content-length", what)
     return None
 
@@ -264,7 +265,7 @@ def _check_target(values: dict[int, bytes]) -> Violation | None:
     # [...]). A request in asterisk form (for OPTIONS) includes the value '*'"
     asterisk = path == b"*" and values[METHOD] == b"OPTIONS"
     if path[:1] != b"/" and not asterisk:
-        what = f"does not begin with '/': {path!r}"
+        what = f"does not begin with '/': {quoted(path)}"
         return _bad(rules.PATH_NOT_ABSOLUTE, REQUEST, b":path", what)
     # "A user agent MUST generate a Host header field in a request unless it sends that information
     # as an ':authority' pseudo-header field." (RFC 9110 section 7.2) "request targets for CONNECT
@@ -282,7 +283,7 @@ def _userinfo(authority: bytes) -> Violation | None:
     # '":authority" MUST NOT include the deprecated userinfo subcomponent for "http" or "https"
     # schemed URIs.' (section 8.3.1) In CONNECT it is host and port.
     if b"@" in authority:
-        what = f"has userinfo: {authority!r}"
+        what = f"has userinfo: {quoted(authority)}"
         return _bad(rules.PSEUDO_VALUE_INVALID, REQUEST, b":authority", what)
     return None
 
@@ -298,7 +299,7 @@ def _check_host(values: dict[int, bytes]) -> Violation | None:
     # scheme-based normalization" (RFC 3986 section 6.2.3)
     scheme = values.get(SCHEME, b"").lower()
     if _without_default_port(authority, scheme) != _without_default_port(host, scheme):
-        what = f"differs from ':authority': {host!r} and {authority!r}"
+        what = f"differs from ':authority': {quoted(host)} and {quoted(authority)}"
         return _bad(rules.HOST_MISMATCH, REQUEST, b"host", what)
     return None
 

@@ -48,6 +48,7 @@ NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 ALLOWED_NAME = re.compile(rb"[!-9;-@[-~]+")
 VALUE = re.compile(rb"(?![ \t])[^\0\r\n]*(?<![ \t])")
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+LARGEST = b"9223372036854775807"
 FORMS = {
     b":method": re.compile(TOKEN),
     b":scheme": re.compile(rb"[0-9A-Za-z+.-]+"),
@@ -55,7 +56,7 @@ FORMS = {
     b":path": re.compile(rb"[^\x00-\x20\x7f]+"),
     b":status": re.compile(rb"(?!101)[1-9][0-9]{2}"),
     b":protocol": re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"),
-    b"content-length": re.compile(rb"[0-9]{1,4000}"),
+    b"content-length": re.compile(rb"(?![0-9]{641})0*[0-9]{1,19}"),
     b"te": re.compile(rb"(?i)trailers"),
 }
 OF_NAME = {
@@ -109,6 +110,8 @@ def second_opinion(name: bytes, value: bytes) -> int:
     mask |= odd_target(name, value)
     if not FORMS.get(name, VALUE).fullmatch(value):
         return mask | BAD_FORM
+    if name == b"content-length" and value[-19:].rjust(19, b"0") > LARGEST:
+        return mask | BAD_FORM
     return mask | facts(name, value)
 
 
@@ -133,6 +136,37 @@ def is_plain(kind: int, fields: list[Field]) -> bool:
 def test_class_of_every_tricky_pair(name: bytes) -> None:
     for value in VALUES:
         assert classify(name, value) == second_opinion(name, value), value
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 621, 622, 640, 5_000])
+@pytest.mark.parametrize(
+    ("digits", "valid"),
+    [
+        (b"", False),
+        (b"0", True),
+        (b"5", True),
+        (b"9" * 18, True),
+        (LARGEST, True),
+        (b"9223372036854775808", False),
+        (b"9" * 19, False),
+        (b"1" + bytes(19).replace(b"\0", b"0"), False),
+        (b"9" * 700, False),
+        (b"9" * 5_000, False),
+        (b"9" * 18 + b"x", False),
+    ],
+)
+def test_lengths_are_numbers_of_63_bits(zeros: int, digits: bytes, valid: bool) -> None:
+    """With zeros in front, but no more digits than int() takes under every limit of Python."""
+    value = b"0" * zeros + digits
+    valid = (valid or (bool(zeros) and not digits)) and len(value) <= 640
+    assert classify(b"content-length", value) == CONTENT_LENGTH | (0 if valid else BAD_VALUE)
+    assert classify(b"content-length", value) == second_opinion(b"content-length", value)
+
+
+@given(st.integers(0, 2**64), st.integers(0, 30))
+def test_any_length(number: int, zeros: int) -> None:
+    mask = classify(b"content-length", b"0" * zeros + b"%d" % number)
+    assert mask == CONTENT_LENGTH | (BAD_VALUE if number >= 2**63 else 0)
 
 
 @given(st.binary(max_size=6), st.binary(max_size=6))
