@@ -43,7 +43,7 @@ class ConnectionAttributes:
     @remote_settings.setter
     def remote_settings(self, settings: Settings) -> None:
         self._core.remote_settings = settings
-        self._core.remote_initial_window = settings.initial_window_size
+        self._core.send_windows.initial = settings.initial_window_size
 
     @property
     def max_inbound_frame_size(self) -> int:
@@ -78,12 +78,12 @@ class ConnectionAttributes:
     @property
     def inbound_flow_control_window(self) -> int:
         """How many octets the peer may send on the whole connection (section 6.9)."""
-        return self._core.recv_window
+        return self._core.window.value
 
     @property
     def outbound_flow_control_window(self) -> int:
         """How many octets we may send on the whole connection (section 6.9)."""
-        return self._core.send_window
+        return self._core.send_windows.connection
 
     @property
     def highest_inbound_stream_id(self) -> int:

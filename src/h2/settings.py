@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
 
 from h2._rules import setting_bounds as bounds
 from h2._rules.registry import SETTING_INVALID
@@ -90,6 +91,21 @@ class ChangedSetting:
 
         #: The value after the change.
         self.new_value = new_value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ChangedSetting):
+            return NotImplemented
+        return self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Older pickle protocols know nothing of slots.
+        return type(self), self._parts()
+
+    def _parts(self) -> tuple[SettingCodes | int, int | None, int]:
+        return self.setting, self.original_value, self.new_value
 
     def __repr__(self) -> str:
         return (

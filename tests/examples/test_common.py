@@ -1,8 +1,10 @@
-"""What the examples share: certificates, command lines, and which file a path stands for."""
+"""What the examples share: certificates, transports, command lines, files that paths stand for."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import socket
 import ssl
 import stat
@@ -19,7 +21,12 @@ from support.processes import ROOT, TIMEOUT, require_module
 
 require_module("trustme")
 
-from examples.common import certificate, files, options  # noqa: E402  (skipped without trustme)
+from examples.common import (  # noqa: E402  (skipped without trustme)
+    certificate,
+    files,
+    options,
+    transport,
+)
 
 # Certificates.
 
@@ -139,6 +146,43 @@ def test_a_client_without_http2_has_its_handshake_and_nothing_else(tmp_path: Pat
     authority = tmp_path / "tls" / "authority.pem"
     client = certificate.client_context(authority, ("http/1.1",))
     assert handshake(client, server)[1] is None
+
+
+# Transports.
+
+
+def test_abort_ends_a_transport_that_both_ends_have_closed(
+    certificates: certificate.Certificate,
+) -> None:
+    async def scenario() -> None:
+        aborted = asyncio.get_running_loop().create_future()
+
+        async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(bytes(20_000_000))  # more than the client has room for
+            transport.close(writer.transport)
+            transport.close(writer.transport)
+            writer.transport.abort()
+            await writer.wait_closed()
+            aborted.set_result(None)
+
+        server = await asyncio.start_server(
+            serve, "127.0.0.1", 0, ssl=certificate.server_context(certificates.chain.parent)
+        )
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            trust = certificate.client_context(certificates.authority)
+            _, writer = await asyncio.open_connection("localhost", port, ssl=trust)
+            await asyncio.wait_for(aborted, 10)
+            writer.transport.abort()
+
+    asyncio.run(scenario())
+
+
+def test_examples_on_asyncio_close_no_transport_in_another_way() -> None:
+    direct = re.compile(r"(?:transport|writer)\.close\b")
+    programs = set((ROOT / "examples").rglob("*.py")) - {Path(transport.__file__)}
+    assert len(programs) > 20
+    assert [path for path in programs if direct.search(path.read_text(encoding="utf-8"))] == []
 
 
 # Command lines.

@@ -18,14 +18,14 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
     code = violation.rule.code
     # "An endpoint that detects a stream error sends a RST_STREAM frame (Section 6.4) that contains
     # the stream identifier of the stream where the error occurred."
-    conn.out.append(rst_stream(stream_id, code))
     stream = conn.streams.get(stream_id)
     if stream is not None:
-        conn.streams.move(stream, CLOSED_BY_US, conn.max_reset)
+        conn.abandon(stream, CLOSED_BY_US)
         conn.events.append(StreamReset(stream_id=stream_id, error_code=code, remote_reset=False))
     else:
         # "Normally, an endpoint SHOULD NOT send more than one RST_STREAM frame for any stream."
         conn.streams.remember(stream_id, CLOSED_BY_US, conn.max_reset)
+    conn.out.answer(rst_stream(stream_id, code))
 
 
 def terminate(conn: Connection, violation: Violation) -> H2Error:
@@ -39,8 +39,6 @@ def terminate(conn: Connection, violation: Violation) -> H2Error:
     conn.out.append(goaway(last, code, b""))
     conn.enter(TERMINATED)
     conn.partial.clear()
-    conn.missing = 0
-    conn.head = b""
     conn.block = None
     error.events = conn.events
     return error

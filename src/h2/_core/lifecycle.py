@@ -9,10 +9,10 @@ from copy import copy
 from operator import index
 from typing import Final
 
+from h2._core.misuse import check_frame_size
 from h2._core.receive_settings import apply_remote_settings
-from h2._core.send import check_frame_size
-from h2._core.state import NO_EVENTS, Connection
-from h2._core.stream import LENGTH_AFTER_UPGRADE, Stream
+from h2._core.state import Connection
+from h2._core.stream import UNKNOWN_METHOD, Stream
 from h2._frames import decode, encode
 from h2._frames.layout import HEADER_LENGTH, MAX_FRAME_SIZE_LOWER, PREFACE
 from h2._rules import connection_states
@@ -36,9 +36,12 @@ def initiate(conn: Connection) -> None:
     # "The SETTINGS frames received from a peer as part of the connection preface MUST be
     # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
     # of what waits already.
-    place = len(conn.out) if conn.initiated or conn.out_position else 0
-    overtakes = place < len(conn.out)
-    conn.out.insert(place, preface + _settings_frame(conn, conn.local_settings._values))
+    frames = preface + _settings_frame(conn, conn.local_settings._values)
+    overtakes = False
+    if conn.initiated:
+        conn.out.append(frames)
+    else:
+        overtakes = conn.out.insert_first(frames)
     conn.initiated = True
     _proposed(conn, {}, first=overtakes)
     _follow_local_settings(conn)
@@ -84,7 +87,7 @@ def _check_receive_windows(conn: Connection, size: int) -> None:
     change = size - conn.recv_initial_window()
     if change <= 0:
         return
-    largest = max((stream.recv_limit for stream in conn.streams.values()), default=0)
+    largest = max((stream.window.limit for stream in conn.streams.values()), default=0)
     if largest + change > MAX_WINDOW:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW,
@@ -110,11 +113,11 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
     if pairs:
         conn.events = []  # the application passed the settings on itself: no event
         apply_remote_settings(conn, pairs)
-        conn.events = NO_EVENTS
+        conn.events = conn.no_events
     state = states.HALF_LOCAL_WAITING if conn.client else states.HALF_REMOTE_WAITING
     stream = Stream(1, state, conn.recv_initial_window())
     if conn.client:
-        stream.expected = LENGTH_AFTER_UPGRADE
+        stream.method = UNKNOWN_METHOD
     conn.streams.add(stream)
     return returned
 

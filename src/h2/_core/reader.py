@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core import receive, receive_headers, receive_settings
+from h2._core import flow_control, receive, receive_headers, receive_settings
 from h2._core.faults import reset_stream, terminate
-from h2._core.state import NO_EVENTS, Connection
+from h2._core.state import Connection, PartialFrame
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe, name_of
 from h2._frames.layout import ACK, CONTINUATION, HEADER_LENGTH, KIND_OF, SETTINGS, UNKNOWN_KIND
@@ -32,7 +32,7 @@ _HANDLERS: Final = (
     receive_headers.push_promise,
     receive.ping,
     receive.goaway,
-    receive.window_update,
+    flow_control.window_update,
     receive_headers.continuation,
     receive.altsvc,
 )
@@ -52,11 +52,12 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
 
     On a connection error the exception carries the events of the frames before it.
     """
+    partial = conn.partial
     length = len(data)
-    if _SMALL_PIECE <= length < conn.missing:
+    if _SMALL_PIECE <= length < partial.missing:
         # The usual case while a large frame arrives in several reads.
-        conn.partial.append(data)
-        conn.missing -= length
+        partial.pieces.append(data)
+        partial.missing -= length
         return []
     events: list[Event] = []
     if conn.state == _TERMINATED:
@@ -65,15 +66,15 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     try:
         if conn.preface_left:
             data = _check_preface(conn, data)
-        start = _complete_partial(conn, data) if conn.head else 0
+        start = _complete_partial(conn, partial, data) if partial.header else 0
         if start >= 0:
             start = _frames(conn, data, start)
             if start < len(data):
-                _keep_rest(conn, data, start)
+                _keep_rest(partial, data, start)
     except Violation as violation:
         raise terminate(conn, violation) from None
     finally:
-        conn.events = NO_EVENTS
+        conn.events = conn.no_events
     return events
 
 
@@ -88,50 +89,48 @@ def _check_preface(conn: Connection, data: bytes) -> bytes:
     return data[length:]
 
 
-def _complete_partial(conn: Connection, data: bytes) -> int:
+def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> int:
     """Add data to the frame that has begun; return where in data to go on, -1 for nowhere yet."""
     start = 0
-    head = conn.head
-    if len(head) < HEADER_LENGTH:
-        start = HEADER_LENGTH - len(head)
-        head = conn.head = head + data[:start]
-        if len(head) < HEADER_LENGTH:
+    header = partial.header
+    if len(header) < HEADER_LENGTH:
+        start = HEADER_LENGTH - len(header)
+        header = partial.header = header + data[:start]
+        if len(header) < HEADER_LENGTH:
             return -1
         # Only now the length is known, and whether the frame is too large.
-        conn.missing = _checked_length(conn, head)
-    stop = start + conn.missing
+        partial.missing = _checked_length(conn, header)
+    stop = start + partial.missing
     if len(data) < stop:
-        _keep(conn, data[start:])
+        _keep(partial, data[start:])
         return -1
-    conn.partial.append(data[start:stop])
-    payload = b"".join(conn.partial)
-    conn.partial.clear()
-    conn.missing = 0
-    conn.head = b""
-    _frames(conn, head, 0, payload)
+    partial.pieces.append(data[start:stop])
+    payload = b"".join(partial.pieces)
+    partial.clear()
+    _frames(conn, header, 0, payload)
     return stop
 
 
-def _keep(conn: Connection, piece: bytes) -> None:
+def _keep(partial: PartialFrame, piece: bytes) -> None:
     """Remember a piece of the payload of a frame that is not complete."""
-    conn.missing -= len(piece)
+    partial.missing -= len(piece)
     if len(piece) >= _SMALL_PIECE:
-        conn.partial.append(piece)
+        partial.pieces.append(piece)
         return
-    last = conn.partial[-1] if conn.partial else None
+    last = partial.pieces[-1] if partial.pieces else None
     if isinstance(last, bytearray):
         last += piece
     else:
-        conn.partial.append(bytearray(piece))
+        partial.pieces.append(bytearray(piece))
 
 
-def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
+def _keep_rest(partial: PartialFrame, data: bytes, start: int) -> None:
     """Remember what follows the last complete frame: the header apart from the payload."""
     body = start + HEADER_LENGTH
-    conn.head = data[start:body]
+    partial.header = data[start:body]
     if len(data) >= body:
-        conn.missing = _length(data, start)
-        _keep(conn, data[body:])
+        partial.missing = _length(data, start)
+        _keep(partial, data[body:])
 
 
 def _length(data: bytes, start: int) -> int:

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from h2._core import framing
+from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.inbound_fields import checked_fields
-from h2._core.receive import (
-    check_length,
-    check_shape,
-    not_allowed,
-    priority_event,
-    unpad,
-    wrong_size,
-)
+from h2._core.receive import priority_event
 from h2._core.state import Connection, PartialBlock
-from h2._core.stream import (
-    LENGTH_AFTER_CONNECT,
-    LENGTH_AFTER_HEAD,
-    LENGTH_AFTER_UPGRADE,
-    LENGTH_OF_TUNNEL,
-    LENGTH_UNKNOWN,
-    Stream,
-)
+from h2._core.stream import HEAD_METHOD, Stream
 from h2._frames import decode
 from h2._frames.describe import name_of
 from h2._frames.encode import rst_stream
@@ -41,11 +29,10 @@ from h2._rules.fields import (
     CONNECT,
     CONTENT_LENGTH,
     INFORMATIONAL,
-    NO_CONTENT,
     PUSHABLE,
     REQUEST,
     RESPONSE,
-    SUCCESSFUL,
+    TRAILERS,
 )
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
@@ -207,23 +194,30 @@ def _headers_block(
         interim = True
         after = _ON_INFORMATIONAL[state]
     if after < 0:
-        if stream is not None and stream.expected == LENGTH_OF_TUNNEL:
-            raise _in_tunnel(HEADERS, stream_id)
+        if stream is not None and stream.tunnel:
+            raise framing.in_tunnel(HEADERS, stream_id)
         raise not_allowed(after, HEADERS, stream_id)
     fields = checked_fields(conn, kind, block, stream_id)
     priority_updated = None if priority is None else priority_event(stream_id, priority)
     if stream is None:
         stream = Stream(stream_id, after, conn.recv_initial_window())
         if block.seen & (CONTENT_LENGTH | CONNECT):
-            _expect_length(stream, kind, block, end_stream)
+            framing.begin_message(stream, kind, block)
+        if end_stream and stream.remaining:
+            raise framing.unmet(stream, stream.remaining)
         conn.streams.add(stream)
     else:
         if state == _RESERVED_REMOTE:
             _check_concurrency(conn, stream_id)
-        if not interim:
-            _expect_length(stream, kind, block, end_stream)
-        elif end_stream:
-            raise _ended_early(stream_id)
+        if kind != TRAILERS:
+            if not interim:
+                framing.begin_message(stream, kind, block)
+            elif end_stream:
+                raise _ended_early(stream_id)
+        elif stream.tunnel:
+            raise framing.in_tunnel(HEADERS, stream_id)
+        if end_stream and stream.remaining:
+            raise framing.unmet(stream, stream.remaining)
         if state >= _FIRST_COUNTED and after < _CLOSED:
             stream.state = after
         else:
@@ -267,7 +261,7 @@ def _is_new(conn: Connection, stream_id: int) -> bool:
 
 def _skip(conn: Connection, stream_id: int) -> None:
     """Count a stream of the peer as opened and reset by us: frames on it are ignored."""
-    conn.streams.skip_inbound(stream_id)
+    conn.streams.use_inbound(stream_id)
     conn.streams.remember(stream_id, states.CLOSED_BY_US, conn.max_reset)
 
 
@@ -308,40 +302,6 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
         )
 
 
-def _expect_length(stream: Stream, kind: int, block: Block, end_stream: bool) -> None:
-    """Remember how much content a message announces, and compare at its end (section 8.1.1)."""
-    if kind == RESPONSE:
-        if stream.expected == LENGTH_AFTER_CONNECT and block.seen & SUCCESSFUL:
-            stream.expected = LENGTH_OF_TUNNEL
-            return
-        # "A response that is defined to have no content [...] MAY have a non-zero content-length
-        # header field, even though no content is included in DATA frames."
-        if stream.expected == LENGTH_AFTER_HEAD or block.seen & NO_CONTENT:
-            stream.expected = 0
-        elif block.noted is None or stream.expected == LENGTH_AFTER_UPGRADE:
-            stream.expected = LENGTH_UNKNOWN
-        else:
-            stream.expected = int(block.noted)
-    elif kind == REQUEST:
-        if block.noted is not None:
-            stream.expected = int(block.noted)
-        if block.seen & CONNECT:
-            stream.expected = LENGTH_AFTER_CONNECT
-    elif stream.expected == LENGTH_OF_TUNNEL:
-        raise _in_tunnel(HEADERS, stream.stream_id)
-    if end_stream and stream.expected >= 0:
-        check_length(stream, 1)
-
-
-def _in_tunnel(type_: int, stream_id: int) -> Violation:
-    # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
-    # PRIORITY) MUST NOT be sent on a connected stream and MUST be treated as a stream error
-    # (Section 5.4.2) if received." (section 8.5)
-    return Violation(
-        rules.TUNNEL_FRAME, f"Received {name_of(type_)} frame in the tunnel {stream_id}", stream_id
-    )
-
-
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
     try:
@@ -372,13 +332,13 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
         # frames that might have been created before the RST_STREAM frame is received"
         _skip(conn, promised_id)
-        conn.out.append(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
+        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
         return
     if reaction < 0:
         raise not_allowed(reaction, PUSH_PROMISE, stream_id)
-    if streams[stream_id].expected == LENGTH_OF_TUNNEL:
+    if streams[stream_id].tunnel:
         _skip(conn, promised_id)
-        raise _in_tunnel(PUSH_PROMISE, stream_id)
+        raise framing.in_tunnel(PUSH_PROMISE, stream_id)
     fields = checked_fields(conn, REQUEST, block, promised_id)
     stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
     if not _note_request(stream, block):
@@ -408,5 +368,5 @@ def _note_request(stream: Stream, block: Block) -> bool:
         elif name == b":method":
             safe = safe and value in PUSHABLE
             if value == b"HEAD":
-                stream.expected = LENGTH_AFTER_HEAD
+                stream.method = HEAD_METHOD
     return safe

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from h2._core.receive import check_shape, wrong_size
+from h2._core.flow_control import change_send_windows, follow_initial_window
+from h2._core.frame_checks import check_shape, wrong_size
 from h2._core.state import Connection
 from h2._frames import decode, encode
 from h2._frames.layout import ACK, SETTINGS
 from h2._rules import registry as rules
-from h2._rules.flow_control import MAX_WINDOW
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE
 from h2.events import RemoteSettingsChanged, SettingsAcknowledged
@@ -33,7 +33,7 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
     apply_remote_settings(conn, list(decode.settings(payload)))
     # "Once all values have been processed, the recipient MUST immediately emit a SETTINGS frame
     # with the ACK flag set." (section 6.5.3)
-    conn.out.append(encode.SETTINGS_ACK)
+    conn.out.answer(encode.SETTINGS_ACK)
 
 
 def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) -> None:
@@ -44,8 +44,8 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
     except InvalidSettingsValueError as error:
         raise Violation(rules.SETTING_INVALID, str(error), 0, error) from None
     values = remote._values
-    if INITIAL_WINDOW_SIZE in changed and values[INITIAL_WINDOW_SIZE] != conn.remote_initial_window:
-        _change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
+    if INITIAL_WINDOW_SIZE in changed and values[INITIAL_WINDOW_SIZE] != conn.send_windows.initial:
+        change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
     if MAX_FRAME_SIZE in changed:
         conn.max_outbound_frame_size = values[MAX_FRAME_SIZE]
     encoder = conn.planner.encoder
@@ -59,23 +59,6 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
     event = _new(RemoteSettingsChanged)
     event.changed_settings = changed
     conn.events.append(event)
-
-
-def _change_send_windows(conn: Connection, size: int) -> None:
-    """Take over the peer's initial window for all streams (section 6.9.2), in O(1) as a rule."""
-    # "An endpoint MUST treat a change to SETTINGS_INITIAL_WINDOW_SIZE that causes any
-    # flow-control window to exceed the maximum size as a connection error (Section 5.4.1) of type
-    # FLOW_CONTROL_ERROR."
-    if size + conn.send_offset_bound > MAX_WINDOW:
-        # The bound never shrinks by itself; only here it pays to look at every stream.
-        offsets = [stream.send_offset for stream in conn.streams.values()]
-        conn.send_offset_bound = max(0, *offsets, 0)
-        if size + conn.send_offset_bound > MAX_WINDOW:
-            raise Violation(
-                rules.INITIAL_WINDOW_OVERFLOW,
-                f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
-            )
-    conn.remote_initial_window = size
 
 
 def _settings_ack(conn: Connection, payload: bytes) -> None:
@@ -109,6 +92,4 @@ def _insist_on_local_settings(conn: Connection, window_before: int) -> None:
         conn.decoder.max_allowed_table_size = table_size
     change = local.initial_window_size - window_before
     if change:
-        for stream in conn.streams.values():
-            stream.recv_window += change
-            stream.recv_limit += change
+        follow_initial_window(conn, change)

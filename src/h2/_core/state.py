@@ -7,15 +7,15 @@ from functools import lru_cache
 from typing import Final
 
 from h2._core.outbound_fields import FieldPlanner
+from h2._core.output import Output
 from h2._core.static_table import STATIC
-from h2._core.stream import Streams
+from h2._core.stream import Stream, Streams
 from h2._frames.decode import ID_MASK
-from h2._frames.encode import window_update
 from h2._frames.layout import PREFACE
 from h2._hpack import Decoder
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
-from h2._rules.flow_control import DEFAULT_WINDOW, increment_due
+from h2._rules.flow_control import DEFAULT_WINDOW, ReceiveWindow, SendWindows
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE
 from h2.config import H2Configuration
@@ -30,9 +30,6 @@ _CONCURRENT_STREAMS: Final = 100
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
 _HEADER_LIST_SIZE: Final = 2**16
 
-#: Stands for no call that is under way; nothing is ever appended to it.
-NO_EVENTS: Final[list[Event]] = []
-
 
 @lru_cache(maxsize=8)
 def _initial_values(client: bool, header_list_size: int) -> dict[SettingCodes | int, int]:
@@ -42,6 +39,23 @@ def _initial_values(client: bool, header_list_size: int) -> dict[SettingCodes | 
         SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
     }
     return Settings(client, limits)._values
+
+
+class PartialFrame:
+    """A frame that has begun to arrive: its header, or the start of it, and what came behind."""
+
+    __slots__ = ("header", "missing", "pieces")
+
+    def __init__(self) -> None:
+        self.header = b""
+        self.pieces: list[bytes | bytearray] = []  #: of the payload
+        self.missing = 0  #: octets of the payload still to come
+
+    def clear(self) -> None:
+        """Forget what has arrived."""
+        self.header = b""
+        self.pieces.clear()
+        self.missing = 0
 
 
 class PartialBlock:
@@ -75,37 +89,30 @@ class Connection:
         "config",
         "decoder",
         "events",
+        "exhausted",
         "goaway_hook",
         "goaway_received_last",
         "goaway_sent_last",
-        "head",
         "initiated",
         "local_settings",
         "max_continuations",
         "max_inbound_frame_size",
         "max_outbound_frame_size",
         "max_reset",
-        "missing",
+        "no_events",
         "out",
-        "out_logged",
-        "out_position",
         "partial",
         "planner",
         "preface_left",
-        "recv_limit",
-        "recv_processed",
-        "recv_window",
-        "remote_initial_window",
         "remote_settings",
         "row",
-        "send_offset_bound",
-        "send_window",
+        "send_windows",
         "settings_confirmed",
         "settings_sent",
         "state",
         "streams",
         "table",
-        "used_up",
+        "window",
     )
 
     def __init__(self, config: H2Configuration, header_list_size: int) -> None:
@@ -123,9 +130,22 @@ class Connection:
         #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
         self.goaway_hook: Callable[[int, int, bytes], list[Event]] | None = None
         self._init_settings(header_list_size)
-        self._init_windows()
-        self._init_input()
-        self._init_output()
+        # Flow control
+        self.window = ReceiveWindow(DEFAULT_WINDOW)
+        self.send_windows = SendWindows()
+        #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
+        self.exhausted: list[int] = []
+        # Input
+        self.decoder = Decoder(STATIC)
+        #: Where events go while no call of receive_data is in progress: nothing ever does.
+        self.no_events: list[Event] = []
+        self.events = self.no_events  #: of the receive_data call that is in progress
+        self.preface_left = b"" if client else PREFACE
+        self.partial = PartialFrame()
+        self.block: PartialBlock | None = None
+        # Output
+        self.planner = FieldPlanner(config)
+        self.out = Output()
 
     def _init_settings(self, header_list_size: int) -> None:
         self.local_settings = Settings(self.client)
@@ -136,32 +156,6 @@ class Connection:
         self.settings_confirmed = False  #: the peer knows our first SETTINGS
         self.max_inbound_frame_size = self.local_settings.max_frame_size
         self.max_outbound_frame_size = self.remote_settings.max_frame_size
-
-    def _init_windows(self) -> None:
-        self.send_window = DEFAULT_WINDOW
-        self.recv_window = DEFAULT_WINDOW
-        self.recv_limit = DEFAULT_WINDOW
-        self.recv_processed = 0
-        self.remote_initial_window = DEFAULT_WINDOW
-        self.send_offset_bound = 0  #: no stream's send_offset is larger
-
-    def _init_input(self) -> None:
-        self.decoder = Decoder(STATIC)
-        #: Of the receive_data call that is under way; not kept alive after it.
-        self.events = NO_EVENTS
-        self.block: PartialBlock | None = None
-        self.preface_left = b"" if self.client else PREFACE
-        self.head = b""  #: header of the frame that has begun, or its start
-        self.partial: list[bytes | bytearray] = []  #: start of the payload of that frame
-        self.missing = 0  #: octets of that payload still to come
-
-    def _init_output(self) -> None:
-        self.planner = FieldPlanner(self.config)
-        self.out: list[bytes] = []
-        #: Streams whose DATA has used up a window since bytes were last taken for the peer.
-        self.used_up: tuple[int, ...] = ()
-        self.out_position = 0  #: octets of ``out[0]`` that were taken already
-        self.out_logged = 0  #: octets of ``out`` that the logger knows; -1 after it missed some
 
     def enter(self, state: int) -> None:
         """Go to another connection state (a cell of the table, never a reaction)."""
@@ -207,12 +201,7 @@ class Connection:
         settings = self.remote_settings if self.client else self.local_settings
         return bool(settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL))
 
-    def hand_back(self, length: int) -> None:
-        """Count octets of the connection window as processed (section 6.9)."""
-        processed = self.recv_processed + length
-        increment = increment_due(processed, self.recv_window, self.recv_limit)
-        if increment > 0:
-            self.recv_window += increment
-            self.out.append(window_update(0, increment))
-            processed = 0
-        self.recv_processed = processed
+    def abandon(self, stream: Stream, state: int) -> None:
+        """Close a stream before its end; its content that is pending is not sent any more."""
+        self.send_windows.connection += self.out.drop_content(stream.stream_id)
+        self.streams.move(stream, state, self.max_reset)

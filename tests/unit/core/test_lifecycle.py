@@ -53,9 +53,9 @@ def test_a_smaller_hpack_table_counts_from_the_acknowledgment_on() -> None:
 def test_the_initial_window_counts_from_the_acknowledgment_on(window: int) -> None:
     conn = server_with({SettingCodes.INITIAL_WINDOW_SIZE: window})
     wire.feed(conn, wire.PREFACE, wire.settings(), wire.headers(1, wire.POST))
-    assert conn._core.streams[1].recv_window == max(window, 65_535)
+    assert conn._core.streams[1].window.value == max(window, 65_535)
     wire.feed(conn, wire.settings(ack=True))
-    assert conn._core.streams[1].recv_window == window
+    assert conn._core.streams[1].window.value == window
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_credit_follows_the_initial_window(window: int, arrives: int, opened: li
         assert [frame.increment for frame in on_stream] == opened
         if not opened:
             break
-        assert conn._core.streams[1].recv_window == window
+        assert conn._core.streams[1].window.value == window
 
 
 def test_a_new_initial_window_must_leave_every_stream_a_legal_window() -> None:
@@ -174,7 +174,7 @@ def test_the_end_in_the_middle_of_a_frame_keeps_nothing_of_it() -> None:
     conn.close_connection(Code.INTERNAL_ERROR)
     for _ in range(20):
         assert conn.receive_data(bytes(1_000)) == []
-    assert sum(map(len, conn._core.partial)) <= len(frame)
+    assert sum(map(len, conn._core.partial.pieces)) <= len(frame)
 
 
 class Leaving(H2Connection):
