@@ -158,7 +158,10 @@ def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: 
     check_frame_size(conn, _GOAWAY_FIELDS + len(debug_data))
     conn.out.append(encode.goaway(last_stream_id, error_code, debug_data))
     conn.goaway_sent_last = last_stream_id
-    conn.enter(state)
+    if state == connection_states.TERMINATED:
+        conn.end()
+    else:
+        conn.enter(state)
 
 
 def next_stream_id(conn: Connection, highest: int) -> int:

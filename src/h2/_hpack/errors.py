@@ -1,4 +1,4 @@
-"""The two ways in which a field block is refused; both end the connection's HPACK state."""
+"""The two ways in which a field block is refused."""
 
 from __future__ import annotations
 
