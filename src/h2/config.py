@@ -65,7 +65,8 @@ class H2Configuration:
 
     :param client_side: whether this is the client or the server end of the connection
     :param header_encoding: name of the encoding, such as ``"utf-8"``, with which the fields in
-        events are decoded to ``str``; ``None`` or ``False`` leaves them as ``bytes``
+        events are decoded to ``str``; ``None`` or ``False`` leaves them as ``bytes``. An octet
+        that the encoding does not have becomes a surrogate, as with ``surrogateescape``
     :param validate_outbound_headers: check the fields that are sent against RFC 9113 section 8
     :param normalize_outbound_headers: bring the fields that are sent into the form that HTTP/2
         asks for: names in lower case, values without surrounding whitespace, no fields that

@@ -12,10 +12,10 @@ import h2.config
 import h2.events
 import h2.settings
 from h2._attributes import ConnectionAttributes
-from h2._core import lifecycle, output, receive, send, send_headers
+from h2._core import flow_control, lifecycle, receive, send, send_headers
+from h2._core.flow_control import acknowledge_received_data as _acknowledge_received_data
+from h2._core.flow_control import local_flow_control_window as _local_flow_control_window
 from h2._core.reader import receive_data as _receive_data
-from h2._core.send import acknowledge_received_data as _acknowledge_received_data
-from h2._core.send import local_flow_control_window as _local_flow_control_window
 from h2._core.send import send_data as _send_data
 from h2._core.send_headers import send_headers as _send_headers
 from h2._core.views import ConnectionState
@@ -90,7 +90,8 @@ class H2Connection(ConnectionAttributes):
         """Let a subclass handle a received GOAWAY in the way that it overrides."""
         frame = GoAwayFrame(0, last, code, debug_data)
         frames, events = self._receive_goaway_frame(frame)
-        self._core.out.extend(frame.serialize() for frame in frames)
+        for answer in frames:
+            self._core.out.answer(answer.serialize())
         return events
 
     def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[h2.events.Event]]:
@@ -290,7 +291,7 @@ class H2Connection(ConnectionAttributes):
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         """
-        return send.remote_flow_control_window(self._core, stream_id)
+        return flow_control.remote_flow_control_window(self._core, stream_id)
 
     def increment_flow_control_window(self, increment: int, stream_id: int | None = None) -> None:
         """Let the peer send more: send WINDOW_UPDATE (RFC 9113 section 6.9).
@@ -310,7 +311,7 @@ class H2Connection(ConnectionAttributes):
             raise ValueError(
                 f"Flow control increment must be between 1 and {self.MAX_WINDOW_INCREMENT}"
             )
-        send.increment_flow_control_window(
+        flow_control.increment_flow_control_window(
             self._core, increment, None if stream_id is None else index(stream_id)
         )
 
@@ -439,11 +440,16 @@ class H2Connection(ConnectionAttributes):
             amount = index(amount)
             if amount < 0:
                 raise ValueError("amount must not be negative")
-        return output.data_to_send(self._core, amount)
+        core = self._core
+        if core.exhausted:
+            flow_control.reopen(core)
+        if not core.out.chunks:
+            return b""
+        return core.out.take(amount, core.config._active_logger)
 
     def clear_outbound_data_buffer(self) -> None:
         """Forget all bytes for the peer. The connection cannot go on after that."""
-        output.clear(self._core)
+        self._core.out.clear()
 
 
 def _checked_code(error_code: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from h2._rules.flow_control import MAX_WINDOW, increment_due
+from h2._rules.flow_control import MAX_WINDOW, ReceiveWindow
 from h2.exceptions import FlowControlError
 
 __all__ = ["LARGEST_FLOW_CONTROL_WINDOW", "WindowManager"]
@@ -18,38 +18,44 @@ class WindowManager:
     """
 
     def __init__(self, max_window_size: int) -> None:
-        self.max_window_size = max_window_size
-        self.current_window_size = max_window_size
-        self._bytes_processed = 0
+        self._window = ReceiveWindow(max_window_size)
+
+    @property
+    def max_window_size(self) -> int:
+        """The size in octets to which the window opens again."""
+        return self._window.limit
+
+    @max_window_size.setter
+    def max_window_size(self, size: int) -> None:
+        self._window.limit = size
+
+    @property
+    def current_window_size(self) -> int:
+        """How many octets may still arrive."""
+        return self._window.value
+
+    @current_window_size.setter
+    def current_window_size(self, size: int) -> None:
+        self._window.value = size
 
     def window_consumed(self, size: int) -> None:
         """Take ``size`` octets that arrived off the window.
 
         :raises FlowControlError: if the window is smaller
         """
-        if size > self.current_window_size:
+        if size > self._window.value:
             raise FlowControlError("Flow control window shrunk below 0")
-        self.current_window_size -= size
+        self._window.value -= size
 
     def window_opened(self, size: int) -> None:
         """Make the window ``size`` octets larger, beyond its largest size if need be.
 
         :raises FlowControlError: if it would be larger than 2**31 - 1
         """
-        window = self.current_window_size + size
-        if window > MAX_WINDOW:
+        if self._window.value + size > MAX_WINDOW:
             raise FlowControlError(f"Flow control window mustn't exceed {MAX_WINDOW}")
-        self.current_window_size = window
-        self.max_window_size = max(self.max_window_size, window)
+        self._window.enlarge(size)
 
     def process_bytes(self, size: int) -> int | None:
         """Count ``size`` octets as processed; return the increment to send now, if any."""
-        self._bytes_processed += size
-        increment = increment_due(
-            self._bytes_processed, self.current_window_size, self.max_window_size
-        )
-        if increment <= 0:
-            return None
-        self.current_window_size += increment
-        self._bytes_processed = 0
-        return increment
+        return self._window.hand_back(size) or None

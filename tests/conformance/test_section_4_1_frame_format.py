@@ -180,9 +180,10 @@ def test_what_we_send_has_no_unused_flag_and_no_reserved_bit() -> None:
     ours.increment_flow_control_window(5)
     ours.update_settings({wire.Setting.MAX_FRAME_SIZE: 20_000})
     ours.send_headers(1, wire.TRAILERS, end_stream=True)
+    assert {f.type for f in wire.parse(sent_and_delivered(ours, theirs))} >= {0, 1, 2, 4, 6}
     ours.reset_stream(1)
     ours.close_connection()
-    assert {f.type for f in wire.parse(sent_and_delivered(ours, theirs))} >= {0, 1, 2, 3, 4, 6, 7}
+    assert {f.type for f in wire.parse(sent_and_delivered(ours, theirs))} == {3, 7}
     other, peer = wire.pair()
     other.send_headers(1, wire.REQUEST, end_stream=True)
     wire.exchange(other, peer)

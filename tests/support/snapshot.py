@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Any
 
 from h2._core.outbound_fields import FieldPlanner
-from h2._core.state import Connection, PartialBlock
+from h2._core.output import Output
+from h2._core.state import Connection, PartialBlock, PartialFrame
 from h2._hpack import Decoder, Encoder
 from h2.connection import H2Connection
 from h2.events import Event
@@ -23,9 +24,10 @@ _PLAIN = (Enum, int, str, bytes, type(None), type, types.FunctionType, types.Met
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "table", "row"),
-        # How the octets lie in memory, and what the logger has seen of them.
-        *("out", "out_position", "out_logged", "partial"),
     },
+    # How the octets lie in memory.
+    Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},
+    PartialFrame: {"pieces"},
     FieldPlanner: {
         *("_options", "_normalize", "_split_cookies"),
         *("_checked", "_normalized", "_blocks", "_blocks_generation", "_repeats"),
@@ -71,8 +73,10 @@ def freeze(thing: object) -> object:
 
 def _joined(thing: object) -> list[object]:
     """What the attributes that were left out come to."""
-    if isinstance(thing, Connection):
-        return [waiting(thing), b"".join(thing.partial)]
+    if isinstance(thing, Output):
+        return [pending(thing)]
+    if isinstance(thing, PartialFrame):
+        return [b"".join(thing.pieces)]
     if isinstance(thing, PartialBlock):
         return [b"".join(thing.parts)]
     if isinstance(thing, Encoder):
@@ -84,9 +88,9 @@ def _joined(thing: object) -> list[object]:
     return []
 
 
-def waiting(core: Connection) -> bytes:
+def pending(out: Output) -> bytes:
     """The octets that wait to be sent, without taking them."""
-    return b"".join(core.out)[core.out_position :]
+    return b"".join(out.chunks[out._first :])[out._position :]
 
 
 def snapshot(conn: H2Connection) -> object:

@@ -364,6 +364,22 @@ def client(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
     return conn
 
 
+def open_server() -> H2Connection:
+    """A server with an open stream: a request on stream 1 goes on."""
+    conn = server()
+    feed(conn, headers(1, POST))
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def open_client(*peer_settings: tuple[int, int]) -> H2Connection:
+    """A client with an open stream: its request on stream 1 goes on."""
+    conn = client(*peer_settings)
+    conn.send_headers(1, POST)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
 def pair(**config: Any) -> tuple[H2Connection, H2Connection]:
     """A client and a server that shook hands with each other."""
     ours = H2Connection(H2Configuration(client_side=True, **config))

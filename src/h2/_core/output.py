@@ -1,95 +1,225 @@
-"""Bytes out: what waits to be sent, taken as a whole or in pieces."""
+"""Bytes out: frames that are pending, in the order of the calls that made them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from h2._core.send import acknowledge_received_data
-from h2._core.state import Connection
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe
 from h2._frames.layout import HEADER_LENGTH, PREFACE
 from h2.config import DummyLogger, OutputLogger
 
-#: Part of a frame may have gone out without a logger, so what waits may begin anywhere in it.
-_UNKNOWN: Final = -1
+#: Content of at least this size is a chunk of its own, behind the header of its frame. Below, one
+#: copy that joins it to the header is cheaper than one more chunk to join later.
+COPY_BELOW: Final = 1024
+
+#: So many answers become one chunk: a peer that asks and never reads must not make us hold an
+#: object for each answer.
+ANSWERS_TOGETHER: Final = 256
+
+#: A larger chunk is not a frame that answers something.
+_LARGEST_ANSWER: Final = 64
+
+#: The type octet of a frame that is DATA.
+_DATA_TYPE: Final = b"\0"
 
 
-def data_to_send(conn: Connection, amount: int | None) -> bytes:
-    """Return what waits, at most ``amount`` octets of it, and forget it."""
-    if conn.used_up:
-        _reopen(conn)
-    out = conn.out
-    if not out:
-        return b""
-    log = conn.config._active_logger
-    if log is not None:
-        _log(conn, log)
-    if amount is None and not conn.out_position:
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        conn.out_logged = 0
-        return data
-    return _take(conn, amount)
+class Output:
+    """The frames that are pending, as a list of chunks.
 
-
-def _reopen(conn: Connection) -> None:
-    """Open the windows that are used up as far as there is room, without waiting for more of it.
-
-    The peer cannot send any more, and the application may keep what it has got for as long as it
-    likes: there need not be another acknowledgment, which would open the window, so that the peer
-    would wait for ever. Those for the events of the last read have come by now.
+    A chunk is one or more whole frames, or the header of a DATA frame whose content is the next
+    chunk. Content can be dropped as long as its frame has not begun to go out. ``answers`` counts
+    the frames that answer something the peer did, since all that was pending last went out.
     """
-    for stream_id in conn.used_up:
-        acknowledge_received_data(conn, 0, stream_id)
-    conn.used_up = ()
+
+    __slots__ = (
+        "_content",
+        "_first",
+        "_indexed",
+        "_position",
+        "_untouched",
+        "answers",
+        "append",
+        "chunks",
+    )
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        #: Adds frames. Most of them take this way, so there is no call in between.
+        self.append: Callable[[bytes], None] = self.chunks.append
+        self.answers = 0
+        self._first = 0  # chunks at the front that are gone, and still to be cut off
+        self._position = 0  # octets of the next chunk that are gone
+        # Where the content of each stream is, among the first _indexed chunks. Worked out when
+        # a stream is reset, so that sending costs nothing for it.
+        self._content: dict[int, list[int]] = {}
+        self._indexed = 0
+        self._untouched = True  # none of the four above says anything
+
+    @property
+    def size(self) -> int:
+        """How many octets are pending."""
+        return sum(map(len, self.chunks[self._first :])) - self._position
+
+    def answer(self, frame: bytes) -> None:
+        """Add a frame that answers something the peer did."""
+        self.append(frame)
+        self.answers += 1
+        if not self.answers % ANSWERS_TOGETHER:
+            self.put_answers_together()
+
+    def put_answers_together(self) -> None:
+        """Make one chunk of the small frames at the end that are not DATA."""
+        chunks = self.chunks
+        lowest = self._first + 1  # the chunk there may have begun to go out
+        start = len(chunks)
+        while (
+            start > lowest
+            and len(chunks[start - 1]) <= _LARGEST_ANSWER
+            and chunks[start - 1][3:4] != _DATA_TYPE
+        ):
+            start -= 1
+        chunks[start:] = [b"".join(chunks[start:])]
+        self._indexed = min(self._indexed, start)
+
+    def insert_first(self, frames: bytes) -> bool:
+        """Add frames in front of all others; return whether they overtake any.
+
+        Where something has gone out already they go to the end.
+        """
+        if self._first or self._position:
+            self.append(frames)
+            return False
+        self.chunks.insert(0, frames)
+        self._content.clear()
+        self._indexed = 0
+        return len(self.chunks) > 1
+
+    def drop_content(self, stream_id: int) -> int:
+        """Drop the DATA frames of a stream that have not begun to go out.
+
+        Returns how many octets they would have taken from the flow-control windows.
+        """
+        if not self.chunks:
+            return 0
+        self._find_content()
+        octets = 0
+        chunks = self.chunks
+        first = self._first + (self._position > 0)
+        for place in self._content.pop(stream_id, ()):
+            if place >= first:
+                header = chunks[place]
+                octets += int.from_bytes(header[:3], "big")
+                if _announces_content(header):
+                    chunks[place + 1] = b""
+                chunks[place] = b""
+        return octets
+
+    def _find_content(self) -> None:
+        """Note where content is. Looks at each chunk once, however many streams are reset."""
+        chunks = self.chunks
+        place = max(self._indexed, self._first + (self._position > 0))
+        self._untouched = False
+        while place < len(chunks):
+            chunk = chunks[place]
+            if chunk[3:4] == _DATA_TYPE:
+                stream_id = int.from_bytes(chunk[5:HEADER_LENGTH], "big")
+                self._content.setdefault(stream_id, []).append(place)
+                if _announces_content(chunk):
+                    place += 1
+            place += 1
+        self._indexed = place
+
+    def take(self, amount: int | None, log: DummyLogger | OutputLogger | None) -> bytes:
+        """Return the next octets, at most ``amount``, and forget them.
+
+        Frames are told to the logger when they begin to go out.
+        """
+        if amount is None and log is None and self._untouched:
+            chunks = self.chunks
+            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            chunks.clear()
+            self.answers = 0
+            return data
+        return self._take_pieces(self.size if amount is None else amount, log)
+
+    def clear(self) -> None:
+        """Forget what is pending."""
+        self.chunks.clear()
+        self.answers = 0
+        self._first = self._position = 0
+        self._content.clear()
+        self._indexed = 0
+        self._untouched = True
+
+    def _take_pieces(self, left: int, log: DummyLogger | OutputLogger | None) -> bytes:
+        """Return the next octets piece by piece, so that what stays behind is not copied."""
+        chunks = self.chunks
+        place, position = self._first, self._position
+        pieces: list[bytes] = []
+        while left > 0 and place < len(chunks):
+            chunk = chunks[place]
+            if not position:
+                if _announces_content(chunk):
+                    content = chunks[place + 1]
+                    if left >= HEADER_LENGTH + len(content):
+                        pieces.append(chunk)
+                        chunk = content
+                        left -= HEADER_LENGTH
+                        if log is not None:
+                            _log_frame(log, pieces[-1], content)
+                    else:
+                        # The frame begins to go out: from now on it is one chunk.
+                        chunks[place] = b""
+                        chunk = chunks[place + 1] = chunk + content
+                        if log is not None:
+                            _log_frames(log, chunk)
+                    place += 1
+                elif log is not None:
+                    _log_frames(log, chunk)
+            piece = chunk[position : position + left]
+            pieces.append(piece)
+            left -= len(piece)
+            position += len(piece)
+            if position == len(chunk):
+                place += 1
+                position = 0
+        self._leave(place, position)
+        return b"".join(pieces)
+
+    def _leave(self, place: int, position: int) -> None:
+        """Note what is gone. Cutting it off only when it prevails keeps the cost linear."""
+        if place == len(self.chunks):
+            self.clear()
+            return
+        self._first, self._position = place, position
+        self._untouched = False
+        if 2 * place >= len(self.chunks):
+            del self.chunks[:place]
+            self._first = 0
+            self._content.clear()
+            self._indexed = 0
 
 
-def _take(conn: Connection, amount: int | None) -> bytes:
-    """Return the next octets piece by piece, so that what stays behind is not copied."""
-    out = conn.out
-    position = conn.out_position
-    left = sum(map(len, out)) - position if amount is None else amount
-    pieces: list[bytes] = []
-    done = 0
-    while left > 0 and done < len(out):
-        piece = out[done][position : position + left]
-        pieces.append(piece)
-        left -= len(piece)
-        position += len(piece)
-        if position == len(out[done]):
-            done += 1
-            position = 0
-    del out[:done]
-    conn.out_position = position
-    data = b"".join(pieces)
-    if conn.config._active_logger is not None:
-        conn.out_logged = max(conn.out_logged - len(data), 0)
-    else:
-        conn.out_logged = _UNKNOWN if out else 0
-    return data
+def _announces_content(chunk: bytes) -> bool:
+    """Tell whether a chunk is the header of a DATA frame whose content is the next chunk."""
+    return len(chunk) == HEADER_LENGTH and chunk[3] == 0 and chunk[:3] != b"\0\0\0"
 
 
-def clear(conn: Connection) -> None:
-    """Forget what waits to be sent."""
-    conn.out.clear()
-    conn.out_position = 0
-    conn.out_logged = 0
-
-
-def _log(conn: Connection, log: DummyLogger | OutputLogger) -> None:
-    """Write the frames that were not logged before to the logger of the connection."""
-    data = b"".join(conn.out)[conn.out_position :]
-    start = conn.out_logged
-    if start == _UNKNOWN:
-        conn.out_logged = len(data)
-        return
-    if data.startswith(PREFACE, start):
+def _log_frames(log: DummyLogger | OutputLogger, chunk: bytes) -> None:
+    """Write the frames of a chunk to the logger of the connection."""
+    start = 0
+    if chunk.startswith(PREFACE):
         log.debug("Sent connection preface")
-        start += len(PREFACE)
-    while len(data) - start >= HEADER_LENGTH:
-        high, low, type_, flags, stream_id = unpack_header(data, start)
+        start = len(PREFACE)
+    while start < len(chunk):
         body = start + HEADER_LENGTH
-        start = body + (high << 8 | low)
-        log.debug("Sent frame: %s", describe(type_, flags, stream_id & ID_MASK, data[body:start]))
-    conn.out_logged = start
+        stop = body + int.from_bytes(chunk[start : start + 3], "big")
+        _log_frame(log, chunk[start:body], chunk[body:stop])
+        start = stop
+
+
+def _log_frame(log: DummyLogger | OutputLogger, header: bytes, payload: bytes) -> None:
+    _, _, type_, flags, stream_id = unpack_header(header)
+    log.debug("Sent frame: %s", describe(type_, flags, stream_id & ID_MASK, payload))

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core import receive, receive_headers, receive_settings
-from h2._core.faults import reset_stream, terminate
-from h2._core.state import NO_EVENTS, Connection
+from h2._core import flow_control, receive, receive_headers, receive_settings
+from h2._core.faults import fail, is_enforced, reset_stream, scope_of, terminate
+from h2._core.state import Connection, PartialFrame
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe, name_of
-from h2._frames.layout import ACK, CONTINUATION, HEADER_LENGTH, KIND_OF, SETTINGS, UNKNOWN_KIND
+from h2._frames.layout import (
+    ACK,
+    CONTINUATION,
+    HEADER_LENGTH,
+    KIND_OF,
+    PREFACE,
+    SETTINGS,
+    UNKNOWN_KIND,
+)
+from h2._frames.protocols import TEXT, protocol_of
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
+from h2._rules.quote import quoted
 from h2._rules.registry import STREAM, Violation
 from h2.events import Event
 
@@ -32,7 +42,7 @@ _HANDLERS: Final = (
     receive_headers.push_promise,
     receive.ping,
     receive.goaway,
-    receive.window_update,
+    flow_control.window_update,
     receive_headers.continuation,
     receive.altsvc,
 )
@@ -50,31 +60,48 @@ _ORDINARY: Final = tuple(
 def receive_data(conn: Connection, data: bytes) -> list[Event]:
     """Take in bytes from the peer and return the events they amount to.
 
-    On a connection error the exception carries the events of the frames before it.
+    On a connection error the exception carries the events of the frames before it. Any other
+    exception (from a logger, say, or KeyboardInterrupt) ends the connection as well, because frames
+    are lost with it.
     """
+    partial = conn.partial
     length = len(data)
-    if _SMALL_PIECE <= length < conn.missing:
+    if _SMALL_PIECE <= length < partial.missing:
         # The usual case while a large frame arrives in several reads.
-        conn.partial.append(data)
-        conn.missing -= length
+        partial.pieces.append(data)
+        partial.missing -= length
         return []
+    if conn.events is not conn.no_events:
+        raise RuntimeError("receive_data must not be called while it runs")
     events: list[Event] = []
     if conn.state == _TERMINATED:
-        return events
+        return _refuse_input(conn, data)
     conn.events = events
     try:
         if conn.preface_left:
             data = _check_preface(conn, data)
-        start = _complete_partial(conn, data) if conn.head else 0
+        start = _complete_partial(conn, partial, data) if partial.header else 0
         if start >= 0:
             start = _frames(conn, data, start)
             if start < len(data):
                 _keep_rest(conn, data, start)
     except Violation as violation:
         raise terminate(conn, violation) from None
+    except BaseException:
+        fail(conn)
+        raise
     finally:
-        conn.events = NO_EVENTS
+        conn.events = conn.no_events
     return events
+
+
+def _refuse_input(conn: Connection, data: bytes) -> list[Event]:
+    """Raise for bytes that come after the end of the connection (section 5.4.1)."""
+    if not data:
+        return []
+    error = Violation(rules.CONNECTION_CLOSED, "The connection has ended").public()
+    error.events, conn.unreported = conn.unreported, []
+    raise error
 
 
 def _check_preface(conn: Connection, data: bytes) -> bytes:
@@ -83,75 +110,104 @@ def _check_preface(conn: Connection, data: bytes) -> bytes:
     length = min(len(expected), len(data))
     # "Clients and servers MUST treat an invalid connection preface as a connection error"
     if data[:length] != expected[:length]:
-        raise Violation(rules.PREFACE_INVALID, "Invalid HTTP/2 connection preface")
+        received = PREFACE[: -len(expected)] + data
+        what = protocol_of(received) or "something that is not HTTP/2"
+        raise Violation(
+            rules.PREFACE_INVALID,
+            f"The client speaks {what}: it sent {quoted(received)} "
+            "in place of the connection preface",
+        )
     conn.preface_left = expected[length:]
     return data[length:]
 
 
-def _complete_partial(conn: Connection, data: bytes) -> int:
+def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> int:
     """Add data to the frame that has begun; return where in data to go on, -1 for nowhere yet."""
     start = 0
-    head = conn.head
-    if len(head) < HEADER_LENGTH:
-        start = HEADER_LENGTH - len(head)
-        head = conn.head = head + data[:start]
-        if len(head) < HEADER_LENGTH:
+    header = partial.header
+    if len(header) < HEADER_LENGTH:
+        start = HEADER_LENGTH - len(header)
+        header = partial.header = header + data[:start]
+        if len(header) < HEADER_LENGTH:
             return -1
         # Only now the length is known, and whether the frame is too large.
-        conn.missing = _checked_length(conn, head)
-    stop = start + conn.missing
-    if len(data) < stop:
-        _keep(conn, data[start:])
+        _measure(conn, partial)
+    if partial.discarding:
+        _discard(conn, partial, len(data) - start)
         return -1
-    conn.partial.append(data[start:stop])
-    payload = b"".join(conn.partial)
-    conn.partial.clear()
-    conn.missing = 0
-    conn.head = b""
-    _frames(conn, head, 0, payload)
+    stop = start + partial.missing
+    if len(data) < stop:
+        _keep(partial, data[start:])
+        return -1
+    partial.pieces.append(data[start:stop])
+    payload = b"".join(partial.pieces)
+    partial.clear()
+    _frames(conn, header, 0, payload)
     return stop
 
 
-def _keep(conn: Connection, piece: bytes) -> None:
+def _measure(conn: Connection, partial: PartialFrame) -> None:
+    """Read the length of the frame that has begun; its header is complete."""
+    header = partial.header
+    length = header[0] << 16 | header[1] << 8 | header[2]
+    if length <= conn.max_inbound_frame_size:
+        partial.missing = length
+    elif conn.config.strict or (
+        conn.state in states.BEFORE_SETTINGS and protocol_of(header) not in (None, TEXT)
+    ):
+        raise _too_large(conn, header)
+    else:
+        # h2 4.4.1 complains when all of the frame has arrived, and consumers count on that.
+        partial.discarding = length
+
+
+def _discard(conn: Connection, partial: PartialFrame, length: int) -> None:
+    """Let octets of a frame that is too large go by; complain when all of it has arrived."""
+    partial.discarding -= length
+    if partial.discarding <= 0:
+        raise _too_large(conn, partial.header)
+
+
+def _keep(partial: PartialFrame, piece: bytes) -> None:
     """Remember a piece of the payload of a frame that is not complete."""
-    conn.missing -= len(piece)
+    partial.missing -= len(piece)
     if len(piece) >= _SMALL_PIECE:
-        conn.partial.append(piece)
+        partial.pieces.append(piece)
         return
-    last = conn.partial[-1] if conn.partial else None
+    last = partial.pieces[-1] if partial.pieces else None
     if isinstance(last, bytearray):
         last += piece
     else:
-        conn.partial.append(bytearray(piece))
+        partial.pieces.append(bytearray(piece))
 
 
 def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
     """Remember what follows the last complete frame: the header apart from the payload."""
+    partial = conn.partial
     body = start + HEADER_LENGTH
-    conn.head = data[start:body]
+    partial.header = data[start:body]
     if len(data) >= body:
-        conn.missing = _length(data, start)
-        _keep(conn, data[body:])
+        _measure(conn, partial)
+        if partial.discarding:
+            _discard(conn, partial, len(data) - body)
+        else:
+            _keep(partial, data[body:])
 
 
-def _length(data: bytes, start: int) -> int:
-    return data[start] << 16 | data[start + 1] << 8 | data[start + 2]
-
-
-def _checked_length(conn: Connection, header: bytes) -> int:
-    length = _length(header, 0)
-    if length > conn.max_inbound_frame_size:
-        raise _too_large(conn, length, header[3])
-    return length
-
-
-def _too_large(conn: Connection, length: int, type_: int) -> Violation:
+def _too_large(conn: Connection, header: bytes) -> Violation:
+    """Word the error for a frame that is too large, or for a server that does not speak HTTP/2."""
+    what = protocol_of(header) if conn.state in states.BEFORE_SETTINGS else None
+    if what:
+        return Violation(
+            rules.PREFACE_INVALID,
+            f"The peer speaks {what}: it sent {quoted(header)} in place of the connection preface",
+        )
     # "An endpoint MUST send an error code of FRAME_SIZE_ERROR if a frame exceeds the size
-    # defined in SETTINGS_MAX_FRAME_SIZE" (section 4.2). Told from the header, so that the
-    # payload is never stored.
+    # defined in SETTINGS_MAX_FRAME_SIZE" (section 4.2).
+    length = header[0] << 16 | header[1] << 8 | header[2]
     return Violation(
         rules.FRAME_TOO_LARGE,
-        f"Received {name_of(type_)} frame of {length} octets, "
+        f"Received {name_of(header[3])} frame of {length} octets, "
         f"the limit is {conn.max_inbound_frame_size}",
     )
 
@@ -168,12 +224,12 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
     while end - start >= HEADER_LENGTH:
         high, low, type_, flags, stream_id = unpack_header(data, start)
         length = high << 8 | low
-        if length > conn.max_inbound_frame_size:
-            raise _too_large(conn, length, type_)
         body = start + HEADER_LENGTH
         stop = body + length
         if stop > end:
             break
+        if length > conn.max_inbound_frame_size:
+            raise _too_large(conn, data[start:body])
         payload = data[body:stop] if only is None else only
         start = stop
         stream_id &= ID_MASK
@@ -191,7 +247,7 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         try:
             handler(conn, flags, stream_id, payload)
         except Violation as violation:
-            if violation.rule.scope != STREAM:
+            if scope_of(conn, violation.rule) != STREAM:
                 raise
             reset_stream(conn, violation)
     return start
@@ -199,19 +255,17 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
 
 def _check_connection_state(conn: Connection, type_: int, flags: int, stream_id: int) -> None:
     """Check that a frame may come now, and go to the connection state that it leads to."""
+    if conn.state in states.BEFORE_SETTINGS and (type_ != SETTINGS or flags & ACK):
+        # "The server connection preface consists of a potentially empty SETTINGS frame [...] that
+        # MUST be the first frame the server sends", and the client sends one after its preface
+        # (section 3.4). An acknowledgment is not it.
+        if is_enforced(conn, rules.FIRST_FRAME_NOT_SETTINGS):
+            raise Violation(
+                rules.FIRST_FRAME_NOT_SETTINGS,
+                f"The first frame must be SETTINGS, received {name_of(type_)}",
+            )
+        conn.enter(states.AFTER_SETTINGS[conn.state])
     state = conn.row[KIND_OF[type_]]
-    # "The server connection preface consists of a potentially empty SETTINGS frame [...] that
-    # MUST be the first frame the server sends", and the client sends one after its preface
-    # (section 3.4). An acknowledgment is not it.
-    if state == states.NOT_SETTINGS or (
-        type_ == SETTINGS
-        and flags & ACK
-        and conn.state in (states.STARTING, states.STARTING_GOAWAY_SENT)
-    ):
-        raise Violation(
-            rules.FIRST_FRAME_NOT_SETTINGS,
-            f"The first frame must be SETTINGS, received {name_of(type_)}",
-        )
     if state == states.NOT_FOR_ROLE:
         # "servers MUST treat the receipt of a PUSH_PROMISE frame as a connection error"
         raise Violation(rules.FRAME_NOT_ALLOWED, f"A client must not send {name_of(type_)}")

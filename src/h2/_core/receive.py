@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._core import framing
+from h2._core.faults import is_enforced
+from h2._core.flow_control import hand_back
+from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
+from h2._core.output import ANSWERS_TOGETHER
 from h2._core.state import Connection
-from h2._core.stream import Stream
 from h2._frames import decode, encode, layout
-from h2._frames.decode import ID_MASK, unpack_long
-from h2._frames.describe import name_of
-from h2._frames.layout import (
-    ACK,
-    END_STREAM,
-    KIND_OF,
-    ON_CONNECTION,
-    ON_STREAM,
-    PADDED,
-    SHAPES,
-)
+from h2._frames.layout import ACK, END_STREAM, PADDED
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.flow_control import MAX_WINDOW
-from h2._rules.registry import Rule, Violation
+from h2._rules.registry import Violation
 from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
 from h2.errors import _error_code_from_int
 from h2.events import (
@@ -34,12 +27,6 @@ from h2.events import (
     StreamEnded,
     StreamReset,
     UnknownFrameReceived,
-    WindowUpdated,
-)
-from h2.exceptions import (
-    InvalidBodyLengthError,
-    NoSuchStreamError,
-    StreamClosedError,
 )
 
 _new: Final = object.__new__
@@ -47,104 +34,50 @@ _new: Final = object.__new__
 _ON_DATA: Final = states.TABLE[states.RECV_DATA]
 _ON_DATA_END: Final = states.TABLE[states.RECV_DATA_END]
 _ON_RST_STREAM: Final = states.TABLE[states.RECV_RST_STREAM]
-_ON_WINDOW_UPDATE: Final = states.TABLE[states.RECV_WINDOW_UPDATE]
 _ON_ALTSVC: Final = states.TABLE[states.RECV_ALTSVC]
-
-_REACTION_RULES: Final[dict[int, Rule]] = {
-    states.HALF_CLOSED_ERROR: rules.STREAM_HALF_CLOSED,
-    states.RESET_ERROR: rules.STREAM_RESET_BY_PEER,
-    states.CLOSED_ERROR: rules.STREAM_CLOSED,
-    states.IDLE_ERROR: rules.STREAM_IDLE,
-    states.RESERVED_ERROR: rules.STREAM_RESERVED,
-    states.EARLY_DATA_ERROR: rules.DATA_BEFORE_HEADERS,
-    states.PUSH_ERROR: rules.PUSH_PARENT_STATE,
-    states.TRAILERS_ERROR: rules.TRAILERS_WITHOUT_END_STREAM,
-}
-
-
-def not_allowed(reaction: int, type_: int, stream_id: int) -> Violation:
-    """Word the error for a frame that the state of its stream does not allow (section 5.1)."""
-    rule = _REACTION_RULES[reaction]
-    message = (
-        f"Received {name_of(type_)} frame on stream {stream_id}: {states.REACTION_NAMES[reaction]}"
-    )
-    error: NoSuchStreamError | None = None
-    if rule is rules.STREAM_CLOSED:
-        error = StreamClosedError(stream_id)
-    elif rule is rules.STREAM_IDLE:
-        error = NoSuchStreamError(stream_id)
-    return Violation(rule, message, stream_id, error)
-
-
-def check_shape(type_: int, stream_id: int, payload: bytes) -> None:
-    """Check the stream identifier and the length of a frame (sections 4.2 and 6)."""
-    place, least, most, section = SHAPES[KIND_OF[type_]]
-    if place == ON_STREAM and not stream_id:
-        raise Violation(
-            rules.STREAM_ID_MISSING,
-            f"Received {name_of(type_)} frame on stream 0 (section {section})",
-        )
-    if place == ON_CONNECTION and stream_id:
-        raise Violation(
-            rules.STREAM_ID_FORBIDDEN,
-            f"Received {name_of(type_)} frame on stream {stream_id} (section {section})",
-        )
-    if not least <= len(payload) <= most:
-        raise wrong_size(type_, stream_id, payload)
-
-
-def wrong_size(type_: int, stream_id: int, payload: bytes) -> Violation:
-    """Word the error for a frame whose length is not the one of its type (section 4.2)."""
-    return Violation(
-        rules.FRAME_SIZE_WRONG,
-        f"Received {name_of(type_)} frame of {len(payload)} octets on stream {stream_id}",
-        stream_id,
-    )
-
-
-def unpad(type_: int, stream_id: int, payload: bytes) -> bytes:
-    """Return the content of a padded frame (section 6.1)."""
-    # "a frame [...] too small to contain mandatory frame data" (section 4.2)
-    if not payload:
-        raise wrong_size(type_, stream_id, payload)
-    content = decode.strip_padding(payload)
-    if content is None:
-        raise Violation(
-            rules.PADDING_TOO_LONG,
-            f"Received {name_of(type_)} frame on stream {stream_id} with more padding than payload",
-        )
-    return content
 
 
 def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """DATA (section 6.1). The most frequent frame: what it costs is paid per 16 KiB."""
     content = unpad(layout.DATA, stream_id, payload) if flags & PADDED else payload
     length = len(payload)
-    stream = conn.streams.get(stream_id)
     end = flags & END_STREAM
     # "A receiver that receives a flow-controlled frame MUST always account for its contribution
     # against the connection flow-control window, unless the receiver treats this as a connection
     # error (Section 5.4.1). This is necessary even if the frame is in error." (section 6.9)
-    window = conn.recv_window - length
+    window = conn.window
+    left = window.value - length
+    if left < 0:
+        raise Violation(
+            rules.CONNECTION_WINDOW_EXCEEDED,
+            f"Received {length} octets of DATA, the window of the connection is {window.value}",
+        )
+    window.value = left
+    stream = conn.streams.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
-        reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
-    else:
-        reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
-        if stream.recv_window < length and length and reaction >= 0 <= window:
-            raise _too_much_data(
-                rules.STREAM_WINDOW_EXCEEDED, stream_id, stream.recv_window, length
-            )
-    if window < 0 and length:
-        raise _too_much_data(rules.CONNECTION_WINDOW_EXCEEDED, stream_id, conn.recv_window, length)
-    if stream is None or reaction < 0:
+        state = conn.streams.state_of(stream_id)
+        _refuse_data(conn, (_ON_DATA_END if end else _ON_DATA)[state], stream_id, length)
+        return
+    reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
+    if reaction < 0:
         _refuse_data(conn, reaction, stream_id, length)
         return
-    conn.recv_window = window
-    stream.recv_window = left = stream.recv_window - length
-    stream.received += len(content)
-    if stream.expected >= 0:
-        check_length(stream, end)
+    window = stream.window
+    if window.value < length and length:
+        hand_back(conn, length)
+        raise Violation(
+            rules.STREAM_WINDOW_EXCEEDED,
+            f"Received {length} octets of DATA on stream {stream_id}, "
+            f"the window of the stream is {window.value}",
+            stream_id,
+        )
+    window.value -= length
+    if stream.remaining is not None:
+        found = framing.count_content(stream, stream.remaining, len(content), end)
+        if found is not None:
+            hand_back(conn, length)
+            raise found
     event = _new(DataReceived)
     event.stream_id = stream_id
     event.data = content
@@ -155,40 +88,15 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         ended.stream_id = stream_id
         conn.events.append(ended)
         conn.streams.move(stream, reaction, conn.max_reset)
-    if length and not (window and left):
-        conn.used_up += (stream_id,)
-
-
-def _too_much_data(rule: Rule, stream_id: int, window: int, length: int) -> Violation:
-    which = "stream" if rule is rules.STREAM_WINDOW_EXCEEDED else "connection"
-    return Violation(
-        rule,
-        f"Received {length} octets of DATA on stream {stream_id}, the {which} window is {window}",
-        stream_id,
-    )
+    if length and not (left and window.value):
+        conn.exhausted.append(stream_id)
 
 
 def _refuse_data(conn: Connection, reaction: int, stream_id: int, length: int) -> None:
-    """Account for DATA that nobody gets (section 6.9), then say what is wrong with it."""
-    if reaction in (states.HALF_CLOSED_ERROR, states.RESET_ERROR, states.IGNORE):
-        conn.recv_window -= length
-        conn.hand_back(length)
+    """Give back the window of DATA that nobody gets (section 6.9), then say what is wrong."""
+    hand_back(conn, length)
     if reaction != states.IGNORE:
         raise not_allowed(reaction, layout.DATA, stream_id)
-
-
-def check_length(stream: Stream, end: int) -> None:
-    """Compare the content so far with content-length (section 8.1.1)."""
-    # "A request or response is also malformed if the value of a content-length header field does
-    # not equal the sum of the DATA frame payload lengths that form the content"
-    expected = stream.expected
-    if expected >= 0 and (stream.received > expected or (end and stream.received != expected)):
-        raise Violation(
-            rules.CONTENT_LENGTH_MISMATCH,
-            f"content-length is {expected}, received {stream.received} octets",
-            stream.stream_id,
-            InvalidBodyLengthError(expected, stream.received),
-        )
 
 
 def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -232,10 +140,10 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if stream is None:
         # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
         reaction = _ON_RST_STREAM[streams.state_of(stream_id)]
-        if reaction != states.IGNORE:
+        if reaction != states.IGNORE and is_enforced(conn, rules.RESET_OF_IDLE_STREAM):
             raise not_allowed(reaction, layout.RST_STREAM, stream_id)
         return
-    streams.move(stream, CLOSED_BY_PEER, conn.max_reset)
+    conn.abandon(stream, CLOSED_BY_PEER)
     conn.events.append(
         StreamReset(
             stream_id=stream_id,
@@ -256,7 +164,11 @@ def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         return
     # "Receivers of a PING frame that does not include an ACK flag MUST send a PING frame with
     # the ACK flag set in response, with an identical frame payload."
-    conn.out.append(encode.ping_ack(payload))
+    out = conn.out
+    out.append(encode.PING_ACK_HEADER + payload)
+    out.answers += 1
+    if not out.answers % ANSWERS_TOGETHER:
+        out.put_answers_together()
     event = _new(PingReceived)
     event.ping_data = payload
     conn.events.append(event)
@@ -280,71 +192,12 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
         for stream_id in [
             id for id in conn.streams if id > last and not conn.streams.is_inbound(id)
         ]:
-            conn.streams.move(conn.streams[stream_id], CLOSED_BY_US, conn.max_reset)
+            conn.abandon(conn.streams[stream_id], CLOSED_BY_US)
     conn.goaway_received_last = min(last, conn.goaway_received_last)
     return ConnectionTerminated(
         error_code=_error_code_from_int(code),
         last_stream_id=last,
         additional_data=debug_data or None,
-    )
-
-
-def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
-    """WINDOW_UPDATE (section 6.9)."""
-    if len(payload) != 4:
-        raise wrong_size(layout.WINDOW_UPDATE, stream_id, payload)
-    increment = unpack_long(payload)[0] & ID_MASK
-    if not stream_id:
-        window = conn.send_window + increment
-        if window > MAX_WINDOW or not increment:
-            raise _bad_connection_increment(conn, increment)
-        conn.send_window = window
-    else:
-        stream = conn.streams.get(stream_id)
-        reaction = _ON_WINDOW_UPDATE[
-            conn.streams.state_of(stream_id) if stream is None else stream.state
-        ]
-        if stream is None or reaction < 0:
-            if reaction != states.IGNORE:
-                raise not_allowed(reaction, layout.WINDOW_UPDATE, stream_id)
-            return
-        offset = stream.send_offset + increment
-        if conn.remote_initial_window + offset > MAX_WINDOW or not increment:
-            raise _bad_stream_increment(stream_id, increment)
-        stream.send_offset = offset
-        if offset > conn.send_offset_bound:
-            conn.send_offset_bound = offset
-    event = _new(WindowUpdated)
-    event.stream_id = stream_id
-    event.delta = increment
-    conn.events.append(event)
-
-
-def _bad_connection_increment(conn: Connection, increment: int) -> Violation:
-    # "errors on the connection flow-control window MUST be treated as a connection error" (6.9)
-    if not increment:
-        return Violation(rules.CONNECTION_INCREMENT_ZERO, "Received WINDOW_UPDATE with increment 0")
-    # "for the connection, a GOAWAY frame with an error code of FLOW_CONTROL_ERROR is sent" (6.9.1)
-    return Violation(
-        rules.CONNECTION_WINDOW_OVERFLOW,
-        f"Received WINDOW_UPDATE with increment {increment}, window is {conn.send_window}",
-    )
-
-
-def _bad_stream_increment(stream_id: int, increment: int) -> Violation:
-    # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
-    # increment of 0 as a stream error (Section 5.4.2) of type PROTOCOL_ERROR" (section 6.9)
-    if not increment:
-        return Violation(
-            rules.STREAM_INCREMENT_ZERO,
-            f"Received WINDOW_UPDATE with increment 0 on stream {stream_id}",
-            stream_id,
-        )
-    # "For streams, the sender sends a RST_STREAM with an error code of FLOW_CONTROL_ERROR" (6.9.1)
-    return Violation(
-        rules.STREAM_WINDOW_OVERFLOW,
-        f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
-        stream_id,
     )
 
 

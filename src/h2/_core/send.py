@@ -1,74 +1,30 @@
-"""What an application sends on streams that exist, and flow control in both directions."""
+"""What an application sends beside field blocks: DATA, RST_STREAM, PING, PRIORITY, ALTSVC."""
 
 from __future__ import annotations
 
 from operator import index
 from typing import Final
 
+from h2._core.misuse import check_frame_size, find_stream, no_stream, not_allowed
+from h2._core.output import COPY_BELOW
 from h2._core.state import Connection
-from h2._core.stream import Stream
 from h2._frames import encode
 from h2._frames.decode import ID_MASK
 from h2._frames.layout import DATA, END_STREAM, PADDED
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.flow_control import MAX_WINDOW, increment_due
 from h2._rules.registry import Violation
-from h2.exceptions import H2Error, NoSuchStreamError, StreamClosedError
+from h2.errors import ErrorCodes
 
 _ON_DATA: Final = states.TABLE[states.SEND_DATA]
 _ON_DATA_END: Final = states.TABLE[states.SEND_DATA_END]
 _ON_RST_STREAM: Final = states.TABLE[states.SEND_RST_STREAM]
-_ON_WINDOW_UPDATE: Final = states.TABLE[states.SEND_WINDOW_UPDATE]
 _ON_ALTSVC: Final = states.TABLE[states.SEND_ALTSVC]
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
-_TERMINATED: Final = connection_states.TERMINATED
-
-#: Content of at least this size is put into the output as it is; below, one copy that joins it
-#: to the frame header is cheaper than one more piece to join later.
-_COPY_BELOW: Final = 1024
 
 #: Its length has 16 bits (RFC 7838 section 4).
 _LONGEST_ORIGIN: Final = 0xFFFF
-
-
-def missing_stream(conn: Connection, stream_id: int) -> H2Error:
-    """Return the exception for a stream that is idle or closed (section 5.1)."""
-    error: NoSuchStreamError
-    if conn.streams.is_used(stream_id):
-        error = StreamClosedError(stream_id)
-        message = f"Stream {stream_id} is closed"
-    else:
-        error = NoSuchStreamError(stream_id)
-        message = f"Stream {stream_id} does not exist"
-    return Violation(rules.NOT_ALLOWED_NOW, message, stream_id, error).public()
-
-
-def not_allowed(what: str, stream_id: int, state: int) -> H2Error:
-    """Return the exception for a frame that the state of its stream does not allow."""
-    return Violation(
-        rules.NOT_ALLOWED_NOW,
-        f"Cannot send {what} on stream {stream_id} in state {states.STATE_NAMES[state]}",
-    ).public()
-
-
-def check_frame_size(conn: Connection, length: int) -> None:
-    """Raise for a payload that the peer does not accept (section 4.2)."""
-    if length > conn.max_outbound_frame_size:
-        raise Violation(
-            rules.SEND_FRAME_TOO_LARGE,
-            f"Cannot send a frame of {length} octets, "
-            f"the peer accepts {conn.max_outbound_frame_size}",
-        ).public()
-
-
-def find_stream(conn: Connection, stream_id: int) -> Stream:
-    """Return a stream that is not closed, or raise."""
-    stream = conn.streams.get(stream_id)
-    if stream is None:
-        raise missing_stream(conn, stream_id)
-    return stream
 
 
 def send_data(
@@ -79,17 +35,16 @@ def send_data(
         conn.check_send(_SEND_ON_STREAM)
     stream = conn.streams.get(stream_id)
     if stream is None:
-        raise missing_stream(conn, stream_id)
+        raise no_stream(conn, stream_id)
     state = (_ON_DATA_END if end_stream else _ON_DATA)[stream.state]
     if state < 0:
         raise not_allowed("DATA", stream_id, stream.state)
     length = len(data) if pad_length is None else len(data) + pad_length + 1
     # "The sender MUST NOT send a flow-controlled frame with a length that exceeds the space
     # available in either of the flow-control windows advertised by the receiver." (section 6.9.1)
-    if length and (
-        length > conn.send_window or length > conn.remote_initial_window + stream.send_offset
-    ):
-        window = min(conn.send_window, conn.remote_initial_window + stream.send_offset)
+    windows = conn.send_windows
+    if length and (length > windows.connection or length > windows.initial + stream.send_offset):
+        window = windows.of_stream(stream.send_offset)
         raise Violation(
             rules.SEND_WINDOW_EXCEEDED,
             f"Cannot send {length} octets on stream {stream_id}, the window is {window}",
@@ -102,12 +57,12 @@ def send_data(
         flags |= PADDED
         data = bytes((pad_length,)) + data + bytes(pad_length)
     header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
-    if length < _COPY_BELOW:
+    if length < COPY_BELOW:
         conn.out.append(header + data)
     else:
         conn.out.append(header)
         conn.out.append(data)
-    conn.send_window -= length
+    windows.connection -= length
     stream.send_offset -= length
     if state != stream.state:
         conn.streams.move(stream, state, conn.max_reset)
@@ -118,69 +73,14 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
     conn.check_send(_SEND_ON_STREAM)
     stream = find_stream(conn, stream_id)
     state = _ON_RST_STREAM[stream.state]
+    # "A server MAY [...] request that the client abort transmission of a request without error by
+    # sending a RST_STREAM with an error code of NO_ERROR after sending a complete response (i.e.,
+    # a frame with the END_STREAM flag set)." (section 8.1) So the response still goes out.
+    if error_code == ErrorCodes.NO_ERROR and stream.state in states.HALF_CLOSED_LOCAL:
+        conn.streams.move(stream, state, conn.max_reset)
+    else:
+        conn.abandon(stream, state)
     conn.out.append(encode.rst_stream(stream_id, error_code))
-    conn.streams.move(stream, state, conn.max_reset)
-
-
-def local_flow_control_window(conn: Connection, stream_id: int) -> int:
-    """Return how much may be sent on a stream now: the smaller of the two windows."""
-    stream = conn.streams.get(stream_id)
-    if stream is None:
-        raise missing_stream(conn, stream_id)
-    window = conn.remote_initial_window + stream.send_offset
-    return window if window < conn.send_window else conn.send_window
-
-
-def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
-    """Return how much the peer may send on a stream now: the smaller of the two windows."""
-    return min(conn.recv_window, find_stream(conn, stream_id).recv_window)
-
-
-def increment_flow_control_window(conn: Connection, increment: int, stream_id: int | None) -> None:
-    """Open a receive window by hand (section 6.9)."""
-    if stream_id is None:
-        conn.check_send(connection_states.SEND_CONTROL)
-        window = conn.recv_window + increment
-        _check_window(window)
-        conn.recv_window = window
-        conn.recv_limit = max(window, conn.recv_limit)
-        conn.out.append(encode.window_update(0, increment))
-        return
-    conn.check_send(_SEND_ON_STREAM)
-    stream = find_stream(conn, stream_id)
-    if _ON_WINDOW_UPDATE[stream.state] < 0:
-        raise not_allowed("WINDOW_UPDATE", stream_id, stream.state)
-    window = stream.recv_window + increment
-    _check_window(window)
-    stream.recv_window = window
-    stream.recv_limit = max(window, stream.recv_limit)
-    conn.out.append(encode.window_update(stream_id, increment))
-
-
-def _check_window(window: int) -> None:
-    if window > MAX_WINDOW:
-        raise Violation(
-            rules.RECEIVE_WINDOW_OVERFLOW, f"A flow-control window must not exceed {MAX_WINDOW}"
-        ).public()
-
-
-def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> None:
-    """Take back octets that the application has dealt with; opens windows when it pays."""
-    stream = conn.streams.get(stream_id)
-    if stream is None and not conn.streams.is_used(stream_id):
-        raise missing_stream(conn, stream_id)
-    if conn.state == _TERMINATED:
-        return
-    conn.hand_back(length)
-    if stream is None:
-        return
-    processed = stream.recv_processed + length
-    increment = increment_due(processed, stream.recv_window, stream.recv_limit)
-    if increment > 0:
-        stream.recv_window += increment
-        conn.out.append(encode.window_update(stream_id, increment))
-        processed = 0
-    stream.recv_processed = processed
 
 
 def ping(conn: Connection, opaque_data: bytes) -> None:

@@ -5,30 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from h2._core import framing
+from h2._core.misuse import no_stream, not_allowed
 from h2._core.outbound_fields import Plan
-from h2._core.send import missing_stream, not_allowed
 from h2._core.state import Connection
-from h2._core.stream import (
-    LENGTH_AFTER_CONNECT,
-    LENGTH_AFTER_HEAD,
-    LENGTH_OF_TUNNEL,
-    LENGTH_UNKNOWN,
-    Stream,
-)
+from h2._core.stream import CONNECT_METHOD, Stream
 from h2._frames import encode
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.fields import (
-    CONNECT,
-    HEAD,
-    INFORMATIONAL,
-    PUSHABLE,
-    REQUEST,
-    SUCCESSFUL,
-    TRAILERS,
-)
+from h2._rules.fields import CONNECT, HEAD, INFORMATIONAL, PUSHABLE, REQUEST, RESPONSE, TRAILERS
 from h2._rules.messages import check_message
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
@@ -45,6 +32,9 @@ _IDLE: Final = states.IDLE
 _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_LOCAL: Final = states.RESERVED_LOCAL
+
+#: Methods that decide how the response ends.
+_METHOD_THAT_COUNTS: Final = HEAD | CONNECT
 
 MAX_STREAM_ID: Final = 2**31 - 1
 
@@ -92,9 +82,8 @@ def send_headers(
     if stream is None:
         _open_stream(conn, stream_id, after, block)
     elif after != state:
-        if stream.expected == LENGTH_AFTER_CONNECT:
-            # A refused CONNECT opens no tunnel.
-            stream.expected = LENGTH_OF_TUNNEL if block.seen & SUCCESSFUL else LENGTH_UNKNOWN
+        if stream.method == CONNECT_METHOD and kind == RESPONSE:
+            framing.answer_connect(stream, block.seen)
         if state >= _FIRST_COUNTED and after < _CLOSED:
             stream.state = after
         else:
@@ -123,7 +112,7 @@ def _after_answer(
                 rules.TRAILERS_WITHOUT_END_STREAM,
                 f"Trailers must have END_STREAM set (stream {stream.stream_id})",
             ).public()
-        if stream.expected == LENGTH_OF_TUNNEL:
+        if stream.tunnel:
             raise _in_tunnel("trailers", stream.stream_id)
     elif block.seen & INFORMATIONAL:
         if end_stream:
@@ -157,7 +146,7 @@ def _check_open(conn: Connection, stream_id: int) -> None:
     if streams.is_used(stream_id):
         if streams.was_skipped(stream_id):
             raise _too_low(stream_id, streams.highest_outbound)
-        raise missing_stream(conn, stream_id)
+        raise no_stream(conn, stream_id)
     conn.check_send(connection_states.SEND_OPEN)
     check_new_id(conn, stream_id)
 
@@ -191,7 +180,7 @@ def _too_low(stream_id: int, highest: int) -> Exception:
 
 def _check_peer_limit(conn: Connection) -> None:
     # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
-    limit = conn.remote_settings._values.get(MAX_CONCURRENT_STREAMS)
+    limit = conn.remote_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.outbound_open >= limit:
         raise Violation(
             rules.PEER_LIMIT_REACHED,
@@ -203,10 +192,8 @@ def _open_stream(conn: Connection, stream_id: int, state: int, block: Plan) -> N
     """Take in the stream that a request of ours opened."""
     stream = Stream(stream_id, state, conn.recv_initial_window())
     stream.authority = block.authority
-    if block.seen & HEAD:
-        stream.expected = LENGTH_AFTER_HEAD
-    elif block.seen & CONNECT:
-        stream.expected = LENGTH_AFTER_CONNECT
+    if block.seen & _METHOD_THAT_COUNTS:
+        framing.note_method(stream, block.seen)
     conn.streams.add(stream)
 
 
@@ -219,7 +206,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         raise Violation(rules.PUSH_DISABLED, "The peer has disabled push").public()
     parent = conn.streams.get(stream_id)
     if parent is None:
-        raise missing_stream(conn, stream_id)
+        raise no_stream(conn, stream_id)
     # "PUSH_PROMISE frames MUST only be sent on a peer-initiated stream that is in either the
     # 'open' or 'half-closed (remote)' state."
     if not conn.streams.is_inbound(stream_id):
@@ -228,7 +215,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
         ).public()
     if _ON_PUSH_PROMISE[parent.state] < 0:
         raise not_allowed("PUSH_PROMISE", stream_id, parent.state)
-    if parent.expected == LENGTH_OF_TUNNEL:
+    if parent.tunnel:
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
     fields = list(headers)

@@ -6,18 +6,24 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from h2._core.announced import AnnouncedSettings
+from h2._core.hpack_foreign import ForeignDecoder
 from h2._core.outbound_fields import FieldPlanner
+from h2._core.output import Output
 from h2._core.static_table import STATIC
-from h2._core.stream import Streams
+from h2._core.stream import Stream, Streams
 from h2._frames.decode import ID_MASK
-from h2._frames.encode import window_update
 from h2._frames.layout import PREFACE
 from h2._hpack import Decoder
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
-from h2._rules.flow_control import DEFAULT_WINDOW, increment_due
+from h2._rules.flow_control import DEFAULT_WINDOW, ReceiveWindow, SendWindows
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE
+from h2._rules.setting_bounds import (
+    ENABLE_CONNECT_PROTOCOL,
+    INITIAL_WINDOW_SIZE,
+    MAX_HEADER_LIST_SIZE,
+)
 from h2.config import H2Configuration
 from h2.events import Event
 from h2.exceptions import H2Error
@@ -30,18 +36,36 @@ _CONCURRENT_STREAMS: Final = 100
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
 _HEADER_LIST_SIZE: Final = 2**16
 
-#: Stands for no call that is under way; nothing is ever appended to it.
-NO_EVENTS: Final[list[Event]] = []
-
 
 @lru_cache(maxsize=8)
-def _initial_values(client: bool, header_list_size: int) -> dict[SettingCodes | int, int]:
+def _initial_settings(client: bool, header_list_size: int) -> Settings:
     """Return the settings that we start with: checked once, and one dict for all connections."""
     limits = {
         SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
         SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
     }
-    return Settings(client, limits)._values
+    return Settings(client, limits)
+
+
+class PartialFrame:
+    """A frame that has begun to arrive: its header, or the start of it, and what came behind.
+
+    The payload of a frame that is too large is not kept: ``discarding`` counts it.
+    """
+
+    __slots__ = ("discarding", "header", "missing", "pieces")
+
+    def __init__(self) -> None:
+        self.header = b""
+        self.pieces: list[bytes | bytearray] = []  #: of the payload
+        self.missing = 0  #: octets of the payload still to come
+        self.discarding = 0  #: octets still to come of a payload that is too large
+
+    def clear(self) -> None:
+        """Forget what has arrived."""
+        self.header = b""
+        self.pieces.clear()
+        self.missing = self.discarding = 0
 
 
 class PartialBlock:
@@ -70,42 +94,35 @@ class Connection:
     """The state of one connection, without the public face around it."""
 
     __slots__ = (
+        "announced",
         "block",
         "client",
         "config",
         "decoder",
         "events",
+        "exhausted",
         "goaway_hook",
         "goaway_received_last",
         "goaway_sent_last",
-        "head",
         "initiated",
         "local_settings",
         "max_continuations",
         "max_inbound_frame_size",
         "max_outbound_frame_size",
         "max_reset",
-        "missing",
+        "no_events",
         "out",
-        "out_logged",
-        "out_position",
         "partial",
         "planner",
         "preface_left",
-        "recv_limit",
-        "recv_processed",
-        "recv_window",
-        "remote_initial_window",
         "remote_settings",
         "row",
-        "send_offset_bound",
-        "send_window",
-        "settings_confirmed",
-        "settings_sent",
+        "send_windows",
         "state",
         "streams",
         "table",
-        "used_up",
+        "unreported",
+        "window",
     )
 
     def __init__(self, config: H2Configuration, header_list_size: int) -> None:
@@ -123,50 +140,44 @@ class Connection:
         #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
         self.goaway_hook: Callable[[int, int, bytes], list[Event]] | None = None
         self._init_settings(header_list_size)
-        self._init_windows()
-        self._init_input()
-        self._init_output()
+        # Flow control
+        self.window = ReceiveWindow(DEFAULT_WINDOW)
+        self.send_windows = SendWindows()
+        #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
+        self.exhausted: list[int] = []
+        # Input
+        self.decoder: Decoder | ForeignDecoder = Decoder(STATIC)
+        #: Where events go while no call of receive_data is in progress: nothing ever does.
+        self.no_events: list[Event] = []
+        self.events = self.no_events  #: of the receive_data call that is in progress
+        #: Events of a receive_data call that something else than the peer has ended.
+        self.unreported: list[Event] = []
+        self.preface_left = b"" if client else PREFACE
+        self.partial = PartialFrame()
+        self.block: PartialBlock | None = None
+        # Output
+        self.planner = FieldPlanner(config)
+        self.out = Output()
 
     def _init_settings(self, header_list_size: int) -> None:
         self.local_settings = Settings(self.client)
-        self.local_settings._values = _initial_values(self.client, header_list_size)
+        self.local_settings.adopt(_initial_settings(self.client, header_list_size))
         self.remote_settings = Settings(not self.client)
         self.initiated = False  #: our preface is on its way
-        self.settings_sent = 0  #: SETTINGS frames of ours that are not acknowledged
-        self.settings_confirmed = False  #: the peer knows our first SETTINGS
+        self.announced = AnnouncedSettings()
         self.max_inbound_frame_size = self.local_settings.max_frame_size
         self.max_outbound_frame_size = self.remote_settings.max_frame_size
-
-    def _init_windows(self) -> None:
-        self.send_window = DEFAULT_WINDOW
-        self.recv_window = DEFAULT_WINDOW
-        self.recv_limit = DEFAULT_WINDOW
-        self.recv_processed = 0
-        self.remote_initial_window = DEFAULT_WINDOW
-        self.send_offset_bound = 0  #: no stream's send_offset is larger
-
-    def _init_input(self) -> None:
-        self.decoder = Decoder(STATIC)
-        #: Of the receive_data call that is under way; not kept alive after it.
-        self.events = NO_EVENTS
-        self.block: PartialBlock | None = None
-        self.preface_left = b"" if self.client else PREFACE
-        self.head = b""  #: header of the frame that has begun, or its start
-        self.partial: list[bytes | bytearray] = []  #: start of the payload of that frame
-        self.missing = 0  #: octets of that payload still to come
-
-    def _init_output(self) -> None:
-        self.planner = FieldPlanner(self.config)
-        self.out: list[bytes] = []
-        #: Streams whose DATA has used up a window since bytes were last taken for the peer.
-        self.used_up: tuple[int, ...] = ()
-        self.out_position = 0  #: octets of ``out[0]`` that were taken already
-        self.out_logged = 0  #: octets of ``out`` that the logger knows; -1 after it missed some
 
     def enter(self, state: int) -> None:
         """Go to another connection state (a cell of the table, never a reaction)."""
         self.state = state
         self.row = self.table[state]
+
+    def end(self) -> None:
+        """End the connection: nothing more is received or sent, and no input is kept."""
+        self.enter(states.TERMINATED)
+        self.partial.clear()
+        self.block = None
 
     def check_send(self, input_: int) -> int:
         """Return the connection state after sending something, or raise; changes nothing."""
@@ -193,26 +204,26 @@ class Connection:
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
-        limit: int = self.local_settings._values.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        limit = self.decoder.max_header_list_size
+        if limit is None:
+            limit = self.local_settings.in_effect.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
         return limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        size = self.local_settings._values[INITIAL_WINDOW_SIZE]
+        size = self.local_settings.in_effect[INITIAL_WINDOW_SIZE]
         # Until the peer has acknowledged our SETTINGS it may count on the initial value.
-        return size if self.settings_confirmed else max(size, DEFAULT_WINDOW)
+        return size if self.announced.window_is_known else max(size, DEFAULT_WINDOW)
 
     def connect_protocol(self) -> bool:
         """Tell whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""
-        settings = self.remote_settings if self.client else self.local_settings
-        return bool(settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL))
+        if self.client:
+            return bool(self.remote_settings.in_effect[ENABLE_CONNECT_PROTOCOL])
+        # A client may use it once it has received the setting; we need not know that it has.
+        enabled = self.local_settings.in_effect[ENABLE_CONNECT_PROTOCOL]
+        return bool(enabled) or self.announced.connect_protocol
 
-    def hand_back(self, length: int) -> None:
-        """Count octets of the connection window as processed (section 6.9)."""
-        processed = self.recv_processed + length
-        increment = increment_due(processed, self.recv_window, self.recv_limit)
-        if increment > 0:
-            self.recv_window += increment
-            self.out.append(window_update(0, increment))
-            processed = 0
-        self.recv_processed = processed
+    def abandon(self, stream: Stream, state: int) -> None:
+        """Close a stream before its end; its content that is pending is not sent any more."""
+        self.send_windows.connection += self.out.drop_content(stream.stream_id)
+        self.streams.move(stream, state, self.max_reset)

@@ -5,19 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from h2._core.views import StreamStateMachine
-from h2._rules.stream_states import CLOSED, FIRST_COUNTED, IDLE
+from h2._rules.flow_control import ReceiveWindow
+from h2._rules.stream_states import CLOSED, CLOSED_BY_US, FIRST_COUNTED, IDLE
 
-#: ``Stream.expected`` where the message has no content-length, or none that counts.
-LENGTH_UNKNOWN: Final = -1
-#: ... where it answers HEAD and has no content (RFC 9110 section 9.3.2).
-LENGTH_AFTER_HEAD: Final = -2
-#: ... where it answers CONNECT: content-length does not count (RFC 9110 section 9.3.6).
-LENGTH_AFTER_CONNECT: Final = -3
-#: ... where that answer was positive: the stream is a tunnel (RFC 9113 section 8.5).
-LENGTH_OF_TUNNEL: Final = -4
-#: ... where it answers the HTTP/1.1 request of an upgrade, whose method nobody told us: it may
-#: have been HEAD, so that content-length is not compared.
-LENGTH_AFTER_UPGRADE: Final = -5
+# What a stream knows of the method of its request: as much as decides how the response ends.
+ORDINARY_METHOD: Final = 0
+HEAD_METHOD: Final = 1  #: the response has no content (RFC 9110 section 9.3.2)
+CONNECT_METHOD: Final = 2  #: a successful response makes the stream a tunnel (RFC 9113 section 8.5)
+UNKNOWN_METHOD: Final = 3  #: the HTTP/1.1 request of an upgrade, whose method nobody told us
 
 #: At most this many gaps in the peer's stream identifiers are remembered; an identifier from
 #: a gap that is forgotten counts as closed, which is just as much an error.
@@ -33,28 +28,31 @@ class Stream:
 
     __slots__ = (
         "authority",
-        "expected",
-        "received",
-        "recv_limit",
-        "recv_processed",
-        "recv_window",
+        "content_length",
+        "method",
+        "remaining",
         "send_offset",
         "state",
         "stream_id",
+        "tunnel",
+        "window",
     )
 
-    def __init__(self, stream_id: int, state: int, recv_window: int) -> None:
+    def __init__(self, stream_id: int, state: int, window: int) -> None:
         self.stream_id = stream_id
         self.state = state  #: one of h2._rules.stream_states
         #: Send window, relative to the peer's INITIAL_WINDOW_SIZE: so a change of that setting
         #: costs the same however many streams are open.
         self.send_offset = 0
-        self.recv_window = recv_window  #: what the peer may still send
-        self.recv_limit = recv_window  #: the largest the receive window was
-        self.recv_processed = 0  #: acknowledged by the application, not yet handed back
-        self.expected = LENGTH_UNKNOWN  #: content-length of the message being received
-        self.received = 0  #: octets of content received
+        self.window = ReceiveWindow(window)
         self.authority: bytes | None = None  #: ":authority" of our request, for ALTSVC
+        # The framing of the message that is being received (h2._core.framing).
+        self.method = ORDINARY_METHOD
+        self.tunnel = False  #: CONNECT was answered with success
+        #: Octets of content that the message announces; None where it announces nothing.
+        self.content_length: int | None = None
+        #: How many octets may still come; None where any number may.
+        self.remaining: int | None = None
 
     def __repr__(self) -> str:
         return f"<H2Stream id:{self.stream_id} state:{self.state_machine.state!r}>"
@@ -75,9 +73,6 @@ class Stream:
         return self.state >= CLOSED
 
 
-_pop: Final = dict.pop
-
-
 class Streams(dict[int, Stream]):
     """The streams that are not closed, by identifier, with counters that are kept, not computed.
 
@@ -85,6 +80,7 @@ class Streams(dict[int, Stream]):
     """
 
     __slots__ = (
+        "_forgotten",
         "_gaps",
         "_inbound_parity",
         "highest_inbound",
@@ -103,6 +99,8 @@ class Streams(dict[int, Stream]):
         self.outbound_open = 0
         #: How streams that did not end by END_STREAM were closed, the latest ones.
         self.reset: dict[int, int] = {}
+        # The highest identifier, even and odd, of a stream that was reset and is not in there.
+        self._forgotten = (0, 0)
         self._gaps: list[tuple[int, int]] = []
 
     def is_inbound(self, stream_id: int) -> bool:
@@ -114,7 +112,8 @@ class Streams(dict[int, Stream]):
         stream_id = stream.stream_id
         self[stream_id] = stream
         if stream_id & 1 == self._inbound_parity:
-            self.skip_inbound(stream_id)
+            if stream_id > self.highest_inbound:
+                self.use_inbound(stream_id)
             if stream.state >= FIRST_COUNTED:
                 self.inbound_open += 1
         else:
@@ -124,8 +123,8 @@ class Streams(dict[int, Stream]):
             if stream.state >= FIRST_COUNTED:
                 self.outbound_open += 1
 
-    def skip_inbound(self, stream_id: int) -> None:
-        """Count an identifier of the peer as used."""
+    def use_inbound(self, stream_id: int) -> None:
+        """Count an identifier of the peer as used, which is higher than all before."""
         if stream_id > self.highest_inbound + 2:
             self._note_gap(self.highest_inbound, stream_id)
         self.highest_inbound = stream_id
@@ -146,28 +145,19 @@ class Streams(dict[int, Stream]):
             if state > CLOSED:
                 self.remember(stream_id, state, max_reset)
             if before >= FIRST_COUNTED:
-                if stream_id & 1 == self._inbound_parity:
-                    self.inbound_open -= 1
-                else:
-                    self.outbound_open -= 1
-        elif before < FIRST_COUNTED <= state and before != IDLE:
+                self._count(stream_id, -1)
+        elif before < FIRST_COUNTED <= state:
             self._count(stream.stream_id, 1)
-
-    def pop(self, stream_id: int, *default: Any) -> Any:
-        """Take a stream out, as some consumers do; its place is free then."""
-        stream = dict.pop(self, stream_id, *default)
-        if isinstance(stream, Stream) and stream.open:
-            self._count(stream_id, -1)
-        return stream
-
-    def __delitem__(self, stream_id: int) -> None:
-        self.pop(stream_id)
 
     def remember(self, stream_id: int, state: int, max_reset: int) -> None:
         """Remember how a stream was closed, and of the earlier ones at most ``max_reset``."""
-        self.reset[stream_id] = state
-        while len(self.reset) > max_reset:
-            del self.reset[next(iter(self.reset))]
+        reset = self.reset
+        reset[stream_id] = state
+        while len(reset) > max_reset:
+            oldest = next(iter(reset))
+            del reset[oldest]
+            even, odd = self._forgotten
+            self._forgotten = (even, max(odd, oldest)) if oldest & 1 else (max(even, oldest), odd)
 
     def _count(self, stream_id: int, change: int) -> None:
         if stream_id & 1 == self._inbound_parity:
@@ -182,13 +172,20 @@ class Streams(dict[int, Stream]):
         return 0 < stream_id <= self.highest_outbound
 
     def state_of(self, stream_id: int) -> int:
-        """Return the state of any stream, known or not."""
+        """Return the state of any stream, known or not.
+
+        Below an identifier that was reset and is forgotten, nobody can tell any more how a stream
+        was closed. It counts as reset by us then: frames that were in flight are no error.
+        """
         stream = self.get(stream_id)
         if stream is not None:
             return stream.state
         if not self.is_used(stream_id):
             return IDLE
-        return self.reset.get(stream_id, CLOSED)
+        state = self.reset.get(stream_id)
+        if state is None:
+            return CLOSED if stream_id > self._forgotten[stream_id & 1] else CLOSED_BY_US
+        return state
 
     def was_skipped(self, stream_id: int) -> bool:
         """Tell whether an identifier was passed over by a higher one (section 5.1.1)."""
@@ -196,3 +193,30 @@ class Streams(dict[int, Stream]):
         return any(
             before < stream_id < after and after & 1 == parity for before, after in self._gaps
         )
+
+    # What some consumers do: a stream that they take out is not counted any more.
+
+    def pop(self, stream_id: int, *default: Any) -> Any:
+        """Take a stream out."""
+        stream = dict.pop(self, stream_id, *default)
+        if isinstance(stream, Stream) and stream.open:
+            self._count(stream_id, -1)
+        return stream
+
+    def popitem(self) -> tuple[int, Stream]:
+        """Take out the stream that was opened last."""
+        stream_id, stream = dict.popitem(self)
+        if stream.open:
+            self._count(stream_id, -1)
+        return stream_id, stream
+
+    def clear(self) -> None:
+        """Take out all streams."""
+        dict.clear(self)
+        self.inbound_open = self.outbound_open = 0
+
+    def __delitem__(self, stream_id: int) -> None:
+        self.pop(stream_id)
+
+
+_pop: Final = dict.pop

@@ -30,7 +30,8 @@ _pack_goaway: Final = struct.Struct(">LL").pack
 SETTINGS_ACK: Final = pack_header(0, 0, SETTINGS, ACK, 0)
 
 _PING_HEADER: Final = pack_header(0, 8, PING, 0, 0)
-_PING_ACK_HEADER: Final = pack_header(0, 8, PING, ACK, 0)
+#: In front of the opaque data of PING with ACK. Put together where it is handled (section 6.7).
+PING_ACK_HEADER: Final = pack_header(0, 8, PING, ACK, 0)
 
 
 def frame(type_: int, flags: int, stream_id: int, payload: bytes) -> bytes:
@@ -62,11 +63,6 @@ def settings(pairs: Iterable[tuple[int, int]]) -> bytes:
 def ping(opaque_data: bytes) -> bytes:
     """Return PING without ACK (section 6.7)."""
     return _PING_HEADER + opaque_data
-
-
-def ping_ack(opaque_data: bytes) -> bytes:
-    """Return PING with ACK (section 6.7)."""
-    return _PING_ACK_HEADER + opaque_data
 
 
 def goaway(last_stream_id: int, error_code: int, debug_data: bytes) -> bytes:

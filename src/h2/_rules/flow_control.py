@@ -1,4 +1,4 @@
-"""Flow-control arithmetic: RFC 9113 sections 5.2 and 6.9. Pure functions, no connection state."""
+"""The windows of flow control: RFC 9113 sections 5.2 and 6.9. They know no frames."""
 
 from __future__ import annotations
 
@@ -10,22 +10,76 @@ MAX_WINDOW: Final = 2**31 - 1
 #: The window of the connection, and of streams until SETTINGS says otherwise (section 6.9.2).
 DEFAULT_WINDOW: Final = 65_535
 
-#: An exhausted window is reopened as soon as more than this was processed (or a quarter of
-#: a smaller window), so that the peer is not kept waiting for half a window.
-_EXHAUSTED_STEP: Final = 1024
 
+class ReceiveWindow:
+    """What the peer may still send, and what was handed back since the last WINDOW_UPDATE.
 
-def increment_due(processed: int, window: int, limit: int) -> int:
-    """Return the increment to send in WINDOW_UPDATE now; 0 or less to go on collecting.
-
-    ``processed`` octets were handed back by the application, ``window`` is what the peer may
-    still send, ``limit`` the largest size the window had: it does not grow beyond that.
-
-    "Receivers are advised to have mechanisms in place to avoid sending WINDOW_UPDATE frames with
-    very small increments" (section 6.9.1): half a window is collected, or less when the peer has
-    nothing left to send with.
+    ``value`` is what the peer may still send; it is negative after SETTINGS_INITIAL_WINDOW_SIZE
+    became smaller. ``limit`` is the size to which the window opens again. ``handed_back`` counts
+    octets that the application has dealt with and that no WINDOW_UPDATE has announced yet.
     """
-    if processed >= limit // 2 or (window <= 0 and processed > min(_EXHAUSTED_STEP, limit // 4)):
-        room = limit - window
-        return processed if processed < room else room
-    return 0
+
+    __slots__ = ("handed_back", "limit", "value")
+
+    def __init__(self, size: int) -> None:
+        self.value = size
+        self.limit = size
+        self.handed_back = 0
+
+    def hand_back(self, length: int) -> int:
+        """Count octets as dealt with; return the increment to announce now, 0 for none.
+
+        "Receivers are advised to have mechanisms in place to avoid sending WINDOW_UPDATE frames
+        with very small increments" (section 6.9.1): half a window is collected. A peer that cannot
+        send at all gets what there is: the application may hand back nothing more for as long as it
+        keeps the rest.
+        """
+        handed_back = self.handed_back + length
+        value = self.value
+        if handed_back >= self.limit >> 1 or value <= 0 < value + handed_back:
+            increment = self.limit - value
+            if increment > handed_back:
+                increment = handed_back
+            if increment > 0:
+                self.value = value + increment
+                self.handed_back = 0
+                return increment
+        self.handed_back = handed_back
+        return 0
+
+    def enlarge(self, increment: int) -> None:
+        """Let the peer send more than the limit, which rises if need be. Checks nothing."""
+        self.value += increment
+        if self.value > self.limit:
+            self.limit = self.value
+
+    def resize(self, change: int) -> int:
+        """Follow a change of SETTINGS_INITIAL_WINDOW_SIZE (section 6.9.2).
+
+        Returns the increment to announce now, 0 for none: what was handed back so far may be
+        enough for the smaller window.
+        """
+        self.value += change
+        self.limit += change
+        return self.hand_back(0)
+
+
+class SendWindows:
+    """What we may send: the window of the connection, and what those of streams start from.
+
+    A stream keeps its window as an offset from ``initial``, the peer's
+    SETTINGS_INITIAL_WINDOW_SIZE, so that a change of that setting touches no stream.
+    ``largest_offset`` is a bound: no stream has a larger offset.
+    """
+
+    __slots__ = ("connection", "initial", "largest_offset")
+
+    def __init__(self) -> None:
+        self.connection = DEFAULT_WINDOW
+        self.initial = DEFAULT_WINDOW
+        self.largest_offset = 0
+
+    def of_stream(self, offset: int) -> int:
+        """Return how much a stream with this offset may send now. May be negative."""
+        window = self.initial + offset
+        return window if window < self.connection else self.connection

@@ -63,3 +63,14 @@ def fields(d: Difference) -> list[tuple[str, str]]:
 def refused(d: Difference) -> bool:
     """Only this package objects, with a ProtocolError."""
     return d.errors() == (None, "ProtocolError")
+
+
+def resets(d: Difference) -> bool:
+    """Only this package resets a stream, whatever 4.4.1 finds wrong beside."""
+    side = receiver(d.p)
+    return side is not None and bool(reset_by([d.o], side) - reset_by([d.p], side))
+
+
+def objects(d: Difference) -> bool:
+    """Only this package objects: it refuses a call, or resets the stream of a message."""
+    return resets(d) or (d.p["do"] == "call" and refused(d))

@@ -1,0 +1,204 @@
+"""Flow control of a connection and its streams, in both directions: RFC 9113 sections 5.2, 6.9."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2._core.faults import is_enforced
+from h2._core.frame_checks import not_allowed, wrong_size
+from h2._core.misuse import find_stream, no_stream
+from h2._core.misuse import not_allowed as not_allowed_now
+from h2._core.state import Connection
+from h2._frames import encode, layout
+from h2._frames.decode import ID_MASK, unpack_long
+from h2._rules import connection_states
+from h2._rules import registry as rules
+from h2._rules import stream_states as states
+from h2._rules.flow_control import MAX_WINDOW
+from h2._rules.registry import Violation
+from h2.events import WindowUpdated
+
+_new: Final = object.__new__
+
+_ON_RECV: Final = states.TABLE[states.RECV_WINDOW_UPDATE]
+_ON_SEND: Final = states.TABLE[states.SEND_WINDOW_UPDATE]
+_PEER_ENDED: Final = states.FIRST_PEER_ENDED
+_TERMINATED: Final = connection_states.TERMINATED
+
+
+# What the peer may send.
+
+
+def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> None:
+    """Take back octets that the application has dealt with; opens windows when it pays."""
+    stream = conn.streams.get(stream_id)
+    if stream is None and not conn.streams.is_used(stream_id):
+        raise no_stream(conn, stream_id)
+    if conn.state == _TERMINATED:
+        return
+    increment = conn.window.hand_back(length)
+    if increment:
+        conn.out.append(encode.window_update(0, increment))
+    # Nothing more can come on a stream that the peer has ended.
+    if stream is not None and stream.state < _PEER_ENDED:
+        increment = stream.window.hand_back(length)
+        if increment:
+            conn.out.append(encode.window_update(stream_id, increment))
+
+
+def hand_back(conn: Connection, length: int) -> None:
+    """Give octets of the connection window back to the peer (section 6.9)."""
+    increment = conn.window.hand_back(length)
+    if increment:
+        conn.out.append(encode.window_update(0, increment))
+
+
+def reopen(conn: Connection) -> None:
+    """Open the windows that are exhausted as far as there is room, without waiting for more of it.
+
+    The peer cannot send any more, and the application may keep what it has got for as long as it
+    likes: there need not be another acknowledgment, which would open the window, so that the peer
+    would wait for ever. The acknowledgments for the events of the last read have come by now.
+    """
+    for stream_id in conn.exhausted:
+        acknowledge_received_data(conn, 0, stream_id)
+    conn.exhausted.clear()
+
+
+def follow_initial_window(conn: Connection, change: int) -> None:
+    """Change the windows of all streams with our acknowledged INITIAL_WINDOW_SIZE (6.9.2)."""
+    for stream in conn.streams.values():
+        increment = stream.window.resize(change)
+        if increment and stream.state < _PEER_ENDED:
+            conn.out.append(encode.window_update(stream.stream_id, increment))
+
+
+def increment_flow_control_window(conn: Connection, increment: int, stream_id: int | None) -> None:
+    """Open a receive window by hand (section 6.9)."""
+    if stream_id is None:
+        conn.check_send(connection_states.SEND_CONTROL)
+        window = conn.window
+        _check_window(window.value + increment)
+    else:
+        conn.check_send(connection_states.SEND_ON_STREAM)
+        stream = find_stream(conn, stream_id)
+        if _ON_SEND[stream.state] < 0:
+            raise not_allowed_now("WINDOW_UPDATE", stream_id, stream.state)
+        window = stream.window
+        # The SETTINGS in flight may enlarge the window as well.
+        growth = conn.announced.window_growth(conn.recv_initial_window())
+        _check_window(window.value + growth + increment)
+    window.enlarge(increment)
+    conn.out.append(encode.window_update(stream_id or 0, increment))
+
+
+def _check_window(window: int) -> None:
+    if window > MAX_WINDOW:
+        raise Violation(
+            rules.RECEIVE_WINDOW_OVERFLOW, f"A flow-control window must not exceed {MAX_WINDOW}"
+        ).public()
+
+
+def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
+    """Return how much the peer may send on a stream now: the smaller of the two windows."""
+    stream = conn.streams.get(stream_id)
+    if stream is not None:
+        own = stream.window.value
+    elif conn.streams.is_used(stream_id):
+        own = conn.recv_initial_window()
+    else:
+        raise no_stream(conn, stream_id)
+    return min(own, conn.window.value)
+
+
+# What we may send.
+
+
+def local_flow_control_window(conn: Connection, stream_id: int) -> int:
+    """Return how much may be sent on a stream now: the smaller of the two windows."""
+    stream = conn.streams.get(stream_id)
+    if stream is None:
+        if not conn.streams.is_used(stream_id):
+            raise no_stream(conn, stream_id)
+        return conn.send_windows.of_stream(0)
+    windows = conn.send_windows
+    window = windows.initial + stream.send_offset
+    return window if window < windows.connection else windows.connection
+
+
+def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
+    """WINDOW_UPDATE (section 6.9)."""
+    if len(payload) != 4:
+        raise wrong_size(layout.WINDOW_UPDATE, stream_id, payload)
+    increment = unpack_long(payload)[0] & ID_MASK
+    windows = conn.send_windows
+    if not stream_id:
+        window = windows.connection + increment
+        if window > MAX_WINDOW or not increment:
+            raise _bad_connection_increment(windows.connection, increment)
+        windows.connection = window
+    else:
+        stream = conn.streams.get(stream_id)
+        reaction = _ON_RECV[conn.streams.state_of(stream_id) if stream is None else stream.state]
+        if reaction < 0 and reaction != states.IGNORE:
+            violation = not_allowed(reaction, layout.WINDOW_UPDATE, stream_id)
+            if is_enforced(conn, violation.rule):
+                raise violation
+        if stream is None:
+            return
+        offset = stream.send_offset + increment
+        if windows.initial + offset > MAX_WINDOW or not increment:
+            raise _bad_stream_increment(stream_id, increment)
+        stream.send_offset = offset
+        if offset > windows.largest_offset:
+            windows.largest_offset = offset
+    event = _new(WindowUpdated)
+    event.stream_id = stream_id
+    event.delta = increment
+    conn.events.append(event)
+
+
+def _bad_connection_increment(window: int, increment: int) -> Violation:
+    # "errors on the connection flow-control window MUST be treated as a connection error" (6.9)
+    if not increment:
+        return Violation(rules.CONNECTION_INCREMENT_ZERO, "Received WINDOW_UPDATE with increment 0")
+    # "for the connection, a GOAWAY frame with an error code of FLOW_CONTROL_ERROR is sent" (6.9.1)
+    return Violation(
+        rules.CONNECTION_WINDOW_OVERFLOW,
+        f"Received WINDOW_UPDATE with increment {increment}, window is {window}",
+    )
+
+
+def _bad_stream_increment(stream_id: int, increment: int) -> Violation:
+    # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
+    # increment of 0 as a stream error (Section 5.4.2) of type PROTOCOL_ERROR" (section 6.9)
+    if not increment:
+        return Violation(
+            rules.STREAM_INCREMENT_ZERO,
+            f"Received WINDOW_UPDATE with increment 0 on stream {stream_id}",
+            stream_id,
+        )
+    # "For streams, the sender sends a RST_STREAM with an error code of FLOW_CONTROL_ERROR" (6.9.1)
+    return Violation(
+        rules.STREAM_WINDOW_OVERFLOW,
+        f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
+        stream_id,
+    )
+
+
+def change_send_windows(conn: Connection, size: int) -> None:
+    """Take over the peer's initial window for all streams (section 6.9.2), in O(1) as a rule."""
+    # "An endpoint MUST treat a change to SETTINGS_INITIAL_WINDOW_SIZE that causes any
+    # flow-control window to exceed the maximum size as a connection error (Section 5.4.1) of type
+    # FLOW_CONTROL_ERROR."
+    windows = conn.send_windows
+    if size + windows.largest_offset > MAX_WINDOW:
+        # The bound never shrinks by itself; only here it pays to look at every stream.
+        offsets = [stream.send_offset for stream in conn.streams.values()]
+        windows.largest_offset = max(0, *offsets, 0)
+        if size + windows.largest_offset > MAX_WINDOW:
+            raise Violation(
+                rules.INITIAL_WINDOW_OVERFLOW,
+                f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
+            )
+    windows.initial = size

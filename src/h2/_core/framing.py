@@ -1,0 +1,93 @@
+"""How much content a message has: RFC 9113 sections 8.1.1 and 8.5, RFC 9110 section 8.6."""
+
+from __future__ import annotations
+
+from h2._core.stream import CONNECT_METHOD, HEAD_METHOD, UNKNOWN_METHOD, Stream
+from h2._frames.describe import name_of
+from h2._hpack import Block
+from h2._rules import registry as rules
+from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, RESPONSE, SUCCESSFUL
+from h2._rules.registry import Rule, Violation
+from h2.exceptions import InvalidBodyLengthError
+
+
+def note_method(stream: Stream, seen: int) -> None:
+    """Remember what the method of a request says about the response."""
+    if seen & HEAD:
+        stream.method = HEAD_METHOD
+    elif seen & CONNECT:
+        stream.method = CONNECT_METHOD
+
+
+def begin_message(stream: Stream, kind: int, block: Block) -> None:
+    """Remember how much content a request or a final response announces."""
+    if kind == RESPONSE:
+        if stream.method == CONNECT_METHOD and block.seen & SUCCESSFUL:
+            stream.tunnel = True
+            return
+        # "A response that is defined to have no content [...] MAY have a non-zero content-length
+        # header field, even though no content is included in DATA frames."
+        if stream.method == HEAD_METHOD:
+            stream.content_length = stream.remaining = 0
+            return
+        if block.seen & NO_CONTENT:
+            stream.content_length = None
+            stream.remaining = 0
+            return
+        # What answers an upgrade may answer HEAD: its content-length tells nothing.
+        if block.noted is None or stream.method == UNKNOWN_METHOD:
+            return
+    else:
+        note_method(stream, block.seen)
+        # "Content-Length" does not count in a request that opens a tunnel (RFC 9110 section 9.3.6).
+        if block.noted is None or stream.method == CONNECT_METHOD:
+            return
+    stream.content_length = stream.remaining = int(block.noted)
+
+
+def answer_connect(stream: Stream, seen: int) -> None:
+    """Our final response to CONNECT makes the stream a tunnel, or refuses it."""
+    stream.tunnel = bool(seen & SUCCESSFUL)
+
+
+def count_content(stream: Stream, remaining: int, length: int, end: int) -> Violation | None:
+    """Take octets of content off those that the message announces; return what is wrong."""
+    stream.remaining = remaining = remaining - length
+    if remaining < 0 or (end and remaining):
+        if stream.content_length is None:
+            return Violation(
+                rules.CONTENT_NOT_ALLOWED,
+                f"Received content of a response that has none on stream {stream.stream_id}",
+                stream.stream_id,
+                InvalidBodyLengthError(0, -remaining),
+            )
+        return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
+    return None
+
+
+def unmet(stream: Stream, remaining: int) -> Violation:
+    """Word the error for a message that HEADERS end before its content is complete (8.1.1)."""
+    return _mismatch(rules.CONTENT_LENGTH_UNMET, stream, remaining)
+
+
+def _mismatch(rule: Rule, stream: Stream, remaining: int) -> Violation:
+    # "A request or response is also malformed if the value of a content-length header field does
+    # not equal the sum of the DATA frame payload lengths that form the content"
+    expected = stream.content_length or 0
+    received = expected - remaining
+    return Violation(
+        rule,
+        f"content-length is {expected}, received {received} octets",
+        stream.stream_id,
+        InvalidBodyLengthError(expected, received),
+    )
+
+
+def in_tunnel(type_: int, stream_id: int) -> Violation:
+    """Word the error for a frame that has no place in a tunnel (section 8.5)."""
+    # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
+    # PRIORITY) MUST NOT be sent on a connected stream and MUST be treated as a stream error
+    # (Section 5.4.2) if received." (section 8.5)
+    return Violation(
+        rules.TUNNEL_FRAME, f"Received {name_of(type_)} frame in the tunnel {stream_id}", stream_id
+    )
