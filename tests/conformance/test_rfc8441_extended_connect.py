@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
@@ -213,7 +212,7 @@ def test_the_client_may_use_it_before_its_acknowledgment_is_read() -> None:
 
 def test_the_client_may_use_it_before_it_has_acknowledged_the_first_settings() -> None:
     """The same where the offer is in the first SETTINGS frame."""
-    conn = H2Connection(H2Configuration(client_side=False))
+    conn = H2Connection(wire.configuration(client_side=False))
     conn.local_settings[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
     conn.local_settings.acknowledge()
     conn.initiate_connection()

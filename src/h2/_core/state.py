@@ -24,6 +24,7 @@ from h2._rules.setting_bounds import (
     INITIAL_WINDOW_SIZE,
     MAX_HEADER_LIST_SIZE,
 )
+from h2._rules.stream_states import CLOSED_BY_US, HALF_CLOSED_LOCAL
 from h2.config import H2Configuration
 from h2.events import Event
 from h2.exceptions import H2Error
@@ -32,6 +33,9 @@ from h2.settings import SettingCodes, Settings
 #: Streams allowed to the peer unless the application says otherwise; section 6.5.2 recommends
 #: "that this value be no smaller than 100".
 _CONCURRENT_STREAMS: Final = 100
+
+#: Content of a stream that we reset is dropped if there is more of it: a frame of the usual size.
+_WORTH_DROPPING: Final = 2**14
 
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
 _HEADER_LIST_SIZE: Final = 2**16
@@ -224,6 +228,19 @@ class Connection:
         return bool(enabled) or self.announced.connect_protocol
 
     def abandon(self, stream: Stream, state: int) -> None:
-        """Close a stream before its end; its content that is pending is not sent any more."""
+        """Close a stream of which the peer reads nothing more; drop its content that is pending."""
         self.send_windows.connection += self.out.drop_content(stream.stream_id)
         self.streams.move(stream, state, self.max_reset)
+
+    def reset(self, stream: Stream) -> None:
+        """Close a stream that we reset; drop its content that is pending where that pays.
+
+        What a program has sent just before it resets the stream still arrives, as in h2 4.4.1.
+        Content stays also where pending trailers end the message: without the content it would
+        look complete.
+        """
+        octets, ends = self.out.pending_content(stream.stream_id)
+        if octets > _WORTH_DROPPING and (ends or stream.state not in HALF_CLOSED_LOCAL):
+            self.abandon(stream, CLOSED_BY_US)
+        else:
+            self.streams.move(stream, CLOSED_BY_US, self.max_reset)

@@ -39,6 +39,14 @@ def reset_by(entries: Iterable[Json], side: str) -> set[int]:
     return {item[2] for item in sent if item[0] == "RST_STREAM"}
 
 
+def ended_by_peer(entries: Iterable[Json], side: str) -> set[int]:
+    """Streams on which ``side`` has received END_STREAM."""
+    seen = (
+        event for entry in entries if receiver(entry) == side for event in entry.get("events", ())
+    )
+    return {event["stream_id"] for event in seen if event["event"] == "StreamEnded"}
+
+
 def streams(d: Difference) -> list[int]:
     """The streams that a call or injected frames are about."""
     if "on" in d.p:

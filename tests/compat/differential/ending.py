@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import frames
-from .clues import fields, has_event, objects, receiver, refused, resets, sent_by_both, streams
+from .clues import (
+    ended_by_peer,
+    fields,
+    has_event,
+    objects,
+    receiver,
+    refused,
+    resets,
+    sent_by_both,
+    streams,
+)
 from .compare import Difference, error_type
 from .passing import ACCIDENTS
 
@@ -124,6 +134,16 @@ def _reopened(d: Difference) -> bool:
         and has_event(d.o, "DataReceived")
         and {item[0] for item in more} == {"WINDOW_UPDATE"}
     )
+
+
+def _ended_windows(d: Difference) -> bool:
+    """4.4.1 sends WINDOW_UPDATE on a stream that the peer has ended."""
+    if d.p["do"] != "call" or not d.only("out", "streams"):
+        return False
+    side = d.p["side"]
+    ended = ended_by_peer(d.before(), side)
+    kept = [i for i in d.p["out"][side] if i[0] != "WINDOW_UPDATE" or i[2] not in ended]
+    return bool(kept == d.o["out"][side])
 
 
 def _tunnel(d: Difference) -> bool:
@@ -307,6 +327,7 @@ ENDING = (
     Ending(0, "announced", "settings count as they were announced", _announced),
     Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
     Ending(0, "reopened", "a window that is used up opens as far as there is room", _reopened),
+    Ending(0, "ended-windows", "no window opens after END_STREAM", _ended_windows),
     Ending(0, "tunnel", "in a tunnel there is only DATA", _tunnel),
     Ending(0, "unsafe-push", "a promised request is GET or HEAD", _unsafe_push),
     Ending(0, "continuation", "a stray CONTINUATION is an error", _stray_continuation),
