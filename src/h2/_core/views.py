@@ -73,10 +73,10 @@ class StreamStateMachine:
 
     def __init__(self, state: int) -> None:
         #: A member of :class:`h2.stream.StreamState`.
-        self.state = _STREAM_STATES[state]
+        self.state: StreamState = _STREAM_STATES[state]
         #: Whether our final field block went out: the request of a client, the response of
         #: a server.
-        self.headers_sent = state in _HEADERS_SENT
+        self.headers_sent: bool = state in _HEADERS_SENT
 
 
 class ConnectionStateMachine:
@@ -88,6 +88,8 @@ class ConnectionStateMachine:
     """
 
     __slots__ = ("state",)
+
+    state: ConnectionState
 
     def __init__(self, state: int, client: bool, streams_used: bool) -> None:
         if state not in (connection.STARTING, connection.OPEN):
