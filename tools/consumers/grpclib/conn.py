@@ -19,10 +19,11 @@ from grpclib.metadata import Deadline
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 from grpclib.server import Stream as ServerSideStream
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from multidict import MultiDict
 from stubs import DummyHandler, TransportStub
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 PROTO = ProtoCodec()
 PREFIX = struct.Struct("!?I")
@@ -30,7 +31,7 @@ PREFIX = struct.Struct("!?I")
 
 def grpc_encode(message: Any, message_type: Any, codec: CodecBase = PROTO) -> bytes:
     """A message as gRPC has it on the wire: not compressed, its length, its octets."""
-    octets = codec.encode(message, message_type)
+    octets: bytes = codec.encode(message, message_type)
     return PREFIX.pack(False, len(octets)) + octets
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from grpclib.protocol import AbstractHandler, EventsProcessor, Stream
+
 from h2.connection import H2Connection
 from h2.events import Event
 
