@@ -32,6 +32,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from examples.common.transport import close
 from h2._cli.frame_log import FrameLog
 
 TIMEOUT = 15.0  # seconds for everything; it takes well under one
@@ -110,7 +111,7 @@ class Endpoint:
         """Say goodbye (GOAWAY) and close the transport."""
         self.conn.close_connection()
         self.flush()
-        self.writer.close()
+        close(self.writer.transport)
         await self.writer.wait_closed()
 
 
@@ -141,7 +142,7 @@ class Server(Endpoint):
             while await server.step():
                 pass
         finally:
-            writer.close()
+            close(writer.transport)
 
     def handle(self, event: h2.events.Event) -> None:
         """Collect requests, and answer those that are complete."""

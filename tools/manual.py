@@ -11,6 +11,8 @@
 - Long names in tables may break inside, so that a table fits on a phone.
 - Signatures that say nothing are left out: those of events and of enumerations. The error code of
   an exception is shown by its name.
+- The fields of events are attributes with a place of their own. Their docstrings explain them as
+  parameters, because that is what ``help()`` shows.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-import h2
+import h2.events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -70,9 +72,10 @@ def _public_names() -> Iterator[str]:
 def members(cls: type) -> Iterator[str]:
     """The public methods and attributes of a class, with those that come from inside the package.
 
-    Attributes that are parameters are explained there: the options of a configuration.
+    Attributes that are parameters are explained there: the options of a configuration. The fields
+    of events are, too, and the reference makes attributes of them again.
     """
-    explained = parameters(cls)
+    explained = [] if issubclass(cls, Event) else parameters(cls)
     found: dict[str, None] = {}
     for base in cls.__mro__:
         if base is cls or base.__module__.startswith("h2._"):
@@ -204,6 +207,37 @@ def name_code(
         lines[:] = [f"{lines[0].rstrip('.')}: :attr:`~h2.errors.ErrorCodes.{code}`."]
 
 
+def list_fields(
+    app: Sphinx, what: str, name: str, obj: Any, options: object, lines: list[str]
+) -> None:
+    """Make attributes of the parameters of an event."""
+    if what != "class" or not issubclass(obj, Event):
+        return
+    text, *fields = re.split(r"^:param (\w+): ", "\n".join(lines), flags=re.MULTILINE)
+    lines[:] = text.splitlines()
+    annotations = inspect.get_annotations(obj)
+    for field, explained in zip(fields[::2], fields[1::2], strict=True):
+        sentence = explained[0].upper() + " ".join(explained[1:].split()).removesuffix(".") + "."
+        lines += [
+            f".. attribute:: {field}",
+            f"   :type: {in_full(annotations[field])}",
+            "",
+            f"   {sentence}",
+            "",
+        ]
+
+
+def in_full(annotation: str) -> str:
+    """An annotation of an event with the full names of the classes of this package."""
+
+    def full_name(match: re.Match[str]) -> str:
+        found = getattr(h2.events, match[0], None)
+        own = inspect.isclass(found) and found.__module__.startswith("h2.")
+        return f"{found.__module__}.{match[0]}" if own else match[0]
+
+    return re.sub(r"\b[A-Z]\w+", full_name, annotation)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all of this; called by Sphinx."""
     public_names()  # before autodoc adds annotations to the classes that it looks at
@@ -214,4 +248,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-resolved", draw_in_place)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("autodoc-process-docstring", name_code)
+    app.connect("autodoc-process-docstring", list_fields)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

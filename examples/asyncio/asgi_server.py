@@ -32,6 +32,7 @@ import h2.events
 import h2.exceptions
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
+from examples.common.transport import close
 from h2.errors import ErrorCodes
 
 MAX_CLIENTS = 100  # served at the same time; further ones wait in line
@@ -391,7 +392,7 @@ class Connection(asyncio.Protocol):
         self.server.connections.add(self)
         self.timer = self.loop.call_later(IDLE_SECONDS, self.after_silence)
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-            self.transport.close()
+            close(self.transport)
             return
         self.conn.initiate_connection()
         # Room for what all requests together may keep waiting: otherwise a few of them that
@@ -506,7 +507,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up; asyncio has closed the socket."""
-        self.transport.close()  # Python 3.10 would not believe it otherwise, and warn
+        close(self.transport)  # Python 3.10 would not believe it otherwise, and warn
         self.timer.cancel()
         self.lose_streams()
         self.server.connections.discard(self)
@@ -587,7 +588,7 @@ class Server:
                 stream.reset(ErrorCodes.CANCEL)
         await finish(self.requests, LINGER_SECONDS)
         for connection in self.connections:
-            connection.transport.close()
+            close(connection.transport)
         await finish(self.clients, LINGER_SECONDS)
         for connection in self.connections:  # of clients that do not read what we sent last
             connection.transport.abort()

@@ -22,6 +22,7 @@ from typing import cast
 import h2.connection
 import h2.events
 import h2.exceptions
+from examples.common.transport import close
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes, Settings
 
@@ -261,7 +262,7 @@ class Connection(asyncio.Protocol):
             self.h2.close_connection()
         self.give_up(reason)
         self.flush()
-        self.hang_up()
+        close(self.transport)
 
     # What the transport calls.
 
@@ -272,7 +273,7 @@ class Connection(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         if tls and tls.selected_alpn_protocol() != "h2":
             self.give_up("the server does not speak HTTP/2")
-            self.hang_up()
+            close(self.transport)
             return
         self.h2.initiate_connection()
         # An unread response takes its own part of this window, and no other response waits for it.
@@ -293,7 +294,7 @@ class Connection(asyncio.Protocol):
             # The GOAWAY frame that tells the server is waiting to be sent.
             self.give_up(f"the server broke the rules: {violation}")
             self.flush()
-            self.hang_up()
+            close(self.transport)
         self.advance()
         if self.transport.get_write_buffer_size() > MAX_UNSENT:
             # Content waits when there is less. These are answers: to PING, to SETTINGS.
@@ -395,7 +396,7 @@ class Connection(asyncio.Protocol):
         # Later, because GOAWAY may be among the events that we are just acting on.
         asyncio.get_running_loop().call_soon(self.advance)
         if self.draining and not self.active:
-            self.hang_up()
+            close(self.transport)
 
     def drain(self, last_stream_id: int, reason: str) -> None:
         """Take no more requests; those above this identifier have not been processed."""
@@ -406,7 +407,7 @@ class Connection(asyncio.Protocol):
         for response in list(self.line):
             self.fail(response, NotProcessedError(reason, sent=False))
         if not self.active:
-            self.hang_up()
+            close(self.transport)
 
     def give_up(self, reason: str) -> None:
         """Fail everything that is under way."""
@@ -419,11 +420,6 @@ class Connection(asyncio.Protocol):
         """Let all requests look whether there is more room."""
         for response in self.active.values():
             response.wake.set()
-
-    def hang_up(self) -> None:
-        """Close the transport, once: a second call would take its effect from abort()."""
-        if not self.transport.is_closing():
-            self.transport.close()
 
     def flush(self) -> None:
         """Write everything that the connection has to say."""

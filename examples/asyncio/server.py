@@ -46,6 +46,7 @@ import h2.events
 import h2.exceptions
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
+from examples.common.transport import close
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes, Settings
 
@@ -408,7 +409,7 @@ class Connection(asyncio.Protocol):
             # Closing while octets of the client wait unread would discard what we said last.
             await asyncio.wait([self.closed], timeout=LINGER_SECONDS)
             self.give_up()
-            self.transport.close()
+            close(self.transport)
             await asyncio.wait([self.closed], timeout=LINGER_SECONDS)
         finally:
             self.transport.abort()

@@ -42,6 +42,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 from examples.common.certificate import client_context
+from examples.common.transport import close
 from h2.errors import ErrorCodes
 
 PIECE = 65_536  # octets of a large message that go into one WebSocket frame
@@ -255,7 +256,7 @@ async def talk(url: SplitResult, authority: Path | None, events: Iterator[Event]
         await asyncio.wait_for(client.open(url), CONNECT_SECONDS)
         return await client.run(events)
     finally:
-        writer.close()
+        close(writer.transport)
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             await asyncio.wait_for(writer.wait_closed(), 1)
 

@@ -41,6 +41,7 @@ import h2.events
 import h2.exceptions
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
+from examples.common.transport import close
 from h2.settings import SettingCodes, Settings
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
@@ -290,7 +291,7 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     async def until_closed() -> None:
         while await reader.read(65_536):
             pass
-        writer.close()
+        close(writer.transport)
         await writer.wait_closed()
 
     with contextlib.suppress(OSError, asyncio.TimeoutError):

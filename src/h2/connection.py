@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from operator import index
 from typing import TYPE_CHECKING, Any
 
+from hyperframe.frame import GoAwayFrame
+
 import h2.config
 import h2.events
-import h2.exceptions
 import h2.settings
 from h2._attributes import ConnectionAttributes
 from h2._core import flow_control, lifecycle, receive, send, send_headers
@@ -18,12 +19,18 @@ from h2._core.reader import receive_data as _receive_data
 from h2._core.send import send_data as _send_data
 from h2._core.send_headers import send_headers as _send_headers
 from h2._core.views import ConnectionState
+from h2._core.views import ConnectionStateMachine as H2ConnectionStateMachine
+from h2._reachable import exported as _exported
 from h2.errors import ErrorCodes
+from h2.frame_buffer import CONTINUATION_BACKLOG
 
 if TYPE_CHECKING:
     from hpack.struct import HeaderWeaklyTyped
+else:
+    # Names of other modules, such as `h2.connection.H2Configuration`, which h2 4.4.1 has here, too.
+    __getattr__ = _exported
 
-__all__ = ["ConnectionState", "H2Connection"]
+__all__ = ["ConnectionState", "H2Connection", "H2ConnectionStateMachine"]
 
 _LARGEST_CODE = 2**32 - 1
 
@@ -63,7 +70,7 @@ class H2Connection(ConnectionAttributes):
 
     #: In how many CONTINUATION frames a field block may come (RFC 9113 section 10.5): 64 of the
     #: smallest maximum size carry 1 MiB.
-    CONTINUATION_BACKLOG = 64
+    CONTINUATION_BACKLOG = CONTINUATION_BACKLOG
 
     def __init__(self, config: h2.config.H2Configuration | None = None) -> None:
         super().__init__(
@@ -81,8 +88,6 @@ class H2Connection(ConnectionAttributes):
 
     def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[h2.events.Event]:
         """Let a subclass handle a received GOAWAY in the way that it overrides."""
-        from hyperframe.frame import GoAwayFrame
-
         frame = GoAwayFrame(0, last, code, debug_data)
         frames, events = self._receive_goaway_frame(frame)
         for answer in frames:
@@ -173,7 +178,7 @@ class H2Connection(ConnectionAttributes):
     def send_data(
         self,
         stream_id: int,
-        data: bytes | memoryview,
+        data: bytes | bytearray | memoryview,
         end_stream: bool = False,
         pad_length: int | None = None,
     ) -> None:
@@ -332,7 +337,7 @@ class H2Connection(ConnectionAttributes):
 
     # The connection as a whole.
 
-    def ping(self, opaque_data: bytes | str) -> None:
+    def ping(self, opaque_data: bytes) -> None:
         """Send PING (RFC 9113 section 6.7).
 
         :param opaque_data: 8 octets, which come back in the acknowledgment
@@ -412,7 +417,7 @@ class H2Connection(ConnectionAttributes):
 
     # Bytes.
 
-    def receive_data(self, data: bytes) -> list[h2.events.Event]:
+    def receive_data(self, data: bytes | bytearray | memoryview) -> list[h2.events.Event]:
         """Take in bytes from the peer.
 
         :param data: any bytes-like object, cut anywhere

@@ -8,16 +8,16 @@ A field that was not given is ``None`` unless its description says otherwise.
 
 from __future__ import annotations
 
+import copyreg
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
+from hyperframe.frame import Frame
+
+from h2._event import Event
+from h2.errors import ErrorCodes
 from h2.settings import ChangedSetting, SettingCodes, Settings, _setting_code_from_int
-
-if TYPE_CHECKING:
-    from hpack.struct import Header
-    from hyperframe.frame import Frame
-
-    from h2.errors import ErrorCodes
 
 __all__ = [
     "AlternativeServiceAvailable",
@@ -47,25 +47,41 @@ _ABSENT: Any = None
 #: How many bytes of a payload the representation of an event shows.
 _SHOWN = 20
 
+# A header field: name and value. What arrives is a HeaderTuple or a NeverIndexedHeaderTuple. The
+# types of hpack say that both parts are bytes; with `header_encoding` they are text, and a type
+# checker cannot know which. Programs of either kind type-check with this.
+Header: TypeAlias = tuple[Any, Any]
 
-class Event:
-    """The base class of all events."""
+
+def _field_parts(field: HeaderTuple) -> tuple[Any, tuple[bytes, ...]]:
+    """Say how to make a field again: its class, and the arguments for it."""
+    return type(field), tuple(field)
+
+
+# Events are copied and pickled with their fields. The classes of hpack take name and value as two
+# arguments, which the ways that tuples inherit do not know: a copy would be a tuple in a tuple.
+copyreg.pickle(HeaderTuple, _field_parts)
+copyreg.pickle(NeverIndexedHeaderTuple, _field_parts)
+
+# Some events have a hash, so that they can be in sets and keys of dicts: those that can be in
+# h2 4.4.1. It follows from fields that programs have no reason to change.
 
 
 @dataclass(kw_only=True, repr=False)
 class RequestReceived(Event):
-    """A request arrived: its header section is complete (RFC 9113 section 8.3.1). Servers only."""
+    """A request arrived: its header section is complete (RFC 9113 section 8.3.1). Servers only.
 
-    #: The stream of the request.
+    :param stream_id: the stream of the request
+    :param headers: the fields of the header section in order, pseudo-header fields first
+    :param stream_ended: the event of the end of the stream if the request has neither content
+        nor trailers
+    :param priority_updated: the event of the priority that the same frame carried, if it
+        carried one
+    """
+
     stream_id: int
-
-    #: The fields of the header section in order, pseudo-header fields first.
     headers: list[Header] = _ABSENT
-
-    #: The event of the end of the stream if the request has neither content nor trailers.
     stream_ended: StreamEnded | None = None
-
-    #: The event of the priority that the same frame carried, if it carried one.
     priority_updated: PriorityUpdated | None = None
 
     def __repr__(self) -> str:
@@ -77,18 +93,18 @@ class ResponseReceived(Event):
     """A final response arrived: its header section is complete (RFC 9113 section 8.3.2).
 
     Clients only.
+
+    :param stream_id: the stream of the response
+    :param headers: the fields of the header section in order, pseudo-header fields first
+    :param stream_ended: the event of the end of the stream if the response has neither content
+        nor trailers
+    :param priority_updated: the event of the priority that the same frame carried, if it
+        carried one
     """
 
-    #: The stream of the response.
     stream_id: int
-
-    #: The fields of the header section in order, pseudo-header fields first.
     headers: list[Header] = _ABSENT
-
-    #: The event of the end of the stream if the response has neither content nor trailers.
     stream_ended: StreamEnded | None = None
-
-    #: The event of the priority that the same frame carried, if it carried one.
     priority_updated: PriorityUpdated | None = None
 
     def __repr__(self) -> str:
@@ -97,18 +113,18 @@ class ResponseReceived(Event):
 
 @dataclass(kw_only=True, repr=False)
 class TrailersReceived(Event):
-    """The trailer section of a request or a response arrived (RFC 9113 section 8.1)."""
+    """The trailer section of a request or a response arrived (RFC 9113 section 8.1).
 
-    #: The stream of the message.
+    :param stream_id: the stream of the message
+    :param headers: the fields of the trailer section in order
+    :param stream_ended: the event of the end of the stream. Trailers always end a stream.
+    :param priority_updated: the event of the priority that the same frame carried, if it
+        carried one
+    """
+
     stream_id: int
-
-    #: The fields of the trailer section in order.
     headers: list[Header] = _ABSENT
-
-    #: The event of the end of the stream. Trailers always end a stream.
     stream_ended: StreamEnded | None = None
-
-    #: The event of the priority that the same frame carried, if it carried one.
     priority_updated: PriorityUpdated | None = None
 
     def __repr__(self) -> str:
@@ -120,15 +136,15 @@ class InformationalResponseReceived(Event):
     """A response with a status code from 100 to 199 arrived (RFC 9113 section 8.1).
 
     Any number of these, zero included, comes before the final response. Clients only.
+
+    :param stream_id: the stream of the response
+    :param headers: the fields of the header section in order, pseudo-header fields first
+    :param priority_updated: the event of the priority that the same frame carried, if it
+        carried one
     """
 
-    #: The stream of the response.
     stream_id: int
-
-    #: The fields of the header section in order, pseudo-header fields first.
     headers: list[Header] = _ABSENT
-
-    #: The event of the priority that the same frame carried, if it carried one.
     priority_updated: PriorityUpdated | None = None
 
     def __repr__(self) -> str:
@@ -137,19 +153,19 @@ class InformationalResponseReceived(Event):
 
 @dataclass(kw_only=True, repr=False)
 class DataReceived(Event):
-    """Content of a message arrived (RFC 9113 section 6.1)."""
+    """Content of a message arrived (RFC 9113 section 6.1).
 
-    #: The stream of the message.
+    :param stream_id: the stream of the message
+    :param data: the content, without padding. May be empty.
+    :param flow_controlled_length: what the frame takes from the flow-control windows, in bytes:
+        content and padding. This is the number to hand to
+        ``H2Connection.acknowledge_received_data``.
+    :param stream_ended: the event of the end of the stream if this is the last of the message
+    """
+
     stream_id: int
-
-    #: The content, without padding. May be empty.
     data: bytes = _ABSENT
-
-    #: What the frame takes from the flow-control windows, in bytes: content and padding. This is
-    #: the number to hand to ``H2Connection.acknowledge_received_data``.
     flow_controlled_length: int = _ABSENT
-
-    #: The event of the end of the stream if this is the last of the message.
     stream_ended: StreamEnded | None = None
 
     def __repr__(self) -> str:
@@ -162,28 +178,30 @@ class DataReceived(Event):
 
 @dataclass(kw_only=True, repr=False)
 class WindowUpdated(Event):
-    """The peer is ready to receive more (RFC 9113 section 6.9)."""
+    """The peer is ready to receive more (RFC 9113 section 6.9).
 
-    #: The stream whose window grew, or 0 for the window of the connection.
+    :param stream_id: the stream whose window grew, or 0 for the window of the connection
+    :param delta: by how many bytes the window grew
+    """
+
     stream_id: int
-
-    #: By how many bytes the window grew.
     delta: int = _ABSENT
 
     def __repr__(self) -> str:
         return f"<WindowUpdated stream_id:{self.stream_id}, delta:{self.delta}>"
 
 
-@dataclass(kw_only=True, repr=False, eq=False)
+@dataclass(kw_only=True, repr=False)
 class RemoteSettingsChanged(Event):
     """The peer announced new values for its settings (RFC 9113 section 6.5).
 
     The values are in effect, and the acknowledgment waits to be sent. A caller who cannot accept
     them closes the connection.
+
+    :param changed_settings: what the peer announced, by setting; an unknown setting has its
+        number as key. Includes values that are the same as before.
     """
 
-    #: What the peer announced, by setting; an unknown setting has its number as key. Includes
-    #: values that are the same as before.
     changed_settings: dict[SettingCodes | int, ChangedSetting] = field(default_factory=dict)
 
     @classmethod
@@ -203,15 +221,20 @@ class RemoteSettingsChanged(Event):
             )
         return event
 
+    def __hash__(self) -> int:
+        return hash(frozenset(self.changed_settings))
+
     def __repr__(self) -> str:
         return f"<RemoteSettingsChanged changed_settings:{_listed(self.changed_settings)}>"
 
 
 @dataclass(kw_only=True, repr=False)
 class PingReceived(Event):
-    """A PING arrived (RFC 9113 section 6.7). The answer to it waits to be sent."""
+    """A PING arrived (RFC 9113 section 6.7). The answer to it waits to be sent.
 
-    #: The opaque data of the frame, 8 bytes.
+    :param ping_data: the opaque data of the frame, 8 bytes
+    """
+
     ping_data: bytes
 
     def __repr__(self) -> str:
@@ -220,9 +243,12 @@ class PingReceived(Event):
 
 @dataclass(kw_only=True, repr=False)
 class PingAckReceived(Event):
-    """The answer to a PING arrived (RFC 9113 section 6.7)."""
+    """The answer to a PING arrived (RFC 9113 section 6.7).
 
-    #: The opaque data of the frame, 8 bytes: those that ``H2Connection.ping`` was given.
+    :param ping_data: the opaque data of the frame, 8 bytes: those that ``H2Connection.ping``
+        was given
+    """
+
     ping_data: bytes
 
     def __repr__(self) -> str:
@@ -234,9 +260,10 @@ class StreamEnded(Event):
     """The peer has ended its side of a stream (RFC 9113 section 5.1).
 
     Nothing more arrives on the stream; this side may still send on it.
+
+    :param stream_id: the stream that ended
     """
 
-    #: The stream that ended.
     stream_id: int
 
     def __repr__(self) -> str:
@@ -249,39 +276,40 @@ class StreamReset(Event):
 
     Either the peer reset it, or the peer made an error that concerns this stream alone, and this
     side reset it. The stream is closed in both directions.
+
+    :param stream_id: the stream that was reset
+    :param error_code: why: an integer where it is not one of :class:`h2.errors.ErrorCodes`
+    :param remote_reset: whether the peer reset the stream; ``False`` if this side did
     """
 
-    #: The stream that was reset.
     stream_id: int
-
-    #: Why: an integer where it is not one of :class:`h2.errors.ErrorCodes`.
     error_code: ErrorCodes | int = _ABSENT
-
-    #: Whether the peer reset the stream; ``False`` if this side did.
     remote_reset: bool = True
 
     def __repr__(self) -> str:
         return (
-            f"<StreamReset stream_id:{self.stream_id}, error_code:{self.error_code}, "
+            f"<StreamReset stream_id:{self.stream_id}, error_code:{_named(self.error_code)}, "
             f"remote_reset:{self.remote_reset}>"
         )
 
 
-@dataclass(kw_only=True, repr=False, eq=False)
+@dataclass(kw_only=True, repr=False)
 class PushedStreamReceived(Event):
     """The server promised a stream for a request that was not made (RFC 9113 section 8.4).
 
     Clients only.
+
+    :param pushed_stream_id: the stream on which the response is going to come
+    :param parent_stream_id: the stream whose response the push belongs to
+    :param headers: the fields of the request that the server promises to answer
     """
 
-    #: The stream on which the response is going to come.
     pushed_stream_id: int = _ABSENT
-
-    #: The stream whose response the push belongs to.
     parent_stream_id: int = _ABSENT
-
-    #: The fields of the request that the server promises to answer.
     headers: list[Header] = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash((self.pushed_stream_id, self.parent_stream_id))
 
     def __repr__(self) -> str:
         return (
@@ -290,35 +318,41 @@ class PushedStreamReceived(Event):
         )
 
 
-@dataclass(kw_only=True, repr=False, eq=False)
+@dataclass(kw_only=True, repr=False)
 class SettingsAcknowledged(Event):
-    """The peer acknowledged a SETTINGS frame of this side (RFC 9113 section 6.5.3)."""
+    """The peer acknowledged a SETTINGS frame of this side (RFC 9113 section 6.5.3).
 
-    #: What took effect with the acknowledgment, by setting.
+    :param changed_settings: what took effect with the acknowledgment, by setting
+    """
+
     changed_settings: dict[SettingCodes | int, ChangedSetting] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.changed_settings))
 
     def __repr__(self) -> str:
         return f"<SettingsAcknowledged changed_settings:{_listed(self.changed_settings)}>"
 
 
-@dataclass(kw_only=True, repr=False, eq=False)
+@dataclass(kw_only=True, repr=False)
 class PriorityUpdated(Event):
     """The peer gave priority information for a stream (RFC 7540 section 5.3).
 
     It is advice. RFC 9113 section 5.3.1 deprecates the scheme.
+
+    :param stream_id: the stream whose priority is meant. It need not be open.
+    :param weight: the weight, from 1 to 256
+    :param depends_on: the stream that this one depends on, or 0
+    :param exclusive: whether this stream becomes the only child of the one it depends on
     """
 
-    #: The stream whose priority is meant. It need not be open.
     stream_id: int = _ABSENT
-
-    #: The weight, from 1 to 256.
     weight: int = _ABSENT
-
-    #: The stream that this one depends on, or 0.
     depends_on: int = _ABSENT
-
-    #: Whether this stream becomes the only child of the one it depends on.
     exclusive: bool = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash((self.stream_id, self.weight, self.depends_on, self.exclusive))
 
     def __repr__(self) -> str:
         return (
@@ -327,41 +361,53 @@ class PriorityUpdated(Event):
         )
 
 
-@dataclass(kw_only=True, repr=False, eq=False)
+@dataclass(kw_only=True, repr=False)
 class ConnectionTerminated(Event):
     """The peer is closing the connection: it sent GOAWAY (RFC 9113 section 6.8).
 
     Streams up to ``last_stream_id`` may still be completed. Later ones were not processed, and
     their requests may be sent again on another connection.
+
+    :param error_code: why: an integer where it is not one of :class:`h2.errors.ErrorCodes`
+    :param last_stream_id: the last stream of this side that the peer has processed or may still
+        process
+    :param additional_data: what else the peer said, for diagnosis; ``None`` if it said nothing
+    :param unprocessed_stream_ids: the streams of this side that were open and are above
+        ``last_stream_id``, in order: the peer has not processed them. Empty if there are none.
     """
 
-    #: Why: an integer where it is not one of :class:`h2.errors.ErrorCodes`.
     error_code: ErrorCodes | int = _ABSENT
-
-    #: The last stream of this side that the peer has processed or may still process.
     last_stream_id: int = _ABSENT
-
-    #: What else the peer said, for diagnosis; ``None`` if it said nothing.
     additional_data: bytes | None = None
+    unprocessed_stream_ids: tuple[int, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash((self.error_code, self.last_stream_id))
 
     def __repr__(self) -> str:
         data = _hex(self.additional_data[:_SHOWN]) if self.additional_data else None
+        streams = self.unprocessed_stream_ids
+        unprocessed = f", unprocessed_stream_ids:{streams}" if streams else ""
         return (
-            f"<ConnectionTerminated error_code:{self.error_code}, "
-            f"last_stream_id:{self.last_stream_id}, additional_data:{data}>"
+            f"<ConnectionTerminated error_code:{_named(self.error_code)}, "
+            f"last_stream_id:{self.last_stream_id}, additional_data:{data}{unprocessed}>"
         )
 
 
-@dataclass(kw_only=True, repr=False, eq=False)
+@dataclass(kw_only=True, repr=False)
 class AlternativeServiceAvailable(Event):
-    """The server names another way to reach an origin (RFC 7838 section 4). Clients only."""
+    """The server names another way to reach an origin (RFC 7838 section 4). Clients only.
 
-    #: The origin that is meant. Where the frame does not say it, it is the ``:authority`` of the
-    #: request on whose stream the frame arrived.
+    :param origin: the origin that is meant. Where the frame does not say it, it is the
+        ``:authority`` of the request on whose stream the frame arrived.
+    :param field_value: what the server said, in the syntax of RFC 7838 section 3, unchanged
+    """
+
     origin: bytes = _ABSENT
-
-    #: What the server said, in the syntax of RFC 7838 section 3, unchanged.
     field_value: bytes = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash((self.origin, self.field_value))
 
     def __repr__(self) -> str:
         origin = (self.origin or b"").decode("utf-8", "ignore")
@@ -374,9 +420,10 @@ class UnknownFrameReceived(Event):
     """A frame of a type that this package does not know arrived (RFC 9113 section 5.5).
 
     It was ignored. A program that implements an extension finds the frame here.
+
+    :param frame: the frame, in the representation of the ``hyperframe`` package
     """
 
-    #: The frame, in the representation of the ``hyperframe`` package.
     frame: Frame
 
     def __repr__(self) -> str:
@@ -385,6 +432,11 @@ class UnknownFrameReceived(Event):
 
 def _hex(data: bytes | None) -> str | None:
     return None if data is None else data.hex()
+
+
+def _named(code: ErrorCodes | int) -> str:
+    """Return an error code by its name: the text of a member is a number on some Pythons."""
+    return f"ErrorCodes.{code.name}" if isinstance(code, ErrorCodes) else str(code)
 
 
 def _listed(changed_settings: dict[SettingCodes | int, ChangedSetting]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from h2._event import Event
 from h2.errors import ErrorCodes
 
 __all__ = [
@@ -31,7 +32,7 @@ class H2Error(Exception):
 
     #: Events of the frames that were received in full before the fault, in order. Set where
     #: ``H2Connection.receive_data`` raises; empty everywhere else.
-    events: Sequence[Any] = ()
+    events: Sequence[Event] = ()
 
     #: Stable identifier of the rule that was broken, such as ``"frame-too-large"``; ``None``
     #: where no rule of the protocol is involved.

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from h2._core.stream import Stream as H2Stream
 from h2._core.views import StreamClosedBy, StreamState
+from h2._core.views import StreamStateMachine as H2StreamStateMachine
 
-__all__ = ["H2Stream", "StreamClosedBy", "StreamState"]
+__all__ = ["H2Stream", "H2StreamStateMachine", "StreamClosedBy", "StreamState"]

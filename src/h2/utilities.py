@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._rules.fields import (
+    KNOWN_NAMES,
     REQUEST,
     RESPONSE,
     TRAILERS,
@@ -20,15 +22,33 @@ from h2._rules.messages import check_message
 from h2.exceptions import FlowControlError
 
 if TYPE_CHECKING:
-    from hpack.struct import Header
+    from hpack.struct import Header, HeaderWeaklyTyped
 
 __all__ = [
+    "CONNECTION_HEADERS",
+    "INFORMATIONAL_START",
+    "SIGIL",
     "HeaderValidationFlags",
+    "SizeLimitDict",
+    "authority_from_headers",
+    "extract_method_header",
     "guard_increment_window",
+    "is_informational_response",
+    "normalize_inbound_headers",
     "normalize_outbound_headers",
+    "utf8_encode_headers",
     "validate_headers",
     "validate_outbound_headers",
 ]
+
+#: The octet that pseudo-header fields begin with (RFC 9113 section 8.3).
+SIGIL = ord(b":")
+
+#: The octet that the status codes of informational responses begin with (RFC 9110 section 15.2).
+INFORMATIONAL_START = ord(b"1")
+
+#: The fields that belong to an HTTP/1.1 connection (RFC 9113 section 8.2.2).
+CONNECTION_HEADERS = frozenset(name for name in KNOWN_NAMES if is_connection_field(name))
 
 
 class HeaderValidationFlags(NamedTuple):
@@ -38,6 +58,72 @@ class HeaderValidationFlags(NamedTuple):
     is_trailer: bool
     is_response_header: bool
     is_push_promise: bool
+
+
+class SizeLimitDict(OrderedDict[Any, Any]):
+    """A dict that drops its oldest entries when it has more than ``size_limit``.
+
+    :param args: what a dict is made from
+    :param size_limit: how many entries it may have; any number if ``None``
+    :param kwargs: further entries
+    """
+
+    def __init__(self, *args: Any, size_limit: int | None = None, **kwargs: Any) -> None:
+        self._size_limit = size_limit
+        super().__init__(*args, **kwargs)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        if self._size_limit is not None:
+            while len(self) > self._size_limit:
+                self.popitem(last=False)
+
+
+def utf8_encode_headers(headers: Iterable[HeaderWeaklyTyped]) -> list[Header]:
+    """Return fields with names and values as ``bytes``: text is encoded in UTF-8.
+
+    Octets that arrived as surrogates (see ``header_encoding`` of
+    :class:`h2.config.H2Configuration`) are octets again. Fields of the classes of ``hpack`` keep
+    their class, and so their indexing policy.
+    """
+    encoded: list[Header] = []
+    for field in headers:
+        name, value = _octets(field[0]), _octets(field[1])
+        encoded.append(
+            type(field)(name, value) if isinstance(field, HeaderTuple) else (name, value)
+        )
+    return encoded
+
+
+def _octets(text: bytes | str) -> bytes:
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogateescape")
+    if not isinstance(text, bytes):
+        raise TypeError(f"a name or a value is bytes or str, not {type(text).__name__}")
+    return text
+
+
+def extract_method_header(headers: Iterable[HeaderWeaklyTyped]) -> bytes | None:
+    """Return the value of the first ``:method``; ``None`` if there is none."""
+    return _first_value(headers, b":method")
+
+
+def authority_from_headers(headers: Iterable[HeaderWeaklyTyped]) -> bytes | None:
+    """Return the value of the first ``:authority``; ``None`` if there is none."""
+    return _first_value(headers, b":authority")
+
+
+def is_informational_response(headers: Iterable[HeaderWeaklyTyped]) -> bool:
+    """Tell whether fields make a response with a status code from 100 to 199."""
+    status = _first_value(headers, b":status")
+    return status is not None and status.startswith(b"1")
+
+
+def _first_value(headers: Iterable[HeaderWeaklyTyped], wanted: bytes) -> bytes | None:
+    for field in headers:
+        if _octets(field[0]) == wanted:
+            return _octets(field[1])
+    return None
 
 
 def guard_increment_window(current: int, increment: int) -> int:
@@ -69,6 +155,25 @@ def normalize_outbound_headers(
                 yield NeverIndexedHeaderTuple(name, crumb)
             else:
                 yield HeaderTuple(name, crumb)
+
+
+def normalize_inbound_headers(
+    headers: Iterable[Header], hdr_validation_flags: HeaderValidationFlags | None
+) -> Iterator[Header]:
+    """Yield fields in the form in which events have them: one ``cookie``, at the end.
+
+    RFC 9113 section 8.2.3. Several that are joined must never go into a compression table.
+    """
+    cookies: list[Header] = []
+    for field in headers:
+        if field[0] == b"cookie":
+            cookies.append(field)
+        else:
+            yield field
+    if len(cookies) > 1:
+        yield NeverIndexedHeaderTuple(b"cookie", b"; ".join(value for _, value in cookies))
+    else:
+        yield from cookies
 
 
 def validate_headers(

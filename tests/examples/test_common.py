@@ -1,25 +1,33 @@
-"""What the examples share: certificates, command lines, and which file a path stands for."""
+"""What the examples share: certificates, transports, command lines, files that paths stand for."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import socket
 import ssl
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from support.processes import ROOT, TIMEOUT, require_module
+from support.processes import ROOT, TIMEOUT, require_module, started
 
 require_module("trustme")
 
-from examples.common import certificate, files, options  # noqa: E402  (skipped without trustme)
+from examples.common import (  # noqa: E402  (skipped without trustme)
+    certificate,
+    files,
+    options,
+    transport,
+)
 
 # Certificates.
 
@@ -67,25 +75,15 @@ def test_programs_that_start_at_once_have_the_same_certificate(tmp_path: Path) -
         f"paths = certificate(Path({str(tmp_path / 'tls')!r}))\n"
         "print(*(path.read_bytes().hex() for path in paths))\n"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    results = {process.communicate(timeout=TIMEOUT)[0] for process in processes}
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    command = [sys.executable, "-c", program]
+    with ExitStack() as stack:
+        programs = [stack.enter_context(started(command, subprocess.PIPE)) for _ in range(3)]
+        for one in programs:
+            one.lines("ready")
+        for one in programs:
+            one.type(b"go\n")
+        results = {one.finish()[0] for one in programs}
+        assert [one.process.returncode for one in programs] == [0, 0, 0]
     assert len(results) == 1
     assert len(results.pop().split()) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["tls"]
@@ -139,6 +137,43 @@ def test_a_client_without_http2_has_its_handshake_and_nothing_else(tmp_path: Pat
     authority = tmp_path / "tls" / "authority.pem"
     client = certificate.client_context(authority, ("http/1.1",))
     assert handshake(client, server)[1] is None
+
+
+# Transports.
+
+
+def test_abort_ends_a_transport_that_both_ends_have_closed(
+    certificates: certificate.Certificate,
+) -> None:
+    async def scenario() -> None:
+        aborted = asyncio.get_running_loop().create_future()
+
+        async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(bytes(20_000_000))  # more than the client has room for
+            transport.close(writer.transport)
+            transport.close(writer.transport)
+            writer.transport.abort()
+            await writer.wait_closed()
+            aborted.set_result(None)
+
+        server = await asyncio.start_server(
+            serve, "127.0.0.1", 0, ssl=certificate.server_context(certificates.chain.parent)
+        )
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            trust = certificate.client_context(certificates.authority)
+            _, writer = await asyncio.open_connection("localhost", port, ssl=trust)
+            await asyncio.wait_for(aborted, 10)
+            writer.transport.abort()
+
+    asyncio.run(scenario())
+
+
+def test_examples_on_asyncio_close_no_transport_in_another_way() -> None:
+    direct = re.compile(r"(?:transport|writer)\.close\b")
+    programs = set((ROOT / "examples").rglob("*.py")) - {Path(transport.__file__)}
+    assert len(programs) > 20
+    assert [path for path in programs if direct.search(path.read_text(encoding="utf-8"))] == []
 
 
 # Command lines.

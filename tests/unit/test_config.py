@@ -67,7 +67,7 @@ def test_boolean_option_of_the_wrong_type(name: str, value: Any) -> None:
         H2Configuration(**options)
 
 
-@pytest.mark.parametrize("value", [None, False, "utf-8", "no-such-encoding", ""])
+@pytest.mark.parametrize("value", [None, False, "utf-8", "ISO-8859-1", "utf_16"])
 def test_header_encoding(value: Any) -> None:
     assert H2Configuration(header_encoding=value).header_encoding == value
     config = H2Configuration(header_encoding="ascii")
@@ -91,6 +91,40 @@ def test_header_encoding_of_the_wrong_type(value: Any, message: str) -> None:
     assert config.header_encoding == "ascii"
     with pytest.raises(ValueError, match=f"^{message}$"):
         H2Configuration(header_encoding=value)
+
+
+@pytest.mark.parametrize(
+    "name", ["no-such-encoding", "", "hex", "rot13", "undefined", "utf-8\0", "\udc80", "\xe4"]
+)
+def test_header_encoding_that_does_not_exist(name: str) -> None:
+    config = H2Configuration(header_encoding="ascii")
+    with pytest.raises(ValueError, match="header_encoding is no encoding"):
+        config.header_encoding = name
+    assert config.header_encoding == "ascii"
+    with pytest.raises(ValueError, match="header_encoding is no encoding"):
+        H2Configuration(header_encoding=name)
+
+
+def test_repr_shows_the_side_and_what_differs_from_the_defaults() -> None:
+    assert repr(H2Configuration()) == "H2Configuration(client_side=True)"
+    assert repr(H2Configuration(False, strict=True)) == (
+        "H2Configuration(client_side=False, strict=True)"
+    )
+    config = H2Configuration(
+        header_encoding="utf-8",
+        validate_outbound_headers=False,
+        split_outbound_cookies=True,
+        logger=Collector(),
+    )
+    assert repr(config) == (
+        "H2Configuration(client_side=True, validate_outbound_headers=False, "
+        f"split_outbound_cookies=True, header_encoding='utf-8', logger={config.logger!r})"
+    )
+    config.validate_outbound_headers = True
+    config.split_outbound_cookies = False
+    config.header_encoding = False
+    config.logger = DummyLogger()
+    assert repr(config) == "H2Configuration(client_side=True)"
 
 
 def test_unknown_options_are_plain_attributes_and_no_arguments() -> None:

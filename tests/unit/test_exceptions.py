@@ -7,10 +7,11 @@ import pickle
 from collections.abc import Callable
 
 import pytest
+from hpack import NeverIndexedHeaderTuple
 
 from h2 import exceptions
 from h2.errors import ErrorCodes
-from h2.events import StreamEnded
+from h2.events import Event, RequestReceived, StreamEnded
 from h2.exceptions import (
     DenialOfServiceError,
     FlowControlError,
@@ -176,14 +177,18 @@ def pickled(error: H2Error) -> H2Error:
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
 @pytest.mark.parametrize("make", MAKERS)
 def test_copies(make: Callable[[], H2Error], duplicate: Callable[[H2Error], H2Error]) -> None:
+    fields = [NeverIndexedHeaderTuple(b"a", b"b")]
+    events: list[Event] = [RequestReceived(stream_id=1, headers=fields), StreamEnded(stream_id=1)]
     error = make()
-    error.events = [StreamEnded(stream_id=1)]
+    error.events = events
     error.rule = "some-rule"
     twin = duplicate(error)
     assert twin is not error
     assert type(twin) is type(error)
     assert (twin.args, str(twin), vars(twin)) == (error.args, str(error), vars(error))
-    assert list(twin.events) == [StreamEnded(stream_id=1)]
+    assert twin.events == events
+    assert isinstance(twin.events[0], RequestReceived)
+    assert type(twin.events[0].headers[0]) is NeverIndexedHeaderTuple
     assert twin.rule == "some-rule"
 
 

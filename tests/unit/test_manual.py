@@ -128,6 +128,7 @@ PAGE = """\
 .. autoexception:: h2.exceptions.FlowControlError
    :members:
 .. autoclass:: h2.events.PingReceived
+.. autoclass:: h2.events.StreamReset
 ```
 """
 
@@ -153,6 +154,11 @@ def test_a_small_manual(tmp_path: Path) -> None:
         "h2.exceptions.FlowControlError",
         "h2.exceptions.FlowControlError.error_code",
         "h2.events.PingReceived",
+        "h2.events.PingReceived.ping_data",
+        "h2.events.StreamReset",
+        "h2.events.StreamReset.stream_id",
+        "h2.events.StreamReset.error_code",
+        "h2.events.StreamReset.remote_reset",
     }
     assert reported == sorted(set(manual.public_names()) - given)
 
@@ -162,6 +168,12 @@ def test_a_small_manual(tmp_path: Path) -> None:
     assert not re.search(r"<a [^>]*><code[^>]*>(?:<[^>]*>)*send_data", html)
     assert re.search(r"section 7\): (?:<[^>]*>)*FLOW_CONTROL_ERROR", html)
     assert not re.search(r"PingReceived</span>.{0,40}\(", html)
+
+    # The fields of events are attributes with their types, and what the docstring says is a
+    # sentence.
+    text = re.sub("<[^>]*>", "", html)
+    assert "ping_data: bytes¶\nThe opaque data of the frame, 8 bytes." in text
+    assert "error_code: h2.errors.ErrorCodes | int¶\nWhy: an integer" in text
 
     # Tables fit on a phone; drawings are in the page; files have their colours.
     plain = re.sub("</?span[^>]*>", "", html)
