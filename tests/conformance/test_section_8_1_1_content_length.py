@@ -91,7 +91,9 @@ def test_mismatch_on_the_headers_that_end_the_stream() -> None:
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
     request = wire.headers(3, post(b"5"), end_stream=True)
-    assert_malformed(conn, request, known=False)
+    error = assert_malformed(conn, request, known=False)
+    assert isinstance(error, InvalidBodyLengthError)
+    assert (error.expected_length, error.actual_length) == (5, 0)
     # Its identifier is used: what follows on it is discarded, and the next stream is the fifth.
     assert_ignored(conn, wire.data(3, b"x"), wire.headers(3, wire.TRAILERS, end_stream=True))
     assert kinds(wire.feed(conn, wire.headers(5, wire.POST))) == [RequestReceived]
@@ -101,7 +103,9 @@ def test_mismatch_on_the_trailers() -> None:
     """Trailers end the message before all of its content came."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(b"6")), wire.data(1, b"abcde"))
-    assert_malformed(conn, END_TRAILERS, known=False)
+    error = assert_malformed(conn, END_TRAILERS, known=False)
+    assert isinstance(error, InvalidBodyLengthError)
+    assert (error.expected_length, error.actual_length) == (6, 5)
 
 
 INVALID = {
@@ -180,7 +184,8 @@ def test_response_that_headers_end_too_early(
 ) -> None:
     """Where HEADERS end the message, its content is short."""
     conn = requesting_client()
-    assert_malformed(conn, *frames, events=events, known=False)
+    error = assert_malformed(conn, *frames, events=events, known=False)
+    assert isinstance(error, InvalidBodyLengthError)
 
 
 @pytest.mark.parametrize("end", ["headers", "data", "trailers"])
@@ -203,14 +208,14 @@ def test_responses_without_content(method: bytes, status: bytes, end: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("method", "status"),
-    [(b"HEAD", b"200"), (b"GET", b"304"), (b"GET", b"204")],
+    ("method", "status", "known"),
+    [(b"HEAD", b"200", True), (b"GET", b"304", False), (b"GET", b"204", False)],
 )
-def test_content_where_there_is_none(method: bytes, status: bytes) -> None:
+def test_content_where_there_is_none(method: bytes, status: bytes, known: bool) -> None:
     """DATA with octets in a response that is defined to have no content is malformed."""
     conn = requesting_client(method)
     wire.feed(conn, wire.headers(1, [(b":status", status)]))
-    assert_malformed(conn, wire.data(1, b"x"), known=method == b"HEAD")
+    assert_malformed(conn, wire.data(1, b"x"), known=known)
 
 
 @pytest.mark.parametrize(

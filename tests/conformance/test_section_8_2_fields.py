@@ -106,7 +106,8 @@ def test_names_that_are_no_tokens(char: bytes) -> None:
         request = wire.headers(3, [*wire.REQUEST, (name, b"v")])
         assert_malformed(conn, request, known=False)
         assert_refused(conn, "send_headers", 1, [*wire.RESPONSE, (name, b"v")])
-        assert_malformed(conn, wire.headers(1, [(name, b"v")], end_stream=True), known=False)
+        frame = wire.headers(1, [(name, b"v")], end_stream=True)
+        assert_malformed(conn, frame, known=False)
 
 
 def test_all_token_characters_in_names() -> None:
