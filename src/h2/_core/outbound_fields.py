@@ -27,7 +27,7 @@ from h2._rules.fields import (
     is_connection_field,
     is_sensitive,
 )
-from h2._rules.quote import quoted
+from h2._rules.quoting import quoted
 from h2.config import H2Configuration
 
 T = TypeVar("T")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from h2._core import framing
+from h2._core.faults import is_enforced
 from h2._core.flow_control import hand_back
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.output import ANSWERS_TOGETHER
@@ -139,7 +140,7 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if stream is None:
         # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
         reaction = _ON_RST_STREAM[streams.state_of(stream_id)]
-        if reaction != states.IGNORE:
+        if reaction != states.IGNORE and is_enforced(conn, rules.RESET_OF_IDLE_STREAM):
             raise not_allowed(reaction, layout.RST_STREAM, stream_id)
         return
     conn.abandon(stream, CLOSED_BY_PEER)

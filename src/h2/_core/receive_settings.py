@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from h2._core.faults import is_enforced
 from h2._core.flow_control import change_send_windows, follow_initial_window
 from h2._core.frame_checks import check_shape, wrong_size
 from h2._core.state import Connection
@@ -73,9 +74,13 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
         raise wrong_size(SETTINGS, 0, payload)
     # "SETTINGS frames are acknowledged in the order in which they are received" (section 6.5.3)
     if not conn.settings_sent:
-        raise Violation(
-            rules.SETTINGS_ACK_UNSOLICITED, "Received acknowledgment of SETTINGS that was not sent"
-        )
+        if is_enforced(conn, rules.SETTINGS_ACK_UNSOLICITED):
+            raise Violation(
+                rules.SETTINGS_ACK_UNSOLICITED,
+                "Received acknowledgment of SETTINGS that was not sent",
+            )
+        conn.events.append(SettingsAcknowledged())
+        return
     conn.settings_sent -= 1
     before = conn.recv_initial_window()
     changed = conn.local_settings._acknowledge_frame()

@@ -43,20 +43,24 @@ def _initial_values(client: bool, header_list_size: int) -> dict[SettingCodes | 
 
 
 class PartialFrame:
-    """A frame that has begun to arrive: its header, or the start of it, and what came behind."""
+    """A frame that has begun to arrive: its header, or the start of it, and what came behind.
 
-    __slots__ = ("header", "missing", "pieces")
+    The payload of a frame that is too large is not kept: ``discarding`` counts it.
+    """
+
+    __slots__ = ("discarding", "header", "missing", "pieces")
 
     def __init__(self) -> None:
         self.header = b""
         self.pieces: list[bytes | bytearray] = []  #: of the payload
         self.missing = 0  #: octets of the payload still to come
+        self.discarding = 0  #: octets still to come of a payload that is too large
 
     def clear(self) -> None:
         """Forget what has arrived."""
         self.header = b""
         self.pieces.clear()
-        self.missing = 0
+        self.missing = self.discarding = 0
 
 
 class PartialBlock:
@@ -113,6 +117,7 @@ class Connection:
         "state",
         "streams",
         "table",
+        "unreported",
         "window",
     )
 
@@ -141,6 +146,8 @@ class Connection:
         #: Where events go while no call of receive_data is in progress: nothing ever does.
         self.no_events: list[Event] = []
         self.events = self.no_events  #: of the receive_data call that is in progress
+        #: Events of a receive_data call that something else than the peer has ended.
+        self.unreported: list[Event] = []
         self.preface_left = b"" if client else PREFACE
         self.partial = PartialFrame()
         self.block: PartialBlock | None = None
@@ -162,6 +169,12 @@ class Connection:
         """Go to another connection state (a cell of the table, never a reaction)."""
         self.state = state
         self.row = self.table[state]
+
+    def end(self) -> None:
+        """End the connection: nothing more is received or sent, and no input is kept."""
+        self.enter(states.TERMINATED)
+        self.partial.clear()
+        self.block = None
 
     def check_send(self, input_: int) -> int:
         """Return the connection state after sending something, or raise; changes nothing."""

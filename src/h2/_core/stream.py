@@ -49,8 +49,9 @@ class Stream:
         # The framing of the message that is being received (h2._core.framing).
         self.method = ORDINARY_METHOD
         self.tunnel = False  #: CONNECT was answered with success
-        self.content_length = 0  #: octets of content that the message announces
-        #: How many of them are still to come; None where the message announces nothing.
+        #: Octets of content that the message announces; None where it announces nothing.
+        self.content_length: int | None = None
+        #: How many octets may still come; None where any number may.
         self.remaining: int | None = None
 
     def __repr__(self) -> str:

@@ -101,8 +101,8 @@ class Decoder:
 
         ``max_list_size`` bounds the size of the list as RFC 9113 6.5.2 counts it. The result may
         be shared with other calls: copy ``fields`` before changing or handing on the list. Raises
-        HpackDecodingError for a block that breaks RFC 7541 and HeaderListTooLarge for one over the
-        bound; after either the decoder is of no further use.
+        HpackDecodingError for a block that breaks RFC 7541: the decoder is of no further use then.
+        Raises HeaderListTooLarge for a list over the bound: the table has followed all the same.
         """
         # One long loop on purpose: a function call per field or string would cost as much as all
         # the rest. The branches for indexed and for literal fields meet in the common tail.
@@ -126,6 +126,7 @@ class Decoder:
         seen = repeated = leading = size = 0
         noted: bytes | None = None
         cacheable = pos == 0
+        oversized = False
         field: HeaderTuple
         runs = self._runs
         stable = not self._changed
@@ -145,7 +146,10 @@ class Decoder:
                         noted = block.noted
                     size += block.size
                     if size > max_list_size:
-                        raise HeaderListTooLarge(_too_large(max_list_size))
+                        stable = False
+                        oversized = True
+                        fields.clear()
+                        size = 0
                     pos += len(run[0])
                     begin = pos
                     continue
@@ -229,9 +233,15 @@ class Decoder:
                     noted = field[1]
             size += cost
             if size > max_list_size:
-                raise HeaderListTooLarge(_too_large(max_list_size))
+                # The rest is decoded for the table alone; its fields are not kept.
+                stable = False
+                oversized = True
+                fields.clear()
+                size = 0
         if stable and not cacheable and pos - begin >= _SHORTEST_RUN and not self._changed:
             self._remember_run(data[begin:pos], max_list_size)
+        if oversized:
+            raise HeaderListTooLarge(_too_large(max_list_size))
         block = Block(fields, seen, repeated, leading, noted, size)
         if cacheable and end <= _CACHED_OCTETS:
             blocks = self._blocks

@@ -1,6 +1,6 @@
-"""Why a field block is refused; the decoder is of no further use after any of these.
+"""The two ways in which a field block is refused.
 
-They are exceptions of the hpack package as well, which programs catch that decode by themselves.
+The exceptions are also those of the hpack package, for programs that decode by themselves.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from h2._rules.fields import (
     UNKNOWN_PSEUDO,
     classify,
 )
-from h2._rules.quote import quoted
+from h2._rules.quoting import quoted
 from h2._rules.registry import Rule, Violation
 
 Field = tuple[bytes, bytes]
