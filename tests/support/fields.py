@@ -12,6 +12,7 @@ NAMES = [
     *(b"host", b"content-length", b"te", b"cookie", b"authorization", b"x", b"accept"),
     *(b"connection", b"upgrade", b"transfer-encoding", b"keep-alive", b"proxy-connection"),
     *(b"", b":", b":new", b"Upper", b"a b", b"a:b", b"a\x00", b"caf\xc3\xa9", b"~!#$%&'*+-.^_`|"),
+    *(b"a(b)", b"a/b"),
     *(b":Method", b" :method", b"content-length ", b"HOST", b"\x7f"),
 ]
 VALUES = [
@@ -42,10 +43,13 @@ BASES: list[list[Field]] = [
     REQUEST,
     [*REQUEST[:2], REQUEST[3], (b"host", b"a.b")],
     [*REQUEST, (b"host", b"A.B:443"), (b"te", b"trailers")],
+    [(b":method", b"OPTIONS"), (b":scheme", b"http"), (b":path", b"*")],
+    [(b":method", b"GET"), (b":scheme", b"unix"), (b":path", b"info")],
     [(b":method", b"CONNECT"), (b":authority", b"a.b:1")],
     [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *REQUEST[1:]],
     [(b":status", b"200")],
     [(b":status", b"103"), (b"link", b"</style>")],
+    [(b":status", b"204"), (b"content-length", b"0")],
     [(b"checksum", b"1")],
 ]
 

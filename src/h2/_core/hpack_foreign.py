@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from hpack.exceptions import HPACKError, OversizedHeaderListError
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._hpack import LEADING, NOTED, Block, Entry, HeaderListTooLarge, HpackDecodingError
 from h2._hpack.entry import OVERHEAD
-from h2._rules import registry as rules
 from h2._rules.fields import classify
-from h2._rules.quoting import quoted
-from h2._rules.registry import Violation
+from h2._rules.quote import quoted
 
 #: What an object without the attribute is taken to use (RFC 9113 section 6.5.2).
 _DEFAULT_TABLE_SIZE: Final = 4096
@@ -98,13 +95,10 @@ class ForeignDecoder:
         self.foreign.max_header_list_size = size
 
     def decode(self, data: bytes, max_list_size: int) -> Block:
-        """Return the fields of a complete field block, as the method of our decoder does."""
+        """Return the fields of a complete field block. Raises exceptions of the hpack package."""
         try:
             block = _block(self.foreign.decode(data, raw=True))
-        except OversizedHeaderListError as error:
-            # Its table has not followed, so that no later block can be decoded either.
-            raise Violation(rules.FIELD_BLOCK_TOO_LARGE, f"Field block: {error}") from None
-        except (HPACKError, LookupError, TypeError, UnicodeError) as error:
+        except (LookupError, TypeError, UnicodeError) as error:
             # Decoders may stumble over a block that makes no sense.
             raise HpackDecodingError(str(error)) from error
         if block.size > max_list_size:

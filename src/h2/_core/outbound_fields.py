@@ -27,7 +27,7 @@ from h2._rules.fields import (
     is_connection_field,
     is_sensitive,
 )
-from h2._rules.quoting import quoted
+from h2._rules.quote import quoted
 from h2.config import H2Configuration
 
 T = TypeVar("T")
@@ -319,7 +319,8 @@ def _as_bytes(field: Any) -> tuple[bytes, bytes]:
 
 def _text_as_bytes(part: Any) -> bytes:
     if isinstance(part, str):
-        return part.encode("utf-8")
+        # Octets that were no UTF-8 when they arrived are surrogates in the text.
+        return part.encode("utf-8", "surrogateescape")
     if isinstance(part, bytes):
         return part
     raise TypeError(f"name and value of a header field must be bytes or str, not {quoted(part)}")

@@ -1,6 +1,6 @@
-"""The two ways in which a field block is refused.
+"""Why a field block is refused.
 
-The exceptions are also those of the hpack package, for programs that decode by themselves.
+They are exceptions of the hpack package as well, which programs catch that decode by themselves.
 """
 
 from __future__ import annotations

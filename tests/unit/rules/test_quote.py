@@ -8,7 +8,7 @@ import pytest
 
 from h2._rules.fields import REQUEST, RESPONSE
 from h2._rules.messages import check_lengths, check_message
-from h2._rules.quoting import quoted
+from h2._rules.quote import quoted
 from h2.connection import H2Connection
 from support import wire
 
