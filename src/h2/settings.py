@@ -82,13 +82,13 @@ class ChangedSetting:
         self, setting: SettingCodes | int, original_value: int | None, new_value: int
     ) -> None:
         #: Which setting changed.
-        self.setting = setting
+        self.setting: SettingCodes | int = setting
 
         #: The value before the change, or ``None``.
-        self.original_value = original_value
+        self.original_value: int | None = original_value
 
         #: The value after the change.
-        self.new_value = new_value
+        self.new_value: int = new_value
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ChangedSetting):

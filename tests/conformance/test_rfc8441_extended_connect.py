@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
@@ -16,6 +15,7 @@ from h2.events import (
 from h2.settings import SettingCodes
 from support import wire
 from support.outcome import (
+    assert_answered_with_reset,
     assert_connection_error,
     assert_malformed,
     assert_refused,
@@ -80,12 +80,14 @@ def test_a_client_does_not_send_it_otherwise() -> None:
 
 def test_a_server_that_did_not_offer_it() -> None:
     """:protocol without the offer makes a request malformed."""
-    assert_malformed(wire.server(), wire.headers(1, WEBSOCKET))
+    request = wire.headers(1, WEBSOCKET)
+    assert_answered_with_reset(wire.server(), request, stream_id=1, code=Code.PROTOCOL_ERROR)
 
 
 def test_the_offer_of_the_client_means_nothing() -> None:
     """Receipt of the setting by a server has no impact."""
-    assert_malformed(wire.server(ENABLED), wire.headers(1, WEBSOCKET))
+    conn, request = wire.server(ENABLED), wire.headers(1, WEBSOCKET)
+    assert_answered_with_reset(conn, request, stream_id=1, code=Code.PROTOCOL_ERROR)
 
 
 def test_a_request_may_follow_the_offer_before_its_ack() -> None:
@@ -113,7 +115,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_extended_connect(fields: wire.Fields) -> None:
-    """With :protocol, :scheme, :path and :authority are all required, and CONNECT."""
+    """With :protocol, :scheme and :path are required, an authority, and CONNECT."""
     assert_malformed(enabled_server(), wire.headers(1, fields))
 
 
@@ -126,6 +128,22 @@ def test_malformed_extended_connect_is_not_sent(fields: wire.Fields) -> None:
     """The same rules for what we send."""
     conn = wire.client(ENABLED)
     assert_refused(conn, "send_headers", 1, fields)
+
+
+def test_host_may_stand_for_the_authority() -> None:
+    """Here :authority is that of an ordinary request, for which host may say the same."""
+    fields = [METHOD, PROTOCOL, SCHEME, PATH, (b"host", b"server.example.com")]
+    event = only(wire.feed(enabled_server(), wire.headers(1, fields)), RequestReceived)
+    assert event.headers == fields
+
+
+@pytest.mark.parametrize("path", [b"*", b"chat"])
+def test_the_path_is_that_of_the_target_uri(path: bytes) -> None:
+    """It begins with a slash, for http and https."""
+    fields = [METHOD, PROTOCOL, SCHEME, (b":path", path), AUTHORITY]
+    request = wire.headers(1, fields)
+    assert_answered_with_reset(enabled_server(), request, stream_id=1, code=Code.PROTOCOL_ERROR)
+    assert_refused(wire.client(ENABLED), "send_headers", 1, fields)
 
 
 def test_plain_connect_still_works() -> None:
@@ -194,7 +212,7 @@ def test_the_client_may_use_it_before_its_acknowledgment_is_read() -> None:
 
 def test_the_client_may_use_it_before_it_has_acknowledged_the_first_settings() -> None:
     """The same where the offer is in the first SETTINGS frame."""
-    conn = H2Connection(H2Configuration(client_side=False))
+    conn = H2Connection(wire.configuration(client_side=False))
     conn.local_settings[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
     conn.local_settings.acknowledge()
     conn.initiate_connection()

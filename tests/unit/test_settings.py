@@ -86,6 +86,23 @@ def test_changed_setting() -> None:
     )
 
 
+def test_changes_are_compared_by_value() -> None:
+    change = ChangedSetting(SettingCodes.ENABLE_PUSH, 1, 0)
+    assert change == ChangedSetting(2, 1, 0)
+    assert len({change, ChangedSetting(2, 1, 0)}) == 1
+    assert change != (2, 1, 0)
+    for other in (ChangedSetting(3, 1, 0), ChangedSetting(2, None, 0), ChangedSetting(2, 1, 1)):
+        assert change != other
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_changes_can_be_pickled(protocol: int) -> None:
+    change = ChangedSetting(SettingCodes.ENABLE_PUSH, 1, 0)
+    twin = pickle.loads(pickle.dumps(change, protocol))
+    assert twin == change
+    assert type(twin.setting) is SettingCodes
+
+
 def test_initial_values_of_the_rfc() -> None:
     assert dict(Settings()) == CLIENT_DEFAULTS
     assert dict(Settings(client=False)) == {**CLIENT_DEFAULTS, 2: 0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._core.faults import is_enforced
 from h2._core.frame_checks import not_allowed, wrong_size
 from h2._core.misuse import find_stream, no_stream
 from h2._core.misuse import not_allowed as not_allowed_now
@@ -84,7 +85,9 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
         if _ON_SEND[stream.state] < 0:
             raise not_allowed_now("WINDOW_UPDATE", stream_id, stream.state)
         window = stream.window
-        _check_window(window.value + increment)
+        # The SETTINGS in flight may enlarge the window as well.
+        growth = conn.announced.window_growth(conn.recv_initial_window())
+        _check_window(window.value + growth + increment)
     window.enlarge(increment)
     conn.out.append(encode.window_update(stream_id or 0, increment))
 
@@ -137,9 +140,11 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
     else:
         stream = conn.streams.get(stream_id)
         reaction = _ON_RECV[conn.streams.state_of(stream_id) if stream is None else stream.state]
-        if stream is None or reaction < 0:
-            if reaction != states.IGNORE:
-                raise not_allowed(reaction, layout.WINDOW_UPDATE, stream_id)
+        if reaction < 0 and reaction != states.IGNORE:
+            violation = not_allowed(reaction, layout.WINDOW_UPDATE, stream_id)
+            if is_enforced(conn, violation.rule):
+                raise violation
+        if stream is None:
             return
         offset = stream.send_offset + increment
         if windows.initial + offset > MAX_WINDOW or not increment:

@@ -6,7 +6,15 @@ from typing import Final
 
 from h2._frames import decode
 from h2._frames.describe import name_of
-from h2._frames.layout import KIND_OF, ON_CONNECTION, ON_STREAM, SHAPES
+from h2._frames.layout import (
+    DATA,
+    KIND_OF,
+    ON_CONNECTION,
+    ON_STREAM,
+    RST_STREAM,
+    SHAPES,
+    WINDOW_UPDATE,
+)
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.registry import Rule, Violation
@@ -24,9 +32,17 @@ _REACTION_RULES: Final[dict[int, Rule]] = {
 }
 
 
+#: Where the rule depends on the type of the frame, too: h2 4.4.1 has no such check for these.
+_FRAME_RULES: Final[dict[tuple[int, int], Rule]] = {
+    (states.IDLE_ERROR, RST_STREAM): rules.RESET_OF_IDLE_STREAM,
+    (states.RESERVED_ERROR, DATA): rules.DATA_ON_RESERVED_STREAM,
+    (states.RESERVED_ERROR, WINDOW_UPDATE): rules.WINDOW_OF_RESERVED_STREAM,
+}
+
+
 def not_allowed(reaction: int, type_: int, stream_id: int) -> Violation:
     """Word the error for a frame that the state of its stream does not allow (section 5.1)."""
-    rule = _REACTION_RULES[reaction]
+    rule = _FRAME_RULES.get((reaction, type_)) or _REACTION_RULES[reaction]
     message = (
         f"Received {name_of(type_)} frame on stream {stream_id}: {states.REACTION_NAMES[reaction]}"
     )

@@ -7,7 +7,7 @@ from h2._frames.describe import name_of
 from h2._hpack import Block
 from h2._rules import registry as rules
 from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, RESPONSE, SUCCESSFUL
-from h2._rules.registry import Violation
+from h2._rules.registry import Rule, Violation
 from h2.exceptions import InvalidBodyLengthError
 
 
@@ -27,7 +27,11 @@ def begin_message(stream: Stream, kind: int, block: Block) -> None:
             return
         # "A response that is defined to have no content [...] MAY have a non-zero content-length
         # header field, even though no content is included in DATA frames."
-        if stream.method == HEAD_METHOD or block.seen & NO_CONTENT:
+        if stream.method == HEAD_METHOD:
+            stream.content_length = stream.remaining = 0
+            return
+        if block.seen & NO_CONTENT:
+            stream.content_length = None
             stream.remaining = 0
             return
         # What answers an upgrade may answer HEAD: its content-length tells nothing.
@@ -50,18 +54,29 @@ def count_content(stream: Stream, remaining: int, length: int, end: int) -> Viol
     """Take octets of content off those that the message announces; return what is wrong."""
     stream.remaining = remaining = remaining - length
     if remaining < 0 or (end and remaining):
-        return unmet(stream, remaining)
+        if stream.content_length is None:
+            return Violation(
+                rules.CONTENT_NOT_ALLOWED,
+                f"Received content of a response that has none on stream {stream.stream_id}",
+                stream.stream_id,
+                InvalidBodyLengthError(0, -remaining),
+            )
+        return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
     return None
 
 
 def unmet(stream: Stream, remaining: int) -> Violation:
-    """Word the error for content that is longer or shorter than announced (section 8.1.1)."""
+    """Word the error for a message that HEADERS end before its content is complete (8.1.1)."""
+    return _mismatch(rules.CONTENT_LENGTH_UNMET, stream, remaining)
+
+
+def _mismatch(rule: Rule, stream: Stream, remaining: int) -> Violation:
     # "A request or response is also malformed if the value of a content-length header field does
     # not equal the sum of the DATA frame payload lengths that form the content"
-    expected = stream.content_length
+    expected = stream.content_length or 0
     received = expected - remaining
     return Violation(
-        rules.CONTENT_LENGTH_MISMATCH,
+        rule,
         f"content-length is {expected}, received {received} octets",
         stream.stream_id,
         InvalidBodyLengthError(expected, received),

@@ -19,6 +19,7 @@ from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.flow_control import MAX_WINDOW
+from h2._rules.quote import quoted
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import (
     INITIAL_WINDOW_SIZE,
@@ -87,7 +88,7 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
     """Send SETTINGS with changed values (section 6.5)."""
     conn.check_send(connection_states.SEND_CONTROL)
     if not isinstance(changes, Mapping):
-        raise TypeError(f"settings must be a mapping, not {changes!r}")
+        raise TypeError(f"settings must be a mapping, not {quoted(changes)}")
     values = dict(changes)
     enabled = conn.announced.connect_protocol or bool(conn.local_settings.enable_connect_protocol)
     for setting, value in values.items():
@@ -183,7 +184,10 @@ def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: 
     check_frame_size(conn, _GOAWAY_FIELDS + len(debug_data))
     conn.out.append(encode.goaway(last_stream_id, error_code, debug_data))
     conn.goaway_sent_last = last_stream_id
-    conn.enter(state)
+    if state == connection_states.TERMINATED:
+        conn.end()
+    else:
+        conn.enter(state)
 
 
 def next_stream_id(conn: Connection, highest: int) -> int:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 from h2._core import flow_control, receive, receive_headers, receive_settings
-from h2._core.faults import reset_stream, terminate
+from h2._core.faults import fail, is_enforced, reset_stream, scope_of, terminate
 from h2._core.state import Connection, PartialFrame
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe, name_of
-from h2._frames.layout import ACK, CONTINUATION, HEADER_LENGTH, KIND_OF, SETTINGS, UNKNOWN_KIND
+from h2._frames.layout import (
+    ACK,
+    CONTINUATION,
+    HEADER_LENGTH,
+    KIND_OF,
+    PREFACE,
+    SETTINGS,
+    UNKNOWN_KIND,
+)
+from h2._frames.protocols import TEXT, protocol_of
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
+from h2._rules.quote import quoted
 from h2._rules.registry import STREAM, Violation
 from h2.events import Event
 
@@ -50,7 +60,9 @@ _ORDINARY: Final = tuple(
 def receive_data(conn: Connection, data: bytes) -> list[Event]:
     """Take in bytes from the peer and return the events they amount to.
 
-    On a connection error the exception carries the events of the frames before it.
+    On a connection error the exception carries the events of the frames before it. Any other
+    exception (from a logger, say, or KeyboardInterrupt) ends the connection as well, because frames
+    are lost with it.
     """
     partial = conn.partial
     length = len(data)
@@ -59,9 +71,11 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
         partial.pieces.append(data)
         partial.missing -= length
         return []
+    if conn.events is not conn.no_events:
+        raise RuntimeError("receive_data must not be called while it runs")
     events: list[Event] = []
     if conn.state == _TERMINATED:
-        return events
+        return _refuse_input(conn, data)
     conn.events = events
     try:
         if conn.preface_left:
@@ -70,12 +84,24 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
         if start >= 0:
             start = _frames(conn, data, start)
             if start < len(data):
-                _keep_rest(partial, data, start)
+                _keep_rest(conn, data, start)
     except Violation as violation:
         raise terminate(conn, violation) from None
+    except BaseException:
+        fail(conn)
+        raise
     finally:
         conn.events = conn.no_events
     return events
+
+
+def _refuse_input(conn: Connection, data: bytes) -> list[Event]:
+    """Raise for bytes that come after the end of the connection (section 5.4.1)."""
+    if not data:
+        return []
+    error = Violation(rules.CONNECTION_CLOSED, "The connection has ended").public()
+    error.events, conn.unreported = conn.unreported, []
+    raise error
 
 
 def _check_preface(conn: Connection, data: bytes) -> bytes:
@@ -84,7 +110,13 @@ def _check_preface(conn: Connection, data: bytes) -> bytes:
     length = min(len(expected), len(data))
     # "Clients and servers MUST treat an invalid connection preface as a connection error"
     if data[:length] != expected[:length]:
-        raise Violation(rules.PREFACE_INVALID, "Invalid HTTP/2 connection preface")
+        received = PREFACE[: -len(expected)] + data
+        what = protocol_of(received) or "something that is not HTTP/2"
+        raise Violation(
+            rules.PREFACE_INVALID,
+            f"The client speaks {what}: it sent {quoted(received)} "
+            "in place of the connection preface",
+        )
     conn.preface_left = expected[length:]
     return data[length:]
 
@@ -99,7 +131,10 @@ def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> i
         if len(header) < HEADER_LENGTH:
             return -1
         # Only now the length is known, and whether the frame is too large.
-        partial.missing = _checked_length(conn, header)
+        _measure(conn, partial)
+    if partial.discarding:
+        _discard(conn, partial, len(data) - start)
+        return -1
     stop = start + partial.missing
     if len(data) < stop:
         _keep(partial, data[start:])
@@ -109,6 +144,28 @@ def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> i
     partial.clear()
     _frames(conn, header, 0, payload)
     return stop
+
+
+def _measure(conn: Connection, partial: PartialFrame) -> None:
+    """Read the length of the frame that has begun; its header is complete."""
+    header = partial.header
+    length = header[0] << 16 | header[1] << 8 | header[2]
+    if length <= conn.max_inbound_frame_size:
+        partial.missing = length
+    elif conn.config.strict or (
+        conn.state in states.BEFORE_SETTINGS and protocol_of(header) not in (None, TEXT)
+    ):
+        raise _too_large(conn, header)
+    else:
+        # h2 4.4.1 complains when all of the frame has arrived, and consumers count on that.
+        partial.discarding = length
+
+
+def _discard(conn: Connection, partial: PartialFrame, length: int) -> None:
+    """Let octets of a frame that is too large go by; complain when all of it has arrived."""
+    partial.discarding -= length
+    if partial.discarding <= 0:
+        raise _too_large(conn, partial.header)
 
 
 def _keep(partial: PartialFrame, piece: bytes) -> None:
@@ -124,33 +181,33 @@ def _keep(partial: PartialFrame, piece: bytes) -> None:
         partial.pieces.append(bytearray(piece))
 
 
-def _keep_rest(partial: PartialFrame, data: bytes, start: int) -> None:
+def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
     """Remember what follows the last complete frame: the header apart from the payload."""
+    partial = conn.partial
     body = start + HEADER_LENGTH
     partial.header = data[start:body]
     if len(data) >= body:
-        partial.missing = _length(data, start)
-        _keep(partial, data[body:])
+        _measure(conn, partial)
+        if partial.discarding:
+            _discard(conn, partial, len(data) - body)
+        else:
+            _keep(partial, data[body:])
 
 
-def _length(data: bytes, start: int) -> int:
-    return data[start] << 16 | data[start + 1] << 8 | data[start + 2]
-
-
-def _checked_length(conn: Connection, header: bytes) -> int:
-    length = _length(header, 0)
-    if length > conn.max_inbound_frame_size:
-        raise _too_large(conn, length, header[3])
-    return length
-
-
-def _too_large(conn: Connection, length: int, type_: int) -> Violation:
+def _too_large(conn: Connection, header: bytes) -> Violation:
+    """Word the error for a frame that is too large, or for a server that does not speak HTTP/2."""
+    what = protocol_of(header) if conn.state in states.BEFORE_SETTINGS else None
+    if what:
+        return Violation(
+            rules.PREFACE_INVALID,
+            f"The peer speaks {what}: it sent {quoted(header)} in place of the connection preface",
+        )
     # "An endpoint MUST send an error code of FRAME_SIZE_ERROR if a frame exceeds the size
-    # defined in SETTINGS_MAX_FRAME_SIZE" (section 4.2). Told from the header, so that the
-    # payload is never stored.
+    # defined in SETTINGS_MAX_FRAME_SIZE" (section 4.2).
+    length = header[0] << 16 | header[1] << 8 | header[2]
     return Violation(
         rules.FRAME_TOO_LARGE,
-        f"Received {name_of(type_)} frame of {length} octets, "
+        f"Received {name_of(header[3])} frame of {length} octets, "
         f"the limit is {conn.max_inbound_frame_size}",
     )
 
@@ -167,12 +224,12 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
     while end - start >= HEADER_LENGTH:
         high, low, type_, flags, stream_id = unpack_header(data, start)
         length = high << 8 | low
-        if length > conn.max_inbound_frame_size:
-            raise _too_large(conn, length, type_)
         body = start + HEADER_LENGTH
         stop = body + length
         if stop > end:
             break
+        if length > conn.max_inbound_frame_size:
+            raise _too_large(conn, data[start:body])
         payload = data[body:stop] if only is None else only
         start = stop
         stream_id &= ID_MASK
@@ -190,7 +247,7 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         try:
             handler(conn, flags, stream_id, payload)
         except Violation as violation:
-            if violation.rule.scope != STREAM:
+            if scope_of(conn, violation.rule) != STREAM:
                 raise
             reset_stream(conn, violation)
     return start
@@ -198,19 +255,17 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
 
 def _check_connection_state(conn: Connection, type_: int, flags: int, stream_id: int) -> None:
     """Check that a frame may come now, and go to the connection state that it leads to."""
+    if conn.state in states.BEFORE_SETTINGS and (type_ != SETTINGS or flags & ACK):
+        # "The server connection preface consists of a potentially empty SETTINGS frame [...] that
+        # MUST be the first frame the server sends", and the client sends one after its preface
+        # (section 3.4). An acknowledgment is not it.
+        if is_enforced(conn, rules.FIRST_FRAME_NOT_SETTINGS):
+            raise Violation(
+                rules.FIRST_FRAME_NOT_SETTINGS,
+                f"The first frame must be SETTINGS, received {name_of(type_)}",
+            )
+        conn.enter(states.AFTER_SETTINGS[conn.state])
     state = conn.row[KIND_OF[type_]]
-    # "The server connection preface consists of a potentially empty SETTINGS frame [...] that
-    # MUST be the first frame the server sends", and the client sends one after its preface
-    # (section 3.4). An acknowledgment is not it.
-    if state == states.NOT_SETTINGS or (
-        type_ == SETTINGS
-        and flags & ACK
-        and conn.state in (states.STARTING, states.STARTING_GOAWAY_SENT)
-    ):
-        raise Violation(
-            rules.FIRST_FRAME_NOT_SETTINGS,
-            f"The first frame must be SETTINGS, received {name_of(type_)}",
-        )
     if state == states.NOT_FOR_ROLE:
         # "servers MUST treat the receipt of a PUSH_PROMISE frame as a connection error"
         raise Violation(rules.FRAME_NOT_ALLOWED, f"A client must not send {name_of(type_)}")

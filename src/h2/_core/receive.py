@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from h2._core import framing
+from h2._core.faults import is_enforced
 from h2._core.flow_control import hand_back
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.output import ANSWERS_TOGETHER
@@ -139,7 +140,7 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if stream is None:
         # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
         reaction = _ON_RST_STREAM[streams.state_of(stream_id)]
-        if reaction != states.IGNORE:
+        if reaction != states.IGNORE and is_enforced(conn, rules.RESET_OF_IDLE_STREAM):
             raise not_allowed(reaction, layout.RST_STREAM, stream_id)
         return
     conn.abandon(stream, CLOSED_BY_PEER)
@@ -187,16 +188,19 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
     """Forget the streams that the peer will not process, and return the event."""
     # "The receiver of the GOAWAY frame can treat the streams [above the last one] as though they
     # had never been created at all"
+    unprocessed: tuple[int, ...] = ()
     if last < min(conn.goaway_received_last, conn.streams.highest_outbound):
-        for stream_id in [
-            id for id in conn.streams if id > last and not conn.streams.is_inbound(id)
-        ]:
+        unprocessed = tuple(
+            sorted(id for id in conn.streams if id > last and not conn.streams.is_inbound(id))
+        )
+        for stream_id in unprocessed:
             conn.abandon(conn.streams[stream_id], CLOSED_BY_US)
     conn.goaway_received_last = min(last, conn.goaway_received_last)
     return ConnectionTerminated(
         error_code=_error_code_from_int(code),
         last_stream_id=last,
         additional_data=debug_data or None,
+        unprocessed_stream_ids=unprocessed,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hpack.exceptions import HPACKError, OversizedHeaderListError
+
 from h2._core import framing
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.inbound_fields import checked_fields
@@ -22,7 +24,7 @@ from h2._frames.layout import (
     PRIORITY_FLAG,
     PUSH_PROMISE,
 )
-from h2._hpack import Block, HeaderListTooLarge, HpackDecodingError
+from h2._hpack import Block, HeaderListTooLarge
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.fields import (
@@ -66,6 +68,11 @@ _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
 #: strings only where that makes them shorter stays below the limit itself, for 32 octets a field
 #: count in addition (section 6.5.2); so this leaves room for a clumsy one.
 _ENCODED_FACTOR: Final = 2
+
+
+#: So many promises without a response are kept: a server must not make us hold any number of them.
+#: nghttp2 has the same limit; servers that push promise what one page needs.
+_MOST_PROMISES: Final = 200
 
 
 def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -112,7 +119,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
     block.parts.append(payload)
     block.size += len(payload)
     block.frames += 1
-    if block.frames > conn.max_continuations:
+    if block.frames >= conn.max_continuations:
         raise Violation(
             rules.CONTINUATION_FLOOD,
             f"Field block on stream {stream_id} in more than {conn.max_continuations} frames",
@@ -147,22 +154,26 @@ def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
     limit = conn.header_list_limit()
     if block.size > _ENCODED_FACTOR * limit:
         raise Violation(
-            rules.FIELD_SECTION_TOO_LARGE,
+            rules.FIELD_BLOCK_TOO_LARGE,
             f"Field block on stream {block.stream_id} is larger than {_ENCODED_FACTOR} times "
             f"the header list limit of {limit} octets",
         )
 
 
-def _not_decoded(stream_id: int, error: HpackDecodingError | HeaderListTooLarge) -> Violation:
-    """Word the error for a field block that the decoder refused."""
-    if isinstance(error, HeaderListTooLarge):
-        return Violation(
-            rules.FIELD_SECTION_TOO_LARGE, f"Field block on stream {stream_id}: {error}"
-        )
+def _not_decoded(stream_id: int, error: HPACKError) -> Violation:
+    """Word the error for a field block after which the decoder is of no further use."""
+    if isinstance(error, OversizedHeaderListError):
+        return Violation(rules.FIELD_BLOCK_TOO_LARGE, f"Field block on stream {stream_id}: {error}")
     # "A receiver MUST terminate the connection with a connection error (Section 5.4.1) of type
     # COMPRESSION_ERROR if it does not decompress a field block." (section 4.3)
     return Violation(
         rules.FIELD_BLOCK_INVALID, f"Invalid field block on stream {stream_id}: {error}"
+    )
+
+
+def _list_too_large(stream_id: int, error: HeaderListTooLarge) -> Violation:
+    return Violation(
+        rules.FIELD_SECTION_TOO_LARGE, f"Field block on stream {stream_id}: {error}", stream_id
     )
 
 
@@ -175,11 +186,15 @@ def _headers_block(
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
+    stream = conn.streams.get(stream_id)
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
-    except (HpackDecodingError, HeaderListTooLarge) as error:
+    except HeaderListTooLarge as error:
+        if stream is None and not _is_new(conn, stream_id):
+            return
+        raise _list_too_large(stream_id, error) from None
+    except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
-    stream = conn.streams.get(stream_id)
     if stream is not None:
         state = stream.state
         kind = _RECEIVED_KIND[state]
@@ -273,7 +288,13 @@ def _discard(conn: Connection, stream_id: int) -> bool:
     # that the initiating endpoint has opened or reserved." (section 5.1.1)
     if state == states.CLOSED and streams.was_skipped(stream_id):
         raise _too_low(stream_id, streams.highest_inbound)
-    # HEADERS that opens a stream of the other end, or one that was not promised.
+    if state == states.IDLE and conn.client and streams.is_inbound(stream_id):
+        raise Violation(
+            rules.STREAM_NOT_PROMISED,
+            f"Received HEADERS frame on stream {stream_id}, which was not promised",
+            stream_id,
+        )
+    # HEADERS that opens a stream of the other end.
     reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, HEADERS, stream_id)
@@ -292,11 +313,13 @@ def _too_low(stream_id: int, highest: int) -> Violation:
 def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
     # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
-    # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection.
+    # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
+    # for promised streams, nor should it for a peer that cannot know of the limit yet.
     limit = conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.inbound_open >= limit:
+        known = not conn.client and conn.announced.acknowledged_stream_limit is not None
         raise Violation(
-            rules.TOO_MANY_STREAMS,
+            rules.TOO_MANY_STREAMS if known else rules.STREAM_REFUSED,
             f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
             stream_id,
         )
@@ -304,9 +327,12 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
+    too_large: HeaderListTooLarge | None = None
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
-    except (HpackDecodingError, HeaderListTooLarge) as error:
+    except HeaderListTooLarge as error:
+        too_large = error
+    except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
@@ -322,9 +348,15 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
     # identifier (Section 5.1.1) as a connection error"
     if not promised_id or not streams.is_inbound(promised_id):
         raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
-    if promised_id <= streams.highest_inbound:
-        raise _too_low(promised_id, streams.highest_inbound)
     reaction = _ON_PUSH_PROMISE[streams.state_of(stream_id)]
+    if promised_id <= streams.highest_inbound:
+        if reaction == states.IGNORE or streams.state_of(promised_id) == states.CLOSED_BY_US:
+            raise Violation(
+                rules.PROMISE_REPEATED,
+                f"Stream {promised_id} was promised before, or is lower than one that was",
+                promised_id,
+            )
+        raise _too_low(promised_id, streams.highest_inbound)
     if promised_id > conn.goaway_sent_last:
         _skip(conn, promised_id)
         return
@@ -335,7 +367,22 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
         return
     if reaction < 0:
+        if stream_id in streams:
+            raise Violation(
+                rules.PUSH_PARENT_ENDED,
+                f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
+                promised_id,
+            )
         raise not_allowed(reaction, PUSH_PROMISE, stream_id)
+    if too_large is not None:
+        raise _list_too_large(promised_id, too_large)
+    # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
+    if len(streams) - streams.inbound_open - streams.outbound_open >= _MOST_PROMISES:
+        raise Violation(
+            rules.STREAM_REFUSED,
+            f"Stream {promised_id} exceeds the limit of {_MOST_PROMISES} promised streams",
+            promised_id,
+        )
     if streams[stream_id].tunnel:
         _skip(conn, promised_id)
         raise framing.in_tunnel(PUSH_PROMISE, stream_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from h2._core.faults import is_enforced
 from h2._core.flow_control import change_send_windows, follow_initial_window
 from h2._core.frame_checks import check_shape, wrong_size
 from h2._core.state import Connection
@@ -17,6 +18,7 @@ from h2._rules.setting_bounds import (
     HEADER_TABLE_SIZE,
     INITIAL_WINDOW_SIZE,
     MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
     revocation,
 )
 from h2.events import RemoteSettingsChanged, SettingsAcknowledged
@@ -103,7 +105,7 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
     window_before = conn.recv_initial_window() if streams else 0
     frame = conn.announced.acknowledge()
     if frame is None:
-        if conn.config.strict:
+        if is_enforced(conn, rules.SETTINGS_ACK_UNSOLICITED):
             raise Violation(
                 rules.SETTINGS_ACK_UNSOLICITED,
                 "Received acknowledgment of SETTINGS that was not sent",
@@ -115,6 +117,9 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
     # The peer knows these values, so they are enforced from now on.
     if MAX_FRAME_SIZE in changed:
         conn.max_inbound_frame_size = local.max_frame_size
+    if MAX_HEADER_LIST_SIZE in changed:
+        # What was set last counts: this, or what the application sets on the decoder.
+        conn.decoder.max_header_list_size = changed[MAX_HEADER_LIST_SIZE].new_value
     if HEADER_TABLE_SIZE in values or HEADER_TABLE_SIZE in changed:
         table_size = local.header_table_size
         if table_size != conn.decoder.max_allowed_table_size:

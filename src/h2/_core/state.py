@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from h2._core.announced import AnnouncedSettings
+from h2._core.hpack_foreign import ForeignDecoder
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.output import Output
 from h2._core.static_table import STATIC
@@ -23,6 +24,7 @@ from h2._rules.setting_bounds import (
     INITIAL_WINDOW_SIZE,
     MAX_HEADER_LIST_SIZE,
 )
+from h2._rules.stream_states import CLOSED_BY_US, HALF_CLOSED_LOCAL
 from h2.config import H2Configuration
 from h2.events import Event
 from h2.exceptions import H2Error
@@ -31,6 +33,9 @@ from h2.settings import SettingCodes, Settings
 #: Streams allowed to the peer unless the application says otherwise; section 6.5.2 recommends
 #: "that this value be no smaller than 100".
 _CONCURRENT_STREAMS: Final = 100
+
+#: Content of a stream that we reset is dropped if there is more of it: a frame of the usual size.
+_WORTH_DROPPING: Final = 2**14
 
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
 _HEADER_LIST_SIZE: Final = 2**16
@@ -47,20 +52,24 @@ def _initial_settings(client: bool, header_list_size: int) -> Settings:
 
 
 class PartialFrame:
-    """A frame that has begun to arrive: its header, or the start of it, and what came behind."""
+    """A frame that has begun to arrive: its header, or the start of it, and what came behind.
 
-    __slots__ = ("header", "missing", "pieces")
+    The payload of a frame that is too large is not kept: ``discarding`` counts it.
+    """
+
+    __slots__ = ("discarding", "header", "missing", "pieces")
 
     def __init__(self) -> None:
         self.header = b""
         self.pieces: list[bytes | bytearray] = []  #: of the payload
         self.missing = 0  #: octets of the payload still to come
+        self.discarding = 0  #: octets still to come of a payload that is too large
 
     def clear(self) -> None:
         """Forget what has arrived."""
         self.header = b""
         self.pieces.clear()
-        self.missing = 0
+        self.missing = self.discarding = 0
 
 
 class PartialBlock:
@@ -116,6 +125,7 @@ class Connection:
         "state",
         "streams",
         "table",
+        "unreported",
         "window",
     )
 
@@ -140,10 +150,12 @@ class Connection:
         #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
         self.exhausted: list[int] = []
         # Input
-        self.decoder = Decoder(STATIC)
+        self.decoder: Decoder | ForeignDecoder = Decoder(STATIC)
         #: Where events go while no call of receive_data is in progress: nothing ever does.
         self.no_events: list[Event] = []
         self.events = self.no_events  #: of the receive_data call that is in progress
+        #: Events of a receive_data call that something else than the peer has ended.
+        self.unreported: list[Event] = []
         self.preface_left = b"" if client else PREFACE
         self.partial = PartialFrame()
         self.block: PartialBlock | None = None
@@ -160,10 +172,28 @@ class Connection:
         self.max_inbound_frame_size = self.local_settings.max_frame_size
         self.max_outbound_frame_size = self.remote_settings.max_frame_size
 
+    def describe(self) -> str:
+        """Return the state of the connection in one line, for people who debug."""
+        streams = self.streams
+        return (
+            f"{'client' if self.client else 'server'} {states.STATE_NAMES[self.state]} "
+            f"streams={len(streams)} "
+            f"inbound={streams.inbound_open} (highest {streams.highest_inbound}) "
+            f"outbound={streams.outbound_open} (highest {streams.highest_outbound}) "
+            f"windows={self.window.value}/{self.send_windows.connection} "
+            f"buffered={self.out.size}"
+        )
+
     def enter(self, state: int) -> None:
         """Go to another connection state (a cell of the table, never a reaction)."""
         self.state = state
         self.row = self.table[state]
+
+    def end(self) -> None:
+        """End the connection: nothing more is received or sent, and no input is kept."""
+        self.enter(states.TERMINATED)
+        self.partial.clear()
+        self.block = None
 
     def check_send(self, input_: int) -> int:
         """Return the connection state after sending something, or raise; changes nothing."""
@@ -190,7 +220,10 @@ class Connection:
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
-        return self.local_settings.in_effect.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        limit = self.decoder.max_header_list_size
+        if limit is None:
+            limit = self.local_settings.in_effect.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        return limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
@@ -207,6 +240,19 @@ class Connection:
         return bool(enabled) or self.announced.connect_protocol
 
     def abandon(self, stream: Stream, state: int) -> None:
-        """Close a stream before its end; its content that is pending is not sent any more."""
+        """Close a stream of which the peer reads nothing more; drop its content that is pending."""
         self.send_windows.connection += self.out.drop_content(stream.stream_id)
         self.streams.move(stream, state, self.max_reset)
+
+    def reset(self, stream: Stream) -> None:
+        """Close a stream that we reset; drop its content that is pending where that pays.
+
+        What a program has sent just before it resets the stream still arrives, as in h2 4.4.1.
+        Content stays also where pending trailers end the message: without the content it would
+        look complete.
+        """
+        octets, ends = self.out.pending_content(stream.stream_id)
+        if octets > _WORTH_DROPPING and (ends or stream.state not in HALF_CLOSED_LOCAL):
+            self.abandon(stream, CLOSED_BY_US)
+        else:
+            self.streams.move(stream, CLOSED_BY_US, self.max_reset)

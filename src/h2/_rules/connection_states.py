@@ -64,6 +64,10 @@ REACTION_NAMES: Final = {
     MISUSE: "misuse (role)", DRAINING: "misuse (going away)", ENDED: "misuse (terminated)",
 }  # fmt: skip
 
+#: The peer's SETTINGS has not arrived, and where another frame leads that is taken all the same.
+AFTER_SETTINGS: Final = {STARTING: OPEN, STARTING_GOAWAY_SENT: GOAWAY_SENT}
+BEFORE_SETTINGS: Final = tuple(AFTER_SETTINGS)
+
 _S = STARTING
 _O = OPEN
 _SG = STARTING_GOAWAY_SENT

@@ -25,28 +25,45 @@ from h2.exceptions import (
 MISUSE: Final = 0  #: a call that the application must not make; nothing goes to the peer
 STREAM: Final = 1  #: RFC 9113 section 5.4.2
 CONNECTION: Final = 2  #: RFC 9113 section 5.4.1
+TOLERATED: Final = 3  #: nothing happens
 
-SCOPE_NAMES: Final = ("misuse", "stream error", "connection error")
+SCOPE_NAMES: Final = ("misuse", "stream error", "connection error", "tolerated")
 
 
 class Rule:
-    """One reason for a rejection: stable id, section, error code, scope, public exception."""
+    """One reason for a rejection: stable id, section, error codes, scopes, public exception.
 
-    __slots__ = ("code", "error", "id", "scope", "section")
+    A rule that a received frame breaks has two scopes: ``scope`` by default, ``strict_scope`` with
+    ``H2Configuration(strict=True)``. A call that would make us break it is refused in both cases.
+    ``status`` is the status code with which a server answers a request that breaks it.
+    """
+
+    __slots__ = (
+        "code",
+        "error",
+        "id",
+        "scope",
+        "section",
+        "status",
+        "strict_code",
+        "strict_scope",
+    )
 
     def __init__(
         self,
         id: str,
         section: str,
-        code: ErrorCodes,
-        scope: int,
+        codes: tuple[ErrorCodes, ErrorCodes],
+        scopes: tuple[int, int],
         error: Callable[[str], H2Error],
+        status: bytes | None,
     ) -> None:
         self.id = id
         self.section = section
-        self.code = code
-        self.scope = scope
+        self.code, self.strict_code = codes
+        self.scope, self.strict_scope = scopes
         self.error = error
+        self.status = status
 
     def __repr__(self) -> str:
         return f"<Rule {self.id}: RFC {self.section}, {SCOPE_NAMES[self.scope]}, {self.code.name}>"
@@ -88,6 +105,7 @@ _FLOW = ErrorCodes.FLOW_CONTROL_ERROR
 _SIZE = ErrorCodes.FRAME_SIZE_ERROR
 _CLOSED = ErrorCodes.STREAM_CLOSED
 _CALM = ErrorCodes.ENHANCE_YOUR_CALM
+_REFUSED = ErrorCodes.REFUSED_STREAM
 
 
 def _rule(
@@ -96,14 +114,33 @@ def _rule(
     scope: int = CONNECTION,
     code: ErrorCodes = _PROTOCOL,
     error: Callable[[str], H2Error] = ProtocolError,
+    strict: int | None = None,
+    strict_code: ErrorCodes | None = None,
+    status: bytes | None = None,
 ) -> Rule:
-    rule = RULES[id] = Rule(id, section, code, scope, error)
+    """Enter a rule. Without ``strict`` and ``strict_code`` both modes are alike."""
+    codes = (code, code if strict_code is None else strict_code)
+    scopes = (scope, scope if strict is None else strict)
+    rule = RULES[id] = Rule(id, section, codes, scopes, error, status)
     return rule
+
+
+def _malformed(
+    id: str, section: str, scope: int = CONNECTION, error: Callable[[str], H2Error] = ProtocolError
+) -> Rule:
+    """Enter a rule about messages: what breaks it is malformed (RFC 9113 section 8.1.1).
+
+    Such rules are stream errors. Those that h2 4.4.1 checks end the connection there, and here by
+    default. "A server can send an HTTP response prior to closing or resetting the stream".
+    """
+    return _rule(id, section, scope, error=error, strict=STREAM, status=b"400")
 
 
 # Starting HTTP/2 (RFC 9113 section 3), the HTTP2-Settings field (RFC 7540 section 3.2.1)
 PREFACE_INVALID = _rule("preface-invalid", "9113 3.4")
-FIRST_FRAME_NOT_SETTINGS = _rule("first-frame-not-settings", "9113 3.4")
+FIRST_FRAME_NOT_SETTINGS = _rule(
+    "first-frame-not-settings", "9113 3.4", TOLERATED, strict=CONNECTION
+)
 UPGRADE_SETTINGS_INVALID = _rule("upgrade-settings-invalid", "7540 3.2.1", MISUSE)
 UPGRADE_TOO_LATE = _rule("upgrade-too-late", "7540 3.2", MISUSE)
 
@@ -124,26 +161,46 @@ CONTINUATION_FLOOD = _rule(
 )
 FIELD_BLOCK_INVALID = _rule("field-block-invalid", "9113 4.3", code=ErrorCodes.COMPRESSION_ERROR)
 FIELD_SECTION_TOO_LARGE = _rule(
-    "field-section-too-large", "9113 10.5.1", code=_CALM, error=DenialOfServiceError
+    "field-section-too-large",
+    "9113 10.5.1",
+    code=_CALM,
+    error=DenialOfServiceError,
+    strict=STREAM,
+    status=b"431",
+)
+FIELD_BLOCK_TOO_LARGE = _rule(
+    "field-block-too-large", "9113 10.5.1", code=_CALM, error=DenialOfServiceError
 )
 
 # Streams (section 5)
 STREAM_IDLE = _rule("stream-idle", "9113 5.1")
+RESET_OF_IDLE_STREAM = _rule("reset-of-idle-stream", "9113 6.4", TOLERATED, strict=CONNECTION)
 STREAM_RESERVED = _rule("stream-reserved", "9113 5.1")
+DATA_ON_RESERVED_STREAM = _rule("data-on-reserved-stream", "9113 5.1", STREAM, strict=CONNECTION)
+WINDOW_OF_RESERVED_STREAM = _rule(
+    "window-of-reserved-stream", "9113 5.1", TOLERATED, strict=CONNECTION
+)
 STREAM_HALF_CLOSED = _rule("stream-half-closed", "9113 5.1", STREAM, code=_CLOSED)
 STREAM_RESET_BY_PEER = _rule("stream-reset-by-peer", "9113 5.1", STREAM, code=_CLOSED)
 STREAM_CLOSED = _rule("stream-closed", "9113 5.1", code=_CLOSED)
 STREAM_ID_PARITY = _rule("stream-id-parity", "9113 5.1.1")
 STREAM_ID_TOO_LOW = _rule("stream-id-too-low", "9113 5.1.1")
-TOO_MANY_STREAMS = _rule("too-many-streams", "9113 5.1.2", error=TooManyStreamsError)
-PRIORITY_SELF_DEPENDENCY = _rule("priority-self-dependency", "7540 5.3.1")
+TOO_MANY_STREAMS = _rule(
+    "too-many-streams",
+    "9113 5.1.2",
+    error=TooManyStreamsError,
+    strict=STREAM,
+    strict_code=_REFUSED,
+)
+STREAM_REFUSED = _rule("stream-refused", "9113 5.1.2", STREAM, _REFUSED, TooManyStreamsError)
+PRIORITY_SELF_DEPENDENCY = _rule("priority-self-dependency", "7540 5.3.1", strict=STREAM)
 
 # Flow control (sections 5.2 and 6.9)
 CONNECTION_WINDOW_EXCEEDED = _rule(
     "connection-window-exceeded", "9113 6.9.1", code=_FLOW, error=FlowControlError
 )
 STREAM_WINDOW_EXCEEDED = _rule(
-    "stream-window-exceeded", "9113 6.9.1", code=_FLOW, error=FlowControlError
+    "stream-window-exceeded", "9113 6.9.1", code=_FLOW, error=FlowControlError, strict=STREAM
 )
 CONNECTION_INCREMENT_ZERO = _rule("connection-increment-zero", "9113 6.9")
 STREAM_INCREMENT_ZERO = _rule("stream-increment-zero", "9113 6.9", STREAM)
@@ -158,44 +215,57 @@ INITIAL_WINDOW_OVERFLOW = _rule(
 )
 
 # SETTINGS (section 6.5)
-SETTINGS_ACK_UNSOLICITED = _rule("settings-ack-unsolicited", "9113 6.5.3")
+SETTINGS_ACK_UNSOLICITED = _rule(
+    "settings-ack-unsolicited", "9113 6.5.3", TOLERATED, strict=CONNECTION
+)
 SETTING_INVALID = _rule("setting-invalid", "9113 6.5.2")
-CONNECT_PROTOCOL_REVOKED = _rule("connect-protocol-revoked", "8441 3")
+CONNECT_PROTOCOL_REVOKED = _rule("connect-protocol-revoked", "8441 3", TOLERATED, strict=CONNECTION)
 
 # PUSH_PROMISE (sections 6.6 and 8.4)
+STREAM_NOT_PROMISED = _rule("stream-not-promised", "9113 8.4.1", STREAM, strict=CONNECTION)
 PUSH_DISABLED = _rule("push-disabled", "9113 6.6")
 PUSH_PARENT_STATE = _rule("push-parent-state", "9113 6.6")
+PUSH_PARENT_ENDED = _rule("push-parent-ended", "9113 6.6", STREAM, strict=CONNECTION)
+PROMISE_REPEATED = _rule("promise-repeated", "9113 5.1.1", STREAM, strict=CONNECTION)
 PUSH_NOT_SAFE = _rule("push-not-safe", "9113 8.4.1", STREAM)
 PUSH_PARENT_PUSHED = _rule("push-parent-pushed", "9113 8.4.1")
 
 # Messages (section 8)
-DATA_BEFORE_HEADERS = _rule("data-before-headers", "9113 8.1")
-TRAILERS_WITHOUT_END_STREAM = _rule("trailers-without-end-stream", "9113 8.1")
-INFORMATIONAL_WITH_END_STREAM = _rule("informational-with-end-stream", "9113 8.1")
-CONTENT_LENGTH_MISMATCH = _rule("content-length-mismatch", "9113 8.1.1")
-CONTENT_LENGTH_INVALID = _rule("content-length-invalid", "9110 8.6")
-CONTENT_LENGTH_CONFLICT = _rule("content-length-conflict", "9110 8.6")
-FIELD_NAME_EMPTY = _rule("field-name-empty", "9113 8.2.1")
-FIELD_NAME_INVALID = _rule("field-name-invalid", "9113 8.2.1")
-FIELD_VALUE_INVALID = _rule("field-value-invalid", "9113 8.2.1")
-FIELD_ENCODING = _rule("field-encoding", "9110 5.5")
-CONNECTION_SPECIFIC = _rule("connection-specific", "9113 8.2.2")
-TE_INVALID = _rule("te-invalid", "9113 8.2.2")
-PSEUDO_UNKNOWN = _rule("pseudo-unknown", "9113 8.3")
-PSEUDO_REPEATED = _rule("pseudo-repeated", "9113 8.3")
-PSEUDO_AFTER_REGULAR = _rule("pseudo-after-regular", "9113 8.3")
-PSEUDO_IN_TRAILERS = _rule("pseudo-in-trailers", "9113 8.3")
-PSEUDO_WRONG_MESSAGE = _rule("pseudo-wrong-message", "9113 8.3")
-PSEUDO_MISSING = _rule("pseudo-missing", "9113 8.3.1")
-PSEUDO_VALUE_INVALID = _rule("pseudo-value-invalid", "9113 8.3.1")
-AUTHORITY_MISSING = _rule("authority-missing", "9113 8.3.1")
-HOST_REPEATED = _rule("host-repeated", "9110 7.2")
-HOST_MISMATCH = _rule("host-mismatch", "9113 8.3.1")
-STATUS_INVALID = _rule("status-invalid", "9113 8.3.2")
-CONNECT_MALFORMED = _rule("connect-malformed", "9113 8.5")
+DATA_BEFORE_HEADERS = _malformed("data-before-headers", "9113 8.1")
+TRAILERS_WITHOUT_END_STREAM = _malformed("trailers-without-end-stream", "9113 8.1")
+INFORMATIONAL_WITH_END_STREAM = _malformed("informational-with-end-stream", "9113 8.1")
+CONTENT_LENGTH_MISMATCH = _malformed("content-length-mismatch", "9113 8.1.1")
+CONTENT_LENGTH_UNMET = _malformed("content-length-unmet", "9113 8.1.1", STREAM)
+CONTENT_NOT_ALLOWED = _malformed("content-not-allowed", "9113 8.1.1", STREAM)
+CONTENT_LENGTH_INVALID = _malformed("content-length-invalid", "9110 8.6")
+CONTENT_LENGTH_TOO_LARGE = _malformed("content-length-too-large", "9110 8.6", STREAM)
+CONTENT_LENGTH_CONFLICT = _malformed("content-length-conflict", "9110 8.6")
+CONTENT_LENGTH_WITHOUT_CONTENT = _malformed("content-length-without-content", "9110 8.6", STREAM)
+CONTENT_LENGTH_FORBIDDEN = _malformed("content-length-forbidden", "9110 8.6", STREAM)
+FIELD_NAME_EMPTY = _malformed("field-name-empty", "9113 8.2.1")
+FIELD_NAME_INVALID = _malformed("field-name-invalid", "9113 8.2.1")
+FIELD_NAME_NO_TOKEN = _malformed("field-name-no-token", "9110 5.1", STREAM)
+FIELD_VALUE_INVALID = _malformed("field-value-invalid", "9113 8.2.1")
+CONNECTION_SPECIFIC = _malformed("connection-specific", "9113 8.2.2")
+TE_INVALID = _malformed("te-invalid", "9113 8.2.2")
+PSEUDO_UNKNOWN = _malformed("pseudo-unknown", "9113 8.3")
+PSEUDO_REPEATED = _malformed("pseudo-repeated", "9113 8.3")
+PSEUDO_AFTER_REGULAR = _malformed("pseudo-after-regular", "9113 8.3")
+PSEUDO_IN_TRAILERS = _malformed("pseudo-in-trailers", "9113 8.3")
+PSEUDO_WRONG_MESSAGE = _malformed("pseudo-wrong-message", "9113 8.3")
+PSEUDO_MISSING = _malformed("pseudo-missing", "9113 8.3.1")
+PSEUDO_VALUE_INVALID = _malformed("pseudo-value-invalid", "9113 8.3.1", STREAM)
+PATH_EMPTY = _malformed("path-empty", "9113 8.3.1")
+PATH_NOT_ABSOLUTE = _malformed("path-not-absolute", "9113 8.3.1", STREAM)
+AUTHORITY_MISSING = _malformed("authority-missing", "9113 8.3.1")
+HOST_REPEATED = _malformed("host-repeated", "9110 7.2")
+HOST_MISMATCH = _malformed("host-mismatch", "9113 8.3.1")
+STATUS_INVALID = _malformed("status-invalid", "9113 8.3.2", STREAM)
+CONNECT_MALFORMED = _malformed("connect-malformed", "9113 8.5")
+CONNECT_WITHOUT_AUTHORITY = _malformed("connect-without-authority", "9113 8.5", STREAM)
 TUNNEL_FRAME = _rule("tunnel-frame", "9113 8.5", STREAM)
-PROTOCOL_NOT_ENABLED = _rule("protocol-not-enabled", "8441 4")
-PROTOCOL_WITHOUT_CONNECT = _rule("protocol-without-connect", "8441 4")
+PROTOCOL_NOT_ENABLED = _malformed("protocol-not-enabled", "8441 4", STREAM)
+PROTOCOL_WITHOUT_CONNECT = _malformed("protocol-without-connect", "8441 4")
 
 # Calls that the application must not make
 NOT_ALLOWED_NOW = _rule("not-allowed-now", "9113 5.1", MISUSE)

@@ -153,5 +153,8 @@ FIRST_COUNTED: Final = OPEN_REQUEST_SENT
 #: From here on the peer has ended its side: no more content can come.
 FIRST_PEER_ENDED: Final = HALF_REMOTE_WAITING
 
+#: A request that we have not responded to yet.
+UNANSWERED: Final = (OPEN_REQUEST_RECEIVED, HALF_REMOTE_WAITING)
+
 #: We have ended our side, and the peer has not.
 HALF_CLOSED_LOCAL: Final = (HALF_LOCAL_WAITING, HALF_LOCAL)

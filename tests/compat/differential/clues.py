@@ -39,6 +39,14 @@ def reset_by(entries: Iterable[Json], side: str) -> set[int]:
     return {item[2] for item in sent if item[0] == "RST_STREAM"}
 
 
+def ended_by_peer(entries: Iterable[Json], side: str) -> set[int]:
+    """Streams on which ``side`` has received END_STREAM."""
+    seen = (
+        event for entry in entries if receiver(entry) == side for event in entry.get("events", ())
+    )
+    return {event["stream_id"] for event in seen if event["event"] == "StreamEnded"}
+
+
 def streams(d: Difference) -> list[int]:
     """The streams that a call or injected frames are about."""
     if "on" in d.p:
@@ -63,3 +71,14 @@ def fields(d: Difference) -> list[tuple[str, str]]:
 def refused(d: Difference) -> bool:
     """Only this package objects, with a ProtocolError."""
     return d.errors() == (None, "ProtocolError")
+
+
+def resets(d: Difference) -> bool:
+    """Only this package resets a stream, whatever 4.4.1 finds wrong beside."""
+    side = receiver(d.p)
+    return side is not None and bool(reset_by([d.o], side) - reset_by([d.p], side))
+
+
+def objects(d: Difference) -> bool:
+    """Only this package objects: it refuses a call, or resets the stream of a message."""
+    return resets(d) or (d.p["do"] == "call" and refused(d))

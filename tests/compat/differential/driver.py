@@ -6,6 +6,7 @@ program per line comes in, one trace per line goes out, both JSON. Nothing here 
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from collections import deque
@@ -30,6 +31,14 @@ BUFFERS: dict[str, Callable[[bytes], Any]] = {
     "bytearray": bytearray,
     "memoryview": memoryview,
 }
+ERROR_ATTRIBUTES = (
+    "error_code",
+    "stream_id",
+    "max_stream_id",
+    "expected_length",
+    "actual_length",
+    "rule",
+)
 
 
 class NothingToDoError(Exception):
@@ -44,7 +53,10 @@ class End:
         config = h2.config.H2Configuration(
             client_side=client, **program.get("config", {}).get(side, {})
         )
-        self.conn = h2.connection.H2Connection(config=config)
+        kind: Any = h2.connection.H2Connection
+        if "attributes" in program:
+            kind = type("Connection", (kind,), program["attributes"])
+        self.conn = kind(config=config)
         initial = program.get("settings", {}).get(side)
         if initial is not None:
             values = {h2.settings.SettingCodes(int(key)): value for key, value in initial.items()}
@@ -102,13 +114,14 @@ class Session:
 
     def __init__(self, program: Json) -> None:
         self.program = program
-        self.ends = {side: End(side, program) for side in SIDES}
+        self.ends = {side: End(side, program) for side in program.get("sides", SIDES)}
 
     def run(self) -> list[Json]:
         """The trace, one entry per step."""
         return [self._step(step) for step in self.program["steps"]]
 
     def _step(self, step: Json) -> Json:
+        before = copy.deepcopy(self.ends) if self.program.get("undo") else self.ends
         entry: Json = {"do": step["do"], "side": step["side"]}
         action: Callable[[Json, Json], None] = getattr(self, "_" + step["do"])
         try:
@@ -116,9 +129,13 @@ class Session:
         except NothingToDoError:
             entry["skipped"] = True
             return entry
+        if self.program.get("undo") and "raised" in entry:
+            self.ends = before
+            return entry
         keep = step["do"] != "inject"
         entry["out"] = {side: end.drain(keep_acks=keep) for side, end in self.ends.items()}
-        entry["state"] = {side: end.state() for side, end in self.ends.items()}
+        if self.program.get("look", True):
+            entry["state"] = {side: end.state() for side, end in self.ends.items()}
         return entry
 
     def _call(self, step: Json, entry: Json) -> None:
@@ -264,7 +281,7 @@ def _settings(settings: Any) -> Json:
 
 def _exception(exc: Exception) -> Json:
     out = {"type": type(exc).__name__, "family": [c.__name__ for c in type(exc).__mro__[1:-2]]}
-    for name in ("error_code", "stream_id", "max_stream_id", "expected_length", "actual_length"):
+    for name in ERROR_ATTRIBUTES:
         if hasattr(exc, name):
             out[name] = _plain(getattr(exc, name))
     return {**out, "message": str(exc)[:200]}

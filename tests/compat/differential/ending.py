@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import frames
-from .clues import fields, has_event, receiver, refused, sent_by_both, streams
+from .clues import (
+    ended_by_peer,
+    fields,
+    has_event,
+    objects,
+    receiver,
+    refused,
+    resets,
+    sent_by_both,
+    streams,
+)
 from .compare import Difference, error_type
 from .passing import ACCIDENTS
 
@@ -126,6 +136,16 @@ def _reopened(d: Difference) -> bool:
     )
 
 
+def _ended_windows(d: Difference) -> bool:
+    """4.4.1 sends WINDOW_UPDATE on a stream that the peer has ended."""
+    if d.p["do"] != "call" or not d.only("out", "streams"):
+        return False
+    side = d.p["side"]
+    ended = ended_by_peer(d.before(), side)
+    kept = [i for i in d.p["out"][side] if i[0] != "WINDOW_UPDATE" or i[2] not in ended]
+    return bool(kept == d.o["out"][side])
+
+
 def _tunnel(d: Difference) -> bool:
     """On the stream of a CONNECT request nothing but DATA follows (section 8.5)."""
     sent = [item for entry in d.before() for item in sent_by_both(entry) if item[0] == "HEADERS"]
@@ -184,7 +204,22 @@ def _zero_increment(d: Difference) -> bool:
 
 
 def _body_length(d: Difference) -> bool:
-    return d.errors() in ((None, "InvalidBodyLengthError"), ("InvalidBodyLengthError", None))
+    """Content that is short, or that a response to CONNECT or HEAD cannot have."""
+    if d.errors() in ((None, "InvalidBodyLengthError"), ("InvalidBodyLengthError", None)):
+        return True
+    return resets(d) and "content-length" in [name for name, _ in fields(d)]
+
+
+def _text(d: Difference) -> bool:
+    """Octets that ``header_encoding`` does not have."""
+    return d.errors()[0] == "UnicodeDecodeError"
+
+
+def _length_forbidden(d: Difference) -> bool:
+    """content-length with a status that has none."""
+    shown = dict(fields(d))
+    status, length = shown.get(":status", ""), shown.get("content-length", "")
+    return objects(d) and bool(length) and (status[:1] == "1" or (status, length) == ("204", "5"))
 
 
 def _refused_push(d: Difference) -> bool:
@@ -221,7 +256,7 @@ def _bad_field(d: Difference, name: str, value: str) -> bool:
 
 def _pseudo_values(d: Difference) -> bool:
     """A pseudo-header field has a value that 4.4.1 does not look at."""
-    return refused(d) and any(_bad_pseudo(name.strip(), value) for name, value in fields(d))
+    return objects(d) and any(_bad_pseudo(name.strip(), value) for name, value in fields(d))
 
 
 def _bad_pseudo(name: str, value: str) -> bool:
@@ -229,11 +264,13 @@ def _bad_pseudo(name: str, value: str) -> bool:
         return not (len(value) == 3 and value.isdigit() and "100" <= value <= "599")
     if name == ":authority" and "@" in value:
         return True
+    if name == ":path" and not value.startswith("/"):
+        return True
     return name in (":method", ":path", ":scheme", ":authority") and (not value or " " in value)
 
 
 def _protocol(d: Difference) -> bool:
-    return refused(d) and ":protocol" in [name for name, _ in fields(d)]
+    return objects(d) and ":protocol" in [name for name, _ in fields(d)]
 
 
 def _frame_length(d: Difference) -> bool:
@@ -274,7 +311,7 @@ def _error_code(d: Difference) -> bool:
     published, ours = d.errors()
     if d.p["do"] == "call" or published is None or ours is None:
         return False
-    if published in ("UnicodeDecodeError", "TooManyStreamsError"):
+    if published == "TooManyStreamsError":
         # Of two faults in one frame, 4.4.1 names the limit.
         return True
     if published in d.o["raised"]["family"] or ours in d.p["raised"]["family"]:
@@ -290,6 +327,7 @@ ENDING = (
     Ending(0, "announced", "settings count as they were announced", _announced),
     Ending(0, "pushed-1xx", "a pushed response may be informational", _pushed_informational),
     Ending(0, "reopened", "a window that is used up opens as far as there is room", _reopened),
+    Ending(0, "ended-windows", "no window opens after END_STREAM", _ended_windows),
     Ending(0, "tunnel", "in a tunnel there is only DATA", _tunnel),
     Ending(0, "unsafe-push", "a promised request is GET or HEAD", _unsafe_push),
     Ending(0, "continuation", "a stray CONTINUATION is an error", _stray_continuation),
@@ -302,6 +340,8 @@ ENDING = (
     Ending(0, "idle-stream", "RST_STREAM on an idle stream is an error", _idle_stream),
     Ending(0, "response-first", "a response begins with its header section", _response_first),
     Ending(10, "increment", "a zero increment on a stream is its error", _zero_increment),
+    Ending(0, "text", "every octet can be part of a text", _text),
+    Ending(0, "no-length", "content-length does not go with 1xx and 204", _length_forbidden),
     Ending(6, "body", "content-length is checked wherever a body ends", _body_length),
     Ending(7, "outbound", "outbound fields keep the inbound rules", _outbound),
     Ending(8, "length", "a frame's length is checked on its header", _frame_length),

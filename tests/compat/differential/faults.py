@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from random import Random
 from typing import Any
 
 from . import frames, vocabulary
-from .vocabulary import call, inject, pick
+from .vocabulary import call, inject, number, pick, settings, spec
 
 Json = Any
 STREAMS = ("any", "open", "closed", "ended", "idle", "foreign")
@@ -81,39 +80,26 @@ def settings_step(random: Random) -> list[Json]:
     if choice == 1:
         pairs = [(random.choice([3, 4, 5, 6]), random.choice([0, 1, 16_384, 70_000]))]
         pairs = [(code, value) for code, value in pairs if code != 5 or value >= 16_384]
-        return [inject(side, _settings(pairs + [(4, 65_535)] * random.randrange(2)))]
+        return [inject(side, settings(pairs + [(4, 65_535)] * random.randrange(2)))]
     if choice == 2:
-        return [inject(side, _settings([(random.choice([7, 0x99, 0xFFFF]), 5)]))]
-    return [inject(side, random.choice([_settings([]), _frame(frames.SETTINGS, 1, 0)]))]
-
-
-def _frame(kind: int, flags: int, stream: Json, *payload: Json) -> Json:
-    return {"kind": kind, "flags": flags, "stream": stream, "payload": list(payload)}
-
-
-def _settings(pairs: list[tuple[int, int]]) -> Json:
-    payload = b"".join(struct.pack(">HI", code, value) for code, value in pairs)
-    return _frame(frames.SETTINGS, 0, 0, payload.hex())
-
-
-def _number(value: int) -> str:
-    return struct.pack(">I", value).hex()
+        return [inject(side, settings([(random.choice([7, 0x99, 0xFFFF]), 5)]))]
+    return [inject(side, random.choice([settings([]), spec(frames.SETTINGS, 1, 0)]))]
 
 
 def harmless(random: Random) -> list[Json]:
     """Frames that change nothing much."""
     return random.choice(
         [
-            [_frame(frames.PING, 0, 0, "0102030405060708")],
-            [_frame(frames.PING, 1, 0, "0102030405060708")],
-            [_frame(0x42, 0xFF, random.choice([0, 1, 77]), "616263")],
-            [_frame(frames.PRIORITY, 0, random.choice([1, 9, 11]), _number(3) + "0f")],
-            [_frame(frames.PRIORITY, 0, 13, _number(3 | 1 << 31) + "ff")],
-            [_frame(frames.WINDOW_UPDATE, 0, 0, _number(1000))],
-            [_frame(frames.WINDOW_UPDATE, 0, pick(random, "open"), _number(1000))],
-            [_frame(frames.ALTSVC, 0, 0, "0001616832")],
-            [_frame(frames.ALTSVC, 0, pick(random, "any"), "00006832")],
-            [_settings([(6, 100_000)])],
+            [spec(frames.PING, 0, 0, "0102030405060708")],
+            [spec(frames.PING, 1, 0, "0102030405060708")],
+            [spec(0x42, 0xFF, random.choice([0, 1, 77]), "616263")],
+            [spec(frames.PRIORITY, 0, random.choice([1, 9, 11]), number(3) + "0f")],
+            [spec(frames.PRIORITY, 0, 13, number(3 | 1 << 31) + "ff")],
+            [spec(frames.WINDOW_UPDATE, 0, 0, number(1000))],
+            [spec(frames.WINDOW_UPDATE, 0, pick(random, "open"), number(1000))],
+            [spec(frames.ALTSVC, 0, 0, "0001616832")],
+            [spec(frames.ALTSVC, 0, pick(random, "any"), "00006832")],
+            [settings([(6, 100_000)])],
         ]
     )
 
@@ -123,42 +109,42 @@ def odd_frame(random: Random) -> list[Json]:
     side = random.choice(["client", "server"])
     stream = pick(random, random.choice(STREAMS))
     request = [item[:2] for item in REQUEST]
-    promised = _number(random.choice([2, 4, 200, 202, 3, 0]))
+    promised = number(random.choice([2, 4, 200, 202, 3, 0]))
     candidates = [
-        [_frame(frames.DATA, 0, stream, "68656c6c6f")],
-        [_frame(frames.DATA, 1, stream, "68656c6c6f")],
-        [_frame(frames.DATA, 8, stream, "0361620000")],
-        [_frame(frames.DATA, 8, stream, "03616200000000")],
-        [_frame(frames.DATA, 0, stream, "00" * 16_385)],
-        [_frame(frames.DATA, 0, stream, "00" * 16_384)] * 5,
-        [_frame(frames.HEADERS, 4, stream, request)],
-        [_frame(frames.HEADERS, 5, stream, [[":status", "200"]])],
-        [_frame(frames.HEADERS, 4, stream, [[":status", "200"]])],
-        [_frame(frames.HEADERS, 5, stream, [["x-trailer", "1"]])],
-        [_frame(frames.HEADERS, 4, stream, [["x-trailer", "1"]])],
-        [_frame(frames.HEADERS, 0x25, stream, _number(7) + "10", request)],
-        [_frame(frames.HEADERS, 0, stream), _frame(frames.CONTINUATION, 4, stream, request)],
-        [_frame(frames.HEADERS, 0, 1), _frame(frames.PING, 0, 0, "00" * 8)],
-        [_frame(frames.HEADERS, 4, 301, "c6")],
-        [_frame(frames.HEADERS, 4, 0, request)],
-        [_frame(frames.CONTINUATION, 4, stream, "")],
-        [_frame(frames.RST_STREAM, 0, stream, _number(random.choice([0, 8, 77])))],
-        [_frame(frames.RST_STREAM, 0, 1, "0000000000")],
-        [_frame(frames.WINDOW_UPDATE, 0, stream, _number(5))],
-        [_frame(frames.WINDOW_UPDATE, 0, stream, _number(0))],
-        [_frame(frames.WINDOW_UPDATE, 0, stream, _number(2**31 - 1))],
-        [_frame(frames.WINDOW_UPDATE, 0, 0, _number(random.choice([0, 2**31 - 1])))],
-        [_frame(frames.PRIORITY, 0, stream, _number(5) + "0f")],
-        [_frame(frames.PRIORITY, 0, 9, _number(9) + "0f")],
-        [_frame(frames.PUSH_PROMISE, 4, stream, promised, request)],
-        [_frame(frames.PUSH_PROMISE, 4, stream, promised, request)],
-        [_frame(frames.SETTINGS, 0, 0, "00" * 5)],
-        [_frame(frames.SETTINGS, 1, 0, "000100000000")],
-        [_settings([random.choice([(4, 2**31), (5, 1), (2, 2), (8, 2), (2, 1)])])],
-        [_frame(frames.SETTINGS, 0, 1)],
-        [_frame(frames.PING, 0, random.choice([0, 1]), "00" * random.choice([7, 8]))],
-        [_frame(frames.GOAWAY, 0, 0, _number(2**31 - 1) + _number(random.choice([0, 2, 99])))],
-        [_frame(frames.ALTSVC, 0, stream, random.choice(["0001616832", "00006832", "00"]))],
+        [spec(frames.DATA, 0, stream, "68656c6c6f")],
+        [spec(frames.DATA, 1, stream, "68656c6c6f")],
+        [spec(frames.DATA, 8, stream, "0361620000")],
+        [spec(frames.DATA, 8, stream, "03616200000000")],
+        [spec(frames.DATA, 0, stream, "00" * 16_385)],
+        [spec(frames.DATA, 0, stream, "00" * 16_384)] * 5,
+        [spec(frames.HEADERS, 4, stream, request)],
+        [spec(frames.HEADERS, 5, stream, [[":status", "200"]])],
+        [spec(frames.HEADERS, 4, stream, [[":status", "200"]])],
+        [spec(frames.HEADERS, 5, stream, [["x-trailer", "1"]])],
+        [spec(frames.HEADERS, 4, stream, [["x-trailer", "1"]])],
+        [spec(frames.HEADERS, 0x25, stream, number(7) + "10", request)],
+        [spec(frames.HEADERS, 0, stream), spec(frames.CONTINUATION, 4, stream, request)],
+        [spec(frames.HEADERS, 0, 1), spec(frames.PING, 0, 0, "00" * 8)],
+        [spec(frames.HEADERS, 4, 301, "c6")],
+        [spec(frames.HEADERS, 4, 0, request)],
+        [spec(frames.CONTINUATION, 4, stream, "")],
+        [spec(frames.RST_STREAM, 0, stream, number(random.choice([0, 8, 77])))],
+        [spec(frames.RST_STREAM, 0, 1, "0000000000")],
+        [spec(frames.WINDOW_UPDATE, 0, stream, number(5))],
+        [spec(frames.WINDOW_UPDATE, 0, stream, number(0))],
+        [spec(frames.WINDOW_UPDATE, 0, stream, number(2**31 - 1))],
+        [spec(frames.WINDOW_UPDATE, 0, 0, number(random.choice([0, 2**31 - 1])))],
+        [spec(frames.PRIORITY, 0, stream, number(5) + "0f")],
+        [spec(frames.PRIORITY, 0, 9, number(9) + "0f")],
+        [spec(frames.PUSH_PROMISE, 4, stream, promised, request)],
+        [spec(frames.PUSH_PROMISE, 4, stream, promised, request)],
+        [spec(frames.SETTINGS, 0, 0, "00" * 5)],
+        [spec(frames.SETTINGS, 1, 0, "000100000000")],
+        [settings([random.choice([(4, 2**31), (5, 1), (2, 2), (8, 2), (2, 1)])])],
+        [spec(frames.SETTINGS, 0, 1)],
+        [spec(frames.PING, 0, random.choice([0, 1]), "00" * random.choice([7, 8]))],
+        [spec(frames.GOAWAY, 0, 0, number(2**31 - 1) + number(random.choice([0, 2, 99])))],
+        [spec(frames.ALTSVC, 0, stream, random.choice(["0001616832", "00006832", "00"]))],
         [{"raw": (frames.frame(random.choice([0, 6, 0x42]), 0, 1, bytes(70_000))[:9]).hex()}],
     ]
     steps = [inject(side, *random.choice(candidates))]
@@ -244,14 +230,10 @@ def odd_headers(random: Random) -> list[Json]:
             _send("client", {"next": 0}, client_block, end),
             _send("server", pick(random, "respondable"), server_block, end),
             _send(side, pick(random, "sendable"), trailers, {"end_stream": True}),
-            [inject("server", _frame(frames.HEADERS, flags, new, client_block))],
-            [inject("server", _frame(frames.HEADERS, flags, new, client_block))],
-            [
-                inject(
-                    "client", _frame(frames.HEADERS, flags, pick(random, "awaiting"), server_block)
-                )
-            ],
-            [inject("server", _frame(frames.HEADERS, 5, pick(random, "open"), trailers))],
+            [inject("server", spec(frames.HEADERS, flags, new, client_block))],
+            [inject("server", spec(frames.HEADERS, flags, new, client_block))],
+            [inject("client", spec(frames.HEADERS, flags, pick(random, "awaiting"), server_block))],
+            [inject("server", spec(frames.HEADERS, 5, pick(random, "open"), trailers))],
             body(random, new),
         ]
     )
@@ -279,10 +261,10 @@ def body(random: Random, stream: int) -> list[Json]:
     """A request with content-length 5 and some body, on a stream of its own."""
     block = [list(item) for item in REQUEST] + [["content-length", "5"]]
     parts = random.choice([["68656c6c6f"], ["6865", "6c6c6f"], ["68"], ["68656c6c6f21"], []])
-    specs = [_frame(frames.HEADERS, 4 if parts else 5, stream, block)]
-    specs += [_frame(frames.DATA, 0, stream, part) for part in parts]
+    specs = [spec(frames.HEADERS, 4 if parts else 5, stream, block)]
+    specs += [spec(frames.DATA, 0, stream, part) for part in parts]
     if parts and random.random() < 0.5:
         specs[-1]["flags"] = 1
     elif parts:
-        specs.append(_frame(frames.HEADERS, 5, stream, [["x-trailer", "1"]]))
+        specs.append(spec(frames.HEADERS, 5, stream, [["x-trailer", "1"]]))
     return [inject("server", *specs)]

@@ -65,6 +65,24 @@ def _announced_state(d: Difference, part: str) -> bool:
     return part.endswith(".streams") and not acknowledged(d, part.partition(".")[0])
 
 
+def _closed_windows(d: Difference, part: str) -> bool:
+    """4.4.1 has windows of a closed stream only until it opens or counts streams."""
+    if not part.endswith(".streams"):
+        return False
+    published, ours = view(d.p, part), view(d.o, part)
+    closed = ["StreamClosedError"] * 2
+    return all(published.get(sid) in (windows, closed) for sid, windows in ours.items())
+
+
+def _handed_back(d: Difference, part: str) -> bool:
+    """DATA that is refused counts as handed back, even where the connection ends."""
+    side = receiver(d.p)
+    if part != "out" or side is None or "raised" not in d.p or "raised" not in d.o:
+        return False
+    rest = [item for item in d.o["out"][side] if item[:3] != ["WINDOW_UPDATE", 0, 0]]
+    return bool(rest == d.p["out"][side])
+
+
 def _idle(d: Difference, part: str) -> bool:
     """ALTSVC opens no stream."""
     opened = ("CLIENT_OPEN", "SERVER_OPEN")
@@ -177,6 +195,8 @@ PASSING = (
     Passing(9, "unknown", "unknown settings are not stored", _unknown_settings),
     Passing(9, "unknown-change", "unknown settings have no earlier value", _unknown_changes),
     Passing(13, "closed", "closed streams are known as closed", _closed_stream),
+    Passing(0, "closed-windows", "windows of closed streams have a size", _closed_windows),
+    Passing(0, "handed-back", "the window of refused DATA is given back", _handed_back),
     Passing(0, "announced-state", "settings count as they were announced", _announced_state),
     Passing(0, "cookie", "a single cookie keeps its indexing policy", _cookie),
     Passing(0, "last-stream", "GOAWAY does not count a refused request", _last_stream),

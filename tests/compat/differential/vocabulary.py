@@ -1,9 +1,13 @@
-"""Words for the generator: steps, header lists, settings. All of them valid."""
+"""Words for the generators: steps, frames, header lists, settings."""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from random import Random
 from typing import Any
+
+from . import frames
 
 Json = Any
 
@@ -27,6 +31,22 @@ def call(side: str, method: str, args: Json | None = None) -> Json:
 def inject(side: str, *specs: Json) -> Json:
     """Frames handed to ``side``."""
     return {"do": "inject", "side": side, "frames": list(specs)}
+
+
+def spec(kind: int, flags: int, stream: Json, *payload: Json) -> Json:
+    """A frame to inject; the payload is hexadecimal digits and lists of fields."""
+    return {"kind": kind, "flags": flags, "stream": stream, "payload": list(payload)}
+
+
+def settings(pairs: Sequence[tuple[int, int]]) -> Json:
+    """A SETTINGS frame to inject."""
+    payload = b"".join(struct.pack(">HI", code, value) for code, value in pairs)
+    return spec(frames.SETTINGS, 0, 0, payload.hex())
+
+
+def number(value: int) -> str:
+    """A payload of four octets."""
+    return struct.pack(">I", value).hex()
 
 
 def pick(random: Random, kind: str) -> Json:

@@ -1,0 +1,23 @@
+"""Other protocols, by the first octets that arrive in place of HTTP/2."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: What :func:`protocol_of` calls octets that are readable, and that no protocol below begins with.
+TEXT: Final = "plain text"
+
+_SIGNS: Final = (
+    # A status line, or a request line with any method (RFC 9112 sections 3 and 4).
+    ("HTTP/1", re.compile(rb"HTTP/1?|[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]* HTTP/1|[A-Z]{3,} [/*]")),
+    # A record of alerts or of a handshake (RFC 8446 section 5.1).
+    ("TLS", re.compile(rb"[\x15\x16]\x03[\x00-\x04]")),
+    ("SSH", re.compile(rb"SSH-")),
+    (TEXT, re.compile(rb"[\t\r\n -~]{9}")),
+)
+
+
+def protocol_of(octets: bytes) -> str | None:
+    """Return the protocol that a peer seems to speak, judging by what it sent first."""
+    return next((name for name, sign in _SIGNS if sign.match(octets)), None)

@@ -1,0 +1,165 @@
+"""Header sections with everything that may be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .situations import EARLY, GET, RESPONSE, TUNNEL, WEBSOCKET, headers, promise
+
+Json = Any
+
+#: Visible characters that are in no token (RFC 9110 section 5.6.2), without the colon.
+SEPARATORS = '"(),/;<=>?@[\\]{}'
+
+#: Fields that are wrong, or that may be taken for wrong, in one kind of message or in all.
+FIELDS = [
+    *([f"x{char}y", "1"] for char in "\0\1\t\n\r \x1f\x7f\x80\xff" + "A:" + SEPARATORS),
+    *([f"{char}x", "1"] for char in "\t :A"),
+    *([f"x{char}", "1"] for char in "\t :A"),
+    *(["x", f"a{char}b"] for char in "\0\1\t\n\r \x1f\x7f\x80\xff"),
+    *(["x", value] for value in (" a", "a ", "\ta", "a\t", " ", "\t", "")),
+    *(["cookie", value] for value in (" a=1", "a=1; ", "", "\0", "a=1;b=2", "\xff")),
+    ["", "1"],
+    [":", "1"],
+    [":unknown", "1"],
+    *([name, "close"] for name in ("connection", "keep-alive", "proxy-connection", "upgrade")),
+    *(["transfer-encoding", value] for value in ("chunked", "identity")),
+    ["http2-settings", "AAA"],
+    *(
+        ["te", value]
+        for value in ("trailers", "Trailers", "gzip", "", "trailers, gzip", "trailers ")
+    ),
+    *(
+        ["host", value]
+        for value in ("example.com", "EXAMPLE.com", "example.com:443", "a", "", "u@a")
+    ),
+    *(
+        ["content-length", value]
+        for value in (
+            "0",
+            "3",
+            "03",
+            "+3",
+            "-1",
+            "x",
+            "",
+            "3, 3",
+            "3,4",
+            "3 ",
+            "1" * 20,
+            "1" * 700,
+            "\xb3",
+        )
+    ),
+    *(
+        [name, value]
+        for name, value in (
+            *((":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/")),
+            *((":status", "200"), (":protocol", "websocket"), (":protocol", "")),
+        )
+    ),
+]
+
+METHODS = ("", "GE T", "GET ", "get", "G\x01", "G\x80", "G()", "OPTIONS", "CONNECT", "HEAD", "FOO")
+PATHS = (
+    "",
+    "a",
+    "*",
+    "?q",
+    "/a b",
+    "/a\tb",
+    "/\x01",
+    "/\x7f",
+    "/\x80",
+    "/#a",
+    " /",
+    "/ ",
+    "/\0",
+    "http://a/",
+)
+SCHEMES = ("", "http", "HTTPS", "ftp", "ht tp", "1a", "http://", "h\x01")
+AUTHORITIES = (
+    "",
+    "u@example.com",
+    "u:p@a",
+    "a b",
+    " a",
+    "a/b",
+    "a\x01",
+    "a\x7f",
+    "a\x80",
+    "a,b",
+    "a:b",
+)
+STATUSES = (
+    *("", "1", "20", "099", "100", "101", "103", "199", "204", "205", "304", "600", "999"),
+    *("2000", "2x0", "abc", "+20", " 200", "200 ", "\xb2\xb2\xb2"),
+)
+
+
+def replaced(block: Json, name: str, value: str | None) -> Json:
+    """The block with another value of a field, or without the field."""
+    return [[n, v if n != name else value] for n, v in block if n != name or value is not None]
+
+
+def requests() -> Iterator[Json]:
+    """Header sections of requests."""
+    for block in (GET, TUNNEL, WEBSOCKET):
+        yield block
+        for name, _ in block:
+            yield replaced(block, name, None)
+        for name, values in (
+            *((":method", METHODS), (":path", PATHS), (":scheme", SCHEMES)),
+            *((":authority", AUTHORITIES), (":protocol", ("", "a b", "a\x01"))),
+        ):
+            yield from (replaced(block, name, value) for value in values)
+    yield replaced(replaced(GET, ":method", "OPTIONS"), ":path", "*")
+    for scheme in ("ftp", "http"):
+        other = replaced(GET, ":scheme", scheme)
+        yield replaced(other, ":authority", None)
+        yield from (replaced(other, ":path", path) for path in ("", "a"))
+    yield [*replaced(GET, ":authority", None), ["host", "a"]]
+    yield [*replaced(TUNNEL, ":authority", None), ["host", "a:1"]]
+    yield [*GET[:3], ["x", "y"], GET[3]]
+    yield from with_fields(GET)
+
+
+def responses() -> Iterator[Json]:
+    """Header sections of responses."""
+    for status in STATUSES:
+        yield [[":status", status]]
+        yield [[":status", status], ["content-length", "3"]]
+    yield [["x", "y"], *RESPONSE]
+    yield []
+    yield from with_fields(RESPONSE)
+    yield from with_fields(EARLY)
+
+
+def with_fields(block: Json) -> Iterator[Json]:
+    """A header section with one more field, once and twice."""
+    for field in FIELDS:
+        yield [*block, field]
+        if field[0] in ("host", "content-length", "te", "cookie"):
+            yield [*block, field, field]
+            yield [*block, field, [field[0], "3"]]
+
+
+def messages(side: str) -> Iterator[tuple[str, list[Json]]]:
+    """A situation and a header section that comes then."""
+    if side == "server":
+        for block in requests():
+            yield "nothing", [headers(1, block)]
+            yield "nothing", [headers(1, block, end=True)]
+            yield "websockets", [headers(1, block)]
+    else:
+        for status in STATUSES:
+            yield "tunnel asked for", [headers(1, [[":status", status]])]
+        for block in requests():
+            yield "open", [promise(1, 2, block), headers(2, RESPONSE, end=True)]
+        for block in responses():
+            yield "half-closed local", [headers(1, block)]
+            yield "half-closed local", [headers(1, block, end=True)]
+            yield "promised", [headers(2, block, end=True)]
+    for block in with_fields([]):
+        yield "responding", [headers(1, block, end=True)]

@@ -1,0 +1,297 @@
+"""Run the tests of programs that use h2, with the published h2 and with our wheel, and compare.
+
+usage: python -m tools.consumer_suites [--keep FOLDER] [NAME ...]
+
+The consumers are in `tools/consumers/catalogue.py`, their versions beside it. The wheel of this
+tree is built first. One environment has h2 4.4.1 and one has that wheel, with all consumers in each
+(mitmproxy has two of its own); they are made when they are missing. The tests come from PyPI: from
+source distributions, or from what is installed. Where a consumer publishes no tests, an exercise
+takes their place.
+
+A test that passes with 4.4.1 must pass with ours. One that does not is run twice more with those
+like it before it counts. The exit status is 1 if such a test is left or a suite did not run, and 2
+if something could not be had from PyPI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+from tools import wheel_test
+from tools.consumers import catalogue, results
+from tools.consumers.catalogue import EXERCISE, INSTALLED, SDIST, Consumer
+from tools.consumers.results import Report, Results
+from tools.venvs import ROOT, Environment, fresh
+
+PLACE = ".consumers"
+SDISTS = ROOT / PLACE / "sdists"
+PUBLISHED, OURS = "published", "ours"
+PUBLISHED_VERSION = "4.4.1"
+#: What h2 stands on, with either h2: some consumers ask for older versions.
+BELOW = ("hpack==4.2.0", "hyperframe==6.1.0")
+RERUNS = 2
+#: The longest that one test may take, in seconds. One that hangs then fails alone.
+TEST_LIMIT = 30
+#: Lines from the end of the output that are shown of a run that went wrong.
+TAIL = 30
+
+
+class UnavailableError(Exception):
+    """Something could not be installed or downloaded."""
+
+
+def pip(python: str | Path, action: str, *arguments: str | Path) -> None:
+    """Run pip; it says itself what goes wrong."""
+    command = [str(python), "-m", "pip", action, "-q", "--disable-pip-version-check"]
+    try:
+        subprocess.run([*command, *map(str, arguments)], check=True)
+    except subprocess.CalledProcessError as error:
+        raise UnavailableError(f"this failed: {shlex.join(map(str, error.cmd))}") from error
+
+
+def environment(of_set: str, kind: str) -> Path:
+    """The interpreter of an environment with consumers; what h2 it has does not matter yet."""
+    wanted = Environment(f"{PLACE}/{of_set}-{kind}", catalogue.requirements(of_set))
+    try:
+        return fresh(wanted)
+    except subprocess.CalledProcessError as error:
+        raise UnavailableError(
+            f"the environment {wanted.folder} cannot be made: {error}"
+        ) from error
+
+
+def put_in(python: Path, kind: str, wheel: Path) -> None:
+    """Give an environment its h2, whatever the consumers ask for, and check that it has it."""
+    if kind == PUBLISHED:
+        pip(python, "install", "--no-deps", f"h2=={PUBLISHED_VERSION}", *BELOW)
+    else:
+        pip(python, "install", "--no-deps", *BELOW)
+        # The one that is there may have the same version and other contents.
+        pip(python, "install", "--no-deps", "--force-reinstall", wheel)
+    code = "import h2.connection; print(h2.__version__, h2.__file__)"
+    asked = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
+    version, _, path = asked.stdout.strip().partition(" ")
+    right = (version == PUBLISHED_VERSION) == (kind == PUBLISHED)
+    here = Path(path).is_relative_to(python.parent.parent)
+    wheel_test.check(right and here, f"{python} has h2 {version} in {path}")
+
+
+def sdist(consumer: Consumer) -> Path:
+    """The source distribution of a consumer, after downloading it if need be."""
+    wanted = f"{consumer.name}=={consumer.version}"
+    folder = SDISTS / wanted
+    if not any(folder.glob("*.tar.gz")):
+        what = ("--no-deps", "--no-binary", consumer.name, wanted)
+        pip(sys.executable, "download", "--dest", folder, *what)
+    (found,) = folder.glob("*.tar.gz")
+    return found
+
+
+@dataclass
+class Prepared:
+    """What all runs need."""
+
+    #: By set and kind.
+    pythons: dict[tuple[str, str], Path]
+    #: By the name of the consumer.
+    sdists: dict[str, Path]
+
+
+def prepare(consumers: Sequence[Consumer], folder: Path) -> Prepared:
+    """Build the wheel, make the environments, download the source distributions."""
+    wanted = list(product(sorted({consumer.set for consumer in consumers}), (PUBLISHED, OURS)))
+    packed = [consumer for consumer in consumers if consumer.source == SDIST]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        built = pool.submit(wheel_test.build, folder)
+        found = pool.map(sdist, packed)
+        made = pool.map(environment, *zip(*wanted, strict=True))
+        pythons = dict(zip(wanted, made, strict=True))
+        sdists = {consumer.name: path for consumer, path in zip(packed, found, strict=True)}
+        _, wheel = built.result()
+        list(pool.map(lambda key: put_in(pythons[key], key[1], wheel), wanted))
+    return Prepared(pythons, sdists)
+
+
+@dataclass
+class Suite:
+    """The tests of one consumer, unpacked, to be run with one h2."""
+
+    consumer: Consumer
+    python: Path
+    folder: Path
+    #: What kept a run from its end.
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> Path:
+        """Where the tests run."""
+        return self.folder / "source"
+
+    def unpack(self, archive: Path | None) -> None:
+        """Put the files of the tests into the folder."""
+        self.folder.mkdir(parents=True)
+        if self.consumer.source == EXERCISE:
+            shutil.copytree(catalogue.EXERCISES, self.source)
+        if archive is None:
+            self.source.mkdir(exist_ok=True)
+            return
+        with tarfile.open(archive) as opened:
+            # Older releases of 3.10 and 3.11 have no filters.
+            if hasattr(tarfile, "data_filter"):
+                opened.extraction_filter = tarfile.data_filter
+            opened.extractall(self.folder)
+        (unpacked,) = self.folder.iterdir()
+        unpacked.rename(self.source)
+        if self.consumer.helpers:
+            helpers = catalogue.HERE / self.consumer.helpers
+            shutil.copytree(helpers, self.source / "tests", dirs_exist_ok=True)
+
+    async def run(self, tests: Sequence[str], name: str) -> Results:
+        """Run these tests and return what came of them; the output goes to a file of this name."""
+        output, xml = self.folder / f"{name}.txt", self.folder / f"{name}.xml"
+        if self.consumer.source == INSTALLED:
+            command = ["-m", "twisted.trial", "--reporter=bwverbose", *tests]
+        else:
+            command = [
+                *("-m", "pytest", f"--junitxml={xml}", "-o", "junit_family=xunit1"),
+                *("-p", "pytest_timeout", f"--timeout={TEST_LIMIT}"),
+                # Warnings that the versions of other packages bring fail no test.
+                *("-p", "no:cacheprovider", "-W", "default"),
+                *self.consumer.options,
+                *tests,
+            ]
+        ended = await self._start([str(self.python), *command], output)
+        if not ended:
+            self.troubles.append(f"it was stopped after {self.consumer.limit:.0f} s")
+        text = output.read_text(errors="replace")
+        if self.consumer.source == INSTALLED:
+            found = results.from_trial(text)
+        else:
+            found = results.from_junit(xml.read_text()) if xml.exists() else {}
+        if not (ended and found):
+            tail = "\n".join(text.splitlines()[-TAIL:])
+            print(f"--- {self.consumer.name}, {self.folder.name}, the end:\n{tail}", flush=True)
+        return found
+
+    async def _start(self, command: list[str], output: Path) -> bool:
+        """Run a program and stop all that it started; returns whether it ended in time."""
+        scratch = self.folder / "tmp"
+        scratch.mkdir(exist_ok=True)
+        kept = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
+        environ = kept | {
+            "PATH": f"{self.python.parent}:{os.environ.get('PATH', os.defpath)}",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(scratch),
+            # Some of gunicorn's tests put their logs there.
+            "PYTEST_TMP": str(scratch),
+        }
+        with output.open("wb") as file:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=self.source,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            await asyncio.wait_for(process.wait(), self.consumer.limit)
+        except asyncio.TimeoutError:
+            return False
+        finally:
+            # Also what the tests have left behind.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        return True
+
+
+async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> Report:
+    """Run a suite with both, one after the other: some tests want ports of their own."""
+    found: dict[str, Results] = {}
+    troubles = []
+    for kind in (PUBLISHED, OURS):
+        python = prepared.pythons[consumer.set, kind]
+        suite = Suite(consumer, python, folder / consumer.name / kind)
+        suite.unpack(prepared.sdists.get(consumer.name))
+        found[kind] = await suite.run(consumer.tests, "all")
+        troubles += [f"with {kind} h2, {trouble}" for trouble in suite.troubles]
+    for attempt in range(RERUNS):
+        again = results.newly_failing(found[PUBLISHED], found[OURS])
+        if troubles or not again:
+            break
+        for test, outcome in (await suite.run(again, f"again-{attempt}")).items():
+            if outcome == results.PASSED:
+                found[OURS][test] = outcome
+    return Report(
+        consumer.name,
+        consumer.version,
+        found[PUBLISHED],
+        found[OURS],
+        consumer.at_least,
+        catalogue.ACCEPTED.get(consumer.name, {}),
+        troubles,
+    )
+
+
+async def run_all(consumers: Sequence[Consumer], prepared: Prepared, folder: Path) -> list[Report]:
+    """Run the suites, as many at a time as there are cores."""
+    places = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def run(consumer: Consumer) -> Report:
+        async with places:
+            began = time.monotonic()
+            report = await run_both(consumer, prepared, folder)
+            took = time.monotonic() - began
+            print(f"--- {consumer.name}: {took:.0f} s", flush=True)
+            return report
+
+    return await asyncio.gather(*map(run, consumers))
+
+
+def main() -> int:
+    """Run the suites and say what came of them; returns the exit status."""
+    known = {consumer.name.lower(): consumer for consumer in catalogue.CONSUMERS}
+    parser = argparse.ArgumentParser(description="Run the tests of consumers of h2.")
+    parser.add_argument("names", nargs="*", type=str.lower, metavar="NAME", help=", ".join(known))
+    parser.add_argument("--keep", type=Path, help="a folder for the files and output of the tests")
+    options = parser.parse_args()
+    wheel_test.check(sys.version_info >= (3, 11), "the suites of consumers need Python 3.11")
+    unknown = set(options.names) - set(known)
+    if unknown:
+        parser.error(f"no such consumer: {', '.join(sorted(unknown))}")
+    consumers = [known[name] for name in options.names or known]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary).resolve()
+        try:
+            prepared = prepare(consumers, folder / "wheel")
+        except UnavailableError as error:
+            print(f"consumer-suites: {error}\nCan PyPI be reached?", file=sys.stderr)
+            return 2
+        reports = asyncio.run(run_all(consumers, prepared, (options.keep or folder).resolve()))
+    print(results.table(reports))
+    complaints = [f"{report.consumer}: {line}" for report in reports for line in report.complaints]
+    print("\n".join(complaints))
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
