@@ -61,6 +61,11 @@ _HEADERS_SENT: Final = frozenset((
 ))  # fmt: skip
 
 
+def stream_state(state: int) -> StreamState:
+    """Return a state of the stream table in the terms of RFC 9113 section 5.1."""
+    return _STREAM_STATES[state]
+
+
 class StreamStateMachine:
     """The state of one stream at the moment it was asked for."""
 
