@@ -16,7 +16,7 @@ pytest.register_assert_rewrite("support")
 
 from support.cases import Case  # noqa: E402  (the line above must come first)
 from support.matrix import Matrix  # noqa: E402  (see above)
-from support.processes import require_module  # noqa: E402
+from support.processes import forget_ended, outputs, require_module  # noqa: E402
 from support.site import Site, make_site  # noqa: E402
 
 if TYPE_CHECKING:
@@ -73,6 +73,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_MATRIX] = Matrix()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections += outputs()
+    if call.when == "teardown":
+        forget_ended()
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

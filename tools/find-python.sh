@@ -1,13 +1,28 @@
 #!/bin/sh
 # Print the first Python on PATH that is 3.10 or newer and can make virtual environments.
 # PYTHON=... in the environment names the one to use instead.
-usable='import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))'
+look='
+import sys
+version = "is Python " + ".".join(map(str, sys.version_info[:3]))
+if sys.version_info < (3, 10):
+    sys.exit(version)
+try:
+    import ensurepip, venv
+except ImportError as error:
+    sys.exit(version + " and cannot make virtual environments: " + str(error))
+'
+reasons=
 for name in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python3.10}; do
-    if "$name" -c "$usable" 2>/dev/null; then
+    if ! command -v "$name" >/dev/null; then
+        reason='was not found'
+    elif reason=$("$name" -c "$look" 2>&1); then
         echo "$name"
         exit 0
     fi
+    reasons="$reasons
+  $name $reason"
 done
-echo "no Python 3.10 or newer with the modules venv and ensurepip found: ${PYTHON:-python3}" >&2
-echo "(install one, for example the packages python3 and python3-venv, or set PYTHON)" >&2
+echo "This needs Python 3.10 or newer with the modules venv and ensurepip:$reasons" >&2
+echo "Debian and Ubuntu have them in a package: apt install python3-venv" >&2
+echo "PYTHON=/path/to/python3 before make names an interpreter that is not on PATH." >&2
 exit 1

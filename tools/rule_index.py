@@ -31,6 +31,7 @@ TITLES = {
 #: Rules whose exception is made where they are checked, because it needs more than a message: the
 #: registry then names one of its base classes.
 MORE_EXACT: dict[str, tuple[type[H2Error], ...]] = {
+    "connect-protocol-revoked": (InvalidSettingsValueError,),
     "content-length-mismatch": (InvalidBodyLengthError,),
     "not-allowed-now": (NoSuchStreamError, StreamClosedError),
     "setting-invalid": (InvalidSettingsValueError,),

@@ -71,7 +71,11 @@ def ensure(name: str, python: str = sys.executable, suffix: str = "") -> Path:
 
     A suffix keeps environments of the same name for several interpreters apart.
     """
-    environment = ENVIRONMENTS[name]
+    return fresh(ENVIRONMENTS[name], python, suffix)
+
+
+def fresh(environment: Environment, python: str = sys.executable, suffix: str = "") -> Path:
+    """Do for any environment what `ensure` does for those that have a name."""
     folder = environment.path.with_name(environment.path.name + suffix)
     stamp = folder / "made-from.json"
     wanted = _made_from(environment, python)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from h2._core import hpack_views
 from h2._core.state import Connection
 from h2._core.stream import Stream
-from h2._core.views import ConnectionStateMachine, HeaderEncoder
-from h2._hpack import Decoder
+from h2._core.views import ConnectionStateMachine
 from h2.config import H2Configuration
 from h2.settings import Settings
 
@@ -110,12 +112,25 @@ class ConnectionAttributes:
         return ConnectionStateMachine(core.state, core.client, used)
 
     @property
-    def encoder(self) -> HeaderEncoder:
-        """The HPACK encoder of this connection; encoding with it advances its table."""
-        planner = self._core.planner
-        return HeaderEncoder(planner.encoder, planner.check_all_fields)
+    def encoder(self) -> Any:
+        """The HPACK encoder of this connection, in the form of ``hpack.Encoder``.
+
+        Another object of that form may be assigned, and encodes what is sent from then on.
+        """
+        return hpack_views.encoder_of(self._core)
+
+    @encoder.setter
+    def encoder(self, encoder: Any) -> None:
+        hpack_views.assign_encoder(self._core, encoder)
 
     @property
-    def decoder(self) -> Decoder:
-        """The HPACK decoder of this connection."""
-        return self._core.decoder
+    def decoder(self) -> Any:
+        """The HPACK decoder of this connection, in the form of ``hpack.Decoder``.
+
+        Another object of that form may be assigned, and decodes what arrives from then on.
+        """
+        return hpack_views.decoder_of(self._core)
+
+    @decoder.setter
+    def decoder(self, decoder: Any) -> None:
+        hpack_views.assign_decoder(self._core, decoder)

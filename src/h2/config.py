@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 __all__ = ["DummyLogger", "H2Configuration", "OutputLogger"]
 
@@ -33,7 +33,7 @@ class OutputLogger:
     """
 
     def __init__(self, file: TextIO | None = None, trace_level: bool = False) -> None:
-        self.file = sys.stderr if file is None else file
+        self.file: TextIO = sys.stderr if file is None else file
         self.trace_level = trace_level
 
     def debug(self, fmtstr: str, *args: Any) -> None:
@@ -65,7 +65,8 @@ class H2Configuration:
 
     :param client_side: whether this is the client or the server end of the connection
     :param header_encoding: name of the encoding, such as ``"utf-8"``, with which the fields in
-        events are decoded to ``str``; ``None`` or ``False`` leaves them as ``bytes``
+        events are decoded to ``str``; ``None`` or ``False`` leaves them as ``bytes``. An octet
+        that the encoding does not have becomes a surrogate, as with ``surrogateescape``
     :param validate_outbound_headers: check the fields that are sent against RFC 9113 section 8
     :param normalize_outbound_headers: bring the fields that are sent into the form that HTTP/2
         asks for: names in lower case, values without surrounding whitespace, no fields that
@@ -135,24 +136,27 @@ class H2Configuration:
         self.header_encoding = header_encoding
         self.logger = logger or DummyLogger()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Checking here, and not in descriptors, leaves the options plain attributes: the
-        # connection reads several of them for every field block.
-        if name in _BOOLEAN_OPTIONS:
-            if value is not True and value is not False:
-                raise _not_a_bool(name)
-            object.__setattr__(self, "_version", self._version + 1)
-        elif name == "header_encoding":
-            if value is True:
-                raise ValueError("header_encoding cannot be True")
-            if isinstance(value, str):
-                _check_encoding(value)
-            elif value is not None and value is not False:
-                raise ValueError("header_encoding must be bool, string, or None")
-        elif name == "logger":
-            silent = value is None or type(value) is DummyLogger
-            object.__setattr__(self, "_active_logger", None if silent else value)
-        object.__setattr__(self, name, value)
+    # Type checkers that see this method take any name for an option.
+    if not TYPE_CHECKING:  # pragma: no branch - always so when it runs
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # Checking here, and not in descriptors, leaves the options plain attributes: the
+            # connection reads several of them for every field block.
+            if name in _BOOLEAN_OPTIONS:
+                if value is not True and value is not False:
+                    raise _not_a_bool(name)
+                object.__setattr__(self, "_version", self._version + 1)
+            elif name == "header_encoding":
+                if value is True:
+                    raise ValueError("header_encoding cannot be True")
+                if isinstance(value, str):
+                    _check_encoding(value)
+                elif value is not None and value is not False:
+                    raise ValueError("header_encoding must be bool, string, or None")
+            elif name == "logger":
+                silent = value is None or type(value) is DummyLogger
+                object.__setattr__(self, "_active_logger", None if silent else value)
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         shown = [

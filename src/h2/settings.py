@@ -6,10 +6,8 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from h2._rules import setting_bounds as bounds
-from h2._rules.registry import SETTING_INVALID
-from h2.errors import ErrorCodes
-from h2.exceptions import InvalidSettingsValueError
+from h2._rules import setting_bounds as codes
+from h2._rules.setting_bounds import SENDER_BOUNDS, invalid, revocation, value_violation
 
 __all__ = ["ChangedSetting", "SettingCodes", "Settings"]
 
@@ -18,26 +16,26 @@ class SettingCodes(enum.IntEnum):
     """The settings that this package knows (RFC 9113 section 6.5.2, RFC 8441 section 3)."""
 
     #: Size in bytes of the largest HPACK dynamic table that the sender keeps for decoding.
-    HEADER_TABLE_SIZE = bounds.HEADER_TABLE_SIZE
+    HEADER_TABLE_SIZE = codes.HEADER_TABLE_SIZE
 
     #: Whether the sender, a client, accepts pushed streams: 0 or 1.
-    ENABLE_PUSH = bounds.ENABLE_PUSH
+    ENABLE_PUSH = codes.ENABLE_PUSH
 
     #: How many streams the receiver may have open at a time.
-    MAX_CONCURRENT_STREAMS = bounds.MAX_CONCURRENT_STREAMS
+    MAX_CONCURRENT_STREAMS = codes.MAX_CONCURRENT_STREAMS
 
     #: Flow-control window in bytes that every new stream of the receiver starts with.
-    INITIAL_WINDOW_SIZE = bounds.INITIAL_WINDOW_SIZE
+    INITIAL_WINDOW_SIZE = codes.INITIAL_WINDOW_SIZE
 
     #: Size in bytes of the largest frame payload that the sender accepts.
-    MAX_FRAME_SIZE = bounds.MAX_FRAME_SIZE
+    MAX_FRAME_SIZE = codes.MAX_FRAME_SIZE
 
     #: Size in bytes of the largest field section that the sender accepts, each field counted as
     #: its name, its value and 32 bytes. Advice only.
-    MAX_HEADER_LIST_SIZE = bounds.MAX_HEADER_LIST_SIZE
+    MAX_HEADER_LIST_SIZE = codes.MAX_HEADER_LIST_SIZE
 
     #: Whether the sender, a server, accepts extended CONNECT requests: 0 or 1.
-    ENABLE_CONNECT_PROTOCOL = bounds.ENABLE_CONNECT_PROTOCOL
+    ENABLE_CONNECT_PROTOCOL = codes.ENABLE_CONNECT_PROTOCOL
 
 
 _BY_VALUE: dict[int, SettingCodes] = {int(member): member for member in SettingCodes}
@@ -84,13 +82,13 @@ class ChangedSetting:
         self, setting: SettingCodes | int, original_value: int | None, new_value: int
     ) -> None:
         #: Which setting changed.
-        self.setting = setting
+        self.setting: SettingCodes | int = setting
 
         #: The value before the change, or ``None``.
-        self.original_value = original_value
+        self.original_value: int | None = original_value
 
         #: The value after the change.
-        self.new_value = new_value
+        self.new_value: int = new_value
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ChangedSetting):
@@ -115,11 +113,11 @@ class ChangedSetting:
 
 
 class Settings(MutableMapping["SettingCodes | int", int]):
-    """The settings of one endpoint, with the values that still wait to be acknowledged.
+    """The settings of one endpoint: the values in effect, and those that are pending.
 
     A setting takes effect only when the peer has acknowledged it (RFC 9113 section 6.5.3). An
     assignment therefore queues a value, reading gives the value that is in effect, and
-    :meth:`acknowledge` puts the oldest queued value of every setting into effect::
+    :meth:`acknowledge` puts the oldest pending value of every setting into effect::
 
         >>> settings = Settings()
         >>> settings.initial_window_size = 1048576
@@ -130,6 +128,10 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         >>> settings.initial_window_size
         1048576
 
+    As a mapping it has the values in effect, in the order in which a connection announces them. A
+    setting that was deleted is not announced, and its initial value (section 6.5.2) is in effect
+    again, or the value that was announced before it was deleted.
+
     :param client: whether these are the settings of a client, which decides the initial value of
         ``ENABLE_PUSH``
     :param initial_values: values that are in effect from the start, in place of the initial values
@@ -137,49 +139,43 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     :raises InvalidSettingsValueError: if one of ``initial_values`` is out of bounds
     """
 
-    # `_values` maps setting to value in effect. The dict is replaced, never changed in place:
-    # connections that keep the initial values share one dict.
-    #
-    # `_queue` holds the values that wait, as a list of layers; the values of one setting are in
-    # order. The first `_sent` layers stand for one SETTINGS frame each that was sent. An assignment
-    # goes into the first layer after those that have a value of the same setting, and it makes a
-    # further layer where there is none. `None` stands for an empty queue.
-    __slots__ = ("__dict__", "__weakref__", "_client", "_queue", "_sent", "_values")
+    # `_values` is the mapping; until a setting is deleted it is the same object as `in_effect`.
+    # `_told` has what the peer was told last, or else the initial values. These dicts are replaced,
+    # never changed in place: connections that keep the initial values share one dict. Pending
+    # values are in the order of assignment; None stands for no pending values.
+    __slots__ = ("__dict__", "__weakref__", "_client", "_pending", "_told", "_values", "in_effect")
+
+    #: What is in effect, for reading: the values of the mapping, and those that hold for settings
+    #: that were deleted. Only ``MAX_CONCURRENT_STREAMS`` and ``MAX_HEADER_LIST_SIZE`` may be
+    #: missing: then there is no limit. Replaced whenever a value changes.
+    in_effect: Mapping[SettingCodes | int, int]
 
     _values: dict[SettingCodes | int, int]
-    _queue: list[dict[SettingCodes | int, int]] | None
+    _told: Mapping[SettingCodes | int, int]
+    _pending: dict[SettingCodes | int, list[int]] | None
 
     def __init__(
         self, client: bool = True, initial_values: dict[SettingCodes, int] | None = None
     ) -> None:
         self._client = client
-        self._queue = None
-        self._sent = 0
-        self._values = _CLIENT_DEFAULTS if client else _SERVER_DEFAULTS
+        self._pending = None
+        self._told = values = _CLIENT_DEFAULTS if client else _SERVER_DEFAULTS
         if initial_values is not None:
-            values = self._values.copy()
+            values = values.copy()
             for setting, value in initial_values.items():
                 _check(setting, value)
                 values[setting] = value
-            self._values = values
+        self._values = self.in_effect = values
 
     def acknowledge(self) -> dict[SettingCodes | int, ChangedSetting]:
-        """Put the oldest queued value of every setting into effect.
+        """Put the oldest pending value of every setting into effect.
 
         A connection does this by itself when an acknowledgment arrives. It is for callers who
         change the settings of a connection before it starts.
 
-        :returns: what changed, by setting; empty where nothing was queued
+        :returns: what changed, by setting; empty where nothing was pending
         """
-        if self._queue is None:
-            return {}
-        oldest: dict[SettingCodes | int, int] = {}
-        for layer in self._queue:
-            for setting in [setting for setting in layer if setting not in oldest]:
-                oldest[setting] = layer.pop(setting)
-        # Frames keep their place: their acknowledgments are still to come.
-        self._queue[self._sent :] = filter(None, self._queue[self._sent :])
-        return self._commit(oldest)
+        return self.acknowledge_frame({})
 
     def validate_received_setting(self, setting: SettingCodes | int, value: int) -> None:
         """Check a value that the endpoint with these settings sent.
@@ -188,118 +184,110 @@ class Settings(MutableMapping["SettingCodes | int", int]):
             enables push on a server, or takes back ``ENABLE_CONNECT_PROTOCOL``
             (RFC 9113 section 6.5.2, RFC 8441 section 3)
         """
-        before = self._values.get(setting)
-        code = bounds.sender_violation(setting, value, self._client, before)
-        if code is not None:
-            raise _invalid(setting, value, code)
+        violation = value_violation(setting, value, SENDER_BOUNDS[self._client])
+        if violation is None:
+            enabled = bool(self.in_effect[_ENABLE_CONNECT_PROTOCOL])
+            violation = revocation(setting, value, enabled)
+        if violation is not None:
+            raise violation.public()
 
-    # The way of the connection: one SETTINGS frame at a time.
+    # For the connection alone.
 
-    def _validate(self, changes: Mapping[SettingCodes | int, int]) -> None:
-        """Check the contents of a SETTINGS frame that this endpoint wants to send.
+    def adopt(self, other: Settings) -> None:
+        """Have the same values in effect as ``other``, which keeps nothing of its own for them.
 
-        Stricter than assignment: the rules about who may send what hold as well.
+        :meta private:
         """
-        announced = self._values.get if self._queue is None else self._announced
-        for setting, value in changes.items():
-            code = bounds.sender_violation(setting, value, self._client, announced(setting))
-            if code is not None:
-                raise _invalid(setting, value, code)
+        self._values, self.in_effect, self._told = other._values, other.in_effect, other._told
 
-    def _propose(self, changes: Mapping[SettingCodes | int, int], first: bool = False) -> None:
-        """Queue the contents of one SETTINGS frame that is being sent. Checks nothing.
+    def listed(self) -> Mapping[SettingCodes | int, int]:
+        """Return the values of the mapping, in its order, for reading.
 
-        Assignments that wait in the same place take effect together with the frame. With ``first``
-        it goes out in front of those that were sent before.
+        :meta private:
         """
-        if self._queue is None:
-            self._queue = []
-        if first and self._sent:
-            self._queue.insert(0, dict(changes))
-        elif self._sent < len(self._queue):
-            self._queue[self._sent].update(changes)
-        else:
-            self._queue.append(dict(changes))
-        self._sent += 1
+        return self._values
 
-    def _acknowledge_frame(self) -> dict[SettingCodes | int, ChangedSetting]:
-        """Put the oldest frame that waits into effect, and nothing of the frames after it.
+    def announced(self) -> None:
+        """Note that the values in effect were sent to the peer.
 
-        Gives an empty dict where nothing waits: how many acknowledgments may come is for the
-        connection to know, because an application may replace its settings at any time.
+        :meta private:
         """
-        if self._queue is None:
-            return {}
-        self._sent = max(self._sent - 1, 0)
-        return self._commit(self._queue.pop(0))
+        self._told = self.in_effect
 
-    def _commit(
-        self, changes: dict[SettingCodes | int, int]
+    def supersede(self, announced: Iterable[SettingCodes | int]) -> None:
+        """Drop the pending values of settings of which the peer is told a newer value.
+
+        :meta private:
+        """
+        if self._pending is not None:
+            for setting in announced:
+                self._pending.pop(setting, None)
+
+    def acknowledge_frame(
+        self, announced: Mapping[SettingCodes | int, int]
     ) -> dict[SettingCodes | int, ChangedSetting]:
-        """Put values that were taken from the queue into effect, and say what changed."""
-        if not self._queue:
-            self._queue = None
-        if not changes:
+        """Put values into effect that the peer has acknowledged, and say what changed.
+
+        The oldest pending values of all other settings take effect with them. Checks nothing.
+
+        :meta private:
+        """
+        if not announced and self._pending is None:
             return {}
+        changes = dict(announced)
+        if changes:
+            self._told = {**self._told, **changes}
+        if self._pending is not None:
+            for setting in [setting for setting in self._pending if setting not in changes]:
+                changes[setting] = self._pending[setting].pop(0)
+                if not self._pending[setting]:
+                    del self._pending[setting]
+            self._pending = self._pending or None
         before = self._values
-        self._values = after = {**before, **changes}
+        self._replace({**before, **changes})
         return {
             setting: ChangedSetting(setting, before.get(setting), value)
-            for setting, value in after.items()
+            for setting, value in self._values.items()
             if setting in changes
         }
 
-    def _apply(
-        self, changes: dict[int, int] | Iterable[tuple[int, int]]
-    ) -> dict[SettingCodes | int, ChangedSetting]:
-        """Check and apply a SETTINGS frame that the endpoint with these settings sent.
+    def _replace(self, values: dict[SettingCodes | int, int]) -> None:
+        """Put new values of the mapping into effect; it has lost no setting."""
+        whole = self.in_effect is self._values
+        self._values = values
+        self.in_effect = values if whole else {**self.in_effect, **values}
 
-        ``changes`` is a dict, or the pairs in the order of the frame, where the last value of
-        a setting counts. Unknown settings are reported and not kept: a peer could make them pile
-        up. Nothing changes where an exception is raised.
+    def receive(self, pairs: Iterable[tuple[int, int]]) -> dict[SettingCodes | int, ChangedSetting]:
+        """Check and apply values that the endpoint with these settings sent, in their order.
+
+        Unknown settings are reported and not kept: a peer could make them pile up. They need no
+        check, because any value of 32 bits is fine. Raises a Violation, and changes nothing then.
+
+        :meta private:
         """
-        pairs = changes.items() if isinstance(changes, dict) else changes
-        by_client = self._client
+        bounds = SENDER_BOUNDS[self._client]
         before = self._values
         after = before.copy()
         reported: dict[SettingCodes | int, ChangedSetting] = {}
-        simple = bounds.SIMPLE
         for code, value in pairs:
-            limits = simple.get(code)
-            if limits is None or not limits[0] <= value <= limits[1]:
-                violation = bounds.sender_violation(code, value, by_client, after.get(code))
-                if violation is not None:
-                    raise _invalid(code, value, violation)
             setting = _BY_VALUE.get(code)
             if setting is None:
                 reported[code] = ChangedSetting(code, None, value)
-            else:
-                reported[setting] = ChangedSetting(setting, before.get(setting), value)
-                after[setting] = value
-        self._values = after
+                continue
+            minimum, maximum, error_code = bounds[setting]
+            if not minimum <= value <= maximum:
+                raise invalid(setting, value, error_code)
+            reported[setting] = ChangedSetting(setting, before.get(setting), value)
+            after[setting] = value
+        self._replace(after)
         return reported
-
-    def _announced(self, setting: SettingCodes | int) -> int | None:
-        """Return the value that was queued last, or else the value in effect."""
-        for layer in reversed(self._queue or ()):
-            if setting in layer:
-                return layer[setting]
-        return self._values.get(setting)
-
-    def _waiting(self) -> dict[SettingCodes | int, list[int]]:
-        """Return the queued values of every setting that has some, oldest first."""
-        waiting: dict[SettingCodes | int, list[int]] = {}
-        for layer in self._queue or ():
-            for setting, value in layer.items():
-                waiting.setdefault(setting, []).append(value)
-        return waiting
 
     # The settings by name.
 
     @property
     def header_table_size(self) -> int:
         """``HEADER_TABLE_SIZE``: the largest HPACK dynamic table, in bytes."""
-        return self._values[_HEADER_TABLE_SIZE]
+        return self.in_effect[_HEADER_TABLE_SIZE]
 
     @header_table_size.setter
     def header_table_size(self, value: int) -> None:
@@ -308,7 +296,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     @property
     def enable_push(self) -> int:
         """``ENABLE_PUSH``: whether pushed streams are accepted, 0 or 1."""
-        return self._values[_ENABLE_PUSH]
+        return self.in_effect[_ENABLE_PUSH]
 
     @enable_push.setter
     def enable_push(self, value: int) -> None:
@@ -317,7 +305,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     @property
     def initial_window_size(self) -> int:
         """``INITIAL_WINDOW_SIZE``: the flow-control window of a new stream, in bytes."""
-        return self._values[_INITIAL_WINDOW_SIZE]
+        return self.in_effect[_INITIAL_WINDOW_SIZE]
 
     @initial_window_size.setter
     def initial_window_size(self, value: int) -> None:
@@ -326,7 +314,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     @property
     def max_frame_size(self) -> int:
         """``MAX_FRAME_SIZE``: the largest frame payload, in bytes."""
-        return self._values[_MAX_FRAME_SIZE]
+        return self.in_effect[_MAX_FRAME_SIZE]
 
     @max_frame_size.setter
     def max_frame_size(self, value: int) -> None:
@@ -338,7 +326,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
         Larger than any limit that can be set (2**32 + 1) where no limit is set.
         """
-        return self._values.get(_MAX_CONCURRENT_STREAMS, _UNLIMITED)
+        return self.in_effect.get(_MAX_CONCURRENT_STREAMS, _UNLIMITED)
 
     @max_concurrent_streams.setter
     def max_concurrent_streams(self, value: int) -> None:
@@ -350,7 +338,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
         ``None`` where no limit is set.
         """
-        return self._values.get(_MAX_HEADER_LIST_SIZE)
+        return self.in_effect.get(_MAX_HEADER_LIST_SIZE)
 
     @max_header_list_size.setter
     def max_header_list_size(self, value: int) -> None:
@@ -359,7 +347,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     @property
     def enable_connect_protocol(self) -> int:
         """``ENABLE_CONNECT_PROTOCOL``: whether extended CONNECT is accepted, 0 or 1."""
-        return self._values[_ENABLE_CONNECT_PROTOCOL]
+        return self.in_effect[_ENABLE_CONNECT_PROTOCOL]
 
     @enable_connect_protocol.setter
     def enable_connect_protocol(self, value: int) -> None:
@@ -372,49 +360,61 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
     def __setitem__(self, key: SettingCodes | int, value: int) -> None:
         _check(key, value)
-        if self._queue is None:
-            self._queue = []
-        place = len(self._queue)
-        while place and key not in self._queue[place - 1]:
-            place -= 1
-        if place == len(self._queue):
-            self._queue.append({})
-        self._queue[place][key] = value
+        if self._pending is None:
+            self._pending = {}
+        self._pending.setdefault(key, []).append(value)
 
     def __delitem__(self, key: SettingCodes | int) -> None:
-        queued = [layer for layer in self._queue or () if key in layer]
+        pending = self._pending is not None and self._pending.pop(key, None) is not None
         if key in self._values:
             self._values = {code: value for code, value in self._values.items() if code != key}
-        elif not queued:
+            # The settings that are not limits have a value at any time.
+            told = {setting: self._told[setting] for setting in _CLIENT_DEFAULTS}
+            self.in_effect = {**told, **self._values}
+        elif not pending:
             raise KeyError(key)
-        for layer in queued:
-            del layer[key]
+
+    def clear(self) -> None:
+        """Delete all settings and all pending values."""
+        self._pending = None
+        super().clear()
 
     def __iter__(self) -> Iterator[SettingCodes | int]:
-        if self._queue is None:
-            return iter(self._values)
-        return iter(self._values | dict.fromkeys(self._waiting(), 0))
+        return iter(self._values)
 
     def __len__(self) -> int:
-        if self._queue is None:
-            return len(self._values)
-        return len(self._values.keys() | self._waiting().keys())
+        return len(self._values)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Settings):
             return NotImplemented
-        return self._values == other._values and self._waiting() == other._waiting()
+        return self._values == other._values and (self._pending or {}) == (other._pending or {})
+
+    def __copy__(self) -> Settings:
+        twin: Settings = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._client = self._client
+        twin.adopt(self)
+        pending = self._pending
+        twin._pending = pending and {setting: values[:] for setting, values in pending.items()}
+        return twin
+
+    def __repr__(self) -> str:
+        listed = [f"{_name(setting)}={value}" for setting, value in self._values.items()]
+        pending = [
+            f"{_name(setting)}={value}"
+            for setting, values in (self._pending or {}).items()
+            for value in values
+        ]
+        whose = "client" if self._client else "server"
+        return f"<Settings {' '.join([whose, *listed, *(pending and ['pending', *pending])])}>"
+
+
+def _name(setting: SettingCodes | int) -> str:
+    return getattr(_BY_VALUE.get(setting), "name", str(setting))
 
 
 def _check(setting: SettingCodes | int, value: int) -> None:
-    code = bounds.value_violation(setting, value)
-    if code is not None:
-        raise _invalid(setting, value, code)
-
-
-def _invalid(
-    setting: SettingCodes | int, value: int, code: ErrorCodes
-) -> InvalidSettingsValueError:
-    error = InvalidSettingsValueError(f"Setting {setting} has invalid value {value}", code)
-    error.rule = SETTING_INVALID.id
-    return error
+    violation = value_violation(setting, value)
+    if violation is not None:
+        raise violation.public()

@@ -82,7 +82,9 @@ class SizeLimitDict(OrderedDict[Any, Any]):
 def utf8_encode_headers(headers: Iterable[HeaderWeaklyTyped]) -> list[Header]:
     """Return fields with names and values as ``bytes``: text is encoded in UTF-8.
 
-    Fields of the classes of ``hpack`` keep their class, and so their indexing policy.
+    Octets that arrived as surrogates (see ``header_encoding`` of
+    :class:`h2.config.H2Configuration`) are octets again. Fields of the classes of ``hpack`` keep
+    their class, and so their indexing policy.
     """
     encoded: list[Header] = []
     for field in headers:
@@ -95,7 +97,7 @@ def utf8_encode_headers(headers: Iterable[HeaderWeaklyTyped]) -> list[Header]:
 
 def _octets(text: bytes | str) -> bytes:
     if isinstance(text, str):
-        return text.encode("utf-8")
+        return text.encode("utf-8", "surrogateescape")
     if not isinstance(text, bytes):
         raise TypeError(f"a name or a value is bytes or str, not {type(text).__name__}")
     return text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from h2._cli import hex_text
 from h2._cli.arguments import main
 from support import wire
-from support.processes import ROOT, TIMEOUT, python_command, run
+from support.processes import ROOT, TIMEOUT, python_command, run, run_for_bytes, started
 
 GOOD = wire.PREFACE + wire.settings((3, 100)) + wire.headers(1, wire.REQUEST, end_stream=True)
 LISTING = """\
@@ -219,26 +218,12 @@ def test_the_output_of_real_programs(program: list[str], file: Path) -> None:
 def test_standard_input_is_decoded_as_it_arrives() -> None:
     command = python_command("-m", "h2", "decode", "-")
     environment = {key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"}
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(GOOD[:60])
-        process.stdin.flush()
-        early = b""
-        while early.count(b"\n") < 4:
-            ready, _, _ = select.select([process.stdout], [], [], TIMEOUT)
-            assert ready, "it waits for more input"
-            early += os.read(process.stdout.fileno(), 65536)
-        process.stdin.write(GOOD[60:])
-        rest, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, (early + rest).decode(), err) == (0, LISTING, b"")
+    with started(command, subprocess.PIPE, environment) as program:
+        program.type(GOOD[:60])
+        early = program.until(r"(?:.*\n){4}")
+        program.type(GOOD[60:], end=True)
+        rest, err = program.finish()
+    assert (program.process.returncode, early + rest, err) == (0, LISTING, "")
 
 
 def test_a_reader_that_goes_away_is_no_error(file: Path) -> None:
@@ -258,14 +243,7 @@ def test_a_reader_that_goes_away_is_no_error(file: Path) -> None:
 def test_output_in_an_encoding_that_has_not_all_characters(file: Path) -> None:
     file.write_bytes(wire.headers(1, [(b"x-a", "grün →".encode())]))
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(
-        python_command("-m", "h2", "decode", str(file)),
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    done = run_for_bytes(python_command("-m", "h2", "decode", str(file)), env=environment)
     assert (done.returncode, done.stderr) == (0, b"")
     assert rb"x-a: gr\xfcn \u2192" in done.stdout
 

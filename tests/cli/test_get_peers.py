@@ -13,7 +13,7 @@ from support import servers, wire
 from support.clients import Target
 from support.matrix import Matrix
 from support.peers import require_program
-from support.processes import ROOT, TIMEOUT, free_port, python_command
+from support.processes import ROOT, TIMEOUT, free_port, python_command, run_for_bytes
 from support.scripted import Client, scripted
 from support.site import Site
 
@@ -26,14 +26,7 @@ SIDE = "python -m h2 get"
 def get(*arguments: str | Path, stdin: Path | None = None) -> tuple[int, bytes, str]:
     """Run the command; exit status and outputs."""
     with open(stdin or "/dev/null", "rb") as file:
-        done = subprocess.run(
-            python_command("-m", "h2", "get", *map(str, arguments)),
-            cwd=ROOT,
-            stdin=file,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        done = run_for_bytes(python_command("-m", "h2", "get", *map(str, arguments)), file)
     return done.returncode, done.stdout, done.stderr.decode()
 
 
@@ -126,7 +119,7 @@ def both(*arguments: str) -> tuple[int, int]:
     """The exit statuses of the command and of curl."""
     program = require_program("curl")
     command = [program, "-sS", "--http2-prior-knowledge", "-m", "20", *arguments]
-    done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False)
+    done = run_for_bytes(command)
     return get(*arguments)[0], done.returncode
 
 
@@ -171,5 +164,5 @@ def test_statuses_of_curl_with_bad_servers(
     with scripted(script) as port:
         url = f"http://127.0.0.1:{port}/"
         command = [program, "-sS", "--http2-prior-knowledge", *arguments, url]
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False)
+        done = run_for_bytes(command)
     assert done.returncode == status

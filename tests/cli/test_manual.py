@@ -69,7 +69,7 @@ def test_every_example_prints_what_the_page_shows(tmp_path: Path) -> None:
     listing = next(output for command, output in found if command == "cat request.txt")
     (tmp_path / "request.txt").write_text(listing + "\n")
     command = python_command("-m", "h2", "serve", "--port", "0", str(tmp_path / "site"))
-    with (tmp_path / "log").open("wb") as log, serving(command, log) as server:
+    with serving(command) as server:
         outputs = run([command for command, _ in found], tmp_path, server.port)
         server.stop()
     assert len(found) >= 8

@@ -30,6 +30,7 @@ from h2._cli.channel import Channel
 from h2._cli.failure import Failure
 from support import wire
 from support.processes import TIMEOUT, free_port, wait_for_port
+from support.rude import OFFENSES
 from support.sockets import break_off, rest_of
 from support.wire import Code, Flag, Frame, Setting, Type
 
@@ -271,13 +272,7 @@ def test_a_file_that_becomes_shorter(root: Path, capfd: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     ("offense", "code"),
-    [
-        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
-        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
-        (wire.headers(1, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
-        (b"GET / HTTP/1.1\r\n\r\n" * 3, Code.FRAME_SIZE_ERROR),
-    ],
-    ids=["DATA on stream 0", "short PING", "broken field block", "HTTP/1"],
+    [*OFFENSES, pytest.param(b"GET / HTTP/1.1\r\n\r\n" * 3, Code.FRAME_SIZE_ERROR, id="HTTP/1")],
 )
 def test_an_offender_is_told_and_hung_up_on(
     root: Path, offense: bytes, code: Code, capfd: pytest.CaptureFixture[str]

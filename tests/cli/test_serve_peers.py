@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-import signal
 import socket
-import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import wire
-from support.cases import Case, Offer, cases
+from support.cases import Case, cases
 from support.clients import Target, curl, h2load, nghttp
+from support.fileserver import FILE_OFFER
 from support.matrix import Matrix
-from support.processes import ROOT, TIMEOUT, Server, python_command, serving
+from support.processes import TIMEOUT, Server, python_command, run_for_bytes, serving
 from support.site import Site
 from support.sockets import rest_of, until
 from support.wire import Code, Type
@@ -25,44 +25,33 @@ if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
 SIDE = "python -m h2 serve"
-OFFER = Offer(
-    small="/hello.txt",
-    small_is_hello=True,
-    big="/big.bin",
-    page="/page.html",
-    missing="/missing",
-    refused=("POST", "/hello.txt"),
-)
+OFFER = replace(FILE_OFFER, refused=("POST", "/hello.txt"))
 COMMAND = ["-m", "h2", "serve", "--port", "0"]
 
 
-def ended(server: Server, log: Path) -> None:
+def ended(server: Server) -> None:
     """Press Ctrl+C and look at what is left behind."""
-    out, _ = server.stop()
+    out, log = server.stop()
     assert (server.process.returncode, out) == (0, "")
-    for line in log.read_text().splitlines():
+    for line in log.splitlines():
         assert re.fullmatch(r"\S+ - - \[.*\] \".* HTTP/2\" \d{3} \d+( \(\w+( \w+)?\))?", line)
 
 
 @pytest.fixture(scope="module")
-def target(
-    site: Site, certificates: Certificate, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
+def target(site: Site, certificates: Certificate) -> Iterator[Target]:
     files = ["--cert", str(certificates.chain), "--key", str(certificates.key)]
-    log = tmp_path_factory.mktemp("serve") / "log"
     command = python_command(*COMMAND, *files, str(site.folder))
-    with log.open("wb") as stderr, serving(command, stderr) as server:
+    with serving(command) as server:
         yield Target(f"https://localhost:{server.port}", certificates.authority)
-        ended(server, log)
+        ended(server)
 
 
 @pytest.fixture(scope="module")
-def cleartext(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    log = tmp_path_factory.mktemp("serve") / "log"
+def cleartext(site: Site) -> Iterator[Target]:
     command = python_command(*COMMAND, str(site.folder))
-    with log.open("wb") as stderr, serving(command, stderr) as server:
+    with serving(command) as server:
         yield Target(f"http://127.0.0.1:{server.port}")
-        ended(server, log)
+        ended(server)
 
 
 @pytest.mark.parametrize("case", cases(OFFER), ids=str)
@@ -82,10 +71,7 @@ def test_cleartext(cleartext: Target, site: Site) -> None:
 
 def test_our_own_client(target: Target, site: Site) -> None:
     command = python_command("-m", "h2", "get", "--cacert", target.trust)
-    done = subprocess.run(
-        [*command, f"{target.url}/big.bin"], cwd=ROOT, capture_output=True, timeout=TIMEOUT,
-        check=False,
-    )  # fmt: skip
+    done = run_for_bytes([*command, f"{target.url}/big.bin"])
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == site.big
 
@@ -121,30 +107,22 @@ def test_nothing_outside_is_served(cleartext: Target, path: str) -> None:
     assert done.stdout == "403 Forbidden\n[403]"
 
 
-def test_ctrl_c_says_goodbye(site: Site, tmp_path: Path) -> None:
-    with (
-        (tmp_path / "log").open("w+b") as log,
-        serving(python_command(*COMMAND, str(site.folder)), log) as server,
-    ):
+def test_ctrl_c_says_goodbye(site: Site) -> None:
+    with serving(python_command(*COMMAND, str(site.folder))) as server:
         request = wire.headers(1, [*wire.REQUEST[:3], (b":path", b"/hello.txt")], end_stream=True)
         with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
             sock.sendall(wire.PREFACE + wire.settings() + request)
             heard = until(sock, site.hello)
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             heard += rest_of(sock)
         *_, last = wire.parse(heard)
         assert (last.type, last.error_code, last.last_stream_id) == (Type.GOAWAY, Code.NO_ERROR, 1)
-        assert server.process.communicate(timeout=TIMEOUT)[0] == ""
-        assert server.process.returncode == 0
-        log.seek(0)
-        assert log.read().count(b"\n") == 1
+        out, log = server.finish()
+        assert (server.process.returncode, out, log.count("\n")) == (0, "", 1)
 
 
-def test_a_certificate_made_for_the_run(site: Site, tmp_path: Path) -> None:
-    with (
-        (tmp_path / "log").open("wb") as log,
-        serving(python_command(*COMMAND, "--tls", str(site.folder)), log) as server,
-    ):
+def test_a_certificate_made_for_the_run(site: Site) -> None:
+    with serving(python_command(*COMMAND, "--tls", str(site.folder))) as server:
         target = Target(f"https://localhost:{server.port}", Path("/unused"))
         done = curl(target, "--insecure", "-w", "%{http_version}", f"{target.url}/hello.txt")
         assert done.stdout == site.hello.decode() + "2"

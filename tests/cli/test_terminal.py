@@ -9,7 +9,6 @@ import pty
 import re
 import runpy
 import select
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from h2._cli import content
 from h2._cli.arguments import main
 from h2._cli.content import Progress
 from support import wire
-from support.processes import ROOT, TIMEOUT, python_command
+from support.processes import ROOT, TIMEOUT, python_command, started
 from support.scripted import Client, scripted
 from support.wire import Setting, Type
 
@@ -172,19 +171,11 @@ def test_ctrl_c_ends_a_transfer_quietly() -> None:
 
     with (
         scripted(script) as port,
-        subprocess.Popen(
-            python_command("-m", "h2", "get", f"http://127.0.0.1:{port}/"),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        ) as process,
+        started(python_command("-m", "h2", "get", f"http://127.0.0.1:{port}/")) as program,
     ):
-        assert process.stdout is not None
-        assert process.stdout.read(5) == b"begun"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, out, err) == (130, b"", b"")
+        assert program.until("begun") == "begun"
+        assert program.stop() == ("", "")
+    assert program.process.returncode == 130
 
 
 # --- the same in this process ---

@@ -16,6 +16,9 @@ from types import FunctionType, ModuleType
 
 import pytest
 
+#: Marks what the package itself uses: the API reference leaves it out, too.
+PRIVATE = ":meta private:"
+
 SNAPSHOT = Path(__file__).with_name("api_snapshot.txt")
 MODULES = (
     "h2.connection",
@@ -76,7 +79,7 @@ def describe_members(cls: type) -> Iterator[str]:
         types.update(inspect.get_annotations(base))
         members.update(vars(base))
     for name in sorted({*types, *members}):
-        if name.startswith("_"):
+        if name.startswith("_") or PRIVATE in (getattr(members.get(name), "__doc__", None) or ""):
             continue
         shown = f"{name}: {Plain(types[name])}" if name in types else name
         yield f"    {describe_member(shown, members[name]) if name in members else shown}"

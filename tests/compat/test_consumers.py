@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import hpack
 import hyperframe.frame
 import pytest
 
@@ -265,6 +266,79 @@ def test_gunicorn_tests_write_header_blocks_with_the_connection() -> None:
         request, _ = server.receive_data(frame.serialize())
         assert isinstance(request, RequestReceived)
         assert request.headers[-1] == (b"x-stream", str(stream_id).encode())
+
+
+def test_gunicorn_tests_look_into_the_table() -> None:
+    client, server = H2Connection(), server_connection()
+    shake_hands(client, server)
+    assert len(client.encoder.header_table.dynamic_entries) == 0
+    client.send_headers(1, [*REQUEST, ("x-custom", "value")])
+    assert (b"x-custom", b"value") in client.encoder.header_table.dynamic_entries
+    wire.exchange(client, server)
+    assert (b"x-custom", b"value") in server.decoder.header_table.dynamic_entries
+
+
+# --- echocorn, and code in the wild ---
+
+
+def test_echocorn_sets_the_limit_of_the_decoder() -> None:
+    client, server = H2Connection(), server_connection()
+    server.decoder.max_header_list_size = 150
+    assert server.decoder.max_header_list_size == 150
+    shake_hands(client, server)
+    client.send_headers(1, [*REQUEST])
+    with pytest.raises(h2.exceptions.DenialOfServiceError) as caught:
+        wire.exchange(client, server)
+    assert caught.value.error_code == h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+    server = server_connection()
+    server.decoder.max_header_list_size = 2**20
+    client = H2Connection()
+    shake_hands(client, server)
+    client.send_headers(1, [*REQUEST, *((f"x-{number}", "v" * 1_000) for number in range(100))])
+    _, (event,) = wire.exchange(client, server)
+    assert isinstance(event, RequestReceived)
+    assert len(event.headers) == 104
+
+
+def test_programs_bring_an_encoder_and_a_decoder() -> None:
+    client, server = H2Connection(), server_connection()
+    client.encoder, client.decoder = hpack.Encoder(), hpack.Decoder()
+    server.encoder, server.decoder = hpack.Encoder(), hpack.Decoder(max_header_list_size=1_000)
+    assert isinstance(client.encoder, hpack.Encoder)
+    assert isinstance(client.decoder, hpack.Decoder)
+    shake_hands(client, server)
+    for _ in range(3):
+        assert_works(client, server)
+    client.send_headers(7, [*REQUEST, ("x", "v" * 1_000)])
+    with pytest.raises(h2.exceptions.DenialOfServiceError):
+        wire.exchange(client, server)
+
+
+def test_programs_set_the_sizes_of_tables() -> None:
+    client, server = H2Connection(), server_connection()
+    shake_hands(client, server)
+    assert client.encoder.header_table_size == server.decoder.header_table_size == 4_096
+    client.encoder.header_table_size = 1_024
+    assert client.encoder.header_table_size == 1_024
+    assert_works(client, server)
+    assert server.decoder.header_table_size == 1_024
+    server.decoder.header_table_size = 1_024
+    server.decoder.max_allowed_table_size = 8_192
+    client.encoder.huffman = False
+    assert_works(client, server)
+
+
+def test_programs_encode_and_decode_by_themselves() -> None:
+    client, server = H2Connection(), server_connection()
+    shake_hands(client, server)
+    block = client.encoder.encode({"x": "1", ":method": "GET"}, huffman=False)
+    assert server.decoder.decode(block) == [(":method", "GET"), ("x", "1")]
+    block = client.encoder.encode([("y", "2", True), (b"z", b"3")])
+    assert server.decoder.decode(block, raw=True) == [(b"y", b"2"), (b"z", b"3")]
+    assert client.encoder.header_table.get_by_index(62) == (b"z", b"3")
+    with pytest.raises(hpack.HPACKDecodingError):
+        server.decoder.decode(b"\xff")
+    assert_works(client, server)
 
 
 # --- scrapy ---

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from h2.connection import H2Connection
-from h2.events import DataReceived, RequestReceived, ResponseReceived, SettingsAcknowledged
+from h2.events import (
+    DataReceived,
+    RemoteSettingsChanged,
+    RequestReceived,
+    ResponseReceived,
+    SettingsAcknowledged,
+)
+from h2.settings import SettingCodes
 from support import wire
 from support.outcome import (
+    assert_answered_with_reset,
     assert_connection_error,
     assert_malformed,
     assert_refused,
@@ -29,6 +37,7 @@ WEBSOCKET: wire.Fields = (
     (b"origin", b"http://www.example.com"),
 )
 ENABLED = (Setting.ENABLE_CONNECT_PROTOCOL, 1)
+DISABLED = (Setting.ENABLE_CONNECT_PROTOCOL, 0)
 
 
 def enabled_server() -> H2Connection:
@@ -71,12 +80,14 @@ def test_a_client_does_not_send_it_otherwise() -> None:
 
 def test_a_server_that_did_not_offer_it() -> None:
     """:protocol without the offer makes a request malformed."""
-    assert_malformed(wire.server(), wire.headers(1, WEBSOCKET))
+    request = wire.headers(1, WEBSOCKET)
+    assert_answered_with_reset(wire.server(), request, stream_id=1, code=Code.PROTOCOL_ERROR)
 
 
 def test_the_offer_of_the_client_means_nothing() -> None:
     """Receipt of the setting by a server has no impact."""
-    assert_malformed(wire.server(ENABLED), wire.headers(1, WEBSOCKET))
+    conn, request = wire.server(ENABLED), wire.headers(1, WEBSOCKET)
+    assert_answered_with_reset(conn, request, stream_id=1, code=Code.PROTOCOL_ERROR)
 
 
 def test_a_request_may_follow_the_offer_before_its_ack() -> None:
@@ -104,7 +115,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_extended_connect(fields: wire.Fields) -> None:
-    """With :protocol, :scheme, :path and :authority are all required, and CONNECT."""
+    """With :protocol, :scheme and :path are required, an authority, and CONNECT."""
     assert_malformed(enabled_server(), wire.headers(1, fields))
 
 
@@ -117,6 +128,22 @@ def test_malformed_extended_connect_is_not_sent(fields: wire.Fields) -> None:
     """The same rules for what we send."""
     conn = wire.client(ENABLED)
     assert_refused(conn, "send_headers", 1, fields)
+
+
+def test_host_may_stand_for_the_authority() -> None:
+    """Here :authority is that of an ordinary request, for which host may say the same."""
+    fields = [METHOD, PROTOCOL, SCHEME, PATH, (b"host", b"server.example.com")]
+    event = only(wire.feed(enabled_server(), wire.headers(1, fields)), RequestReceived)
+    assert event.headers == fields
+
+
+@pytest.mark.parametrize("path", [b"*", b"chat"])
+def test_the_path_is_that_of_the_target_uri(path: bytes) -> None:
+    """It begins with a slash, for http and https."""
+    fields = [METHOD, PROTOCOL, SCHEME, (b":path", path), AUTHORITY]
+    request = wire.headers(1, fields)
+    assert_answered_with_reset(enabled_server(), request, stream_id=1, code=Code.PROTOCOL_ERROR)
+    assert_refused(wire.client(ENABLED), "send_headers", 1, fields)
 
 
 def test_plain_connect_still_works() -> None:
@@ -138,20 +165,66 @@ def test_values_other_than_0_and_1(value: int) -> None:
 
 def test_the_offer_is_not_taken_back_by_the_peer() -> None:
     """A 0 after a 1 violates section 3: connection error PROTOCOL_ERROR."""
-    assert_connection_error(
-        wire.client(ENABLED),
-        wire.settings((Setting.ENABLE_CONNECT_PROTOCOL, 0)),
-        code=Code.PROTOCOL_ERROR,
+    error = assert_connection_error(
+        wire.client(ENABLED, strict=True), wire.settings(DISABLED), code=Code.PROTOCOL_ERROR
     )
+    assert error.rule == "connect-protocol-revoked"
 
 
-def test_the_offer_is_not_taken_back_within_one_frame() -> None:
+@pytest.mark.parametrize("pairs", [(ENABLED, DISABLED), (DISABLED, ENABLED, DISABLED)])
+def test_the_offer_is_not_taken_back_within_one_frame(pairs: list[tuple[int, int]]) -> None:
     """Settings are processed in order, so 1 and then 0 in one frame is the same."""
-    assert_connection_error(
-        wire.client(),
-        wire.settings(ENABLED, (Setting.ENABLE_CONNECT_PROTOCOL, 0)),
-        code=Code.PROTOCOL_ERROR,
-    )
+    conn = wire.client(strict=True)
+    error = assert_connection_error(conn, wire.settings(*pairs), code=Code.PROTOCOL_ERROR)
+    assert error.rule == "connect-protocol-revoked"
+    assert conn.remote_settings.enable_connect_protocol == 0
+
+
+def test_the_offer_is_repeated() -> None:
+    """A 1 after a 1, and a 0 before a 1, are fine."""
+    conn = wire.client(ENABLED, strict=True)
+    wire.feed(conn, wire.settings(ENABLED, ENABLED))
+    conn = wire.client(DISABLED, strict=True)
+    wire.feed(conn, wire.settings(DISABLED, ENABLED))
+    assert conn.remote_settings.enable_connect_protocol == 1
+
+
+def test_an_offer_that_is_taken_back_ends_the_connection_only_if_strict() -> None:
+    """By default the last value counts, as in h2 4.4.1: extended CONNECT is refused then."""
+    for conn in (wire.client(ENABLED), wire.client()):
+        event = only(wire.feed(conn, wire.settings(ENABLED, DISABLED)), RemoteSettingsChanged)
+        assert event.changed_settings[Setting.ENABLE_CONNECT_PROTOCOL].new_value == 0
+        assert conn.data_to_send() == wire.settings(ack=True)
+        assert_refused(conn, "send_headers", 1, WEBSOCKET)
+        wire.feed(conn, wire.settings(ENABLED))
+        conn.send_headers(1, WEBSOCKET)
+
+
+def test_the_client_may_use_it_before_its_acknowledgment_is_read() -> None:
+    """Section 3: a client may use it upon receipt of the setting."""
+    conn = wire.server()
+    conn.update_settings({Setting.ENABLE_CONNECT_PROTOCOL: 1})
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 7})
+    assert kinds(wire.feed(conn, wire.headers(1, WEBSOCKET))) == [RequestReceived]
+    wire.feed(conn, wire.settings(ack=True), wire.settings(ack=True))
+    assert kinds(wire.feed(conn, wire.headers(3, WEBSOCKET))) == [RequestReceived]
+
+
+def test_the_client_may_use_it_before_it_has_acknowledged_the_first_settings() -> None:
+    """The same where the offer is in the first SETTINGS frame."""
+    conn = H2Connection(wire.configuration(client_side=False))
+    conn.local_settings[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
+    conn.local_settings.acknowledge()
+    conn.initiate_connection()
+    events = wire.feed(conn, wire.PREFACE, wire.settings(), wire.headers(1, WEBSOCKET))
+    assert kinds(events) == [RemoteSettingsChanged, RequestReceived]
+
+
+def test_what_a_client_announces_is_no_offer() -> None:
+    """Only the server's setting enables it."""
+    conn = wire.client()
+    conn.update_settings({Setting.ENABLE_CONNECT_PROTOCOL: 1})
+    assert_refused(conn, "send_headers", 1, WEBSOCKET)
 
 
 def test_we_do_not_take_the_offer_back() -> None:

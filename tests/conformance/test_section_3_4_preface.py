@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RemoteSettingsChanged, RequestReceived
 from h2.exceptions import ProtocolError
@@ -21,7 +20,7 @@ from support.wire import PREFACE, Code, Setting, Type
 
 def fresh(client_side: bool) -> H2Connection:
     """A connection that has sent its preface and received nothing."""
-    conn = H2Connection(H2Configuration(client_side=client_side))
+    conn = H2Connection(wire.configuration(client_side=client_side))
     conn.initiate_connection()
     conn.clear_outbound_data_buffer()
     return conn
@@ -45,7 +44,7 @@ NOT_SETTINGS = {
 
 def test_client_opens_with_the_magic_and_settings() -> None:
     """The client's first bytes are the 24 octets, the next a SETTINGS frame."""
-    conn = H2Connection(H2Configuration(client_side=True))
+    conn = H2Connection(wire.configuration(client_side=True))
     conn.initiate_connection()
     out = conn.data_to_send()
     assert out[:24] == bytes.fromhex("505249202a20485454502f322e300d0a0d0a534d0d0a0d0a")
@@ -55,7 +54,7 @@ def test_client_opens_with_the_magic_and_settings() -> None:
 
 def test_server_opens_with_settings() -> None:
     """The first frame of a server is a SETTINGS frame."""
-    conn = H2Connection(H2Configuration(client_side=False))
+    conn = H2Connection(wire.configuration(client_side=False))
     conn.initiate_connection()
     first = wire.parse(conn.data_to_send())[0]
     assert (first.type, first.flags, first.stream_id) == (Type.SETTINGS, 0, 0)
@@ -63,7 +62,7 @@ def test_server_opens_with_settings() -> None:
 
 def test_server_acknowledges_after_its_own_preface() -> None:
     """The ACK of the peer's first SETTINGS comes behind our own SETTINGS."""
-    conn = H2Connection(H2Configuration(client_side=False))
+    conn = H2Connection(wire.configuration(client_side=False))
     conn.initiate_connection()
     wire.feed(conn, PREFACE, wire.settings())
     frames = sent(conn)
@@ -104,7 +103,7 @@ def test_preface_byte_by_byte() -> None:
 
 def test_client_may_send_before_the_servers_preface() -> None:
     """A client need not wait for the server's SETTINGS before its first request."""
-    ours = H2Connection(H2Configuration(client_side=True))
+    ours = H2Connection(wire.configuration(client_side=True))
     ours.initiate_connection()
     ours.send_headers(1, wire.REQUEST, end_stream=True)
     theirs = fresh(client_side=False)

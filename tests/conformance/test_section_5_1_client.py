@@ -10,13 +10,11 @@ from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
     InformationalResponseReceived,
-    PriorityUpdated,
     PushedStreamReceived,
     ResponseReceived,
     StreamEnded,
     StreamReset,
     TrailersReceived,
-    UnknownFrameReceived,
     WindowUpdated,
 )
 from support import wire
@@ -37,10 +35,11 @@ from support.states import (
     STREAM_ERROR,
     Outcome,
     Scenes,
+    StateTests,
     check,
     gives,
 )
-from support.wire import Code, Flag, Type
+from support.wire import Code, Type
 
 SCENES = Scenes()
 EARLY_HINTS = ((b":status", b"103"),)
@@ -150,8 +149,8 @@ END_OF_BODY = (gives(DataReceived), gives(DataReceived, StreamEnded))
 RESET = gives(StreamReset)
 WINDOW = gives(WindowUpdated)
 
-# The columns are the frames of FRAMES in their order. Data before a response, a second response
-# and trailers before a response make a malformed message (section 8.1).
+# Data before a response, a second response and trailers before a response make a malformed message
+# (section 8.1).
 BEFORE_RESPONSE = (
     *(CONNECTION_ERROR,) * 2,
     *RESPONDING,
@@ -197,50 +196,10 @@ TABLE: dict[str, tuple[Outcome, ...]] = {
     "reset_by_peer": (*(RESET_AGAIN,) * 6, *(IGNORED,) * 3),
 }
 
-CELLS = [
-    pytest.param(state, frame, outcome, id=f"{state}-{frame}")
-    for state, row in TABLE.items()
-    for frame, outcome in zip(FRAMES, row, strict=True)
-]
 
-
-def test_the_table_has_a_row_for_every_scene() -> None:
-    """No state is left out."""
-    assert TABLE.keys() == SCENES.keys()
-
-
-@pytest.mark.parametrize(("state", "frame", "outcome"), CELLS)
-def test_frame_in_state(state: str, frame: str, outcome: Outcome) -> None:
-    """What a frame of the server does in each state of a stream."""
-    check(wire.client(), SCENES[state], FRAMES[frame], outcome)
-
-
-@pytest.mark.parametrize("state", SCENES)
-def test_priority_in_every_state(state: str) -> None:
-    """PRIORITY can be received in any state, and changes none."""
-    check(wire.client(), SCENES[state], wire.priority, gives(PriorityUpdated))
-
-
-@pytest.mark.parametrize("state", SCENES)
-def test_unknown_frames_in_every_state(state: str) -> None:
-    """Frames whose semantics are unknown cannot be an error in any state."""
-    check(
-        wire.client(),
-        SCENES[state],
-        lambda n: wire.frame(0xBE, 0xFF, n, b"?"),
-        gives(UnknownFrameReceived),
-    )
-
-
-@pytest.mark.parametrize("state", SCENES)
-def test_continuation_without_a_begun_block(state: str) -> None:
-    """CONTINUATION without HEADERS before it is a connection error in every state."""
-    check(
-        wire.client(),
-        SCENES[state],
-        lambda n: wire.frame(Type.CONTINUATION, Flag.END_HEADERS, n),
-        CONNECTION_ERROR,
-    )
+class TestClient(StateTests):
+    connection = staticmethod(wire.client)
+    scenes, frames, table = SCENES, FRAMES, TABLE
 
 
 ACCEPTS_PROMISE = {

@@ -9,19 +9,15 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
-    PriorityUpdated,
     RequestReceived,
     StreamEnded,
     StreamReset,
     TrailersReceived,
-    UnknownFrameReceived,
     WindowUpdated,
 )
 from h2.exceptions import StreamClosedError
 from support import wire
 from support.outcome import (
-    assert_alive,
-    assert_connection_error,
     assert_ignored,
     assert_stream_error,
     kinds,
@@ -36,10 +32,10 @@ from support.states import (
     TOO_LOW,
     Outcome,
     Scenes,
-    check,
+    StateTests,
     gives,
 )
-from support.wire import Code, Flag, Type
+from support.wire import Code, Type
 
 SCENES = Scenes()
 
@@ -156,7 +152,6 @@ FRAMES: dict[str, Callable[[int], bytes]] = {
 RESET = gives(StreamReset)
 WINDOW = gives(WindowUpdated)
 
-# The columns are the frames of FRAMES in their order.
 TABLE: dict[str, tuple[Outcome, ...]] = {
     "idle": (
         *(CONNECTION_ERROR,) * 2,
@@ -219,59 +214,10 @@ TABLE["skipped"] = (
     CONNECTION_ERROR,
 )
 
-CELLS = [
-    pytest.param(state, frame, outcome, id=f"{state}-{frame}")
-    for state, row in TABLE.items()
-    for frame, outcome in zip(FRAMES, row, strict=True)
-]
 
-
-def test_the_table_has_a_row_for_every_scene() -> None:
-    """No state is left out."""
-    assert TABLE.keys() == SCENES.keys()
-
-
-@pytest.mark.parametrize(("state", "frame", "outcome"), CELLS)
-def test_frame_in_state(state: str, frame: str, outcome: Outcome) -> None:
-    """What a frame of the client does in each state of a stream."""
-    check(wire.server(), SCENES[state], FRAMES[frame], outcome)
-
-
-@pytest.mark.parametrize("state", SCENES)
-def test_priority_in_every_state(state: str) -> None:
-    """PRIORITY can be received in any state, and changes none."""
-    build, stream_id, _ = SCENES[state]
-    conn = wire.server()
-    build(conn)
-    conn.clear_outbound_data_buffer()
-    assert kinds(wire.feed(conn, wire.priority(stream_id))) == [PriorityUpdated]
-    assert_alive(conn)
-
-
-@pytest.mark.parametrize("state", SCENES)
-def test_unknown_frames_in_every_state(state: str) -> None:
-    """Frames whose semantics are unknown cannot be an error in any state."""
-    build, stream_id, _ = SCENES[state]
-    conn = wire.server()
-    build(conn)
-    conn.clear_outbound_data_buffer()
-    events = wire.feed(conn, wire.frame(0xBE, 0xFF, stream_id, b"?"))
-    assert kinds(events) == [UnknownFrameReceived]
-    assert_alive(conn)
-
-
-@pytest.mark.parametrize("state", SCENES)
-def test_continuation_without_a_begun_block(state: str) -> None:
-    """CONTINUATION without HEADERS before it is a connection error in every state."""
-    build, stream_id, last_stream_id = SCENES[state]
-    conn = wire.server()
-    build(conn)
-    assert_connection_error(
-        conn,
-        wire.frame(Type.CONTINUATION, Flag.END_HEADERS, stream_id),
-        code=Code.PROTOCOL_ERROR,
-        last_stream_id=last_stream_id,
-    )
+class TestServer(StateTests):
+    connection = staticmethod(wire.server)
+    scenes, frames, table = SCENES, FRAMES, TABLE
 
 
 @pytest.mark.parametrize("state", ["half_closed_remote", "pushed"])

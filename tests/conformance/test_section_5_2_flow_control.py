@@ -25,6 +25,7 @@ from support.wire import (
     Code,
     Setting,
     Type,
+    open_server,
 )
 
 
@@ -47,13 +48,6 @@ class Peer:
         )
         assert self.conn.inbound_flow_control_window == self.window
         return [f.type for f in out]
-
-
-def open_server() -> H2Connection:
-    conn = wire.server()
-    wire.feed(conn, wire.headers(1, wire.POST))
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 def test_a_connection_window_that_is_used_up_opens_as_far_as_there_is_room() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
 from h2.exceptions import FlowControlError, ProtocolError
 from support import wire
@@ -16,21 +15,7 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import Code, Flag, Setting, Type
-
-
-def open_server() -> H2Connection:
-    conn = wire.server()
-    wire.feed(conn, wire.headers(1, wire.POST))
-    conn.clear_outbound_data_buffer()
-    return conn
-
-
-def open_client(*settings: tuple[int, int]) -> H2Connection:
-    conn = wire.client(*settings)
-    conn.send_headers(1, wire.POST)
-    conn.clear_outbound_data_buffer()
-    return conn
+from support.wire import Code, Flag, Setting, Type, open_client, open_server
 
 
 def test_data() -> None:

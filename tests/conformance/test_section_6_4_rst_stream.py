@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import StreamReset
 from h2.exceptions import StreamClosedError
@@ -16,14 +15,7 @@ from support.outcome import (
     assert_refused,
     only,
 )
-from support.wire import Code, Type
-
-
-def open_server() -> H2Connection:
-    conn = wire.server()
-    wire.feed(conn, wire.headers(1, wire.POST))
-    conn.clear_outbound_data_buffer()
-    return conn
+from support.wire import Code, Type, open_server
 
 
 @pytest.mark.parametrize("code", list(Code))

@@ -15,6 +15,7 @@ from support.outcome import (
     only,
     sent,
 )
+from support.snapshot import snapshot
 from support.wire import Code, Factory, Flag, Setting, Type
 
 SIDES = pytest.mark.parametrize("make", [wire.server, wire.client], ids=["server", "client"])
@@ -68,10 +69,25 @@ def test_the_last_value_counts() -> None:
 def test_every_value_of_a_repeated_setting_is_checked() -> None:
     """An invalid value is an error even if a valid one follows in the same frame."""
     assert_connection_error(
-        wire.server(),
+        wire.server(strict=True),
         wire.settings((Setting.MAX_FRAME_SIZE, 1), (Setting.MAX_FRAME_SIZE, 20_000)),
         code=Code.PROTOCOL_ERROR,
     )
+
+
+@SIDES
+def test_a_value_that_is_replaced_in_its_frame_ends_no_connection_by_default(make: Factory) -> None:
+    """By default only the last value is looked at, as in h2 4.4.1."""
+    conn = make()
+    frame = wire.settings((5, 1), (4, 2**31), (4, 7), (5, 20_000), (99, 1), (99, 2))
+    changed = only(wire.feed(conn, frame), RemoteSettingsChanged).changed_settings
+    assert {int(code): change.new_value for code, change in changed.items()} == {
+        5: 20_000,
+        4: 7,
+        99: 2,
+    }
+    assert conn.max_outbound_frame_size == 20_000
+    assert_connection_error(make(), wire.settings((4, 7), (4, 2**31)), code=Code.FLOW_CONTROL_ERROR)
 
 
 def test_settings_on_a_stream() -> None:
@@ -226,18 +242,35 @@ def test_acks_between_other_frames() -> None:
     assert conn.local_settings.max_concurrent_streams == 2
 
 
-@SIDES
-def test_unsolicited_ack(make: Factory) -> None:
+def test_unsolicited_ack() -> None:
     """An ACK without a frame to acknowledge is a connection error PROTOCOL_ERROR."""
-    assert_connection_error(make(), wire.settings(ack=True), code=Code.PROTOCOL_ERROR)
+    for conn in (wire.server(strict=True), wire.client(strict=True)):
+        error = assert_connection_error(conn, wire.settings(ack=True), code=Code.PROTOCOL_ERROR)
+        assert error.rule == "settings-ack-unsolicited"
 
 
 def test_one_ack_too_many() -> None:
     """After as many ACKs as frames the next one is unsolicited."""
-    conn = wire.server()
+    conn = wire.server(strict=True)
     conn.update_settings({Setting.MAX_FRAME_SIZE: 20_000})
     wire.feed(conn, wire.settings(ack=True))
     assert_connection_error(conn, wire.settings(ack=True), code=Code.PROTOCOL_ERROR)
+
+
+@SIDES
+def test_an_unsolicited_ack_changes_nothing_by_default(make: Factory) -> None:
+    """It is reported as in h2 4.4.1, but it acknowledges nothing, not even pending values."""
+    conn = make()
+    conn.local_settings.max_frame_size = 30_000
+    before = snapshot(conn)
+    event = only(wire.feed(conn, wire.settings(ack=True)), SettingsAcknowledged)
+    assert event.changed_settings == {}
+    assert snapshot(conn) == before
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 7})
+    conn.clear_outbound_data_buffer()
+    acks = wire.feed(conn, wire.settings(ack=True), wire.settings(ack=True))
+    assert [set(event.changed_settings) for event in acks] == [{4, 5}, set()]
+    assert_alive(conn)
 
 
 def test_our_values_apply_with_the_ack() -> None:
@@ -259,10 +292,12 @@ def test_our_values_apply_with_the_ack() -> None:
 def test_we_do_not_send_invalid_values(make: Factory, setting: int, value: int, code: int) -> None:
     """Our own invalid value is refused; no frame is sent and no ACK is awaited."""
     conn = make()
-    error = assert_refused(conn, "update_settings", {setting: value})
+    error = assert_refused(conn, "update_settings", {1: 5, setting: value})
     assert isinstance(error, InvalidSettingsValueError)
     assert error.error_code == code
-    assert_connection_error(conn, wire.settings(ack=True), code=Code.PROTOCOL_ERROR)
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 7})
+    event = only(wire.feed(conn, wire.settings(ack=True)), SettingsAcknowledged)
+    assert set(event.changed_settings) == {Setting.MAX_CONCURRENT_STREAMS}
 
 
 def test_one_invalid_value_refuses_all() -> None:
@@ -281,3 +316,17 @@ def test_a_server_does_not_send_enable_push_1() -> None:
     conn = wire.server()
     assert_refused(conn, "update_settings", {Setting.ENABLE_PUSH: 1})
     assert_alive(conn)
+
+
+def test_a_setting_that_does_not_fit_is_not_sent() -> None:
+    """An identifier has 16 bits, a value 32."""
+    for changes in ({1: -1}, {1: 2**32}, {3: 2**32}, {99: 2**32}, {65_536: 0}, {-1: 0}):
+        assert_refused(wire.server(), "update_settings", changes)
+    conn = wire.server()
+    conn.update_settings({65_535: 2**32 - 1, 0: 0})
+    event = only(wire.feed(conn, wire.settings(ack=True)), SettingsAcknowledged)
+    assert {code: change.new_value for code, change in event.changed_settings.items()} == {
+        65_535: 2**32 - 1,
+        0: 0,
+    }
+    assert conn.local_settings[65_535] == 2**32 - 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import RemoteSettingsChanged, StreamReset, WindowUpdated
 from h2.exceptions import FlowControlError
 from support import wire
@@ -18,14 +17,7 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import DEFAULT_WINDOW, MAX_WINDOW, Code, Setting, Type
-
-
-def open_client(*settings: tuple[int, int]) -> H2Connection:
-    conn = wire.client(*settings)
-    conn.send_headers(1, wire.POST)
-    conn.clear_outbound_data_buffer()
-    return conn
+from support.wire import DEFAULT_WINDOW, MAX_WINDOW, Code, Setting, Type, open_client
 
 
 def test_increments_add_up() -> None:

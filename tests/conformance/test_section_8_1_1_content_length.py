@@ -7,10 +7,19 @@ from collections.abc import Sequence
 import pytest
 
 from h2.connection import H2Connection
-from h2.events import DataReceived, RequestReceived, ResponseReceived, StreamEnded
+from h2.events import DataReceived, Event, RequestReceived, ResponseReceived, StreamEnded
 from h2.exceptions import InvalidBodyLengthError
 from support import wire
-from support.outcome import assert_alive, assert_malformed, kinds
+from support.outcome import (
+    assert_alive,
+    assert_answered_with_reset,
+    assert_ignored,
+    assert_malformed,
+    assert_refused,
+    assert_stream_error,
+    kinds,
+    sent,
+)
 from support.wire import Code
 
 
@@ -57,7 +66,6 @@ MISMATCHING = {
     "too long, not ended": (b"4", [wire.data(1, b"abcde")], 4, 5),
     "too short, empty last frame": (b"6", [wire.data(1, end_stream=True)], 6, 0),
     "too short, padded": (b"6", [wire.data(1, b"abcde", end_stream=True, pad=9)], 6, 5),
-    "too short, trailers": (b"6", [END_TRAILERS], 6, 0),
     "zero": (b"0", [wire.data(1, b"a")], 0, 1),
 }
 
@@ -87,9 +95,18 @@ def test_mismatch_on_the_headers_that_end_the_stream() -> None:
     """content-length above 0 with END_STREAM on HEADERS: content is missing."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
-    error = assert_malformed(conn, wire.headers(3, post(b"5"), end_stream=True), last_stream_id=1)
-    assert isinstance(error, InvalidBodyLengthError)
-    assert error.error_code == Code.PROTOCOL_ERROR
+    request = wire.headers(3, post(b"5"), end_stream=True)
+    assert_answered_with_reset(conn, request, stream_id=3, code=Code.PROTOCOL_ERROR)
+    # Its identifier is used: what follows on it is discarded, and the next stream is the fifth.
+    assert_ignored(conn, wire.data(3, b"x"), wire.headers(3, wire.TRAILERS, end_stream=True))
+    assert kinds(wire.feed(conn, wire.headers(5, wire.POST))) == [RequestReceived]
+
+
+def test_mismatch_on_the_trailers() -> None:
+    """Trailers end the message before all of its content came."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, post(b"6")), wire.data(1, b"abcde"))
+    assert_stream_error(conn, END_TRAILERS, stream_id=1, code=Code.PROTOCOL_ERROR)
 
 
 INVALID = {
@@ -115,10 +132,16 @@ def test_invalid_length(values: Sequence[bytes]) -> None:
     assert_malformed(wire.server(), wire.headers(1, fields))
 
 
-def test_an_absurdly_large_length() -> None:
-    """A number of any size is a number; the content just has to match it."""
+@pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 700, b"0" * 640 + b"5"])
+def test_an_absurdly_large_length(value: bytes) -> None:
+    """Numbers are malformed that no content can match: those of more than 63 bits."""
+    assert_malformed(wire.server(), wire.headers(1, post(value)))
+
+
+@pytest.mark.parametrize("value", [b"9223372036854775807", b"0" * 621 + b"9223372036854775807"])
+def test_the_largest_length(value: bytes) -> None:
     conn = wire.server()
-    wire.feed(conn, wire.headers(1, post(b"9" * 400)))
+    wire.feed(conn, wire.headers(1, post(value)))
     assert_malformed(conn, wire.data(1, b"x", end_stream=True), last_stream_id=1)
 
 
@@ -137,30 +160,41 @@ def response(status: bytes, value: bytes) -> list[wire.Field]:
 
 
 @pytest.mark.parametrize(
-    "frames",
-    [
-        [wire.headers(1, response(b"200", b"5"), end_stream=True)],
-        [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcd", end_stream=True)],
-        [wire.headers(1, response(b"200", b"5")), wire.data(1, b"abcdef")],
-        [wire.headers(1, response(b"200", b"5")), END_TRAILERS],
-        [wire.headers(1, response(b"404", b"5"), end_stream=True)],
-    ],
-    ids=["no content", "too short", "too long", "trailers", "404"],
+    "frame",
+    [wire.data(1, b"abcd", end_stream=True), wire.data(1, b"abcdef")],
+    ids=["too short", "too long"],
 )
-def test_mismatching_response(frames: list[bytes]) -> None:
+def test_mismatching_response(frame: bytes) -> None:
     """The rule holds for responses."""
-    events = [ResponseReceived] if len(frames) == 2 else []
-    error = assert_malformed(requesting_client(), *frames, events=events)
+    head = wire.headers(1, response(b"200", b"5"))
+    error = assert_malformed(requesting_client(), head, frame, events=[ResponseReceived])
     assert isinstance(error, InvalidBodyLengthError)
+
+
+@pytest.mark.parametrize(
+    ("frames", "events"),
+    [
+        ([wire.headers(1, response(b"200", b"5"), end_stream=True)], []),
+        ([wire.headers(1, response(b"404", b"5"), end_stream=True)], []),
+        ([wire.headers(1, response(b"200", b"5")), END_TRAILERS], [ResponseReceived]),
+    ],
+    ids=["no content", "404", "trailers"],
+)
+def test_response_that_headers_end_too_early(
+    frames: list[bytes], events: list[type[Event]]
+) -> None:
+    """Where HEADERS end the message, its content is short."""
+    conn = requesting_client()
+    assert_stream_error(conn, *frames, stream_id=1, code=Code.PROTOCOL_ERROR, events=events)
 
 
 @pytest.mark.parametrize("end", ["headers", "data", "trailers"])
 @pytest.mark.parametrize(
     ("method", "status"),
-    [(b"HEAD", b"200"), (b"HEAD", b"404"), (b"GET", b"304"), (b"GET", b"204")],
+    [(b"HEAD", b"200"), (b"HEAD", b"404"), (b"GET", b"304")],
 )
 def test_responses_without_content(method: bytes, status: bytes, end: str) -> None:
-    """A response to HEAD, a 304 or a 204 has no content, whatever its content-length says."""
+    """A response to HEAD or a 304 has no content, whatever its content-length says."""
     frames = [wire.headers(1, response(status, b"1234"), end_stream=end == "headers")]
     if end == "data":
         frames.append(wire.data(1, end_stream=True))
@@ -182,6 +216,41 @@ def test_content_where_there_is_none(method: bytes, status: bytes) -> None:
     conn = requesting_client(method)
     wire.feed(conn, wire.headers(1, [(b":status", status)]))
     assert_malformed(conn, wire.data(1, b"x"))
+
+
+@pytest.mark.parametrize(
+    ("status", "value"), [(b"100", b"0"), (b"103", b"5"), (b"204", b"5"), (b"204", b"x")]
+)
+def test_a_length_with_a_status_that_has_none(status: bytes, value: bytes) -> None:
+    """RFC 9110 8.6: no content-length with 1xx and 204."""
+    fields = response(status, value)
+    conn = requesting_client()
+    if value == b"x":
+        assert_malformed(conn, wire.headers(1, fields))
+    else:
+        assert_stream_error(conn, wire.headers(1, fields), stream_id=1, code=Code.PROTOCOL_ERROR)
+    server = wire.server()
+    wire.feed(server, wire.headers(1, wire.REQUEST, end_stream=True))
+    assert_refused(server, "send_headers", 1, fields)
+    server.send_headers(1, fields[:1], end_stream=status == b"204")
+    assert len(sent(server)) == 1
+
+
+def test_204_with_length_0() -> None:
+    """Servers send it, and it says nothing wrong."""
+    server = wire.server()
+    wire.feed(server, wire.headers(1, wire.REQUEST, end_stream=True))
+    server.send_headers(1, response(b"204", b"0"), end_stream=True)
+    events = wire.feed(requesting_client(), server.data_to_send())
+    assert kinds(events) == [ResponseReceived, StreamEnded]
+
+
+def test_a_length_with_204_is_no_matter_of_framing() -> None:
+    """Without validation the field arrives; the response has no content in any case."""
+    conn = wire.client(validate_inbound_headers=False)
+    conn.send_headers(1, wire.REQUEST, end_stream=True)
+    events = wire.feed(conn, wire.headers(1, response(b"204", b"5"), end_stream=True))
+    assert kinds(events) == [ResponseReceived, StreamEnded]
 
 
 def test_interim_responses_have_no_length() -> None:

@@ -11,7 +11,16 @@ from h2.connection import H2Connection
 from h2.events import RequestReceived, ResponseReceived, TrailersReceived
 from h2.exceptions import ProtocolError
 from support import wire
-from support.outcome import assert_alive, assert_malformed, assert_refused, only, sent
+from support.outcome import (
+    assert_alive,
+    assert_answered_with_reset,
+    assert_malformed,
+    assert_refused,
+    assert_stream_error,
+    only,
+    sent,
+)
+from support.wire import Code
 
 Place = Callable[[H2Connection, wire.Field], bytes]
 FORBIDDEN_IN_NAMES = [*range(0x21), *range(0x41, 0x5B), *range(0x7F, 0x100)]
@@ -89,6 +98,22 @@ BAD_NAMES = {
 def test_bad_names_in_every_kind_of_block(place: Place, name: bytes) -> None:
     """Names are checked in requests, responses, interim responses, promises and trailers."""
     assert_field_malformed(place, (name, b"v"))
+
+
+NO_TOKENS = [bytes([octet]) for octet in b'"(),/;<=>?@[\\]{}']
+
+
+@pytest.mark.parametrize("char", NO_TOKENS)
+def test_names_that_are_no_tokens(char: bytes) -> None:
+    """Characters that HTTP/2 can convey, but not HTTP (RFC 9110 5.1): only the stream ends."""
+    for name in (char, char + b"a", b"a" + char, b"a" + char + b"b"):
+        conn = wire.server()
+        wire.feed(conn, wire.headers(1, wire.POST))
+        request = wire.headers(3, [*wire.REQUEST, (name, b"v")])
+        assert_answered_with_reset(conn, request, stream_id=3, code=Code.PROTOCOL_ERROR)
+        assert_refused(conn, "send_headers", 1, [*wire.RESPONSE, (name, b"v")])
+        frame = wire.headers(1, [(name, b"v")], end_stream=True)
+        assert_stream_error(conn, frame, stream_id=1, code=Code.PROTOCOL_ERROR)
 
 
 def test_all_token_characters_in_names() -> None:

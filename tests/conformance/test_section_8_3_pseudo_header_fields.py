@@ -5,14 +5,26 @@ from __future__ import annotations
 import pytest
 
 from h2.connection import H2Connection
-from h2.events import PushedStreamReceived, RequestReceived, ResponseReceived
+from h2.events import DataReceived, PushedStreamReceived, RequestReceived, ResponseReceived
 from h2.exceptions import ProtocolError
 from support import wire
-from support.outcome import assert_malformed, assert_refused, kinds, only, sent
+from support.outcome import (
+    assert_answered_with_reset,
+    assert_connection_error,
+    assert_ignored,
+    assert_malformed,
+    assert_refused,
+    assert_stream_error,
+    kinds,
+    only,
+    sent,
+)
+from support.wire import Code
 
 METHOD, SCHEME, AUTHORITY, PATH = wire.REQUEST
 HOST = (b"host", b"example.com")
 FIELD = (b"accept", b"*/*")
+OPTIONS, ASTERISK = (b":method", b"OPTIONS"), (b":path", b"*")
 
 
 def requesting_client() -> H2Connection:
@@ -38,13 +50,6 @@ MALFORMED_REQUESTS = {
     "two schemes": [*wire.REQUEST, SCHEME],
     "two authorities": [*wire.REQUEST, AUTHORITY],
     "two paths": [*wire.REQUEST, PATH],
-    "protocol without negotiation": [
-        (b":method", b"CONNECT"),
-        SCHEME,
-        AUTHORITY,
-        PATH,
-        (b":protocol", b"websocket"),
-    ],
     # Section 8.3.1
     "no method": [SCHEME, AUTHORITY, PATH],
     "no scheme": [METHOD, AUTHORITY, PATH],
@@ -53,26 +58,49 @@ MALFORMED_REQUESTS = {
     "only a field": [FIELD],
     "empty path": [METHOD, SCHEME, AUTHORITY, (b":path", b"")],
     "empty path, http": [METHOD, (b":scheme", b"http"), AUTHORITY, (b":path", b"")],
-    "empty method": [(b":method", b""), SCHEME, AUTHORITY, PATH],
-    "empty scheme": [METHOD, (b":scheme", b""), AUTHORITY, PATH],
-    "space in method": [(b":method", b"GET /"), SCHEME, AUTHORITY, PATH],
+    "empty path, other scheme": [METHOD, (b":scheme", b"coap"), AUTHORITY, (b":path", b"")],
     "line break in method": [(b":method", b"GET\r\n"), SCHEME, AUTHORITY, PATH],
-    "space in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a b")],
     "smuggled request line": [METHOD, SCHEME, AUTHORITY, (b":path", b"/ HTTP/1.1\r\nx: y")],
-    "control in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\x01")],
-    "tab in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\tb")],
-    "delete in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\x7f")],
     "leading space in path": [METHOD, SCHEME, AUTHORITY, (b":path", b" /")],
-    "space in scheme": [METHOD, (b":scheme", b"ht tp"), AUTHORITY, PATH],
-    "control in scheme": [METHOD, (b":scheme", b"http\x00"), AUTHORITY, PATH],
-    "userinfo": [METHOD, SCHEME, (b":authority", b"user@example.com"), PATH],
-    "userinfo with password": [METHOD, SCHEME, (b":authority", b"user:secret@example.com"), PATH],
-    "userinfo, http": [METHOD, (b":scheme", b"http"), (b":authority", b"u@example.com"), PATH],
-    "space in authority": [METHOD, SCHEME, (b":authority", b"example.com evil"), PATH],
+    "nul in scheme": [METHOD, (b":scheme", b"http\x00"), AUTHORITY, PATH],
     "nul in authority": [METHOD, SCHEME, (b":authority", b"example.com\x00"), PATH],
+    "no authority": [METHOD, SCHEME, PATH],
+    "no authority, http": [METHOD, (b":scheme", b"HTTP"), PATH],
+    "no authority, options": [OPTIONS, SCHEME, PATH],
     "host differs": [*wire.REQUEST, (b"host", b"other.example")],
     "two hosts": [METHOD, SCHEME, PATH, HOST, HOST],
     "two hosts beside authority": [*wire.REQUEST, HOST, HOST],
+}
+
+#: Malformed in what h2 4.4.1 does not look at, so that only the stream ends.
+RESET_REQUESTS = {
+    "protocol without negotiation": [
+        *((b":method", b"CONNECT"), SCHEME, AUTHORITY, PATH),
+        (b":protocol", b"websocket"),
+    ],
+    "empty method": [(b":method", b""), SCHEME, AUTHORITY, PATH],
+    "empty scheme": [METHOD, (b":scheme", b""), AUTHORITY, PATH],
+    "space in method": [(b":method", b"GET /"), SCHEME, AUTHORITY, PATH],
+    "space in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a b")],
+    "control in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\x01")],
+    "tab in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\tb")],
+    "delete in path": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a\x7f")],
+    "space in the path of another scheme": [
+        *(METHOD, (b":scheme", b"coap"), AUTHORITY, (b":path", b"a b")),
+    ],
+    "no slash": [METHOD, SCHEME, AUTHORITY, (b":path", b"a")],
+    "no slash, http": [METHOD, (b":scheme", b"HTTP"), AUTHORITY, (b":path", b"a/b")],
+    "only a query": [METHOD, SCHEME, AUTHORITY, (b":path", b"?a")],
+    "absolute form": [METHOD, SCHEME, AUTHORITY, (b":path", b"https://example.com/")],
+    "asterisk without options": [METHOD, SCHEME, AUTHORITY, ASTERISK],
+    "asterisk and lowercase options": [(b":method", b"options"), SCHEME, AUTHORITY, ASTERISK],
+    "more than an asterisk": [OPTIONS, SCHEME, AUTHORITY, (b":path", b"**")],
+    "space in scheme": [METHOD, (b":scheme", b"ht tp"), AUTHORITY, PATH],
+    "userinfo": [METHOD, SCHEME, (b":authority", b"user@example.com"), PATH],
+    "userinfo with password": [METHOD, SCHEME, (b":authority", b"user:secret@example.com"), PATH],
+    "userinfo, http": [METHOD, (b":scheme", b"http"), (b":authority", b"u@example.com"), PATH],
+    "userinfo, connect": [(b":method", b"CONNECT"), (b":authority", b"u@example.com:80")],
+    "space in authority": [METHOD, SCHEME, (b":authority", b"example.com evil"), PATH],
 }
 
 
@@ -80,6 +108,32 @@ MALFORMED_REQUESTS = {
 def test_malformed_requests(fields: wire.Fields) -> None:
     """A request with wrong control data is malformed."""
     assert_malformed(wire.server(), wire.headers(1, fields, end_stream=True))
+
+
+@pytest.mark.parametrize("fields", RESET_REQUESTS.values(), ids=RESET_REQUESTS)
+def test_malformed_requests_that_are_reset(fields: wire.Fields) -> None:
+    """The stream ends, other requests go on, and the identifier is used."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST))
+    request = wire.headers(5, fields)
+    assert_answered_with_reset(conn, request, stream_id=5, code=Code.PROTOCOL_ERROR)
+    assert_ignored(conn, wire.data(5, b"x"))
+    assert kinds(wire.feed(conn, wire.data(1, b"x"), wire.headers(7, wire.POST))) == (
+        [DataReceived, RequestReceived]
+    )
+    assert_connection_error(
+        conn, wire.headers(3, wire.POST), code=Code.PROTOCOL_ERROR, last_stream_id=7
+    )
+
+
+@pytest.mark.parametrize("fields", RESET_REQUESTS.values(), ids=RESET_REQUESTS)
+def test_malformed_promises_that_are_reset(fields: wire.Fields) -> None:
+    """So do promised streams; what the server sends on them is discarded."""
+    conn = requesting_client()
+    promise = wire.push_promise(1, 2, fields)
+    assert_answered_with_reset(conn, promise, stream_id=2, code=Code.PROTOCOL_ERROR)
+    assert_ignored(conn, wire.headers(2, wire.RESPONSE), wire.data(2, b"x"))
+    assert kinds(wire.feed(conn, wire.headers(1, wire.RESPONSE))) == [ResponseReceived]
 
 
 @pytest.mark.parametrize("fields", MALFORMED_REQUESTS.values(), ids=MALFORMED_REQUESTS)
@@ -93,7 +147,13 @@ WELL_FORMED_REQUESTS = {
     "other order": [PATH, AUTHORITY, METHOD, SCHEME],
     "host instead of authority": [METHOD, SCHEME, PATH, HOST],
     "host equal to authority": [*wire.REQUEST, HOST],
-    "asterisk form": [(b":method", b"OPTIONS"), SCHEME, AUTHORITY, (b":path", b"*")],
+    "asterisk form": [OPTIONS, SCHEME, AUTHORITY, ASTERISK],
+    "asterisk form, no authority": [OPTIONS, SCHEME, ASTERISK],
+    "no authority, other scheme": [METHOD, (b":scheme", b"unix"), PATH],
+    "no slash, other scheme": [METHOD, (b":scheme", b"urn"), (b":path", b"isbn:1")],
+    "userinfo, other scheme": [METHOD, (b":scheme", b"ftp"), (b":authority", b"me@a.b"), PATH],
+    "socket as authority": [METHOD, SCHEME, (b":authority", b"/run/app.sock"), PATH],
+    "empty authority": [METHOD, SCHEME, (b":authority", b""), PATH],
     "query": [METHOD, SCHEME, AUTHORITY, (b":path", b"/a?b=c&d=%20")],
     "only a query": [METHOD, SCHEME, AUTHORITY, (b":path", b"/?")],
     "port": [METHOD, SCHEME, (b":authority", b"example.com:8443"), PATH],
@@ -159,15 +219,29 @@ MALFORMED_RESPONSES = {
     "only of a request": list(wire.REQUEST),
     "unknown": [(b":status", b"200"), (b":unknown", b"x")],
     "protocol": [(b":status", b"200"), (b":protocol", b"websocket")],
+    "space": [(b":status", b" 20")],
+}
+
+#: Malformed in what h2 4.4.1 does not look at, so that only the stream ends.
+RESET_RESPONSES = {
     "empty status": [(b":status", b"")],
     "two digits": [(b":status", b"20")],
     "four digits": [(b":status", b"2000")],
     "letters": [(b":status", b"abc")],
     "sign": [(b":status", b"+20")],
     "reason phrase": [(b":status", b"200 OK")],
-    "space": [(b":status", b" 20")],
     "not ascii": [(b":status", "²00".encode("latin-1"))],
 }
+
+
+@pytest.mark.parametrize("fields", RESET_RESPONSES.values(), ids=RESET_RESPONSES)
+def test_malformed_responses_that_are_reset(fields: wire.Fields) -> None:
+    """A status is three digits."""
+    conn = requesting_client()
+    wire.feed(conn, wire.push_promise(1, 2))
+    for stream_id in (1, 2):
+        response = wire.headers(stream_id, fields)
+        assert_stream_error(conn, response, stream_id=stream_id, code=Code.PROTOCOL_ERROR)
 
 
 @pytest.mark.parametrize("fields", MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES)
@@ -203,7 +277,7 @@ def test_final_statuses(status: bytes) -> None:
 
 NOT_SENT = {
     name: fields
-    for name, fields in MALFORMED_REQUESTS.items()
+    for name, fields in {**MALFORMED_REQUESTS, **RESET_REQUESTS}.items()
     # Names are converted to lowercase and values stripped before they are looked at.
     if name not in ("uppercase", "leading space in path", "line break in method")
 }
@@ -228,11 +302,11 @@ def test_promises_that_we_do_not_send(fields: wire.Fields) -> None:
     assert tuple(wire.decode(sent(conn)[0].fragment)) == wire.REQUEST
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [fields for name, fields in MALFORMED_RESPONSES.items() if name != "space"],
-    ids=[name for name in MALFORMED_RESPONSES if name != "space"],
-)
+NO_RESPONSES = {**MALFORMED_RESPONSES, **RESET_RESPONSES}
+del NO_RESPONSES["space"]
+
+
+@pytest.mark.parametrize("fields", NO_RESPONSES.values(), ids=NO_RESPONSES)
 def test_responses_that_we_do_not_send(fields: wire.Fields) -> None:
     """The same for responses."""
     conn = wire.server()

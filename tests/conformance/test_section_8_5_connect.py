@@ -18,8 +18,10 @@ from h2.exceptions import ProtocolError
 from support import wire
 from support.outcome import (
     assert_alive,
+    assert_answered_with_reset,
     assert_malformed,
     assert_refused,
+    assert_stream_error,
     kinds,
     only,
     sent,
@@ -66,7 +68,6 @@ MALFORMED = {
     "path": [*CONNECT, PATH],
     "scheme and path": [*CONNECT, SCHEME, PATH],
     "no authority": [CONNECT[0]],
-    "no authority, host": [CONNECT[0], (b"host", b"example.com:443")],
     "two authorities": [*CONNECT, CONNECT[1]],
 }
 
@@ -79,6 +80,14 @@ def test_malformed_connect(fields: wire.Fields) -> None:
     assert_refused(conn, "send_headers", 1, fields)
     conn.send_headers(1, CONNECT)
     assert tuple(wire.decode(sent(conn)[0].fragment)) == CONNECT
+
+
+def test_connect_with_host_alone() -> None:
+    """The host and port to connect to are in :authority; host does not take its place."""
+    fields = [CONNECT[0], (b"host", b"example.com:443")]
+    request = wire.headers(1, fields)
+    assert_answered_with_reset(wire.server(), request, stream_id=1, code=Code.PROTOCOL_ERROR)
+    assert_refused(wire.client(), "send_headers", 1, fields)
 
 
 def test_tunnel_data_in_both_directions() -> None:
@@ -157,13 +166,14 @@ def test_a_refused_connect_is_an_ordinary_response() -> None:
     assert kinds(events)[-1] is StreamEnded
 
 
-def test_content_length_of_a_successful_connect_means_nothing() -> None:
+@pytest.mark.parametrize(("status", "length"), [(b"200", b"0"), (b"200", b"9"), (b"204", b"9")])
+def test_content_length_of_a_successful_connect_means_nothing(status: bytes, length: bytes) -> None:
     """RFC 9110 9.3.6: content-length in a 2xx response to CONNECT is ignored."""
     conn = wire.client()
     conn.send_headers(1, CONNECT)
     events = wire.feed(
         conn,
-        wire.headers(1, [*wire.RESPONSE, (b"content-length", b"0")]),
+        wire.headers(1, [(b":status", status), (b"content-length", length)]),
         wire.data(1, b"tunnel"),
     )
     assert kinds(events) == [ResponseReceived, DataReceived]
@@ -176,7 +186,8 @@ def test_no_101() -> None:
     """HTTP/2 has no 101 (Switching Protocols): receiving it makes the response malformed."""
     conn = wire.client()
     conn.send_headers(1, wire.REQUEST)
-    assert_malformed(conn, wire.headers(1, [(b":status", b"101")]))
+    response = wire.headers(1, [(b":status", b"101")])
+    assert_stream_error(conn, response, stream_id=1, code=Code.PROTOCOL_ERROR)
 
 
 def test_we_do_not_send_101() -> None:

@@ -5,6 +5,7 @@ Classes that inherit from `support.standard` get the cases that fit what that of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from support.cases import cases
 from support.clients import Target
 from support.example import IMPATIENT, SMALL, Example, Served, stop
 from support.fileserver import Cellar, make_cellar
-from support.rude import rudeness
+from support.rude import ENDINGS, rudeness
 from support.servers import SERVERS
 from support.site import Site
 from support.standard import ServerTests
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.cls is None or not issubclass(metafunc.cls, ServerTests):
         return
-    offer = metafunc.module.PROGRAM.offer
+    offer, left_out = metafunc.module.PROGRAM.offer, metafunc.cls.left_out
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", cases(offer), ids=str)
-    if "rudeness" in metafunc.fixturenames:
-        metafunc.parametrize("rudeness", rudeness(offer))
+        fitting = [case for case in cases(offer) if case.name not in left_out]
+        metafunc.parametrize("case", fitting, ids=str)
+    for kind, names in (("rudeness", rudeness(offer)), ("ending", ENDINGS)):
+        if kind in metafunc.fixturenames:
+            metafunc.parametrize(kind, [name for name in names if name not in left_out])
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,17 @@ def served(program: Example, site: Site, certificates: Certificate) -> Iterator[
     with program.running(site, certificates) as served:
         yield served
         stop(served)
+
+
+@pytest.fixture(scope="module")
+def pure(request: pytest.FixtureRequest, site: Site, certificates: Certificate) -> Iterator[Served]:
+    """A server of small applications, `PURE` of the module, which prints how they fail."""
+    with request.module.PURE.running(site, certificates) as served:
+        yield served
+        _, err = served.server.stop()
+        assert served.server.process.returncode == 0, err
+        # The last one is the complaint of a validator.
+        assert not re.search("ResourceWarning|never retrieved|AssertionError", err), err
 
 
 @pytest.fixture(scope="module")

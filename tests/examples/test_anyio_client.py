@@ -16,7 +16,7 @@ import pytest
 from support import wire
 from support.clients import Target
 from support.matrix import Matrix
-from support.processes import ROOT, TIMEOUT, require_module
+from support.processes import require_module, run_for_bytes
 from support.raw import RawConnection
 from support.scripted import listening
 from support.servers import SERVERS
@@ -60,9 +60,7 @@ def client(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the client to its end; arguments that begin with a slash are paths on the server."""
     urls = [f"{target.url}{a}" if str(a).startswith("/") else a for a in arguments]
-    return subprocess.run(
-        command(target, backend, *urls), cwd=ROOT, capture_output=True, timeout=TIMEOUT, check=False
-    )
+    return run_for_bytes(command(target, backend, *urls))
 
 
 def check(done: subprocess.CompletedProcess[bytes], content: bytes) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ import pytest
 
 from support import wire
 from support.answers import Answer, answer, ask
-from support.clients import Request, exchange, nghttp
-from support.example import Example, Served, example, finish, stop
+from support.clients import nghttp
+from support.example import Example, Served, finish, stop
 from support.gateways import APPLICATION_OFFER, counts, wait_for_count
 from support.matrix import Matrix
 from support.processes import TIMEOUT, run
-from support.raw import RawClient, content, ends, fields_of, request
+from support.raw import RawClient, content, ends, request
 from support.site import Site
-from support.standard import GatewayTests
+from support.standard import ApplicationTests, GatewayTests
 from support.wire import Code, Setting, Type
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 MODULE = "examples.asyncio.asgi_server"
 STARLETTE = "tests.examples.applications.starlette_app:app"
-PURE = "tests.examples.applications.asgi_app"
+APPLICATIONS = "tests.examples.applications.asgi_app"
 PROGRAM = Example(MODULE, APPLICATION_OFFER, ("starlette",), arguments=(STARLETTE,))
+PURE = Example(MODULE, APPLICATION_OFFER, (), arguments=(f"{APPLICATIONS}:app",))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,15 +45,9 @@ def mark(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         yield file
 
 
-@pytest.fixture(scope="module")
-def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
-    """A server of small applications, which may print what is wrong with them."""
-    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:app") as served:
-        yield served
-        _, err = served.server.stop()
-        assert served.server.process.returncode == 0, err
-        assert "ResourceWarning" not in err
-        assert "never retrieved" not in err
+def server_of(application: str) -> Example:
+    """The server with another one of the small applications."""
+    return replace(PURE, arguments=(f"{APPLICATIONS}:{application}",))
 
 
 # --- Real clients, a real application ---
@@ -60,6 +55,28 @@ def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
 
 class TestServer(GatewayTests):
     side = "ASGI server with Starlette"
+
+
+class TestApplications(ApplicationTests):
+    side = "ASGI server"
+    module, applications = MODULE, APPLICATIONS
+    fine = "/pieces"
+    reading = ("/messages", b"content")
+    failing_early = (
+        "/fail_at_once",
+        "/fail_before_content",
+        "/leave",
+        "/cancelled",
+        "/never_start",
+        "/wrong_order",
+        "/bad_field",
+    )
+    failing_late = (
+        ("/fail_after_content", b"some"),
+        ("/never_end", b"some"),
+        ("/too_long", b"123"),
+        ("/too_short", b"123"),
+    )
 
 
 def test_each_request_has_a_copy_of_the_state(served: Served) -> None:
@@ -170,92 +187,11 @@ def test_trailers(pure: Served, matrix: Matrix) -> None:
     matrix.passed("ASGI server", "nghttp", "trailers of a response")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/fail_at_once",
-        "/fail_before_content",
-        "/leave",
-        "/cancelled",
-        "/never_start",
-        "/wrong_order",
-        "/bad_field",
-    ],
-)
-def test_an_application_that_fails_before_it_sends_content(pure: Served, path: str) -> None:
-    seen = ask(pure.target, path)
-    assert (seen.status, seen.reset) == (500, None)
-    assert seen.values(b"x-of") == []
-    head = ask(pure.target, path, "HEAD")
-    assert (head.status, head.content) == (500, b"")
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/fail_after_content", b"some"),
-        ("/never_end", b"some"),
-        ("/too_long", b"123"),
-        ("/too_short", b"123"),
-    ],
-)
-def test_an_application_that_fails_after_content(pure: Served, path: str, body: bytes) -> None:
-    seen = ask(pure.target, path)
-    assert (seen.status, seen.content, seen.reset) == (200, body, Code.INTERNAL_ERROR)
-
-
 def test_an_application_that_fails_after_its_response(pure: Served) -> None:
     with RawClient(pure.target) as client:
         client.send(request(1, "/fail_after_response"))
         frames = client.until(ends(1)) + client.pong()
         assert answer(frames) == Answer(answer(frames).sections, b"some", None)
-
-
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ([(b":method", b"CONNECT"), (b":authority", b"localhost:1")], 501),
-        (fields_of("*", "OPTIONS"), 400),
-        (fields_of("no-slash"), 400),
-    ],
-)
-def test_requests_that_are_none_for_an_application(
-    pure: Served, fields: list[tuple[bytes, bytes]], status: int
-) -> None:
-    with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields, end_stream=True))
-        assert answer(client.until(ends(1))).status == status
-
-
-def test_a_client_that_expects_100_continue(pure: Served) -> None:
-    fields = fields_of("/messages", "POST", ("expect", "100-continue"))
-    with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields))
-        frames = client.until(lambda frame: frame.type == Type.HEADERS)
-        assert answer(frames).statuses == [b"100"]
-        client.send(wire.data(1, b"content", end_stream=True))
-        assert answer(frames + client.until(ends(1))).statuses == [b"100", b"200"]
-
-
-def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> None:
-    with RawClient(pure.target) as client:
-        client.send(request(1, "/ignore_content", "POST", end_stream=False), wire.data(1, b"some"))
-        frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
-        seen = answer(frames)
-        assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
-        client.send(wire.data(1, bytes(16_000)))  # it was on its way already
-        client.send(request(3, "/pieces"))
-        assert answer(frames + client.until(ends(3)), 3).status == 200
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("peer", ["curl", "Node http2", "Go net/http"])
-def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: Matrix) -> None:
-    # Java 17 waits for ever for room to send the rest of its content.
-    request = Request("/ignore_content", "POST", pure.site.big_file)
-    (seen,) = exchange(peer, pure.target, [request])
-    assert (seen.status, seen.length) == (413, len("too large"))
-    matrix.passed("ASGI server", peer, "response before the upload of 20 MB is complete")
 
 
 def test_content_that_nobody_reads_comes_back_to_the_connection(pure: Served) -> None:
@@ -288,8 +224,7 @@ def test_a_client_cannot_pile_up_work(pure: Served) -> None:
 @pytest.mark.slow
 def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> None:
     patch = "module.IDLE_SECONDS = module.GRACE_SECONDS = module.LINGER_SECONDS = 0.3"
-    application = f"{PURE}:app"
-    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
+    with PURE.running(site, certificates, patch=patch) as served:
         with RawClient(served.target) as client:
             frames = client.to_end()
             assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
@@ -306,9 +241,8 @@ def test_silent_clients_are_given_up(site: Site, certificates: Certificate) -> N
 
 def test_a_client_that_gives_no_room_is_given_up(site: Site, certificates: Certificate) -> None:
     patch = "module.Stream.wait.__defaults__ = (0.3,)"
-    application = f"{PURE}:app"
     no_room = (Setting.INITIAL_WINDOW_SIZE, 0)
-    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
+    with PURE.running(site, certificates, patch=patch) as served:
         assert ask(served.target, "/pieces", settings=[no_room]).reset == Code.CANCEL
         with RawClient(served.target) as client:
             client.send(request(1, "/messages", "POST", end_stream=False))
@@ -323,14 +257,14 @@ def test_a_client_that_gives_no_room_is_given_up(site: Site, certificates: Certi
 def test_applications_that_know_no_lifespan(
     application: str, site: Site, certificates: Certificate
 ) -> None:
-    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:{application}") as served:
+    with server_of(application).running(site, certificates) as served:
         assert ask(served.target, "/pieces").content == b"ab"
         stop(served)
 
 
 def test_a_life(mark: Path, site: Site, certificates: Certificate) -> None:
     mark.write_text("")
-    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:marks") as served:
+    with server_of("marks").running(site, certificates) as served:
         assert mark.read_text() == "startup\n"
         ask(served.target, "/pieces")
         stop(served)
@@ -340,12 +274,12 @@ def test_a_life(mark: Path, site: Site, certificates: Certificate) -> None:
 
 def test_a_startup_that_fails(certificates: Certificate) -> None:
     options = ["--certificates", str(certificates.authority.parent), "--port", "0"]
-    done = run([sys.executable, "-X", "dev", "-m", MODULE, *options, f"{PURE}:no_startup"])
+    done = run([sys.executable, "-X", "dev", "-m", MODULE, *options, f"{APPLICATIONS}:no_startup"])
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "startup failed: no database\n")
 
 
 def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
-    with example(MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:no_shutdown") as served:
+    with server_of("no_shutdown").running(site, certificates) as served:
         assert ask(served.target, "/pieces").status == 200
         _, err = served.server.stop()
         assert served.server.process.returncode == 1
@@ -353,29 +287,18 @@ def test_a_shutdown_that_fails(site: Site, certificates: Certificate) -> None:
 
 
 def test_a_shutdown_that_takes_too_long(site: Site, certificates: Certificate) -> None:
-    patch, application = "module.GRACE_SECONDS = 0.3", f"{PURE}:endless_shutdown"
-    with example(MODULE, APPLICATION_OFFER, site, certificates, application, patch=patch) as served:
+    patch = "module.GRACE_SECONDS = 0.3"
+    with server_of("endless_shutdown").running(site, certificates, patch=patch) as served:
         _, err = served.server.stop()
         assert (served.server.process.returncode, err) == (1, "shutdown takes too long\n")
 
 
 def test_ctrl_c_while_an_application_hangs(site: Site, certificates: Certificate) -> None:
     patch = "module.GRACE_SECONDS = 0.3"
-    with example(
-        MODULE, APPLICATION_OFFER, site, certificates, f"{PURE}:app", patch=patch
-    ) as served:
+    with PURE.running(site, certificates, patch=patch) as served:
         with RawClient(served.target) as client:
             client.send(request(1, "/hang"))
             client.pong()
-            served.server.process.send_signal(signal.SIGINT)
+            served.server.interrupt()
             assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)
         finish(served)
-
-
-@pytest.mark.parametrize("name", ["no_such_module:app", f"{PURE}:application", "nonsense:"])
-def test_an_application_that_is_not_there(name: str, certificates: Certificate) -> None:
-    folder = str(certificates.authority.parent)
-    done = run([sys.executable, "-m", MODULE, "--certificates", folder, "--port", "0", name])
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"cannot load {name}" in done.stderr
-    assert "Traceback" not in done.stderr

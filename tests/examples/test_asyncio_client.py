@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
@@ -24,7 +23,7 @@ from support.clients import PROGRAMS, Target
 from support.http1 import http1_server
 from support.matrix import Matrix
 from support.peers import require_program
-from support.processes import TIMEOUT, complaints, python_command, run, serving
+from support.processes import TIMEOUT, complaints, python_command, run, serving, started
 from support.scripted import Client as ScriptClient
 from support.scripted import scripted
 from support.servers import SERVERS, nghttpd, nginx
@@ -134,18 +133,10 @@ def test_servers_of_http_1(certificates: Certificate) -> None:
 
 
 def test_ctrl_c_ends_the_program(moody: Target) -> None:
-    program = subprocess.Popen(
-        command(moody, f"{moody.url}/silent"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    with program:
+    with started(command(moody, f"{moody.url}/silent")) as program:
         asyncio.run(seen(moody, lambda log: log["sessions"] > 1))
-        program.send_signal(signal.SIGINT)
-        out, err = program.communicate(timeout=TIMEOUT)
-    assert (program.returncode, out, complaints(err)) == (130, "", [])
+        out, err = program.stop()
+    assert (program.process.returncode, out, complaints(err)) == (130, "", [])
 
 
 # --- Servers that refuse, hang up and go away ---

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import re
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,25 +14,26 @@ import pytest
 
 from support import wire
 from support.answers import answer
-from support.cases import Case, Offer, cases
+from support.cases import Offer
 from support.clients import EXCHANGES, Request, Target, curl, exchange, expected, nghttp
 from support.example import Example, Served, finish
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, fields_of, request
-from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import MEGABYTES_20, Site, digest
+from support.standard import ServerTests
 from support.wire import Code, Frame, Setting, Type
 
 SIDE = "asyncio server"
-OFFER = Offer(small="/a/path?x=1", echo="/echo", refused=("DELETE", "/bytes/5"))
-PROGRAM = Example(
-    "examples.asyncio.server", dataclasses.replace(OFFER, big=f"/bytes/{MEGABYTES_20}"), ()
+OFFER = Offer(
+    small="/a/path?x=1",
+    big=f"/bytes/{MEGABYTES_20}",
+    echo="/echo",
+    refused=("DELETE", "/bytes/5"),
 )
+PROGRAM = Example("examples.asyncio.server", OFFER, ())
 PATTERN = bytes(range(256))
-#: An echo of this server takes content although it cannot go out (see below).
-RUDE = [name for name in rudeness(PROGRAM.offer) if name != "echo without room"]
 NO_WINDOW = (Setting.INITIAL_WINDOW_SIZE, 0)
 
 
@@ -48,26 +47,15 @@ def target(served: Served) -> Target:
     return served.target
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed(SIDE, case.peer, case.name)
-
-
-@pytest.mark.parametrize("name", RUDE)
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
-@pytest.mark.parametrize("name", SILENCES)
-def test_silent_clients(name: str, impatient: Served) -> None:
-    SILENCES[name](impatient)
-
-
-# What becomes of a response under way is told below: this server ends in two steps.
-@pytest.mark.parametrize("name", ["idle client", "clients that stall"])
-def test_ctrl_c(name: str, mortal: Served) -> None:
-    ENDINGS[name](mortal)
+class TestServer(ServerTests):
+    side = SIDE
+    left_out = (
+        "download of 20 MB",  # what comes is not the file of the site
+        "echo without room",  # an echo of this server takes content although it cannot go out
+        # This server ends in two steps.
+        "response under way",
+        "pressed twice",
+    )
 
 
 @pytest.mark.slow
@@ -323,7 +311,7 @@ def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
     ):
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"before, "))
         frames = client.until(lambda frame: frame.type == Type.DATA)
-        mortal.server.process.send_signal(signal.SIGINT)
+        mortal.server.interrupt()
         frames += client.until(is_goaway)
         # A request that was on its way is still answered, and so is the one under way.
         client.send(request(3, "/bytes/3"), wire.ping(b"lastcall", ack=True))

@@ -11,13 +11,14 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from support.processes import ROOT, TIMEOUT, require_module
+from support.processes import ROOT, TIMEOUT, require_module, started
 
 require_module("trustme")
 
@@ -74,25 +75,15 @@ def test_programs_that_start_at_once_have_the_same_certificate(tmp_path: Path) -
         f"paths = certificate(Path({str(tmp_path / 'tls')!r}))\n"
         "print(*(path.read_bytes().hex() for path in paths))\n"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    results = {process.communicate(timeout=TIMEOUT)[0] for process in processes}
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    command = [sys.executable, "-c", program]
+    with ExitStack() as stack:
+        programs = [stack.enter_context(started(command, subprocess.PIPE)) for _ in range(3)]
+        for one in programs:
+            one.lines("ready")
+        for one in programs:
+            one.type(b"go\n")
+        results = {one.finish()[0] for one in programs}
+        assert [one.process.returncode for one in programs] == [0, 0, 0]
     assert len(results) == 1
     assert len(results.pop().split()) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["tls"]

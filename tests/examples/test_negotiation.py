@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,14 +19,14 @@ from support.clients import Request, Target, chromium, curl, exchange, h2load, j
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import (
-    ROOT,
-    TIMEOUT,
     Server,
     free_port,
     python_command,
     require_module,
     run,
+    run_for_bytes,
     serving,
+    started,
     wait_for_port,
 )
 from support.servers import SERVERS, nginx
@@ -151,7 +150,7 @@ def handshake(target: Target, *arguments: str) -> str:
     address = target.url.removeprefix("https://")
     options = ["-CAfile", target.trust, "-alpn", "h2,http/1.1", *arguments]
     command = [require_program("openssl"), "s_client", "-connect", address, *options]
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=TIMEOUT, check=False)
+    done = run_for_bytes(command)
     return (done.stdout + done.stderr).decode("latin-1")  # with the server's preface in it
 
 
@@ -288,9 +287,9 @@ def test_java_upgrades(servers: dict[str, Target], site: Site, matrix: Matrix) -
 def test_h2load_with_prior_knowledge_beside_upgrades(servers: dict[str, Target]) -> None:
     target = servers["upgrade"]
     command = [require_program("curl"), "-sS", "--max-time", "25", "--http2", target.url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+    with started(command) as other:
         assert h2load(target, "/", "-n200", "-m10", "-c2")["succeeded"] == 200
-        out, _ = other.communicate(timeout=TIMEOUT)
+        out, _ = other.finish()
     assert json_texts(out)[0]["agreed_by"] == "upgrade"
 
 
@@ -303,7 +302,7 @@ def client_run(
     """Run one of the clients; its output, and what it says on stderr."""
     options = ["--authority", str(authority)] if authority else []
     command = python_command("-m", f"examples.negotiation.{way}_client", *options, *arguments)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=TIMEOUT, check=False)
+    done = run_for_bytes(command)
     assert done.returncode == status, done.stderr.decode()
     return done.stdout, done.stderr.decode()
 

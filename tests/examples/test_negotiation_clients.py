@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from support import wire
-from support.processes import ROOT, TIMEOUT, python_command, require_module
+from support.processes import TIMEOUT, python_command, require_module, run
 from support.scripted import listening
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
@@ -37,9 +36,7 @@ def scripted(*scripts: Script) -> Iterator[str]:
 
 def client_run(way: str, *urls: str) -> tuple[int, str, str]:
     command = python_command("-m", f"examples.negotiation.{way}_client", *urls)
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
+    done = run(command)
     return done.returncode, done.stdout, done.stderr
 
 

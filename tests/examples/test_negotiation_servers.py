@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import signal
 import socket
 import ssl
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from support import wire
 from support.processes import TIMEOUT, Server, python_command, require_module, serving
+from support.rude import OFFENSES
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 
@@ -320,15 +320,7 @@ def test_100_continue_in_http2(server: Server) -> None:
     assert dict(wire.decode(heads[0].fragment))[b":status"] == b"100"
 
 
-@pytest.mark.parametrize(
-    ("offense", "code"),
-    [
-        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
-        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
-        (wire.headers(1, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
-    ],
-    ids=["DATA on stream 0", "short PING", "broken field block"],
-)
+@pytest.mark.parametrize(("offense", "code"), OFFENSES)
 def test_an_offender_is_told_and_hung_up_on(server: Server, offense: bytes, code: Code) -> None:
     *_, last = wire.parse(talk(server, START, offense, get(1), bytes(500_000)))
     assert (last.type, last.error_code) == (Type.GOAWAY, code)
@@ -368,7 +360,7 @@ def test_ctrl_c_lets_requests_finish(way: str, certificates: Certificate) -> Non
                 until(sock, b"}\n")
             sock.sendall(wire.ping())
             until(sock, wire.ping(ack=True))
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             goodbye, ping = wire.parse(until(sock, b"goodbye?"))
             assert (goodbye.type, goodbye.error_code) == (Type.GOAWAY, Code.NO_ERROR)
             assert goodbye.last_stream_id == FOREVER
@@ -380,7 +372,7 @@ def test_ctrl_c_lets_requests_finish(way: str, certificates: Certificate) -> Non
             frames = wire.parse(heard + rest_of(sock))
         assert answered(frames) == [5, 3]
         assert told(frames, 3)["content_length"] == len("first second")
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "", "")
 
 
@@ -390,11 +382,11 @@ def test_ctrl_c_does_not_wait_for_ever() -> None:
             # A request that never ends, of a client that does not answer.
             sock.sendall(START + wire.headers(1, wire.POST) + wire.ping())
             until(sock, wire.ping(ack=True))
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             *_, first, ping, last = wire.parse(rest_of(sock))
         assert (first.last_stream_id, ping.type) == (FOREVER, Type.PING)
         assert (last.type, last.last_stream_id) == (Type.GOAWAY, 1)
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "", "")
 
 
@@ -406,7 +398,7 @@ def test_ctrl_c_lets_an_upgrading_request_finish() -> None:
             until(idle, b"}\n")
             sock.sendall(head + b"\r\n")
             until(sock, b"100 Continue\r\n\r\n")
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             assert idle.recv(1) == b""  # nothing is under way here
             sock.settimeout(0.5)
             with pytest.raises(TimeoutError):
@@ -419,5 +411,5 @@ def test_ctrl_c_lets_an_upgrading_request_finish() -> None:
             frames = wire.parse(heard[len(SWITCHING) :] + rest_of(sock))
         assert told(frames, 1)["content_length"] == 5
         assert [f.last_stream_id for f in frames if f.type == Type.GOAWAY] == [FOREVER, 1]
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "", "")

@@ -15,7 +15,7 @@ from support.clients import PROGRAMS, Target
 from support.http1 import http1_server
 from support.matrix import Matrix
 from support.peers import require_program
-from support.processes import ROOT, TIMEOUT, python_command, serving
+from support.processes import python_command, run_for_bytes, serving
 from support.scripted import Client, scripted
 from support.servers import SERVERS, nghttpd
 from support.site import Site
@@ -31,13 +31,7 @@ def fetch(target: Target, path: str, *options: str | Path) -> subprocess.Complet
     """Run the program to its end."""
     trust = ["--authority", target.trust] if target.authority else []
     arguments = [*trust, *map(str, options), target.url + path]
-    return subprocess.run(
-        python_command("-m", "examples.sockets.client", *arguments),
-        cwd=ROOT,
-        capture_output=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    return run_for_bytes(python_command("-m", "examples.sockets.client", *arguments))
 
 
 def content(target: Target, path: str, *options: str | Path) -> bytes:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import html
 import json
 import re
-import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import wire
-from support.cases import Case, Offer, cases
+from support.cases import Offer
 from support.clients import (
     EXCHANGES,
     Request,
@@ -27,8 +26,8 @@ from support.clients import (
 from support.example import Example, Served, finish, resident
 from support.matrix import Matrix
 from support.raw import RawClient, content, ends, request
-from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.site import MEGABYTES_20, Site
+from support.standard import ServerTests
 from support.wire import MAX_WINDOW, Flag, Setting, Type
 
 if TYPE_CHECKING:
@@ -44,10 +43,11 @@ def pattern(length: int) -> bytes:
     return (PATTERN * (length // len(PATTERN) + 1))[:length]
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed(SIDE, case.peer, case.name)
+class TestServer(ServerTests):
+    side = SIDE
+    # That case takes the window of the connection, which this server enlarges at the start, for the
+    # stream's; it is tested below.
+    left_out = ("echo without room",)
 
 
 @pytest.mark.slow
@@ -115,13 +115,6 @@ def test_chromium_shows_the_answer(served: Served, matrix: Matrix) -> None:
     matrix.passed(SIDE, "Chromium", "page load")
 
 
-# That case takes the window of the connection, which this server enlarges at the start, for the
-# stream's; it is tested below.
-@pytest.mark.parametrize("name", [n for n in rudeness(OFFER) if n != "echo without room"])
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
 def test_a_download_that_is_not_read_is_not_made_up_in_advance(served: Served) -> None:
     # The client has room for everything, and reads nothing until others have been served.
     before = resident(served)
@@ -159,11 +152,6 @@ def test_a_reset_lets_go_of_what_the_request_held(served: Served) -> None:
             client.pong()
 
 
-@pytest.mark.parametrize("name", SILENCES)
-def test_silent_clients(name: str, impatient: Served) -> None:
-    SILENCES[name](impatient)
-
-
 @pytest.mark.slow
 def test_a_client_that_talks_is_not_silent(site: Site, certificates: Certificate) -> None:
     with (
@@ -177,16 +165,11 @@ def test_a_client_that_talks_is_not_silent(site: Site, certificates: Certificate
         assert content(client.until(ends(1)), 1) == pattern(3)
 
 
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, mortal: Served) -> None:
-    ENDINGS[name](mortal)
-
-
 def test_ctrl_c_lets_an_upload_finish(mortal: Served) -> None:
     with RawClient(mortal.target) as client:
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"one, "))
         client.until(lambda frame: frame.type == Type.DATA)
-        mortal.server.process.send_signal(signal.SIGINT)
+        mortal.server.interrupt()
         client.until(lambda frame: frame.type == Type.GOAWAY)
         client.send(wire.data(1, b"two", end_stream=True))
         frames = client.to_end()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from support.clients import Target, all_good, h2load, json_texts, nghttp
 from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
+from support.rude import OFFENSES
 from support.site import Site
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Type
@@ -328,15 +328,7 @@ def test_a_response_waits_for_its_window(server: Server) -> None:
     assert ended_streams(talk(server, no_window, get(1), by_setting)) == [1]
 
 
-@pytest.mark.parametrize(
-    ("offense", "code"),
-    [
-        (wire.data(0, b"no stream"), Code.PROTOCOL_ERROR),
-        (wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR),
-        (wire.headers(1, b"\xff\xff\xff\xff\xff\xff\xff"), Code.COMPRESSION_ERROR),
-    ],
-    ids=["DATA on stream 0", "short PING", "broken field block"],
-)
+@pytest.mark.parametrize(("offense", "code"), OFFENSES)
 def test_an_offender_is_told_and_hung_up_on(server: Server, offense: bytes, code: Code) -> None:
     # What it has sent since then is much, so that it must be able to send it and still listen.
     *_, last = talk(server, offense, get(1), bytes(2_000_000))
@@ -371,10 +363,10 @@ def test_ctrl_c_says_goodbye_to_the_clients_that_are_there() -> None:
         with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
             sock.sendall(wire.PREFACE + wire.settings() + wire.settings(ack=True) + get(1))
             heard = until(sock, b"}")  # the end of the response's JSON
-            server.process.send_signal(signal.SIGINT)
+            server.interrupt()
             heard += rest_of(sock)
         *_, last = wire.parse(heard)
         assert (last.type, last.error_code) == (Type.GOAWAY, Code.NO_ERROR)
         assert last.last_stream_id == 1
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
         assert (server.process.returncode, out, err) == (0, "stopping\n", "")

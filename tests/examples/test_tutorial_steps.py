@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,22 +24,6 @@ def step(number: int) -> Iterator[tuple[Server, Target]]:
     """Run a step on a free port."""
     with serving(python_command(f"examples/tutorial/step_{number}.py", "0")) as server:
         yield server, Target(f"http://127.0.0.1:{server.port}")
-
-
-def printed(server: Server, last: str) -> list[str]:
-    """What the server prints, up to the line that begins like this."""
-    assert server.process.stdout is not None
-    timer = threading.Timer(TIMEOUT, server.process.kill)
-    timer.start()
-    try:
-        found: list[str] = []
-        for line in server.process.stdout:
-            found.append(line.rstrip())
-            if line.startswith(last):
-                return found
-    finally:
-        timer.cancel()
-    raise AssertionError(f"no line begins with {last}: {found}")
 
 
 def fetch(target: Target, path: str, *options: str | Path) -> str:
@@ -92,14 +75,14 @@ def test_step_1_clients_come_and_are_hung_up_on() -> None:
     with step(1) as (server, target):
         done = curl(target, target.url)
         assert done.returncode != 0
-        assert printed(server, "a client from ('127.0.0.1', ")
+        assert server.lines("a client from ('127.0.0.1', ")
 
 
 def test_step_2_shows_events_and_never_answers() -> None:
     with step(2) as (server, target):
         done = curl(target, "--max-time", "1", target.url)
         assert done.returncode == 28  # timed out
-        events = printed(server, "<StreamEnded")
+        events = server.lines("<StreamEnded")
         kinds = [line.split()[0].strip("<") for line in events[1:]]
         wanted = ["RemoteSettingsChanged", "WindowUpdated", "RequestReceived", "StreamEnded"]
         assert kinds == wanted
@@ -111,7 +94,7 @@ def test_step_3_settings_are_acknowledged() -> None:
         done = curl(target, "--max-time", "1", target.url)
         assert done.returncode == 28
         # That curl acknowledged ours is an event of step 3, not of step 2.
-        assert printed(server, "<SettingsAcknowledged")
+        assert server.lines("<SettingsAcknowledged")
 
 
 def test_step_4_answers() -> None:

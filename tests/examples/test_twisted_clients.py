@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import re
-import signal
 import socket
 import ssl
 import subprocess
@@ -23,7 +22,15 @@ import pytest
 from support import wire
 from support.clients import Target
 from support.matrix import Matrix
-from support.processes import ROOT, TIMEOUT, require_installed, require_module, run
+from support.processes import (
+    ROOT,
+    TIMEOUT,
+    require_installed,
+    require_module,
+    run,
+    run_for_bytes,
+    started,
+)
 from support.raw import content, ends, is_pong
 from support.scripted import Client, scripted
 from support.servers import SERVERS, nghttpd
@@ -59,7 +66,7 @@ def command(
 def client(module: str, target: Target, path: str, *rest: str | Path, patch: str = "") -> Done:
     """Run a client to its end."""
     line = command(module, target, path, *rest, patch=patch)
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, timeout=TIMEOUT, check=False)
+    done = run_for_bytes(line)
     assert not re.search(rb"Traceback|Warning|never|Unhandled", done.stderr), done.stderr.decode()
     return done
 
@@ -446,23 +453,6 @@ def position(pid: int, file: Path) -> int:
     return -1
 
 
-@contextmanager
-def started(line: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a client, and end it, whatever happens, with the block."""
-    with subprocess.Popen(
-        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_ctrl_c
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def heed_ctrl_c() -> None:
-    """A shell lets what it runs in the background ignore Ctrl+C, and that is inherited."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="reads /proc")
 def test_a_server_that_does_not_read_holds_up_the_upload(
     certificates: Certificate, tmp_path: Path
@@ -477,18 +467,18 @@ def test_a_server_that_does_not_read_holds_up_the_upload(
         peer.send(wire.window_update(0, MAX_WINDOW - wire.DEFAULT_WINDOW))
         peer.until(lambda frame: frame.type == Type.DATA)
         # Nothing is read any more. What fits into the sockets is sent, and then the client waits.
-        while (now := position(process.pid, huge)) != positions[-1]:
+        while (now := position(client.process.pid, huge)) != positions[-1]:
             positions.append(now)
             time.sleep(0.3)
         peer.break_off()
 
     with (
         playing(certificates, script) as target,
-        started(command(POST, target, "/", huge)) as process,
+        started(command(POST, target, "/", huge)) as client,
     ):
-        out, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, out) == (1, b"")
-    assert b"the connection ended too early" in err
+        out, err = client.finish()
+    assert (client.process.returncode, out) == (1, "")
+    assert "the connection ended too early" in err
     assert 0 < positions[-1] < 50 * MEGABYTE
 
 
@@ -496,15 +486,14 @@ def test_a_server_that_does_not_read_holds_up_the_upload(
 def test_ctrl_c(module: str, certificates: Certificate, upload: Path) -> None:
     def script(peer: Client) -> None:
         greet(peer)
-        process.send_signal(signal.SIGINT)
-        process.wait(TIMEOUT)
+        client.interrupt()
+        client.process.wait(TIMEOUT)
 
     with playing(certificates, script) as target:
         rest = [upload] if module == POST else []
-        with started(command(module, target, "/", *rest)) as process:
-            out, err = process.communicate(timeout=TIMEOUT)
-    words = f"{target.url}/: interrupted\n".encode()
-    assert (process.returncode, out, err) == (1, b"", words)
+        with started(command(module, target, "/", *rest)) as client:
+            out, err = client.finish()
+    assert (client.process.returncode, out, err) == (1, "", f"{target.url}/: interrupted\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to /dev/full")

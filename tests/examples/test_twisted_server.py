@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -44,9 +43,9 @@ def test_a_second_ctrl_c_waits_for_nobody(site: Site, certificates: Certificate)
     ):
         client.send(request(1, "/hello.txt"))
         client.until(lambda frame: frame.type == Type.DATA)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         client.until(lambda frame: frame.type == Type.GOAWAY)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         finish(served)
 
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 import html
 import json
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import websockets, wire
-from support.cases import Case, Offer, cases
+from support.cases import Offer
 from support.clients import Target, chromium
-from support.example import IMPATIENT, SMALL, Served, open_files, stop
+from support.example import Example, Served
 from support.matrix import Matrix
-from support.processes import ROOT, TIMEOUT, require_installed, serving
+from support.processes import require_installed, run_for_bytes
 from support.raw import RawClient, content, ends
-from support.rude import ENDINGS, RUDENESS, SILENCES, rudeness
 from support.scripted import Client, scripted
 from support.servers import SERVERS
 from support.site import Site
+from support.standard import ServerTests
 from support.wire import Code, Flag, Frame, Setting, Type
 
 if TYPE_CHECKING:
@@ -38,22 +36,8 @@ OURS = "our own server"
 OFFER = Offer(small="/fields", missing="/none", refused=("DELETE", "/"))
 
 
-@contextmanager
-def started(site: Site, certificates: Certificate, patch: str = "") -> Iterator[Served]:
-    """Run the server. Not with `-X dev`: asyncio then reports each handshake that fails."""
-    require_installed("wsproto")
-    how = ["-c", f"import {MODULE} as module\n{patch}\nmodule.main()"] if patch else ["-m", MODULE]
-    options = ["--port", "0", "--certificates", str(certificates.authority.parent)]
-    with serving([sys.executable, "-W", "default", *how, *options]) as server:
-        target = Target(f"https://localhost:{server.port}", certificates.authority)
-        yield Served(server, target, OFFER, site, open_files(server))
-
-
-@pytest.fixture(scope="module")
-def served(site: Site, certificates: Certificate) -> Iterator[Served]:
-    with started(site, certificates) as served:
-        yield served
-        stop(served)
+#: Not with `-X dev`: asyncio then reports each handshake that fails.
+PROGRAM = Example(MODULE, OFFER, ("wsproto",), switches=("-W", "default"))
 
 
 def echo_url(target: Target) -> str:
@@ -63,10 +47,8 @@ def echo_url(target: Target) -> str:
 # The server, with programs that nobody here wrote.
 
 
-@pytest.mark.parametrize("case", cases(OFFER), ids=str)
-def test_peers(case: Case, served: Served, matrix: Matrix) -> None:
-    case.run(served.target, OFFER, served.site)
-    matrix.passed(SERVER, case.peer, case.name)
+class TestServer(ServerTests):
+    side = SERVER
 
 
 @pytest.mark.slow
@@ -282,24 +264,6 @@ def test_a_reset_lets_go_of_what_the_websocket_held(served: Served) -> None:
             client.pong()
 
 
-@pytest.mark.parametrize("name", rudeness(OFFER))
-def test_rude_clients(name: str, served: Served) -> None:
-    RUDENESS[name](served)
-
-
-@pytest.fixture(scope="module")
-def impatient(site: Site, certificates: Certificate) -> Iterator[Served]:
-    patch = f"{IMPATIENT}; module.IDLE_SECONDS = 1.0"  # a client has to answer within this time
-    with started(site, certificates, patch=patch) as served:
-        yield served
-        stop(served)
-
-
-@pytest.mark.parametrize("name", SILENCES)
-def test_silent_clients(name: str, impatient: Served) -> None:
-    SILENCES[name](impatient)
-
-
 @pytest.mark.slow
 def test_a_silent_websocket_stays_open_while_its_client_is_alive(impatient: Served) -> None:
     with RawClient(impatient.target) as client:
@@ -318,24 +282,18 @@ def test_a_silent_websocket_stays_open_while_its_client_is_alive(impatient: Serv
         ]
 
 
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ctrl_c(name: str, site: Site, certificates: Certificate) -> None:
-    with started(site, certificates, patch=SMALL) as served:
-        ENDINGS[name](served)
-
-
 def test_ctrl_c_closes_websockets(site: Site, certificates: Certificate) -> None:
-    with started(site, certificates) as served:
+    with PROGRAM.running(site, certificates) as served:
         with RawClient(served.target) as client:
             client.send(connect(1), wire.data(1, masked(TEXT, b"begin", fin=False)))
             client.until(lambda frame: frame.type == Type.DATA)
-            served.server.process.send_signal(signal.SIGINT)
+            served.server.interrupt()
             frames = client.until(ends(1))
             assert content(frames, 1) == plain(CLOSE, close(1001, "the server stops"))
             assert Type.GOAWAY in {frame.type for frame in frames}
             client.send(wire.data(1, masked(CLOSE, close(1001)), end_stream=True))
             assert client.to_end() == []
-        served.server.process.wait(TIMEOUT)
+        served.server.finish()
         assert served.server.process.returncode == 0
 
 
@@ -361,7 +319,7 @@ def client(target: Target, path: str, *options: str | Path) -> subprocess.Comple
     url = target.url.replace("https:", "wss:") + path
     start = [sys.executable, "-W", "default", "-m", "examples.websocket.client"]
     command = [*start, "--authority", target.trust, *map(str, options), url]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=TIMEOUT, check=False)
+    return run_for_bytes(command)
 
 
 def test_client_messages_and_ping(peer: str, target: Target, matrix: Matrix) -> None:

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
-import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import wire
 from support.answers import Answer, answer, ask
-from support.clients import Request, all_good, exchange, h2load
-from support.example import Example, Served, example, finish, stop
+from support.clients import all_good, h2load
+from support.example import Example, Served, finish, stop
 from support.gateways import APPLICATION_OFFER
-from support.matrix import Matrix
-from support.processes import TIMEOUT, run
+from support.processes import TIMEOUT
 from support.raw import RawClient, content, ends, fields_of, request
 from support.site import Site
-from support.standard import GatewayTests
-from support.wire import Code, Type
+from support.standard import ApplicationTests, GatewayTests
+from support.wire import Code
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
 MODULE = "examples.asyncio.wsgi_server"
 FLASK = "tests.examples.applications.flask_app:app"
-PURE = "tests.examples.applications.wsgi_app:app"
+APPLICATIONS = "tests.examples.applications.wsgi_app"
 PROGRAM = Example(MODULE, APPLICATION_OFFER, ("flask",), arguments=(FLASK,))
+PURE = Example(MODULE, APPLICATION_OFFER, (), arguments=(f"{APPLICATIONS}:app",))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,17 +37,6 @@ def environment(site: Site) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("H2_TEST_FOLDER", str(site.folder))
         yield
-
-
-@pytest.fixture(scope="module")
-def pure(site: Site, certificates: Certificate) -> Iterator[Served]:
-    """A server of small applications; what it prints about their failures is read at the end."""
-    with example(MODULE, APPLICATION_OFFER, site, certificates, PURE) as served:
-        yield served
-        _, err = served.server.stop()
-        assert served.server.process.returncode == 0, err
-        assert "ResourceWarning" not in err
-        assert "AssertionError" not in err, err  # the complaint of the validator
 
 
 # --- Real clients, a real application ---
@@ -59,11 +47,39 @@ class TestServer(GatewayTests):
     test_silent_clients = None  # its connections are those of the ASGI server
 
 
+class TestApplications(ApplicationTests):
+    side = "WSGI server"
+    module, applications = MODULE, APPLICATIONS
+    fine = "/writing"
+    reading = ("/digest", hashlib.sha256(b"content").hexdigest().encode())
+    failing_early = (
+        "/fail_at_once",
+        "/fail_before_content",
+        "/leave",
+        "/never_start",
+        "/start_twice",
+        "/hop_by_hop",
+        "/bad_status",
+        "/bad_field",
+        "/text_content",
+    )
+    failing_late = (
+        ("/fail_after_content", b"some"),
+        ("/late_second_thoughts", b"some"),
+        ("/too_short", b"123"),
+        ("/too_long_written", b"123"),
+    )
+    refused = (
+        *ApplicationTests.refused,
+        ([*fields_of("/")[:2], (b":authority", b"localhost:port"), (b":path", b"/environ")], 400),
+    )
+
+
 def test_ctrl_c_while_an_application_hangs(mortal: Served) -> None:
     with RawClient(mortal.target) as client:
         client.send(wire.headers(1, fields_of("/held", "POST"), end_stream=True))
         client.pong()
-        mortal.server.process.send_signal(signal.SIGINT)
+        mortal.server.interrupt()
         assert answer(client.to_end()) == Answer([], b"", Code.CANCEL)
     finish(mortal)
 
@@ -164,97 +180,6 @@ def test_fields_are_latin_1(pure: Served) -> None:
     assert seen.content == b"/latin_1/\xe2\x82\xac"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/fail_at_once",
-        "/fail_before_content",
-        "/leave",
-        "/never_start",
-        "/start_twice",
-        "/hop_by_hop",
-        "/bad_status",
-        "/bad_field",
-        "/text_content",
-    ],
-)
-def test_an_application_that_fails_before_it_sends_content(pure: Served, path: str) -> None:
-    seen = ask(pure.target, path)
-    assert (seen.status, seen.reset) == (500, None)
-    assert seen.values(b"x-of") == []
-    head = ask(pure.target, path, "HEAD")
-    assert (head.status, head.content) == (500, b"")
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/fail_after_content", b"some"),
-        ("/late_second_thoughts", b"some"),
-        ("/too_short", b"123"),
-        ("/too_long_written", b"123"),
-    ],
-)
-def test_an_application_that_fails_after_content(pure: Served, path: str, body: bytes) -> None:
-    seen = ask(pure.target, path)
-    assert (seen.status, seen.content, seen.reset) == (200, body, Code.INTERNAL_ERROR)
-
-
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ([(b":method", b"CONNECT"), (b":authority", b"localhost:1")], 501),
-        ([*fields_of("*", "OPTIONS")], 400),
-        ([*fields_of("no-slash")], 400),
-        ([*fields_of("/")[:2], (b":authority", b"localhost:port"), (b":path", b"/environ")], 400),
-    ],
-)
-def test_requests_that_are_none_for_an_application(
-    pure: Served, fields: list[tuple[bytes, bytes]], status: int
-) -> None:
-    with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields, end_stream=True))
-        assert answer(client.until(ends(1))).status == status
-
-
-def test_a_client_that_expects_100_continue(pure: Served) -> None:
-    fields = fields_of("/digest", "POST", ("expect", "100-continue"))
-    with RawClient(pure.target) as client:
-        client.send(wire.headers(1, fields))
-        frames = client.until(lambda frame: frame.type == Type.HEADERS)
-        assert answer(frames).statuses == [b"100"]
-        client.send(wire.data(1, b"content", end_stream=True))
-        seen = answer(frames + client.until(ends(1)))
-    assert seen.statuses == [b"100", b"200"]
-    assert seen.content.decode() == hashlib.sha256(b"content").hexdigest()
-    # An application that does not read its content does not ask for it either.
-    with RawClient(pure.target) as client:
-        client.send(
-            wire.headers(1, fields_of("/ignore_content", "POST", ("expect", "100-continue")))
-        )
-        assert answer(client.until(ends(1))).statuses == [b"413"]
-
-
-def test_a_response_that_comes_before_the_request_is_complete(pure: Served) -> None:
-    with RawClient(pure.target) as client:
-        client.send(request(1, "/ignore_content", "POST", end_stream=False), wire.data(1, b"some"))
-        frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
-        seen = answer(frames)
-        assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
-        client.send(wire.data(1, bytes(16_000)), request(3, "/writing"))
-        assert answer(frames + client.until(ends(3)), 3).status == 200
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("peer", ["curl", "Node http2", "Go net/http"])
-def test_clients_that_get_their_response_early(peer: str, pure: Served, matrix: Matrix) -> None:
-    # Java 17 waits for ever for room to send the rest of its content.
-    request = Request("/ignore_content", "POST", pure.site.big_file)
-    (seen,) = exchange(peer, pure.target, [request])
-    assert (seen.status, seen.length) == (413, len("too large"))
-    matrix.passed("WSGI server", peer, "response before the upload of 20 MB is complete")
-
-
 def test_a_reset_ends_an_application_that_sends_nothing(pure: Served) -> None:
     before = json.loads(ask(pure.target, "/closings").content).count("endless")
     with RawClient(pure.target) as client:
@@ -269,6 +194,11 @@ def test_a_reset_ends_an_application_that_sends_nothing(pure: Served) -> None:
 # --- Threads ---
 
 
+def threads(number: int) -> Example:
+    """The server with as many threads."""
+    return replace(PURE, arguments=("--threads", str(number), *PURE.arguments))
+
+
 def test_requests_run_at_the_same_time(pure: Served) -> None:
     with RawClient(pure.target) as client:
         client.send(*(request(n, "/meet") for n in (1, 3)))
@@ -279,7 +209,7 @@ def test_requests_run_at_the_same_time(pure: Served) -> None:
 
 @pytest.mark.slow
 def test_more_requests_than_threads_wait(site: Site, certificates: Certificate) -> None:
-    with example(MODULE, APPLICATION_OFFER, site, certificates, "--threads", "2", PURE) as served:
+    with threads(2).running(site, certificates) as served:
         assert h2load(served.target, "/busy", "-n200", "-m100", "-c2") == all_good(200)
         assert int(ask(served.target, "/busy").content) == 2
         stop(served)
@@ -288,7 +218,7 @@ def test_more_requests_than_threads_wait(site: Site, certificates: Certificate) 
 def test_a_request_that_is_reset_while_it_waits_is_forgotten(
     site: Site, certificates: Certificate
 ) -> None:
-    with example(MODULE, APPLICATION_OFFER, site, certificates, "--threads", "1", PURE) as served:
+    with threads(1).running(site, certificates) as served:
         with RawClient(served.target) as client:
             client.send(request(1, "/digest", "POST", end_stream=False))
             client.send(request(3, "/empty_pieces"))
@@ -299,15 +229,3 @@ def test_a_request_that_is_reset_while_it_waits_is_forgotten(
             assert any(map(ends(1), frames))
             assert json.loads(content(frames, 5)) == []  # nobody closed what it returns
         stop(served)
-
-
-# --- The command line ---
-
-
-@pytest.mark.parametrize("name", ["no_such_module:app", f"{PURE}lication", "nonsense:"])
-def test_an_application_that_is_not_there(name: str, certificates: Certificate) -> None:
-    folder = str(certificates.authority.parent)
-    done = run([sys.executable, "-m", MODULE, "--certificates", folder, "--port", "0", name])
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"cannot load {name}" in done.stderr
-    assert "Traceback" not in done.stderr

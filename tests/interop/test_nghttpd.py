@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from h2.events import PingAckReceived, RemoteSettingsChanged
 from h2.settings import SettingCodes
 from interop.peer_program import Peer, ask, finish, request
 from support.peers import require_program
-from support.processes import TIMEOUT, free_port, wait_for_port
+from support.processes import TIMEOUT, free_port, listening
 
 PAGE = secrets.token_bytes(1_000_000)
 STYLE = b"h1 { color: green }\n"
@@ -35,13 +34,11 @@ def connected(htdocs: Path, *options: str) -> Iterator[Peer]:
     """A client that is connected to an nghttpd with these options."""
     port = free_port()
     command = [require_program("nghttpd"), "--no-tls", f"--htdocs={htdocs}", *options, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            wait_for_port(port)
-            with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock:
-                yield Peer(sock, client_side=True)
-        finally:
-            process.terminate()
+    with (
+        listening(command, port),
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock,
+    ):
+        yield Peer(sock, client_side=True)
 
 
 def header(peer: Peer, stream_id: int, wanted: str) -> str:

@@ -17,7 +17,7 @@ import pytest
 import h2
 from interop.peer_program import BIG, SCENARIOS, digest
 from support.peers import require_published_python
-from support.processes import TIMEOUT, run, serving
+from support.processes import run, serving
 
 PROGRAM = "tests/interop/peer_program.py"
 PUBLISHED_VERSION = "4.4.1"
@@ -150,7 +150,7 @@ def play(server_python: str, client_python: str, scenario: str) -> tuple[Json, J
     with serving([server_python, PROGRAM, "server"]) as server:
         client = run([client_python, PROGRAM, "client", str(server.port), scenario])
         assert (client.stderr, client.returncode) == ("", 0)
-        out, err = server.process.communicate(timeout=TIMEOUT)
+        out, err = server.finish()
     assert (err, server.process.returncode) == ("", 0)
     return json.loads(out), json.loads(client.stdout)
 

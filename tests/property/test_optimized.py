@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
-from support.processes import ROOT, TIMEOUT
+from support.processes import run
 
 PROGRAM = """
 import sys
@@ -38,14 +37,7 @@ except ProtocolError as error:
 def test_an_exchange_under_minus_o() -> None:
     # The same package as here, wherever it was found.
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
-    done = subprocess.run(
-        [sys.executable, "-O", "-W", "error", "-c", path + PROGRAM],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    done = run([sys.executable, "-O", "-W", "error", "-c", path + PROGRAM])
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "['RemoteSettingsChanged', 'RequestReceived', 'StreamEnded']",

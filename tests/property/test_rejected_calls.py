@@ -85,8 +85,8 @@ def assert_agreement(one: H2Connection, other: H2Connection) -> None:
         window = other.remote_flow_control_window(stream_id)
         assert one.local_flow_control_window(stream_id) == window
     assert one.open_outbound_streams == other.open_inbound_streams
-    known = one.local_settings._values
-    for setting, value in other.remote_settings._values.items():
+    known = one.local_settings.in_effect
+    for setting, value in other.remote_settings.in_effect.items():
         assert known.get(setting, value) == value
 
 

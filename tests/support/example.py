@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from support.cases import Offer
 from support.clients import Target
-from support.processes import TIMEOUT, Server, complaints, require_installed, serving
+from support.processes import Server, complaints, require_installed, serving
 from support.raw import PATIENCE
 from support.site import Site
 
@@ -51,56 +50,40 @@ class Example:
     packages: tuple[str, ...]  # what it stands on
     serves_files: bool = False
     arguments: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ("-X", "dev")  # of the interpreter
 
     @contextmanager
     def running(
         self, site: Site, certificate: Certificate, root: Path | None = None, patch: str = ""
     ) -> Iterator[Served]:
-        """Run the server until the block ends.
+        """Run the server, which shows this certificate, until the block ends.
 
         :param root: the folder that it serves if it serves files; that of the site if None
+        :param patch: statements that change the constants of its `module` before it starts
         """
         for package in self.packages:
             require_installed(package)
-        arguments = [*self.arguments]
-        if self.serves_files:
-            arguments.append(str(root or site.folder))
-        with example(self.module, self.offer, site, certificate, *arguments, patch=patch) as served:
-            yield served
-
-
-@contextmanager
-def example(
-    module: str,
-    offer: Offer,
-    site: Site,
-    certificate: Certificate,
-    *arguments: str,
-    patch: str = "",
-) -> Iterator[Served]:
-    """Run an example server, which shows this certificate, until the block ends.
-
-    :param patch: statements that change the constants of the `module` before it starts
-    """
-    how = ["-m", module]
-    if patch:
-        how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
-    options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
-    with serving([sys.executable, "-X", "dev", *how, *options, *arguments]) as server:
-        target = Target(f"https://localhost:{server.port}", certificate.authority)
-        yield Served(server, target, offer, site, open_files(server))
+        how = ["-m", self.module]
+        if patch:
+            how = ["-c", f"import {self.module} as module\n{patch}\nmodule.main()"]
+        options = ["--port", "0", "--certificates", str(certificate.authority.parent)]
+        files = [str(root or site.folder)] if self.serves_files else []
+        command = [sys.executable, *self.switches, *how, *options, *self.arguments, *files]
+        with serving(command) as server:
+            target = Target(f"https://localhost:{server.port}", certificate.authority)
+            yield Served(server, target, self.offer, site, open_files(server))
 
 
 def stop(served: Served) -> None:
     """Press Ctrl+C; the server must end as if nothing had ever gone wrong."""
     assert served.server.process.poll() is None
-    served.server.process.send_signal(signal.SIGINT)
+    served.server.interrupt()
     finish(served)
 
 
 def finish(served: Served) -> None:
     """Wait until the server, which was told to stop, has done so without a complaint."""
-    out, err = served.server.process.communicate(timeout=TIMEOUT)
+    out, err = served.server.finish()
     assert (served.server.process.returncode, out) == (0, ""), err
     # Frameworks may warn that something about them is deprecated; nothing else belongs there.
     said = "\n".join(complaints(err))

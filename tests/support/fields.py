@@ -12,13 +12,14 @@ NAMES = [
     *(b"host", b"content-length", b"te", b"cookie", b"authorization", b"x", b"accept"),
     *(b"connection", b"upgrade", b"transfer-encoding", b"keep-alive", b"proxy-connection"),
     *(b"", b":", b":new", b"Upper", b"a b", b"a:b", b"a\x00", b"caf\xc3\xa9", b"~!#$%&'*+-.^_`|"),
+    *(b"a(b)", b"a/b"),
     *(b":Method", b" :method", b"content-length ", b"HOST", b"\x7f"),
 ]
 VALUES = [
     *(b"GET", b"HEAD", b"POST", b"CONNECT", b"connect", b"G T", b"https", b"ftp+x.1", b"1:2"),
     *(b"/", b"*", b"/a?b#c", b"/a b", b"", b"example.com", b"EXAMPLE.com:443", b"a@b", b"[::1]:80"),
     *(b"100", b"101", b"103", b"200", b"204", b"304", b"600", b"099", b"20", b"2000", b"2x0"),
-    *(b"0", b"5", b"05", b"+5", b"5,5", b" 5", b"5\t", b"\xb2", b"1" * 4001, b"trailers"),
+    *(b"0", b"5", b"05", b"+5", b"5,5", b" 5", b"5\t", b"\xb2", b"1" * 641, b"trailers"),
     *(
         b"TRAILERS",
         b"trailers, gzip",
@@ -42,10 +43,13 @@ BASES: list[list[Field]] = [
     REQUEST,
     [*REQUEST[:2], REQUEST[3], (b"host", b"a.b")],
     [*REQUEST, (b"host", b"A.B:443"), (b"te", b"trailers")],
+    [(b":method", b"OPTIONS"), (b":scheme", b"http"), (b":path", b"*")],
+    [(b":method", b"GET"), (b":scheme", b"unix"), (b":path", b"info")],
     [(b":method", b"CONNECT"), (b":authority", b"a.b:1")],
     [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *REQUEST[1:]],
     [(b":status", b"200")],
     [(b":status", b"103"), (b"link", b"</style>")],
+    [(b":status", b"204"), (b"content-length", b"0")],
     [(b"checksum", b"1")],
 ]
 

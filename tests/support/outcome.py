@@ -11,6 +11,7 @@ from h2.connection import H2Connection
 from h2.events import Event, PingReceived, StreamReset
 from h2.exceptions import ProtocolError
 from support import wire
+from support.rules import watched_violations
 from support.wire import Code, Flag, Frame, Type
 
 E = TypeVar("E", bound=Event)
@@ -66,8 +67,11 @@ def assert_ignored(conn: H2Connection, *frames: bytes) -> None:
 
 
 def assert_dead(conn: H2Connection) -> None:
-    """After a connection error nothing is parsed, nothing comes out, nothing can be sent."""
-    same(conn.receive_data(wire.ping()), [])
+    """After a connection error input is refused, nothing comes out, nothing can be sent."""
+    with pytest.raises(ProtocolError) as caught:
+        conn.receive_data(wire.ping())
+    same(list(caught.value.events), [])
+    same(conn.receive_data(b""), [])
     same(conn.data_to_send(), b"")
     with pytest.raises(ProtocolError):
         conn.ping(b"12345678")
@@ -146,13 +150,52 @@ def assert_answered_with_reset(
 def assert_malformed(
     conn: H2Connection,
     *frames: bytes,
-    last_stream_id: int = 0,
+    last_stream_id: int | None = None,
     events: Sequence[type[Event]] = (),
+    known: bool = True,
 ) -> ProtocolError:
-    """``frames`` make a malformed message (section 8.1.1), by default a connection error."""
-    return assert_connection_error(
-        conn, *frames, code=Code.PROTOCOL_ERROR, last_stream_id=last_stream_id, events=events
-    )
+    """``frames`` make a malformed message, which is a stream error (section 8.1.1).
+
+    By default those that h2 4.4.1 refuses (``known``) end the connection, as they do there.
+    """
+    conn.clear_outbound_data_buffer()
+    server, strict = not conn.config.client_side, conn.config.strict
+    with watched_violations() as found:
+        if known and not strict:
+            error = assert_connection_error(
+                conn,
+                *frames,
+                code=Code.PROTOCOL_ERROR,
+                last_stream_id=conn.highest_inbound_stream_id
+                if last_stream_id is None
+                else last_stream_id,
+                events=events,
+            )
+            return error
+        got = wire.feed(conn, wire.ping(b"in front"), *frames)
+    (violation,) = found
+    same(violation.rule.strict_code, Code.PROTOCOL_ERROR)
+    stream_id = violation.stream_id
+    told = [StreamReset] if got and type(got[-1]) is StreamReset else []
+    same(kinds(got), [PingReceived, *events, *told])
+    if told:
+        reset = only(got, StreamReset)
+        same(
+            (reset.stream_id, reset.error_code, reset.remote_reset),
+            (stream_id, Code.PROTOCOL_ERROR, False),
+        )
+    assert told or not strict, "the application hears nothing of it"
+    ack, *out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
+    same(ack, wire.parse(wire.ping(b"in front", ack=True))[0])
+    if server and strict and len(out) > 1:
+        response = out.pop(0)
+        same((response.type, response.stream_id), (Type.HEADERS, stream_id))
+        same(response.flags, Flag.END_HEADERS | Flag.END_STREAM)
+    same(out, wire.parse(wire.rst_stream(stream_id, Code.PROTOCOL_ERROR)))
+    assert_alive(conn)
+    error = violation.public()
+    assert isinstance(error, ProtocolError)
+    return error
 
 
 def assert_refused(conn: H2Connection, call: str, *args: object, **kwargs: object) -> Exception:

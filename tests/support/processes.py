@@ -1,21 +1,27 @@
-"""Programs in processes of their own, for tests that talk to them over real sockets."""
+"""Programs in processes of their own, for tests that talk to them over real sockets.
+
+What a program prints while a test talks to it goes to files: a pipe takes little, and who has
+filled one waits for a reader. Where a test fails, `conftest.py` shows what they hold.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-import select
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import IO
+from typing import IO, TypeVar
 
 import pytest
 
@@ -23,6 +29,7 @@ from support.peers import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 90.0  # seconds until a program counts as hung
+SHOWN = 10_000  # characters of what it has written that a failed test shows
 
 
 def require_module(name: str) -> ModuleType:
@@ -41,17 +48,177 @@ def require_installed(name: str) -> None:
         unavailable(f"module {name} not found")
 
 
-class Server:
-    """A server that names its port in the first line that it prints."""
+class Program:
+    """A program that runs while a test does something else."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], out: IO[bytes], err: IO[bytes]
+    ) -> None:
+        self.name = name
         self.process = process
-        self.port = port
+        self._out = out
+        self._err = err
+        self._taken = 0  # how much of its output somebody has asked for
+        self._last_words = ("", "")
+
+    @property
+    def printed(self) -> str:
+        """All that it has printed."""
+        return self._last_words[0] if self._out.closed else _content(self._out)
+
+    @property
+    def errors(self) -> str:
+        """All that it has written to its error output."""
+        return self._last_words[1] if self._err.closed else _content(self._err)
+
+    def lines(self, last: str = "") -> list[str]:
+        """What else it prints, up to the line that begins with `last`."""
+        return self.until(rf"^{re.escape(last)}.*\n").splitlines()
+
+    def until(self, pattern: str) -> str:
+        """What else it prints, up to the end of what this pattern finds."""
+        search = re.compile(pattern, re.MULTILINE).search
+        give_up = time.monotonic() + TIMEOUT
+        while True:
+            has_ended = self.process.poll() is not None
+            text = self.printed[self._taken :]
+            if found := search(text):
+                self._taken += found.end()
+                return text[: found.end()]
+            if has_ended or time.monotonic() > give_up:
+                pytest.fail(f"{self.name} never printed {pattern!r}: {text}{self.errors}")
+            time.sleep(0.01)
+
+    def type(self, octets: bytes, end: bool = False) -> None:
+        """Write to its standard input, which must be a pipe, and perhaps close that."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(octets)
+        self.process.stdin.flush()
+        if end:
+            self.process.stdin.close()
+
+    def interrupt(self) -> None:
+        """Press Ctrl+C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def finish(self) -> tuple[str, str]:
+        """Wait for its end; what else it has printed, and all of its error output."""
+        try:
+            self.process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{self.name} does not end: {self.errors}")
+        text = self.printed[self._taken :]
+        self._taken += len(text)
+        return text, self.errors
 
     def stop(self) -> tuple[str, str]:
-        """Press Ctrl+C; return what the server wrote to its two outputs from then on."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=TIMEOUT)
+        """Press Ctrl+C and wait for its end; see `finish()`."""
+        self.interrupt()
+        return self.finish()
+
+    def end(self, how: signal.Signals) -> None:
+        """Make it end, if it has not, and keep what it has written."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            self.process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+        self._last_words = self.printed, self.errors
+
+
+class Server(Program):
+    """A server that names its port in the first line that it prints."""
+
+    port = 0  # not yet known
+
+
+_Kind = TypeVar("_Kind", bound=Program)
+
+_programs: list[Program] = []  # those that run, and those that have ended in the test under way
+
+
+def outputs() -> list[tuple[str, str]]:
+    """The end of what the programs of the test under way have written, with a title for each."""
+    found = []
+    for program in _programs:
+        found.append((f"Output of {program.name}", program.printed[-SHOWN:]))
+        found.append((f"Error output of {program.name}", program.errors[-SHOWN:]))
+    return [(title, text) for title, text in found if text]
+
+
+def forget_ended() -> None:
+    """Forget programs that have ended: the next test has nothing to do with them."""
+    _programs[:] = [program for program in _programs if program.process.poll() is None]
+
+
+@contextmanager
+def _running(
+    kind: type[_Kind],
+    command: Sequence[str | Path],
+    stdin: int | None = None,
+    env: Mapping[str, str] | None = None,
+    end: signal.Signals = signal.SIGKILL,
+) -> Iterator[_Kind]:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=env,
+            stdin=stdin,
+            stdout=out,
+            stderr=err,
+            # A shell lets what it runs in the background ignore Ctrl+C, and that is inherited.
+            preexec_fn=_heed_ctrl_c,
+        )
+        program = kind(shlex.join(map(str, command)), process, out, err)
+        _programs.append(program)
+        try:
+            yield program
+        finally:
+            program.end(end)
+
+
+def started(
+    command: Sequence[str | Path], stdin: int | None = None, env: Mapping[str, str] | None = None
+) -> AbstractContextManager[Program]:
+    """Start a program, and end it, whatever happens, with the block."""
+    return _running(Program, command, stdin, env)
+
+
+@contextmanager
+def serving(command: Sequence[str | Path]) -> Iterator[Server]:
+    """Start a server that announces its port, and end it, whatever happens, with the block."""
+    with _running(Server, command) as server:
+        (line,) = server.lines()
+        port = re.search(r":(\d+)\b", line)
+        assert port, f"{server.name} announced no port: {line}"
+        server.port = int(port[1])
+        yield server
+
+
+@contextmanager
+def listening(
+    command: Sequence[str | Path], port: int, env: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Run a server that is told its port; ask it to end with the block."""
+    environment = {**os.environ, **(env or {})}
+    with _running(Program, command, env=environment, end=signal.SIGTERM) as program:
+        wait_for_port(port, program)
+        yield
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _content(file: IO[bytes]) -> str:
+    """What a file holds. Reading it in the usual way would move where the program writes."""
+    descriptor = file.fileno()
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
 
 def python_command(*arguments: str) -> list[str]:
@@ -61,15 +228,43 @@ def python_command(*arguments: str) -> list[str]:
 
 def run(command: Sequence[str], stdin: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, from the root of the checkout."""
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        stdin=stdin,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    with _patience():
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+
+def run_for_bytes(
+    command: Sequence[str | Path],
+    stdin: IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program whose output is not just text to its end, from the root of the checkout."""
+    with _patience():
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=env,
+            stdin=stdin or subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Let a test fail with what a program has said that does not end."""
+    try:
+        yield
+    except subprocess.TimeoutExpired as error:
+        pytest.fail(f"{error}: {(error.stderr or b'').decode(errors='replace')}")
 
 
 def complaints(err: str) -> list[str]:
@@ -80,58 +275,21 @@ def complaints(err: str) -> list[str]:
     return [line for line in err.splitlines() if not line.startswith("Executing <")]
 
 
-@contextmanager
-def serving(command: Sequence[str], stderr: int | IO[bytes] = subprocess.PIPE) -> Iterator[Server]:
-    """Start a server that announces its port, and end it, whatever happens, with the block.
-
-    One that says much on its error output gets a file for it: a pipe takes little, and is only read
-    at the end.
-    """
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-        # A shell lets what it runs in the background ignore Ctrl+C, and that is inherited.
-        preexec_fn=_heed_ctrl_c,
-    ) as process:
-        try:
-            yield Server(process, _announced_port(process))
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _announced_port(process: subprocess.Popen[str]) -> int:
-    assert process.stdout is not None
-    readable, _, _ = select.select([process.stdout], [], [], TIMEOUT)
-    line = process.stdout.readline() if readable else ""
-    match = re.search(r":(\d+)\b", line)
-    if match is None:
-        process.kill()
-        pytest.fail(f"the server announced no port: {line!r} {process.communicate()[1]}")
-    return int(match[1])
-
-
 def free_port() -> int:
     """A port of the loopback interface that is free now, for programs that do not choose one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def wait_for_port(port: int) -> None:
-    """Wait until somebody listens on this port of the loopback interface."""
+def wait_for_port(port: int, program: Program | None = None) -> None:
+    """Wait until somebody, or this program, listens on a port of the loopback interface."""
     give_up = time.monotonic() + TIMEOUT
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             assert time.monotonic() < give_up, f"nobody listens on port {port}"
+            assert program is None or program.process.poll() is None, f"{program.name} has ended"
             time.sleep(0.02)
         else:
             return

@@ -8,11 +8,11 @@ with one of its own. `support.standard` has the tests for servers that need no e
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 
+import pytest
 from hpack import Decoder
 
 from support import wire
@@ -100,6 +100,14 @@ def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
     """The status code in the one HEADERS frame among these."""
     (block,) = [frame.fragment for frame in frames if frame.type == Type.HEADERS]
     return dict(wire.decode(block, decoder=decoder))[b":status"]
+
+
+#: What ends a connection, and the code of the GOAWAY frame that says so.
+OFFENSES = [
+    pytest.param(wire.data(0, b"no stream"), Code.PROTOCOL_ERROR, id="DATA on stream 0"),
+    pytest.param(wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR, id="short PING"),
+    pytest.param(wire.headers(1, b"\xff" * 7), Code.COMPRESSION_ERROR, id="broken field block"),
+]
 
 
 # Streams that are reset.
@@ -290,7 +298,7 @@ def stop_when_idle(served: Served) -> None:
     with RawClient(served.target) as client:
         client.send(request(1, served.offer.small))
         client.until(ends(1))
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         assert goaway_code(client.until(lambda frame: frame.type == Type.GOAWAY)) == Code.NO_ERROR
     finish(served)
 
@@ -301,7 +309,7 @@ def stop_in_the_middle(served: Served) -> None:
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
         client.send(request(1, path))
         frames = client.until(lambda frame: frame.type == Type.DATA)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         goaway = client.until(lambda frame: frame.type == Type.GOAWAY)
         assert (goaway_code(goaway), goaway[-1].last_stream_id) == (Code.NO_ERROR, 1)
         client.send(request(3, path), wire.window_update(3, 1000), wire.window_update(1, 1000))
@@ -316,9 +324,9 @@ def stop_twice(served: Served) -> None:
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.HEADERS)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         client.until(lambda frame: frame.type == Type.GOAWAY)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         finish(served)
 
 
@@ -337,7 +345,7 @@ def stop_with_a_client_that_stalls(served: Served) -> None:
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.HEADERS)
         leave_unread(deaf)
-        served.server.process.send_signal(signal.SIGINT)
+        served.server.interrupt()
         finish(served)
 
 

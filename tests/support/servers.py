@@ -8,11 +8,10 @@ in cleartext.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from support.clients import PROGRAMS, Target
 from support.peers import require_program
-from support.processes import TIMEOUT, free_port, require_module, serving, wait_for_port
+from support.processes import free_port, listening, require_module, serving
 from support.site import Site
 
 if TYPE_CHECKING:
@@ -33,30 +32,6 @@ def _target(port: int, certificate: Certificate | None) -> Target:
     if certificate is None:
         return Target(f"http://localhost:{port}")
     return Target(f"https://localhost:{port}", certificate.authority)
-
-
-@contextmanager
-def running(
-    command: Sequence[str | Path], port: int, env: dict[str, str] | None = None
-) -> Iterator[None]:
-    """Run a server that is told its port, until the block ends."""
-    with tempfile.TemporaryFile("w+") as log:
-        environment = {**os.environ, **(env or {})}
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        try:
-            try:
-                wait_for_port(port)
-            except AssertionError as error:
-                log.seek(0)
-                raise AssertionError(f"{error}: {log.read()}") from error
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -104,7 +79,7 @@ def nghttpd(site: Site, certificate: Certificate | None, *options: str) -> Itera
         command += ["--no-tls", str(port)]
     else:
         command += [str(port), str(certificate.key), str(certificate.chain)]
-    with running(command, port):
+    with listening(command, port):
         yield _target(port, certificate)
 
 
@@ -158,7 +133,7 @@ def nginx(site: Site, certificate: Certificate | None, extra: str = "") -> Itera
         )
         config = Path(folder, "nginx.conf")
         config.write_text(text)
-        with running([program, "-c", config, "-e", "stderr"], port):
+        with listening([program, "-c", config, "-e", "stderr"], port):
             yield _target(port, certificate)
 
 
@@ -208,7 +183,7 @@ def apache(site: Site, certificate: Certificate | None) -> Iterator[Target]:
         )
         config = Path(folder, "httpd.conf")
         config.write_text(text)
-        with running([program, "-D", "FOREGROUND", "-f", config], port):
+        with listening([program, "-D", "FOREGROUND", "-f", config], port):
             yield _target(port, certificate)
 
 
@@ -252,7 +227,7 @@ def h2o(site: Site, certificate: Certificate | None) -> Iterator[Target]:
         )
         config = Path(folder, "h2o.conf")
         config.write_text(text)
-        with running([program, "-c", config], port):
+        with listening([program, "-c", config], port):
             yield _target(port, certificate)
 
 
@@ -276,7 +251,7 @@ def hypercorn(site: Site, certificate: Certificate | None) -> Iterator[Target]:
         command += ["--certfile", str(certificate.chain), "--keyfile", str(certificate.key)]
     command.append("application:application")
     path = os.pathsep.join([str(PROGRAMS), os.environ.get("PYTHONPATH", "")])
-    with running(command, port, {"H2_TEST_FOLDER": str(site.folder), "PYTHONPATH": path}):
+    with listening(command, port, {"H2_TEST_FOLDER": str(site.folder), "PYTHONPATH": path}):
         yield _target(port, certificate)
 
 

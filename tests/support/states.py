@@ -1,12 +1,21 @@
-"""Tables of stream state against frame type: what one cell of such a table says and checks."""
+"""Tables of stream state against frame type: what one cell of such a table says and checks.
+
+    class TestServer(StateTests):
+        connection = staticmethod(wire.server)
+        scenes, frames, table = SCENES, FRAMES, TABLE
+
+The columns of a table are the frames in their order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import pytest
+
 from h2.connection import H2Connection
-from h2.events import Event
+from h2.events import Event, PriorityUpdated, UnknownFrameReceived
 from h2.exceptions import ProtocolError, StreamClosedError, StreamIDTooLowError
 from support import wire
 from support.outcome import (
@@ -18,7 +27,7 @@ from support.outcome import (
     kinds,
     same,
 )
-from support.wire import Code
+from support.wire import Code, Flag, Type
 
 Build = Callable[[H2Connection], None]
 
@@ -89,3 +98,53 @@ def check(conn: H2Connection, scene: Scene, frame: Callable[[int], bytes], want:
         assert_alive(conn)
     else:
         assert_ignored(conn, octets)
+
+
+class StateTests:
+    """What frames do in each state of a stream, at a server or at a client."""
+
+    connection: Callable[[], H2Connection]  # makes one that has shaken hands
+    scenes: Scenes
+    frames: dict[str, Callable[[int], bytes]]
+    table: dict[str, tuple[Outcome, ...]]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "outcome" in metafunc.fixturenames:
+            cells = [
+                pytest.param(state, frame, outcome, id=f"{state}-{frame}")
+                for state, row in self.table.items()
+                for frame, outcome in zip(self.frames, row, strict=True)
+            ]
+            metafunc.parametrize(("state", "frame", "outcome"), cells)
+        elif "state" in metafunc.fixturenames:
+            metafunc.parametrize("state", self.scenes)
+
+    def test_the_table_has_a_row_for_every_scene(self) -> None:
+        """No state is left out."""
+        assert self.table.keys() == self.scenes.keys()
+
+    def test_frame_in_state(self, state: str, frame: str, outcome: Outcome) -> None:
+        """What a frame of the peer does in each state of a stream."""
+        check(self.connection(), self.scenes[state], self.frames[frame], outcome)
+
+    def test_priority_in_every_state(self, state: str) -> None:
+        """PRIORITY can be received in any state, and changes none."""
+        check(self.connection(), self.scenes[state], wire.priority, gives(PriorityUpdated))
+
+    def test_unknown_frames_in_every_state(self, state: str) -> None:
+        """Frames whose semantics are unknown cannot be an error in any state."""
+        check(
+            self.connection(),
+            self.scenes[state],
+            lambda n: wire.frame(0xBE, 0xFF, n, b"?"),
+            gives(UnknownFrameReceived),
+        )
+
+    def test_continuation_without_a_begun_block(self, state: str) -> None:
+        """CONTINUATION without HEADERS before it is a connection error in every state."""
+        check(
+            self.connection(),
+            self.scenes[state],
+            lambda n: wire.frame(Type.CONTINUATION, Flag.END_HEADERS, n),
+            CONNECTION_ERROR,
+        )

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from support.clients import PROGRAMS, Target
 from support.peers import require_program, unavailable
-from support.processes import free_port, require_module, run, serving
-from support.servers import running
+from support.processes import free_port, listening, require_module, run, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +60,7 @@ def hypercorn(certificate: Certificate) -> Iterator[Target]:
         command += ["--certfile", str(certificate.chain), "--keyfile", str(certificate.key)]
         command += ["--config", config.name, "websocket_application:application"]
         path = os.pathsep.join([str(PROGRAMS), os.environ.get("PYTHONPATH", "")])
-        with running(command, port, {"PYTHONPATH": path}):
+        with listening(command, port, {"PYTHONPATH": path}):
             yield Target(f"https://localhost:{port}", certificate.authority)
 
 
@@ -71,7 +70,7 @@ def _nghttpx(frontend: str, backend: str, *arguments: str | Path) -> Iterator[in
     port = free_port()
     ends = [f"--frontend=127.0.0.1,{port}{frontend}", f"--backend=127.0.0.1,{backend}"]
     options = ["--conf=/dev/null", "--workers=1", "--single-process", *ends]
-    with running([require_program("nghttpx"), *options, *arguments], port):
+    with listening([require_program("nghttpx"), *options, *arguments], port):
         yield port
 
 

@@ -8,7 +8,8 @@ decoder of the ``hpack`` package.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -346,9 +347,25 @@ def feed(conn: H2Connection, *frames: bytes) -> list[Event]:
     return conn.receive_data(b"".join(frames))
 
 
+_STRICT = [False]
+
+
+@contextmanager
+def mode(strict: bool) -> Iterator[None]:
+    """Make connections strict meanwhile, unless they are told otherwise."""
+    _STRICT.append(strict)
+    yield
+    _STRICT.pop()
+
+
+def configuration(**options: Any) -> H2Configuration:
+    """A configuration of the present mode."""
+    return H2Configuration(**{"strict": _STRICT[-1], **options})
+
+
 def server(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
     """A server whose handshake is done; the client announced ``peer_settings``."""
-    conn = H2Connection(H2Configuration(client_side=False, **config))
+    conn = H2Connection(configuration(client_side=False, **config))
     conn.initiate_connection()
     feed(conn, PREFACE, settings(*peer_settings), settings(ack=True))
     conn.clear_outbound_data_buffer()
@@ -357,17 +374,33 @@ def server(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
 
 def client(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
     """A client whose handshake is done; the server announced ``peer_settings``."""
-    conn = H2Connection(H2Configuration(client_side=True, **config))
+    conn = H2Connection(configuration(client_side=True, **config))
     conn.initiate_connection()
     feed(conn, settings(*peer_settings), settings(ack=True))
     conn.clear_outbound_data_buffer()
     return conn
 
 
+def open_server() -> H2Connection:
+    """A server with an open stream: a request on stream 1 goes on."""
+    conn = server()
+    feed(conn, headers(1, POST))
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def open_client(*peer_settings: tuple[int, int]) -> H2Connection:
+    """A client with an open stream: its request on stream 1 goes on."""
+    conn = client(*peer_settings)
+    conn.send_headers(1, POST)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
 def pair(**config: Any) -> tuple[H2Connection, H2Connection]:
     """A client and a server that shook hands with each other."""
-    ours = H2Connection(H2Configuration(client_side=True, **config))
-    theirs = H2Connection(H2Configuration(client_side=False, **config))
+    ours = H2Connection(configuration(client_side=True, **config))
+    theirs = H2Connection(configuration(client_side=False, **config))
     ours.initiate_connection()
     theirs.initiate_connection()
     exchange(ours, theirs)

@@ -6,13 +6,15 @@ import copy
 import pickle
 import tracemalloc
 from collections.abc import Callable, MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2._rules import setting_bounds
+from h2._rules.registry import Violation
+from h2._rules.setting_bounds import BOUNDS, SENDER_BOUNDS, revocation, value_violation
 from h2.errors import ErrorCodes
 from h2.exceptions import InvalidSettingsValueError, ProtocolError
 from h2.settings import ChangedSetting, SettingCodes, Settings, _setting_code_from_int
@@ -84,6 +86,23 @@ def test_changed_setting() -> None:
     )
 
 
+def test_changes_are_compared_by_value() -> None:
+    change = ChangedSetting(SettingCodes.ENABLE_PUSH, 1, 0)
+    assert change == ChangedSetting(2, 1, 0)
+    assert len({change, ChangedSetting(2, 1, 0)}) == 1
+    assert change != (2, 1, 0)
+    for other in (ChangedSetting(3, 1, 0), ChangedSetting(2, None, 0), ChangedSetting(2, 1, 1)):
+        assert change != other
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_changes_can_be_pickled(protocol: int) -> None:
+    change = ChangedSetting(SettingCodes.ENABLE_PUSH, 1, 0)
+    twin = pickle.loads(pickle.dumps(change, protocol))
+    assert twin == change
+    assert type(twin.setting) is SettingCodes
+
+
 def test_initial_values_of_the_rfc() -> None:
     assert dict(Settings()) == CLIENT_DEFAULTS
     assert dict(Settings(client=False)) == {**CLIENT_DEFAULTS, 2: 0}
@@ -132,8 +151,8 @@ def test_valid_values(setting: int, value: int) -> None:
     settings.acknowledge()
     assert settings[setting] == Settings(initial_values=initial)[setting] == value
     Settings().validate_received_setting(setting, value)
-    Settings()._validate({setting: value})
-    assert Settings()._apply({setting: value})[setting].new_value == value
+    assert value_violation(setting, value, SENDER_BOUNDS[True]) is None
+    assert Settings().receive([(setting, value)])[setting].new_value == value
 
 
 @pytest.mark.parametrize(("setting", "value", "code"), INVALID)
@@ -144,7 +163,6 @@ def test_invalid_values(setting: int, value: int, code: ErrorCodes) -> None:
         lambda: settings.__setitem__(setting, value),
         lambda: Settings(initial_values=initial),
         lambda: settings.validate_received_setting(setting, value),
-        lambda: settings._apply({1: 5, setting: value}),
         lambda: settings.setdefault(setting, value) if setting == 6 else settings.update(initial),
     ]
     for call in calls:
@@ -154,8 +172,9 @@ def test_invalid_values(setting: int, value: int, code: ErrorCodes) -> None:
         assert caught.value.rule == "setting-invalid"
         assert str(caught.value) == f"Setting {setting} has invalid value {value}"
         assert settings == Settings()
-    with pytest.raises(InvalidSettingsValueError):
-        settings._validate({1: 5, setting: value})
+    with pytest.raises(Violation) as violated:
+        settings.receive([(1, 5), (setting, value)])
+    assert violated.value.public().error_code is code  # type: ignore[attr-defined]  # a ProtocolError
     assert settings == Settings()
 
 
@@ -166,20 +185,18 @@ def test_an_invalid_value_is_a_protocol_error_and_a_value_error() -> None:
 
 
 def test_every_bound_names_a_known_setting() -> None:
-    assert set(setting_bounds.BOUNDS) < set(CODES.values())
-    assert all(bound.minimum < bound.maximum for bound in setting_bounds.BOUNDS.values())
+    assert set(BOUNDS) == set(CODES.values())
+    assert all(bound.minimum < bound.maximum for bound in BOUNDS.values())
 
 
 def test_a_server_must_not_enable_push() -> None:
     server = Settings(client=False)
-    for call in (
-        lambda: server.validate_received_setting(2, 1),
-        lambda: server._apply({2: 1}),
-        lambda: server._validate({2: 1}),
-    ):
-        with pytest.raises(InvalidSettingsValueError) as caught:
-            call()
-        assert caught.value.error_code is PROTOCOL
+    with pytest.raises(InvalidSettingsValueError) as caught:
+        server.validate_received_setting(2, 1)
+    assert caught.value.error_code is PROTOCOL
+    with pytest.raises(Violation, match="Setting 2 has invalid value 1"):
+        server.receive([(2, 1)])
+    assert value_violation(2, 1, SENDER_BOUNDS[False]) is not None
     server.validate_received_setting(2, 0)
     # An assignment may: only what is sent counts.
     server.enable_push = 1
@@ -190,49 +207,32 @@ def test_a_server_must_not_enable_push() -> None:
 def test_extended_connect_cannot_be_taken_back() -> None:
     settings = Settings(initial_values={SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
     settings.validate_received_setting(8, 1)
-    for call in (
-        lambda: settings.validate_received_setting(8, 0),
-        lambda: settings._apply({8: 0}),
-        lambda: settings._apply([(8, 1), (8, 0)]),
-        lambda: settings._validate({8: 0}),
-    ):
-        with pytest.raises(InvalidSettingsValueError) as caught:
-            call()
-        assert caught.value.error_code is PROTOCOL
-    assert settings.enable_connect_protocol == 1
-
-
-def test_extended_connect_taken_back_within_one_frame() -> None:
-    settings = Settings(client=False)
-    with pytest.raises(InvalidSettingsValueError):
-        settings._apply([(8, 1), (8, 0)])
-    assert settings.enable_connect_protocol == 0
-
-
-def test_extended_connect_taken_back_before_the_acknowledgment() -> None:
-    settings = Settings(client=False)
-    settings._propose({8: 1})
-    settings._propose({4: 1})
-    with pytest.raises(InvalidSettingsValueError):
-        settings._validate({8: 0})
-    settings._validate({8: 1, 4: 2})
+    with pytest.raises(InvalidSettingsValueError) as caught:
+        settings.validate_received_setting(8, 0)
+    assert caught.value.error_code is PROTOCOL
+    assert caught.value.rule == "connect-protocol-revoked"
+    Settings().validate_received_setting(8, 0)
+    assert [revocation(8, 0, False), revocation(8, 1, True), revocation(3, 0, True)] == [None] * 3
+    assert revocation(8, 0, True) is not None
 
 
 @pytest.mark.parametrize(
-    "changes", [{1: -1}, {1: 2**32}, {3: 2**32 + 1}, {99: 2**32}, {65536: 0}, {-1: 0}]
+    "pair", [(1, -1), (1, 2**32), (3, 2**32 + 1), (99, 2**32), (65536, 0), (-1, 0)]
 )
-def test_what_does_not_fit_into_a_frame_is_not_sent(changes: dict[Any, int]) -> None:
-    with pytest.raises(InvalidSettingsValueError) as caught:
-        Settings()._validate(changes)
-    assert caught.value.error_code is PROTOCOL
+def test_what_does_not_fit_into_a_frame_is_not_sent(pair: tuple[int, int]) -> None:
+    violation = value_violation(*pair)
+    assert violation is not None
+    assert violation.public().error_code is PROTOCOL  # type: ignore[attr-defined]  # a ProtocolError
 
 
-def test_a_frame_takes_unknown_settings() -> None:
+@pytest.mark.parametrize("pair", [(4.0, 1), (4, 1.0), ("4", 1), (4, "1"), (99.0, 1), (None, 1)])
+def test_what_is_no_integer_is_refused(pair: tuple[Any, Any]) -> None:
     settings = Settings()
-    settings._validate({65535: 2**32 - 1, 0: 0})
-    settings._propose({65535: 7})
-    assert described(settings._acknowledge_frame()) == {65535: (65535, None, 7)}
-    assert settings[65535] == 7
+    with pytest.raises(TypeError):
+        value_violation(*pair)
+    with pytest.raises(TypeError):
+        settings[pair[0]] = pair[1]
+    assert settings == Settings()
 
 
 def test_values_wait_in_a_queue_for_each_setting() -> None:
@@ -268,29 +268,60 @@ def test_the_same_value_again_is_reported() -> None:
 def test_a_setting_without_a_value_in_effect() -> None:
     settings = Settings()
     settings[99] = 5
-    assert len(settings) == 6
-    assert list(settings) == [1, 2, 4, 5, 8, 99]
+    assert dict(settings) == CLIENT_DEFAULTS
+    assert list(settings.items()) == list(CLIENT_DEFAULTS.items())
+    assert len(settings) == 5
     assert 99 not in settings
     assert settings.get(99) is None
     with pytest.raises(KeyError):
         settings[99]
     assert described(settings.acknowledge()) == {99: (99, None, 5)}
     assert settings[99] == 5
-    assert len(settings) == 6
+    assert list(settings) == [1, 2, 4, 5, 8, 99]
 
 
-def test_deletion() -> None:
-    settings = Settings()
-    del settings[SettingCodes.ENABLE_CONNECT_PROTOCOL]
-    assert list(settings) == [1, 2, 4, 5]
-    for missing in (
-        lambda: settings.enable_connect_protocol,
-        lambda: settings[8],
-        lambda: settings.__delitem__(8),
-    ):
-        with pytest.raises(KeyError):
-            missing()
+@pytest.mark.parametrize("name", CODES)
+@pytest.mark.parametrize("client", [True, False])
+def test_the_default_of_a_deleted_setting_holds(client: bool, name: str) -> None:
+    code = SettingCodes[name]
+    value = 20000 if name == "MAX_FRAME_SIZE" else 1
+    default = getattr(Settings(client), name.lower())
+    settings = Settings(client, initial_values={code: value})
+    assert getattr(settings, name.lower()) == value
+    del settings[code]
+    assert code not in settings
+    assert code not in list(settings)
+    assert len(settings) == len(dict(settings))
+    with pytest.raises(KeyError):
+        settings[code]
+    with pytest.raises(KeyError):
+        del settings[code]
+    assert getattr(settings, name.lower()) == default
+    settings[code] = value
+    assert getattr(settings, name.lower()) == default
+    assert described(settings.acknowledge()) == {code: (code, None, value)}
+    assert getattr(settings, name.lower()) == settings[code] == value
+    assert list(settings)[-1] == code
     assert dict(Settings()) == CLIENT_DEFAULTS
+
+
+def test_what_the_peer_was_told_holds_after_a_deletion() -> None:
+    limits = {SettingCodes.MAX_CONCURRENT_STREAMS: 7, SettingCodes.INITIAL_WINDOW_SIZE: 99}
+    settings = Settings(initial_values=limits)
+    settings.announced()
+    del settings[4]
+    del settings[3]
+    assert settings.initial_window_size == 99
+    assert settings.max_concurrent_streams == 2**32 + 1
+    settings.acknowledge_frame({4: 98, 5: 20000})
+    del settings[4]
+    settings[5] = 30000
+    settings.acknowledge()
+    del settings[5]
+    assert settings.initial_window_size == 98
+    assert settings.max_frame_size == 20000
+    settings.receive([(4, 97)])
+    assert settings.initial_window_size == settings[4] == 97
 
 
 def test_deletion_takes_the_waiting_values_along() -> None:
@@ -317,8 +348,11 @@ def test_mapping_methods() -> None:
     settings.update({4: 5, 99: 6})
     settings.acknowledge()
     assert dict(settings) == {4: 5, 5: 16384, 8: 0, 99: 6}
+    settings[3] = 7
     settings.clear()
     assert len(settings) == 0
+    assert settings.acknowledge() == {}
+    assert settings.max_frame_size == 16384
 
 
 def test_equality() -> None:
@@ -342,75 +376,90 @@ def test_equality_looks_at_waiting_values() -> None:
     assert first != second
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
-def test_copies(duplicate: Callable[[Settings], Settings]) -> None:
-    settings = Settings(client=False)
+DUPLICATES = [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_copies(duplicate: Callable[[Any], Any]) -> None:
+    settings: Any = Settings(client=False, initial_values={SettingCodes.MAX_FRAME_SIZE: 20000})
     settings.initial_window_size = 7
+    settings.label = "mine"
+    del settings[5]
     twin = duplicate(settings)
     assert twin == settings
+    assert (twin.label, twin.max_frame_size) == ("mine", 16384)
+    twin.initial_window_size = 8
     twin.acknowledge()
     assert (twin.initial_window_size, settings.initial_window_size) == (7, 65535)
+    assert described(settings.acknowledge()) == {4: (4, 65535, 7)}
+    assert settings.acknowledge() == {}
+    twin.receive([(2, 0)])
+    assert described(twin.acknowledge()) == {4: (4, 7, 8)}
 
 
-def test_frames_are_acknowledged_one_at_a_time() -> None:
+def test_a_copy_without_pending_values() -> None:
+    twin = copy.copy(Settings(client=False))
+    assert twin == Settings(client=False)
+    assert twin.acknowledge() == {}
+    twin.validate_received_setting(2, 0)
+    with pytest.raises(InvalidSettingsValueError):
+        twin.validate_received_setting(2, 1)
+
+
+def test_repr_says_what_is_in_effect_and_what_is_pending() -> None:
+    settings = Settings(client=False)
+    del settings[8]
+    assert repr(settings) == (
+        "<Settings server HEADER_TABLE_SIZE=4096 ENABLE_PUSH=0 INITIAL_WINDOW_SIZE=65535"
+        " MAX_FRAME_SIZE=16384>"
+    )
     settings = Settings()
-    settings._propose({4: 1, 5: 20000})
-    settings._propose({})
-    settings._propose({2: 0, 4: 2})
-    assert described(settings._acknowledge_frame()) == {4: (4, 65535, 1), 5: (5, 16384, 20000)}
-    assert settings._acknowledge_frame() == {}
-    assert settings.enable_push == 1
-    assert described(settings._acknowledge_frame()) == {2: (2, 1, 0), 4: (4, 1, 2)}
-    assert settings._acknowledge_frame() == {}
+    settings.clear()
+    assert repr(settings) == "<Settings client>"
+    settings[99] = 5
+    settings[4] = 1
+    settings[99] = 6
+    assert repr(settings) == "<Settings client pending 99=5 99=6 INITIAL_WINDOW_SIZE=1>"
 
 
-def test_a_frame_is_a_copy_of_what_was_proposed() -> None:
-    changes: dict[Any, int] = {4: 1}
-    settings = Settings()
-    settings._propose(changes)
-    changes[5] = 20000
-    assert described(settings._acknowledge_frame()) == {4: (4, 65535, 1)}
-
-
-def test_an_assignment_takes_effect_with_the_next_frame() -> None:
+def test_values_of_a_frame_take_effect_with_the_oldest_pending_ones_of_other_settings() -> None:
     settings = Settings()
     settings[4] = 7
-    settings._propose({5: 20000})
     settings[2] = 0
-    settings._propose({4: 8})
-    assert described(settings._acknowledge_frame()) == {
+    settings[2] = 1
+    assert described(settings.acknowledge_frame({4: 8, 5: 20000})) == {
         2: (2, 1, 0),
-        4: (4, 65535, 7),
+        4: (4, 65535, 8),
         5: (5, 16384, 20000),
     }
-    assert described(settings._acknowledge_frame()) == {4: (4, 7, 8)}
+    assert described(settings.acknowledge_frame({})) == {2: (2, 0, 1), 4: (4, 8, 7)}
+    assert settings.acknowledge_frame({}) == {}
 
 
-def test_acknowledge_does_not_shift_frames() -> None:
+def test_a_frame_supersedes_pending_values() -> None:
     settings = Settings()
-    settings._propose({})
-    settings._propose({4: 1})
-    settings._propose({4: 2, 5: 20000})
-    settings[4] = 3
-    assert described(settings.acknowledge()) == {4: (4, 65535, 1), 5: (5, 16384, 20000)}
-    assert settings._acknowledge_frame() == {}
-    assert settings._acknowledge_frame() == {}
-    assert described(settings._acknowledge_frame()) == {4: (4, 1, 2)}
-    assert described(settings._acknowledge_frame()) == {4: (4, 2, 3)}
+    settings.supersede({4: 9})
+    settings[4] = 7
+    settings[4] = 8
+    settings[5] = 20000
+    settings.supersede({4: 9, 6: 1})
+    assert described(settings.acknowledge()) == {5: (5, 16384, 20000)}
 
 
-def test_an_acknowledgment_without_a_frame_applies_assignments() -> None:
+def test_settings_adopt_the_values_of_others() -> None:
+    other = Settings(initial_values={SettingCodes.INITIAL_WINDOW_SIZE: 99})
+    del other[8]
     settings = Settings()
-    settings[4] = 1
-    settings[4] = 2
-    assert described(settings._acknowledge_frame()) == {4: (4, 65535, 1)}
-    settings._propose({5: 20000})
-    assert described(settings._acknowledge_frame()) == {4: (4, 1, 2), 5: (5, 16384, 20000)}
+    settings.adopt(other)
+    assert list(settings.items()) == list(other.items())
+    assert settings.in_effect == {1: 4096, 2: 1, 4: 99, 5: 16384, 8: 0}
+    settings.receive([(4, 1)])
+    assert other[4] == 99
 
 
 def test_received_settings_apply_at_once() -> None:
     settings = Settings(client=False)
-    changes = settings._apply({3: 7, 4: 9, 200: 8, 8: 1})
+    changes = settings.receive([(3, 7), (4, 9), (200, 8), (8, 1)])
     assert described(changes) == {
         3: (3, None, 7),
         4: (4, 65535, 9),
@@ -425,27 +474,27 @@ def test_received_settings_apply_at_once() -> None:
 
 def test_the_last_of_repeated_values_counts() -> None:
     settings = Settings()
-    assert described(settings._apply([(4, 1), (5, 20000), (4, 2)])) == {
+    assert described(settings.receive([(4, 1), (5, 20000), (4, 2)])) == {
         4: (4, 65535, 2),
         5: (5, 16384, 20000),
     }
     assert settings.initial_window_size == 2
-    with pytest.raises(InvalidSettingsValueError):
-        settings._apply([(4, 2**31), (4, 3)])
+    with pytest.raises(Violation):
+        settings.receive([(4, 2**31), (4, 3)])
     assert settings.initial_window_size == 2
 
 
 def test_unknown_settings_of_the_peer_are_not_kept() -> None:
     settings = Settings()
     for number in range(1000, 2000):
-        settings._apply({number: 1})
+        settings.receive([(number, 1)])
     assert dict(settings) == CLIENT_DEFAULTS
 
 
 def test_received_settings_leave_the_queue_alone() -> None:
     settings = Settings()
     settings[4] = 5
-    settings._apply({4: 6})
+    settings.receive([(4, 6)])
     assert settings.initial_window_size == 6
     assert described(settings.acknowledge()) == {4: (4, 6, 5)}
 
@@ -455,9 +504,10 @@ def test_memory() -> None:
 
     def after_a_handshake() -> tuple[Settings, Settings]:
         local, remote = Settings(initial_values=initial), Settings(client=False)
-        local._propose({})
-        local._acknowledge_frame()
-        remote._apply({1: 4096, 2: 0, 3: 100, 4: 65535, 5: 16384, 6: 65536, 8: 0})
+        local.announced()
+        local.acknowledge_frame({})
+        values = {1: 4096, 2: 0, 3: 100, 4: 65535, 5: 16384, 6: 65536, 8: 0}
+        remote.receive(values.items())
         return local, remote
 
     after_a_handshake()
@@ -470,31 +520,67 @@ def test_memory() -> None:
 
 
 class Model:
-    """Settings as the manual describes them: a stack of values for each setting."""
+    """Settings as the manual describes them, by the plainest means."""
 
     def __init__(self, client: bool) -> None:
-        defaults = {**CLIENT_DEFAULTS, 2: 1 if client else 0}
-        self.stacks: dict[int, list[int | None]] = {key: [value] for key, value in defaults.items()}
+        self.values = {**CLIENT_DEFAULTS, 2: 1 if client else 0}
+        self.told = dict(self.values)
+        self.pending: list[tuple[int, int]] = []
 
-    def assign(self, setting: int, value: int) -> None:
-        self.stacks.setdefault(setting, [None]).append(value)
+    def effective(self, setting: int) -> int | None:
+        """What holds, whether or not the mapping has it."""
+        if setting in self.values:
+            return self.values[setting]
+        return self.told[setting] if setting in CLIENT_DEFAULTS else None
 
-    def delete(self, setting: int) -> bool:
-        return self.stacks.pop(setting, None) is not None
+    def delete(self, setting: int) -> None:
+        if setting not in self.values and setting not in dict(self.pending):
+            raise KeyError
+        self.values.pop(setting, None)
+        self.supersede({setting: 0})
 
-    def acknowledge(self) -> list[tuple[int, int | None, int | None]]:
-        changes = []
-        for setting, stack in self.stacks.items():
-            if len(stack) > 1:
-                changes.append((setting, stack.pop(0), stack[0]))
-        return changes
+    def supersede(self, frame: dict[int, int]) -> None:
+        self.pending = [pair for pair in self.pending if pair[0] not in frame]
+
+    def acknowledge(self, frame: dict[int, int]) -> dict[int, tuple[int, int | None, int]]:
+        taken = dict(frame)
+        left = []
+        for setting, value in self.pending:
+            if setting in taken:
+                left.append((setting, value))
+            else:
+                taken[setting] = value
+        self.pending = left
+        before = dict(self.values)
+        self.values.update(taken)
+        self.told.update(frame)
+        return {
+            setting: (setting, before.get(setting), taken[setting])
+            for setting in self.values
+            if setting in taken
+        }
+
+    def receive(self, frame: dict[int, int]) -> dict[int, tuple[int, int | None, int]]:
+        before = dict(self.values)
+        known = {key: value for key, value in frame.items() if key in CODES.values()}
+        self.values.update(known)
+        return {
+            key: (key, before.get(key) if key in known else None, value)
+            for key, value in frame.items()
+        }
 
 
 NUMBERS = st.sampled_from([1, 2, 3, 4, 5, 6, 8, 99, 1000])
+FRAME = st.dictionaries(
+    st.sampled_from([1, 3, 4, 5, 6, 99]), st.integers(16384, 2**24 - 1), max_size=3
+)
 STEPS = st.one_of(
     st.tuples(st.just("assign"), NUMBERS, st.sampled_from([0, 1, 16384, 20000])),
+    st.tuples(st.just("assign"), NUMBERS, st.sampled_from([0, 1, 16384, 20000])),
     st.tuples(st.just("delete"), NUMBERS, st.none()),
-    st.tuples(st.just("acknowledge"), st.none(), st.none()),
+    st.tuples(st.just("acknowledge"), st.just({}), st.none()),
+    st.tuples(st.sampled_from(["frame", "supersede", "receive"]), FRAME, st.none()),
+    st.tuples(st.sampled_from(["announced", "copy"]), st.none(), st.none()),
 )
 
 
@@ -503,51 +589,51 @@ def test_settings_behave_like_the_model(client: bool, steps: list[tuple[str, Any
     settings, model = Settings(client=client), Model(client)
     for action, setting, value in steps:
         if action == "acknowledge":
-            changes = described(settings.acknowledge())
-            assert list(changes.values()) == model.acknowledge()
+            assert described(settings.acknowledge()) == model.acknowledge({})
+        elif action == "frame":
+            assert described(settings.acknowledge_frame(setting)) == model.acknowledge(setting)
+        elif action == "supersede":
+            settings.supersede(setting)
+            model.supersede(setting)
+        elif action == "receive":
+            assert described(settings.receive(setting.items())) == model.receive(setting)
+        elif action == "announced":
+            settings.announced()
+            model.told = {key: model.effective(key) or 0 for key in CLIENT_DEFAULTS}
+        elif action == "copy":
+            settings = copy.copy(settings)
         elif action == "delete":
-            if model.delete(setting):
+            expected = None
+            try:
+                model.delete(setting)
+            except KeyError as error:
+                expected = error
+            with pytest.raises(KeyError) if expected else nullcontext():
                 del settings[setting]
-            else:
-                with pytest.raises(KeyError):
-                    del settings[setting]
-        elif setting_bounds.value_violation(setting, value) is None:
+        elif value_violation(setting, value) is None:
             settings[setting] = value
-            model.assign(setting, value)
+            model.pending.append((setting, value))
         else:
             with pytest.raises(InvalidSettingsValueError):
                 settings[setting] = value
-        assert list(settings) == list(model.stacks)
-        assert len(settings) == len(model.stacks)
-        assert {key: settings.get(key) for key in settings} == {
-            key: stack[0] for key, stack in model.stacks.items()
-        }
-        assert settings.max_header_list_size == model.stacks.get(6, [None])[0]
+        assert_like(settings, model)
 
 
-FRAMES = st.lists(
-    st.dictionaries(NUMBERS.filter(lambda n: n not in (2, 8)), st.integers(16384, 2**24 - 1)),
-    max_size=8,
-)
-
-
-@given(frames=FRAMES, data=st.data())
-def test_each_acknowledgment_is_for_one_frame(
-    frames: list[dict[Any, int]], data: st.DataObject
-) -> None:
-    settings = Settings()
-    effective: dict[int, int] = dict(CLIENT_DEFAULTS)
-    waiting: list[dict[Any, int]] = []
-    for frame in frames:
-        settings._validate(frame)
-        settings._propose(frame)
-        waiting.append(frame)
-        for _ in range(data.draw(st.integers(0, len(waiting)))):
-            acknowledged = waiting.pop(0)
-            changes = settings._acknowledge_frame()
-            assert {key: change.new_value for key, change in changes.items()} == acknowledged
-            assert all(
-                change.original_value == effective.get(key) for key, change in changes.items()
-            )
-            effective.update(acknowledged)
-        assert {key: settings.get(key) for key in effective} == effective
+def assert_like(settings: Settings, model: Model) -> None:
+    """The mapping, what is in effect, and the text that says both."""
+    assert list(settings.items()) == list(model.values.items())
+    assert list(settings) == list(settings.keys()) == list(dict(settings))
+    assert len(settings) == len(model.values)
+    assert settings == copy.deepcopy(settings)
+    for name, code in CODES.items():
+        default = 2**32 + 1 if code == 3 else None
+        effective = model.effective(code)
+        assert getattr(settings, name.lower()) == (default if effective is None else effective)
+        assert (code in settings) == (code in model.values)
+        assert settings.in_effect.get(code) == effective
+    _, _, pending = repr(settings).strip("<>").partition(" pending ")
+    names = {name: str(code) for name, code in CODES.items()}
+    shown = sorted(pair.split("=") for pair in pending.split())
+    assert sorted([names.get(name, name), value] for name, value in shown) == sorted(
+        [str(code), str(value)] for code, value in model.pending
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
@@ -103,5 +105,92 @@ def test_valid_messages(validate: type, flags: HeaderValidationFlags, fields: wi
 def test_malformed_messages(
     validate: type, flags: HeaderValidationFlags, fields: wire.Fields
 ) -> None:
-    with pytest.raises(ProtocolError, match="Malformed"):
+    with pytest.raises(ProtocolError, match="malformed"):
         validate(fields, flags)
+
+
+# --- more functions of the published package ---
+
+
+def test_text_is_encoded_and_fields_keep_their_class() -> None:
+    fields = [
+        ("n\xe4me", b"value"),
+        (b"name", "valu\xe9"),
+        HeaderTuple("a", "b"),
+        NeverIndexedHeaderTuple("c", b"d"),
+    ]
+    got = utilities.utf8_encode_headers(iter(fields))
+    assert got == [
+        ("n\xe4me".encode(), b"value"),
+        (b"name", "valu\xe9".encode()),
+        (b"a", b"b"),
+        (b"c", b"d"),
+    ]
+    assert [type(field) for field in got] == [tuple, tuple, HeaderTuple, NeverIndexedHeaderTuple]
+
+
+@pytest.mark.parametrize("value", [1, None, bytearray(b"x")])
+def test_what_is_neither_text_nor_octets_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match=f"not {type(value).__name__}"):
+        utilities.utf8_encode_headers([("name", value)])
+
+
+@pytest.mark.parametrize(
+    ("fields", "method", "authority"),
+    [
+        (wire.REQUEST, b"GET", b"example.com"),
+        ([(":method", "PUT"), (":authority", b"a"), (b":method", b"GET")], b"PUT", b"a"),
+        (wire.RESPONSE, None, None),
+        ([], None, None),
+    ],
+)
+def test_what_a_request_says(fields: Any, method: bytes | None, authority: bytes | None) -> None:
+    assert utilities.extract_method_header(fields) == method
+    assert utilities.authority_from_headers(fields) == authority
+
+
+@pytest.mark.parametrize(
+    ("fields", "informational"),
+    [
+        ([(b":status", b"100")], True),
+        ([(":status", "103"), ("link", "x")], True),
+        (wire.RESPONSE, False),
+        (wire.REQUEST, False),
+        ([(b":status", b"")], False),
+        ([], False),
+    ],
+)
+def test_whether_a_response_is_informational(fields: Any, informational: bool) -> None:
+    assert utilities.is_informational_response(fields) is informational
+
+
+def test_cookies_of_a_received_message_are_joined() -> None:
+    def joined(*fields: Field) -> list[Any]:
+        return list(utilities.normalize_inbound_headers(iter(fields), REQUEST))
+
+    first, second, other = (b"cookie", b"a=b"), HeaderTuple(b"cookie", b"c"), (b"X", b" y ")
+    got = joined(first, other, second)
+    assert got == [other, (b"cookie", b"a=b; c")]
+    assert type(got[1]) is NeverIndexedHeaderTuple
+    got = joined(second, other)
+    assert got == [other, second]
+    assert type(got[1]) is HeaderTuple
+    assert joined(other) == [other]
+
+
+def test_a_dict_of_limited_size_drops_what_came_first() -> None:
+    entries = utilities.SizeLimitDict({1: 1, 2: 2, 3: 3}, size_limit=2, four=4)
+    assert list(entries) == [3, "four"]
+    entries.update({5: 5})
+    entries[5] = 6
+    assert list(entries.items()) == [("four", 4), (5, 6)]
+    unlimited = utilities.SizeLimitDict({key: key for key in range(100)})
+    assert len(unlimited) == 100
+    assert len(utilities.SizeLimitDict({1: 1}, size_limit=0)) == 0
+
+
+def test_constants() -> None:
+    assert bytes([utilities.SIGIL, utilities.INFORMATIONAL_START]) == b":1"
+    assert sorted(utilities.CONNECTION_HEADERS) == [
+        *(b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
+    ]

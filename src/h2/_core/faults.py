@@ -45,7 +45,7 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
         # (section 10.5.1)
         _respond(conn, stream_id, rule.status)
     if stream is not None:
-        conn.abandon(stream, CLOSED_BY_US)
+        conn.reset(stream)
     else:
         # "Normally, an endpoint SHOULD NOT send more than one RST_STREAM frame for any stream."
         streams.remember(stream_id, CLOSED_BY_US, conn.max_reset)

@@ -85,7 +85,9 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
         if _ON_SEND[stream.state] < 0:
             raise not_allowed_now("WINDOW_UPDATE", stream_id, stream.state)
         window = stream.window
-        _check_window(window.value + increment)
+        # The SETTINGS in flight may enlarge the window as well.
+        growth = conn.announced.window_growth(conn.recv_initial_window())
+        _check_window(window.value + growth + increment)
     window.enlarge(increment)
     conn.out.append(encode.window_update(stream_id or 0, increment))
 

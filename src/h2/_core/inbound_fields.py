@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._core.state import Connection
+from h2._core.stream import CONNECT_METHOD, HEAD_METHOD
 from h2._hpack import Block
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN
+from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, RESPONSE, SUCCESSFUL
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
+
+_LENGTH_RULES: Final = (rules.CONTENT_LENGTH_INVALID, rules.CONTENT_LENGTH_CONFLICT)
 
 
 def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) -> list[HeaderTuple]:
@@ -19,22 +24,48 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
     if config.validate_inbound_headers:
         if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
-            if found is not None:
-                found.stream_id = stream_id
-                raise found
+            if found is not None and not _is_ignored(conn, found, seen, stream_id):
+                raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
         # Framing depends on it, so it is checked in any case.
         found = check_lengths(kind, block.fields)
         if found is not None:
-            found.stream_id = stream_id
-            raise found
+            raise _of_stream(found, conn, kind, stream_id)
     if seen & COOKIE and config.normalize_inbound_headers:
         fields = _join_cookies(block)
     else:
         fields = block.fields.copy()
     if isinstance(config.header_encoding, str):
-        fields = _decode_text(fields, config.header_encoding, stream_id)
+        fields = _decode_text(fields, config.header_encoding)
     return fields
+
+
+def _of_stream(found: Violation, conn: Connection, kind: int, stream_id: int) -> Violation:
+    """Return what is wrong with the fields as a fault of their stream."""
+    found.stream_id = stream_id
+    if found.rule in _LENGTH_RULES and _has_no_content(conn, kind, stream_id):
+        found.rule = rules.CONTENT_LENGTH_WITHOUT_CONTENT
+    return found
+
+
+def _is_ignored(conn: Connection, found: Violation, seen: int, stream_id: int) -> bool:
+    # "A client MUST ignore any Content-Length or Transfer-Encoding header fields received in a
+    # successful response to CONNECT." (RFC 9110 section 9.3.6)
+    if found.rule is not rules.CONTENT_LENGTH_FORBIDDEN or not seen & SUCCESSFUL:
+        return False
+    stream = conn.streams.get(stream_id)
+    return stream is not None and stream.method == CONNECT_METHOD
+
+
+def _has_no_content(conn: Connection, kind: int, stream_id: int) -> bool:
+    """Tell whether this is a promised request or the response to HEAD.
+
+    The framing does not depend on the content-length of those.
+    """
+    if kind == REQUEST:
+        return conn.client
+    stream = conn.streams.get(stream_id)
+    return kind == RESPONSE and stream is not None and stream.method == HEAD_METHOD
 
 
 def _join_cookies(block: Block) -> list[HeaderTuple]:
@@ -53,16 +84,26 @@ def _join_cookies(block: Block) -> list[HeaderTuple]:
     return joined
 
 
-def _decode_text(fields: list[HeaderTuple], encoding: str, stream_id: int) -> list[HeaderTuple]:
+def _decode_text(fields: list[HeaderTuple], encoding: str) -> list[HeaderTuple]:
     """Return the fields as text (``H2Configuration.header_encoding``)."""
     try:
         return [
             field.__class__(field[0].decode(encoding), field[1].decode(encoding))
             for field in fields
         ]
-    except (UnicodeError, LookupError) as error:
-        raise Violation(
-            rules.FIELD_ENCODING,
-            f"A field on stream {stream_id} is not {encoding}: {error}",
-            stream_id,
-        ) from None
+    except UnicodeError:
+        return [
+            field.__class__(_as_text(field[0], encoding), _as_text(field[1], encoding))
+            for field in fields
+        ]
+
+
+def _as_text(part: bytes, encoding: str) -> str:
+    # "A recipient SHOULD treat other allowed octets in field content (i.e., obs-text) as opaque
+    # data." (RFC 9110 section 5.5) So octets that the encoding does not have become surrogates,
+    # which go out again as these octets.
+    try:
+        return part.decode(encoding, "surrogateescape")
+    except UnicodeError:
+        # Encodings that write ASCII in another way, such as UTF-16, do not read everything so.
+        return part.decode("ascii", "surrogateescape")

@@ -10,17 +10,23 @@ from operator import index
 from typing import Final
 
 from h2._core.misuse import check_frame_size
-from h2._core.receive_settings import apply_remote_settings
+from h2._core.receive_settings import apply_remote_settings, take_received
 from h2._core.state import Connection
 from h2._core.stream import UNKNOWN_METHOD, Stream
 from h2._frames import decode, encode
-from h2._frames.layout import HEADER_LENGTH, MAX_FRAME_SIZE_LOWER, PREFACE
+from h2._frames.layout import ACK, HEADER_LENGTH, MAX_FRAME_SIZE_LOWER, PREFACE, SETTINGS
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.flow_control import MAX_WINDOW
+from h2._rules.quote import quoted
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE
+from h2._rules.setting_bounds import (
+    INITIAL_WINDOW_SIZE,
+    SENDER_BOUNDS,
+    revocation,
+    value_violation,
+)
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
@@ -36,28 +42,37 @@ def initiate(conn: Connection) -> None:
     # "The SETTINGS frames received from a peer as part of the connection preface MUST be
     # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
     # of what waits already.
-    frames = preface + _settings_frame(conn, conn.local_settings._values)
-    overtakes = False
+    values = conn.local_settings.listed()
+    frames = preface + _settings_frame(conn, values)
+    # commit
+    overtaken = 0
     if conn.initiated:
         conn.out.append(frames)
     else:
-        overtakes = conn.out.insert_first(frames)
+        pending = _pending_settings(conn) if conn.announced.in_flight else 0
+        if conn.out.insert_first(frames):
+            overtaken = pending
     conn.initiated = True
-    _proposed(conn, {}, first=overtakes)
+    conn.local_settings.announced()
+    conn.announced.send_first(values, len(conn.announced.in_flight) - overtaken)
     _follow_local_settings(conn)
+
+
+def _pending_settings(conn: Connection) -> int:
+    """Return how many SETTINGS frames are pending in the output, acknowledgments aside."""
+    pending = b"".join(conn.out.chunks)
+    count = start = 0
+    while start < len(pending):
+        high, low, type_, flags, _ = decode.unpack_header(pending, start)
+        count += type_ == SETTINGS and not flags & ACK
+        start += HEADER_LENGTH + (high << 8 | low)
+    return count
 
 
 def _settings_frame(conn: Connection, values: Mapping[SettingCodes | int, int]) -> bytes:
     frame = encode.settings(values.items())
     check_frame_size(conn, len(frame) - HEADER_LENGTH)
     return frame
-
-
-def _proposed(
-    conn: Connection, changes: Mapping[SettingCodes | int, int], first: bool = False
-) -> None:
-    conn.local_settings._propose(changes, first)
-    conn.settings_sent += 1
 
 
 def _follow_local_settings(conn: Connection) -> None:
@@ -73,13 +88,22 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
     """Send SETTINGS with changed values (section 6.5)."""
     conn.check_send(connection_states.SEND_CONTROL)
     if not isinstance(changes, Mapping):
-        raise TypeError(f"settings must be a mapping, not {changes!r}")
-    conn.local_settings._validate(changes)
-    size = changes.get(INITIAL_WINDOW_SIZE)
+        raise TypeError(f"settings must be a mapping, not {quoted(changes)}")
+    values = dict(changes)
+    enabled = conn.announced.connect_protocol or bool(conn.local_settings.enable_connect_protocol)
+    for setting, value in values.items():
+        violation = value_violation(setting, value, SENDER_BOUNDS[conn.client])
+        violation = violation or revocation(setting, value, enabled)
+        if violation is not None:
+            raise violation.public()
+    size = values.get(INITIAL_WINDOW_SIZE)
     if size is not None:
         _check_receive_windows(conn, size)
-    conn.out.append(_settings_frame(conn, changes))
-    _proposed(conn, changes)
+    frame = _settings_frame(conn, values)
+    # commit
+    conn.out.append(frame)
+    conn.announced.send(values)
+    conn.local_settings.supersede(values)
 
 
 def _check_receive_windows(conn: Connection, size: int) -> None:
@@ -105,7 +129,7 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
     returned = None
     pairs: list[tuple[int, int]] = []
     if conn.client:
-        payload = encode.settings_payload(conn.local_settings._values.items())
+        payload = encode.settings_payload(conn.local_settings.listed().items())
         returned = base64.urlsafe_b64encode(payload)
     elif settings_header:
         pairs = _upgrade_settings(conn, settings_header)
@@ -135,8 +159,10 @@ def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
             rules.UPGRADE_SETTINGS_INVALID, f"Invalid HTTP2-Settings field: {error}"
         ).public() from None
     pairs = list(decode.settings(payload))
-    trial = copy(conn.remote_settings)
-    trial._apply(pairs)
+    try:
+        take_received(conn, copy(conn.remote_settings), pairs)
+    except Violation as violation:
+        raise violation.public() from None
     return pairs
 
 

@@ -7,10 +7,12 @@ decoder has to see every block that our encoder made).
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final, TypeVar
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
+from h2._core.hpack_foreign import ForeignEncoder
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
 from h2._rules.fields import (
@@ -25,6 +27,7 @@ from h2._rules.fields import (
     is_connection_field,
     is_sensitive,
 )
+from h2._rules.quote import quoted
 from h2.config import H2Configuration
 
 T = TypeVar("T")
@@ -38,9 +41,13 @@ _MAX_NORMALIZED: Final = 64
 _MAX_BLOCKS: Final = 16
 _MAX_BLOCK_SIZE: Final = 128
 
+#: Whether a look-up may compare text with octets, which have the same hash. Under the option -b of
+#: Python this warns, so there every field is looked at by itself.
+_MAY_COMPARE: Final = not sys.flags.bytes_warning
+
 #: Fields of these types are found in the table as they are. Not so a never-indexed field: it
 #: equals a plain one and has to go out never-indexed.
-_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple})
+_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if _MAY_COMPARE else ()
 
 
 class Plan:
@@ -90,7 +97,7 @@ class FieldPlanner:
     )
 
     def __init__(self, config: H2Configuration) -> None:
-        self.encoder = Encoder(STATIC)
+        self.encoder: Encoder | ForeignEncoder = Encoder(STATIC)
         # Entries of fields that were normalized and classified under the present options.
         self._checked = self.encoder.fields
         # The final form of fields that the application writes in another one.
@@ -107,6 +114,12 @@ class FieldPlanner:
     def options_changed(self) -> None:
         """Read the options again before the next block: the connection has another object."""
         self._options = -1
+
+    def use_encoder(self, encoder: Encoder | ForeignEncoder) -> None:
+        """Encode with another encoder from now on, of whose table nothing is known."""
+        self.encoder = encoder
+        self._checked = {}
+        self._blocks_generation = -1
 
     def check_all_fields(self) -> None:
         """Look at every field from now on: the HPACK table has some that were not checked.
@@ -195,7 +208,10 @@ class FieldPlanner:
             except TypeError:  # a field that is not hashable
                 pass
         # A never-indexed field equals a plain one, and must not be taken for it.
-        return [_find(checked, field) if field.__class__ is tuple else None for field in headers]
+        return [
+            _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
+            for field in headers
+        ]
 
     def _entry(self, field: Any) -> Entry | None:
         """Return the entry for a field that is not in the table as it is.
@@ -252,6 +268,8 @@ class FieldPlanner:
 
     def _remember_normalized(self, field: object, key: tuple[bytes, bytes]) -> None:
         """Remember the final form of a field that is in the table in that form."""
+        if not _MAY_COMPARE:
+            return
         if self._normalized is None or len(self._normalized) >= _MAX_NORMALIZED:
             self._normalized = {}
         self._normalized[field] = key
@@ -290,9 +308,9 @@ def _find(known: dict[Any, T], field: object) -> T | None:
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:
     """Return name and value of a field as the application gave it."""
     if isinstance(field, (str, bytes)):
-        raise TypeError(f"a header field must be a (name, value) tuple, not {field!r}")
+        raise TypeError(f"a header field must be a (name, value) tuple, not {quoted(field)}")
     if len(field) < 2:
-        raise ValueError(f"a header field must be a (name, value) tuple, not {field!r}")
+        raise ValueError(f"a header field must be a (name, value) tuple, not {quoted(field)}")
     name, value = field[0], field[1]
     if name.__class__ is not bytes or value.__class__ is not bytes:
         name, value = _text_as_bytes(name), _text_as_bytes(value)
@@ -301,7 +319,8 @@ def _as_bytes(field: Any) -> tuple[bytes, bytes]:
 
 def _text_as_bytes(part: Any) -> bytes:
     if isinstance(part, str):
-        return part.encode("utf-8")
+        # Octets that were no UTF-8 when they arrived are surrogates in the text.
+        return part.encode("utf-8", "surrogateescape")
     if isinstance(part, bytes):
         return part
-    raise TypeError(f"name and value of a header field must be bytes or str, not {part!r}")
+    raise TypeError(f"name and value of a header field must be bytes or str, not {quoted(part)}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe
-from h2._frames.layout import HEADER_LENGTH, PREFACE
+from h2._frames.layout import END_STREAM, HEADER_LENGTH, PREFACE
 from h2.config import DummyLogger, OutputLogger
 
 #: Content of at least this size is a chunk of its own, behind the header of its frame. Below, one
@@ -95,6 +95,17 @@ class Output:
         self._content.clear()
         self._indexed = 0
         return len(self.chunks) > 1
+
+    def pending_content(self, stream_id: int) -> tuple[int, bool]:
+        """Return how much content of a stream can be dropped, and whether it ends the stream."""
+        if not self.chunks:
+            return 0, False
+        self._find_content()
+        first = self._first + (self._position > 0)
+        places = [place for place in self._content.get(stream_id, ()) if place >= first]
+        headers = [self.chunks[place] for place in places]
+        octets = sum(int.from_bytes(header[:3], "big") for header in headers)
+        return octets, bool(headers) and bool(headers[-1][4] & END_STREAM)
 
     def drop_content(self, stream_id: int) -> int:
         """Drop the DATA frames of a stream that have not begun to go out.

@@ -21,7 +21,7 @@ from h2._frames.layout import (
 from h2._frames.protocols import TEXT, protocol_of
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
-from h2._rules.quoting import quoted
+from h2._rules.quote import quoted
 from h2._rules.registry import STREAM, Violation
 from h2.events import Event
 

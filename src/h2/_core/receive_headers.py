@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hpack.exceptions import HPACKError, OversizedHeaderListError
+
 from h2._core import framing
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.inbound_fields import checked_fields
@@ -22,7 +24,7 @@ from h2._frames.layout import (
     PRIORITY_FLAG,
     PUSH_PROMISE,
 )
-from h2._hpack import Block, HeaderListTooLarge, HpackDecodingError
+from h2._hpack import Block, HeaderListTooLarge
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.fields import (
@@ -158,7 +160,10 @@ def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
         )
 
 
-def _not_decoded(stream_id: int, error: HpackDecodingError) -> Violation:
+def _not_decoded(stream_id: int, error: HPACKError) -> Violation:
+    """Word the error for a field block after which the decoder is of no further use."""
+    if isinstance(error, OversizedHeaderListError):
+        return Violation(rules.FIELD_BLOCK_TOO_LARGE, f"Field block on stream {stream_id}: {error}")
     # "A receiver MUST terminate the connection with a connection error (Section 5.4.1) of type
     # COMPRESSION_ERROR if it does not decompress a field block." (section 4.3)
     return Violation(
@@ -184,12 +189,12 @@ def _headers_block(
     stream = conn.streams.get(stream_id)
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
-    except HpackDecodingError as error:
-        raise _not_decoded(stream_id, error) from None
     except HeaderListTooLarge as error:
         if stream is None and not _is_new(conn, stream_id):
             return
         raise _list_too_large(stream_id, error) from None
+    except HPACKError as error:
+        raise _not_decoded(stream_id, error) from None
     if stream is not None:
         state = stream.state
         kind = _RECEIVED_KIND[state]
@@ -310,9 +315,9 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
     # for promised streams, nor should it for a peer that cannot know of the limit yet.
-    limit = conn.local_settings._values.get(MAX_CONCURRENT_STREAMS)
+    limit = conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.inbound_open >= limit:
-        known = not conn.client and conn.settings_confirmed
+        known = not conn.client and conn.announced.acknowledged_stream_limit is not None
         raise Violation(
             rules.TOO_MANY_STREAMS if known else rules.STREAM_REFUSED,
             f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
@@ -325,10 +330,10 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
     too_large: HeaderListTooLarge | None = None
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
-    except HpackDecodingError as error:
-        raise _not_decoded(stream_id, error) from None
     except HeaderListTooLarge as error:
         too_large = error
+    except HPACKError as error:
+        raise _not_decoded(stream_id, error) from None
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
     # the receipt of a PUSH_PROMISE frame as a connection error"

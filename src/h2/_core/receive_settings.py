@@ -13,9 +13,16 @@ from h2._frames import decode, encode
 from h2._frames.layout import ACK, SETTINGS
 from h2._rules import registry as rules
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE
+from h2._rules.setting_bounds import (
+    ENABLE_CONNECT_PROTOCOL,
+    HEADER_TABLE_SIZE,
+    INITIAL_WINDOW_SIZE,
+    MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
+    revocation,
+)
 from h2.events import RemoteSettingsChanged, SettingsAcknowledged
-from h2.exceptions import InvalidSettingsValueError
+from h2.settings import ChangedSetting, SettingCodes, Settings
 
 _new: Final = object.__new__
 
@@ -39,12 +46,8 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
 
 def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) -> None:
     """Apply the peer's settings and report them (section 6.5.3)."""
-    remote = conn.remote_settings
-    try:
-        changed = remote._apply(pairs)
-    except InvalidSettingsValueError as error:
-        raise Violation(rules.SETTING_INVALID, str(error), 0, error) from None
-    values = remote._values
+    changed = take_received(conn, conn.remote_settings, pairs)
+    values = conn.remote_settings.in_effect
     if INITIAL_WINDOW_SIZE in changed and values[INITIAL_WINDOW_SIZE] != conn.send_windows.initial:
         change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
     if MAX_FRAME_SIZE in changed:
@@ -62,39 +65,66 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
     conn.events.append(event)
 
 
+def take_received(
+    conn: Connection, remote: Settings, pairs: Sequence[tuple[int, int]]
+) -> dict[SettingCodes | int, ChangedSetting]:
+    """Check and apply the contents of one SETTINGS frame; changes nothing else.
+
+    By default only the last value of each setting is looked at, as h2 4.4.1 does.
+    """
+    if conn.config.strict:
+        _check_revocation(remote, pairs)
+    elif len(latest := dict(pairs)) != len(pairs):
+        return remote.receive(latest.items())
+    return remote.receive(pairs)
+
+
+def _check_revocation(remote: Settings, pairs: Sequence[tuple[int, int]]) -> None:
+    enabled = bool(remote.in_effect[ENABLE_CONNECT_PROTOCOL])
+    for code, value in pairs:
+        revoked = revocation(code, value, enabled)
+        if revoked is not None:
+            raise revoked
+        if code == ENABLE_CONNECT_PROTOCOL:
+            enabled = bool(value)
+
+
 def _settings_ack(conn: Connection, payload: bytes) -> None:
     # "Receipt of a SETTINGS frame with the ACK flag set and a length field value other than 0
     # MUST be treated as a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR."
     if payload:
         raise wrong_size(SETTINGS, 0, payload)
-    # "SETTINGS frames are acknowledged in the order in which they are received" (section 6.5.3)
-    if not conn.settings_sent:
+    event = _new(SettingsAcknowledged)
+    event.changed_settings = _acknowledged(conn)
+    conn.events.append(event)
+
+
+def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
+    """Put into effect what the peer has acknowledged, and return what changed."""
+    streams = conn.streams.values()
+    window_before = conn.recv_initial_window() if streams else 0
+    frame = conn.announced.acknowledge()
+    if frame is None:
         if is_enforced(conn, rules.SETTINGS_ACK_UNSOLICITED):
             raise Violation(
                 rules.SETTINGS_ACK_UNSOLICITED,
                 "Received acknowledgment of SETTINGS that was not sent",
             )
-        conn.events.append(SettingsAcknowledged())
-        return
-    conn.settings_sent -= 1
-    before = conn.recv_initial_window()
-    changed = conn.local_settings._acknowledge_frame()
-    if changed or not conn.settings_confirmed:
-        conn.settings_confirmed = True
-        if MAX_FRAME_SIZE in changed:
-            conn.max_inbound_frame_size = conn.local_settings.max_frame_size
-        _insist_on_local_settings(conn, before)
-    event = _new(SettingsAcknowledged)
-    event.changed_settings = changed
-    conn.events.append(event)
-
-
-def _insist_on_local_settings(conn: Connection, window_before: int) -> None:
-    """Enforce our settings from now on: the peer knows them (sections 6.5.3 and 6.9.2)."""
+        return {}
+    values, changes = frame
     local = conn.local_settings
-    table_size = local.header_table_size
-    if table_size != conn.decoder.max_allowed_table_size:
-        conn.decoder.max_allowed_table_size = table_size
-    change = local.initial_window_size - window_before
+    changed = local.acknowledge_frame(changes)
+    # The peer knows these values, so they are enforced from now on.
+    if MAX_FRAME_SIZE in changed:
+        conn.max_inbound_frame_size = local.max_frame_size
+    if MAX_HEADER_LIST_SIZE in changed:
+        # What was set last counts: this, or what the application sets on the decoder.
+        conn.decoder.max_header_list_size = changed[MAX_HEADER_LIST_SIZE].new_value
+    if HEADER_TABLE_SIZE in values or HEADER_TABLE_SIZE in changed:
+        table_size = local.header_table_size
+        if table_size != conn.decoder.max_allowed_table_size:
+            conn.decoder.max_allowed_table_size = table_size
+    change = conn.recv_initial_window() - window_before if streams else 0
     if change:
         follow_initial_window(conn, change)
+    return changed

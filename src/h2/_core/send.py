@@ -19,7 +19,6 @@ from h2.errors import ErrorCodes
 
 _ON_DATA: Final = states.TABLE[states.SEND_DATA]
 _ON_DATA_END: Final = states.TABLE[states.SEND_DATA_END]
-_ON_RST_STREAM: Final = states.TABLE[states.SEND_RST_STREAM]
 _ON_ALTSVC: Final = states.TABLE[states.SEND_ALTSVC]
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
 
@@ -72,14 +71,13 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
     """Send RST_STREAM (section 6.4)."""
     conn.check_send(_SEND_ON_STREAM)
     stream = find_stream(conn, stream_id)
-    state = _ON_RST_STREAM[stream.state]
-    # "A server MAY [...] request that the client abort transmission of a request without error by
-    # sending a RST_STREAM with an error code of NO_ERROR after sending a complete response (i.e.,
-    # a frame with the END_STREAM flag set)." (section 8.1) So the response still goes out.
+    # "a server MAY request that the client abort transmission of a request without error by sending
+    # a RST_STREAM with an error code of NO_ERROR after sending a complete response (i.e., a frame
+    # with the END_STREAM flag set)" (section 8.1): so the response still goes out.
     if error_code == ErrorCodes.NO_ERROR and stream.state in states.HALF_CLOSED_LOCAL:
-        conn.streams.move(stream, state, conn.max_reset)
+        conn.streams.move(stream, states.CLOSED_BY_US, conn.max_reset)
     else:
-        conn.abandon(stream, state)
+        conn.reset(stream)
     conn.out.append(encode.rst_stream(stream_id, error_code))
 
 

@@ -180,7 +180,7 @@ def _too_low(stream_id: int, highest: int) -> Exception:
 
 def _check_peer_limit(conn: Connection) -> None:
     # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
-    limit = conn.remote_settings._values.get(MAX_CONCURRENT_STREAMS)
+    limit = conn.remote_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.outbound_open >= limit:
         raise Violation(
             rules.PEER_LIMIT_REACHED,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from h2._core.announced import AnnouncedSettings
+from h2._core.hpack_foreign import ForeignDecoder
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.output import Output
 from h2._core.static_table import STATIC
@@ -17,7 +19,12 @@ from h2._rules import connection_states as states
 from h2._rules import registry as rules
 from h2._rules.flow_control import DEFAULT_WINDOW, ReceiveWindow, SendWindows
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE
+from h2._rules.setting_bounds import (
+    ENABLE_CONNECT_PROTOCOL,
+    INITIAL_WINDOW_SIZE,
+    MAX_HEADER_LIST_SIZE,
+)
+from h2._rules.stream_states import CLOSED_BY_US, HALF_CLOSED_LOCAL
 from h2.config import H2Configuration
 from h2.events import Event
 from h2.exceptions import H2Error
@@ -27,18 +34,21 @@ from h2.settings import SettingCodes, Settings
 #: "that this value be no smaller than 100".
 _CONCURRENT_STREAMS: Final = 100
 
+#: Content of a stream that we reset is dropped if there is more of it: a frame of the usual size.
+_WORTH_DROPPING: Final = 2**14
+
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
 _HEADER_LIST_SIZE: Final = 2**16
 
 
 @lru_cache(maxsize=8)
-def _initial_values(client: bool, header_list_size: int) -> dict[SettingCodes | int, int]:
+def _initial_settings(client: bool, header_list_size: int) -> Settings:
     """Return the settings that we start with: checked once, and one dict for all connections."""
     limits = {
         SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
         SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
     }
-    return Settings(client, limits)._values
+    return Settings(client, limits)
 
 
 class PartialFrame:
@@ -88,6 +98,7 @@ class Connection:
     """The state of one connection, without the public face around it."""
 
     __slots__ = (
+        "announced",
         "block",
         "client",
         "config",
@@ -111,8 +122,6 @@ class Connection:
         "remote_settings",
         "row",
         "send_windows",
-        "settings_confirmed",
-        "settings_sent",
         "state",
         "streams",
         "table",
@@ -141,7 +150,7 @@ class Connection:
         #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
         self.exhausted: list[int] = []
         # Input
-        self.decoder = Decoder(STATIC)
+        self.decoder: Decoder | ForeignDecoder = Decoder(STATIC)
         #: Where events go while no call of receive_data is in progress: nothing ever does.
         self.no_events: list[Event] = []
         self.events = self.no_events  #: of the receive_data call that is in progress
@@ -156,11 +165,10 @@ class Connection:
 
     def _init_settings(self, header_list_size: int) -> None:
         self.local_settings = Settings(self.client)
-        self.local_settings._values = _initial_values(self.client, header_list_size)
+        self.local_settings.adopt(_initial_settings(self.client, header_list_size))
         self.remote_settings = Settings(not self.client)
         self.initiated = False  #: our preface is on its way
-        self.settings_sent = 0  #: SETTINGS frames of ours that are not acknowledged
-        self.settings_confirmed = False  #: the peer knows our first SETTINGS
+        self.announced = AnnouncedSettings()
         self.max_inbound_frame_size = self.local_settings.max_frame_size
         self.max_outbound_frame_size = self.remote_settings.max_frame_size
 
@@ -200,21 +208,39 @@ class Connection:
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
-        limit: int = self.local_settings._values.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        limit = self.decoder.max_header_list_size
+        if limit is None:
+            limit = self.local_settings.in_effect.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
         return limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        size = self.local_settings._values[INITIAL_WINDOW_SIZE]
+        size = self.local_settings.in_effect[INITIAL_WINDOW_SIZE]
         # Until the peer has acknowledged our SETTINGS it may count on the initial value.
-        return size if self.settings_confirmed else max(size, DEFAULT_WINDOW)
+        return size if self.announced.window_is_known else max(size, DEFAULT_WINDOW)
 
     def connect_protocol(self) -> bool:
         """Tell whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""
-        settings = self.remote_settings if self.client else self.local_settings
-        return bool(settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL))
+        if self.client:
+            return bool(self.remote_settings.in_effect[ENABLE_CONNECT_PROTOCOL])
+        # A client may use it once it has received the setting; we need not know that it has.
+        enabled = self.local_settings.in_effect[ENABLE_CONNECT_PROTOCOL]
+        return bool(enabled) or self.announced.connect_protocol
 
     def abandon(self, stream: Stream, state: int) -> None:
-        """Close a stream before its end; its content that is pending is not sent any more."""
+        """Close a stream of which the peer reads nothing more; drop its content that is pending."""
         self.send_windows.connection += self.out.drop_content(stream.stream_id)
         self.streams.move(stream, state, self.max_reset)
+
+    def reset(self, stream: Stream) -> None:
+        """Close a stream that we reset; drop its content that is pending where that pays.
+
+        What a program has sent just before it resets the stream still arrives, as in h2 4.4.1.
+        Content stays also where pending trailers end the message: without the content it would
+        look complete.
+        """
+        octets, ends = self.out.pending_content(stream.stream_id)
+        if octets > _WORTH_DROPPING and (ends or stream.state not in HALF_CLOSED_LOCAL):
+            self.abandon(stream, CLOSED_BY_US)
+        else:
+            self.streams.move(stream, CLOSED_BY_US, self.max_reset)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
-from h2._hpack import Encoder
 from h2._rules import connection_states as connection
 from h2._rules import stream_states as stream
-from h2._rules.fields import classify
 
 
 class ConnectionState(enum.Enum):
@@ -94,29 +91,3 @@ class ConnectionStateMachine:
             self.state = ConnectionState.IDLE
         else:
             self.state = ConnectionState.CLIENT_OPEN if client else ConnectionState.SERVER_OPEN
-
-
-class HeaderEncoder:
-    """The HPACK encoder of a connection, for programs that encode a field block by themselves."""
-
-    __slots__ = ("_changed", "_encoder")
-
-    def __init__(self, encoder: Encoder, changed: Callable[[], None]) -> None:
-        self._encoder = encoder
-        self._changed = changed  # tells the connection that its table holds unchecked fields
-
-    def encode(self, headers: Iterable[Any]) -> bytes:
-        """Return the field block for (name, value) pairs, and advance the table."""
-        entries = []
-        for field in headers:
-            name, value = (
-                part.encode("utf-8") if isinstance(part, str) else part for part in field[:2]
-            )
-            never = not getattr(field, "indexable", True)
-            entry = None if never else self._encoder.find((name, value))
-            entries.append(
-                entry or self._encoder.literal(name, value, classify(name, value), never)
-            )
-        block = self._encoder.encode(entries)
-        self._changed()
-        return block

@@ -5,7 +5,12 @@ from __future__ import annotations
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._hpack.entry import LEADING, NOTED, OVERHEAD, Block, Received
-from h2._hpack.errors import HeaderListTooLarge, HpackDecodingError
+from h2._hpack.errors import (
+    HeaderListTooLarge,
+    HpackDecodingError,
+    TableIndexError,
+    TableSizeError,
+)
 from h2._hpack.huffman import decode as huffman_decode
 from h2._hpack.integers import decode_integer
 from h2._hpack.static import StaticTable
@@ -23,6 +28,8 @@ class Decoder:
 
     ``max_table_size`` is the size in octets that the table starts with and the largest one that
     the peer's encoder may choose, until ``max_allowed_table_size`` is set.
+    ``max_header_list_size`` is what the application set in place of the announced setting, or None;
+    ``decode`` takes the bound that counts as an argument.
     """
 
     __slots__ = (
@@ -35,6 +42,7 @@ class Decoder:
         "_runs",
         "_static",
         "_used",
+        "max_header_list_size",
         "table_size",
     )
 
@@ -42,6 +50,7 @@ class Decoder:
         self._static = static
         self.table_size = max_table_size
         self._allowed = max_table_size
+        self.max_header_list_size: int | None = None
         # The size that the next block has to come down to at its start, or -1.
         self._must_reach = -1
         # Oldest first; the first _evicted places are dead and still to be cut off.
@@ -60,6 +69,12 @@ class Decoder:
         """Size of the dynamic table that the peer's encoder chose, in octets (RFC 7541 4.2)."""
         return self.table_size
 
+    @header_table_size.setter
+    def header_table_size(self, size: int) -> None:
+        self.table_size = size
+        self._evict(size)
+        self._forget()
+
     @property
     def max_allowed_table_size(self) -> int:
         """Largest size that the peer's encoder may choose: our acknowledged setting.
@@ -75,6 +90,11 @@ class Decoder:
         if size < self.table_size and (self._must_reach < 0 or size < self._must_reach):
             self._must_reach = size
             self._forget()
+
+    def dynamic_entries(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields in the dynamic table, the newest one first."""
+        entries = reversed(self._entries[self._evicted :])
+        return [(entry.field[0], entry.field[1]) for entry in entries]
 
     def decode(self, data: bytes, max_list_size: int) -> Block:
         """Return the fields of a complete field block.
@@ -143,7 +163,7 @@ class Decoder:
                     if index == 0x7F:
                         index, pos = decode_integer(data, pos, 0x7F)
                     if index > highest:
-                        raise HpackDecodingError(_no_entry(index))
+                        raise TableIndexError(_no_entry(index))
                     entry = table[_STATIC - index]
                 field = entry.field
                 mask = entry.mask
@@ -169,12 +189,12 @@ class Decoder:
                         index, pos = decode_integer(data, pos, prefix)
                 if index > _STATIC:
                     if index > highest:
-                        raise HpackDecodingError(_no_entry(index))
+                        raise TableIndexError(_no_entry(index))
                     name = table[_STATIC - index].field[0]
                 elif index:
                     name = name_at[index]
                 elif octet == 0x80:
-                    raise HpackDecodingError(_no_entry(0))
+                    raise TableIndexError(_no_entry(0))
                 else:
                     name, pos = _string(data, pos)
                 # The value, _string() written out.
@@ -286,12 +306,12 @@ class Decoder:
             if updates > 2:
                 raise HpackDecodingError("more than two table size updates in a block")
             if size > bound:
-                raise HpackDecodingError(f"table size update to {size}, allowed are {bound}")
+                raise TableSizeError(f"table size update to {size}, allowed are {bound}")
             bound = self._allowed
             self.table_size = size
             self._evict(size)
         if not updates:
-            raise HpackDecodingError(f"block without the table size update to {bound} that is due")
+            raise TableSizeError(f"block without the table size update to {bound} that is due")
         self._must_reach = -1
         self._forget()
         return pos

@@ -13,7 +13,7 @@ from __future__ import annotations
 from zlib import crc32
 
 from h2._hpack.entry import Entry
-from h2._hpack.huffman import encode_string
+from h2._hpack.huffman import encode_string, plain_string
 from h2._hpack.integers import (
     INDEXED,
     INSERTED,
@@ -59,6 +59,7 @@ class Encoder:
         "_recent",
         "_size",
         "_static",
+        "_string",
         "_used",
         "fields",
         "generation",
@@ -67,6 +68,7 @@ class Encoder:
 
     def __init__(self, static: StaticTable) -> None:
         self._static = static
+        self._string = encode_string
         self.fields: dict[tuple[bytes, bytes], Entry] = {}
         self.generation = 0
         self.pending_update = False
@@ -103,6 +105,25 @@ class Encoder:
             self.pending_update = size != self._announced or self._lowest < self._announced
             self.generation += 1
             self._evict(size)
+
+    @property
+    def huffman(self) -> bool:
+        """Whether strings may be Huffman-coded (RFC 7541 5.2)."""
+        return self._string is encode_string
+
+    @huffman.setter
+    def huffman(self, allowed: bool) -> None:
+        self._string = encode_string if allowed else plain_string
+
+    @property
+    def size_without_update(self) -> int:
+        """The largest table that another encoder may use without a size update of its own."""
+        return self._lowest
+
+    def dynamic_entries(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields in the dynamic table, the newest one first."""
+        first = self._evicted - self._inserted + len(self._entries)
+        return [entry.field for entry in reversed(self._entries[first:])]
 
     def literal(self, name: bytes, value: bytes, mask: int, never: bool = False) -> Entry:
         """Return an entry that is in no table, for a field that ``find`` does not know.
@@ -183,8 +204,8 @@ class Encoder:
                 heads = NOT_INDEXED
         out.append(heads[index] if index < len(heads) else literal_head(index, heads))
         if index == 0:
-            out.append(encode_string(name))
-        out.append(encode_string(entry.value))
+            out.append(self._string(name))
+        out.append(self._string(entry.value))
         if heads is INSERTED:
             self._insert(entry)
 

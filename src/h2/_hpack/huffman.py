@@ -67,6 +67,11 @@ def encode_string(text: bytes) -> bytes:
     return encode_integer(length, 0x7F, 0) + text
 
 
+def plain_string(text: bytes) -> bytes:
+    """Return a string literal with its length, not Huffman-coded."""
+    return encode_integer(len(text), 0x7F, 0) + text
+
+
 def encode(data: bytes) -> bytes:
     """Return the Huffman code of the octets, padded with the first bits of EOS."""
     table = _BITS

@@ -31,6 +31,7 @@ HOST: Final = 0x200
 COOKIE: Final = 0x400
 TE: Final = 0x800
 CONNECTION_FIELD: Final = 0x1000
+#: Section 8.2.1 forbids a character of the name; the value, or whitespace around it.
 BAD_NAME: Final = 0x2000
 BAD_VALUE: Final = 0x4000
 
@@ -41,25 +42,36 @@ INFORMATIONAL: Final = 0x20000
 NO_CONTENT: Final = 0x40000
 SENSITIVE: Final = 0x80000
 SUCCESSFUL: Final = 0x100000
+#: Status 1xx or 204: no content-length goes with it.
+WITHOUT_LENGTH: Final = 0x200000
+#: A path that does not begin with "/", or userinfo: not for every scheme and method.
+ODD_TARGET: Final = 0x400000
+
+#: The name is no token, the value is not of the form that this field has.
+NO_TOKEN: Final = 0x800000
+BAD_FORM: Final = 0x1000000
 
 REQUEST_PSEUDO: Final = METHOD | SCHEME | AUTHORITY | PATH | PROTOCOL
 
 #: A block is valid by the masks of its fields alone if no bit came more than once and
 #: ``PLAIN[kind].get(seen & DECIDING) == leading``, where ``seen`` is the union of the masks and
 #: ``leading`` the position behind the last pseudo-header field. Any other block needs a close look
-#: (:mod:`h2._rules.messages`). Cookies, content-length, a good TE and facts about values need none.
-DECIDING: Final = PSEUDO | HOST | CONNECTION_FIELD | BAD_NAME | BAD_VALUE | CONNECT
+#: (:mod:`h2._rules.messages`). Cookies, a good TE and most facts about values need none.
+DECIDING: Final = (
+    PSEUDO | CONTENT_LENGTH | HOST | CONNECTION_FIELD | BAD_NAME | BAD_VALUE | CONNECT
+    | WITHOUT_LENGTH | ODD_TARGET | NO_TOKEN | BAD_FORM
+)  # fmt: skip
+_TARGET: Final = METHOD | SCHEME | AUTHORITY | PATH
 PLAIN: Final[tuple[dict[int, int], ...]] = (
-    {METHOD | SCHEME | AUTHORITY | PATH: 4},
-    {STATUS: 1},
-    {0: 0},
+    {_TARGET: 4, _TARGET | CONTENT_LENGTH: 4},
+    {STATUS: 1, STATUS | CONTENT_LENGTH: 1, STATUS | WITHOUT_LENGTH: 1},
+    {0: 0, CONTENT_LENGTH: 0},
 )
 
 
-# "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a, or 0x7f-0xff"
-# and, but for pseudo-header fields, no colon (section 8.2.1); RFC 9110 section 5.1 leaves the
-# characters of a token.
+#: The characters of a token (RFC 9110 section 5.6.2), but for upper case.
 NAME_CHARACTERS: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_NAME_FORBIDDEN: Final = bytes((*range(0x21), *range(0x41, 0x5B), *range(0x7F, 0x100), 0x3A))
 _METHOD_CHARACTERS: Final = NAME_CHARACTERS + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SCHEME_CHARACTERS: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-."
 #: Controls, SP and DEL: never part of a URI (RFC 3986 section 2).
@@ -112,8 +124,14 @@ KNOWN_NAMES: Final[dict[bytes, int]] = {
 }  # fmt: skip
 
 #: "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due
-#: to integer conversion overflows" (RFC 9110 section 8.6): int() refuses more than 4,300 digits.
-_LENGTH_DIGITS: Final = 4000
+#: to integer conversion overflows" (RFC 9110 section 8.6): the largest number that is accepted, and
+#: the most digits, with zeros in front. int() takes 640 digits whatever limit Python was started
+#: with (``sys.set_int_max_str_digits``), so it works on every content-length that is valid.
+_LARGEST_LENGTH: Final = 2**63 - 1
+_MOST_DIGITS: Final = 640
+
+#: A number of so many digits is never too large.
+_FEW_DIGITS: Final = 18
 
 
 def classify(name: bytes, value: bytes) -> int:
@@ -122,28 +140,52 @@ def classify(name: bytes, value: bytes) -> int:
     if mask is None:
         mask = 0
         if name.translate(None, NAME_CHARACTERS) or not name:
-            mask = UNKNOWN_PSEUDO if name[:1] == b":" else BAD_NAME
+            mask = _odd_name(name)
     # "A field value MUST NOT contain the zero value (ASCII NUL, 0x00), line feed (ASCII LF,
     # 0x0a), or carriage return (ASCII CR, 0x0d) at any position.", "A field value MUST NOT start or
     # end with an ASCII whitespace character" (section 8.2.1)
     if 0 in value or 10 in value or 13 in value or value.strip(b" \t") != value:
         return mask | BAD_VALUE
-    return mask | _value_facts(mask, value) if mask else 0
+    if not mask:
+        return 0
+    # The most frequent literal with a class of its own, so it gets by without another call.
+    if mask == PATH and value[:1] == b"/" and value.translate(None, _URI_FORBIDDEN) == value:
+        return PATH
+    return mask | _value_facts(mask, value)
+
+
+def _odd_name(name: bytes) -> int:
+    """Return the class of a name that is no token in lower case."""
+    if name[:1] == b":":
+        return UNKNOWN_PSEUDO
+    # "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a, or 0x7f-0xff
+    # (all ranges inclusive)." "With the exception of pseudo-header fields [...] field names MUST
+    # NOT include a colon" (section 8.2.1)
+    if not name or name.translate(None, _NAME_FORBIDDEN) != name:
+        return BAD_NAME
+    # "field-name = token" (RFC 9110 section 5.1)
+    return NO_TOKEN
 
 
 def _value_facts(mask: int, value: bytes) -> int:
     """Return what the value of a field with a class of its own adds to the mask."""
-    if mask == PATH:
-        return BAD_VALUE if not value or value.translate(None, _URI_FORBIDDEN) != value else 0
     if mask & PSEUDO:
         return _pseudo_facts(mask, value)
     if mask == CONTENT_LENGTH:
-        # "Content-Length = 1*DIGIT" (RFC 9110 section 8.6)
-        return 0 if value.isdigit() and len(value) <= _LENGTH_DIGITS else BAD_VALUE
+        return 0 if _is_length(value) else BAD_FORM
     if mask == TE:
         # "it MUST NOT contain any value other than 'trailers'" (section 8.2.2)
-        return 0 if value.lower() == b"trailers" else BAD_VALUE
+        return 0 if value.lower() == b"trailers" else BAD_FORM
     return 0
+
+
+def _is_length(value: bytes) -> bool:
+    # "Content-Length = 1*DIGIT" (RFC 9110 section 8.6)
+    if not value.isdigit():
+        return False
+    if len(value) <= _FEW_DIGITS:
+        return True
+    return len(value) <= _MOST_DIGITS and int(value) <= _LARGEST_LENGTH
 
 
 def _pseudo_facts(mask: int, value: bytes) -> int:
@@ -158,13 +200,19 @@ def _pseudo_facts(mask: int, value: bytes) -> int:
     elif mask == SCHEME:
         bad = not value or bool(value.translate(None, _SCHEME_CHARACTERS))
     elif mask == AUTHORITY:
-        # '":authority" MUST NOT include the deprecated userinfo subcomponent' (section 8.3.1)
-        bad = b"@" in value or value.translate(None, _URI_FORBIDDEN) != value
+        return _target_facts(b"@" in value, value)
+    elif mask == PATH:
+        return _target_facts(value[:1] != b"/", value) if value else ODD_TARGET | BAD_FORM
     else:
         bad = mask == PROTOCOL and (
             not value or bool(value.translate(None, _METHOD_CHARACTERS + b"/"))
         )
-    return BAD_VALUE if bad else 0
+    return BAD_FORM if bad else 0
+
+
+def _target_facts(odd: bool, value: bytes) -> int:
+    bad = value.translate(None, _URI_FORBIDDEN) != value
+    return (ODD_TARGET if odd else 0) | (BAD_FORM if bad else 0)
 
 
 def _status_facts(value: bytes) -> int:
@@ -172,11 +220,11 @@ def _status_facts(value: bytes) -> int:
     # "HTTP/2 does not support the 101 (Switching Protocols) informational status code"
     # (section 8.6)
     if len(value) != 3 or not value.isdigit() or value < b"100" or value == b"101":
-        return BAD_VALUE
+        return BAD_FORM
     if value < b"200":
-        return INFORMATIONAL
+        return INFORMATIONAL | WITHOUT_LENGTH
     if value < b"300":
-        return SUCCESSFUL | NO_CONTENT if value == b"204" else SUCCESSFUL
+        return SUCCESSFUL | NO_CONTENT | WITHOUT_LENGTH if value == b"204" else SUCCESSFUL
     return NO_CONTENT if value == b"304" else 0
 
 

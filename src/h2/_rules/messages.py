@@ -7,17 +7,21 @@ that the block is valid. RFC 9113 sections 8.2, 8.3, 8.4, 8.5; RFC 8441 section 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from h2._rules import registry as rules
 from h2._rules.fields import (
     AUTHORITY,
+    BAD_FORM,
     BAD_NAME,
     BAD_VALUE,
     CONNECTION_FIELD,
     CONTENT_LENGTH,
     HOST,
+    INFORMATIONAL,
     KIND_NAMES,
     METHOD,
+    NO_TOKEN,
     PATH,
     PROTOCOL,
     PSEUDO,
@@ -29,8 +33,10 @@ from h2._rules.fields import (
     TE,
     TRAILERS,
     UNKNOWN_PSEUDO,
+    WITHOUT_LENGTH,
     classify,
 )
+from h2._rules.quote import quoted
 from h2._rules.registry import Rule, Violation
 
 Field = tuple[bytes, bytes]
@@ -44,8 +50,10 @@ def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) ->
     """
     values: dict[int, bytes] = {}
     regular: bytes | None = None
+    seen = 0
     for name, value in fields:
         mask = classify(name, value)
+        seen |= mask
         found = _check_field(kind, mask, name, value)
         if found is not None:
             return found
@@ -53,7 +61,7 @@ def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) ->
             # "All pseudo-header fields MUST appear in a field block before all regular field
             # lines." (section 8.3)
             if regular is not None:
-                return _bad(rules.PSEUDO_AFTER_REGULAR, kind, name, f"follows {regular!r}")
+                return _bad(rules.PSEUDO_AFTER_REGULAR, kind, name, f"follows {quoted(regular)}")
             # "The same pseudo-header field name MUST NOT appear more than once" (section 8.3)
             if mask & PSEUDO in values:
                 return _bad(rules.PSEUDO_REPEATED, kind, name, "appears more than once")
@@ -66,11 +74,7 @@ def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) ->
                     return found
     if kind == REQUEST:
         return _check_request(values, connect_protocol)
-    if kind == RESPONSE and STATUS not in values:
-        # "This pseudo-header field MUST be included in all responses, including interim
-        # responses" (section 8.3.2)
-        return Violation(rules.PSEUDO_MISSING, "Malformed response: ':status' is missing")
-    return None
+    return _check_response(values, seen) if kind == RESPONSE else None
 
 
 def check_lengths(kind: int, fields: Sequence[Field]) -> Violation | None:
@@ -79,8 +83,8 @@ def check_lengths(kind: int, fields: Sequence[Field]) -> Violation | None:
     for name, value in fields:
         if name == b"content-length":
             mask = classify(name, value)
-            if mask & BAD_VALUE:
-                return _bad(rules.CONTENT_LENGTH_INVALID, kind, name, f"is not valid: {value!r}")
+            if mask & (BAD_VALUE | BAD_FORM):
+                return _bad_length(kind, name, value)
             found = _check_single(kind, CONTENT_LENGTH, name, value, values)
             if found is not None:
                 return found
@@ -88,20 +92,20 @@ def check_lengths(kind: int, fields: Sequence[Field]) -> Violation | None:
 
 
 def _bad(rule: Rule, kind: int, name: bytes, what: str) -> Violation:
-    shown = name.decode("latin-1")
-    return Violation(rule, f"Malformed {KIND_NAMES[kind]}: field {shown!r} {what}")
+    return _malformed(rule, kind, f"Field {quoted(name.decode('latin-1'))} {what}")
+
+
+def _malformed(rule: Rule, kind: int, what: str) -> Violation:
+    # Field and reason come first: a program may show the beginning of a message only.
+    return Violation(rule, f"{what} (malformed {KIND_NAMES[kind]})")
 
 
 def _check_field(kind: int, mask: int, name: bytes, value: bytes) -> Violation | None:
     """Check one field by itself: its name, its place in this kind of block, its value."""
     if not mask:
         return None
-    if mask & BAD_NAME:
-        if not name:
-            return Violation(
-                rules.FIELD_NAME_EMPTY, f"Malformed {KIND_NAMES[kind]}: empty field name"
-            )
-        return _bad(rules.FIELD_NAME_INVALID, kind, name, "has characters not allowed in a name")
+    if mask & (BAD_NAME | NO_TOKEN):
+        return _bad_name(kind, mask, name)
     if mask & PSEUDO:
         found = _check_pseudo_place(kind, mask, name)
         if found is not None:
@@ -110,8 +114,18 @@ def _check_field(kind: int, mask: int, name: bytes, value: bytes) -> Violation |
     if mask & CONNECTION_FIELD:
         return _bad(rules.CONNECTION_SPECIFIC, kind, name, "is connection-specific")
     if mask & BAD_VALUE:
-        return _bad(_value_rule(mask), kind, name, f"has a value that is not valid: {value!r}")
-    return None
+        octets = 0 in value or 10 in value or 13 in value
+        what = "a value with CR, LF or NUL" if octets else "a value with whitespace around it"
+        return _bad(rules.FIELD_VALUE_INVALID, kind, name, f"has {what}: {quoted(value)}")
+    return _bad_form(kind, mask, name, value) if mask & BAD_FORM else None
+
+
+def _bad_name(kind: int, mask: int, name: bytes) -> Violation:
+    if not name:
+        return _malformed(rules.FIELD_NAME_EMPTY, kind, "Field with an empty name")
+    if mask & NO_TOKEN:
+        return _bad(rules.FIELD_NAME_NO_TOKEN, kind, name, "has a name that is no token")
+    return _bad(rules.FIELD_NAME_INVALID, kind, name, "has a name with forbidden characters")
 
 
 def _check_pseudo_place(kind: int, mask: int, name: bytes) -> Violation | None:
@@ -128,14 +142,35 @@ def _check_pseudo_place(kind: int, mask: int, name: bytes) -> Violation | None:
     return None
 
 
-def _value_rule(mask: int) -> Rule:
-    if mask & STATUS:
-        return rules.STATUS_INVALID
-    if mask & PSEUDO:
-        return rules.PSEUDO_VALUE_INVALID
+#: What a value is that does not have the form of its field.
+_FORMS: Final[dict[int, tuple[Rule, str]]] = {
+    METHOD: (rules.PSEUDO_VALUE_INVALID, "is no method"),
+    SCHEME: (rules.PSEUDO_VALUE_INVALID, "is no scheme"),
+    AUTHORITY: (rules.PSEUDO_VALUE_INVALID, "has a space or a control character"),
+    PATH: (rules.PSEUDO_VALUE_INVALID, "has a space or a control character"),
+    STATUS: (rules.STATUS_INVALID, "is no status code of HTTP/2"),
+    PROTOCOL: (rules.PSEUDO_VALUE_INVALID, "is no protocol"),
+    TE: (rules.TE_INVALID, "is not 'trailers'"),
+}
+
+
+def _bad_form(kind: int, mask: int, name: bytes, value: bytes) -> Violation:
     if mask & CONTENT_LENGTH:
-        return rules.CONTENT_LENGTH_INVALID
-    return rules.TE_INVALID if mask & TE else rules.FIELD_VALUE_INVALID
+        return _bad_length(kind, name, value)
+    # 'This pseudo-header field MUST NOT be empty for "http" or "https" URIs' (section 8.3.1); the
+    # published API refuses it for every scheme, so that applications count on a path.
+    if mask & PATH and not value:
+        return _bad(rules.PATH_EMPTY, kind, name, "is empty")
+    rule, what = _FORMS[mask & (PSEUDO | TE)]
+    return _bad(rule, kind, name, f"{what}: {quoted(value)}")
+
+
+def _bad_length(kind: int, name: bytes, value: bytes) -> Violation:
+    # "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due
+    # to integer conversion overflows" (RFC 9110 section 8.6)
+    if value.isdigit():
+        return _bad(rules.CONTENT_LENGTH_TOO_LARGE, kind, name, f"is too large: {quoted(value)}")
+    return _bad(rules.CONTENT_LENGTH_INVALID, kind, name, f"is not a number: {quoted(value)}")
 
 
 def _check_single(
@@ -144,58 +179,116 @@ def _check_single(
     """Check fields of which a message has one: host, and content-length with one value."""
     if bit in values:
         # RFC 9112 section 3.2 wants a request with more than one Host field refused; nothing says
-        # that this is another matter in HTTP/2.
+        # that this is another matter in HTTP/2. In other messages the field means nothing.
         if bit == HOST:
-            return _bad(rules.HOST_REPEATED, kind, name, "appears more than once")
-        if int(values[bit]) != int(value):
-            return _bad(rules.CONTENT_LENGTH_CONFLICT, kind, name, "has different values")
+            if kind == REQUEST:
+                return _bad(rules.HOST_REPEATED, kind, name, "appears more than once")
+        elif int(values[bit]) != int(value):
+            what = f"has different values: {quoted(values[bit])} and {quoted(value)}"
+            return _bad(rules.CONTENT_LENGTH_CONFLICT, kind, name, what)
     values[bit] = value
     return None
 
 
+def _check_response(values: dict[int, bytes], seen: int) -> Violation | None:
+    # "This pseudo-header field MUST be included in all responses, including interim responses"
+    # (section 8.3.2)
+    if STATUS not in values:
+        return _malformed(rules.PSEUDO_MISSING, RESPONSE, "Field ':status' is missing")
+    # "A server MUST NOT send a Content-Length header field in any response with a status code of
+    # 1xx (Informational) or 204 (No Content)." (RFC 9110 section 8.6) Servers do send 204 with 0,
+    # which is true and does no harm.
+    length = values.get(CONTENT_LENGTH)
+    if seen & WITHOUT_LENGTH and length is not None and (seen & INFORMATIONAL or int(length)):
+        status = values[STATUS].decode("ascii")
+        what = f"does not go with status {status}: {quoted(length)}"
+        return _bad(rules.CONTENT_LENGTH_FORBIDDEN, RESPONSE, b"content-length", what)
+    return None
+
+
 def _check_request(values: dict[int, bytes], connect_protocol: bool) -> Violation | None:
-    method = values.get(METHOD)
-    if method == b"CONNECT":
-        found = _check_connect(values, connect_protocol)
-    else:
-        if PROTOCOL in values:
-            # ":protocol" is defined for CONNECT requests alone (RFC 8441 section 4)
-            return Violation(
-                rules.PROTOCOL_WITHOUT_CONNECT,
-                "Malformed request: ':protocol' without the method CONNECT",
-            )
-        # "All HTTP/2 requests MUST include exactly one valid value for the ':method', ':scheme',
-        # and ':path' pseudo-header fields, unless they are CONNECT requests" (section 8.3.1)
-        found = _require(values, METHOD | SCHEME | PATH)
-        if found is None and AUTHORITY not in values and HOST not in values:
-            # Stricter than the RFC, as the published API has it: applications count on one of both.
-            found = Violation(
-                rules.AUTHORITY_MISSING, "Malformed request: neither ':authority' nor 'host'"
-            )
-    return _check_authority(values) if found is None else found
-
-
-def _check_connect(values: dict[int, bytes], connect_protocol: bool) -> Violation | None:
-    if PROTOCOL in values:
-        if not connect_protocol:
-            return Violation(
-                rules.PROTOCOL_NOT_ENABLED,
-                "Malformed request: ':protocol' without SETTINGS_ENABLE_CONNECT_PROTOCOL",
-            )
-        # "On requests that contain the :protocol pseudo-header field, the :scheme and :path
-        # pseudo-header fields of the target URI (see Section 5) MUST also be included." (RFC 8441
-        # section 4)
-        return _require(values, SCHEME | PATH | AUTHORITY)
-    # "The ':scheme' and ':path' pseudo-header fields MUST be omitted." (section 8.5)
-    if SCHEME in values or PATH in values:
-        return Violation(
-            rules.CONNECT_MALFORMED, "Malformed request: CONNECT with ':scheme' or ':path'"
+    connect = values.get(METHOD) == b"CONNECT"
+    if PROTOCOL not in values:
+        found = _check_connect(values) if connect else _check_target(values)
+    elif not connect:
+        # ":protocol" is defined for CONNECT requests alone (RFC 8441 section 4)
+        found = _malformed(
+            rules.PROTOCOL_WITHOUT_CONNECT,
+            REQUEST,
+            "Field ':protocol' is for the method CONNECT alone",
         )
+    else:
+        found = _check_target(values)
+        if found is None and not connect_protocol:
+            # "If a client were to use the provisions of the extended CONNECT method defined in this
+            # document without first receiving a SETTINGS_ENABLE_CONNECT_PROTOCOL parameter, a
+            # non-supporting peer would detect a malformed request" (RFC 8441 section 3)
+            found = _malformed(
+                rules.PROTOCOL_NOT_ENABLED,
+                REQUEST,
+                "Field ':protocol' needs SETTINGS_ENABLE_CONNECT_PROTOCOL",
+            )
+    return _check_host(values) if found is None else found
+
+
+def _check_connect(values: dict[int, bytes]) -> Violation | None:
+    """Check a CONNECT request without ':protocol' (section 8.5)."""
+    # "The ':scheme' and ':path' pseudo-header fields MUST be omitted."
+    for bit, shown in ((SCHEME, ":scheme"), (PATH, ":path")):
+        if bit in values:
+            return _malformed(
+                rules.CONNECT_MALFORMED, REQUEST, f"Field {shown!r} has no place in CONNECT"
+            )
     # "The ':authority' pseudo-header field contains the host and port to connect to"
-    return _require(values, AUTHORITY)
+    authority = values.get(AUTHORITY)
+    if authority is not None:
+        return _userinfo(authority)
+    rule = rules.CONNECT_WITHOUT_AUTHORITY if HOST in values else rules.PSEUDO_MISSING
+    return _malformed(rule, REQUEST, "Field ':authority' is missing")
 
 
-def _check_authority(values: dict[int, bytes]) -> Violation | None:
+def _check_target(values: dict[int, bytes]) -> Violation | None:
+    """Check the target URI of any other request (section 8.3.1)."""
+    # "All HTTP/2 requests MUST include exactly one valid value for the ':method', ':scheme', and
+    # ':path' pseudo-header fields, unless they are CONNECT requests"; "On requests that contain the
+    # :protocol pseudo-header field, the :scheme and :path pseudo-header fields of the target URI
+    # (see Section 5) MUST also be included." (RFC 8441 section 4)
+    for bit, shown in ((METHOD, ":method"), (SCHEME, ":scheme"), (PATH, ":path")):
+        if bit not in values:
+            return _malformed(rules.PSEUDO_MISSING, REQUEST, f"Field {shown!r} is missing")
+    # '":scheme" is not restricted to "http" and "https" schemed URIs.' Of others we know nothing.
+    if values[SCHEME].lower() not in _DEFAULT_PORTS:
+        return None
+    path = values[PATH]
+    # "The ':path' pseudo-header field includes the path and query parts of the target URI (the
+    # absolute-path production and, optionally, a '?' character followed by the query production
+    # [...]). A request in asterisk form (for OPTIONS) includes the value '*'"
+    asterisk = path == b"*" and values[METHOD] == b"OPTIONS"
+    if path[:1] != b"/" and not asterisk:
+        what = f"does not begin with '/': {quoted(path)}"
+        return _bad(rules.PATH_NOT_ABSOLUTE, REQUEST, b":path", what)
+    # "A user agent MUST generate a Host header field in a request unless it sends that information
+    # as an ':authority' pseudo-header field." (RFC 9110 section 7.2) "request targets for CONNECT
+    # or asterisk-form OPTIONS requests never include authority information" (section 8.3.1)
+    authority = values.get(AUTHORITY)
+    if authority is None:
+        if HOST in values or asterisk:
+            return None
+        what = "Field ':authority' is missing, and so is 'host'"
+        return _malformed(rules.AUTHORITY_MISSING, REQUEST, what)
+    return _userinfo(authority)
+
+
+def _userinfo(authority: bytes) -> Violation | None:
+    # '":authority" MUST NOT include the deprecated userinfo subcomponent for "http" or "https"
+    # schemed URIs.' (section 8.3.1) In CONNECT it is host and port.
+    if b"@" in authority:
+        what = f"has userinfo: {quoted(authority)}"
+        return _bad(rules.PSEUDO_VALUE_INVALID, REQUEST, b":authority", what)
+    return None
+
+
+def _check_host(values: dict[int, bytes]) -> Violation | None:
     # "A server SHOULD treat a request as malformed if it contains a Host header field that
     # identifies an entity that differs from the entity in the ':authority' pseudo-header field."
     authority = values.get(AUTHORITY)
@@ -206,26 +299,13 @@ def _check_authority(values: dict[int, bytes]) -> Violation | None:
     # scheme-based normalization" (RFC 3986 section 6.2.3)
     scheme = values.get(SCHEME, b"").lower()
     if _without_default_port(authority, scheme) != _without_default_port(host, scheme):
-        return Violation(
-            rules.HOST_MISMATCH,
-            f"Malformed request: 'host' {host!r} differs from ':authority' {authority!r}",
-        )
+        what = f"differs from ':authority': {quoted(host)} and {quoted(authority)}"
+        return _bad(rules.HOST_MISMATCH, REQUEST, b"host", what)
     return None
 
 
-_DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+_DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
 def _without_default_port(authority: bytes, scheme: bytes) -> bytes:
     return authority.lower().removesuffix(_DEFAULT_PORTS.get(scheme, b":"))
-
-
-_PSEUDO_SHOWN = ((METHOD, ":method"), (SCHEME, ":scheme"), (PATH, ":path"),
-                 (AUTHORITY, ":authority"))  # fmt: skip
-
-
-def _require(values: dict[int, bytes], needed: int) -> Violation | None:
-    for bit, shown in _PSEUDO_SHOWN:
-        if needed & bit and bit not in values:
-            return Violation(rules.PSEUDO_MISSING, f"Malformed request: {shown!r} is missing")
-    return None

@@ -275,7 +275,8 @@ def _outcome(call: Callable[..., Any], *args: Any) -> Json:
 
 
 def _settings(settings: Any) -> Json:
-    return sorted([int(key), settings.get(key)] for key in settings)
+    # 4.4.1 also names settings that have only pending values.
+    return sorted([int(key), settings[key]] for key in settings if key in settings)
 
 
 def _exception(exc: Exception) -> Json:

@@ -134,7 +134,7 @@ def _reopened(d: Difference) -> bool:
     more = [item for item in ours if item not in published]
     return (
         d.only("out", "streams", "windows")
-        and has_event(d.o, "DataReceived")
+        and (has_event(d.o, "DataReceived") or d.step.get("method") == "acknowledge_received_data")
         and {item[0] for item in more} == {"WINDOW_UPDATE"}
     )
 
@@ -199,13 +199,22 @@ def _zero_increment(d: Difference) -> bool:
 
 
 def _body_length(d: Difference) -> bool:
-    """A message whose content-length has another number of octets, or 204, 304 with content."""
+    """Content that is short, or that a response to CONNECT or HEAD cannot have."""
     if d.errors() in ((None, "InvalidBodyLengthError"), ("InvalidBodyLengthError", None)):
         return True  # the first: 4.4.1 forgets that a request was HEAD when its trailers are sent
-    if not resets(d) or "raised" in d.p:
-        return False
-    events = [event["event"] for event in d.p["events"]]
-    return "StreamEnded" in events or "DataReceived" in events
+    return resets(d) and "content-length" in [name for name, _ in fields(d)]
+
+
+def _text(d: Difference) -> bool:
+    """Octets that ``header_encoding`` does not have."""
+    return d.errors()[0] == "UnicodeDecodeError"
+
+
+def _length_forbidden(d: Difference) -> bool:
+    """content-length with a status that has none."""
+    shown = dict(fields(d))
+    status, length = shown.get(":status", ""), shown.get("content-length", "")
+    return objects(d) and bool(length) and (status[:1] == "1" or (status, length) == ("204", "5"))
 
 
 def _refused_push(d: Difference) -> bool:
@@ -270,6 +279,8 @@ def _bad_pseudo(name: str, value: str) -> bool:
         return not (len(value) == 3 and value.isdigit() and "100" <= value <= "599")
     if name == ":authority" and "@" in value:
         return True
+    if name == ":path" and not value.startswith("/"):
+        return True
     return name in (":method", ":path", ":scheme", ":authority") and (not value or " " in value)
 
 
@@ -303,7 +314,7 @@ def _error_code(d: Difference) -> bool:
     published, ours = d.errors()
     if d.p["do"] == "call" or published is None or ours is None:
         return False
-    if published in ("UnicodeDecodeError", "TooManyStreamsError"):
+    if published == "TooManyStreamsError":
         # Of two faults in one frame, 4.4.1 names the limit.
         return True
     if published in d.o["raised"]["family"] or ours in d.p["raised"]["family"]:
@@ -333,6 +344,8 @@ ENDING = (
     Ending(0, "reserved", "reserved streams take few frames", _reserved),
     Ending(0, "response-first", "a response begins with its header section", _response_first),
     Ending(10, "increment", "a zero increment on a stream is its error", _zero_increment),
+    Ending(0, "text", "every octet can be part of a text", _text),
+    Ending(0, "no-length", "content-length does not go with 1xx and 204", _length_forbidden),
     Ending(6, "body", "content-length is checked wherever a body ends", _body_length),
     Ending(7, "outbound", "outbound fields keep the inbound rules", _outbound),
     Ending(9, "in-flight", "an ACK is for one SETTINGS frame", _settings_in_flight),

@@ -235,3 +235,109 @@ def test_an_acknowledgment_of_other_settings_leaves_an_assigned_frame_size_alone
     assert server.local_settings.max_concurrent_streams == 7
     assert server.max_inbound_frame_size == 50_000
     wire.feed(server, wire.frame(0x77, 0, 0, bytes(50_000)))
+
+
+def test_the_preface_overtakes_only_what_has_not_gone_out() -> None:
+    """Acknowledgments come in the order of the frames on the wire."""
+    server = server_connection()
+    server.update_settings({Setting.INITIAL_WINDOW_SIZE: 1, Setting.MAX_FRAME_SIZE: 20_000})
+    server.data_to_send()
+    server.update_settings({Setting.INITIAL_WINDOW_SIZE: 2})
+    server.update_settings({Setting.INITIAL_WINDOW_SIZE: 3})
+    server.ping(b"between.")
+    server.initiate_connection()
+    frames = wire.parse(server.data_to_send())
+    assert [dict(frame.settings).get(4) for frame in frames[:-1]] == [65_535, 2, 3]
+    wire.feed(server, wire.PREFACE, wire.settings())
+    sizes = []
+    for _ in range(4):
+        wire.feed(server, wire.settings(ack=True))
+        sizes.append(server.local_settings.initial_window_size)
+    assert sizes == [1, 65_535, 2, 3]
+    assert server.max_inbound_frame_size == 16_384
+
+
+def test_the_preface_goes_behind_a_frame_that_has_begun_to_go_out() -> None:
+    server = server_connection()
+    server.update_settings({Setting.INITIAL_WINDOW_SIZE: 1})
+    server.data_to_send(3)
+    server.initiate_connection()
+    wire.feed(server, wire.PREFACE, wire.settings(), wire.settings(ack=True))
+    assert server.local_settings.initial_window_size == 1
+    wire.feed(server, wire.settings(ack=True))
+    assert server.local_settings.initial_window_size == 65_535
+
+
+def test_an_acknowledgment_before_the_preface_does_not_acknowledge_the_preface() -> None:
+    """The peer counts on the initial values until it acknowledges the frame that has others."""
+    server = server_connection()
+    server.update_settings({Setting.MAX_CONCURRENT_STREAMS: 7})
+    server.data_to_send()
+    wire.feed(server, wire.PREFACE, wire.settings(), wire.settings(ack=True))
+    values = {SettingCodes.INITIAL_WINDOW_SIZE: 99, SettingCodes.HEADER_TABLE_SIZE: 100}
+    server.local_settings = Settings(client=False, initial_values=values)
+    server.initiate_connection()
+    wire.feed(server, wire.headers(1, wire.POST), wire.data(1, bytes(10_000)))
+    assert server.remote_flow_control_window(1) == 55_535
+    wire.feed(server, wire.settings(ack=True))
+    assert server.remote_flow_control_window(1) == 99 - 10_000
+
+
+def test_settings_that_are_replaced_get_what_was_sent_before() -> None:
+    """The peer acknowledges what it was told, whatever the application does meanwhile."""
+    server = wire.server()
+    server.update_settings({Setting.MAX_FRAME_SIZE: 20_000, Setting.INITIAL_WINDOW_SIZE: 7})
+    server.local_settings = Settings(client=False)
+    server.local_settings.initial_window_size = 8
+    (event,) = wire.feed(server, wire.settings(ack=True))
+    assert isinstance(event, SettingsAcknowledged)
+    assert set(event.changed_settings) == {4, 5}
+    assert server.local_settings.initial_window_size == 7
+    assert server.max_inbound_frame_size == 20_000
+
+
+def test_what_is_sent_does_not_change_with_the_mapping_that_said_it() -> None:
+    server = wire.server()
+    changes: dict[Any, int] = {4: 8}
+    server.update_settings(changes)
+    changes[4] = 9
+    changes[5] = 20_000
+    wire.feed(server, wire.settings(ack=True))
+    assert server.local_settings.initial_window_size == 8
+    assert server.local_settings.max_frame_size == 16_384
+
+
+def test_settings_that_fit_into_no_frame_are_refused_before_anything_is_sent() -> None:
+    server = server_connection()
+    for code in range(100, 3_000):
+        server.local_settings[code] = 1
+    server.local_settings.acknowledge()
+    before = snapshot(server)
+    with pytest.raises(ProtocolError, match="octets"):
+        server.initiate_connection()
+    assert snapshot(server) == before
+
+
+@pytest.mark.parametrize("setting", [*SettingCodes])
+@pytest.mark.parametrize("is_client", [True, False])
+def test_a_connection_works_without_a_setting(setting: SettingCodes, is_client: bool) -> None:
+    """A setting that is deleted, before or after the connection has started, has its default."""
+    for before in (True, False):
+        client, server = H2Connection(), server_connection()
+        conn = client if is_client else server
+        if before:
+            del conn.local_settings[setting]
+        client.initiate_connection()
+        server.initiate_connection()
+        if not before:
+            del conn.local_settings[setting]
+        wire.exchange(client, server)
+        conn.update_settings({Setting.MAX_HEADER_LIST_SIZE: 70_000})
+        wire.exchange(client, server)
+        assert_works(client, server)
+        del (server if is_client else client).remote_settings[SettingCodes.HEADER_TABLE_SIZE]
+        conn.update_settings({setting: 20_000 if setting == 5 else 0})
+        wire.exchange(client, server)
+        assert conn.local_settings[setting] == (20_000 if setting == 5 else 0)
+        if setting not in (3, 4, 6):  # 0 leaves no room there
+            assert_works(client, server)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ResponseReceived, StreamEnded
-from h2.exceptions import ProtocolError
+from h2.exceptions import InvalidSettingsValueError, ProtocolError
 from h2.settings import SettingCodes, Settings
 from support import wire
 from support.exchange import assert_works, server_connection
@@ -93,12 +94,6 @@ def test_no_settings(header: bytes | None) -> None:
         (["no", "bytes"], "upgrade-settings-invalid"),
         (http2_settings((Setting.ENABLE_PUSH, 2)), "setting-invalid"),
         (http2_settings((Setting.INITIAL_WINDOW_SIZE, 2**31)), "setting-invalid"),
-        (
-            http2_settings(
-                (Setting.ENABLE_CONNECT_PROTOCOL, 1), (Setting.ENABLE_CONNECT_PROTOCOL, 0)
-            ),
-            "setting-invalid",
-        ),
     ],
 )
 def test_settings_that_are_not_valid(header: Any, rule: str) -> None:
@@ -108,6 +103,37 @@ def test_settings_that_are_not_valid(header: Any, rule: str) -> None:
         server.initiate_upgrade_connection(header)
     assert caught.value.rule == rule
     assert snapshot(server) == before
+
+
+@pytest.mark.parametrize(
+    ("pairs", "rule"),
+    [
+        ([(8, 1), (8, 0)], "connect-protocol-revoked"),
+        ([(5, 1), (5, 20_000)], "setting-invalid"),
+    ],
+)
+def test_every_value_counts_if_strict(pairs: list[tuple[int, int]], rule: str) -> None:
+    header = http2_settings(*pairs)
+    server = H2Connection(H2Configuration(client_side=False, strict=True))
+    before = snapshot(server)
+    with pytest.raises(InvalidSettingsValueError) as caught:
+        server.initiate_upgrade_connection(header)
+    assert caught.value.rule == rule
+    assert snapshot(server) == before
+    server = server_connection()
+    server.initiate_upgrade_connection(header)
+    assert server.remote_settings[pairs[-1][0]] == pairs[-1][1]
+
+
+def test_settings_that_were_deleted_are_not_offered() -> None:
+    client = H2Connection()
+    for setting in (1, 2, 4, 5, 8):
+        del client.local_settings[setting]
+    value = client.initiate_upgrade_connection()
+    assert value is not None
+    pairs = list(struct.iter_unpack(">HL", base64.urlsafe_b64decode(value)))
+    assert pairs == [(3, 100), (6, 65_536)]
+    assert wire.parse(client.data_to_send())[0].settings == pairs
 
 
 @pytest.mark.parametrize("is_client", [True, False])

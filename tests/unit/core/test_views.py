@@ -1,11 +1,8 @@
-"""States and HPACK in the terms that consumers know."""
+"""States in the terms that consumers know."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from hpack import Decoder, NeverIndexedHeaderTuple
 
 from h2._rules.stream_states import STATE_NAMES
 from h2.connection import ConnectionState, H2Connection
@@ -95,27 +92,3 @@ def test_a_connection_that_the_peer_leaves_shows_as_closed(frame: bytes) -> None
     conn = wire.client()
     wire.feed(conn, frame)
     assert conn.state_machine.state is ConnectionState.CLOSED
-
-
-def test_encoding_by_hand_advances_the_table_of_the_connection() -> None:
-    conn, decoder = wire.client(), Decoder()
-    fields: Any = [("x", "caf\xe9"), (b"y", b"\xff"), NeverIndexedHeaderTuple(b"z", b"secret")]
-    expected = [(b"x", b"caf\xc3\xa9"), (b"y", b"\xff"), (b"z", b"secret")]
-    for _ in range(2):
-        got = decoder.decode(conn.encoder.encode(fields), raw=True)
-        assert [tuple(field) for field in got] == expected
-        assert [field.indexable for field in got] == [True, True, False]
-    conn.send_headers(1, [*wire.REQUEST, *fields])
-    (frame,) = wire.parse(conn.data_to_send())
-    assert wire.decode(frame.fragment, decoder=decoder) == [*wire.REQUEST, *expected]
-
-
-def test_encoding_by_hand_finds_the_static_table() -> None:
-    assert wire.client().encoder.encode([(b":method", b"GET")]) == b"\x82"
-
-
-def test_decoding_by_hand() -> None:
-    conn = wire.server()
-    assert conn.decoder.header_table_size == 4_096
-    block = conn.decoder.decode(wire.block(wire.REQUEST, add=True), 1_000)
-    assert block.fields == list(wire.REQUEST)

@@ -6,6 +6,7 @@ Written from the RFCs: section, error code and exception are repeated here on pu
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from h2.config import H2Configuration
@@ -135,10 +136,17 @@ def small_lists() -> H2Connection:
 
 
 SERVER, CLIENT = wire.server, wire.client
+
+
+def strict_server() -> H2Connection:
+    return wire.server(strict=True)
+
+
 ASKED = prepared(SERVER, gets(wire.headers(1, wire.POST)))
 ASKED_ALL = prepared(SERVER, gets(wire.headers(1, wire.REQUEST, end_stream=True)))
 ASKING = prepared(CLIENT, sends(1, wire.POST))
 PROMISED = prepared(ASKING, gets(wire.push_promise(1, 2)))
+HEAD = [(b":method", b"HEAD"), *wire.REQUEST[1:]]
 TUNNEL_REQUEST = [(b":method", b"CONNECT"), (b":authority", b"example.com:80")]
 
 # Starting HTTP/2 --------------------------------------------------------------------------------
@@ -288,7 +296,18 @@ refuses(
 
 # SETTINGS, GOAWAY -------------------------------------------------------------------------------
 
-receives("settings-ack-unsolicited", "9113 6.5.3", SERVER, wire.settings(ack=True))
+receives("settings-ack-unsolicited", "9113 6.5.3", strict_server, wire.settings(ack=True))
+receives(
+    *("connect-protocol-revoked", "8441 3", strict_server),
+    *(wire.settings((8, 1)), wire.settings((8, 0))),
+    error=InvalidSettingsValueError,
+)
+refuses(
+    *("connect-protocol-revoked", "8441 3"),
+    prepared(SERVER, lambda conn: conn.update_settings({8: 1})),
+    lambda conn: conn.update_settings({8: 0}),
+    error=InvalidSettingsValueError,
+)
 receives(
     *("setting-invalid", "9113 6.5.2", SERVER, wire.settings((Setting.ENABLE_PUSH, 2))),
     error=InvalidSettingsValueError,
@@ -345,10 +364,16 @@ receives(
     *("informational-with-end-stream", "9113 8.1", ASKING, wire.headers(1, EARLY, end_stream=True))
 )
 refuses("informational-with-end-stream", "9113 8.1", ASKED, sends(1, EARLY, True))
+LENGTH_1 = [*wire.POST, (b"content-length", b"1")]
 receives(
     *("content-length-mismatch", "9113 8.1.1", SERVER),
-    wire.headers(1, [*wire.POST, (b"content-length", b"1")], end_stream=True),
+    *(wire.headers(1, LENGTH_1), wire.data(1, end_stream=True)),
     error=InvalidBodyLengthError,
+)
+resets("content-length-unmet", "9113 8.1.1", 1, SERVER, wire.headers(1, LENGTH_1, end_stream=True))
+resets(
+    *("content-length-unmet", "9113 8.1.1", 1, prepared(SERVER, gets(wire.headers(1, LENGTH_1)))),
+    wire.headers(1, wire.TRAILERS, end_stream=True),
 )
 receives(
     *("content-length-invalid", "9110 8.6", lambda: wire.server(validate_inbound_headers=False)),
@@ -358,19 +383,38 @@ receives(
     *("content-length-conflict", "9110 8.6", lambda: wire.server(validate_inbound_headers=False)),
     wire.headers(1, [*wire.POST, (b"content-length", b"1"), (b"content-length", b"2")]),
 )
-receives(
-    *("field-encoding", "9110 5.5", lambda: wire.server(header_encoding="ascii")),
-    wire.headers(1, [*wire.REQUEST, (b"x", b"\xff")]),
+TOO_LARGE = (b"content-length", b"9" * 4001)
+resets(
+    *("content-length-too-large", "9110 8.6", 1),
+    lambda: wire.server(validate_inbound_headers=False),
+    wire.headers(1, [*wire.POST, TOO_LARGE]),
 )
+resets(
+    *("content-length-without-content", "9110 8.6", 2, ASKING),
+    wire.push_promise(1, 2, [*wire.REQUEST, (b"content-length", b"x")]),
+)
+for conflict in ([b"x"], [b"1", b"2"]):
+    for validate in (True, False):
+        resets(
+            *("content-length-without-content", "9110 8.6", 1),
+            prepared(partial(wire.client, validate_inbound_headers=validate), sends(1, HEAD)),
+            wire.headers(1, [*wire.RESPONSE, *[(b"content-length", one) for one in conflict]]),
+        )
+WITHOUT_LENGTH = [(b":status", b"204"), (b"content-length", b"1")]
+resets("content-length-forbidden", "9110 8.6", 1, ASKING, wire.headers(1, WITHOUT_LENGTH))
+refuses("content-length-forbidden", "9110 8.6", ASKED, sends(1, WITHOUT_LENGTH))
 receives(
     *("pseudo-in-trailers", "9113 8.3", ASKED),
     wire.headers(1, wire.RESPONSE, end_stream=True),
 )
 refuses("pseudo-in-trailers", "9113 8.3", ASKING, sends(1, wire.RESPONSE, True))
-receives("status-invalid", "9113 8.3.2", ASKING, wire.headers(1, [(b":status", b"20")]))
+resets("status-invalid", "9113 8.3.2", 1, ASKING, wire.headers(1, [(b":status", b"20")]))
 refuses("status-invalid", "9113 8.3.2", ASKED, sends(1, [(b":status", b"20")]))
 
 WITH = {name: (name, value) for name, value in wire.REQUEST}
+TARGET = [WITH[b":method"], WITH[b":scheme"], WITH[b":authority"]]
+EXTENDED = [*TUNNEL_REQUEST, WITH[b":scheme"], WITH[b":path"], (b":protocol", b"websocket")]
+#: Malformed requests that end the connection, as in h2 4.4.1, and others that end the stream.
 REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
     ("content-length-invalid", "9110 8.6", [*wire.REQUEST, (b"content-length", b"+1")]),
     (
@@ -387,16 +431,29 @@ REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
     ("pseudo-after-regular", "9113 8.3", [(b"x", b"y"), *wire.REQUEST]),
     ("pseudo-wrong-message", "9113 8.3", [*wire.REQUEST, (b":status", b"200")]),
     ("pseudo-missing", "9113 8.3.1", list(wire.REQUEST[1:])),
-    ("pseudo-value-invalid", "9113 8.3.1", [*wire.REQUEST[:3], (b":path", b"")]),
+    ("path-empty", "9113 8.3.1", [*TARGET, (b":path", b"")]),
     ("authority-missing", "9113 8.3.1", [WITH[b":method"], WITH[b":scheme"], WITH[b":path"]]),
     ("host-repeated", "9110 7.2", [*wire.REQUEST, *[(b"host", b"example.com")] * 2]),
     ("host-mismatch", "9113 8.3.1", [*wire.REQUEST, (b"host", b"other.example")]),
     ("connect-malformed", "9113 8.5", [*TUNNEL_REQUEST, (b":path", b"/")]),
-    ("protocol-not-enabled", "8441 4", [*TUNNEL_REQUEST, (b":protocol", b"websocket")]),
     ("protocol-without-connect", "8441 4", [*wire.REQUEST, (b":protocol", b"websocket")]),
+]
+RESET_REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
+    ("content-length-too-large", "9110 8.6", [*wire.REQUEST, TOO_LARGE]),
+    ("field-name-no-token", "9110 5.1", [*wire.REQUEST, (b"a(b)", b"x")]),
+    ("pseudo-value-invalid", "9113 8.3.1", [*TARGET, (b":path", b"/a b")]),
+    ("path-not-absolute", "9113 8.3.1", [*TARGET, (b":path", b"a")]),
+    (
+        *("connect-without-authority", "9113 8.5"),
+        [TUNNEL_REQUEST[0], (b"host", b"example.com:80")],
+    ),
+    ("protocol-not-enabled", "8441 4", EXTENDED),
 ]
 for broken, where, request in REQUESTS:
     receives(broken, where, SERVER, wire.headers(1, request))
+for broken, where, request in RESET_REQUESTS:
+    resets(broken, where, 1, SERVER, wire.headers(1, request))
+for broken, where, request in REQUESTS + RESET_REQUESTS:
     refuses(
         *(broken, where, lambda: wire.client(normalize_outbound_headers=False)), sends(1, request)
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from h2._rules import fields as rules
 from h2._rules.fields import (
     AUTHORITY,
+    BAD_FORM,
     BAD_NAME,
     BAD_VALUE,
     CONNECT,
@@ -23,6 +24,8 @@ from h2._rules.fields import (
     INFORMATIONAL,
     METHOD,
     NO_CONTENT,
+    NO_TOKEN,
+    ODD_TARGET,
     PATH,
     PLAIN,
     PROTOCOL,
@@ -33,6 +36,7 @@ from h2._rules.fields import (
     SUCCESSFUL,
     TE,
     UNKNOWN_PSEUDO,
+    WITHOUT_LENGTH,
     classify,
 )
 from h2._rules.messages import check_message
@@ -41,16 +45,18 @@ from support.fields import NAMES, VALUES, Field, field_lists
 # A second opinion, in regular expressions: RFC 9110 sections 5.1, 5.5, 5.6.2, RFC 3986, and the
 # stricter forms of RFC 9113 sections 8.2.1 and 8.3.
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+ALLOWED_NAME = re.compile(rb"[!-9;-@[-~]+")
 VALUE = re.compile(rb"(?![ \t])[^\0\r\n]*(?<![ \t])")
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+LARGEST = b"9223372036854775807"
 FORMS = {
     b":method": re.compile(TOKEN),
     b":scheme": re.compile(rb"[0-9A-Za-z+.-]+"),
-    b":authority": re.compile(rb"[^\x00-\x20\x7f@]*"),
+    b":authority": re.compile(rb"[^\x00-\x20\x7f]*"),
     b":path": re.compile(rb"[^\x00-\x20\x7f]+"),
     b":status": re.compile(rb"(?!101)[1-9][0-9]{2}"),
     b":protocol": re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"),
-    b"content-length": re.compile(rb"[0-9]{1,4000}"),
+    b"content-length": re.compile(rb"(?![0-9]{641})0*[0-9]{1,19}"),
     b"te": re.compile(rb"(?i)trailers"),
 }
 OF_NAME = {
@@ -79,18 +85,33 @@ def facts(name: bytes, value: bytes) -> int:
     if name == b":method":
         return {b"HEAD": HEAD, b"CONNECT": CONNECT}.get(value, 0)
     if name == b":status":
-        kind = {b"1": INFORMATIONAL, b"2": SUCCESSFUL}.get(value[:1], 0)
-        return kind | (NO_CONTENT if value in (b"204", b"304") else 0)
+        kind = {b"1": INFORMATIONAL | WITHOUT_LENGTH, b"2": SUCCESSFUL}.get(value[:1], 0)
+        more = {b"204": NO_CONTENT | WITHOUT_LENGTH, b"304": NO_CONTENT}.get(value, 0)
+        return kind | more
     return 0
+
+
+def odd_target(name: bytes, value: bytes) -> int:
+    """What not every scheme and method has, even where it is no part of any URI."""
+    odd = (name == b":path" and not value.startswith(b"/")) or (
+        name == b":authority" and b"@" in value
+    )
+    return ODD_TARGET if odd else 0
 
 
 def second_opinion(name: bytes, value: bytes) -> int:
     mask = OF_NAME.get(name, 0)
     if not mask and not NAME.fullmatch(name):
         mask = UNKNOWN_PSEUDO if name.startswith(b":") else BAD_NAME
-    form = FORMS.get(name, VALUE)
-    if not VALUE.fullmatch(value) or not form.fullmatch(value):
+        if ALLOWED_NAME.fullmatch(name):
+            mask = NO_TOKEN
+    if not VALUE.fullmatch(value):
         return mask | BAD_VALUE
+    mask |= odd_target(name, value)
+    if not FORMS.get(name, VALUE).fullmatch(value):
+        return mask | BAD_FORM
+    if name == b"content-length" and value[-19:].rjust(19, b"0") > LARGEST:
+        return mask | BAD_FORM
     return mask | facts(name, value)
 
 
@@ -117,6 +138,37 @@ def test_class_of_every_tricky_pair(name: bytes) -> None:
         assert classify(name, value) == second_opinion(name, value), value
 
 
+@pytest.mark.parametrize("zeros", [0, 1, 621, 622, 640, 5_000])
+@pytest.mark.parametrize(
+    ("digits", "valid"),
+    [
+        (b"", False),
+        (b"0", True),
+        (b"5", True),
+        (b"9" * 18, True),
+        (LARGEST, True),
+        (b"9223372036854775808", False),
+        (b"9" * 19, False),
+        (b"1" + bytes(19).replace(b"\0", b"0"), False),
+        (b"9" * 700, False),
+        (b"9" * 5_000, False),
+        (b"9" * 18 + b"x", False),
+    ],
+)
+def test_lengths_are_numbers_of_63_bits(zeros: int, digits: bytes, valid: bool) -> None:
+    """With zeros in front, but no more digits than int() takes under every limit of Python."""
+    value = b"0" * zeros + digits
+    valid = (valid or (bool(zeros) and not digits)) and len(value) <= 640
+    assert classify(b"content-length", value) == CONTENT_LENGTH | (0 if valid else BAD_VALUE)
+    assert classify(b"content-length", value) == second_opinion(b"content-length", value)
+
+
+@given(st.integers(0, 2**64), st.integers(0, 30))
+def test_any_length(number: int, zeros: int) -> None:
+    mask = classify(b"content-length", b"0" * zeros + b"%d" % number)
+    assert mask == CONTENT_LENGTH | (BAD_VALUE if number >= 2**63 else 0)
+
+
 @given(st.binary(max_size=6), st.binary(max_size=6))
 def test_class_of_any_pair(name: bytes, value: bytes) -> None:
     assert classify(name, value) == second_opinion(name, value)
@@ -141,7 +193,8 @@ def test_known_names_are_classified_as_unknown_ones_would_be() -> None:
 def test_pseudo_masks_are_the_low_octet() -> None:
     pseudo = [METHOD, SCHEME, AUTHORITY, PATH, STATUS, PROTOCOL, UNKNOWN_PSEUDO]
     others = [CONTENT_LENGTH, HOST, COOKIE, TE, CONNECTION_FIELD, BAD_NAME, BAD_VALUE, HEAD]
-    others += [CONNECT, INFORMATIONAL, NO_CONTENT, SENSITIVE, SUCCESSFUL]
+    others += [CONNECT, INFORMATIONAL, NO_CONTENT, SENSITIVE, SUCCESSFUL, WITHOUT_LENGTH]
+    others += [ODD_TARGET, NO_TOKEN, BAD_FORM]
     assert all(bit & PSEUDO and bit <= PSEUDO for bit in pseudo)
     assert not any(bit & PSEUDO for bit in others)
     every = pseudo + others
@@ -164,6 +217,7 @@ def test_a_block_that_is_valid_by_its_masks_is_valid(kind: int, fields: list[Fie
     [
         (rules.REQUEST, [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/")]),
         (rules.RESPONSE, [(b":status", b"200")]),
+        (rules.RESPONSE, [(b":status", b"304")]),
         (rules.TRAILERS, []),
     ],
 )
@@ -173,6 +227,14 @@ def test_usual_blocks_are_valid_by_their_masks(kind: int, fields: list[Field]) -
         fields = [*fields, (b":authority", b"a.b")]
     more = [(b"cookie", b"a=b"), (b"content-length", b"3"), (b"te", b"trailers"), (b"x", b"y")]
     assert is_plain(kind, [*fields, *more])
+    assert is_plain(kind, fields)
+
+
+@pytest.mark.parametrize("status", [b"204", b"103"])
+def test_responses_without_content_are_valid_by_their_masks(status: bytes) -> None:
+    fields = [(b":status", status), (b"x", b"y")]
+    assert is_plain(rules.RESPONSE, fields)
+    assert not is_plain(rules.RESPONSE, [*fields, (b"content-length", b"0")])
 
 
 @pytest.mark.parametrize(

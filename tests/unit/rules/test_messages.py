@@ -7,13 +7,21 @@ from hypothesis import example, given
 
 from h2._rules.fields import REQUEST, RESPONSE, TRAILERS
 from h2._rules.messages import check_lengths, check_message
-from h2._rules.registry import Violation
+from h2._rules.registry import STREAM, Violation
 from h2.connection import H2Connection
-from h2.events import Event, InformationalResponseReceived, RequestReceived, ResponseReceived
+from h2.events import (
+    Event,
+    InformationalResponseReceived,
+    RequestReceived,
+    ResponseReceived,
+    StreamReset,
+)
 from h2.events import TrailersReceived as TrailersEvent
 from h2.exceptions import ProtocolError
 from support import wire
 from support.fields import Field, field_lists
+from support.rules import watched_violations
+from support.wire import Code
 
 MESSAGE = [(b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/")]
 WITH_HOST = [*MESSAGE, (b"host", b"a.b")]
@@ -55,37 +63,223 @@ def test_host_and_authority_of_connect_have_no_scheme() -> None:
     assert rule_of(check_message(REQUEST, tunnel, False)) == "host-mismatch"
 
 
+OPTIONS = [(b":method", b"OPTIONS"), (b":scheme", b"https"), (b":path", b"*")]
+CONNECT = [(b":method", b"CONNECT"), (b":authority", b"a.b:1")]
+
+
+def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Field]:
+    fields = [(b":method", b"GET"), (b":scheme", scheme), (b":path", path)]
+    return fields if authority is None else [*fields, (b":authority", authority)]
+
+
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("rule", "fields", "words"),
     [
-        (MESSAGE[1:], ["':method'", "missing"]),
-        ([MESSAGE[0], MESSAGE[2]], ["':scheme'", "missing"]),
-        (MESSAGE[:2], ["':path'", "missing"]),
-        (MESSAGE, ["':authority'", "'host'"]),
-        ([*WITH_HOST, (b"Bad", b"")], ["'Bad'", "characters"]),
-        ([*WITH_HOST, (b"x\xff", b"")], ["'x\xff'"]),
-        ([*WITH_HOST, (b"x", b"\n")], ["'x'", r"b'\n'"]),
-        ([*WITH_HOST, (b":path", b"/")], ["':path'", "follows b'host'"]),
-        ([*MESSAGE, (b":path", b"/")], ["':path'", "more than once"]),
-        ([*WITH_HOST, (b"host", b"a.b")], ["'host'", "more than once"]),
-        ([*WITH_HOST, (b"upgrade", b"x")], ["'upgrade'", "connection-specific"]),
-        ([*MESSAGE, (b":status", b"200")], ["':status'", "other message"]),
-        ([*MESSAGE, (b":new", b"")], ["':new'", "known"]),
+        ("pseudo-missing", MESSAGE[1:], "Field ':method' is missing"),
+        ("pseudo-missing", [MESSAGE[0], MESSAGE[2]], "Field ':scheme' is missing"),
+        ("pseudo-missing", MESSAGE[:2], "Field ':path' is missing"),
+        ("authority-missing", MESSAGE, "Field ':authority' is missing, and so is 'host'"),
+        (
+            *("field-name-invalid", [*WITH_HOST, (b"Bad", b"")]),
+            "Field 'Bad' has a name with forbidden characters",
+        ),
+        (
+            *("field-name-invalid", [*WITH_HOST, (b"x\xff(", b"")]),
+            "Field 'x\xff(' has a name with forbidden characters",
+        ),
+        (
+            *("field-name-no-token", [*WITH_HOST, (b"x(y)", b"")]),
+            "Field 'x(y)' has a name that is no token",
+        ),
+        ("field-name-empty", [*WITH_HOST, (b"", b"x")], "Field with an empty name"),
+        (
+            *("field-value-invalid", [*WITH_HOST, (b"x", b"\n")]),
+            r"Field 'x' has a value with CR, LF or NUL: b'\n'",
+        ),
+        (
+            *("field-value-invalid", with_target(b"https", b"a.b", b"/ ")),
+            "Field ':path' has a value with whitespace around it: b'/ '",
+        ),
+        (
+            *("pseudo-after-regular", [*WITH_HOST, (b":path", b"/")]),
+            "Field ':path' follows b'host'",
+        ),
+        (
+            *("pseudo-repeated", [*MESSAGE, (b":path", b"/")]),
+            "Field ':path' appears more than once",
+        ),
+        (
+            *("host-repeated", [*WITH_HOST, (b"host", b"a.b")]),
+            "Field 'host' appears more than once",
+        ),
+        (
+            *("connection-specific", [*WITH_HOST, (b"upgrade", b"x")]),
+            "Field 'upgrade' is connection-specific",
+        ),
+        (
+            *("pseudo-wrong-message", [*MESSAGE, (b":status", b"200")]),
+            "Field ':status' belongs to the other message",
+        ),
+        (
+            *("pseudo-unknown", [*MESSAGE, (b":new", b"")]),
+            "Field ':new' is not a known pseudo-header field",
+        ),
+        (
+            *("pseudo-value-invalid", [(b":method", b"G T"), *MESSAGE[1:]]),
+            "Field ':method' is no method: b'G T'",
+        ),
+        (
+            *("pseudo-value-invalid", with_target(b"1:2", b"a.b", b"/")),
+            "Field ':scheme' is no scheme: b'1:2'",
+        ),
+        (
+            *("pseudo-value-invalid", with_target(b"https", b"a b", b"/")),
+            "Field ':authority' has a space or a control character: b'a b'",
+        ),
+        (
+            *("pseudo-value-invalid", with_target(b"https", b"me@a.b", b"/")),
+            "Field ':authority' has userinfo: b'me@a.b'",
+        ),
+        (
+            *("pseudo-value-invalid", [CONNECT[0], (b":authority", b"me@a.b:1")]),
+            "Field ':authority' has userinfo: b'me@a.b:1'",
+        ),
+        (
+            *("pseudo-value-invalid", with_target(b"https", b"a.b", b"/a b")),
+            "Field ':path' has a space or a control character: b'/a b'",
+        ),
+        (
+            *("pseudo-value-invalid", [*CONNECT, (b":protocol", b"a b")]),
+            "Field ':protocol' is no protocol: b'a b'",
+        ),
+        ("path-empty", with_target(b"https", b"a.b", b""), "Field ':path' is empty"),
+        ("path-empty", with_target(b"other", b"a.b", b""), "Field ':path' is empty"),
+        (
+            *("path-not-absolute", with_target(b"HTTP", b"a.b", b"x")),
+            "Field ':path' does not begin with '/': b'x'",
+        ),
+        (
+            *("path-not-absolute", with_target(b"https", b"a.b", b"*")),
+            "Field ':path' does not begin with '/': b'*'",
+        ),
+        ("te-invalid", [*WITH_HOST, (b"te", b"gzip")], "Field 'te' is not 'trailers': b'gzip'"),
+        (
+            *("content-length-invalid", [*WITH_HOST, (b"content-length", b"-1")]),
+            "Field 'content-length' is not a number: b'-1'",
+        ),
+        (
+            *(
+                "content-length-conflict",
+                [*WITH_HOST, *[(b"content-length", v) for v in (b"1", b"2")]],
+            ),
+            "Field 'content-length' has different values: b'1' and b'2'",
+        ),
+        (
+            *("connect-malformed", [*CONNECT, (b":path", b"/")]),
+            "Field ':path' has no place in CONNECT",
+        ),
+        ("pseudo-missing", CONNECT[:1], "Field ':authority' is missing"),
+        (
+            *("connect-without-authority", [CONNECT[0], (b"host", b"a.b:1")]),
+            "Field ':authority' is missing",
+        ),
+        (
+            *("protocol-without-connect", [*MESSAGE, (b":protocol", b"x")]),
+            "Field ':protocol' is for the method CONNECT alone",
+        ),
+        (
+            *("protocol-not-enabled", [*CONNECT, *MESSAGE[1:], (b":protocol", b"x")]),
+            "Field ':protocol' needs SETTINGS_ENABLE_CONNECT_PROTOCOL",
+        ),
+        (
+            *("host-mismatch", [*WITH_BOTH[:-1], (b"host", b"a.c")]),
+            "Field 'host' differs from ':authority': b'a.c' and b'a.b'",
+        ),
     ],
 )
-def test_messages_name_what_is_wrong(fields: list[Field], words: list[str]) -> None:
+def test_messages_name_the_field_and_what_is_wrong(
+    rule: str, fields: list[Field], words: str
+) -> None:
     found = check_message(REQUEST, fields, False)
     assert found is not None
-    assert found.message.startswith("Malformed request: ")
-    for word in words:
-        assert word in found.message
+    assert (found.rule.id, found.message) == (rule, f"{words} (malformed request)")
 
 
 def test_messages_name_the_kind_of_block() -> None:
     for kind, shown in [(RESPONSE, "response"), (TRAILERS, "trailer section")]:
         found = check_message(kind, [(b"", b"")], False)
         assert found is not None
-        assert found.message.startswith(f"Malformed {shown}: ")
+        assert found.message == f"Field with an empty name (malformed {shown})"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        OPTIONS,
+        [*OPTIONS, (b":authority", b"a.b")],
+        with_target(b"HTTPS", b"a.b", b"/?"),
+        # Of other schemes nothing is known: they may have no authority, or one with userinfo, and
+        # another kind of path.
+        with_target(b"unix", None, b"/info"),
+        with_target(b"ftp", b"me@a.b", b"/"),
+        with_target(b"urn", b"", b"isbn:1"),
+        # Unix sockets: what clients put into the authority there.
+        with_target(b"http", b"", b"/"),
+        with_target(b"http", b"/run/app.sock", b"/"),
+        with_target(b"http", b"%2Frun%2Fapp.sock", b"/"),
+    ],
+)
+def test_targets_that_are_valid(fields: list[Field]) -> None:
+    assert check_message(REQUEST, fields, False) is None
+
+
+@pytest.mark.parametrize("host", [None, b"a.b"])
+def test_extended_connect_has_the_target_of_an_ordinary_request(host: bytes | None) -> None:
+    fields = [CONNECT[0], (b":protocol", b"websocket"), *MESSAGE[1:]]
+    fields.append((b"host", host) if host else (b":authority", b"a.b"))
+    assert check_message(REQUEST, fields, True) is None
+    assert rule_of(check_message(REQUEST, fields, False)) == "protocol-not-enabled"
+    for path, rule in ((b"x", "path-not-absolute"), (b"*", "path-not-absolute")):
+        bad = [(name, path if name == b":path" else value) for name, value in fields]
+        assert rule_of(check_message(REQUEST, bad, True)) == rule
+    assert rule_of(check_message(REQUEST, fields[:-1], True)) == "authority-missing"
+
+
+@pytest.mark.parametrize("kind", [RESPONSE, TRAILERS])
+def test_host_means_nothing_outside_requests(kind: int) -> None:
+    fields = [(b":status", b"200")] if kind == RESPONSE else []
+    assert check_message(kind, [*fields, (b"host", b"a"), (b"host", b"b")], False) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "length", "allowed"),
+    [
+        (b"100", b"0", False),
+        (b"199", b"5", False),
+        (b"204", b"0", True),
+        (b"204", b"00", True),
+        (b"204", b"5", False),
+        (b"200", b"5", True),
+        (b"304", b"5", True),
+    ],
+)
+def test_statuses_without_content_length(status: bytes, length: bytes, allowed: bool) -> None:
+    fields = [(b":status", status), (b"x", b"y"), (b"content-length", length)]
+    found = check_message(RESPONSE, fields, False)
+    assert rule_of(found) == (None if allowed else "content-length-forbidden")
+    if found is not None:
+        shown = f"Field 'content-length' does not go with status {status.decode()}: {length!r}"
+        assert found.message == f"{shown} (malformed response)"
+    assert check_lengths(RESPONSE, fields) is None
+    assert check_message(RESPONSE, fields[:2], False) is None
+
+
+def test_a_status_that_is_none() -> None:
+    for status in (b"101", b"20", b"2x0"):
+        found = check_message(RESPONSE, [(b":status", status)], False)
+        assert rule_of(found) == "status-invalid"
+        assert found is not None
+        assert found.message.startswith("Field ':status' is no status code of HTTP/2: b'")
 
 
 @pytest.mark.parametrize("one", [b"5", b"05", b"0005"])
@@ -99,11 +293,22 @@ def test_content_length_may_be_repeated_with_one_value(one: bytes, other: bytes)
 
 def test_lengths_are_all_that_is_checked_without_validation() -> None:
     assert check_lengths(REQUEST, [(b"", b"\n"), (b"Host", b""), (b":x", b"")]) is None
-    for value in (b"", b"-1", b"1,1", b"9" * 4001):
+    for value in (b"", b"-1", b"1,1", b" 1", b"1\n"):
         found = check_lengths(RESPONSE, [(b"content-length", value)])
         assert rule_of(found) == "content-length-invalid"
         assert found is not None
-        assert found.message.startswith("Malformed response: field 'content-length'")
+        assert found.message.startswith("Field 'content-length' is not a number: b'")
+
+
+def test_a_length_that_no_content_has() -> None:
+    length = (b"content-length", b"9" * 4001)
+    for found in (
+        check_lengths(REQUEST, [length]),
+        check_message(REQUEST, [*WITH_HOST, length], False),
+    ):
+        assert rule_of(found) == "content-length-too-large"
+        assert found is not None
+        assert found.message.startswith("Field 'content-length' is too large: b'999")
 
 
 # The check and the connections agree ------------------------------------------------------------
@@ -140,8 +345,14 @@ def test_what_arrives_is_delivered_or_refused_as_the_check_says(fields: list[Fie
         frame = wire.headers(1, fields, end_stream=kind == TRAILERS)
         if found is None:
             assert delivered(wire.feed(conn, frame)) == fields
+        elif found.rule.scope == STREAM:
+            with watched_violations() as broken:
+                events = wire.feed(conn, frame)
+            assert [(one.rule, one.message) for one in broken[-1:]] == [(found.rule, found.message)]
+            assert [type(event) for event in events] == ([] if kind == REQUEST else [StreamReset])
+            assert conn.data_to_send() == wire.rst_stream(1, Code.PROTOCOL_ERROR)
         else:
-            with pytest.raises(ProtocolError, match="Malformed") as caught:
+            with pytest.raises(ProtocolError, match="malformed") as caught:
                 wire.feed(conn, frame)
             assert (caught.value.rule, str(caught.value)) == (found.rule.id, found.message)
 
@@ -172,7 +383,7 @@ def test_what_is_sent_goes_out_or_is_refused_as_the_check_says(fields: list[Fiel
             # Trailers follow the request in one HPACK context, of which they take nothing here.
             assert kind == TRAILERS or wire.decode(frame.fragment) == fields
         else:
-            with pytest.raises(ProtocolError, match="Malformed") as caught:
+            with pytest.raises(ProtocolError, match="malformed") as caught:
                 conn.send_headers(1, fields, end_stream=kind == TRAILERS)
             assert (caught.value.rule, str(caught.value)) == (found.rule.id, found.message)
             assert conn.data_to_send() == b""

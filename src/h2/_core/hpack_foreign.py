@@ -1,0 +1,126 @@
+"""HPACK encoders and decoders of the application's own in place of ours.
+
+A program may assign any object with the methods of ``hpack.Encoder`` and ``hpack.Decoder`` to
+``H2Connection.encoder`` and ``H2Connection.decoder``. What is here makes such an object look like
+ours to the rest of the core. Nothing is cached then, and every field is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
+
+from h2._hpack import LEADING, NOTED, Block, Entry, HeaderListTooLarge, HpackDecodingError
+from h2._hpack.entry import OVERHEAD
+from h2._rules.fields import classify
+from h2._rules.quote import quoted
+
+#: What an object without the attribute is taken to use (RFC 9113 section 6.5.2).
+_DEFAULT_TABLE_SIZE: Final = 4096
+
+
+class ForeignEncoder:
+    """An encoder of the application, as the planner of field blocks uses it."""
+
+    __slots__ = ("fields", "foreign", "generation", "pending_update")
+
+    def __init__(self, foreign: Any, size_without_update: int) -> None:
+        """Use ``foreign`` from now on, where the peer counts on a table of at most that size."""
+        if not callable(getattr(foreign, "encode", None)):
+            raise TypeError(f"an encoder has a method encode; {quoted(foreign)} has none")
+        self.foreign = foreign
+        self.fields: dict[tuple[bytes, bytes], Entry] = {}  # none is known to be in its table
+        self.generation = 0
+        self.pending_update = True  # perhaps: so no block is kept
+        if self.header_table_size > size_without_update:
+            self.header_table_size = size_without_update
+
+    @property
+    def header_table_size(self) -> int:
+        """The peer's SETTINGS_HEADER_TABLE_SIZE, as far as the object was told."""
+        size: int = getattr(self.foreign, "header_table_size", _DEFAULT_TABLE_SIZE)
+        return size
+
+    @header_table_size.setter
+    def header_table_size(self, size: int) -> None:
+        self.foreign.header_table_size = size
+
+    size_without_update = header_table_size
+
+    def encode(self, entries: list[Entry]) -> bytes:
+        """Return the field block for these entries. Raises whatever the object raises."""
+        return bytes(
+            self.foreign.encode(
+                [
+                    (NeverIndexedHeaderTuple if entry.never else HeaderTuple)(*entry.field)
+                    for entry in entries
+                ]
+            )
+        )
+
+
+class ForeignDecoder:
+    """A decoder of the application, as the handlers of field blocks use it."""
+
+    __slots__ = ("foreign",)
+
+    def __init__(self, foreign: Any, max_allowed_table_size: int) -> None:
+        """Use ``foreign`` from now on, where the peer may choose a table of that size."""
+        if not callable(getattr(foreign, "decode", None)):
+            raise TypeError(f"a decoder has a method decode; {quoted(foreign)} has none")
+        self.foreign = foreign
+        if max_allowed_table_size > self.max_allowed_table_size:
+            self.max_allowed_table_size = max_allowed_table_size
+
+    @property
+    def max_allowed_table_size(self) -> int:
+        """Largest size that the peer's encoder may choose: our acknowledged setting."""
+        size: int = getattr(self.foreign, "max_allowed_table_size", _DEFAULT_TABLE_SIZE)
+        return size
+
+    @max_allowed_table_size.setter
+    def max_allowed_table_size(self, size: int) -> None:
+        self.foreign.max_allowed_table_size = size
+
+    @property
+    def max_header_list_size(self) -> int | None:
+        """The limit that the object enforces, if it has one."""
+        limit: int | None = getattr(self.foreign, "max_header_list_size", None)
+        return limit
+
+    @max_header_list_size.setter
+    def max_header_list_size(self, size: int) -> None:
+        self.foreign.max_header_list_size = size
+
+    def decode(self, data: bytes, max_list_size: int) -> Block:
+        """Return the fields of a complete field block. Raises exceptions of the hpack package."""
+        try:
+            block = _block(self.foreign.decode(data, raw=True))
+        except (LookupError, TypeError, UnicodeError) as error:
+            # Decoders may stumble over a block that makes no sense.
+            raise HpackDecodingError(str(error)) from error
+        if block.size > max_list_size:
+            raise HeaderListTooLarge(f"header list larger than the limit of {max_list_size} octets")
+        return block
+
+
+def _block(decoded: Iterable[Any]) -> Block:
+    """Return decoded fields with what their class masks say together."""
+    fields: list[HeaderTuple] = []
+    seen = repeated = leading = size = 0
+    noted: bytes | None = None
+    for field in decoded:
+        name, value = bytes(field[0]), bytes(field[1])
+        never = not getattr(field, "indexable", True)
+        fields.append((NeverIndexedHeaderTuple if never else HeaderTuple)(name, value))
+        mask = classify(name, value)
+        repeated |= seen & mask
+        seen |= mask
+        if mask & LEADING:
+            leading = len(fields)
+        elif mask & NOTED:
+            noted = value
+        size += len(name) + len(value) + OVERHEAD
+    return Block(fields, seen, repeated, leading, noted, size)

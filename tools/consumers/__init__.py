@@ -1,0 +1,1 @@
+"""What `tools/consumer_suites.py` knows of the programs that use the package."""

@@ -1,0 +1,25 @@
+"""The fixtures that grpclib's tests ask for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+from faker import Faker
+from grpclib.config import Configuration
+
+# Tests are called by values that Faker makes up: they have to be the same in each run.
+Faker.seed(0)
+
+
+@pytest_asyncio.fixture
+async def loop() -> asyncio.AbstractEventLoop:
+    """The loop that the test runs on."""
+    return asyncio.get_running_loop()
+
+
+@pytest.fixture
+def config() -> Configuration:
+    """Grpclib's own configuration for tests."""
+    return Configuration().__for_test__()

@@ -1,0 +1,136 @@
+"""What a run of a suite gave, test by test, and what two runs of it say about the package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
+#: A run gives one of the three for the id of each test. What it does not name did not run.
+Results = dict[str, str]
+
+# A test may be named twice, such as one that passed and then failed while it cleaned up.
+_WORSE = (PASSED, SKIPPED, FAILED)
+
+_TRIAL_BEGINS = re.compile(r"([\w.]+) \.\.\. ")
+_TRIAL_ENDS = re.compile(r"\[([A-Z]+)[!?]*\]$")
+_TRIAL_OUTCOMES = {"OK": PASSED, "SKIPPED": SKIPPED, "TODO": SKIPPED}
+
+
+def from_junit(text: str) -> Results:
+    """Read the XML that pytest writes with `-o junit_family=xunit1`; ids are those of pytest."""
+    results: Results = {}
+    for case in ElementTree.fromstring(text).iter("testcase"):
+        kinds = {child.tag for child in case}
+        outcome = PASSED
+        if kinds & {"failure", "error"}:
+            outcome = FAILED
+        elif "skipped" in kinds:
+            outcome = SKIPPED
+        test = _pytest_id(case.get("file", ""), case.get("classname", ""), case.get("name", ""))
+        results[test] = max(outcome, results.get(test, PASSED), key=_WORSE.index)
+    return results
+
+
+def _pytest_id(file: str, classname: str, name: str) -> str:
+    """Put the id together again, from the path, the dotted name of module and class, and the name.
+
+    The module may be called less than its path says, so the classes are what follows the last part
+    of the path's name.
+    """
+    module = file.removesuffix(".py").rpartition("/")[2]
+    parts = classname.split(".")
+    classes = parts[parts.index(module) + 1 :] if module in parts else []
+    return "::".join([file, *classes, name])
+
+
+def from_trial(text: str) -> Results:
+    """Read what `python -m twisted.trial --reporter=bwverbose` prints; ids are dotted names.
+
+    What a test prints itself comes between its name and its outcome.
+    """
+    results: Results = {}
+    test = ""
+    for line in text.splitlines():
+        begins = _TRIAL_BEGINS.match(line)
+        if begins:
+            test = begins[1]
+        ends = _TRIAL_ENDS.search(line)
+        if test and ends:
+            results[test] = _TRIAL_OUTCOMES.get(ends[1], FAILED)
+            test = ""
+    return results
+
+
+def passed(results: Results) -> set[str]:
+    """The ids of the tests that passed."""
+    return {test for test, outcome in results.items() if outcome == PASSED}
+
+
+def newly_failing(published: Results, ours: Results) -> list[str]:
+    """The tests that pass with the published h2 and do anything else with ours, in their order."""
+    good = passed(ours)
+    return [test for test, outcome in published.items() if outcome == PASSED and test not in good]
+
+
+@dataclass
+class Report:
+    """What came of the suite of one consumer."""
+
+    consumer: str
+    version: str
+    published: Results
+    ours: Results
+    #: The fewest tests that pass with the published h2 as long as the suite runs as it should.
+    expected: int
+    #: Tests that are known to fail, each with the reason.
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    #: What kept a run from its end.
+    troubles: Iterable[str] = ()
+
+    @property
+    def failing(self) -> list[str]:
+        """Tests that fail with ours only, and must not."""
+        return [
+            test for test in newly_failing(self.published, self.ours) if test not in self.accepted
+        ]
+
+    @property
+    def complaints(self) -> list[str]:
+        """One line for all that is not as it should be."""
+        found = list(self.troubles)
+        if found:
+            # What did not run cannot be compared.
+            return found
+        passing = len(passed(self.published))
+        if passing < self.expected:
+            found.append(
+                f"{passing} tests pass with the published h2, but {self.expected} did: "
+                "the suite does not run as it did when it was added"
+            )
+        found += [f"fails with ours only: {test}" for test in self.failing]
+        different = newly_failing(self.published, self.ours)
+        found += [
+            f"is accepted as a difference, but it is none: {test}"
+            for test in self.accepted
+            if test not in different
+        ]
+        return found
+
+
+COLUMNS = ("consumer", "version", "passed with 4.4.1", "passed with ours", "newly failing")
+
+
+def table(reports: Iterable[Report]) -> str:
+    """The reports as a table of plain text, a line each."""
+    rows = [COLUMNS]
+    for report in reports:
+        accepted = len(newly_failing(report.published, report.ours)) - len(report.failing)
+        failing = str(len(report.failing)) + (f" (and {accepted} accepted)" if accepted else "")
+        good = (str(len(passed(results))) for results in (report.published, report.ours))
+        rows.append((report.consumer, report.version, *good, failing))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)
