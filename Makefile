@@ -7,6 +7,7 @@
 #   make docs         the manual, in build/docs; warnings are errors
 #   make bench        speed against the published h2 and jh2, and growth; ARGS="--only get"
 #   make gate         the counts that CI compares; ARGS="--update" writes new limits
+#   make consumers    tests of programs that use h2: the wheel against h2 4.4.1; ARGS="httpcore"
 #   make wheel-test   sdist and wheel, and the tests against the wheel on every Python at hand
 #   make clean        remove all that the targets above made
 #
@@ -17,7 +18,7 @@ VENV := .venv/bin
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL := -n 4 --dist loadfile
 
-.PHONY: demo test lint docs bench gate wheel-test clean venv
+.PHONY: demo test lint docs bench gate consumers wheel-test clean venv
 
 demo: venv
 	$(VENV)/python -m examples.demo $(ARGS)
@@ -40,6 +41,9 @@ bench: venv
 gate: venv
 	$(VENV)/python -m benchmarks.gate $(ARGS)
 
+consumers: venv
+	$(VENV)/python -m tools.consumer_suites $(ARGS)
+
 wheel-test: venv
 	$(VENV)/python -m tools.wheel_test $(ARGS)
 
@@ -47,6 +51,6 @@ venv:
 	@python=$$(sh tools/find-python.sh) && "$$python" -m tools.venvs dev >/dev/null
 
 clean:
-	rm -rf .venv .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .benchmarks .consumers .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	rm -rf src/h2.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,14 +1,16 @@
 """Run the tests of programs that use h2, with the published h2 and with our wheel, and compare.
 
-usage: python -m tools.consumer_suites [NAME ...]
+usage: python -m tools.consumer_suites [--keep FOLDER] [NAME ...]
 
-The consumers are in `tools/consumers/catalogue.py`, their versions in `requirements.txt` beside it.
-There is one environment with h2 4.4.1 and one with the wheel of this tree, which is built first;
-both have all consumers in them, and are made when they are missing. The tests come from PyPI: from
-source distributions, or from what is installed.
+The consumers are in `tools/consumers/catalogue.py`, their versions beside it. The wheel of this
+tree is built first. One environment has h2 4.4.1 and one has that wheel, with all consumers in each
+(mitmproxy has two of its own); they are made when they are missing. The tests come from PyPI: from
+source distributions, or from what is installed. Where a consumer publishes no tests, an exercise
+takes their place.
 
-A test that passes with 4.4.1 must pass with ours. One that does not is run twice more by itself
-before it counts. The exit status is 1 if such a test is left, and 2 if PyPI could not be reached.
+A test that passes with 4.4.1 must pass with ours. One that does not is run twice more with those
+like it before it counts. The exit status is 1 if such a test is left or a suite did not run, and 2
+if something could not be had from PyPI.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -27,6 +30,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from tools import wheel_test
@@ -37,60 +41,64 @@ from tools.venvs import ROOT, Environment, fresh
 
 PLACE = ".consumers"
 SDISTS = ROOT / PLACE / "sdists"
-PUBLISHED_H2 = "h2==4.4.1"
 PUBLISHED, OURS = "published", "ours"
+PUBLISHED_VERSION = "4.4.1"
+#: What h2 stands on, with either h2: some consumers ask for older versions.
+BELOW = ("hpack==4.2.0", "hyperframe==6.1.0")
 RERUNS = 2
 #: The longest that one test may take, in seconds. One that hangs then fails alone.
 TEST_LIMIT = 30
-#: Last lines of the output that are shown of a run that went wrong.
+#: Lines from the end of the output that are shown of a run that went wrong.
 TAIL = 30
 
 
-class NotToBeHad(Exception):
+class UnavailableError(Exception):
     """Something could not be installed or downloaded."""
 
 
-def environment(kind: str) -> Path:
-    """The interpreter of an environment with all consumers and the published h2."""
-    wanted = Environment(f"{PLACE}/{kind}", (*catalogue.requirements(), PUBLISHED_H2))
+def pip(python: str | Path, action: str, *arguments: str | Path) -> None:
+    """Run pip; it says itself what goes wrong."""
+    command = [str(python), "-m", "pip", action, "-q", "--disable-pip-version-check"]
+    try:
+        subprocess.run([*command, *map(str, arguments)], check=True)
+    except subprocess.CalledProcessError as error:
+        raise UnavailableError(f"this failed: {shlex.join(map(str, error.cmd))}") from error
+
+
+def environment(of_set: str, kind: str) -> Path:
+    """The interpreter of an environment with consumers; what h2 it has does not matter yet."""
+    wanted = Environment(f"{PLACE}/{of_set}-{kind}", catalogue.requirements(of_set))
     try:
         return fresh(wanted)
     except subprocess.CalledProcessError as error:
-        raise NotToBeHad(f"the environment {wanted.folder} cannot be made: {error}") from error
+        raise UnavailableError(
+            f"the environment {wanted.folder} cannot be made: {error}"
+        ) from error
 
 
-def put_in(wheel: Path, python: Path) -> None:
-    """Replace the h2 of the environment by our wheel, whose version may be the one of yesterday."""
-    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--force-reinstall", "--no-deps", str(wheel)], check=True)
-
-
-def check_versions(pythons: dict[str, Path]) -> None:
-    """End the program unless each environment has the h2 that it is to have."""
+def put_in(python: Path, kind: str, wheel: Path) -> None:
+    """Give an environment its h2, whatever the consumers ask for, and check that it has it."""
+    if kind == PUBLISHED:
+        pip(python, "install", "--no-deps", f"h2=={PUBLISHED_VERSION}", *BELOW)
+    else:
+        pip(python, "install", "--no-deps", *BELOW)
+        # The one that is there may have the same version and other contents.
+        pip(python, "install", "--no-deps", "--force-reinstall", wheel)
     code = "import h2.connection; print(h2.__version__, h2.__file__)"
-    for kind, python in pythons.items():
-        asked = subprocess.run(
-            [str(python), "-c", code], capture_output=True, text=True, check=True
-        )
-        version, _, path = asked.stdout.strip().partition(" ")
-        published = version == PUBLISHED_H2.partition("==")[2]
-        right = published == (kind == PUBLISHED) and path.startswith(str(ROOT / PLACE / kind))
-        wheel_test.check(right, f"the environment {kind!r} has h2 {version} in {path}")
+    asked = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
+    version, _, path = asked.stdout.strip().partition(" ")
+    right = (version == PUBLISHED_VERSION) == (kind == PUBLISHED)
+    here = Path(path).is_relative_to(python.parent.parent)
+    wheel_test.check(right and here, f"{python} has h2 {version} in {path}")
 
 
 def sdist(consumer: Consumer) -> Path:
     """The source distribution of a consumer, after downloading it if need be."""
-    version = catalogue.version_of(consumer.name)
-    folder = SDISTS / f"{consumer.name}-{version}"
+    wanted = f"{consumer.name}=={consumer.version}"
+    folder = SDISTS / wanted
     if not any(folder.glob("*.tar.gz")):
-        pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
-        what = ["--no-deps", "--no-binary", consumer.name, f"{consumer.name}=={version}"]
-        try:
-            subprocess.run([*pip, "--dest", str(folder), *what], check=True)
-        except subprocess.CalledProcessError as error:
-            raise NotToBeHad(
-                f"the source distribution of {consumer.name} cannot be downloaded: {error}"
-            ) from error
+        what = ("--no-deps", "--no-binary", consumer.name, wanted)
+        pip(sys.executable, "download", "--dest", folder, *what)
     (found,) = folder.glob("*.tar.gz")
     return found
 
@@ -99,26 +107,25 @@ def sdist(consumer: Consumer) -> Path:
 class Prepared:
     """What all runs need."""
 
-    pythons: dict[str, Path] = field(default_factory=dict)
-    sdists: dict[str, Path] = field(default_factory=dict)
+    #: By set and kind.
+    pythons: dict[tuple[str, str], Path]
+    #: By the name of the consumer.
+    sdists: dict[str, Path]
 
 
 def prepare(consumers: Sequence[Consumer], folder: Path) -> Prepared:
     """Build the wheel, make the environments, download the source distributions."""
-    prepared = Prepared()
-    with ThreadPoolExecutor(3) as pool:
-        wheel = pool.submit(wheel_test.build, folder)
-        made = {kind: pool.submit(environment, kind) for kind in (PUBLISHED, OURS)}
-        found = {
-            consumer.name: pool.submit(sdist, consumer)
-            for consumer in consumers
-            if consumer.source == SDIST
-        }
-        prepared.pythons = {kind: future.result() for kind, future in made.items()}
-        prepared.sdists = {name: future.result() for name, future in found.items()}
-        put_in(wheel.result()[1], prepared.pythons[OURS])
-    check_versions(prepared.pythons)
-    return prepared
+    wanted = list(product(sorted({consumer.set for consumer in consumers}), (PUBLISHED, OURS)))
+    packed = [consumer for consumer in consumers if consumer.source == SDIST]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        built = pool.submit(wheel_test.build, folder)
+        found = pool.map(sdist, packed)
+        made = pool.map(environment, *zip(*wanted, strict=True))
+        pythons = dict(zip(wanted, made, strict=True))
+        sdists = {consumer.name: path for consumer, path in zip(packed, found, strict=True)}
+        _, wheel = built.result()
+        list(pool.map(lambda key: put_in(pythons[key], key[1], wheel), wanted))
+    return Prepared(pythons, sdists)
 
 
 @dataclass
@@ -221,7 +228,8 @@ async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> Repo
     """Run a suite with both, one after the other: some tests want ports of their own."""
     found: dict[str, Results] = {}
     troubles = []
-    for kind, python in prepared.pythons.items():
+    for kind in (PUBLISHED, OURS):
+        python = prepared.pythons[consumer.set, kind]
         suite = Suite(consumer, python, folder / consumer.name / kind)
         suite.unpack(prepared.sdists.get(consumer.name))
         found[kind] = await suite.run(consumer.tests, "all")
@@ -235,10 +243,10 @@ async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> Repo
                 found[OURS][test] = outcome
     return Report(
         consumer.name,
-        catalogue.version_of(consumer.name),
+        consumer.version,
         found[PUBLISHED],
         found[OURS],
-        consumer.expected,
+        consumer.at_least,
         catalogue.ACCEPTED.get(consumer.name, {}),
         troubles,
     )
@@ -266,6 +274,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", type=str.lower, metavar="NAME", help=", ".join(known))
     parser.add_argument("--keep", type=Path, help="a folder for the files and output of the tests")
     options = parser.parse_args()
+    wheel_test.check(sys.version_info >= (3, 11), "the suites of consumers need Python 3.11")
     unknown = set(options.names) - set(known)
     if unknown:
         parser.error(f"no such consumer: {', '.join(sorted(unknown))}")
@@ -274,7 +283,7 @@ def main() -> int:
         folder = Path(temporary).resolve()
         try:
             prepared = prepare(consumers, folder / "wheel")
-        except NotToBeHad as error:
+        except UnavailableError as error:
             print(f"consumer-suites: {error}\nCan PyPI be reached?", file=sys.stderr)
             return 2
         reports = asyncio.run(run_all(consumers, prepared, (options.keep or folder).resolve()))

@@ -127,11 +127,10 @@ class H2Configuration:
             "normalize_inbound_headers": normalize_inbound_headers,
             "strict": strict,
         }
-        for name, value in options.items():
-            if value is not True and value is not False:
-                raise _not_a_bool(name)
-        # Past __setattr__, whose check has just been made: most connections have an object of
-        # their own, so this is part of what opening a connection costs.
+        # All at once, and past __setattr__: most connections have an object of their own, so this
+        # is part of what opening a connection costs.
+        if {*map(type, options.values())} != {bool}:
+            raise _not_a_bool(next(name for name in options if type(options[name]) is not bool))
         self.__dict__.update(options)
         self.header_encoding = header_encoding
         self.logger = logger or DummyLogger()
@@ -147,12 +146,8 @@ class H2Configuration:
                     raise _not_a_bool(name)
                 object.__setattr__(self, "_version", self._version + 1)
             elif name == "header_encoding":
-                if value is True:
-                    raise ValueError("header_encoding cannot be True")
-                if isinstance(value, str):
+                if value is not None and value is not False:
                     _check_encoding(value)
-                elif value is not None and value is not False:
-                    raise ValueError("header_encoding must be bool, string, or None")
             elif name == "logger":
                 silent = value is None or type(value) is DummyLogger
                 object.__setattr__(self, "_active_logger", None if silent else value)
@@ -175,8 +170,12 @@ def _not_a_bool(name: str) -> ValueError:
     return ValueError(f"{name} must be a bool")
 
 
-def _check_encoding(name: str) -> None:
-    """Refuse an encoding that does not exist, or that is not one of text, such as ``hex``."""
+def _check_encoding(name: object) -> None:
+    """Refuse what is no name of an encoding for text, such as ``hex``."""
+    if name is True:
+        raise ValueError("header_encoding cannot be True")
+    if not isinstance(name, str):
+        raise ValueError("header_encoding must be bool, string, or None")
     try:
         "h2".encode(name)
     except (LookupError, ValueError):

@@ -11,14 +11,15 @@ from hyperframe.frame import GoAwayFrame
 import h2.config
 import h2.events
 import h2.settings
-from h2._attributes import ConnectionAttributes
-from h2._core import flow_control, lifecycle, receive, send, send_headers
+from h2._core import flow_control, hpack_views, lifecycle, receive, send, send_headers
 from h2._core.flow_control import acknowledge_received_data as _acknowledge_received_data
 from h2._core.flow_control import local_flow_control_window as _local_flow_control_window
 from h2._core.reader import receive_data as _receive_data
 from h2._core.send import send_data as _send_data
 from h2._core.send_headers import send_headers as _send_headers
-from h2._core.views import ConnectionState
+from h2._core.state import Connection
+from h2._core.stream import Stream
+from h2._core.views import ConnectionState, StreamState, stream_state
 from h2._core.views import ConnectionStateMachine as H2ConnectionStateMachine
 from h2._reachable import exported as _exported
 from h2.errors import ErrorCodes
@@ -35,7 +36,7 @@ __all__ = ["ConnectionState", "H2Connection", "H2ConnectionStateMachine"]
 _LARGEST_CODE = 2**32 - 1
 
 
-class H2Connection(ConnectionAttributes):
+class H2Connection:
     """One end of an HTTP/2 connection (RFC 9113), without any I/O.
 
     Bytes from the peer go into :meth:`receive_data` and come out as events; calls that send
@@ -73,13 +74,16 @@ class H2Connection(ConnectionAttributes):
     CONTINUATION_BACKLOG = CONTINUATION_BACKLOG
 
     def __init__(self, config: h2.config.H2Configuration | None = None) -> None:
-        super().__init__(
+        self._core = Connection(
             h2.config.H2Configuration() if config is None else config,
             self.DEFAULT_MAX_HEADER_LIST_SIZE,
         )
         self._limit_core()
         if type(self)._receive_goaway_frame is not H2Connection._receive_goaway_frame:
             self._core.goaway_hook = self._ask_subclass
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.describe()}>"
 
     def _limit_core(self) -> None:
         """Hand on limits that programs set on a subclass or on the instance."""
@@ -100,6 +104,92 @@ class H2Connection(ConnectionAttributes):
             self._core, frame.last_stream_id, frame.error_code, frame.additional_data
         )
         return [], [event]
+
+    # What a connection shows, and what can be assigned.
+
+    @property
+    def config(self) -> h2.config.H2Configuration:
+        """The configuration of this connection."""
+        return self._core.config
+
+    @config.setter
+    def config(self, config: h2.config.H2Configuration) -> None:
+        self._core.config = config
+        self._core.planner.options_changed()
+
+    @property
+    def local_settings(self) -> h2.settings.Settings:
+        """Our settings (RFC 9113 section 6.5). May be replaced before the connection starts."""
+        return self._core.local_settings
+
+    @local_settings.setter
+    def local_settings(self, settings: h2.settings.Settings) -> None:
+        self._core.local_settings = settings
+
+    @property
+    def remote_settings(self) -> h2.settings.Settings:
+        """The settings of the peer (RFC 9113 section 6.5)."""
+        return self._core.remote_settings
+
+    @remote_settings.setter
+    def remote_settings(self, settings: h2.settings.Settings) -> None:
+        self._core.remote_settings = settings
+        self._core.send_windows.initial = settings.initial_window_size
+
+    @property
+    def max_inbound_frame_size(self) -> int:
+        """The largest frame payload in octets that is accepted (RFC 9113 section 4.2)."""
+        return self._core.max_inbound_frame_size
+
+    @max_inbound_frame_size.setter
+    def max_inbound_frame_size(self, size: int) -> None:
+        self._core.max_inbound_frame_size = size
+
+    @property
+    def max_outbound_frame_size(self) -> int:
+        """The largest frame payload in octets that the peer accepts (RFC 9113 section 4.2)."""
+        return self._core.max_outbound_frame_size
+
+    @max_outbound_frame_size.setter
+    def max_outbound_frame_size(self, size: int) -> None:
+        if size < 1:
+            raise ValueError(f"max_outbound_frame_size must be positive, not {size}")
+        self._core.max_outbound_frame_size = size
+
+    @property
+    def open_inbound_streams(self) -> int:
+        """How many streams that the peer opened are open or half-closed (section 5.1.2)."""
+        return self._core.streams.inbound_open
+
+    @property
+    def open_outbound_streams(self) -> int:
+        """How many streams that we opened are open or half-closed (section 5.1.2)."""
+        return self._core.streams.outbound_open
+
+    @property
+    def inbound_flow_control_window(self) -> int:
+        """How many octets the peer may send on the whole connection (section 6.9)."""
+        return self._core.window.value
+
+    @property
+    def outbound_flow_control_window(self) -> int:
+        """How many octets we may send on the whole connection (section 6.9)."""
+        return self._core.send_windows.connection
+
+    @property
+    def highest_inbound_stream_id(self) -> int:
+        """The highest identifier of a stream that the peer opened or promised; 0 for none."""
+        return self._core.streams.highest_inbound
+
+    @property
+    def highest_outbound_stream_id(self) -> int:
+        """The highest identifier of a stream that we opened or promised; 0 for none."""
+        return self._core.streams.highest_outbound
+
+    @property
+    def outbound_buffer_size(self) -> int:
+        """How many octets are pending: what :meth:`data_to_send` would return now."""
+        return self._core.out.size
 
     # Starting.
 
@@ -136,6 +226,20 @@ class H2Connection(ConnectionAttributes):
         :raises NoAvailableStreamIDError: if all identifiers have been used
         """
         return lifecycle.next_stream_id(self._core, self.HIGHEST_ALLOWED_STREAM_ID)
+
+    def stream_state(self, stream_id: int) -> StreamState:
+        """Return the state of a stream in the terms of RFC 9113 section 5.1.
+
+        Any identifier may be asked for: that of a stream which was never opened is idle, that of
+        one which is over or was passed over by a higher one is closed.
+
+        :param stream_id: the stream, 1 to 2**31 - 1
+        :raises ValueError: if there is no such identifier
+        """
+        stream_id = index(stream_id)
+        if not 1 <= stream_id <= 2**31 - 1:
+            raise ValueError(f"Stream identifiers are 1 to 2**31 - 1, not {stream_id}")
+        return stream_state(self._core.streams.state_of(stream_id))
 
     def send_headers(
         self,
@@ -450,6 +554,44 @@ class H2Connection(ConnectionAttributes):
     def clear_outbound_data_buffer(self) -> None:
         """Forget all bytes for the peer. The connection cannot go on after that."""
         self._core.out.clear()
+
+    # Names that programs reach for although they were never documented.
+
+    @property
+    def streams(self) -> dict[int, Stream]:
+        """The streams that are not closed, by identifier."""
+        return self._core.streams
+
+    @property
+    def state_machine(self) -> H2ConnectionStateMachine:
+        """The coarse state of the connection, in its attribute ``state``."""
+        core = self._core
+        used = bool(core.streams.highest_inbound or core.streams.highest_outbound)
+        return H2ConnectionStateMachine(core.state, core.client, used)
+
+    @property
+    def encoder(self) -> Any:
+        """The HPACK encoder of this connection, in the form of ``hpack.Encoder``.
+
+        Another object of that form may be assigned, and encodes what is sent from then on.
+        """
+        return hpack_views.encoder_of(self._core)
+
+    @encoder.setter
+    def encoder(self, encoder: Any) -> None:
+        hpack_views.assign_encoder(self._core, encoder)
+
+    @property
+    def decoder(self) -> Any:
+        """The HPACK decoder of this connection, in the form of ``hpack.Decoder``.
+
+        Another object of that form may be assigned, and decodes what arrives from then on.
+        """
+        return hpack_views.decoder_of(self._core)
+
+    @decoder.setter
+    def decoder(self, decoder: Any) -> None:
+        hpack_views.assign_decoder(self._core, decoder)
 
 
 def _checked_code(error_code: int) -> int:

@@ -166,7 +166,7 @@ def normalize_inbound_headers(
     """
     cookies: list[Header] = []
     for field in headers:
-        if field[0] == b"cookie":
+        if isinstance(field[0], bytes) and field[0] == b"cookie":
             cookies.append(field)
         else:
             yield field

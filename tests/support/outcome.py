@@ -160,18 +160,20 @@ def assert_malformed(
     """
     conn.clear_outbound_data_buffer()
     server, strict = not conn.config.client_side, conn.config.strict
+    if known and not strict:
+        if last_stream_id is None:
+            # A request counts as received, however malformed it is.
+            sent_by_peer = b"".join(frames)
+            opened = [f.stream_id for f in wire.parse(sent_by_peer) if f.type == Type.HEADERS]
+            last_stream_id = max(conn.highest_inbound_stream_id, *(opened if server else ()), 0)
+        return assert_connection_error(
+            conn,
+            *frames,
+            code=Code.PROTOCOL_ERROR,
+            last_stream_id=last_stream_id,
+            events=events,
+        )
     with watched_violations() as found:
-        if known and not strict:
-            error = assert_connection_error(
-                conn,
-                *frames,
-                code=Code.PROTOCOL_ERROR,
-                last_stream_id=conn.highest_inbound_stream_id
-                if last_stream_id is None
-                else last_stream_id,
-                events=events,
-            )
-            return error
         got = wire.feed(conn, wire.ping(b"in front"), *frames)
     (violation,) = found
     same(violation.rule.strict_code, Code.PROTOCOL_ERROR)

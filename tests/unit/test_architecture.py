@@ -34,7 +34,6 @@ MAY_IMPORT = {
     "events": {"errors", "settings", "_event"},
     "_core": VOCABULARY | MECHANISMS,
     "config": set(),
-    "_attributes": VOCABULARY | {"_core", "_hpack"},
     # Names for programs that reach in: thin, so they may import anything below the connection. It
     # imports them, because programs use them without importing them.
     "stream": VOCABULARY | MECHANISMS | {"_core"},
@@ -42,7 +41,7 @@ MAY_IMPORT = {
     "utilities": VOCABULARY | MECHANISMS | {"_core"},
     "windows": VOCABULARY | MECHANISMS | {"_core"},
     "_reachable": VOCABULARY | REACHED,
-    "connection": VOCABULARY | {"_attributes", "_core", "_reachable", "frame_buffer"},
+    "connection": VOCABULARY | {"_core", "_reachable", "frame_buffer"},
     # The command line stands on everything, and nothing stands on it.
     "_cli": VOCABULARY | {"__init__", "_frames", "_hpack", "connection"},
     "__main__": {"_cli"},

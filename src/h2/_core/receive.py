@@ -188,16 +188,19 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
     """Forget the streams that the peer will not process, and return the event."""
     # "The receiver of the GOAWAY frame can treat the streams [above the last one] as though they
     # had never been created at all"
+    unprocessed: tuple[int, ...] = ()
     if last < min(conn.goaway_received_last, conn.streams.highest_outbound):
-        for stream_id in [
-            id for id in conn.streams if id > last and not conn.streams.is_inbound(id)
-        ]:
+        unprocessed = tuple(
+            sorted(id for id in conn.streams if id > last and not conn.streams.is_inbound(id))
+        )
+        for stream_id in unprocessed:
             conn.abandon(conn.streams[stream_id], CLOSED_BY_US)
     conn.goaway_received_last = min(last, conn.goaway_received_last)
     return ConnectionTerminated(
         error_code=_error_code_from_int(code),
         last_stream_id=last,
         additional_data=debug_data or None,
+        unprocessed_stream_ids=unprocessed,
     )
 
 

@@ -47,6 +47,8 @@ def send_headers(
     ``headers`` is a list or any other iterable of fields. Up to the comment "commit" nothing has
     changed.
     """
+    # First of all, because an iterable may call the connection.
+    fields: list[Any] = headers if headers.__class__ is list else list(headers)
     stream = conn.streams.get(stream_id)
     if stream is None:
         _check_open(conn, stream_id)
@@ -58,7 +60,6 @@ def send_headers(
     kind = _SENT_KIND[state]
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
-    fields: list[Any] = headers if headers.__class__ is list else list(headers)
     planner = conn.planner
     block = planner.plan(conn.config, kind, fields)
     if not block.valid:
@@ -199,6 +200,7 @@ def _open_stream(conn: Connection, stream_id: int, state: int, block: Plan) -> N
 
 def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Iterable[Any]) -> None:
     """Promise a response to a request that the client did not make (sections 6.6, 8.4)."""
+    fields = list(headers)
     conn.check_send(connection_states.SEND_PUSH_PROMISE)
     # "PUSH_PROMISE MUST NOT be sent if the SETTINGS_ENABLE_PUSH setting of the peer endpoint is
     # set to 0."
@@ -218,7 +220,6 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     if parent.tunnel:
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
-    fields = list(headers)
     block = conn.planner.plan(conn.config, REQUEST, fields)
     if not block.valid:
         _check_message(conn, REQUEST, block)

@@ -172,6 +172,18 @@ class Connection:
         self.max_inbound_frame_size = self.local_settings.max_frame_size
         self.max_outbound_frame_size = self.remote_settings.max_frame_size
 
+    def describe(self) -> str:
+        """Return the state of the connection in one line, for people who debug."""
+        streams = self.streams
+        return (
+            f"{'client' if self.client else 'server'} {states.STATE_NAMES[self.state]} "
+            f"streams={len(streams)} "
+            f"inbound={streams.inbound_open} (highest {streams.highest_inbound}) "
+            f"outbound={streams.outbound_open} (highest {streams.highest_outbound}) "
+            f"windows={self.window.value}/{self.send_windows.connection} "
+            f"buffered={self.out.size}"
+        )
+
     def enter(self, state: int) -> None:
         """Go to another connection state (a cell of the table, never a reaction)."""
         self.state = state

@@ -39,16 +39,16 @@ class Stream:
     )
 
     def __init__(self, stream_id: int, state: int, window: int) -> None:
-        self.stream_id = stream_id
-        self.state = state  #: one of h2._rules.stream_states
+        self.stream_id: int = stream_id
+        self.state: int = state  #: one of h2._rules.stream_states
         #: Send window, relative to the peer's INITIAL_WINDOW_SIZE: so a change of that setting
         #: costs the same however many streams are open.
-        self.send_offset = 0
-        self.window = ReceiveWindow(window)
+        self.send_offset: int = 0
+        self.window: ReceiveWindow = ReceiveWindow(window)
         self.authority: bytes | None = None  #: ":authority" of our request, for ALTSVC
         # The framing of the message that is being received (h2._core.framing).
-        self.method = ORDINARY_METHOD
-        self.tunnel = False  #: CONNECT was answered with success
+        self.method: int = ORDINARY_METHOD
+        self.tunnel: bool = False  #: CONNECT was answered with success
         #: Octets of content that the message announces; None where it announces nothing.
         self.content_length: int | None = None
         #: How many octets may still come; None where any number may.

@@ -61,6 +61,11 @@ _HEADERS_SENT: Final = frozenset((
 ))  # fmt: skip
 
 
+def stream_state(state: int) -> StreamState:
+    """Return a state of the stream table in the terms of RFC 9113 section 5.1."""
+    return _STREAM_STATES[state]
+
+
 class StreamStateMachine:
     """The state of one stream at the moment it was asked for."""
 
@@ -68,10 +73,10 @@ class StreamStateMachine:
 
     def __init__(self, state: int) -> None:
         #: A member of :class:`h2.stream.StreamState`.
-        self.state = _STREAM_STATES[state]
+        self.state: StreamState = _STREAM_STATES[state]
         #: Whether our final field block went out: the request of a client, the response of
         #: a server.
-        self.headers_sent = state in _HEADERS_SENT
+        self.headers_sent: bool = state in _HEADERS_SENT
 
 
 class ConnectionStateMachine:
@@ -83,6 +88,8 @@ class ConnectionStateMachine:
     """
 
     __slots__ = ("state",)
+
+    state: ConnectionState
 
     def __init__(self, state: int, client: bool, streams_used: bool) -> None:
         if state not in (connection.STARTING, connection.OPEN):

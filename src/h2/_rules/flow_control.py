@@ -22,9 +22,9 @@ class ReceiveWindow:
     __slots__ = ("handed_back", "limit", "value")
 
     def __init__(self, size: int) -> None:
-        self.value = size
-        self.limit = size
-        self.handed_back = 0
+        self.value: int = size
+        self.limit: int = size
+        self.handed_back: int = 0
 
     def hand_back(self, length: int) -> int:
         """Count octets as dealt with; return the increment to announce now, 0 for none.

@@ -21,5 +21,5 @@ async def loop() -> asyncio.AbstractEventLoop:
 
 @pytest.fixture
 def config() -> Configuration:
-    """Grpclib's own configuration for tests."""
+    """The configuration that grpclib has for tests."""
     return Configuration().__for_test__()

@@ -31,7 +31,7 @@ PREFIX = struct.Struct("!?I")
 
 def grpc_encode(message: Any, message_type: Any, codec: CodecBase = PROTO) -> bytes:
     """A message as gRPC has it on the wire: not compressed, its length, its octets."""
-    octets = codec.encode(message, message_type)
+    octets: bytes = codec.encode(message, message_type)
     return PREFIX.pack(False, len(octets)) + octets
 
 

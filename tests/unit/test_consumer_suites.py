@@ -1,0 +1,187 @@
+"""What compares tests of consumers: reading of results, the comparison, what a run leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tools.consumer_suites import Suite
+from tools.consumers import catalogue, results
+from tools.consumers.catalogue import INSTALLED, SDIST, Consumer
+from tools.consumers.results import FAILED, PASSED, SKIPPED, Report
+
+JUNIT = """<?xml version="1.0" encoding="utf-8"?>
+<testsuites><testsuite name="pytest" errors="1" failures="1" skipped="2" tests="7">
+<testcase classname="tests.unit.test_a" name="test_plain" file="tests/unit/test_a.py" line="3"/>
+<testcase classname="tests.unit.test_a.TestIt" name="test_it[a::b]" file="tests/unit/test_a.py"/>
+<testcase classname="tests.unit.test_a.TestIt.Inner" name="test_in" file="tests/unit/test_a.py">
+<failure message="AssertionError">text</failure></testcase>
+<testcase classname="test_b" name="test_left_out" file="tests/test_b.py">
+<skipped message="reason"/></testcase>
+<testcase classname="test_b" name="test_twice" file="tests/test_b.py"/>
+<testcase classname="test_b" name="test_twice" file="tests/test_b.py">
+<error message="while it cleaned up"/></testcase>
+<testcase classname="test_b" name="test_output" file="tests/test_b.py">
+<system-out>failure</system-out></testcase>
+</testsuite></testsuites>
+"""
+
+TRIAL = """\
+package.test_a.CaseTests.test_good ... [OK]
+package.test_a.CaseTests.test_bad ... [FAILURE]
+package.test_a.CaseTests.test_wrong ... [ERROR]
+package.test_a.CaseTests.test_talks ... Some words.
+More [words] of it.
+                                                            [OK]
+package.test_a.CaseTests.test_left_out ... [SKIPPED]
+package.test_a.CaseTests.test_expected ... [TODO]
+package.test_a.CaseTests.test_unexpected ... [SUCCESS!?!]
+package.test_a.CaseTests.test_never_ended ...
+package.test_a.CaseTests.test_last ... [OK]
+
+===============================================================================
+[FAIL]
+Traceback (most recent call last):
+[ERROR]
+"""
+
+
+def test_results_of_pytest_have_its_ids() -> None:
+    assert results.from_junit(JUNIT) == {
+        "tests/unit/test_a.py::test_plain": PASSED,
+        "tests/unit/test_a.py::TestIt::test_it[a::b]": PASSED,
+        "tests/unit/test_a.py::TestIt::Inner::test_in": FAILED,
+        "tests/test_b.py::test_left_out": SKIPPED,
+        "tests/test_b.py::test_twice": FAILED,
+        "tests/test_b.py::test_output": PASSED,
+    }
+
+
+def test_results_of_trial() -> None:
+    found = results.from_trial(TRIAL)
+    assert {name.rpartition(".")[2]: outcome for name, outcome in found.items()} == {
+        "test_good": PASSED,
+        "test_bad": FAILED,
+        "test_wrong": FAILED,
+        "test_talks": PASSED,
+        "test_left_out": SKIPPED,
+        "test_expected": SKIPPED,
+        "test_unexpected": FAILED,
+        "test_last": PASSED,
+    }
+    assert "package.test_a.CaseTests.test_good" in found
+
+
+def test_a_test_that_passes_must_pass_and_nothing_else() -> None:
+    published = dict.fromkeys(("good", "bad", "skipped", "missing"), PASSED) | {"never": FAILED}
+    ours = {"good": PASSED, "bad": FAILED, "skipped": SKIPPED, "never": FAILED, "new": FAILED}
+    assert results.newly_failing(published, ours) == ["bad", "skipped", "missing"]
+
+
+def report(accepted: dict[str, str], at_least: int = 2, troubles: tuple[str, ...] = ()) -> Report:
+    published = {"a": PASSED, "b": PASSED, "c": PASSED}
+    ours = {"a": PASSED, "b": FAILED, "c": FAILED}
+    return Report("someone", "1.2", published, ours, at_least, accepted, troubles)
+
+
+def test_complaints() -> None:
+    assert report({}).complaints == ["fails with ours only: b", "fails with ours only: c"]
+    assert report({"b": "compares texts"}).complaints == ["fails with ours only: c"]
+    assert report({"b": "texts", "c": "octets"}).complaints == []
+
+
+def test_an_accepted_difference_must_be_one() -> None:
+    found = report({"a": "texts", "b": "texts", "c": "texts"}).complaints
+    assert found == ["is accepted as a difference, but is none: a"]
+
+
+def test_a_suite_that_no_longer_runs_is_told() -> None:
+    (found,) = report({"b": "texts", "c": "texts"}, at_least=4).complaints
+    assert found.startswith("only 3 tests pass with the published h2, not 4")
+
+
+def test_what_did_not_run_is_not_compared() -> None:
+    assert report({}, troubles=("it was stopped",)).complaints == ["it was stopped"]
+
+
+def test_table() -> None:
+    lines = results.table([report({}), report({"b": "texts"})]).splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["someone", "1.2", "3", "1", "2"],
+        ["someone", "1.2", "3", "1", "1", "(and", "1", "accepted)"],
+    ]
+    assert lines[0].index("newly failing") == lines[1].rindex("2")
+
+
+@pytest.mark.parametrize("consumer", catalogue.CONSUMERS, ids=lambda consumer: consumer.name)
+def test_what_the_catalogue_names_is_there(consumer: Consumer) -> None:
+    assert consumer.version
+    if consumer.source == catalogue.EXERCISE:
+        assert all((catalogue.EXERCISES / test).is_file() for test in consumer.tests)
+    assert (catalogue.HERE / consumer.helpers).is_dir()
+
+
+def test_all_versions_are_exact() -> None:
+    for of_set in {consumer.set for consumer in catalogue.CONSUMERS}:
+        versions = catalogue.versions(of_set)
+        assert all(versions.values()), versions
+        assert len(versions) == len(catalogue.requirements(of_set))
+        assert not {"h2", "hpack", "hyperframe"} & set(versions)
+
+
+def test_accepted_differences_have_reasons_and_consumers() -> None:
+    assert set(catalogue.ACCEPTED) <= {consumer.name for consumer in catalogue.CONSUMERS}
+    for tests in catalogue.ACCEPTED.values():
+        assert all(tests.values())
+
+
+HANGS = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(float(sys.argv[1]))
+"""
+
+
+def ends(pid: int) -> bool:
+    """Whether a process is gone soon."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+            # It may be dead and wait for whoever inherits it.
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+@pytest.mark.parametrize(("seconds", "in_time"), [(600, False), (0, True)])
+def test_a_run_leaves_no_process(tmp_path: Path, seconds: float, in_time: bool) -> None:
+    consumer = Consumer("someone", INSTALLED, (), 0, limit=30 if in_time else 1)
+    suite = Suite(consumer, Path(sys.executable), tmp_path / "run")
+    suite.unpack(None)
+    output = tmp_path / "output"
+    command = [sys.executable, "-c", HANGS, str(seconds)]
+    assert asyncio.run(suite._start(command, output)) is in_time
+    assert ends(int(output.read_text()))
+
+
+def test_what_the_source_distribution_lacks_is_put_in(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text("")
+    with tarfile.open(tmp_path / "some.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "tests", "some-1.2/tests")
+    consumer = Consumer("some", SDIST, ("tests",), 0, helpers="grpclib")
+    suite = Suite(consumer, Path(sys.executable), tmp_path / "run")
+    suite.unpack(tmp_path / "some.tar.gz")
+    assert {"test_it.py", "stubs.py"} <= {path.name for path in (suite.source / "tests").iterdir()}
