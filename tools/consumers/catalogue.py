@@ -84,7 +84,7 @@ CONSUMERS = (
         "httpcore",
         SDIST,
         ("tests/_async", "tests/_sync", "tests/test_cancellations.py"),
-        190,
+        180,
         # Left out: those that need httpbin, which does not run with the other versions.
         ("-p", "anyio.pytest_plugin", *TRIO, "--ignore-glob=*/test_integration.py"),
     ),
