@@ -327,6 +327,7 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
+    block: Block | None = None
     too_large: HeaderListTooLarge | None = None
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
@@ -334,6 +335,33 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         too_large = error
     except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
+    reaction = _check_promise(conn, stream_id, promised_id)
+    if promised_id > conn.goaway_sent_last:
+        _skip(conn, promised_id)
+    elif reaction == states.IGNORE:
+        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
+        # frames that might have been created before the RST_STREAM frame is received"
+        _skip(conn, promised_id)
+        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
+    elif reaction < 0:
+        if stream_id not in conn.streams:
+            raise not_allowed(reaction, PUSH_PROMISE, stream_id)
+        raise Violation(
+            rules.PUSH_PARENT_ENDED,
+            f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
+            promised_id,
+        )
+    elif conn.streams[stream_id].tunnel:
+        _skip(conn, promised_id)
+        raise framing.in_tunnel(PUSH_PROMISE, stream_id)
+    elif too_large is not None:
+        raise _list_too_large(promised_id, too_large)
+    elif block is not None:
+        _reserve(conn, stream_id, promised_id, block)
+
+
+def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
+    """Check who promises what; return what the state of the associated stream says to it."""
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
     # the receipt of a PUSH_PROMISE frame as a connection error"
@@ -349,33 +377,20 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
     if not promised_id or not streams.is_inbound(promised_id):
         raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
     reaction = _ON_PUSH_PROMISE[streams.state_of(stream_id)]
-    if promised_id <= streams.highest_inbound:
-        if reaction == states.IGNORE or streams.state_of(promised_id) == states.CLOSED_BY_US:
-            raise Violation(
-                rules.PROMISE_REPEATED,
-                f"Stream {promised_id} was promised before, or is lower than one that was",
-                promised_id,
-            )
-        raise _too_low(promised_id, streams.highest_inbound)
-    if promised_id > conn.goaway_sent_last:
-        _skip(conn, promised_id)
-        return
-    if reaction == states.IGNORE:
-        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
-        # frames that might have been created before the RST_STREAM frame is received"
-        _skip(conn, promised_id)
-        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
-        return
-    if reaction < 0:
-        if stream_id in streams:
-            raise Violation(
-                rules.PUSH_PARENT_ENDED,
-                f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
-                promised_id,
-            )
-        raise not_allowed(reaction, PUSH_PROMISE, stream_id)
-    if too_large is not None:
-        raise _list_too_large(promised_id, too_large)
+    if promised_id > streams.highest_inbound:
+        return reaction
+    if reaction == states.IGNORE or streams.state_of(promised_id) == states.CLOSED_BY_US:
+        raise Violation(
+            rules.PROMISE_REPEATED,
+            f"Stream {promised_id} was promised before, or is lower than one that was",
+            promised_id,
+        )
+    raise _too_low(promised_id, streams.highest_inbound)
+
+
+def _reserve(conn: Connection, stream_id: int, promised_id: int, block: Block) -> None:
+    """Take in the stream that a valid promise reserves."""
+    streams = conn.streams
     # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
     if len(streams) - streams.inbound_open - streams.outbound_open >= _MOST_PROMISES:
         raise Violation(
@@ -383,13 +398,9 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
             f"Stream {promised_id} exceeds the limit of {_MOST_PROMISES} promised streams",
             promised_id,
         )
-    if streams[stream_id].tunnel:
-        _skip(conn, promised_id)
-        raise framing.in_tunnel(PUSH_PROMISE, stream_id)
     fields = checked_fields(conn, REQUEST, block, promised_id)
     stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
     if not _note_request(stream, block):
-        _skip(conn, promised_id)
         raise Violation(
             rules.PUSH_NOT_SAFE,
             f"Promised request on stream {promised_id} is not safe",
