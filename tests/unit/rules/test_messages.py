@@ -391,7 +391,7 @@ def test_what_is_sent_goes_out_or_is_refused_as_the_check_says(fields: list[Fiel
 
 def test_a_method_that_is_no_token_is_sent_unless_strict() -> None:
     """As in h2 4.4.1; what else is wrong with the message is still refused."""
-    fields = [(b":method", b"g e t"), *MESSAGE[1:]]
+    fields = [(b":method", b"g e t"), *wire.REQUEST[1:]]
     broken = [*fields, (b"x", b"a\r\nb: c")]
     conn = wire.client()
     with pytest.raises(ProtocolError) as caught:
