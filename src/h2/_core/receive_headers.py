@@ -60,6 +60,7 @@ _IDLE: Final = states.IDLE
 _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
+_RESET: Final = (states.CLOSED_BY_US, states.CLOSED_BY_PEER)
 
 #: What a field block of each kind is reported as.
 _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
@@ -284,16 +285,17 @@ def _discard(conn: Connection, stream_id: int) -> bool:
     """Discard HEADERS on a stream that is closed, or raise where that is not allowed."""
     streams = conn.streams
     state = streams.state_of(stream_id)
-    # "The identifier of a newly established stream MUST be numerically greater than all streams
-    # that the initiating endpoint has opened or reserved." (section 5.1.1)
-    if state == states.CLOSED and streams.was_skipped(stream_id):
-        raise _too_low(stream_id, streams.highest_inbound)
-    if state == states.IDLE and conn.client and streams.is_inbound(stream_id):
+    skipped = state == states.CLOSED and streams.was_skipped(stream_id)
+    if (skipped or state == states.IDLE) and conn.client and streams.is_inbound(stream_id):
         raise Violation(
             rules.STREAM_NOT_PROMISED,
             f"Received HEADERS frame on stream {stream_id}, which was not promised",
             stream_id,
         )
+    # "The identifier of a newly established stream MUST be numerically greater than all streams
+    # that the initiating endpoint has opened or reserved." (section 5.1.1)
+    if skipped:
+        raise _too_low(stream_id, streams.highest_inbound)
     # HEADERS that opens a stream of the other end.
     reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
     if reaction != states.IGNORE:
@@ -334,48 +336,11 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         too_large = error
     except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
-    streams = conn.streams
-    # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
-    # the receipt of a PUSH_PROMISE frame as a connection error"
-    if not conn.local_settings.enable_push:
-        raise Violation(rules.PUSH_DISABLED, "Received PUSH_PROMISE although push is disabled")
-    if streams.is_inbound(stream_id):
-        raise Violation(
-            rules.PUSH_PARENT_PUSHED,
-            f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
-        )
-    # "A receiver MUST treat the receipt of a PUSH_PROMISE that promises an illegal stream
-    # identifier (Section 5.1.1) as a connection error"
-    if not promised_id or not streams.is_inbound(promised_id):
-        raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
-    reaction = _ON_PUSH_PROMISE[streams.state_of(stream_id)]
-    if promised_id <= streams.highest_inbound:
-        if reaction == states.IGNORE or streams.state_of(promised_id) == states.CLOSED_BY_US:
-            raise Violation(
-                rules.PROMISE_REPEATED,
-                f"Stream {promised_id} was promised before, or is lower than one that was",
-                promised_id,
-            )
-        raise _too_low(promised_id, streams.highest_inbound)
-    if promised_id > conn.goaway_sent_last:
-        _skip(conn, promised_id)
+    if not _is_promised(conn, stream_id, promised_id):
         return
-    if reaction == states.IGNORE:
-        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
-        # frames that might have been created before the RST_STREAM frame is received"
-        _skip(conn, promised_id)
-        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
-        return
-    if reaction < 0:
-        if stream_id in streams:
-            raise Violation(
-                rules.PUSH_PARENT_ENDED,
-                f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
-                promised_id,
-            )
-        raise not_allowed(reaction, PUSH_PROMISE, stream_id)
     if too_large is not None:
         raise _list_too_large(promised_id, too_large)
+    streams = conn.streams
     # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
     if len(streams) - streams.inbound_open - streams.outbound_open >= _MOST_PROMISES:
         raise Violation(
@@ -401,6 +366,60 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
     event.parent_stream_id = stream_id
     event.headers = fields
     conn.events.append(event)
+
+
+def _is_promised(conn: Connection, stream_id: int, promised_id: int) -> bool:
+    """Tell whether PUSH_PROMISE reserves a stream; False where the promise is refused."""
+    streams = conn.streams
+    # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
+    # the receipt of a PUSH_PROMISE frame as a connection error"
+    if not conn.local_settings.enable_push:
+        raise Violation(rules.PUSH_DISABLED, "Received PUSH_PROMISE although push is disabled")
+    parent = streams.state_of(stream_id)
+    pushed = streams.is_inbound(stream_id)
+    if pushed and parent != states.CLOSED_BY_US:
+        raise Violation(
+            rules.PUSH_PARENT_PUSHED,
+            f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
+        )
+    # "A receiver MUST treat the receipt of a PUSH_PROMISE that promises an illegal stream
+    # identifier (Section 5.1.1) as a connection error"
+    if not promised_id or not streams.is_inbound(promised_id):
+        raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
+    reaction = _ON_PUSH_PROMISE[parent]
+    ended = reaction < 0 and stream_id in streams
+    if promised_id <= streams.highest_inbound:
+        if reaction == states.IGNORE or ended or streams.state_of(promised_id) in _RESET:
+            raise Violation(
+                rules.PROMISE_REPEATED,
+                f"Stream {promised_id} was promised before, or is lower than one that was",
+                promised_id,
+            )
+        raise _too_low(promised_id, streams.highest_inbound)
+    if promised_id > conn.goaway_sent_last:
+        _skip(conn, promised_id)
+        return False
+    if pushed:
+        raise Violation(
+            rules.PUSH_PARENT_RESET,
+            f"Received PUSH_PROMISE on stream {stream_id}, which the server opened and we reset",
+            promised_id,
+        )
+    if reaction == states.IGNORE:
+        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
+        # frames that might have been created before the RST_STREAM frame is received"
+        _skip(conn, promised_id)
+        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
+        return False
+    if ended:
+        raise Violation(
+            rules.PUSH_PARENT_ENDED,
+            f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
+            promised_id,
+        )
+    if reaction < 0:
+        raise not_allowed(reaction, PUSH_PROMISE, stream_id)
+    return True
 
 
 def _note_request(stream: Stream, block: Block) -> bool:
