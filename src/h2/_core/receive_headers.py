@@ -60,7 +60,6 @@ _IDLE: Final = states.IDLE
 _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
-_RESET: Final = (states.CLOSED_BY_US, states.CLOSED_BY_PEER)
 
 #: What a field block of each kind is reported as.
 _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
@@ -329,6 +328,7 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
+    block: Block | None = None
     too_large: HeaderListTooLarge | None = None
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
@@ -336,40 +336,33 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         too_large = error
     except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
-    if not _is_promised(conn, stream_id, promised_id):
-        return
-    if too_large is not None:
-        raise _list_too_large(promised_id, too_large)
-    streams = conn.streams
-    # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
-    if len(streams) - streams.inbound_open - streams.outbound_open >= _MOST_PROMISES:
+    reaction = _check_promise(conn, stream_id, promised_id)
+    if promised_id > conn.goaway_sent_last:
+        _skip(conn, promised_id)
+    elif reaction == states.IGNORE:
+        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
+        # frames that might have been created before the RST_STREAM frame is received"
+        _skip(conn, promised_id)
+        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
+    elif reaction < 0:
+        if stream_id not in conn.streams:
+            raise not_allowed(reaction, PUSH_PROMISE, stream_id)
         raise Violation(
-            rules.STREAM_REFUSED,
-            f"Stream {promised_id} exceeds the limit of {_MOST_PROMISES} promised streams",
+            rules.PUSH_PARENT_ENDED,
+            f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
             promised_id,
         )
-    if streams[stream_id].tunnel:
+    elif conn.streams[stream_id].tunnel:
         _skip(conn, promised_id)
         raise framing.in_tunnel(PUSH_PROMISE, stream_id)
-    fields = checked_fields(conn, REQUEST, block, promised_id)
-    stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
-    if not _note_request(stream, block):
-        _skip(conn, promised_id)
-        raise Violation(
-            rules.PUSH_NOT_SAFE,
-            f"Promised request on stream {promised_id} is not safe",
-            promised_id,
-        )
-    streams.add(stream)
-    event: Any = PushedStreamReceived()
-    event.pushed_stream_id = promised_id
-    event.parent_stream_id = stream_id
-    event.headers = fields
-    conn.events.append(event)
+    elif too_large is not None:
+        raise _list_too_large(promised_id, too_large)
+    elif block is not None:
+        _reserve(conn, stream_id, promised_id, block)
 
 
-def _is_promised(conn: Connection, stream_id: int, promised_id: int) -> bool:
-    """Tell whether PUSH_PROMISE reserves a stream; False where the promise is refused."""
+def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
+    """Check who promises what; return what the state of the associated stream says to it."""
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
     # the receipt of a PUSH_PROMISE frame as a connection error"
@@ -387,39 +380,54 @@ def _is_promised(conn: Connection, stream_id: int, promised_id: int) -> bool:
     if not promised_id or not streams.is_inbound(promised_id):
         raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
     reaction = _ON_PUSH_PROMISE[parent]
-    ended = reaction < 0 and stream_id in streams
-    if promised_id <= streams.highest_inbound:
-        if reaction == states.IGNORE or ended or streams.state_of(promised_id) in _RESET:
+    if promised_id > streams.highest_inbound:
+        if pushed:
             raise Violation(
-                rules.PROMISE_REPEATED,
-                f"Stream {promised_id} was promised before, or is lower than one that was",
+                rules.PUSH_PARENT_RESET,
+                f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
                 promised_id,
             )
-        raise _too_low(promised_id, streams.highest_inbound)
-    if promised_id > conn.goaway_sent_last:
-        _skip(conn, promised_id)
-        return False
-    if pushed:
+        return reaction
+    # For h2 4.4.1 promises that it refused are as if they had never been.
+    refused = reaction == states.IGNORE or (reaction < 0 and stream_id in streams)
+    if (
+        refused
+        or promised_id > streams.highest_promised
+        or streams.state_of(promised_id) in (states.CLOSED_BY_US, states.CLOSED_BY_PEER)
+    ):
         raise Violation(
-            rules.PUSH_PARENT_RESET,
-            f"Received PUSH_PROMISE on stream {stream_id}, which the server opened and we reset",
+            rules.PROMISE_REPEATED,
+            f"Stream {promised_id} was promised before, or is lower than one that was",
             promised_id,
         )
-    if reaction == states.IGNORE:
-        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
-        # frames that might have been created before the RST_STREAM frame is received"
-        _skip(conn, promised_id)
-        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
-        return False
-    if ended:
+    raise _too_low(promised_id, streams.highest_inbound)
+
+
+def _reserve(conn: Connection, stream_id: int, promised_id: int, block: Block) -> None:
+    """Take in the stream that a valid promise reserves."""
+    streams = conn.streams
+    # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
+    if len(streams) - streams.inbound_open - streams.outbound_open >= _MOST_PROMISES:
         raise Violation(
-            rules.PUSH_PARENT_ENDED,
-            f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
+            rules.STREAM_REFUSED,
+            f"Stream {promised_id} exceeds the limit of {_MOST_PROMISES} promised streams",
             promised_id,
         )
-    if reaction < 0:
-        raise not_allowed(reaction, PUSH_PROMISE, stream_id)
-    return True
+    fields = checked_fields(conn, REQUEST, block, promised_id)
+    stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
+    if not _note_request(stream, block):
+        raise Violation(
+            rules.PUSH_NOT_SAFE,
+            f"Promised request on stream {promised_id} is not safe",
+            promised_id,
+        )
+    streams.add(stream)
+    streams.highest_promised = promised_id
+    event: Any = PushedStreamReceived()
+    event.pushed_stream_id = promised_id
+    event.parent_stream_id = stream_id
+    event.headers = fields
+    conn.events.append(event)
 
 
 def _note_request(stream: Stream, block: Block) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -288,12 +289,28 @@ def test_list_size_limit() -> None:
         Decoder(STATIC).decode(literal(b"name", b"value", 0), 40)
 
 
-def test_list_size_limit_stops_before_the_rest_is_read() -> None:
+def test_the_table_follows_a_list_that_is_too_large() -> None:
     decoder = Decoder(STATIC, 1 << 20)
     decoder.decode(literal(b"bomb", b"x" * 4000), UNLIMITED)
-    # The field that breaks the limit comes before the broken one: 16 of them make 64 KiB.
+    # 16 of the first field make 64 KiB.
+    for _ in range(2):
+        with pytest.raises(HeaderListTooLarge):
+            decoder.decode(b"\xbe" * 17 + literal(b"later", b"field"), 1 << 16)
+    assert decoder.decode(b"\xbe", UNLIMITED).fields == [(b"later", b"field")]
+    with pytest.raises(HpackDecodingError):
+        decoder.decode(b"\xc0" * 17 + b"\x80", 1 << 16)
+
+
+def test_a_list_that_is_too_large_takes_no_more_memory_than_allowed() -> None:
+    decoder = Decoder(STATIC, 1 << 20)
+    decoder.decode(literal(b"x", b"y" * 1000), UNLIMITED)
+    bomb = b"\xbe" * 1_000_000
+    tracemalloc.start()
     with pytest.raises(HeaderListTooLarge):
-        decoder.decode(b"\xbe" * 17 + b"\x80", 1 << 16)
+        decoder.decode(bomb, 1 << 16)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
 
 
 def test_cached_block_is_the_same_object() -> None:

@@ -301,7 +301,7 @@ def test_lengths_are_all_that_is_checked_without_validation() -> None:
 
 
 def test_a_length_that_no_content_has() -> None:
-    length = (b"content-length", b"9" * 4001)
+    length = (b"content-length", b"9" * 19)
     for found in (
         check_lengths(REQUEST, [length]),
         check_message(REQUEST, [*WITH_HOST, length], False),
