@@ -284,16 +284,17 @@ def _discard(conn: Connection, stream_id: int) -> bool:
     """Discard HEADERS on a stream that is closed, or raise where that is not allowed."""
     streams = conn.streams
     state = streams.state_of(stream_id)
-    # "The identifier of a newly established stream MUST be numerically greater than all streams
-    # that the initiating endpoint has opened or reserved." (section 5.1.1)
-    if state == states.CLOSED and streams.was_skipped(stream_id):
-        raise _too_low(stream_id, streams.highest_inbound)
-    if state == states.IDLE and conn.client and streams.is_inbound(stream_id):
+    skipped = state == states.CLOSED and streams.was_skipped(stream_id)
+    if (skipped or state == states.IDLE) and conn.client and streams.is_inbound(stream_id):
         raise Violation(
             rules.STREAM_NOT_PROMISED,
             f"Received HEADERS frame on stream {stream_id}, which was not promised",
             stream_id,
         )
+    # "The identifier of a newly established stream MUST be numerically greater than all streams
+    # that the initiating endpoint has opened or reserved." (section 5.1.1)
+    if skipped:
+        raise _too_low(stream_id, streams.highest_inbound)
     # HEADERS that opens a stream of the other end.
     reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
     if reaction != states.IGNORE:
@@ -367,7 +368,9 @@ def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
     # the receipt of a PUSH_PROMISE frame as a connection error"
     if not conn.local_settings.enable_push:
         raise Violation(rules.PUSH_DISABLED, "Received PUSH_PROMISE although push is disabled")
-    if streams.is_inbound(stream_id):
+    parent = streams.state_of(stream_id)
+    pushed = streams.is_inbound(stream_id)
+    if pushed and parent != states.CLOSED_BY_US:
         raise Violation(
             rules.PUSH_PARENT_PUSHED,
             f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
@@ -376,10 +379,22 @@ def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
     # identifier (Section 5.1.1) as a connection error"
     if not promised_id or not streams.is_inbound(promised_id):
         raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
-    reaction = _ON_PUSH_PROMISE[streams.state_of(stream_id)]
+    reaction = _ON_PUSH_PROMISE[parent]
     if promised_id > streams.highest_inbound:
+        if pushed:
+            raise Violation(
+                rules.PUSH_PARENT_RESET,
+                f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
+                promised_id,
+            )
         return reaction
-    if reaction == states.IGNORE or streams.state_of(promised_id) == states.CLOSED_BY_US:
+    # For h2 4.4.1 promises that it refused are as if they had never been.
+    refused = reaction == states.IGNORE or (reaction < 0 and stream_id in streams)
+    if (
+        refused
+        or promised_id > streams.highest_promised
+        or streams.state_of(promised_id) in (states.CLOSED_BY_US, states.CLOSED_BY_PEER)
+    ):
         raise Violation(
             rules.PROMISE_REPEATED,
             f"Stream {promised_id} was promised before, or is lower than one that was",
@@ -407,6 +422,7 @@ def _reserve(conn: Connection, stream_id: int, promised_id: int, block: Block) -
             promised_id,
         )
     streams.add(stream)
+    streams.highest_promised = promised_id
     event: Any = PushedStreamReceived()
     event.pushed_stream_id = promised_id
     event.parent_stream_id = stream_id
