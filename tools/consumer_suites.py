@@ -278,6 +278,8 @@ def main() -> int:
     unknown = set(options.names) - set(known)
     if unknown:
         parser.error(f"no such consumer: {', '.join(sorted(unknown))}")
+    # As at an interrupt from the keyboard: stop the programs that run.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     consumers = [known[name] for name in options.names or known]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
@@ -289,7 +291,8 @@ def main() -> int:
         reports = asyncio.run(run_all(consumers, prepared, (options.keep or folder).resolve()))
     print(results.table(reports))
     complaints = [f"{report.consumer}: {line}" for report in reports for line in report.complaints]
-    print("\n".join(complaints))
+    for line in complaints:
+        print(line)
     return 1 if complaints else 0
 
 

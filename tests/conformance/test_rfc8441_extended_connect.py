@@ -190,7 +190,11 @@ def test_the_offer_is_repeated() -> None:
 
 def test_an_offer_that_is_taken_back_ends_the_connection_only_if_strict() -> None:
     """By default the last value counts, as in h2 4.4.1: extended CONNECT is refused then."""
-    for conn in (wire.client(ENABLED, strict=False), wire.client(strict=False)):
+    for conn in (wire.client(ENABLED), wire.client()):
+        if conn.config.strict:
+            frame = wire.settings(ENABLED, DISABLED)
+            assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR)
+            continue
         event = only(wire.feed(conn, wire.settings(ENABLED, DISABLED)), RemoteSettingsChanged)
         assert event.changed_settings[Setting.ENABLE_CONNECT_PROTOCOL].new_value == 0
         assert conn.data_to_send() == wire.settings(ack=True)

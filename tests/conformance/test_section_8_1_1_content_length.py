@@ -74,7 +74,7 @@ def test_mismatching_length(value: bytes, frames: list[bytes], expected: int, ac
     """More or less content than announced makes a message malformed."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(value)))
-    error = assert_malformed(conn, *frames, last_stream_id=1)
+    error = assert_malformed(conn, *frames)
     assert isinstance(error, InvalidBodyLengthError)
     assert (error.expected_length, error.actual_length) == (expected, actual)
 
@@ -83,9 +83,7 @@ def test_too_much_in_the_second_frame() -> None:
     """The frame that goes beyond the length is the one in error; the first is reported."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(b"3")))
-    assert_malformed(
-        conn, wire.data(1, b"ab"), wire.data(1, b"cd"), last_stream_id=1, events=[DataReceived]
-    )
+    assert_malformed(conn, wire.data(1, b"ab"), wire.data(1, b"cd"), events=[DataReceived])
 
 
 def test_mismatch_on_the_headers_that_end_the_stream() -> None:
@@ -143,7 +141,7 @@ def test_an_absurdly_large_length(value: bytes) -> None:
 def test_the_largest_length(value: bytes) -> None:
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(value)))
-    assert_malformed(conn, wire.data(1, b"x", end_stream=True), last_stream_id=1)
+    assert_malformed(conn, wire.data(1, b"x", end_stream=True))
 
 
 # Responses ----------------------------------------------------------------------------------------

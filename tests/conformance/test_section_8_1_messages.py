@@ -116,7 +116,7 @@ def test_malformed_trailers_of_a_request(frame: bytes) -> None:
     """Trailers end the stream and carry no pseudo-header fields."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST), wire.data(1, b"x"))
-    assert_malformed(conn, frame, last_stream_id=1)
+    assert_malformed(conn, frame)
 
 
 MALFORMED_RESPONSES: dict[str, tuple[list[bytes], list[type[Event]]]] = {

@@ -253,7 +253,7 @@ def test_malformed_pushed_responses(fields: wire.Fields) -> None:
     """Pushed responses are responses."""
     conn = requesting_client()
     wire.feed(conn, wire.push_promise(1, 2))
-    assert_malformed(conn, wire.headers(2, fields), last_stream_id=2)
+    assert_malformed(conn, wire.headers(2, fields))
 
 
 def test_interim_response_without_status() -> None:

@@ -91,7 +91,7 @@ class Model:
             code: value for code, value in self.values.items() if upcoming.get(code, value) != value
         }
         self.told = self.effective()
-        self.frames.append((self.values, changes))
+        self.frames.append(({**self.values}, changes))
         self.table_size = max(self.table_size, self.told[1])
         self.frame_size = max(self.frame_size, self.told[5])
         return self.values
