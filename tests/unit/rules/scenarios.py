@@ -534,6 +534,7 @@ REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
 RESET_REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
     ("content-length-too-large", "9110 8.6", [*wire.REQUEST, TOO_LARGE]),
     ("field-name-no-token", "9110 5.1", [*wire.REQUEST, (b"a(b)", b"x")]),
+    ("cookie-invalid", "9113 8.2.1", [*wire.REQUEST, (b"cookie", b"a "), (b"cookie", b"b")]),
     ("pseudo-value-invalid", "9113 8.3.1", [*TARGET, (b":path", b"/a b")]),
     ("method-no-token", "9110 9.1", [(b":method", b"g e t"), *wire.REQUEST[1:]]),
     ("path-not-absolute", "9113 8.3.1", [*TARGET, (b":path", b"a")]),
