@@ -18,8 +18,9 @@ myst_heading_anchors = 3
 # What the docstrings name must exist.
 nitpicky = True
 
-# The standard library has no pages in this manual, and other manuals are not fetched for a build.
-nitpick_ignore_regex = [("py:class", r"collections\.abc\.\w+")]
+# The standard library and hpack have no pages in this manual, and other manuals are not fetched for
+# a build.
+nitpick_ignore_regex = [("py:class", r"collections\.abc\.\w+"), ("py:.*", r"hpack\..*")]
 
 # Long signatures get a line for each parameter: readable on a phone.
 maximum_signature_line_length = 80

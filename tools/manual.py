@@ -81,7 +81,16 @@ def members(cls: type) -> Iterator[str]:
         if base is cls or base.__module__.startswith("h2._"):
             found |= dict.fromkeys(inspect.get_annotations(base))
             found |= dict.fromkeys(vars(base))
-    return (name for name in found if not name.startswith("_") and name not in explained)
+    return (
+        name
+        for name in found
+        if not (name.startswith("_") or name in explained or is_private(getattr(cls, name, None)))
+    )
+
+
+def is_private(member: object) -> bool:
+    """Whether a docstring says that this is for the inside of the package, as Sphinx reads it."""
+    return ":meta private:" in (inspect.getdoc(member) or "")
 
 
 def parameters(cls: type) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import pytest
 
-from h2.events import DataReceived, RequestReceived, ResponseReceived
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, RequestReceived, ResponseReceived
 from h2.exceptions import FrameTooLargeError, ProtocolError
 from support import wire
 from support.outcome import (
@@ -59,19 +62,53 @@ def test_headers_of_the_maximum_size() -> None:
 def test_one_octet_too_many(type_: int, stream_id: int) -> None:
     """More than SETTINGS_MAX_FRAME_SIZE is FRAME_SIZE_ERROR, for every frame type.
 
-    The nine octets of the header are enough to know it.
+    The nine octets of the header are enough to know it. By default the complaint comes when all of
+    the frame has arrived, as in h2 4.4.1.
     """
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
-    head = wire.frame(type_, 0, stream_id, length=DEFAULT_FRAME_SIZE + 1)
+    assert_frame_too_large(conn, type_, DEFAULT_FRAME_SIZE + 1, stream_id)
+
+
+def assert_frame_too_large(conn: H2Connection, type_: int, length: int, stream_id: int = 1) -> None:
+    """A frame of that length is an error: in strict mode its header, otherwise its last octet."""
+    head = wire.frame(type_, 0, stream_id, length=length)
+    payload = bytes(length)
+    if not conn.config.strict:
+        assert wire.feed(conn, head, payload[:-2]) == []
+        assert wire.feed(conn, payload[:1]) == []
+        assert not conn._core.partial.pieces, "a payload that is too large is kept"
     assert_connection_error(
-        conn, head, code=Code.FRAME_SIZE_ERROR, error=FrameTooLargeError, last_stream_id=1
+        conn,
+        head if conn.config.strict else payload[-1:],
+        code=Code.FRAME_SIZE_ERROR,
+        error=FrameTooLargeError,
+        last_stream_id=1,
+        probe=conn.config.strict,
     )
+
+
+def consume(results: Iterable[Sequence[Event]]) -> None:
+    for events in results:
+        assert not events
+
+
+@pytest.mark.parametrize("cut", [1, 9, 10, 5_000, DEFAULT_FRAME_SIZE + 9])
+def test_what_is_too_large_may_come_in_pieces(cut: int) -> None:
+    """Wherever the reads end, no frame behind it is looked at."""
+    frame = wire.data(1, bytes(DEFAULT_FRAME_SIZE + 1)) + wire.ping()
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST))
+    pieces = [frame[start : start + cut] for start in range(0, len(frame), cut)]
+    with pytest.raises(FrameTooLargeError) as caught:
+        consume(map(conn.receive_data, pieces))
+    assert caught.value.events == []
+    assert [f.error_code for f in sent(conn)] == [Code.FRAME_SIZE_ERROR]
 
 
 def test_too_large_is_known_with_the_frame_header() -> None:
     """Nothing of an oversized payload is needed, and nothing of it is kept."""
-    conn = wire.server()
+    conn = wire.server(strict=True)
     head = wire.frame(Type.DATA, 0, 1, length=2**24 - 1)
     for byte in head[:-1]:
         assert conn.receive_data(bytes([byte])) == []
@@ -103,13 +140,7 @@ def test_larger_frames_once_our_setting_is_acknowledged() -> None:
     assert conn.max_inbound_frame_size == 20_000
     event = only(wire.feed(conn, wire.data(1, bytes(20_000))), DataReceived)
     assert len(event.data) == 20_000
-    assert_connection_error(
-        conn,
-        wire.frame(Type.DATA, 0, 1, length=20_001),
-        code=Code.FRAME_SIZE_ERROR,
-        error=FrameTooLargeError,
-        last_stream_id=1,
-    )
+    assert_frame_too_large(conn, Type.DATA, 20_001)
 
 
 def test_a_smaller_size_binds_the_peer_from_its_ack_on() -> None:
@@ -120,13 +151,7 @@ def test_a_smaller_size_binds_the_peer_from_its_ack_on() -> None:
     conn.update_settings({Setting.MAX_FRAME_SIZE: 16_384})
     events = wire.feed(conn, wire.data(1, bytes(20_000)), wire.settings(ack=True))
     assert len(only(events, DataReceived).data) == 20_000
-    assert_connection_error(
-        conn,
-        wire.frame(Type.DATA, 0, 1, length=16_385),
-        code=Code.FRAME_SIZE_ERROR,
-        error=FrameTooLargeError,
-        last_stream_id=1,
-    )
+    assert_frame_too_large(conn, Type.DATA, 16_385)
 
 
 def test_we_do_not_send_larger_data_than_the_peer_allows() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from h2.connection import H2Connection
-from h2.events import RequestReceived, ResponseReceived
+from h2.events import PushedStreamReceived, RequestReceived, ResponseReceived, StreamReset
 from h2.exceptions import TooManyStreamsError
 from support import wire
 from support.outcome import (
     assert_alive,
-    assert_connection_error,
     assert_refused,
+    assert_resets_if_strict,
     kinds,
     sent,
 )
@@ -41,18 +41,55 @@ def limited_client(limit: int) -> H2Connection:
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 100])
 def test_one_stream_too_many(limit: int) -> None:
-    """The request above our limit is an error, by default of the connection."""
+    """The request above our limit is an error: by default of the connection, else of the stream."""
     conn = limited_server(limit)
     for n in range(limit):
         assert kinds(wire.feed(conn, wire.headers(2 * n + 1, wire.REQUEST))) == [RequestReceived]
     assert conn.open_inbound_streams == limit
-    assert_connection_error(
+    assert_too_many(conn, wire.headers(2 * limit + 1, wire.REQUEST), stream_id=2 * limit + 1)
+
+
+def assert_too_many(conn: H2Connection, frame: bytes, stream_id: int) -> None:
+    """A stream above the limit that the peer has acknowledged; a client may send it elsewhere."""
+    assert_resets_if_strict(
         conn,
-        wire.headers(2 * limit + 1, wire.REQUEST),
+        frame,
+        stream_id=stream_id,
         code=Code.PROTOCOL_ERROR,
+        strict_code=Code.REFUSED_STREAM,
         error=TooManyStreamsError,
-        last_stream_id=max(0, 2 * limit - 1),
+        last_stream_id=max(0, stream_id - 2),
     )
+
+
+def assert_stream_refused(conn: H2Connection, frame: bytes, stream_id: int, known: bool) -> None:
+    """In both modes: the peer could not know better, or h2 4.4.1 has no such limit."""
+    conn.clear_outbound_data_buffer()
+    events = wire.feed(conn, frame)
+    assert kinds(events) == ([StreamReset] if known or conn.config.strict else [])
+    assert conn.data_to_send() == wire.rst_stream(stream_id, Code.REFUSED_STREAM)
+    assert_alive(conn)
+
+
+def test_streams_above_a_limit_that_is_not_acknowledged() -> None:
+    """150 requests in the first flight: 100 are served, the others may be sent again."""
+    conn = H2Connection(wire.configuration(client_side=False))
+    conn.initiate_connection()
+    conn.clear_outbound_data_buffer()
+    requests = [wire.headers(stream_id, wire.REQUEST) for stream_id in range(1, 301, 2)]
+    events = wire.feed(conn, wire.PREFACE, wire.settings(), *requests)
+    received = [e.stream_id for e in events if isinstance(e, RequestReceived)]
+    assert received == list(range(1, 201, 2))
+    told = [e.stream_id for e in events if isinstance(e, StreamReset)]
+    assert told == (list(range(201, 301, 2)) if conn.config.strict else [])
+    resets = [(f.stream_id, f.error_code) for f in sent(conn) if f.type == wire.Type.RST_STREAM]
+    assert resets == [(stream_id, Code.REFUSED_STREAM) for stream_id in range(201, 301, 2)]
+    wire.feed(conn, wire.settings(ack=True))
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+    wire.feed(conn, wire.data(1, end_stream=True))
+    conn.clear_outbound_data_buffer()
+    assert kinds(wire.feed(conn, wire.headers(301, wire.REQUEST))) == [RequestReceived]
+    assert_too_many(conn, wire.headers(303, wire.REQUEST), stream_id=303)
 
 
 def test_the_limit_holds_from_the_ack_on() -> None:
@@ -62,13 +99,7 @@ def test_the_limit_holds_from_the_ack_on() -> None:
     events = wire.feed(conn, wire.headers(1, wire.REQUEST), wire.headers(3, wire.REQUEST))
     assert kinds(events) == [RequestReceived, RequestReceived]
     wire.feed(conn, wire.settings(ack=True))
-    assert_connection_error(
-        conn,
-        wire.headers(5, wire.REQUEST),
-        code=Code.PROTOCOL_ERROR,
-        error=TooManyStreamsError,
-        last_stream_id=3,
-    )
+    assert_too_many(conn, wire.headers(5, wire.REQUEST), stream_id=5)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +116,7 @@ def test_half_closed_streams_count(half_close: Callable[[H2Connection], object])
     wire.feed(conn, wire.headers(1, wire.POST))
     half_close(conn)
     assert conn.open_inbound_streams == 1
-    assert_connection_error(
-        conn,
-        wire.headers(3, wire.REQUEST),
-        code=Code.PROTOCOL_ERROR,
-        error=TooManyStreamsError,
-        last_stream_id=1,
-    )
+    assert_too_many(conn, wire.headers(3, wire.REQUEST), stream_id=3)
 
 
 def end_both_sides(conn: H2Connection) -> None:
@@ -137,17 +162,25 @@ def test_reserved_streams_do_not_count() -> None:
 
 
 def test_one_pushed_response_too_many() -> None:
-    """HEADERS on a reserved stream that would exceed our limit are an error."""
+    """HEADERS on a reserved stream that would exceed our limit reset it."""
     conn = limited_client(1)
     wire.feed(conn, wire.push_promise(1, 2), wire.push_promise(1, 4))
     wire.feed(conn, wire.headers(2, wire.RESPONSE))
-    assert_connection_error(
-        conn,
-        wire.headers(4, wire.RESPONSE),
-        code=Code.PROTOCOL_ERROR,
-        error=TooManyStreamsError,
-        last_stream_id=4,
-    )
+    assert_stream_refused(conn, wire.headers(4, wire.RESPONSE), stream_id=4, known=True)
+
+
+def test_promises_without_end() -> None:
+    """Reserved streams count for no limit of the peer, so at most 200 of them are kept."""
+    conn = limited_client(100)
+    promises = [wire.push_promise(1, stream_id) for stream_id in range(2, 402, 2)]
+    assert kinds(wire.feed(conn, *promises)) == [PushedStreamReceived] * 200
+    for stream_id in range(402, 40_002, 2):
+        assert len(conn.receive_data(wire.push_promise(1, stream_id))) == conn.config.strict
+    assert len(conn.streams) == 201
+    assert len(sent(conn)) == 19_800
+    wire.feed(conn, wire.headers(2, wire.RESPONSE, end_stream=True))
+    assert kinds(wire.feed(conn, wire.push_promise(1, 40_002))) == [PushedStreamReceived]
+    assert_stream_refused(conn, wire.push_promise(1, 40_004), stream_id=40_004, known=False)
 
 
 def test_the_limits_of_both_sides_are_independent() -> None:

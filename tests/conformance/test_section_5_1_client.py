@@ -20,6 +20,7 @@ from h2.events import (
 from support import wire
 from support.outcome import (
     assert_alive,
+    assert_answered_with_reset,
     assert_connection_error,
     assert_ignored,
     kinds,
@@ -30,6 +31,7 @@ from support.states import (
     ALREADY_CLOSED,
     CONNECTION_ERROR,
     IGNORED,
+    MALFORMED,
     RESET_AGAIN,
     STREAM_CLOSED,
     STREAM_ERROR,
@@ -38,6 +40,8 @@ from support.states import (
     StateTests,
     check,
     gives,
+    reset_unless_strict,
+    tolerated,
 )
 from support.wire import Code, Type
 
@@ -152,17 +156,17 @@ WINDOW = gives(WindowUpdated)
 # Data before a response, a second response and trailers before a response make a malformed message
 # (section 8.1).
 BEFORE_RESPONSE = (
-    *(CONNECTION_ERROR,) * 2,
+    *(MALFORMED,) * 2,
     *RESPONDING,
     ENDING,
-    CONNECTION_ERROR,
+    MALFORMED,
     RESET,
     WINDOW,
     STREAM_ERROR,
 )
 AFTER_RESPONSE = (
     *END_OF_BODY,
-    *(CONNECTION_ERROR,) * 3,
+    *(MALFORMED,) * 3,
     gives(TrailersReceived, StreamEnded),
     RESET,
     WINDOW,
@@ -172,15 +176,21 @@ AFTER_RESPONSE = (
 ENDED = (*(RESET_AGAIN,) * 2, *(ALREADY_CLOSED,) * 4, *(IGNORED,) * 3)
 RESET_BY_US = (IGNORED,) * 9
 TABLE: dict[str, tuple[Outcome, ...]] = {
-    "idle": (CONNECTION_ERROR,) * 9,
-    "idle_of_the_server": (CONNECTION_ERROR,) * 9,
-    "reserved_remote": (
+    "idle": (*(CONNECTION_ERROR,) * 6, tolerated(), *(CONNECTION_ERROR,) * 2),
+    "idle_of_the_server": (
         *(CONNECTION_ERROR,) * 2,
+        *(reset_unless_strict("reset"),) * 4,
+        tolerated(),
+        *(CONNECTION_ERROR,) * 2,
+    ),
+    "reserved_remote": (
+        *(reset_unless_strict("stream"),) * 2,
         *RESPONDING,
         ENDING,
-        CONNECTION_ERROR,
+        MALFORMED,
         RESET,
-        *(CONNECTION_ERROR,) * 2,
+        tolerated(WindowUpdated),
+        reset_unless_strict("stream"),
     ),
     "open": BEFORE_RESPONSE,
     "half_closed_local": BEFORE_RESPONSE,
@@ -212,10 +222,20 @@ RESET_REQUESTS = {"reset_by_us", "reset_by_us_open"}
 
 
 @pytest.mark.parametrize("state", sorted(SCENES.keys() - RESET_REQUESTS))
-def test_push_promise_in_every_state(state: str) -> None:
+def test_push_promise_in_every_state(state: str, strict: bool) -> None:
     """Promises come on streams that are open or half-closed (local) for the client."""
     outcome = gives(PushedStreamReceived) if state in ACCEPTS_PROMISE else CONNECTION_ERROR
-    check(wire.client(), SCENES[state], lambda n: wire.push_promise(n, 4), outcome)
+    if state != "half_closed_remote" or strict:
+        check(wire.client(), SCENES[state], lambda n: wire.push_promise(n, 4), outcome)
+
+
+def test_push_promise_after_the_response() -> None:
+    """By default it resets the promised stream, as in h2 4.4.1."""
+    conn = wire.client(strict=False)
+    SCENES["half_closed_remote"].build(conn)
+    promise = wire.push_promise(1, 4)
+    assert_answered_with_reset(conn, promise, stream_id=4, code=Code.PROTOCOL_ERROR)
+    assert_ignored(conn, wire.headers(4, wire.RESPONSE), wire.data(4, b"x", end_stream=True))
 
 
 @pytest.mark.parametrize("state", sorted(RESET_REQUESTS))
@@ -233,17 +253,16 @@ def test_push_promise_on_a_stream_that_we_reset(state: str) -> None:
     assert [(f.type, f.stream_id) for f in out] == [(Type.RST_STREAM, 4)]
     assert out[0].error_code == Code.REFUSED_STREAM
     assert_ignored(conn, wire.headers(4, wire.RESPONSE), wire.data(4, b"x", end_stream=True))
-    assert_connection_error(
-        conn,
-        wire.push_promise(1, 4),
-        code=Code.PROTOCOL_ERROR,
-        last_stream_id=4,
-    )
+    again = wire.push_promise(1, 4)
+    if conn.config.strict:
+        assert_connection_error(conn, again, code=Code.PROTOCOL_ERROR, last_stream_id=4)
+    else:
+        assert_answered_with_reset(conn, again, stream_id=4, code=Code.PROTOCOL_ERROR)
 
 
 def test_response_without_a_request() -> None:
     """A server cannot open a stream with HEADERS, on either kind of identifier."""
-    for stream_id in (1, 2, 101):
+    for stream_id in (1, 101):
         assert_connection_error(
             wire.client(), wire.headers(stream_id, wire.RESPONSE), code=Code.PROTOCOL_ERROR
         )

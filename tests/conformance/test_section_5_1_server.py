@@ -26,6 +26,7 @@ from support.states import (
     ALREADY_CLOSED,
     CONNECTION_ERROR,
     IGNORED,
+    MALFORMED,
     RESET_AGAIN,
     STREAM_CLOSED,
     STREAM_ERROR,
@@ -34,6 +35,8 @@ from support.states import (
     Scenes,
     StateTests,
     gives,
+    reset_unless_strict,
+    tolerated,
 )
 from support.wire import Code, Type
 
@@ -156,11 +159,14 @@ TABLE: dict[str, tuple[Outcome, ...]] = {
     "idle": (
         *(CONNECTION_ERROR,) * 2,
         gives(RequestReceived),
-        *(CONNECTION_ERROR,) * 5,
+        MALFORMED,
+        tolerated(),
+        *(CONNECTION_ERROR,) * 3,
     ),
-    "idle_of_the_server": (CONNECTION_ERROR,) * 8,
+    "idle_of_the_server": (*(CONNECTION_ERROR,) * 4, tolerated(), *(CONNECTION_ERROR,) * 3),
     "reserved_local": (
-        *(CONNECTION_ERROR,) * 4,
+        *(reset_unless_strict("stream"),) * 2,
+        *(CONNECTION_ERROR,) * 2,
         RESET,
         WINDOW,
         STREAM_ERROR,
@@ -169,7 +175,7 @@ TABLE: dict[str, tuple[Outcome, ...]] = {
     "open": (
         gives(DataReceived),
         gives(DataReceived, StreamEnded),
-        CONNECTION_ERROR,
+        MALFORMED,
         gives(TrailersReceived, StreamEnded),
         RESET,
         WINDOW,
@@ -179,7 +185,7 @@ TABLE: dict[str, tuple[Outcome, ...]] = {
     "half_closed_local": (
         gives(DataReceived),
         gives(DataReceived, StreamEnded),
-        CONNECTION_ERROR,
+        MALFORMED,
         gives(TrailersReceived, StreamEnded),
         RESET,
         WINDOW,

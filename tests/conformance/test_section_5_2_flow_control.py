@@ -14,6 +14,7 @@ from support.outcome import (
     assert_alive,
     assert_connection_error,
     assert_refused,
+    assert_resets_if_strict,
     kinds,
     only,
     sent,
@@ -151,9 +152,25 @@ def test_stream_window_overrun(frame: bytes) -> None:
     conn = open_server()
     conn.increment_flow_control_window(DEFAULT_WINDOW)
     fill(conn, 1, DEFAULT_WINDOW)
-    assert_connection_error(
-        conn, frame, code=Code.FLOW_CONTROL_ERROR, error=FlowControlError, last_stream_id=1
+    assert_stream_overrun(conn, frame)
+
+
+def assert_stream_overrun(conn: H2Connection, frame: bytes) -> None:
+    """More than the window of the stream. The octets count for the connection all the same."""
+    window = conn.inbound_flow_control_window
+    handed_back = conn._core.window.handed_back
+    assert_resets_if_strict(
+        conn,
+        frame,
+        stream_id=1,
+        code=Code.FLOW_CONTROL_ERROR,
+        error=FlowControlError,
+        last_stream_id=1,
     )
+    if conn.config.strict:
+        length = len(frame) - wire.FRAME_HEADER
+        assert conn.inbound_flow_control_window == window - length
+        assert conn._core.window.handed_back == handed_back + length
 
 
 def test_connection_window_overrun() -> None:
@@ -331,13 +348,7 @@ def test_a_smaller_window_binds_the_peer_from_its_ack_on() -> None:
     events = wire.feed(conn, wire.data(1, bytes(5_000)), wire.settings(ack=True))
     assert kinds(events) == [DataReceived, SettingsAcknowledged]
     assert conn.remote_flow_control_window(1) == 100 - 5_000
-    assert_connection_error(
-        conn,
-        wire.data(1, b"x"),
-        code=Code.FLOW_CONTROL_ERROR,
-        error=FlowControlError,
-        last_stream_id=1,
-    )
+    assert_stream_overrun(conn, wire.data(1, b"x"))
 
 
 def test_empty_end_of_stream_in_a_negative_window() -> None:
@@ -355,13 +366,7 @@ def test_a_smaller_window_of_new_streams() -> None:
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 3})
     wire.feed(conn, wire.settings(ack=True), wire.headers(1, wire.POST))
     assert kinds(wire.feed(conn, wire.data(1, b"abc"))) == [DataReceived]
-    assert_connection_error(
-        conn,
-        wire.data(1, b"d"),
-        code=Code.FLOW_CONTROL_ERROR,
-        error=FlowControlError,
-        last_stream_id=1,
-    )
+    assert_stream_overrun(conn, wire.data(1, b"d"))
 
 
 def test_a_larger_window_for_open_streams() -> None:

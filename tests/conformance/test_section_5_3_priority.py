@@ -7,7 +7,14 @@ import pytest
 from h2.events import PriorityUpdated, RequestReceived, StreamEnded
 from h2.exceptions import RFC1122Error
 from support import wire
-from support.outcome import assert_alive, assert_connection_error, assert_refused, kinds, only, sent
+from support.outcome import (
+    assert_alive,
+    assert_refused,
+    assert_resets_if_strict,
+    kinds,
+    only,
+    sent,
+)
 from support.wire import Code, Flag, Type
 
 
@@ -53,14 +60,16 @@ def test_priority_for_many_streams_changes_no_stream() -> None:
 
 @pytest.mark.parametrize("depends_on", [3, 3 | wire.RESERVED], ids=["shared", "exclusive"])
 def test_a_stream_does_not_depend_on_itself(depends_on: int) -> None:
-    """RFC 7540 section 5.3.1, for peers that still signal by it; here a connection error."""
+    """RFC 7540 section 5.3.1, for peers that still signal by it: a stream error.
+
+    h2 4.4.1 ends the connection.
+    """
     fields = depends_on.to_bytes(4, "big") + b"\x0f"
-    assert_connection_error(
-        wire.server(), wire.frame(Type.PRIORITY, 0, 3, fields), code=Code.PROTOCOL_ERROR
-    )
-    assert_connection_error(
-        wire.server(), wire.headers(3, wire.REQUEST, priority=fields), code=Code.PROTOCOL_ERROR
-    )
+    for frame in (
+        wire.frame(Type.PRIORITY, 0, 3, fields),
+        wire.headers(3, wire.REQUEST, priority=fields),
+    ):
+        assert_resets_if_strict(wire.server(), frame, stream_id=3, code=Code.PROTOCOL_ERROR)
 
 
 def test_we_do_not_make_a_stream_depend_on_itself() -> None:

@@ -116,7 +116,7 @@ def test_events_of_earlier_calls_are_not_repeated() -> None:
 
 def test_a_frame_is_not_half_reported() -> None:
     """The frame that is in error causes no event, the one before it all of them."""
-    conn = wire.server()
+    conn = wire.server(strict=False)
     overrun = wire.headers(1, [*wire.POST, (b"content-length", b"3")])
     with pytest.raises(ProtocolError) as caught:
         wire.feed(conn, overrun, wire.data(1, b"ab"), wire.data(1, b"cd", end_stream=True))
@@ -153,13 +153,16 @@ def test_nothing_can_be_sent_after_a_connection_error(
 
 
 def test_nothing_is_parsed_after_a_connection_error() -> None:
-    """Later input is swallowed without an event, an answer or a second error."""
+    """Later input is refused without an event or an answer."""
     conn = wire.server()
     with pytest.raises(ProtocolError):
         wire.feed(conn, BAD_PING)
     assert [f.type for f in sent(conn)] == [Type.GOAWAY]
-    for more in (wire.headers(1, wire.REQUEST), wire.ping(), BAD_PING, b"\xff" * 100, b""):
-        assert conn.receive_data(more) == []
+    for more in (wire.headers(1, wire.REQUEST), wire.ping(), BAD_PING, b"\xff" * 100):
+        with pytest.raises(ProtocolError, match="has ended") as caught:
+            conn.receive_data(more)
+        assert (list(caught.value.events), caught.value.rule) == ([], "connection-closed")
+    assert conn.receive_data(b"") == []
     assert conn.data_to_send() == b""
     assert_dead(conn)
 

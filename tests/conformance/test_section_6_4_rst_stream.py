@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import StreamReset
 from h2.exceptions import StreamClosedError
+from h2.stream import StreamState
 from support import wire
 from support.outcome import (
     assert_alive,
@@ -53,16 +55,25 @@ def test_reset_on_stream_zero() -> None:
 
 @pytest.mark.parametrize("stream_id", [3, 2, 2**31 - 1], ids=["odd", "even", "last"])
 def test_reset_of_an_idle_stream(stream_id: int) -> None:
-    """RST_STREAM for an idle stream is a connection error PROTOCOL_ERROR."""
-    assert_connection_error(
-        open_server(), wire.rst_stream(stream_id), code=Code.PROTOCOL_ERROR, last_stream_id=1
-    )
+    """RST_STREAM for an idle stream is a connection error PROTOCOL_ERROR; h2 4.4.1 ignores it."""
+    check_reset_of_an_idle_stream(open_server(), stream_id, last_stream_id=1)
+
+
+def check_reset_of_an_idle_stream(conn: H2Connection, stream_id: int, last_stream_id: int) -> None:
+    reset = wire.rst_stream(stream_id)
+    if conn.config.strict:
+        assert_connection_error(
+            conn, reset, code=Code.PROTOCOL_ERROR, last_stream_id=last_stream_id
+        )
+    else:
+        assert_ignored(conn, reset)
+        assert conn.stream_state(stream_id) == StreamState.IDLE
 
 
 @pytest.mark.parametrize("stream_id", [1, 2])
 def test_reset_of_an_idle_stream_at_a_client(stream_id: int) -> None:
     """Neither the client's next stream nor the server's can be reset before it exists."""
-    assert_connection_error(wire.client(), wire.rst_stream(stream_id), code=Code.PROTOCOL_ERROR)
+    check_reset_of_an_idle_stream(wire.client(), stream_id, last_stream_id=0)
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 5, 8, 100])

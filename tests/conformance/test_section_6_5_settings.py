@@ -80,6 +80,9 @@ def test_a_value_that_is_replaced_in_its_frame_ends_no_connection_by_default(mak
     """By default only the last value is looked at, as in h2 4.4.1."""
     conn = make()
     frame = wire.settings((5, 1), (4, 2**31), (4, 7), (5, 20_000), (99, 1), (99, 2))
+    if conn.config.strict:
+        assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR)
+        return
     changed = only(wire.feed(conn, frame), RemoteSettingsChanged).changed_settings
     assert {int(code): change.new_value for code, change in changed.items()} == {
         5: 20_000,
@@ -261,6 +264,9 @@ def test_one_ack_too_many() -> None:
 def test_an_unsolicited_ack_changes_nothing_by_default(make: Factory) -> None:
     """It is reported as in h2 4.4.1, but it acknowledges nothing, not even pending values."""
     conn = make()
+    if conn.config.strict:
+        assert_connection_error(conn, wire.settings(ack=True), code=Code.PROTOCOL_ERROR)
+        return
     conn.local_settings.max_frame_size = 30_000
     before = snapshot(conn)
     event = only(wire.feed(conn, wire.settings(ack=True)), SettingsAcknowledged)

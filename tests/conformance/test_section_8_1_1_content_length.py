@@ -6,21 +6,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import DataReceived, Event, RequestReceived, ResponseReceived, StreamEnded
 from h2.exceptions import InvalidBodyLengthError
 from support import wire
 from support.outcome import (
     assert_alive,
-    assert_answered_with_reset,
     assert_ignored,
     assert_malformed,
     assert_refused,
-    assert_stream_error,
     kinds,
     sent,
 )
-from support.wire import Code
+from support.wire import requesting_client
 
 
 def length(value: bytes) -> wire.Field:
@@ -77,7 +74,7 @@ def test_mismatching_length(value: bytes, frames: list[bytes], expected: int, ac
     """More or less content than announced makes a message malformed."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(value)))
-    error = assert_malformed(conn, *frames, last_stream_id=1)
+    error = assert_malformed(conn, *frames)
     assert isinstance(error, InvalidBodyLengthError)
     assert (error.expected_length, error.actual_length) == (expected, actual)
 
@@ -86,9 +83,7 @@ def test_too_much_in_the_second_frame() -> None:
     """The frame that goes beyond the length is the one in error; the first is reported."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(b"3")))
-    assert_malformed(
-        conn, wire.data(1, b"ab"), wire.data(1, b"cd"), last_stream_id=1, events=[DataReceived]
-    )
+    assert_malformed(conn, wire.data(1, b"ab"), wire.data(1, b"cd"), events=[DataReceived])
 
 
 def test_mismatch_on_the_headers_that_end_the_stream() -> None:
@@ -96,7 +91,9 @@ def test_mismatch_on_the_headers_that_end_the_stream() -> None:
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
     request = wire.headers(3, post(b"5"), end_stream=True)
-    assert_answered_with_reset(conn, request, stream_id=3, code=Code.PROTOCOL_ERROR)
+    error = assert_malformed(conn, request, known=False)
+    assert isinstance(error, InvalidBodyLengthError)
+    assert (error.expected_length, error.actual_length) == (5, 0)
     # Its identifier is used: what follows on it is discarded, and the next stream is the fifth.
     assert_ignored(conn, wire.data(3, b"x"), wire.headers(3, wire.TRAILERS, end_stream=True))
     assert kinds(wire.feed(conn, wire.headers(5, wire.POST))) == [RequestReceived]
@@ -106,7 +103,9 @@ def test_mismatch_on_the_trailers() -> None:
     """Trailers end the message before all of its content came."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(b"6")), wire.data(1, b"abcde"))
-    assert_stream_error(conn, END_TRAILERS, stream_id=1, code=Code.PROTOCOL_ERROR)
+    error = assert_malformed(conn, END_TRAILERS, known=False)
+    assert isinstance(error, InvalidBodyLengthError)
+    assert (error.expected_length, error.actual_length) == (6, 5)
 
 
 INVALID = {
@@ -135,24 +134,17 @@ def test_invalid_length(values: Sequence[bytes]) -> None:
 @pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 700, b"0" * 640 + b"5"])
 def test_an_absurdly_large_length(value: bytes) -> None:
     """Numbers are malformed that no content can match: those of more than 63 bits."""
-    assert_malformed(wire.server(), wire.headers(1, post(value)))
+    assert_malformed(wire.server(), wire.headers(1, post(value)), known=False)
 
 
 @pytest.mark.parametrize("value", [b"9223372036854775807", b"0" * 621 + b"9223372036854775807"])
 def test_the_largest_length(value: bytes) -> None:
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(value)))
-    assert_malformed(conn, wire.data(1, b"x", end_stream=True), last_stream_id=1)
+    assert_malformed(conn, wire.data(1, b"x", end_stream=True))
 
 
 # Responses ----------------------------------------------------------------------------------------
-
-
-def requesting_client(method: bytes = b"GET") -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, [(b":method", method), *wire.REQUEST[1:]], end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 def response(status: bytes, value: bytes) -> list[wire.Field]:
@@ -185,7 +177,8 @@ def test_response_that_headers_end_too_early(
 ) -> None:
     """Where HEADERS end the message, its content is short."""
     conn = requesting_client()
-    assert_stream_error(conn, *frames, stream_id=1, code=Code.PROTOCOL_ERROR, events=events)
+    error = assert_malformed(conn, *frames, events=events, known=False)
+    assert isinstance(error, InvalidBodyLengthError)
 
 
 @pytest.mark.parametrize("end", ["headers", "data", "trailers"])
@@ -208,14 +201,14 @@ def test_responses_without_content(method: bytes, status: bytes, end: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("method", "status"),
-    [(b"HEAD", b"200"), (b"GET", b"304"), (b"GET", b"204")],
+    ("method", "status", "known"),
+    [(b"HEAD", b"200", True), (b"GET", b"304", False), (b"GET", b"204", False)],
 )
-def test_content_where_there_is_none(method: bytes, status: bytes) -> None:
+def test_content_where_there_is_none(method: bytes, status: bytes, known: bool) -> None:
     """DATA with octets in a response that is defined to have no content is malformed."""
     conn = requesting_client(method)
     wire.feed(conn, wire.headers(1, [(b":status", status)]))
-    assert_malformed(conn, wire.data(1, b"x"))
+    assert_malformed(conn, wire.data(1, b"x"), known=known)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +221,7 @@ def test_a_length_with_a_status_that_has_none(status: bytes, value: bytes) -> No
     if value == b"x":
         assert_malformed(conn, wire.headers(1, fields))
     else:
-        assert_stream_error(conn, wire.headers(1, fields), stream_id=1, code=Code.PROTOCOL_ERROR)
+        assert_malformed(conn, wire.headers(1, fields), known=False)
     server = wire.server()
     wire.feed(server, wire.headers(1, wire.REQUEST, end_stream=True))
     assert_refused(server, "send_headers", 1, fields)

@@ -9,18 +9,14 @@ from hpack import Decoder
 
 from h2.connection import H2Connection
 from h2.events import RequestReceived, ResponseReceived, TrailersReceived
-from h2.exceptions import ProtocolError
 from support import wire
 from support.outcome import (
     assert_alive,
-    assert_answered_with_reset,
     assert_malformed,
     assert_refused,
-    assert_stream_error,
     only,
     sent,
 )
-from support.wire import Code
 
 Place = Callable[[H2Connection, wire.Field], bytes]
 FORBIDDEN_IN_NAMES = [*range(0x21), *range(0x41, 0x5B), *range(0x7F, 0x100)]
@@ -63,9 +59,7 @@ AT_CLIENT: list[Place] = [in_response, in_interim_response, in_response_trailers
 
 def assert_field_malformed(place: Place, field: wire.Field) -> None:
     conn = wire.server() if place in AT_SERVER else wire.client()
-    frame = place(conn, field)
-    last = conn.open_inbound_streams and 1
-    assert_malformed(conn, frame, last_stream_id=last)
+    assert_malformed(conn, place(conn, field))
 
 
 # Section 8.2.1: names -----------------------------------------------------------------------------
@@ -110,10 +104,10 @@ def test_names_that_are_no_tokens(char: bytes) -> None:
         conn = wire.server()
         wire.feed(conn, wire.headers(1, wire.POST))
         request = wire.headers(3, [*wire.REQUEST, (name, b"v")])
-        assert_answered_with_reset(conn, request, stream_id=3, code=Code.PROTOCOL_ERROR)
+        assert_malformed(conn, request, known=False)
         assert_refused(conn, "send_headers", 1, [*wire.RESPONSE, (name, b"v")])
         frame = wire.headers(1, [(name, b"v")], end_stream=True)
-        assert_stream_error(conn, frame, stream_id=1, code=Code.PROTOCOL_ERROR)
+        assert_malformed(conn, frame, known=False)
 
 
 def test_all_token_characters_in_names() -> None:
@@ -194,8 +188,7 @@ def test_good_values(value: bytes) -> None:
 )
 def test_bad_values_in_every_representation(block: bytes) -> None:
     """The rule is about the field, not about how HPACK wrote it."""
-    with pytest.raises(ProtocolError):
-        wire.feed(wire.server(), wire.headers(1, wire.block(wire.REQUEST) + block))
+    assert_malformed(wire.server(), wire.headers(1, wire.block(wire.REQUEST) + block))
 
 
 def test_bad_fields_from_the_table_are_still_bad() -> None:
@@ -205,7 +198,7 @@ def test_bad_fields_from_the_table_are_still_bad() -> None:
     conn.reset_stream(1)
     wire.feed(conn, wire.headers(1, wire.block([(b"Bad", b"v")], add=True), end_stream=True))
     request = wire.block(wire.REQUEST) + wire.indexed(62)
-    assert_malformed(conn, wire.headers(3, request), last_stream_id=1)
+    assert_malformed(conn, wire.headers(3, request))
 
 
 # Section 8.2.2 ------------------------------------------------------------------------------------
@@ -329,6 +322,13 @@ def test_cookies_are_joined() -> None:
     cookies = [value for name, value in event.headers if name == b"cookie"]
     assert cookies == [b"a=b; c=d; e=f; g=h"]
     assert (b"accept", b"*/*") in event.headers
+
+
+def test_whitespace_around_one_of_several_cookies() -> None:
+    """Each has a value of its own; h2 4.4.1 looks at the joined value only."""
+    cookies = [(b"cookie", b"a=b "), (b"cookie", b"c=d")]
+    assert_malformed(wire.server(), wire.headers(1, [*wire.REQUEST, *cookies]), known=False)
+    assert_malformed(wire.server(), wire.headers(1, [*wire.REQUEST, cookies[0]]))
 
 
 def test_one_cookie_stays_as_it_is() -> None:

@@ -193,11 +193,45 @@ def assert_malformed(
         response = out.pop(0)
         same((response.type, response.stream_id), (Type.HEADERS, stream_id))
         same(response.flags, Flag.END_HEADERS | Flag.END_STREAM)
+        same(wire.decode(response.fragment), [(b":status", b"400")])
     same(out, wire.parse(wire.rst_stream(stream_id, Code.PROTOCOL_ERROR)))
     assert_alive(conn)
     error = violation.public()
     assert isinstance(error, ProtocolError)
     return error
+
+
+def assert_resets_if_strict(
+    conn: H2Connection,
+    *frames: bytes,
+    stream_id: int,
+    code: int,
+    strict_code: int | None = None,
+    error: type[ProtocolError] = ProtocolError,
+    last_stream_id: int = 0,
+    status: bytes = b"",
+) -> None:
+    """``frames`` end in a connection error by default, and reset their stream with ``strict=True``.
+
+    ``status`` is the status code with which a server answers before the reset.
+    """
+    if not conn.config.strict:
+        assert_connection_error(
+            conn, *frames, code=code, error=error, last_stream_id=last_stream_id
+        )
+        return
+    conn.clear_outbound_data_buffer()
+    reset = only(wire.feed(conn, *frames), StreamReset)
+    code = code if strict_code is None else strict_code
+    same((reset.stream_id, reset.error_code, reset.remote_reset), (stream_id, code, False))
+    out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
+    if status:
+        response = out.pop(0)
+        same((response.type, response.stream_id), (Type.HEADERS, stream_id))
+        same(response.flags, Flag.END_HEADERS | Flag.END_STREAM)
+        same(wire.decode(response.fragment), [(b":status", status)])
+    same(out, wire.parse(wire.rst_stream(stream_id, code)))
+    assert_alive(conn)
 
 
 def assert_refused(conn: H2Connection, call: str, *args: object, **kwargs: object) -> Exception:

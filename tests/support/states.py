@@ -23,6 +23,7 @@ from support.outcome import (
     assert_answered_with_reset,
     assert_connection_error,
     assert_ignored,
+    assert_malformed,
     assert_stream_error,
     kinds,
     same,
@@ -36,12 +37,15 @@ class Outcome(NamedTuple):
     """What a frame does: events, or an error of one of the two scopes.
 
     The scope "reset" is a stream error on a stream that is closed already: RST_STREAM, no event.
+    The scope "malformed" is that of a malformed message. What differs with ``strict=True`` is in
+    ``strict``.
     """
 
     scope: str
     code: int = 0
     events: tuple[type[Event], ...] = ()
     error: type[ProtocolError] = ProtocolError
+    strict: Outcome | None = None
 
 
 def gives(*events: type[Event]) -> Outcome:
@@ -55,6 +59,17 @@ TOO_LOW = Outcome("connection", Code.PROTOCOL_ERROR, error=StreamIDTooLowError)
 STREAM_CLOSED = Outcome("stream", Code.STREAM_CLOSED)
 STREAM_ERROR = Outcome("stream", Code.PROTOCOL_ERROR)
 RESET_AGAIN = Outcome("reset", Code.STREAM_CLOSED)
+MALFORMED = Outcome("malformed")
+
+
+def tolerated(*events: type[Event]) -> Outcome:
+    """Taken by default, and a connection error with ``strict=True``."""
+    return Outcome("events", events=events, strict=CONNECTION_ERROR)
+
+
+def reset_unless_strict(scope: str) -> Outcome:
+    """An error of the stream by default, and of the connection with ``strict=True``."""
+    return Outcome(scope, Code.PROTOCOL_ERROR, strict=CONNECTION_ERROR)
 
 
 class Scene(NamedTuple):
@@ -81,6 +96,8 @@ def check(conn: H2Connection, scene: Scene, frame: Callable[[int], bytes], want:
     scene.build(conn)
     conn.clear_outbound_data_buffer()
     octets = frame(scene.stream_id)
+    if conn.config.strict and want.strict is not None:
+        want = want.strict
     if want.scope == "connection":
         assert_connection_error(
             conn,
@@ -89,6 +106,8 @@ def check(conn: H2Connection, scene: Scene, frame: Callable[[int], bytes], want:
             error=want.error,
             last_stream_id=scene.last_stream_id,
         )
+    elif want.scope == "malformed":
+        assert_malformed(conn, octets)
     elif want.scope == "stream":
         assert_stream_error(conn, octets, stream_id=scene.stream_id, code=want.code)
     elif want.scope == "reset":

@@ -9,8 +9,12 @@ from typing import Final
 TEXT: Final = "plain text"
 
 _SIGNS: Final = (
-    # A status line, or a request line with any method (RFC 9112 sections 3 and 4).
-    ("HTTP/1", re.compile(rb"HTTP/1?|[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]* HTTP/1|[A-Z]{3,} [/*]")),
+    # A status line, or a request line with any method (RFC 9112 sections 3 and 4); a damaged
+    # preface of HTTP/2 is neither.
+    (
+        "HTTP/1",
+        re.compile(rb"HTTP/|[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]* HTTP/1|(?!PRI )[A-Z]{3,} [/*]"),
+    ),
     # A record of alerts or of a handshake (RFC 8446 section 5.1).
     ("TLS", re.compile(rb"[\x15\x16]\x03[\x00-\x04]")),
     ("SSH", re.compile(rb"SSH-")),

@@ -121,7 +121,9 @@ def requests() -> Iterator[Json]:
         yield from (replaced(other, ":path", path) for path in ("", "a"))
     yield [*replaced(GET, ":authority", None), ["host", "a"]]
     yield [*replaced(TUNNEL, ":authority", None), ["host", "a:1"]]
-    yield [*GET[:3], ["x", "y"], GET[3]]
+    for name in ("x", "cookie"):
+        yield [[name, "y"], *GET]
+        yield [*GET[:3], [name, "y"], GET[3]]
     yield from with_fields(GET)
 
 
@@ -130,7 +132,7 @@ def responses() -> Iterator[Json]:
     for status in STATUSES:
         yield [[":status", status]]
         yield [[":status", status], ["content-length", "3"]]
-    yield [["x", "y"], *RESPONSE]
+    yield from ([[name, "y"], *RESPONSE] for name in ("x", "cookie"))
     yield []
     yield from with_fields(RESPONSE)
     yield from with_fields(EARLY)

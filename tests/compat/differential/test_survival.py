@@ -20,7 +20,6 @@ SEEDS = int(os.environ.get("H2_DIFFERENTIAL_SEEDS", "360"))
 
 #: Rules that end the connection though 4.4.1 goes on: leaving it open would not be safe.
 UNSAFE = {
-    "frame-too-large": "octets above the limit that was announced are not stored",
     "preface-invalid": "a peer that speaks HTTP/1 understands no frame, and sends none",
     "continuation-unexpected": "a fragment that is not decoded puts HPACK out of step",
 }

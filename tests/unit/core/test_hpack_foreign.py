@@ -19,6 +19,7 @@ from support.snapshot import frozen_events, snapshot
 from support.wire import Setting
 
 REQUEST = list(wire.REQUEST)
+LARGE = [*REQUEST, (b"x", b"v" * 300)]
 
 
 class Recorder(hpack.Encoder):
@@ -416,3 +417,25 @@ def test_ours_can_be_assigned_again() -> None:
     conn.decoder = ours
     wire.feed(conn, wire.headers(1, REQUEST))
     assert type(conn.decoder) is type(ours)
+
+
+def test_a_limit_of_ours_with_strict() -> None:
+    """Our decoder reads on to the end of the block, so only the stream is lost."""
+    conn = wire.server(strict=True)
+    conn.decoder.max_header_list_size = 300
+    *_, event = wire.feed(
+        conn, wire.headers(1, wire.block(LARGE, add=True)), wire.headers(3, b"\xc2\xc1\xc0\xbf")
+    )
+    assert isinstance(event, RequestReceived)
+    assert (event.stream_id, event.headers) == (3, REQUEST)
+    assert {frame.stream_id for frame in wire.parse(conn.data_to_send())} == {1}
+
+
+def test_its_limit_with_strict() -> None:
+    """The decoder of hpack stops in the middle, so that no later block can be decoded."""
+    conn = wire.server(strict=True)
+    conn.decoder = hpack.Decoder(max_header_list_size=300)
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, wire.headers(1, wire.block(LARGE, add=True)))
+    (goaway,) = wire.parse(conn.data_to_send())
+    assert goaway.error_code == ErrorCodes.ENHANCE_YOUR_CALM

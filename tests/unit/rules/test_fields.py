@@ -159,14 +159,14 @@ def test_lengths_are_numbers_of_63_bits(zeros: int, digits: bytes, valid: bool) 
     """With zeros in front, but no more digits than int() takes under every limit of Python."""
     value = b"0" * zeros + digits
     valid = (valid or (bool(zeros) and not digits)) and len(value) <= 640
-    assert classify(b"content-length", value) == CONTENT_LENGTH | (0 if valid else BAD_VALUE)
+    assert classify(b"content-length", value) == CONTENT_LENGTH | (0 if valid else BAD_FORM)
     assert classify(b"content-length", value) == second_opinion(b"content-length", value)
 
 
 @given(st.integers(0, 2**64), st.integers(0, 30))
 def test_any_length(number: int, zeros: int) -> None:
     mask = classify(b"content-length", b"0" * zeros + b"%d" % number)
-    assert mask == CONTENT_LENGTH | (BAD_VALUE if number >= 2**63 else 0)
+    assert mask == CONTENT_LENGTH | (BAD_FORM if number >= 2**63 else 0)
 
 
 @given(st.binary(max_size=6), st.binary(max_size=6))
