@@ -8,9 +8,9 @@ tree is built first. One environment has h2 4.4.1 and one has that wheel, with a
 source distributions, or from what is installed. Where a consumer publishes no tests, an exercise
 takes their place.
 
-A test that passes with 4.4.1 must pass with ours. One that does not is run twice more with those
-like it before it counts. The exit status is 1 if such a test is left or a suite did not run, and 2
-if something could not be had from PyPI.
+A test that passes with 4.4.1 must pass with ours. One that does not is run up to three times more,
+when all else has ended, before it counts. The exit status is 1 if such a test is left or if a suite
+did not run, and 2 if something could not be had from PyPI.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PUBLISHED, OURS = "published", "ours"
 PUBLISHED_VERSION = "4.4.1"
 #: What h2 stands on, with either h2: some consumers ask for older versions.
 BELOW = ("hpack==4.2.0", "hyperframe==6.1.0")
-RERUNS = 2
+RERUNS = 3
 #: The longest that one test may take, in seconds. One that hangs then fails alone.
 TEST_LIMIT = 30
 #: Lines from the end of the output that are shown of a run that went wrong.
@@ -224,8 +224,11 @@ class Suite:
         return True
 
 
-async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> Report:
-    """Run a suite with both, one after the other: some tests want ports of their own."""
+async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> tuple[Report, Suite]:
+    """Run a suite with both, one after the other: some tests want ports of their own.
+
+    Returns what came of it, and the suite as it can be run with ours again.
+    """
     found: dict[str, Results] = {}
     troubles = []
     for kind in (PUBLISHED, OURS):
@@ -234,14 +237,7 @@ async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> Repo
         suite.unpack(prepared.sdists.get(consumer.name))
         found[kind] = await suite.run(consumer.tests, "all")
         troubles += [f"with {kind} h2, {trouble}" for trouble in suite.troubles]
-    for attempt in range(RERUNS):
-        again = results.newly_failing(found[PUBLISHED], found[OURS])
-        if troubles or not again:
-            break
-        for test, outcome in (await suite.run(again, f"again-{attempt}")).items():
-            if outcome == results.PASSED:
-                found[OURS][test] = outcome
-    return Report(
+    report = Report(
         consumer.name,
         consumer.version,
         found[PUBLISHED],
@@ -250,21 +246,34 @@ async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> Repo
         catalogue.ACCEPTED.get(consumer.name, {}),
         troubles,
     )
+    return report, suite
+
+
+async def run_again(report: Report, suite: Suite) -> None:
+    """Give the tests that fail with ours only a few chances more: some depend on time."""
+    for attempt in range(RERUNS):
+        if report.troubles or not report.failing:
+            return
+        again = await suite.run(report.failing, f"again-{attempt}")
+        report.ours.update(dict.fromkeys(results.passed(again), results.PASSED))
 
 
 async def run_all(consumers: Sequence[Consumer], prepared: Prepared, folder: Path) -> list[Report]:
-    """Run the suites, as many at a time as there are cores."""
+    """Run the suites, as many at a time as there are cores, then some tests again, one by one."""
     places = asyncio.Semaphore(os.cpu_count() or 1)
 
-    async def run(consumer: Consumer) -> Report:
+    async def run(consumer: Consumer) -> tuple[Report, Suite]:
         async with places:
             began = time.monotonic()
-            report = await run_both(consumer, prepared, folder)
+            ran = await run_both(consumer, prepared, folder)
             took = time.monotonic() - began
             print(f"--- {consumer.name}: {took:.0f} s", flush=True)
-            return report
+            return ran
 
-    return await asyncio.gather(*map(run, consumers))
+    ran = await asyncio.gather(*map(run, consumers))
+    for report, suite in ran:
+        await run_again(report, suite)
+    return [report for report, _ in ran]
 
 
 def main() -> int:

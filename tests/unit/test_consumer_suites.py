@@ -7,11 +7,12 @@ import os
 import sys
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tools.consumer_suites import Suite
+from tools.consumer_suites import RERUNS, Suite, run_again
 from tools.consumers import catalogue, results
 from tools.consumers.catalogue import INSTALLED, SDIST, Consumer
 from tools.consumers.results import FAILED, PASSED, SKIPPED, Report
@@ -185,3 +186,37 @@ def test_what_the_source_distribution_lacks_is_put_in(tmp_path: Path) -> None:
     suite = Suite(consumer, Path(sys.executable), tmp_path / "run")
     suite.unpack(tmp_path / "some.tar.gz")
     assert {"test_it.py", "stubs.py"} <= {path.name for path in (suite.source / "tests").iterdir()}
+
+
+class OnceMore(Suite):
+    """A suite whose tests pass at the second attempt, but for one."""
+
+    attempts = 0
+
+    async def run(self, tests: Sequence[str], name: str) -> results.Results:
+        self.attempts += 1
+        return {test: PASSED if self.attempts > 1 and test != "c" else FAILED for test in tests}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "troubles", "attempts", "failing"),
+    [
+        ({}, (), RERUNS, ["c"]),
+        ({"c": "texts"}, (), 2, []),
+        ({"b": "texts", "c": "texts"}, (), 0, []),
+        ({}, ("it was stopped",), 0, ["b", "c"]),
+    ],
+)
+def test_what_fails_is_run_again(
+    tmp_path: Path,
+    accepted: dict[str, str],
+    troubles: tuple[str, ...],
+    attempts: int,
+    failing: list[str],
+) -> None:
+    consumer = Consumer("someone", INSTALLED, (), 0)
+    suite = OnceMore(consumer, Path(sys.executable), tmp_path)
+    tried = report(accepted, troubles=troubles)
+    asyncio.run(run_again(tried, suite))
+    assert tried.failing == failing
+    assert suite.attempts == attempts

@@ -38,7 +38,6 @@ class FieldBlocks:
         self._rest_offset = 0
         self._size = 0
         self._fields = 0
-        self._updates = 0
 
     def lose(self, offset: int) -> None:
         """Note that a part of a block is missing: what comes later cannot be decoded."""
@@ -80,12 +79,9 @@ class FieldBlocks:
         # The decoder takes each piece for the start of a block, where size updates may stand.
         if is_update and self._fields:
             raise HpackDecodingError("table size update after the first field")
-        if is_update and self._updates == 2:
-            raise HpackDecodingError("more than two table size updates in a block")
         block = self._decoder.decode(piece, MAX_SECTION_SIZE - self._size)
         self._size += block.size
         if is_update:
-            self._updates += 1
             yield Line(offset, f"(table size update to {self._decoder.table_size})")
         for name, value in block.fields:
             self._fields += 1

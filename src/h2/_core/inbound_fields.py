@@ -25,6 +25,8 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
         if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
             if found is not None and not _is_ignored(conn, found, seen, stream_id):
+                if seen & COOKIE and config.normalize_inbound_headers:
+                    found = _with_cookies_joined(conn, found, kind, block)
                 raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
         # Framing depends on it, so it is checked in any case.
@@ -38,6 +40,18 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
     if isinstance(config.header_encoding, str):
         fields = _decode_text(fields, config.header_encoding)
     return fields
+
+
+def _with_cookies_joined(conn: Connection, found: Violation, kind: int, block: Block) -> Violation:
+    """Return what is wrong with the fields, or the rule for cookies if joining them mends it.
+
+    h2 4.4.1 joins them first: it does not see whitespace between them, nor what follows them.
+    """
+    joined = check_message(kind, _join_cookies(block), conn.connect_protocol())
+    if joined is None:
+        found.rule = rules.COOKIE_MISPLACED
+        return found
+    return joined
 
 
 def _of_stream(found: Violation, conn: Connection, kind: int, stream_id: int) -> Violation:

@@ -284,16 +284,17 @@ def _discard(conn: Connection, stream_id: int) -> bool:
     """Discard HEADERS on a stream that is closed, or raise where that is not allowed."""
     streams = conn.streams
     state = streams.state_of(stream_id)
-    # "The identifier of a newly established stream MUST be numerically greater than all streams
-    # that the initiating endpoint has opened or reserved." (section 5.1.1)
-    if state == states.CLOSED and streams.was_skipped(stream_id):
-        raise _too_low(stream_id, streams.highest_inbound)
-    if state == states.IDLE and conn.client and streams.is_inbound(stream_id):
+    skipped = state == states.CLOSED and streams.was_skipped(stream_id)
+    if (skipped or state == states.IDLE) and conn.client and streams.is_inbound(stream_id):
         raise Violation(
             rules.STREAM_NOT_PROMISED,
             f"Received HEADERS frame on stream {stream_id}, which was not promised",
             stream_id,
         )
+    # "The identifier of a newly established stream MUST be numerically greater than all streams
+    # that the initiating endpoint has opened or reserved." (section 5.1.1)
+    if skipped:
+        raise _too_low(stream_id, streams.highest_inbound)
     # HEADERS that opens a stream of the other end.
     reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
     if reaction != states.IGNORE:
@@ -327,6 +328,7 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
+    block: Block | None = None
     too_large: HeaderListTooLarge | None = None
     try:
         block = conn.decoder.decode(data, conn.header_list_limit())
@@ -334,12 +336,41 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         too_large = error
     except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
+    reaction = _check_promise(conn, stream_id, promised_id)
+    if promised_id > conn.goaway_sent_last:
+        _skip(conn, promised_id)
+    elif reaction == states.IGNORE:
+        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
+        # frames that might have been created before the RST_STREAM frame is received"
+        _skip(conn, promised_id)
+        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
+    elif reaction < 0:
+        if stream_id not in conn.streams:
+            raise not_allowed(reaction, PUSH_PROMISE, stream_id)
+        raise Violation(
+            rules.PUSH_PARENT_ENDED,
+            f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
+            promised_id,
+        )
+    elif conn.streams[stream_id].tunnel:
+        _skip(conn, promised_id)
+        raise framing.in_tunnel(PUSH_PROMISE, stream_id)
+    elif too_large is not None:
+        raise _list_too_large(promised_id, too_large)
+    elif block is not None:
+        _reserve(conn, stream_id, promised_id, block)
+
+
+def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
+    """Check who promises what; return what the state of the associated stream says to it."""
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
     # the receipt of a PUSH_PROMISE frame as a connection error"
     if not conn.local_settings.enable_push:
         raise Violation(rules.PUSH_DISABLED, "Received PUSH_PROMISE although push is disabled")
-    if streams.is_inbound(stream_id):
+    parent = streams.state_of(stream_id)
+    pushed = streams.is_inbound(stream_id)
+    if pushed and parent != states.CLOSED_BY_US:
         raise Violation(
             rules.PUSH_PARENT_PUSHED,
             f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
@@ -348,34 +379,33 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
     # identifier (Section 5.1.1) as a connection error"
     if not promised_id or not streams.is_inbound(promised_id):
         raise Violation(rules.STREAM_ID_PARITY, f"Stream {promised_id} cannot be promised")
-    reaction = _ON_PUSH_PROMISE[streams.state_of(stream_id)]
-    if promised_id <= streams.highest_inbound:
-        if reaction == states.IGNORE or streams.state_of(promised_id) == states.CLOSED_BY_US:
+    reaction = _ON_PUSH_PROMISE[parent]
+    if promised_id > streams.highest_inbound:
+        if pushed:
             raise Violation(
-                rules.PROMISE_REPEATED,
-                f"Stream {promised_id} was promised before, or is lower than one that was",
+                rules.PUSH_PARENT_RESET,
+                f"Received PUSH_PROMISE on stream {stream_id}, which the server opened",
                 promised_id,
             )
-        raise _too_low(promised_id, streams.highest_inbound)
-    if promised_id > conn.goaway_sent_last:
-        _skip(conn, promised_id)
-        return
-    if reaction == states.IGNORE:
-        # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
-        # frames that might have been created before the RST_STREAM frame is received"
-        _skip(conn, promised_id)
-        conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
-        return
-    if reaction < 0:
-        if stream_id in streams:
-            raise Violation(
-                rules.PUSH_PARENT_ENDED,
-                f"Received PUSH_PROMISE on stream {stream_id}, whose response has ended",
-                promised_id,
-            )
-        raise not_allowed(reaction, PUSH_PROMISE, stream_id)
-    if too_large is not None:
-        raise _list_too_large(promised_id, too_large)
+        return reaction
+    # For h2 4.4.1 promises that it refused are as if they had never been.
+    refused = reaction == states.IGNORE or (reaction < 0 and stream_id in streams)
+    if (
+        refused
+        or promised_id > streams.highest_promised
+        or streams.state_of(promised_id) in (states.CLOSED_BY_US, states.CLOSED_BY_PEER)
+    ):
+        raise Violation(
+            rules.PROMISE_REPEATED,
+            f"Stream {promised_id} was promised before, or is lower than one that was",
+            promised_id,
+        )
+    raise _too_low(promised_id, streams.highest_inbound)
+
+
+def _reserve(conn: Connection, stream_id: int, promised_id: int, block: Block) -> None:
+    """Take in the stream that a valid promise reserves."""
+    streams = conn.streams
     # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
     if len(streams) - streams.inbound_open - streams.outbound_open >= _MOST_PROMISES:
         raise Violation(
@@ -383,19 +413,16 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
             f"Stream {promised_id} exceeds the limit of {_MOST_PROMISES} promised streams",
             promised_id,
         )
-    if streams[stream_id].tunnel:
-        _skip(conn, promised_id)
-        raise framing.in_tunnel(PUSH_PROMISE, stream_id)
     fields = checked_fields(conn, REQUEST, block, promised_id)
     stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
     if not _note_request(stream, block):
-        _skip(conn, promised_id)
         raise Violation(
             rules.PUSH_NOT_SAFE,
             f"Promised request on stream {promised_id} is not safe",
             promised_id,
         )
     streams.add(stream)
+    streams.highest_promised = promised_id
     event: Any = PushedStreamReceived()
     event.pushed_stream_id = promised_id
     event.parent_stream_id = stream_id

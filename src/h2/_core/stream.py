@@ -85,6 +85,7 @@ class Streams(dict[int, Stream]):
         "_inbound_parity",
         "highest_inbound",
         "highest_outbound",
+        "highest_promised",
         "inbound_open",
         "outbound_open",
         "reset",
@@ -94,6 +95,7 @@ class Streams(dict[int, Stream]):
         super().__init__()
         self._inbound_parity = 0 if client else 1
         self.highest_inbound = 0
+        self.highest_promised = 0  #: by a promise of the server that was taken
         self.highest_outbound = 0
         self.inbound_open = 0
         self.outbound_open = 0

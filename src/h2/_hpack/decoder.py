@@ -294,23 +294,23 @@ class Decoder:
         self._evicted = first
 
     def _update_size(self, data: bytes) -> int:
-        """Obey the size updates at the start of a block and return the position after them."""
-        pos = updates = 0
+        """Obey the size updates at the start of a block and return the position after them.
+
+        Two are all that an encoder needs (RFC 7541 section 4.2), but more do no harm.
+        """
+        pos = 0
         bound = self._allowed if self._must_reach < 0 else self._must_reach
         while pos < len(data) and data[pos] & 0xE0 == 0x20:
             size = data[pos] & 0x1F
             pos += 1
             if size == 0x1F:
                 size, pos = decode_integer(data, pos, 0x1F)
-            updates += 1
-            if updates > 2:
-                raise HpackDecodingError("more than two table size updates in a block")
             if size > bound:
                 raise TableSizeError(f"table size update to {size}, allowed are {bound}")
             bound = self._allowed
             self.table_size = size
             self._evict(size)
-        if not updates:
+        if not pos:
             raise TableSizeError(f"block without the table size update to {bound} that is due")
         self._must_reach = -1
         self._forget()

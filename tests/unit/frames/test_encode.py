@@ -41,7 +41,7 @@ def test_settings() -> None:
 
 def test_ping() -> None:
     assert encode.ping(b"12345678") == wire.ping(b"12345678")
-    assert encode.ping_ack(b"12345678") == wire.ping(b"12345678", ack=True)
+    assert wire.ping(b"12345678", ack=True) == encode.PING_ACK_HEADER + b"12345678"
 
 
 @pytest.mark.parametrize("debug_data", [b"", b"why"])
