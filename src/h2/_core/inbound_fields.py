@@ -10,7 +10,7 @@ from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, HEAD_METHOD
 from h2._hpack import Block
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, RESPONSE, SUCCESSFUL
+from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, SUCCESSFUL
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
 
@@ -67,19 +67,17 @@ def _is_ignored(conn: Connection, found: Violation, seen: int, stream_id: int) -
     # successful response to CONNECT." (RFC 9110 section 9.3.6)
     if found.rule is not rules.CONTENT_LENGTH_FORBIDDEN or not seen & SUCCESSFUL:
         return False
-    stream = conn.streams.get(stream_id)
-    return stream is not None and stream.method == CONNECT_METHOD
+    return conn.streams[stream_id].method == CONNECT_METHOD
 
 
 def _has_no_content(conn: Connection, kind: int, stream_id: int) -> bool:
-    """Tell whether this is a promised request or the response to HEAD.
+    """Tell whether this is a promised request, or part of the response to HEAD.
 
     The framing does not depend on the content-length of those.
     """
-    if kind == REQUEST:
-        return conn.client
-    stream = conn.streams.get(stream_id)
-    return kind == RESPONSE and stream is not None and stream.method == HEAD_METHOD
+    if not conn.client:
+        return False
+    return kind == REQUEST or conn.streams[stream_id].method == HEAD_METHOD
 
 
 def _join_cookies(block: Block) -> list[HeaderTuple]:
