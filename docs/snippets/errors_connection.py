@@ -25,4 +25,7 @@ except ProtocolError as error:
     print("rule:", error.rule)
     print("before it:", *(event.__class__.__name__ for event in error.events))
 print("to send:", server.data_to_send()[-17:].hex(" "))
-print("from now on:", server.receive_data(bad_ping))
+try:
+    server.receive_data(bad_ping)
+except ProtocolError as error:
+    print("from now on:", error.rule)
