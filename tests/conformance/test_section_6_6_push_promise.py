@@ -11,6 +11,7 @@ from h2.events import PushedStreamReceived, SettingsAcknowledged
 from support import wire
 from support.outcome import (
     assert_alive,
+    assert_answered_with_reset,
     assert_connection_error,
     assert_ignored,
     assert_refused,
@@ -133,17 +134,31 @@ def pushed_and_closed(conn: H2Connection) -> bytes:
     return wire.push_promise(1, 2)
 
 
-def skipped(conn: H2Connection) -> bytes:
+def reset_by_the_server(conn: H2Connection) -> bytes:
     wire.feed(conn, wire.push_promise(1, 2), wire.rst_stream(2))
     return wire.push_promise(1, 2)
 
 
-@pytest.mark.parametrize("scene", [two_requests, pushed_and_closed, skipped])
-def test_only_idle_streams_can_be_promised(scene: Callable[[H2Connection], bytes]) -> None:
+def reset_by_us(conn: H2Connection) -> bytes:
+    wire.feed(conn, wire.push_promise(1, 2))
+    conn.reset_stream(2)
+    return wire.push_promise(1, 2)
+
+
+@pytest.mark.parametrize(
+    "scene", [two_requests, pushed_and_closed, reset_by_the_server, reset_by_us]
+)
+def test_only_idle_streams_can_be_promised(
+    scene: Callable[[H2Connection], bytes], strict: bool
+) -> None:
     """A promise of a stream that is not idle is a connection error PROTOCOL_ERROR."""
     conn = requesting_client()
     frame = scene(conn)
-    assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR, last_stream_id=2)
+    if strict or scene in (two_requests, pushed_and_closed):
+        assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR, last_stream_id=2)
+    else:
+        # As in h2 4.4.1, a stream that was reset is reset once more.
+        assert_answered_with_reset(conn, frame, stream_id=2, code=Code.PROTOCOL_ERROR)
 
 
 # SETTINGS_ENABLE_PUSH ---------------------------------------------------------------------------
