@@ -19,21 +19,7 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import Code, Flag, Setting, Type
-
-
-def requesting_client() -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, wire.REQUEST, end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
-
-
-def requested_server(*settings: tuple[int, int]) -> H2Connection:
-    conn = wire.server(*settings)
-    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
-    conn.clear_outbound_data_buffer()
-    return conn
+from support.wire import Code, Flag, Setting, Type, requested_server, requesting_client
 
 
 def test_promise() -> None:

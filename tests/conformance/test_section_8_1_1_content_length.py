@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import DataReceived, Event, RequestReceived, ResponseReceived, StreamEnded
 from h2.exceptions import InvalidBodyLengthError
 from support import wire
@@ -18,6 +17,7 @@ from support.outcome import (
     kinds,
     sent,
 )
+from support.wire import requesting_client
 
 
 def length(value: bytes) -> wire.Field:
@@ -145,13 +145,6 @@ def test_the_largest_length(value: bytes) -> None:
 
 
 # Responses ----------------------------------------------------------------------------------------
-
-
-def requesting_client(method: bytes = b"GET") -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, [(b":method", method), *wire.REQUEST[1:]], end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 def response(status: bytes, value: bytes) -> list[wire.Field]:

@@ -324,6 +324,13 @@ def test_cookies_are_joined() -> None:
     assert (b"accept", b"*/*") in event.headers
 
 
+def test_whitespace_around_one_of_several_cookies() -> None:
+    """Each has a value of its own; h2 4.4.1 looks at the joined value only."""
+    cookies = [(b"cookie", b"a=b "), (b"cookie", b"c=d")]
+    assert_malformed(wire.server(), wire.headers(1, [*wire.REQUEST, *cookies]), known=False)
+    assert_malformed(wire.server(), wire.headers(1, [*wire.REQUEST, cookies[0]]))
+
+
 def test_one_cookie_stays_as_it_is() -> None:
     """A single cookie field is not touched."""
     field = (b"cookie", b"a=b; c=d")

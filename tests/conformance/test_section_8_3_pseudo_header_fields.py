@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import DataReceived, PushedStreamReceived, RequestReceived, ResponseReceived
 from h2.exceptions import ProtocolError
 from support import wire
@@ -17,19 +16,12 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import Code
+from support.wire import Code, requesting_client
 
 METHOD, SCHEME, AUTHORITY, PATH = wire.REQUEST
 HOST = (b"host", b"example.com")
 FIELD = (b"accept", b"*/*")
 OPTIONS, ASTERISK = (b":method", b"OPTIONS"), (b":path", b"*")
-
-
-def requesting_client() -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, wire.REQUEST, end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 # Section 8.3: rules for all of them ---------------------------------------------------------------

@@ -49,7 +49,7 @@ def not_allowed(reaction: int, type_: int, stream_id: int) -> Violation:
     error: NoSuchStreamError | None = None
     if rule is rules.STREAM_CLOSED:
         error = StreamClosedError(stream_id)
-    elif rule is rules.STREAM_IDLE:
+    elif reaction == states.IDLE_ERROR:
         error = NoSuchStreamError(stream_id)
     return Violation(rule, message, stream_id, error)
 

@@ -140,8 +140,13 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if stream is None:
         # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
         reaction = _ON_RST_STREAM[streams.state_of(stream_id)]
-        if reaction != states.IGNORE and is_enforced(conn, rules.RESET_OF_IDLE_STREAM):
-            raise not_allowed(reaction, layout.RST_STREAM, stream_id)
+        if reaction != states.IGNORE:
+            violation = not_allowed(reaction, layout.RST_STREAM, stream_id)
+            if not (streams.highest_inbound or streams.highest_outbound):
+                # Without any stream h2 4.4.1 has this check, too.
+                violation.rule = rules.STREAM_IDLE
+            if is_enforced(conn, violation.rule):
+                raise violation
         return
     conn.abandon(stream, CLOSED_BY_PEER)
     conn.events.append(

@@ -95,7 +95,8 @@ def _check_message(conn: Connection, kind: int, block: Plan) -> None:
     """Check whether the fields of a block make a valid message (section 8)."""
     if conn.config.validate_outbound_headers:
         fields = [(entry.name, entry.value) for entry in block.entries]
-        found = check_message(kind, fields, conn.connect_protocol())
+        lenient = not conn.config.strict
+        found = check_message(kind, fields, conn.connect_protocol(), lenient)
         if found is not None:
             raise found.public()
     if not block.entries and kind != TRAILERS:

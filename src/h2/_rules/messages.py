@@ -42,11 +42,14 @@ from h2._rules.registry import Rule, Violation
 Field = tuple[bytes, bytes]
 
 
-def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) -> Violation | None:
+def check_message(
+    kind: int, fields: Sequence[Field], connect_protocol: bool, lenient: bool = False
+) -> Violation | None:
     """Return what makes this field block malformed (section 8.1.1), or None.
 
     ``connect_protocol`` says whether SETTINGS_ENABLE_CONNECT_PROTOCOL was advertised by the
-    server of this connection (RFC 8441 section 3).
+    server of this connection (RFC 8441 section 3); ``lenient`` leaves out the rules that
+    are not enforced for what we send by default.
     """
     values: dict[int, bytes] = {}
     regular: bytes | None = None
@@ -55,7 +58,7 @@ def check_message(kind: int, fields: Sequence[Field], connect_protocol: bool) ->
         mask = classify(name, value)
         seen |= mask
         found = _check_field(kind, mask, name, value)
-        if found is not None:
+        if found is not None and not (lenient and found.rule.sent):
             return found
         if mask & PSEUDO:
             # "All pseudo-header fields MUST appear in a field block before all regular field
@@ -144,7 +147,7 @@ def _check_pseudo_place(kind: int, mask: int, name: bytes) -> Violation | None:
 
 #: What a value is that does not have the form of its field.
 _FORMS: Final[dict[int, tuple[Rule, str]]] = {
-    METHOD: (rules.PSEUDO_VALUE_INVALID, "is no method"),
+    METHOD: (rules.METHOD_NO_TOKEN, "is no token"),
     SCHEME: (rules.PSEUDO_VALUE_INVALID, "is no scheme"),
     AUTHORITY: (rules.PSEUDO_VALUE_INVALID, "has a space or a control character"),
     PATH: (rules.PSEUDO_VALUE_INVALID, "has a space or a control character"),

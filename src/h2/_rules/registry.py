@@ -34,7 +34,8 @@ class Rule:
     """One reason for a rejection: stable id, section, error codes, scopes, public exception.
 
     A rule that a received frame breaks has two scopes: ``scope`` by default, ``strict_scope`` with
-    ``H2Configuration(strict=True)``. A call that would make us break it is refused in both cases.
+    ``H2Configuration(strict=True)``. A call that would make us break it is refused in both cases,
+    but for rules that are ``sent`` by default, because h2 4.4.1 sends what breaks them.
     ``status`` is the status code with which a server answers a request that breaks it.
     """
 
@@ -44,6 +45,7 @@ class Rule:
         "id",
         "scope",
         "section",
+        "sent",
         "status",
         "strict_code",
         "strict_scope",
@@ -57,6 +59,7 @@ class Rule:
         scopes: tuple[int, int],
         error: Callable[[str], H2Error],
         status: bytes | None,
+        sent: bool,
     ) -> None:
         self.id = id
         self.section = section
@@ -64,6 +67,7 @@ class Rule:
         self.scope, self.strict_scope = scopes
         self.error = error
         self.status = status
+        self.sent = sent
 
     def __repr__(self) -> str:
         return f"<Rule {self.id}: RFC {self.section}, {SCOPE_NAMES[self.scope]}, {self.code.name}>"
@@ -117,23 +121,22 @@ def _rule(
     strict: int | None = None,
     strict_code: ErrorCodes | None = None,
     status: bytes | None = None,
+    sent: bool = False,
 ) -> Rule:
     """Enter a rule. Without ``strict`` and ``strict_code`` both modes are alike."""
     codes = (code, code if strict_code is None else strict_code)
     scopes = (scope, scope if strict is None else strict)
-    rule = RULES[id] = Rule(id, section, codes, scopes, error, status)
+    rule = RULES[id] = Rule(id, section, codes, scopes, error, status, sent)
     return rule
 
 
-def _malformed(
-    id: str, section: str, scope: int = CONNECTION, error: Callable[[str], H2Error] = ProtocolError
-) -> Rule:
+def _malformed(id: str, section: str, scope: int = CONNECTION, sent: bool = False) -> Rule:
     """Enter a rule about messages: what breaks it is malformed (RFC 9113 section 8.1.1).
 
     Such rules are stream errors. Those that h2 4.4.1 checks end the connection there, and here by
     default. "A server can send an HTTP response prior to closing or resetting the stream".
     """
-    return _rule(id, section, scope, error=error, strict=STREAM, status=b"400")
+    return _rule(id, section, scope, strict=STREAM, status=b"400", sent=sent)
 
 
 # Starting HTTP/2 (RFC 9113 section 3), the HTTP2-Settings field (RFC 7540 section 3.2.1)
@@ -257,6 +260,7 @@ PSEUDO_IN_TRAILERS = _malformed("pseudo-in-trailers", "9113 8.3")
 PSEUDO_WRONG_MESSAGE = _malformed("pseudo-wrong-message", "9113 8.3")
 PSEUDO_MISSING = _malformed("pseudo-missing", "9113 8.3.1")
 PSEUDO_VALUE_INVALID = _malformed("pseudo-value-invalid", "9113 8.3.1", STREAM)
+METHOD_NO_TOKEN = _malformed("method-no-token", "9110 9.1", STREAM, sent=True)
 PATH_EMPTY = _malformed("path-empty", "9113 8.3.1")
 PATH_NOT_ABSOLUTE = _malformed("path-not-absolute", "9113 8.3.1", STREAM)
 AUTHORITY_MISSING = _malformed("authority-missing", "9113 8.3.1")

@@ -7,6 +7,7 @@ import pytest
 from h2._core.stream import Stream, Streams
 from h2._rules import stream_states as states
 from h2.connection import H2Connection
+from h2.events import StreamReset
 from h2.exceptions import StreamClosedError, StreamIDTooLowError, TooManyStreamsError
 from support import wire
 
@@ -71,8 +72,9 @@ def test_answering_a_promise_opens_a_stream(status: bytes) -> None:
     assert (counts(client), counts(server)) == ((1, 1), (1, 1))
     with pytest.raises(TooManyStreamsError):
         server.send_headers(4, [(b":status", status)])
-    with pytest.raises(TooManyStreamsError):
-        wire.feed(client, wire.headers(4, [(b":status", status)]))
+    (event,) = wire.feed(client, wire.headers(4, [(b":status", status)]))
+    assert isinstance(event, StreamReset)
+    assert (event.stream_id, event.error_code) == (4, wire.Code.REFUSED_STREAM)
 
 
 @pytest.mark.parametrize("how", ["pop", "pop with default", "del"])

@@ -8,7 +8,6 @@ import pytest
 
 from h2._rules import connection_states as states
 from h2._rules.connection_states import INPUT_NAMES, REACTION_NAMES, STATE_NAMES
-from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.exceptions import H2Error, ProtocolError
 from support import wire
@@ -137,7 +136,7 @@ LEAD_IN = {
 
 def build(role: str, state: str) -> H2Connection:
     """A connection in that state, with stream 1, on which either side may go on."""
-    conn = H2Connection(H2Configuration(client_side=role == "client"))
+    conn = H2Connection(wire.configuration(client_side=role == "client"))
     if role == "client":
         conn.initiate_connection()
         conn.send_headers(1, wire.POST)
@@ -236,3 +235,19 @@ def test_at_work(role: str, state: str, input_: str) -> None:
         assert_dead(conn)
     else:
         assert outcome_of_receiving(conn, role, input_) == expected(role, state, input_)
+
+
+FIRST_FRAMES = ("RECV_PRIORITY", "RECV_RST_STREAM", "RECV_PING", "RECV_GOAWAY", "RECV_UNKNOWN")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("state", ["STARTING", "STARTING_GOAWAY_SENT"])
+@pytest.mark.parametrize("input_", FIRST_FRAMES)
+def test_by_default_any_frame_may_be_the_first(role: str, state: str, input_: str) -> None:
+    conn = build(role, state)
+    began = {"STARTING": "OPEN", "STARTING_GOAWAY_SENT": "GOAWAY_SENT"}[state]
+    wire.feed(conn, RECEIVING[input_](1))
+    assert STATE_NAMES[conn._core.state] == expected(role, began, input_)
+    # SETTINGS may still come, and change nothing about that.
+    wire.feed(conn, wire.settings())
+    assert STATE_NAMES[conn._core.state] == expected(role, began, input_)
