@@ -62,7 +62,7 @@ def test_what_joining_cookies_mends_resets_the_stream(
     if mended and joined:
         assert_answered_with_reset(conn, request, stream_id=1, code=Code.PROTOCOL_ERROR)
     else:
-        assert_connection_error(conn, request, code=Code.PROTOCOL_ERROR)
+        assert_connection_error(conn, request, code=Code.PROTOCOL_ERROR, last_stream_id=1)
 
 
 def test_a_joined_cookie_is_never_indexed() -> None:
