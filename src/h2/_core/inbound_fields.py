@@ -24,9 +24,9 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
     if config.validate_inbound_headers:
         if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
+            if found is not None and seen & COOKIE and config.normalize_inbound_headers:
+                found = _with_cookies_joined(conn, found, kind, block)
             if found is not None and not _is_ignored(conn, found, seen, stream_id):
-                if seen & COOKIE and config.normalize_inbound_headers:
-                    found = _with_cookies_joined(conn, found, kind, block)
                 raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
         # Framing depends on it, so it is checked in any case.
@@ -43,13 +43,13 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
 
 
 def _with_cookies_joined(conn: Connection, found: Violation, kind: int, block: Block) -> Violation:
-    """Return what is wrong with the fields, or the rule for cookies if joining them mends it.
+    """Return what is wrong with the fields after the cookies are joined at the end.
 
-    h2 4.4.1 joins them first: it does not see whitespace between them, nor what follows them.
+    h2 4.4.1 looks at these, so what joining mends is no more than a stream error.
     """
     joined = check_message(kind, _join_cookies(block), conn.connect_protocol())
     if joined is None:
-        found.rule = rules.COOKIE_MISPLACED
+        found.rule = rules.COOKIE_MALFORMED
         return found
     return joined
 
