@@ -63,8 +63,8 @@ of a rule is stable; exceptions have it in their attribute `rule`. The scope say
 
 There are two columns of scopes. By default a fault of the peer never costs more than it does with
 h2 4.4.1. With `H2Configuration(strict=True)` each rule has the scope that the RFC gives it. A
-stream error is then an event also for a stream that the application never saw, and a server that has not
-begun to respond answers with the status code in parentheses before it resets the stream.
+stream error is then an event also for a stream that the application never saw, and a server that
+has not begun to respond answers with the status code in parentheses before it resets the stream.
 [Errors](errors.md#strict-or-not) says which mode to choose.
 
 A call that would make this endpoint break a rule of the first three kinds is refused like misuse,
