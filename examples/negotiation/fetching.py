@@ -112,7 +112,9 @@ class Client:
                         refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
                         kind = TryAgainError if refused else FetchError
                         raise kind(f"{url.geturl()}: stream reset, {event.error_code!r}")
-                    case h2.events.ConnectionTerminated() if stream_id in event.unprocessed_stream_ids:
+                    case h2.events.ConnectionTerminated() if (
+                        stream_id in event.unprocessed_stream_ids
+                    ):
                         raise TryAgainError(f"{url.geturl()}: not processed")
         check_status(url, status)
 

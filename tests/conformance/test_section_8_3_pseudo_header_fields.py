@@ -277,6 +277,10 @@ NOT_SENT = {
 def test_requests_that_we_do_not_send(fields: wire.Fields) -> None:
     """What a server would have to reject is refused, and the next request works."""
     conn = wire.client()
+    if (b":method", b"") in fields or (b":method", b"GET /") in fields:
+        # h2 4.4.1 sends it.
+        assert conn.config.strict or conn.send_headers(1, fields) is None
+        conn = wire.client(strict=True)
     assert_refused(conn, "send_headers", 1, fields)
     conn.send_headers(1, wire.REQUEST)
     assert tuple(wire.decode(sent(conn)[0].fragment)) == wire.REQUEST

@@ -113,7 +113,10 @@ def test_rows_say_what_the_registry_says() -> None:
 
 
 def test_the_page_names_the_rules_that_are_sent_by_default() -> None:
-    assert "\n- By default the following is sent all the same: `method-no-token`.\n" in rule_index.page()
+    assert (
+        "\n- By default the following is sent all the same: `method-no-token`.\n"
+        in rule_index.page()
+    )
     assert [rule.id for rule in RULES.values() if rule.sent] == ["method-no-token"]
 
 

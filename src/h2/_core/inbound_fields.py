@@ -10,7 +10,7 @@ from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, HEAD_METHOD
 from h2._hpack import Block
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, RESPONSE, SUCCESSFUL
+from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, SUCCESSFUL
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
 
@@ -24,9 +24,9 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
     if config.validate_inbound_headers:
         if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
             found = check_message(kind, block.fields, conn.connect_protocol())
+            if found is not None and seen & COOKIE and config.normalize_inbound_headers:
+                found = _with_cookies_joined(conn, found, kind, block)
             if found is not None and not _is_ignored(conn, found, seen, stream_id):
-                if seen & COOKIE and config.normalize_inbound_headers:
-                    found = _with_cookies_joined(conn, found, kind, block)
                 raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
         # Framing depends on it, so it is checked in any case.
@@ -43,13 +43,13 @@ def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) ->
 
 
 def _with_cookies_joined(conn: Connection, found: Violation, kind: int, block: Block) -> Violation:
-    """Return what is wrong with the fields, or the rule for cookies if joining them mends it.
+    """Return what is wrong with the fields after the cookies are joined at the end.
 
-    h2 4.4.1 joins them first: it does not see whitespace between them, nor what follows them.
+    h2 4.4.1 looks at these, so what joining mends is no more than a stream error.
     """
     joined = check_message(kind, _join_cookies(block), conn.connect_protocol())
     if joined is None:
-        found.rule = rules.COOKIE_MISPLACED
+        found.rule = rules.COOKIE_MALFORMED
         return found
     return joined
 
@@ -67,19 +67,17 @@ def _is_ignored(conn: Connection, found: Violation, seen: int, stream_id: int) -
     # successful response to CONNECT." (RFC 9110 section 9.3.6)
     if found.rule is not rules.CONTENT_LENGTH_FORBIDDEN or not seen & SUCCESSFUL:
         return False
-    stream = conn.streams.get(stream_id)
-    return stream is not None and stream.method == CONNECT_METHOD
+    return conn.streams[stream_id].method == CONNECT_METHOD
 
 
 def _has_no_content(conn: Connection, kind: int, stream_id: int) -> bool:
-    """Tell whether this is a promised request or the response to HEAD.
+    """Tell whether this is a promised request, or part of the response to HEAD.
 
     The framing does not depend on the content-length of those.
     """
-    if kind == REQUEST:
-        return conn.client
-    stream = conn.streams.get(stream_id)
-    return kind == RESPONSE and stream is not None and stream.method == HEAD_METHOD
+    if not conn.client:
+        return False
+    return kind == REQUEST or conn.streams[stream_id].method == HEAD_METHOD
 
 
 def _join_cookies(block: Block) -> list[HeaderTuple]:

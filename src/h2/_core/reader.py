@@ -65,12 +65,14 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     are lost with it.
     """
     partial = conn.partial
-    length = len(data)
-    if _SMALL_PIECE <= length < partial.missing:
-        # The usual case while a large frame arrives in several reads.
-        partial.pieces.append(data)
-        partial.missing -= length
-        return []
+    missing = partial.missing
+    if missing:
+        length = len(data)
+        if _SMALL_PIECE <= length < missing:
+            # The usual case while a large frame arrives in several reads.
+            partial.pieces.append(data)
+            partial.missing = missing - length
+            return []
     if conn.events is not conn.no_events:
         raise RuntimeError("receive_data must not be called while it runs")
     events: list[Event] = []
@@ -141,7 +143,9 @@ def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> i
         return -1
     partial.pieces.append(data[start:stop])
     payload = b"".join(partial.pieces)
-    partial.clear()
+    partial.pieces.clear()
+    partial.missing = 0
+    partial.header = b""
     _frames(conn, header, 0, payload)
     return stop
 

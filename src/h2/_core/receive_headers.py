@@ -34,7 +34,6 @@ from h2._rules.fields import (
     PUSHABLE,
     REQUEST,
     RESPONSE,
-    TRAILERS,
 )
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
@@ -48,6 +47,9 @@ from h2.events import (
     TrailersReceived,
 )
 from h2.exceptions import StreamIDTooLowError
+
+#: Depends on, weight, exclusive.
+Priority = tuple[int, int, bool]
 
 _new: Final = object.__new__
 
@@ -81,7 +83,7 @@ def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> Non
         check_shape(HEADERS, stream_id, payload)
     if flags & PADDED:
         payload = unpad(HEADERS, stream_id, payload)
-    fields: tuple[int, int, bool] | None = None
+    fields: Priority | None = None
     if flags & PRIORITY_FLAG:
         if len(payload) < 5:
             raise wrong_size(HEADERS, stream_id, payload)
@@ -178,11 +180,7 @@ def _list_too_large(stream_id: int, error: HeaderListTooLarge) -> Violation:
 
 
 def _headers_block(
-    conn: Connection,
-    stream_id: int,
-    data: bytes,
-    end_stream: bool,
-    priority: tuple[int, int, bool] | None,
+    conn: Connection, stream_id: int, data: bytes, end_stream: bool, priority: Priority | None
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
@@ -195,23 +193,18 @@ def _headers_block(
         raise _list_too_large(stream_id, error) from None
     except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
+    state, kind = _IDLE, REQUEST
     if stream is not None:
         state = stream.state
         kind = _RECEIVED_KIND[state]
-    elif _is_new(conn, stream_id):
-        state = _IDLE
-        kind = REQUEST
-    else:
+    elif not _is_new(conn, stream_id):
         return
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
-    interim = False
-    if block.seen & INFORMATIONAL and kind == RESPONSE:
-        interim = True
+    interim = block.seen & INFORMATIONAL if kind == RESPONSE else 0
+    if interim:
         after = _ON_INFORMATIONAL[state]
     if after < 0:
-        if stream is not None and stream.tunnel:
-            raise framing.in_tunnel(HEADERS, stream_id)
-        raise not_allowed(after, HEADERS, stream_id)
+        raise _not_now(stream, after, stream_id)
     fields = checked_fields(conn, kind, block, stream_id)
     priority_updated = None if priority is None else priority_event(stream_id, priority)
     if stream is None:
@@ -224,11 +217,10 @@ def _headers_block(
     else:
         if state == _RESERVED_REMOTE:
             _check_concurrency(conn, stream_id)
-        if kind != TRAILERS:
-            if not interim:
-                framing.begin_message(stream, kind, block)
-            elif end_stream:
-                raise _ended_early(stream_id)
+        if interim and end_stream:
+            raise _ended_early(stream_id)
+        if kind == RESPONSE and not interim:
+            framing.begin_message(stream, kind, block)
         elif stream.tunnel:
             raise framing.in_tunnel(HEADERS, stream_id)
         if end_stream and stream.remaining:
@@ -248,6 +240,12 @@ def _headers_block(
     if priority_updated is not None:
         event.priority_updated = priority_updated
         conn.events.append(priority_updated)
+
+
+def _not_now(stream: Stream | None, reaction: int, stream_id: int) -> Violation:
+    if stream is not None and stream.tunnel:
+        return framing.in_tunnel(HEADERS, stream_id)
+    return not_allowed(reaction, HEADERS, stream_id)
 
 
 def _ended_early(stream_id: int) -> Violation:
