@@ -62,9 +62,9 @@ of a rule is stable; exceptions have it in their attribute `rule`. The scope say
   sent. After the end of a connection this is `receive_data` as well (`connection-closed`).
 
 There are two columns of scopes. By default a fault of the peer never costs more than it does with
-h2 4.4.1. With `H2Configuration(strict=True)` each rule has the scope that the RFC gives it. A stream
-error is then an event also for a stream that the application never saw, and a server that has not
-begun to respond answers with the status code in parentheses before it resets the stream.
+h2 4.4.1. With `H2Configuration(strict=True)` each rule has the scope that the RFC gives it. A
+stream error is then an event also for a stream that the application never saw, and a server that
+has not begun to respond answers with the status code in parentheses before it resets the stream.
 [Errors](errors.md#strict-or-not) says which mode to choose.
 
 A call that would make this endpoint break a rule of the first three kinds is refused like misuse,
@@ -74,8 +74,8 @@ with the exception in the row of that rule. Two things are left to the applicati
   before it (`content-length-mismatch`).
 - By default the following is sent all the same: {sent}.
 
-Arguments that make no sense by themselves (a negative amount, a header field that is no pair) are no
-matter of the protocol: they raise `ValueError` or `TypeError`.
+Arguments that make no sense by themselves (a negative amount, a header field that is no pair) are
+no matter of the protocol: they raise `ValueError` or `TypeError`.
 """
 
 
