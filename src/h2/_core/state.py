@@ -139,7 +139,7 @@ class Connection:
         self.transitions = self.transition_table[states.STARTING]
         self.streams = Streams(client)
         self.max_reset = 0  #: how many streams closed by RST_STREAM are remembered
-        self.max_continuations = 0  #: in how many CONTINUATION frames a field block may come
+        self.max_continuations = 0  #: so many CONTINUATION frames for a field block are too many
         self.goaway_sent_last = ID_MASK
         self.goaway_received_last = ID_MASK
         #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
