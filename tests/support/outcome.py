@@ -199,7 +199,7 @@ def assert_malformed(
         same(wire.decode(response.fragment), [(b":status", b"400")])
     same(out, wire.parse(wire.rst_stream(stream_id, Code.PROTOCOL_ERROR)))
     assert_alive(conn)
-    error = violation.public()
+    error = violation.exception()
     assert isinstance(error, ProtocolError)
     return error
 

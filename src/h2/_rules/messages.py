@@ -1,4 +1,4 @@
-"""The exact check of a field block, field by field: words the error for what is wrong.
+"""The exact check of a field block, field by field: says what is wrong.
 
 Runs only where the masks of the fields (:data:`h2._rules.fields.PLAIN`) do not already say
 that the block is valid. RFC 9113 sections 8.2, 8.3, 8.4, 8.5; RFC 8441 section 4.

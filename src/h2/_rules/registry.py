@@ -89,7 +89,7 @@ class Violation(Exception):  # noqa: N818  (the scope decides whether it becomes
         self.stream_id = stream_id
         self.error = error
 
-    def public(self) -> H2Error:
+    def exception(self) -> H2Error:
         """Return the public exception, which knows the rule and its error code."""
         error = self.error
         if error is None:
