@@ -59,7 +59,7 @@ class Endpoint:
         client_side: bool,
         log: FrameLog | None = None,
     ) -> None:
-        config = h2.config.H2Configuration(client_side=client_side)
+        config = h2.config.H2Configuration(client_side=client_side, strict=True)
         self.conn = h2.connection.H2Connection(config)
         self.reader = reader
         self.writer = writer
@@ -216,8 +216,10 @@ class Client(Endpoint):
             case h2.events.DataReceived():
                 self.responses[event.stream_id].body += event.data
                 self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            case h2.events.StreamEnded() | h2.events.StreamReset():
+            case h2.events.StreamEnded():
                 self.responses[event.stream_id].complete = True
+            case h2.events.StreamReset() if event.stream_id in self.responses:
+                self.responses[event.stream_id].complete = True  # there will be no more of it
 
 
 def as_dict(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -34,11 +34,14 @@ MORE_EXACT: dict[str, tuple[type[H2Error], ...]] = {
     "connect-protocol-revoked": (InvalidSettingsValueError,),
     "content-length-mismatch": (InvalidBodyLengthError,),
     "not-allowed-now": (NoSuchStreamError, StreamClosedError),
+    "reset-of-idle-stream": (NoSuchStreamError,),
     "setting-invalid": (InvalidSettingsValueError,),
     "stream-closed": (StreamClosedError,),
     "stream-id-too-low": (StreamIDTooLowError,),
     "stream-idle": (NoSuchStreamError,),
 }
+
+HEAD = ("rule", "section", "by default", "strict", "error code", "exception")
 
 INTRODUCTION = """\
 # Conformance: the rules that are checked
@@ -49,18 +52,30 @@ What the package rejects because of the protocol, it rejects by one of these rul
 of a rule is stable; exceptions have it in their attribute `rule`. The scope says what happens:
 
 - *connection error* (RFC 9113 section 5.4.1): `receive_data` raises the exception, and a GOAWAY
-  frame with the error code waits in `data_to_send`.
-- *stream error* (section 5.4.2): a RST_STREAM frame with the error code waits in `data_to_send`. If
-  the stream was alive, there is a `StreamReset` event with `remote_reset=False`. Nothing is raised.
+  frame with the error code is pending in `data_to_send` (for `preface-invalid` only with
+  `strict=True`).
+- *stream error* (section 5.4.2): a RST_STREAM frame with the error code is pending in
+  `data_to_send`. If the application knows the stream, there is a `StreamReset` event with
+  `remote_reset=False`. Nothing is raised.
+- *tolerated*: nothing happens. The frame is ignored, or taken as if it were right.
 - *misuse*: a call of the application is refused with the exception and changes nothing; nothing is
-  sent.
+  sent. After the end of a connection this is `receive_data` as well (`connection-closed`).
 
-A call that would make this endpoint break a rule of the first two kinds is refused like misuse,
-with the exception in the row of that rule. One rule is left to the application: content that is
-sent is not counted, so it may be longer or shorter than the `content-length` before it
-(`content-length-mismatch`), as in h2 4.4.1. Arguments that make no sense by themselves (a negative
-amount, a header field that is no pair) are no matter of the protocol: they raise `ValueError` or
-`TypeError`.
+There are two columns of scopes. By default a fault of the peer never costs more than it does with
+h2 4.4.1. With `H2Configuration(strict=True)` each rule has the scope that the RFC gives it. A
+stream error is then an event also for a stream that the application never saw, and a server that
+has not begun to respond answers with the status code in parentheses before it resets the stream.
+[Errors](errors.md#strict-or-not) says which mode to choose.
+
+A call that would make this endpoint break a rule of the first three kinds is refused like misuse,
+with the exception in the row of that rule. Two things are left to the application, as in h2 4.4.1:
+
+- Content that is sent is not counted, so it may be longer or shorter than the `content-length`
+  before it (`content-length-mismatch`).
+- By default the following is sent all the same: {sent}.
+
+Arguments that make no sense by themselves (a negative amount, a header field that is no pair) are
+no matter of the protocol: they raise `ValueError` or `TypeError`.
 """
 
 
@@ -89,12 +104,28 @@ def code(rule: Rule) -> str:
         return "PROTOCOL_ERROR or FLOW_CONTROL_ERROR, as the setting demands"
     if rule.scope == MISUSE and not hasattr(rule.error(""), "error_code"):
         return ""
+    if rule.strict_code != rule.code:
+        return f"{rule.code.name}; strict: {rule.strict_code.name}"
     return rule.code.name
+
+
+def strict_scope(rule: Rule) -> str:
+    """The scope of a rule with `strict=True`, as a cell."""
+    scope = SCOPE_NAMES[rule.strict_scope]
+    if rule.status:
+        return f"{scope} ({rule.status.decode()})"
+    return "the same" if rule.strict_scope == rule.scope else scope
+
+
+def introduction() -> str:
+    """The text above the tables."""
+    sent = ", ".join(f"`{rule.id}`" for rule in RULES.values() if rule.sent)
+    return INTRODUCTION.replace("{sent}", sent)
 
 
 def page() -> str:
     """The text of the page."""
-    parts = [INTRODUCTION]
+    parts = [introduction()]
     for rfc, title in TITLES.items():
         rules = [rule for rule in RULES.values() if sections(rule)[0] == rfc]
         rows = [
@@ -102,13 +133,14 @@ def page() -> str:
                 f"`{rule.id}`",
                 f"[{rule.section.split()[1]}]({_link(rule)})",
                 SCOPE_NAMES[rule.scope],
+                strict_scope(rule),
                 code(rule),
                 exceptions(rule),
             )
             for rule in sorted(rules, key=lambda rule: (sections(rule), rule.id))
         ]
         parts.append(f"\n## RFC {rfc}: {title}\n\n")
-        parts.append(table(("rule", "section", "scope", "error code", "exception"), rows))
+        parts.append(table(HEAD, rows))
     return "".join(parts)
 
 

@@ -1,8 +1,8 @@
 import h2.config
 import h2.connection
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 client.initiate_connection()
 server.initiate_connection()
 client.receive_data(server.data_to_send())

@@ -3,12 +3,12 @@ import h2.connection
 
 
 def new_server():
-    server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
     server.initiate_connection()
     return server
 
 
-client = h2.connection.H2Connection()
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
 client.initiate_connection()
 headers = [
     (":method", "POST"),

@@ -6,8 +6,8 @@ import h2.connection
 
 sock, peer = socket.socketpair()
 sock.setblocking(False)
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
-client = h2.connection.H2Connection()
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
 client.initiate_connection()
 client.increment_flow_control_window(2**30)
 headers = [

@@ -17,7 +17,7 @@ class FrameLog(DummyLogger):
 
 
 logging.basicConfig(level="DEBUG", format="%(levelname)s %(name)s %(message)s", stream=sys.stdout)
-config = H2Configuration(client_side=True, logger=FrameLog("192.0.2.7:443"))
+config = H2Configuration(client_side=True, strict=True, logger=FrameLog("192.0.2.7:443"))
 client = h2.connection.H2Connection(config)
 client.initiate_connection()
 client.ping(b"01234567")

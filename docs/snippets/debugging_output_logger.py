@@ -5,8 +5,8 @@ from h2.config import H2Configuration, OutputLogger
 from h2.exceptions import ProtocolError
 
 logger = OutputLogger(sys.stdout)
-server = h2.connection.H2Connection(H2Configuration(client_side=False, logger=logger))
-client = h2.connection.H2Connection()
+server = h2.connection.H2Connection(H2Configuration(client_side=False, strict=True, logger=logger))
+client = h2.connection.H2Connection(H2Configuration(strict=True))
 
 server.initiate_connection()
 client.initiate_connection()

@@ -2,8 +2,8 @@ import h2.config
 import h2.connection
 from h2.exceptions import ProtocolError
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 client.initiate_connection()
 server.initiate_connection()
 headers = [
@@ -25,4 +25,7 @@ except ProtocolError as error:
     print("rule:", error.rule)
     print("before it:", *(event.__class__.__name__ for event in error.events))
 print("to send:", server.data_to_send()[-17:].hex(" "))
-print("from now on:", server.receive_data(bad_ping))
+try:
+    server.receive_data(bad_ping)
+except ProtocolError as error:
+    print("from now on:", error.rule)

@@ -3,8 +3,8 @@ import h2.connection
 from h2.errors import ErrorCodes
 from h2.exceptions import H2Error
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 client.initiate_connection()
 server.initiate_connection()
 headers = [

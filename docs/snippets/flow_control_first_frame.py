@@ -2,8 +2,8 @@ import h2.config
 import h2.connection
 from h2.settings import SettingCodes, Settings
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 server.local_settings = Settings(
     client=False,
     initial_values={

@@ -2,8 +2,8 @@ import h2.config
 import h2.connection
 from h2.settings import SettingCodes
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 
 # The server wants 1 MiB of each request at a time, and 4 MiB of all of them together.
 server.initiate_connection()

@@ -2,8 +2,8 @@ import h2.config
 import h2.connection
 import h2.events
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 client.initiate_connection()
 server.initiate_connection()
 server.receive_data(client.data_to_send())

@@ -3,8 +3,8 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 headers = [
     (":method", "GET"),
     (":scheme", "https"),

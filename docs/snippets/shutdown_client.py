@@ -2,8 +2,8 @@ import h2.config
 import h2.connection
 import h2.events
 
-client = h2.connection.H2Connection()
-server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 client.initiate_connection()
 server.initiate_connection()
 headers = [
@@ -22,7 +22,7 @@ server.close_connection(last_stream_id=3)
 
 for event in client.receive_data(server.data_to_send()):
     if isinstance(event, h2.events.ConnectionTerminated):
-        again = [stream_id for stream_id in under_way if stream_id > event.last_stream_id]
-        print("not processed:", [under_way.pop(stream_id) for stream_id in again])
+        unprocessed = event.unprocessed_stream_ids
+        print("not processed:", [under_way.pop(stream_id) for stream_id in unprocessed])
         print("still to come:", list(under_way.values()))
 print("open streams:", client.open_outbound_streams)

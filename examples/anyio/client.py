@@ -34,6 +34,7 @@ from anyio.abc import ByteStream, TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from anyio.streams.tls import TLSAttribute
 
+import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
@@ -83,7 +84,7 @@ class Connection:
 
     def __init__(self, transport: ByteStream) -> None:
         self.transport = transport
-        self.conn = h2.connection.H2Connection()
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.inboxes: dict[int, MemoryObjectSendStream[Event | RequestError]] = {}
         self.settings_received = anyio.Event()
         self.closing: str | None = None  # why there can be no more requests

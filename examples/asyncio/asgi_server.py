@@ -376,7 +376,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self.server = server
         self.loop = asyncio.get_running_loop()
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        config = h2.config.H2Configuration(client_side=False, strict=True)
+        self.conn = h2.connection.H2Connection(config)
         self.streams: dict[int, Stream] = {}  # until the application is done with them
         self.writable = asyncio.Event()
         self.writable.set()

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from typing import cast
 
+import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
@@ -184,7 +185,7 @@ class Connection(asyncio.Protocol):
     """One connection to a server."""
 
     def __init__(self, limit: int, timeout: float, connections: set[Connection]) -> None:
-        self.h2 = h2.connection.H2Connection()
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.h2.local_settings = Settings(
             client=True,
             initial_values={

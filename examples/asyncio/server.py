@@ -236,7 +236,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        config = h2.config.H2Configuration(client_side=False, strict=True)
+        self.h2 = h2.connection.H2Connection(config)
         self.h2.local_settings = Settings(
             client=False,
             initial_values={

@@ -92,7 +92,8 @@ class Session:
 
     def __init__(self, sock: SSL.Connection) -> None:
         self.sock = sock
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        config = h2.config.H2Configuration(client_side=False, strict=True)
+        self.conn = h2.connection.H2Connection(config)
         self.responses: dict[int, Response] = {}  # by stream, the one whose turn it is first
         self.closing = False  # whether the client has been told that we take no more requests
         self.active = time.monotonic()  # when bytes last went either way

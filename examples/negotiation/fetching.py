@@ -108,11 +108,13 @@ class Client:
                         self.conn.acknowledge_received_data(length, stream_id)
                     case h2.events.StreamEnded():
                         ended = True
-                    case h2.events.StreamReset() if not ended:
+                    case h2.events.StreamReset() if event.stream_id == stream_id and not ended:
                         refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
                         kind = TryAgainError if refused else FetchError
                         raise kind(f"{url.geturl()}: stream reset, {event.error_code!r}")
-                    case h2.events.ConnectionTerminated() if event.last_stream_id < stream_id:
+                    case h2.events.ConnectionTerminated() if (
+                        stream_id in event.unprocessed_stream_ids
+                    ):
                         raise TryAgainError(f"{url.geturl()}: not processed")
         check_status(url, status)
 
@@ -134,7 +136,7 @@ class Client:
 
 def client_connection() -> h2.connection.H2Connection:
     """Return the client's end of an HTTP/2 connection, which has not begun; it takes no pushes."""
-    conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, strict=True))
     conn.local_settings = h2.settings.Settings(
         client=True, initial_values={h2.settings.SettingCodes.ENABLE_PUSH: 0}
     )

@@ -256,7 +256,7 @@ ServeClient = Callable[[Channel], None]
 
 def server_connection() -> h2.connection.H2Connection:
     """Return the server's end of an HTTP/2 connection; it has not begun."""
-    return h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    return h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 
 
 def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
+import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
@@ -45,7 +46,7 @@ class Exchange:
     def __init__(self, sock: socket.socket, output: BinaryIO) -> None:
         self.sock = sock
         self.output = output
-        self.conn = h2.connection.H2Connection()
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.stream_id = 0
         self.complete = False  # the response has arrived in full
 
@@ -100,10 +101,10 @@ class Exchange:
                 self.conn.acknowledge_received_data(length, event.stream_id)
             case h2.events.StreamEnded():
                 self.complete = True
-            case h2.events.StreamReset() if not self.complete:
+            case h2.events.StreamReset(stream_id=self.stream_id) if not self.complete:
                 # After a complete response it would say that the rest of the request is not wanted.
                 raise FetchError(f"the server reset the request: {name_of(event.error_code)}")
-            case h2.events.ConnectionTerminated() if event.last_stream_id < self.stream_id:
+            case h2.events.ConnectionTerminated() if self.stream_id in event.unprocessed_stream_ids:
                 # The request was not processed, so it could be sent again on a new connection.
                 raise FetchError(f"the server is going away: {name_of(event.error_code)}")
 

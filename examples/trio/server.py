@@ -90,7 +90,8 @@ class Connection:
     def __init__(self, transport: Transport, nursery: trio.Nursery) -> None:
         self.transport = transport
         self.nursery = nursery
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        config = h2.config.H2Configuration(client_side=False, strict=True)
+        self.conn = h2.connection.H2Connection(config)
         self.requests: dict[int, Request] = {}
         self.unwritten = Signal()  # there is something to write
         self.written = Signal()  # everything has been written

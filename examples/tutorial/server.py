@@ -60,7 +60,8 @@ class Session:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        config = h2.config.H2Configuration(client_side=False, strict=True)
+        self.conn = h2.connection.H2Connection(config)
         self.requests: dict[int, Fields] = {}  # by stream: requests still arriving
         self.bodies: dict[int, memoryview] = {}  # by stream: what is left to send of a response
 

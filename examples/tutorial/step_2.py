@@ -8,7 +8,7 @@ import h2.connection
 
 
 def handle(sock):
-    config = h2.config.H2Configuration(client_side=False)
+    config = h2.config.H2Configuration(client_side=False, strict=True)
     conn = h2.connection.H2Connection(config)
     while data := sock.recv(65536):
         for event in conn.receive_data(data):

@@ -20,7 +20,7 @@ def answer(conn, event):
 
 
 def handle(sock):
-    config = h2.config.H2Configuration(client_side=False)
+    config = h2.config.H2Configuration(client_side=False, strict=True)
     conn = h2.connection.H2Connection(config)
     conn.initiate_connection()
     sock.sendall(conn.data_to_send())

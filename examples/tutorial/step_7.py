@@ -32,7 +32,7 @@ def send_what_fits(conn, unsent):
 
 
 def handle(sock):
-    config = h2.config.H2Configuration(client_side=False)
+    config = h2.config.H2Configuration(client_side=False, strict=True)
     conn = h2.connection.H2Connection(config)
     conn.initiate_connection()
     sock.sendall(conn.data_to_send())

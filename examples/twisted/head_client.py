@@ -28,6 +28,7 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
@@ -46,7 +47,7 @@ class HeadRequest(Protocol, TimeoutMixin):
 
     def __init__(self, url: SplitResult) -> None:
         self.url = url
-        self.conn = h2.connection.H2Connection()
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.stream_id = self.conn.get_next_available_stream_id()
         self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up
         self.fields: list[tuple[bytes, bytes]] = []  # of the response
@@ -118,10 +119,10 @@ class HeadRequest(Protocol, TimeoutMixin):
                 self.complete = True
                 self.conn.close_connection()
                 self.hang_up()
-            case h2.events.StreamReset():
+            case h2.events.StreamReset(stream_id=self.stream_id):
                 self.fail(f"the request was reset: {event.error_code!r}")
             case h2.events.ConnectionTerminated() if (
-                event.error_code or event.last_stream_id < self.stream_id
+                event.error_code or self.stream_id in event.unprocessed_stream_ids
             ):
                 self.fail(f"the server leaves: {event.error_code!r}")
 

@@ -28,6 +28,7 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
@@ -51,7 +52,7 @@ class PostRequest(Protocol, TimeoutMixin):
         self.url = url
         self.file = file
         self.output = output  # where the response's content goes
-        self.conn = h2.connection.H2Connection()
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.stream_id = self.conn.get_next_available_stream_id()
         self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up
         self.full = False  # whether enough bytes wait in the transport
@@ -145,10 +146,10 @@ class PostRequest(Protocol, TimeoutMixin):
                 self.answered = True
             case h2.events.StreamReset(error_code=ErrorCodes.NO_ERROR) if self.answered:
                 self.uploaded = True  # RFC 9113 section 8.1: it has said all without the rest
-            case h2.events.StreamReset():
+            case h2.events.StreamReset(stream_id=self.stream_id):
                 self.fail(f"the request was reset: {event.error_code!r}")
             case h2.events.ConnectionTerminated() if (
-                event.error_code or event.last_stream_id < self.stream_id
+                event.error_code or self.stream_id in event.unprocessed_stream_ids
             ):
                 self.fail(f"the server leaves: {event.error_code!r}")
 

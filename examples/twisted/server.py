@@ -57,7 +57,8 @@ class FileServer(Protocol, TimeoutMixin):
     def __init__(self, root: Path, clients: set[FileServer]) -> None:
         self.root = root
         self.clients = clients
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        config = h2.config.H2Configuration(client_side=False, strict=True)
+        self.conn = h2.connection.H2Connection(config)
         self.requests: dict[int, Fields] = {}  # by stream; those that are still arriving
         self.responses: dict[int, files.Response] = {}  # by stream; what is left to send
         self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up

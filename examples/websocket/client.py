@@ -38,6 +38,7 @@ from wsproto.events import (
 )
 from wsproto.frame_protocol import CloseReason
 
+import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
@@ -60,7 +61,7 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.conn = h2.connection.H2Connection()
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.ws = Connection(ConnectionType.CLIENT)
         self.stream_id = 0
         self.output = bytearray()  # WebSocket frames that did not fit into the windows yet
@@ -124,7 +125,7 @@ class Client:
                     self.opened = True
                 case h2.events.DataReceived():
                     self.take_in(event)
-                case h2.events.StreamReset() if self.close_code is None:
+                case h2.events.StreamReset(stream_id=self.stream_id) if self.close_code is None:
                     raise WebSocketError(f"the stream was reset: {event.error_code!r}")
                 case h2.events.StreamEnded() if self.close_code is None:
                     raise WebSocketError("the server ended the stream without a Close frame")

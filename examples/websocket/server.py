@@ -116,7 +116,8 @@ class Session:
         self.reader = reader
         self.writer = writer
         self.task = asyncio.current_task()
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        config = h2.config.H2Configuration(client_side=False, strict=True)
+        self.conn = h2.connection.H2Connection(config)
         self.conn.local_settings = Settings(
             client=False,
             initial_values={

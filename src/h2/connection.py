@@ -69,8 +69,8 @@ class H2Connection:
     #: way need no memory.
     MAX_CLOSED_STREAMS = 1024
 
-    #: In how many CONTINUATION frames a field block may come (RFC 9113 section 10.5): 64 of the
-    #: smallest maximum size carry 1 MiB.
+    #: This many CONTINUATION frames for one field block are too many (RFC 9113 section 10.5): 64
+    #: of the smallest maximum size carry 1 MiB.
     CONTINUATION_BACKLOG = CONTINUATION_BACKLOG
 
     def __init__(self, config: h2.config.H2Configuration | None = None) -> None:
@@ -345,6 +345,9 @@ class H2Connection:
     def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
         """Terminate a stream at once with RST_STREAM (RFC 9113 section 6.4).
 
+        Content of the stream that is pending is dropped if it is more than 16 KiB, unless trailers
+        or, with ``NO_ERROR``, the end of the stream follow it.
+
         :param stream_id: the stream
         :param error_code: why (RFC 9113 section 7)
         :raises StreamClosedError: if the stream is closed
@@ -378,10 +381,10 @@ class H2Connection:
     def local_flow_control_window(self, stream_id: int) -> int:
         """Return how many octets we may send on a stream now (RFC 9113 section 6.9.1).
 
-        The smaller one of the windows of the stream and of the connection. May be negative.
+        The smaller one of the windows of the stream and of the connection. May be negative. For a
+        stream that is closed it is what a new stream would have.
 
         :param stream_id: the stream
-        :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         """
         return _local_flow_control_window(self._core, stream_id)
@@ -389,10 +392,10 @@ class H2Connection:
     def remote_flow_control_window(self, stream_id: int) -> int:
         """Return how many octets the peer may send on a stream now (RFC 9113 section 6.9.1).
 
-        The smaller one of the windows of the stream and of the connection. May be negative.
+        The smaller one of the windows of the stream and of the connection. May be negative. For a
+        stream that is closed it is what a new stream would have.
 
         :param stream_id: the stream
-        :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         """
         return flow_control.remote_flow_control_window(self._core, stream_id)
@@ -527,8 +530,9 @@ class H2Connection:
         :param data: any bytes-like object, cut anywhere
         :returns: the events that it completes, in order
         :raises ProtocolError: if the peer violates the protocol in a way that ends the
-            connection. ``exc.events`` has the events of the frames before; GOAWAY waits in
-            :meth:`data_to_send`. What arrives after that is not looked at.
+            connection. ``exc.events`` has the events of the frames before; GOAWAY is pending in
+            :meth:`data_to_send`. What arrives after that is not looked at: the call raises again.
+        :raises RuntimeError: if it is called from within itself, by a logger for example
         """
         if data.__class__ is not bytes:
             data = bytes(memoryview(data))

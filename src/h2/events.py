@@ -275,7 +275,8 @@ class StreamReset(Event):
     """A stream ended before its time (RFC 9113 sections 5.4.2 and 6.4).
 
     Either the peer reset it, or the peer made an error that concerns this stream alone, and this
-    side reset it. The stream is closed in both directions.
+    side reset it. The stream is closed in both directions. With ``H2Configuration(strict=True)``
+    it may be one that no event told of before, such as that of a malformed request.
 
     :param stream_id: the stream that was reset
     :param error_code: why: an integer where it is not one of :class:`h2.errors.ErrorCodes`

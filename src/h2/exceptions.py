@@ -31,7 +31,8 @@ class H2Error(Exception):
     """The base class of all exceptions of this package."""
 
     #: Events of the frames that were received in full before the fault, in order. Set where
-    #: ``H2Connection.receive_data`` raises; empty everywhere else.
+    #: ``H2Connection.receive_data`` raises; empty everywhere else. Where another exception has
+    #: left a call of it, these are the events of that call, once.
     events: Sequence[Event] = ()
 
     #: Stable identifier of the rule that was broken, such as ``"frame-too-large"``; ``None``

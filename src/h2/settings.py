@@ -189,7 +189,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
             enabled = bool(self.in_effect[_ENABLE_CONNECT_PROTOCOL])
             violation = revocation(setting, value, enabled)
         if violation is not None:
-            raise violation.public()
+            raise violation.exception()
 
     # For the connection alone.
 
@@ -417,4 +417,4 @@ def _name(setting: SettingCodes | int) -> str:
 def _check(setting: SettingCodes | int, value: int) -> None:
     violation = value_violation(setting, value)
     if violation is not None:
-        raise violation.public()
+        raise violation.exception()

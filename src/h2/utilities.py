@@ -190,7 +190,7 @@ def validate_headers(
         kind = RESPONSE if hdr_validation_flags.is_response_header else REQUEST
     found = check_message(kind, [(field[0], field[1]) for field in fields], True)
     if found is not None:
-        raise found.public()
+        raise found.exception()
     return fields
 
 

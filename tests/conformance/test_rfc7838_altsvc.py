@@ -10,17 +10,10 @@ from h2.connection import H2Connection
 from h2.events import AlternativeServiceAvailable
 from support import wire
 from support.outcome import assert_connection_error, assert_ignored, assert_refused, only, sent
-from support.wire import Code, Type
+from support.wire import Code, Type, requesting_client
 
 ORIGIN = b"https://example.com"
 VALUE = b'h2="alt.example.com:8000", h2=":443"; ma=3600'
-
-
-def requesting_client() -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, wire.REQUEST, end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 def test_altsvc_on_stream_zero() -> None:

@@ -134,7 +134,7 @@ def test_continuation_frames_without_end() -> None:
     with pytest.raises(DenialOfServiceError) as caught:
         conn.receive_data(wire.continuation(1, b"", end_headers=True))
     assert caught.value.error_code == Code.ENHANCE_YOUR_CALM
-    assert conn._core.block is None
+    assert conn._core.partial_block is None
 
 
 def test_continuation_octets_without_end() -> None:

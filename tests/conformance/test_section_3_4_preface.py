@@ -197,7 +197,7 @@ def test_client_gets_text() -> None:
         assert_bad_preface(conn, text, "plain text")
     else:
         assert conn.receive_data(text) == []
-        assert not conn._core.partial.pieces
+        assert not conn._core.partial_frame.pieces
 
 
 @pytest.mark.parametrize("client_side", [True, False], ids=["client", "server"])
@@ -233,7 +233,7 @@ def test_second_magic_is_no_frame() -> None:
     else:
         # The frame would have 5 MB, of which nothing is kept.
         assert conn.receive_data(PREFACE) == []
-        assert not conn._core.partial.pieces
+        assert not conn._core.partial_frame.pieces
 
 
 def test_everything_after_a_bad_preface_is_dropped() -> None:

@@ -77,7 +77,7 @@ def assert_frame_too_large(conn: H2Connection, type_: int, length: int, stream_i
     if not conn.config.strict:
         assert wire.feed(conn, head, payload[:-2]) == []
         assert wire.feed(conn, payload[:1]) == []
-        assert not conn._core.partial.pieces, "a payload that is too large is kept"
+        assert not conn._core.partial_frame.pieces, "a payload that is too large is kept"
     assert_connection_error(
         conn,
         head if conn.config.strict else payload[-1:],

@@ -176,7 +176,7 @@ AFTER_RESPONSE = (
 ENDED = (*(RESET_AGAIN,) * 2, *(ALREADY_CLOSED,) * 4, *(IGNORED,) * 3)
 RESET_BY_US = (IGNORED,) * 9
 TABLE: dict[str, tuple[Outcome, ...]] = {
-    "idle": (*(CONNECTION_ERROR,) * 6, tolerated(), *(CONNECTION_ERROR,) * 2),
+    "idle": (CONNECTION_ERROR,) * 9,
     "idle_of_the_server": (
         *(CONNECTION_ERROR,) * 2,
         *(reset_unless_strict("reset"),) * 4,
@@ -225,15 +225,17 @@ RESET_REQUESTS = {"reset_by_us", "reset_by_us_open"}
 def test_push_promise_in_every_state(state: str, strict: bool) -> None:
     """Promises come on streams that are open or half-closed (local) for the client."""
     outcome = gives(PushedStreamReceived) if state in ACCEPTS_PROMISE else CONNECTION_ERROR
-    if state != "half_closed_remote" or strict:
+    if strict or state not in ("half_closed_remote", "push_refused"):
         check(wire.client(), SCENES[state], lambda n: wire.push_promise(n, 4), outcome)
 
 
-def test_push_promise_after_the_response() -> None:
-    """By default it resets the promised stream, as in h2 4.4.1."""
+@pytest.mark.parametrize("state", ["half_closed_remote", "push_refused"])
+def test_push_promise_that_resets_the_promised_stream_by_default(state: str) -> None:
+    """After the response, and on a promised stream that we reset: as in h2 4.4.1."""
     conn = wire.client(strict=False)
-    SCENES["half_closed_remote"].build(conn)
-    promise = wire.push_promise(1, 4)
+    SCENES[state].build(conn)
+    conn.clear_outbound_data_buffer()
+    promise = wire.push_promise(SCENES[state].stream_id, 4)
     assert_answered_with_reset(conn, promise, stream_id=4, code=Code.PROTOCOL_ERROR)
     assert_ignored(conn, wire.headers(4, wire.RESPONSE), wire.data(4, b"x", end_stream=True))
 

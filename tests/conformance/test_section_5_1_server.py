@@ -160,8 +160,7 @@ TABLE: dict[str, tuple[Outcome, ...]] = {
         *(CONNECTION_ERROR,) * 2,
         gives(RequestReceived),
         MALFORMED,
-        tolerated(),
-        *(CONNECTION_ERROR,) * 3,
+        *(CONNECTION_ERROR,) * 4,
     ),
     "idle_of_the_server": (*(CONNECTION_ERROR,) * 4, tolerated(), *(CONNECTION_ERROR,) * 3),
     "reserved_local": (

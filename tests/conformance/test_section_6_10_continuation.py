@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import RequestReceived, ResponseReceived, StreamEnded, TrailersReceived
 from support import wire
 from support.outcome import assert_alive, assert_connection_error, kinds, only, sent
-from support.wire import Code, Factory, Flag, Type
+from support.wire import Code, Factory, Flag, Type, requesting_client
 
 BLOCK = wire.block(wire.REQUEST)
 
@@ -80,13 +79,6 @@ def test_continuation_has_neither_padding_nor_end_stream() -> None:
     )
     assert kinds(events) == [RequestReceived]
     assert wire.feed(conn, wire.data(1, b"still open"))
-
-
-def requesting_client() -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, wire.REQUEST, end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 def test_continued_responses_and_trailers() -> None:

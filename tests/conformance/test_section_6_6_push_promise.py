@@ -11,6 +11,7 @@ from h2.events import PushedStreamReceived, SettingsAcknowledged
 from support import wire
 from support.outcome import (
     assert_alive,
+    assert_answered_with_reset,
     assert_connection_error,
     assert_ignored,
     assert_refused,
@@ -18,21 +19,7 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import Code, Flag, Setting, Type
-
-
-def requesting_client() -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, wire.REQUEST, end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
-
-
-def requested_server(*settings: tuple[int, int]) -> H2Connection:
-    conn = wire.server(*settings)
-    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
-    conn.clear_outbound_data_buffer()
-    return conn
+from support.wire import Code, Flag, Setting, Type, requested_server, requesting_client
 
 
 def test_promise() -> None:
@@ -138,7 +125,17 @@ def skipped(conn: H2Connection) -> bytes:
     return wire.push_promise(1, 2)
 
 
-@pytest.mark.parametrize("scene", [two_requests, pushed_and_closed, skipped])
+def test_a_promise_of_a_stream_that_was_reset() -> None:
+    """By default h2 4.4.1 resets it again."""
+    conn = requesting_client()
+    frame = skipped(conn)
+    if conn.config.strict:
+        assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR, last_stream_id=2)
+    else:
+        assert_answered_with_reset(conn, frame, stream_id=2, code=Code.PROTOCOL_ERROR)
+
+
+@pytest.mark.parametrize("scene", [two_requests, pushed_and_closed])
 def test_only_idle_streams_can_be_promised(scene: Callable[[H2Connection], bytes]) -> None:
     """A promise of a stream that is not idle is a connection error PROTOCOL_ERROR."""
     conn = requesting_client()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import DataReceived, Event, RequestReceived, ResponseReceived, StreamEnded
 from h2.exceptions import InvalidBodyLengthError
 from support import wire
@@ -18,6 +17,7 @@ from support.outcome import (
     kinds,
     sent,
 )
+from support.wire import requesting_client
 
 
 def length(value: bytes) -> wire.Field:
@@ -147,13 +147,6 @@ def test_the_largest_length(value: bytes) -> None:
 # Responses ----------------------------------------------------------------------------------------
 
 
-def requesting_client(method: bytes = b"GET") -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, [(b":method", method), *wire.REQUEST[1:]], end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
-
-
 def response(status: bytes, value: bytes) -> list[wire.Field]:
     return [(b":status", status), length(value)]
 
@@ -251,6 +244,34 @@ def test_a_length_with_204_is_no_matter_of_framing() -> None:
     conn.send_headers(1, wire.REQUEST, end_stream=True)
     events = wire.feed(conn, wire.headers(1, response(b"204", b"5"), end_stream=True))
     assert kinds(events) == [ResponseReceived, StreamEnded]
+
+
+BAD_LENGTHS = {"word": [b"abc"], "two values": [b"1", b"2"]}
+
+
+@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize("values", BAD_LENGTHS.values(), ids=BAD_LENGTHS)
+def test_bad_lengths_where_there_is_no_content(values: list[bytes], validate: bool) -> None:
+    """Promised requests and responses to HEAD are malformed, too; h2 4.4.1 does not look there."""
+    lengths = [*map(length, values)]
+    conn = wire.client(validate_inbound_headers=validate)
+    conn.send_headers(1, [(b":method", b"HEAD"), *wire.REQUEST[1:]], end_stream=True)
+    promise = wire.push_promise(1, 2, [*wire.REQUEST, *lengths])
+    assert_malformed(conn, promise, known=False)
+    assert_malformed(conn, wire.headers(1, [*wire.RESPONSE, *lengths]), known=False)
+    conn.send_headers(3, [(b":method", b"HEAD"), *wire.REQUEST[1:]], end_stream=True)
+    wire.feed(conn, wire.headers(3, wire.RESPONSE))
+    assert_malformed(conn, wire.headers(3, lengths, end_stream=True), known=False)
+    conn.send_headers(5, wire.REQUEST, end_stream=True)
+    assert_malformed(conn, wire.headers(5, [*wire.RESPONSE, *lengths]))
+
+
+@pytest.mark.parametrize("validate", [True, False])
+def test_bad_length_in_the_trailers_of_a_request_for_head(validate: bool) -> None:
+    """The exception is for responses, whatever the method of the request is."""
+    conn = wire.server(validate_inbound_headers=validate)
+    wire.feed(conn, wire.headers(1, [(b":method", b"HEAD"), *wire.REQUEST[1:]]))
+    assert_malformed(conn, wire.headers(1, [length(b"x")], end_stream=True))
 
 
 def test_interim_responses_have_no_length() -> None:

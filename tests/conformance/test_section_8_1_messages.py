@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
     Event,
@@ -17,24 +16,10 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from support import wire
 from support.outcome import assert_alive, assert_malformed, assert_refused, kinds, only, sent
-from support.wire import Flag, Type
+from support.wire import Flag, Type, requested_server, requesting_client
 
 CONTINUE = ((b":status", b"100"),)
 EARLY_HINTS = ((b":status", b"103"), (b"link", b"</style.css>; rel=preload"))
-
-
-def requesting_client(method: bytes = b"GET") -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, [(b":method", method), *wire.REQUEST[1:]], end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
-
-
-def requested_server() -> H2Connection:
-    conn = wire.server()
-    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 D, E, T = DataReceived, StreamEnded, TrailersReceived

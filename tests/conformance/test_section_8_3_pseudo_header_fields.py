@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import DataReceived, PushedStreamReceived, RequestReceived, ResponseReceived
 from h2.exceptions import ProtocolError
 from support import wire
@@ -17,19 +16,12 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import Code
+from support.wire import Code, requesting_client
 
 METHOD, SCHEME, AUTHORITY, PATH = wire.REQUEST
 HOST = (b"host", b"example.com")
 FIELD = (b"accept", b"*/*")
 OPTIONS, ASTERISK = (b":method", b"OPTIONS"), (b":path", b"*")
-
-
-def requesting_client() -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, wire.REQUEST, end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
 
 
 # Section 8.3: rules for all of them ---------------------------------------------------------------
@@ -285,6 +277,10 @@ NOT_SENT = {
 def test_requests_that_we_do_not_send(fields: wire.Fields) -> None:
     """What a server would have to reject is refused, and the next request works."""
     conn = wire.client()
+    if (b":method", b"") in fields or (b":method", b"GET /") in fields:
+        # h2 4.4.1 sends it.
+        assert conn.config.strict or conn.send_headers(1, fields) is None
+        conn = wire.client(strict=True)
     assert_refused(conn, "send_headers", 1, fields)
     conn.send_headers(1, wire.REQUEST)
     assert tuple(wire.decode(sent(conn)[0].fragment)) == wire.REQUEST

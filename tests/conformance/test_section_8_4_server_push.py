@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
     InformationalResponseReceived,
@@ -23,14 +22,7 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import Code, Type
-
-
-def requesting_client() -> H2Connection:
-    conn = wire.client()
-    conn.send_headers(1, wire.REQUEST, end_stream=True)
-    conn.clear_outbound_data_buffer()
-    return conn
+from support.wire import Code, Type, requesting_client
 
 
 def test_a_push_from_promise_to_end() -> None:

@@ -245,6 +245,22 @@ def test_trailers_before_the_response_that_refuses() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ([*wire.RESPONSE, (b"content-length", b"x")], True),
+        ([*wire.RESPONSE, (b"upgrade", b"x")], True),
+        ([(b":status", b"103"), (b"content-length", b"0")], False),
+    ],
+    ids=["length", "field", "interim"],
+)
+def test_malformed_responses_to_connect(fields: wire.Fields, known: bool) -> None:
+    """Nothing else is ignored."""
+    conn = wire.client()
+    conn.send_headers(1, CONNECT)
+    assert_malformed(conn, wire.headers(1, fields), known=known)
+
+
 # Section 8.6 --------------------------------------------------------------------------------------
 
 

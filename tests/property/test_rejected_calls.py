@@ -9,7 +9,7 @@ from h2._rules.connection_states import OPEN, STARTING, TERMINATED
 from h2._rules.stream_states import STATE_NAMES
 from h2.connection import H2Connection
 from h2.events import PingAckReceived
-from h2.exceptions import H2Error
+from h2.exceptions import H2Error, ProtocolError
 from support import calls, wire
 from support.calls import Call
 from support.exchange import assert_works, server_connection, shake_hands
@@ -63,12 +63,28 @@ def walk(taken: list[Step]) -> tuple[H2Connection, H2Connection]:
     shake_hands(client, server)
     for step in taken:
         if step is None:
-            wire.exchange(client, server)
+            carry(client, server)
         else:
             side, call = step
             attempt((client, server)[side], call)
-    wire.exchange(client, server)
+    carry(client, server)
     return client, server
+
+
+def carry(client: H2Connection, server: H2Connection) -> None:
+    """Carry bytes both ways. An end that has ended the connection refuses them."""
+    while any([deliver(client, server), deliver(server, client)]):
+        pass
+
+
+def deliver(one: H2Connection, other: H2Connection) -> bool:
+    data = one.data_to_send()
+    try:
+        other.receive_data(data)
+    except ProtocolError as error:
+        if error.rule != "connection-closed":
+            raise
+    return bool(data)
 
 
 def assert_agreement(one: H2Connection, other: H2Connection) -> None:

@@ -23,7 +23,7 @@ _PLAIN = (Enum, int, str, bytes, type(None), type, types.FunctionType, types.Met
 #: Attributes that are no state: caches, what follows from other attributes, what is shared.
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
-        *("config", "goaway_hook", "table", "row"),
+        *("config", "goaway_hook", "transition_table", "transitions"),
     },
     # How the octets lie in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},

@@ -381,6 +381,22 @@ def client(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
     return conn
 
 
+def requested_server(*peer_settings: tuple[int, int]) -> H2Connection:
+    """A server that has received a request, all of it, on stream 1."""
+    conn = server(*peer_settings)
+    feed(conn, headers(1, REQUEST, end_stream=True))
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+def requesting_client(method: bytes = b"GET") -> H2Connection:
+    """A client that has sent a request, all of it, on stream 1."""
+    conn = client()
+    conn.send_headers(1, [(b":method", method), *REQUEST[1:]], end_stream=True)
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
 def open_server() -> H2Connection:
     """A server with an open stream: a request on stream 1 goes on."""
     conn = server()

@@ -96,9 +96,28 @@ def test_every_rule_is_listed_once() -> None:
 
 
 def test_rows_say_what_the_registry_says() -> None:
-    row = next(cells for cells in listed_rules() if cells[0] == "`frame-too-large`")
+    rows = {cells[0].strip("`"): cells[1:] for cells in listed_rules()}
     link = "[4.2](https://www.rfc-editor.org/rfc/rfc9113.html#section-4.2)"
-    assert row[1:] == [link, "connection error", "FRAME_SIZE_ERROR", "`FrameTooLargeError`"]
+    assert rows["frame-too-large"] == [
+        *(link, "connection error", "the same", "FRAME_SIZE_ERROR", "`FrameTooLargeError`")
+    ]
+    scopes = {rule: tuple(cells[1:4]) for rule, cells in rows.items()}
+    protocol = "PROTOCOL_ERROR"
+    assert scopes["settings-ack-unsolicited"] == ("tolerated", "connection error", protocol)
+    assert scopes["te-invalid"] == ("connection error", "stream error (400)", protocol)
+    assert scopes["path-not-absolute"] == ("stream error", "stream error (400)", protocol)
+    assert scopes["too-many-streams"] == (
+        *("connection error", "stream error", "PROTOCOL_ERROR; strict: REFUSED_STREAM"),
+    )
+    assert scopes["priority-weight"] == ("misuse", "the same", protocol)
+
+
+def test_the_page_names_the_rules_that_are_sent_by_default() -> None:
+    assert (
+        "\n- By default the following is sent all the same: `method-no-token`.\n"
+        in rule_index.page()
+    )
+    assert [rule.id for rule in RULES.values() if rule.sent] == ["method-no-token"]
 
 
 def test_rows_name_the_exceptions_that_are_raised() -> None:

@@ -174,7 +174,7 @@ def test_invalid_values(setting: int, value: int, code: ErrorCodes) -> None:
         assert settings == Settings()
     with pytest.raises(Violation) as violated:
         settings.receive([(1, 5), (setting, value)])
-    assert violated.value.public().error_code is code  # type: ignore[attr-defined]  # a ProtocolError
+    assert violated.value.exception().error_code is code  # type: ignore[attr-defined]  # a ProtocolError
     assert settings == Settings()
 
 
@@ -222,7 +222,7 @@ def test_extended_connect_cannot_be_taken_back() -> None:
 def test_what_does_not_fit_into_a_frame_is_not_sent(pair: tuple[int, int]) -> None:
     violation = value_violation(*pair)
     assert violation is not None
-    assert violation.public().error_code is PROTOCOL  # type: ignore[attr-defined]  # a ProtocolError
+    assert violation.exception().error_code is PROTOCOL  # type: ignore[attr-defined]  # a ProtocolError
 
 
 @pytest.mark.parametrize("pair", [(4.0, 1), (4, 1.0), ("4", 1), (4, "1"), (99.0, 1), (None, 1)])

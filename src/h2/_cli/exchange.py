@@ -15,7 +15,7 @@ from h2._cli.content import Progress, Sink, Source
 from h2._cli.deadline import Deadline
 from h2._cli.failure import Failure, Status
 from h2._cli.request import Fields
-from h2._cli.text import printable, reason
+from h2._cli.text import named, printable, reason
 from h2.errors import ErrorCodes
 
 _REFUSED: Final = "nothing was processed, so it may be sent again"
@@ -184,7 +184,7 @@ class Exchange:
                     self._conn.acknowledge_received_data(length, event.stream_id)
             case h2.events.StreamEnded():
                 self._done = True
-            case h2.events.StreamReset() if not self._done:
+            case h2.events.StreamReset() if event.stream_id == self._stream_id and not self._done:
                 self._was_reset(event)
             case h2.events.ConnectionTerminated():
                 self._went_away(event)
@@ -210,7 +210,7 @@ class Exchange:
         self._sink.write(b"\r\n".join([*lines, b"", b""]))
 
     def _was_reset(self, event: h2.events.StreamReset) -> None:
-        code = _named(event.error_code)
+        code = named(event.error_code)
         if not event.remote_reset:
             text = f"The response breaks the rules of HTTP/2: reset with {code}"
         elif event.error_code == ErrorCodes.REFUSED_STREAM:
@@ -220,10 +220,10 @@ class Exchange:
         raise Failure(Status.STREAM, text)
 
     def _went_away(self, event: h2.events.ConnectionTerminated) -> None:
-        self._goodbye = f"GOAWAY with {_named(event.error_code)}"
+        self._goodbye = f"GOAWAY with {named(event.error_code)}"
         if event.additional_data:
             self._goodbye += f" ({printable(event.additional_data)})"
-        if event.last_stream_id < self._stream_id and not self._done:
+        if self._stream_id in event.unprocessed_stream_ids:
             text = f"The server refused the request by {self._goodbye}: {_REFUSED}"
             raise Failure(Status.HTTP2, text)
 
@@ -243,7 +243,3 @@ class Exchange:
             raise Failure(Status.HTTP2, f"The server ended the connection: {self._goodbye}")
         if self._send_error:
             raise Failure(Status.SEND, f"Failed to send: {self._send_error}")
-
-
-def _named(code: ErrorCodes | int) -> str:
-    return code.name if isinstance(code, ErrorCodes) else f"{code:#x}"

@@ -8,6 +8,7 @@ import socket
 import sys
 from typing import Final
 
+import h2.config
 import h2.connection
 from h2._cli import request
 from h2._cli.channel import Channel
@@ -67,7 +68,7 @@ def _connect(
 ) -> Channel:
     """Return a channel to the server, with the connection preface waiting to be sent."""
     limit = deadline.within(options.connect_timeout, "Connection")
-    conn = h2.connection.H2Connection()
+    conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
     conn.local_settings = Settings(initial_values=_SETTINGS)
     conn.initiate_connection()
     conn.increment_flow_control_window(_WINDOW - _FIRST_WINDOW)

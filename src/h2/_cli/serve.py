@@ -178,7 +178,7 @@ class Server:
 
     def _channel(self, sock: socket.socket) -> Channel:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
         log = None
         if self._verbose:
             first = self._clients == 1

@@ -13,7 +13,7 @@ import h2.events
 import h2.exceptions
 from h2._cli.channel import PIECE, Channel
 from h2._cli.site import Reply, respond
-from h2._cli.text import printable
+from h2._cli.text import named, printable
 from h2.errors import ErrorCodes
 
 IDLE_SECONDS: Final = 60.0  # without an octet in either direction
@@ -140,8 +140,18 @@ class Session:
                 self._conn.acknowledge_received_data(length, event.stream_id)
             case h2.events.StreamEnded() if event.stream_id not in resets:
                 self._answer(event.stream_id)
-            case h2.events.StreamReset():
+            case h2.events.StreamReset(remote_reset=True):
                 self._close(event.stream_id, " (cancelled)")
+            case h2.events.StreamReset():
+                self._refuse(event)
+
+    def _refuse(self, event: h2.events.StreamReset) -> None:
+        """Note a request that breaks the rules; the connection has dealt with it."""
+        note = f"reset with {named(event.error_code)}"
+        if event.stream_id in self._exchanges:
+            self._close(event.stream_id, f" ({note})")
+        else:
+            self._tell(f"{self._client} stream {event.stream_id} {note}")
 
     # Out.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from h2.errors import ErrorCodes
+
 
 def printable(raw: bytes | str) -> str:
     """Return text that a terminal takes for text: nothing in it moves the cursor or sets colours.
@@ -29,6 +31,11 @@ def size(octets: float) -> str:
         if octets >= factor:
             return f"{octets / factor:.1f} {unit}"
     return f"{octets:.0f} bytes"
+
+
+def named(code: ErrorCodes | int) -> str:
+    """Return the name of an error code of HTTP/2, or the number of one that has no name."""
+    return code.name if isinstance(code, ErrorCodes) else f"{code:#x}"
 
 
 def reason(error: Exception) -> str:

@@ -66,7 +66,7 @@ def _respond(conn: Connection, stream_id: int, status: bytes) -> None:
 
 def terminate(conn: Connection, violation: Violation) -> H2Error:
     """Answer a connection error (section 5.4.1): GOAWAY; return the exception to raise."""
-    error = violation.public()
+    error = violation.exception()
     code = error.error_code if isinstance(error, ProtocolError) else ErrorCodes.PROTOCOL_ERROR
     rule = violation.rule
     if rule.status and not conn.client and violation.stream_id > conn.streams.highest_inbound:

@@ -96,7 +96,7 @@ def _check_window(window: int) -> None:
     if window > MAX_WINDOW:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW, f"A flow-control window must not exceed {MAX_WINDOW}"
-        ).public()
+        ).exception()
 
 
 def remote_flow_control_window(conn: Connection, stream_id: int) -> int:

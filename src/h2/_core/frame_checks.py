@@ -41,7 +41,7 @@ _FRAME_RULES: Final[dict[tuple[int, int], Rule]] = {
 
 
 def not_allowed(reaction: int, type_: int, stream_id: int) -> Violation:
-    """Word the error for a frame that the state of its stream does not allow (section 5.1)."""
+    """Return the violation for a frame that the state of its stream forbids (section 5.1)."""
     rule = _FRAME_RULES.get((reaction, type_)) or _REACTION_RULES[reaction]
     message = (
         f"Received {name_of(type_)} frame on stream {stream_id}: {states.REACTION_NAMES[reaction]}"
@@ -72,7 +72,7 @@ def check_shape(type_: int, stream_id: int, payload: bytes) -> None:
 
 
 def wrong_size(type_: int, stream_id: int, payload: bytes) -> Violation:
-    """Word the error for a frame whose length is not the one of its type (section 4.2)."""
+    """Return the violation for a frame whose length is not the one of its type (section 4.2)."""
     return Violation(
         rules.FRAME_SIZE_WRONG,
         f"Received {name_of(type_)} frame of {len(payload)} octets on stream {stream_id}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from h2._core.stream import CONNECT_METHOD, HEAD_METHOD, UNKNOWN_METHOD, Stream
 from h2._frames.describe import name_of
-from h2._hpack import Block
+from h2._hpack import FieldSection
 from h2._rules import registry as rules
 from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, RESPONSE, SUCCESSFUL
 from h2._rules.registry import Rule, Violation
@@ -19,10 +19,10 @@ def note_method(stream: Stream, seen: int) -> None:
         stream.method = CONNECT_METHOD
 
 
-def begin_message(stream: Stream, kind: int, block: Block) -> None:
+def begin_message(stream: Stream, kind: int, section: FieldSection) -> None:
     """Remember how much content a request or a final response announces."""
     if kind == RESPONSE:
-        if stream.method == CONNECT_METHOD and block.seen & SUCCESSFUL:
+        if stream.method == CONNECT_METHOD and section.seen & SUCCESSFUL:
             stream.tunnel = True
             return
         # "A response that is defined to have no content [...] MAY have a non-zero content-length
@@ -30,19 +30,19 @@ def begin_message(stream: Stream, kind: int, block: Block) -> None:
         if stream.method == HEAD_METHOD:
             stream.content_length = stream.remaining = 0
             return
-        if block.seen & NO_CONTENT:
+        if section.seen & NO_CONTENT:
             stream.content_length = None
             stream.remaining = 0
             return
         # What answers an upgrade may answer HEAD: its content-length tells nothing.
-        if block.noted is None or stream.method == UNKNOWN_METHOD:
+        if section.noted is None or stream.method == UNKNOWN_METHOD:
             return
     else:
-        note_method(stream, block.seen)
+        note_method(stream, section.seen)
         # "Content-Length" does not count in a request that opens a tunnel (RFC 9110 section 9.3.6).
-        if block.noted is None or stream.method == CONNECT_METHOD:
+        if section.noted is None or stream.method == CONNECT_METHOD:
             return
-    stream.content_length = stream.remaining = int(block.noted)
+    stream.content_length = stream.remaining = int(section.noted)
 
 
 def answer_connect(stream: Stream, seen: int) -> None:
@@ -66,7 +66,7 @@ def count_content(stream: Stream, remaining: int, length: int, end: int) -> Viol
 
 
 def unmet(stream: Stream, remaining: int) -> Violation:
-    """Word the error for a message that HEADERS end before its content is complete (8.1.1)."""
+    """Return the violation for HEADERS that end a message before all of its content came."""
     return _mismatch(rules.CONTENT_LENGTH_UNMET, stream, remaining)
 
 
@@ -84,7 +84,7 @@ def _mismatch(rule: Rule, stream: Stream, remaining: int) -> Violation:
 
 
 def in_tunnel(type_: int, stream_id: int) -> Violation:
-    """Word the error for a frame that has no place in a tunnel (section 8.5)."""
+    """Return the violation for a frame that has no place in a tunnel (section 8.5)."""
     # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
     # PRIORITY) MUST NOT be sent on a connected stream and MUST be treated as a stream error
     # (Section 5.4.2) if received." (section 8.5)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
-from h2._hpack import LEADING, NOTED, Block, Entry, HeaderListTooLarge, HpackDecodingError
+from h2._hpack import LEADING, NOTED, Entry, FieldSection, HeaderListTooLarge, HpackDecodingError
 from h2._hpack.entry import OVERHEAD
 from h2._rules.fields import classify
 from h2._rules.quote import quoted
@@ -94,19 +94,19 @@ class ForeignDecoder:
     def max_header_list_size(self, size: int) -> None:
         self.foreign.max_header_list_size = size
 
-    def decode(self, data: bytes, max_list_size: int) -> Block:
-        """Return the fields of a complete field block. Raises exceptions of the hpack package."""
+    def decode(self, data: bytes, max_list_size: int) -> FieldSection:
+        """Return the fields of a complete field section. Raises exceptions of the hpack package."""
         try:
-            block = _block(self.foreign.decode(data, raw=True))
+            section = _block(self.foreign.decode(data, raw=True))
         except (LookupError, TypeError, UnicodeError) as error:
             # Decoders may stumble over a block that makes no sense.
             raise HpackDecodingError(str(error)) from error
-        if block.size > max_list_size:
+        if section.size > max_list_size:
             raise HeaderListTooLarge(f"header list larger than the limit of {max_list_size} octets")
-        return block
+        return section
 
 
-def _block(decoded: Iterable[Any]) -> Block:
+def _block(decoded: Iterable[Any]) -> FieldSection:
     """Return decoded fields with what their class masks say together."""
     fields: list[HeaderTuple] = []
     seen = repeated = leading = size = 0
@@ -123,4 +123,4 @@ def _block(decoded: Iterable[Any]) -> Block:
         elif mask & NOTED:
             noted = value
         size += len(name) + len(value) + OVERHEAD
-    return Block(fields, seen, repeated, leading, noted, size)
+    return FieldSection(fields, seen, repeated, leading, noted, size)

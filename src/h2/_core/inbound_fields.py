@@ -8,48 +8,52 @@ from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, HEAD_METHOD
-from h2._hpack import Block
+from h2._hpack import FieldSection
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, RESPONSE, SUCCESSFUL
+from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, SUCCESSFUL
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
 
 _LENGTH_RULES: Final = (rules.CONTENT_LENGTH_INVALID, rules.CONTENT_LENGTH_CONFLICT)
 
 
-def checked_fields(conn: Connection, kind: int, block: Block, stream_id: int) -> list[HeaderTuple]:
+def checked_fields(
+    conn: Connection, kind: int, section: FieldSection, stream_id: int
+) -> list[HeaderTuple]:
     """Return the fields of a valid block as the application gets them."""
     config = conn.config
-    seen = block.seen
+    seen = section.seen
     if config.validate_inbound_headers:
-        if block.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != block.leading:
-            found = check_message(kind, block.fields, conn.connect_protocol())
+        if section.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != section.leading:
+            found = check_message(kind, section.fields, conn.connect_protocol())
+            if found is not None and seen & COOKIE and config.normalize_inbound_headers:
+                found = _with_cookies_joined(conn, found, kind, section)
             if found is not None and not _is_ignored(conn, found, seen, stream_id):
-                if seen & COOKIE and config.normalize_inbound_headers:
-                    found = _with_cookies_joined(conn, found, kind, block)
                 raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
         # Framing depends on it, so it is checked in any case.
-        found = check_lengths(kind, block.fields)
+        found = check_lengths(kind, section.fields)
         if found is not None:
             raise _of_stream(found, conn, kind, stream_id)
     if seen & COOKIE and config.normalize_inbound_headers:
-        fields = _join_cookies(block)
+        fields = _join_cookies(section)
     else:
-        fields = block.fields.copy()
+        fields = section.fields.copy()
     if isinstance(config.header_encoding, str):
         fields = _decode_text(fields, config.header_encoding)
     return fields
 
 
-def _with_cookies_joined(conn: Connection, found: Violation, kind: int, block: Block) -> Violation:
-    """Return what is wrong with the fields, or the rule for cookies if joining them mends it.
+def _with_cookies_joined(
+    conn: Connection, found: Violation, kind: int, section: FieldSection
+) -> Violation:
+    """Return what is wrong with the fields after the cookies are joined at the end.
 
-    h2 4.4.1 joins them first: it does not see whitespace between them, nor what follows them.
+    h2 4.4.1 looks at these, so what joining mends is no more than a stream error.
     """
-    joined = check_message(kind, _join_cookies(block), conn.connect_protocol())
+    joined = check_message(kind, _join_cookies(section), conn.connect_protocol())
     if joined is None:
-        found.rule = rules.COOKIE_MISPLACED
+        found.rule = rules.COOKIE_MALFORMED
         return found
     return joined
 
@@ -67,25 +71,23 @@ def _is_ignored(conn: Connection, found: Violation, seen: int, stream_id: int) -
     # successful response to CONNECT." (RFC 9110 section 9.3.6)
     if found.rule is not rules.CONTENT_LENGTH_FORBIDDEN or not seen & SUCCESSFUL:
         return False
-    stream = conn.streams.get(stream_id)
-    return stream is not None and stream.method == CONNECT_METHOD
+    return conn.streams[stream_id].method == CONNECT_METHOD
 
 
 def _has_no_content(conn: Connection, kind: int, stream_id: int) -> bool:
-    """Tell whether this is a promised request or the response to HEAD.
+    """Tell whether this is a promised request, or part of the response to HEAD.
 
     The framing does not depend on the content-length of those.
     """
-    if kind == REQUEST:
-        return conn.client
-    stream = conn.streams.get(stream_id)
-    return kind == RESPONSE and stream is not None and stream.method == HEAD_METHOD
+    if not conn.client:
+        return False
+    return kind == REQUEST or conn.streams[stream_id].method == HEAD_METHOD
 
 
-def _join_cookies(block: Block) -> list[HeaderTuple]:
+def _join_cookies(section: FieldSection) -> list[HeaderTuple]:
     """Return the fields with one cookie field, at the end (section 8.2.3)."""
-    fields = block.fields
-    if not block.repeated & COOKIE:
+    fields = section.fields
+    if not section.repeated & COOKIE:
         position = len(fields) - 1
         while fields[position][0] != b"cookie":
             position -= 1

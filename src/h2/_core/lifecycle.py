@@ -95,7 +95,7 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
         violation = value_violation(setting, value, SENDER_BOUNDS[conn.client])
         violation = violation or revocation(setting, value, enabled)
         if violation is not None:
-            raise violation.public()
+            raise violation.exception()
     size = values.get(INITIAL_WINDOW_SIZE)
     if size is not None:
         _check_receive_windows(conn, size)
@@ -116,7 +116,7 @@ def _check_receive_windows(conn: Connection, size: int) -> None:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW,
             f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
-        ).public()
+        ).exception()
 
 
 def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes | None:
@@ -125,7 +125,7 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
     if conn.streams.is_used(1):
         raise Violation(
             rules.UPGRADE_TOO_LATE, "Cannot upgrade: stream 1 was used already"
-        ).public()
+        ).exception()
     returned = None
     pairs: list[tuple[int, int]] = []
     if conn.client:
@@ -157,19 +157,19 @@ def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
     except (ValueError, TypeError, binascii.Error) as error:
         raise Violation(
             rules.UPGRADE_SETTINGS_INVALID, f"Invalid HTTP2-Settings field: {error}"
-        ).public() from None
+        ).exception() from None
     pairs = list(decode.settings(payload))
     try:
         take_received(conn, copy(conn.remote_settings), pairs)
     except Violation as violation:
-        raise violation.public() from None
+        raise violation.exception() from None
     return pairs
 
 
 def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: int | None) -> None:
     """Send GOAWAY (section 6.8): with NO_ERROR streams that exist go on, else nothing does."""
     graceful = error_code == ErrorCodes.NO_ERROR
-    state = conn.row[
+    state = conn.transitions[
         connection_states.SEND_GOAWAY if graceful else connection_states.SEND_GOAWAY_ERROR
     ]
     previous = conn.goaway_sent_last
@@ -180,7 +180,7 @@ def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: 
         raise Violation(
             rules.LAST_STREAM_ID_RAISED,
             f"last_stream_id {last_stream_id} is higher than {previous}, which was sent before",
-        ).public()
+        ).exception()
     check_frame_size(conn, _GOAWAY_FIELDS + len(debug_data))
     conn.out.append(encode.goaway(last_stream_id, error_code, debug_data))
     conn.goaway_sent_last = last_stream_id
@@ -197,5 +197,5 @@ def next_stream_id(conn: Connection, highest: int) -> int:
     if following > highest:
         raise Violation(
             rules.STREAM_IDS_EXHAUSTED, "All stream identifiers have been used"
-        ).public()
+        ).exception()
     return following

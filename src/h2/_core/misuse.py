@@ -19,7 +19,7 @@ def no_stream(conn: Connection, stream_id: int) -> H2Error:
     else:
         error = NoSuchStreamError(stream_id)
         message = f"Stream {stream_id} does not exist"
-    return Violation(rules.NOT_ALLOWED_NOW, message, stream_id, error).public()
+    return Violation(rules.NOT_ALLOWED_NOW, message, stream_id, error).exception()
 
 
 def not_allowed(what: str, stream_id: int, state: int) -> H2Error:
@@ -27,7 +27,7 @@ def not_allowed(what: str, stream_id: int, state: int) -> H2Error:
     return Violation(
         rules.NOT_ALLOWED_NOW,
         f"Cannot send {what} on stream {stream_id} in state {states.STATE_NAMES[state]}",
-    ).public()
+    ).exception()
 
 
 def find_stream(conn: Connection, stream_id: int) -> Stream:
@@ -45,4 +45,4 @@ def check_frame_size(conn: Connection, length: int) -> None:
             rules.SEND_FRAME_TOO_LARGE,
             f"Cannot send a frame of {length} octets, "
             f"the peer accepts {conn.max_outbound_frame_size}",
-        ).public()
+        ).exception()

@@ -64,13 +64,15 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     exception (from a logger, say, or KeyboardInterrupt) ends the connection as well, because frames
     are lost with it.
     """
-    partial = conn.partial
-    length = len(data)
-    if _SMALL_PIECE <= length < partial.missing:
-        # The usual case while a large frame arrives in several reads.
-        partial.pieces.append(data)
-        partial.missing -= length
-        return []
+    partial = conn.partial_frame
+    missing = partial.payload_missing
+    if missing:
+        length = len(data)
+        if _SMALL_PIECE <= length < missing:
+            # The usual case while a large frame arrives in several reads.
+            partial.pieces.append(data)
+            partial.payload_missing = missing - length
+            return []
     if conn.events is not conn.no_events:
         raise RuntimeError("receive_data must not be called while it runs")
     events: list[Event] = []
@@ -99,7 +101,7 @@ def _refuse_input(conn: Connection, data: bytes) -> list[Event]:
     """Raise for bytes that come after the end of the connection (section 5.4.1)."""
     if not data:
         return []
-    error = Violation(rules.CONNECTION_CLOSED, "The connection has ended").public()
+    error = Violation(rules.CONNECTION_CLOSED, "The connection has ended").exception()
     error.events, conn.unreported = conn.unreported, []
     raise error
 
@@ -135,13 +137,15 @@ def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> i
     if partial.discarding:
         _discard(conn, partial, len(data) - start)
         return -1
-    stop = start + partial.missing
+    stop = start + partial.payload_missing
     if len(data) < stop:
         _keep(partial, data[start:])
         return -1
     partial.pieces.append(data[start:stop])
     payload = b"".join(partial.pieces)
-    partial.clear()
+    partial.pieces.clear()
+    partial.payload_missing = 0
+    partial.header = b""
     _frames(conn, header, 0, payload)
     return stop
 
@@ -151,7 +155,7 @@ def _measure(conn: Connection, partial: PartialFrame) -> None:
     header = partial.header
     length = header[0] << 16 | header[1] << 8 | header[2]
     if length <= conn.max_inbound_frame_size:
-        partial.missing = length
+        partial.payload_missing = length
     elif conn.config.strict or (
         conn.state in states.BEFORE_SETTINGS and protocol_of(header) not in (None, TEXT)
     ):
@@ -170,7 +174,7 @@ def _discard(conn: Connection, partial: PartialFrame, length: int) -> None:
 
 def _keep(partial: PartialFrame, piece: bytes) -> None:
     """Remember a piece of the payload of a frame that is not complete."""
-    partial.missing -= len(piece)
+    partial.payload_missing -= len(piece)
     if len(piece) >= _SMALL_PIECE:
         partial.pieces.append(piece)
         return
@@ -183,7 +187,7 @@ def _keep(partial: PartialFrame, piece: bytes) -> None:
 
 def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
     """Remember what follows the last complete frame: the header apart from the payload."""
-    partial = conn.partial
+    partial = conn.partial_frame
     body = start + HEADER_LENGTH
     partial.header = data[start:body]
     if len(data) >= body:
@@ -195,7 +199,7 @@ def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
 
 
 def _too_large(conn: Connection, header: bytes) -> Violation:
-    """Word the error for a frame that is too large, or for a server that does not speak HTTP/2."""
+    """Return the violation for a frame that is too large, or for a peer without HTTP/2."""
     what = protocol_of(header) if conn.state in states.BEFORE_SETTINGS else None
     if what:
         return Violation(
@@ -236,7 +240,7 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         if log is not None:
             log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
         handler = _ORDINARY[type_]
-        if handler is None or conn.state != _OPEN or conn.block is not None:
+        if handler is None or conn.state != _OPEN or conn.partial_block is not None:
             if conn.state == _TERMINATED:
                 return end  # a subclass that handles GOAWAY itself has ended the connection
             _check_connection_state(conn, type_, flags, stream_id)
@@ -265,11 +269,11 @@ def _check_connection_state(conn: Connection, type_: int, flags: int, stream_id:
                 f"The first frame must be SETTINGS, received {name_of(type_)}",
             )
         conn.enter(states.AFTER_SETTINGS[conn.state])
-    state = conn.row[KIND_OF[type_]]
+    state = conn.transitions[KIND_OF[type_]]
     if state == states.NOT_FOR_ROLE:
         # "servers MUST treat the receipt of a PUSH_PROMISE frame as a connection error"
         raise Violation(rules.FRAME_NOT_ALLOWED, f"A client must not send {name_of(type_)}")
-    block = conn.block
+    block = conn.partial_block
     if block is not None and (type_ != CONTINUATION or stream_id != block.stream_id):
         raise receive_headers.interrupted(block, type_, stream_id)
     if state != conn.state:

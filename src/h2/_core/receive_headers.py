@@ -24,7 +24,7 @@ from h2._frames.layout import (
     PRIORITY_FLAG,
     PUSH_PROMISE,
 )
-from h2._hpack import Block, HeaderListTooLarge
+from h2._hpack import FieldSection, HeaderListTooLarge
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.fields import (
@@ -34,7 +34,6 @@ from h2._rules.fields import (
     PUSHABLE,
     REQUEST,
     RESPONSE,
-    TRAILERS,
 )
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
@@ -48,6 +47,9 @@ from h2.events import (
     TrailersReceived,
 )
 from h2.exceptions import StreamIDTooLowError
+
+#: Depends on, weight, exclusive.
+Priority = tuple[int, int, bool]
 
 _new: Final = object.__new__
 
@@ -81,7 +83,7 @@ def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> Non
         check_shape(HEADERS, stream_id, payload)
     if flags & PADDED:
         payload = unpad(HEADERS, stream_id, payload)
-    fields: tuple[int, int, bool] | None = None
+    fields: Priority | None = None
     if flags & PRIORITY_FLAG:
         if len(payload) < 5:
             raise wrong_size(HEADERS, stream_id, payload)
@@ -108,7 +110,7 @@ def push_promise(conn: Connection, flags: int, stream_id: int, payload: bytes) -
 def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """CONTINUATION (section 6.10)."""
     check_shape(CONTINUATION, stream_id, payload)
-    block = conn.block
+    block = conn.partial_block
     if block is None:
         # "A CONTINUATION frame MUST be preceded by a HEADERS, PUSH_PROMISE or CONTINUATION frame
         # without the END_HEADERS flag set."
@@ -126,7 +128,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
         )
     _check_encoded_size(conn, block)
     if flags & END_HEADERS:
-        conn.block = None
+        conn.partial_block = None
         whole = b"".join(block.parts)
         if block.promised_id:
             _promised_block(conn, stream_id, block.promised_id, whole)
@@ -135,7 +137,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
 
 
 def interrupted(block: PartialBlock, type_: int, stream_id: int) -> Violation:
-    """Word the error for a frame between the frames of a field block (sections 6.2, 6.10)."""
+    """Return the violation for a frame between the frames of a field block (sections 6.2, 6.10)."""
     # "A receiver MUST treat the receipt of any other type of frame or a frame on a different
     # stream as a connection error (Section 5.4.1) of type PROTOCOL_ERROR."
     return Violation(
@@ -147,7 +149,7 @@ def interrupted(block: PartialBlock, type_: int, stream_id: int) -> Violation:
 
 def _begin_block(conn: Connection, block: PartialBlock) -> None:
     _check_encoded_size(conn, block)
-    conn.block = block
+    conn.partial_block = block
 
 
 def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
@@ -161,7 +163,7 @@ def _check_encoded_size(conn: Connection, block: PartialBlock) -> None:
 
 
 def _not_decoded(stream_id: int, error: HPACKError) -> Violation:
-    """Word the error for a field block after which the decoder is of no further use."""
+    """Return the violation for a field block after which the decoder is of no further use."""
     if isinstance(error, OversizedHeaderListError):
         return Violation(rules.FIELD_BLOCK_TOO_LARGE, f"Field block on stream {stream_id}: {error}")
     # "A receiver MUST terminate the connection with a connection error (Section 5.4.1) of type
@@ -178,57 +180,47 @@ def _list_too_large(stream_id: int, error: HeaderListTooLarge) -> Violation:
 
 
 def _headers_block(
-    conn: Connection,
-    stream_id: int,
-    data: bytes,
-    end_stream: bool,
-    priority: tuple[int, int, bool] | None,
+    conn: Connection, stream_id: int, data: bytes, end_stream: bool, priority: Priority | None
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
     stream = conn.streams.get(stream_id)
     try:
-        block = conn.decoder.decode(data, conn.header_list_limit())
+        section = conn.decoder.decode(data, conn.header_list_limit())
     except HeaderListTooLarge as error:
         if stream is None and not _is_new(conn, stream_id):
             return
         raise _list_too_large(stream_id, error) from None
     except HPACKError as error:
         raise _not_decoded(stream_id, error) from None
+    state, kind = _IDLE, REQUEST
     if stream is not None:
         state = stream.state
         kind = _RECEIVED_KIND[state]
-    elif _is_new(conn, stream_id):
-        state = _IDLE
-        kind = REQUEST
-    else:
+    elif not _is_new(conn, stream_id):
         return
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
-    interim = False
-    if block.seen & INFORMATIONAL and kind == RESPONSE:
-        interim = True
+    interim = section.seen & INFORMATIONAL if kind == RESPONSE else 0
+    if interim:
         after = _ON_INFORMATIONAL[state]
     if after < 0:
-        if stream is not None and stream.tunnel:
-            raise framing.in_tunnel(HEADERS, stream_id)
-        raise not_allowed(after, HEADERS, stream_id)
-    fields = checked_fields(conn, kind, block, stream_id)
+        raise _not_now(stream, after, stream_id)
+    fields = checked_fields(conn, kind, section, stream_id)
     priority_updated = None if priority is None else priority_event(stream_id, priority)
     if stream is None:
         stream = Stream(stream_id, after, conn.recv_initial_window())
-        if block.seen & (CONTENT_LENGTH | CONNECT):
-            framing.begin_message(stream, kind, block)
+        if section.seen & (CONTENT_LENGTH | CONNECT):
+            framing.begin_message(stream, kind, section)
         if end_stream and stream.remaining:
             raise framing.unmet(stream, stream.remaining)
         conn.streams.add(stream)
     else:
         if state == _RESERVED_REMOTE:
             _check_concurrency(conn, stream_id)
-        if kind != TRAILERS:
-            if not interim:
-                framing.begin_message(stream, kind, block)
-            elif end_stream:
-                raise _ended_early(stream_id)
+        if interim and end_stream:
+            raise _ended_early(stream_id)
+        if kind == RESPONSE and not interim:
+            framing.begin_message(stream, kind, section)
         elif stream.tunnel:
             raise framing.in_tunnel(HEADERS, stream_id)
         if end_stream and stream.remaining:
@@ -248,6 +240,12 @@ def _headers_block(
     if priority_updated is not None:
         event.priority_updated = priority_updated
         conn.events.append(priority_updated)
+
+
+def _not_now(stream: Stream | None, reaction: int, stream_id: int) -> Violation:
+    if stream is not None and stream.tunnel:
+        return framing.in_tunnel(HEADERS, stream_id)
+    return not_allowed(reaction, HEADERS, stream_id)
 
 
 def _ended_early(stream_id: int) -> Violation:
@@ -328,10 +326,10 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
 
 def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
-    block: Block | None = None
+    section: FieldSection | None = None
     too_large: HeaderListTooLarge | None = None
     try:
-        block = conn.decoder.decode(data, conn.header_list_limit())
+        section = conn.decoder.decode(data, conn.header_list_limit())
     except HeaderListTooLarge as error:
         too_large = error
     except HPACKError as error:
@@ -357,8 +355,8 @@ def _promised_block(conn: Connection, stream_id: int, promised_id: int, data: by
         raise framing.in_tunnel(PUSH_PROMISE, stream_id)
     elif too_large is not None:
         raise _list_too_large(promised_id, too_large)
-    elif block is not None:
-        _reserve(conn, stream_id, promised_id, block)
+    elif section is not None:
+        _reserve(conn, stream_id, promised_id, section)
 
 
 def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
@@ -403,7 +401,7 @@ def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
     raise _too_low(promised_id, streams.highest_inbound)
 
 
-def _reserve(conn: Connection, stream_id: int, promised_id: int, block: Block) -> None:
+def _reserve(conn: Connection, stream_id: int, promised_id: int, section: FieldSection) -> None:
     """Take in the stream that a valid promise reserves."""
     streams = conn.streams
     # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
@@ -413,9 +411,9 @@ def _reserve(conn: Connection, stream_id: int, promised_id: int, block: Block) -
             f"Stream {promised_id} exceeds the limit of {_MOST_PROMISES} promised streams",
             promised_id,
         )
-    fields = checked_fields(conn, REQUEST, block, promised_id)
+    fields = checked_fields(conn, REQUEST, section, promised_id)
     stream = Stream(promised_id, states.RESERVED_REMOTE, conn.recv_initial_window())
-    if not _note_request(stream, block):
+    if not _note_request(stream, section):
         raise Violation(
             rules.PUSH_NOT_SAFE,
             f"Promised request on stream {promised_id} is not safe",
@@ -430,13 +428,13 @@ def _reserve(conn: Connection, stream_id: int, promised_id: int, block: Block) -
     conn.events.append(event)
 
 
-def _note_request(stream: Stream, block: Block) -> bool:
+def _note_request(stream: Stream, section: FieldSection) -> bool:
     """Remember what the response to a promised request depends on; False if it is not safe."""
     # "Clients that receive a promised request that is not cacheable, that is not known to be safe,
     # or that indicates the presence of request content MUST reset the promised stream with
     # a stream error (Section 5.4.2) of type PROTOCOL_ERROR." (section 8.4)
-    safe = not block.noted or not int(block.noted)
-    for name, value in block.fields[: block.leading]:
+    safe = not section.noted or not int(section.noted)
+    for name, value in section.fields[: section.leading]:
         if name == b":authority":
             stream.authority = value
         elif name == b":method":

@@ -30,7 +30,7 @@ def send_data(
     conn: Connection, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
     """Send DATA (section 6.1)."""
-    if conn.row[_SEND_ON_STREAM] < 0:
+    if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
     stream = conn.streams.get(stream_id)
     if stream is None:
@@ -47,7 +47,7 @@ def send_data(
         raise Violation(
             rules.SEND_WINDOW_EXCEEDED,
             f"Cannot send {length} octets on stream {stream_id}, the window is {window}",
-        ).public()
+        ).exception()
     if length > conn.max_outbound_frame_size:
         check_frame_size(conn, length)
     # commit
@@ -83,7 +83,7 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
 
 def ping(conn: Connection, opaque_data: bytes) -> None:
     """Send PING (section 6.7)."""
-    if conn.row[connection_states.SEND_CONTROL] < 0:
+    if conn.transitions[connection_states.SEND_CONTROL] < 0:
         conn.check_send(connection_states.SEND_CONTROL)
     conn.out.append(encode.ping(opaque_data))
 
@@ -104,11 +104,11 @@ def priority_fields(
     if not 1 <= weight <= 256:
         raise Violation(
             rules.PRIORITY_WEIGHT, f"Weight must be between 1 and 256, not {weight}"
-        ).public()
+        ).exception()
     if depends_on == stream_id != 0:
         raise Violation(
             rules.PRIORITY_SELF_DEPENDENCY, f"Stream {stream_id} may not depend on itself"
-        ).public()
+        ).exception()
     if not 0 <= depends_on <= ID_MASK:
         raise ValueError(f"depends_on must be between 0 and {ID_MASK}, not {depends_on}")
     return encode.priority_fields(depends_on, weight, bool(exclusive))

@@ -54,21 +54,21 @@ def send_headers(
         _check_open(conn, stream_id)
         state = _IDLE
     else:
-        if conn.row[_SEND_ON_STREAM] < 0:
+        if conn.transitions[_SEND_ON_STREAM] < 0:
             conn.check_send(_SEND_ON_STREAM)
         state = stream.state
     kind = _SENT_KIND[state]
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
     planner = conn.planner
-    block = planner.plan(conn.config, kind, fields)
-    if not block.valid:
-        _check_message(conn, kind, block)
+    plan = planner.plan(conn.config, kind, fields)
+    if not plan.valid:
+        _check_message(conn, kind, plan)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     if stream is not None:
-        after = _after_answer(conn, stream, kind, block, after, end_stream)
+        after = _after_answer(conn, stream, kind, plan, after, end_stream)
     # commit
-    wire = block.encoded or planner.encode(block, kind, fields)
+    wire = plan.encoded or planner.encode(plan, kind, fields)
     length = len(wire)
     flags = END_STREAM if end_stream else 0
     if priority or length > conn.max_outbound_frame_size:
@@ -81,31 +81,31 @@ def send_headers(
             encode.pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id) + wire
         )
     if stream is None:
-        _open_stream(conn, stream_id, after, block)
+        _open_stream(conn, stream_id, after, plan)
     elif after != state:
         if stream.method == CONNECT_METHOD and kind == RESPONSE:
-            framing.answer_connect(stream, block.seen)
+            framing.answer_connect(stream, plan.seen)
         if state >= _FIRST_COUNTED and after < _CLOSED:
             stream.state = after
         else:
             conn.streams.move(stream, after, conn.max_reset)
 
 
-def _check_message(conn: Connection, kind: int, block: Plan) -> None:
+def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
     """Check whether the fields of a block make a valid message (section 8)."""
     if conn.config.validate_outbound_headers:
-        fields = [(entry.name, entry.value) for entry in block.entries]
+        fields = [(entry.name, entry.value) for entry in plan.entries]
         lenient = not conn.config.strict
         found = check_message(kind, fields, conn.connect_protocol(), lenient)
         if found is not None:
-            raise found.public()
-    if not block.entries and kind != TRAILERS:
+            raise found.exception()
+    if not plan.entries and kind != TRAILERS:
         raise ValueError("a request or a response has at least one field")
-    block.valid = True
+    plan.valid = True
 
 
 def _after_answer(
-    conn: Connection, stream: Stream, kind: int, block: Plan, after: int, end_stream: bool
+    conn: Connection, stream: Stream, kind: int, plan: Plan, after: int, end_stream: bool
 ) -> int:
     """Return the state of the stream after a response or trailers, or raise (section 8.1)."""
     if kind == TRAILERS:
@@ -113,15 +113,15 @@ def _after_answer(
             raise Violation(
                 rules.TRAILERS_WITHOUT_END_STREAM,
                 f"Trailers must have END_STREAM set (stream {stream.stream_id})",
-            ).public()
+            ).exception()
         if stream.tunnel:
             raise _in_tunnel("trailers", stream.stream_id)
-    elif block.seen & INFORMATIONAL:
+    elif plan.seen & INFORMATIONAL:
         if end_stream:
             raise Violation(
                 rules.INFORMATIONAL_WITH_END_STREAM,
                 f"Cannot set END_STREAM on an informational response (stream {stream.stream_id})",
-            ).public()
+            ).exception()
         after = _ON_INFORMATIONAL[stream.state]
     if stream.state == _RESERVED_LOCAL:
         _check_peer_limit(conn)
@@ -131,7 +131,7 @@ def _after_answer(
 def _in_tunnel(what: str, stream_id: int) -> H2Error:
     return Violation(
         rules.TUNNEL_FRAME, f"Cannot send {what} in the tunnel {stream_id}", stream_id
-    ).public()
+    ).exception()
 
 
 def _check_open(conn: Connection, stream_id: int) -> None:
@@ -141,7 +141,7 @@ def _check_open(conn: Connection, stream_id: int) -> None:
         stream_id > streams.highest_outbound
         and stream_id & 1
         and stream_id <= MAX_STREAM_ID
-        and conn.row[_SEND_OPEN] >= 0
+        and conn.transitions[_SEND_OPEN] >= 0
     ):
         _check_peer_limit(conn)
         return
@@ -164,11 +164,11 @@ def check_new_id(conn: Connection, stream_id: int) -> None:
     if streams.is_inbound(stream_id):
         raise Violation(
             rules.STREAM_ID_PARITY, f"Stream {stream_id} is one for the peer to open"
-        ).public()
+        ).exception()
     if stream_id > MAX_STREAM_ID:
         raise Violation(
             rules.STREAM_IDS_EXHAUSTED, f"Stream identifiers end at {MAX_STREAM_ID}"
-        ).public()
+        ).exception()
 
 
 def _too_low(stream_id: int, highest: int) -> Exception:
@@ -177,7 +177,7 @@ def _too_low(stream_id: int, highest: int) -> Exception:
         f"Stream {stream_id} is lower than {highest}",
         stream_id,
         StreamIDTooLowError(stream_id, highest),
-    ).public()
+    ).exception()
 
 
 def _check_peer_limit(conn: Connection) -> None:
@@ -187,15 +187,15 @@ def _check_peer_limit(conn: Connection) -> None:
         raise Violation(
             rules.PEER_LIMIT_REACHED,
             f"The peer allows {limit} concurrent streams, {conn.streams.outbound_open} are open",
-        ).public()
+        ).exception()
 
 
-def _open_stream(conn: Connection, stream_id: int, state: int, block: Plan) -> None:
+def _open_stream(conn: Connection, stream_id: int, state: int, plan: Plan) -> None:
     """Take in the stream that a request of ours opened."""
     stream = Stream(stream_id, state, conn.recv_initial_window())
-    stream.authority = block.authority
-    if block.seen & _METHOD_THAT_COUNTS:
-        framing.note_method(stream, block.seen)
+    stream.authority = plan.authority
+    if plan.seen & _METHOD_THAT_COUNTS:
+        framing.note_method(stream, plan.seen)
     conn.streams.add(stream)
 
 
@@ -206,7 +206,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     # "PUSH_PROMISE MUST NOT be sent if the SETTINGS_ENABLE_PUSH setting of the peer endpoint is
     # set to 0."
     if not conn.remote_settings.enable_push:
-        raise Violation(rules.PUSH_DISABLED, "The peer has disabled push").public()
+        raise Violation(rules.PUSH_DISABLED, "The peer has disabled push").exception()
     parent = conn.streams.get(stream_id)
     if parent is None:
         raise no_stream(conn, stream_id)
@@ -215,21 +215,21 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     if not conn.streams.is_inbound(stream_id):
         raise Violation(
             rules.PUSH_PARENT_PUSHED, f"Cannot push on stream {stream_id}, which was pushed"
-        ).public()
+        ).exception()
     if _ON_PUSH_PROMISE[parent.state] < 0:
         raise not_allowed("PUSH_PROMISE", stream_id, parent.state)
     if parent.tunnel:
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
-    block = conn.planner.plan(conn.config, REQUEST, fields)
-    if not block.valid:
-        _check_message(conn, REQUEST, block)
-    if conn.config.validate_outbound_headers and not _is_pushable(block):
+    plan = conn.planner.plan(conn.config, REQUEST, fields)
+    if not plan.valid:
+        _check_message(conn, REQUEST, plan)
+    if conn.config.validate_outbound_headers and not _is_pushable(plan):
         raise Violation(
             rules.PUSH_NOT_SAFE, "A promised request must be GET or HEAD, without content"
-        ).public()
+        ).exception()
     # commit
-    wire = block.encoded or conn.planner.encode(block, REQUEST, fields)
+    wire = plan.encoded or conn.planner.encode(plan, REQUEST, fields)
     prefix = promised_id.to_bytes(4, "big")
     conn.out.append(
         encode.field_block(PUSH_PROMISE, 0, stream_id, prefix, wire, conn.max_outbound_frame_size)
@@ -237,12 +237,12 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     conn.streams.add(Stream(promised_id, states.RESERVED_LOCAL, conn.recv_initial_window()))
 
 
-def _is_pushable(block: Plan) -> bool:
+def _is_pushable(plan: Plan) -> bool:
     # "The server MUST include a method in the ':method' pseudo-header field that is safe and
     # cacheable." (section 8.4.1) "Promised requests MUST be safe [...] and cacheable [...].
     # Promised requests cannot include any content or a trailer section." (section 8.4)
     safe = False
-    for entry in block.entries:
+    for entry in plan.entries:
         if entry.name == b":method":
             safe = entry.value in PUSHABLE
         elif entry.name == b"content-length" and int(entry.value):

@@ -57,19 +57,19 @@ class PartialFrame:
     The payload of a frame that is too large is not kept: ``discarding`` counts it.
     """
 
-    __slots__ = ("discarding", "header", "missing", "pieces")
+    __slots__ = ("discarding", "header", "payload_missing", "pieces")
 
     def __init__(self) -> None:
         self.header = b""
         self.pieces: list[bytes | bytearray] = []  #: of the payload
-        self.missing = 0  #: octets of the payload still to come
+        self.payload_missing = 0  #: octets of the payload still to come
         self.discarding = 0  #: octets still to come of a payload that is too large
 
     def clear(self) -> None:
         """Forget what has arrived."""
         self.header = b""
         self.pieces.clear()
-        self.missing = self.discarding = 0
+        self.payload_missing = self.discarding = 0
 
 
 class PartialBlock:
@@ -99,7 +99,6 @@ class Connection:
 
     __slots__ = (
         "announced",
-        "block",
         "client",
         "config",
         "decoder",
@@ -116,15 +115,16 @@ class Connection:
         "max_reset",
         "no_events",
         "out",
-        "partial",
+        "partial_block",
+        "partial_frame",
         "planner",
         "preface_left",
         "remote_settings",
-        "row",
         "send_windows",
         "state",
         "streams",
-        "table",
+        "transition_table",
+        "transitions",
         "unreported",
         "window",
     )
@@ -134,11 +134,12 @@ class Connection:
         self.config = config
         self.client = client
         self.state = states.STARTING
-        self.table = states.CLIENT if client else states.SERVER
-        self.row = self.table[states.STARTING]
+        self.transition_table = states.CLIENT if client else states.SERVER
+        #: By input: the next state or a reaction, from the present state.
+        self.transitions = self.transition_table[states.STARTING]
         self.streams = Streams(client)
         self.max_reset = 0  #: how many streams closed by RST_STREAM are remembered
-        self.max_continuations = 0  #: in how many CONTINUATION frames a field block may come
+        self.max_continuations = 0  #: so many CONTINUATION frames for a field block are too many
         self.goaway_sent_last = ID_MASK
         self.goaway_received_last = ID_MASK
         #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
@@ -157,8 +158,8 @@ class Connection:
         #: Events of a receive_data call that something else than the peer has ended.
         self.unreported: list[Event] = []
         self.preface_left = b"" if client else PREFACE
-        self.partial = PartialFrame()
-        self.block: PartialBlock | None = None
+        self.partial_frame = PartialFrame()
+        self.partial_block: PartialBlock | None = None
         # Output
         self.planner = FieldPlanner(config)
         self.out = Output()
@@ -187,36 +188,36 @@ class Connection:
     def enter(self, state: int) -> None:
         """Go to another connection state (a cell of the table, never a reaction)."""
         self.state = state
-        self.row = self.table[state]
+        self.transitions = self.transition_table[state]
 
     def end(self) -> None:
         """End the connection: nothing more is received or sent, and no input is kept."""
         self.enter(states.TERMINATED)
-        self.partial.clear()
-        self.block = None
+        self.partial_frame.clear()
+        self.partial_block = None
 
     def check_send(self, input_: int) -> int:
         """Return the connection state after sending something, or raise; changes nothing."""
-        state = self.row[input_]
+        state = self.transitions[input_]
         if state < 0:
             raise self._refusal(state, input_)
         return state
 
     def _refusal(self, reaction: int, input_: int) -> H2Error:
         if reaction == states.ENDED:
-            return Violation(rules.CONNECTION_CLOSED, "The connection has ended").public()
+            return Violation(rules.CONNECTION_CLOSED, "The connection has ended").exception()
         if reaction == states.DRAINING:
             return Violation(
                 rules.GOING_AWAY, "Cannot open a stream: GOAWAY was sent or received"
-            ).public()
+            ).exception()
         if self.client:
             what = states.INPUT_NAMES[input_].removeprefix("SEND_")
-            return Violation(rules.SERVER_ONLY, f"A client cannot send {what}").public()
+            return Violation(rules.SERVER_ONLY, f"A client cannot send {what}").exception()
         if input_ == states.SEND_PRIORITY:
             return Violation(
                 rules.SERVER_PRIORITY, "Servers SHOULD NOT prioritize streams"
-            ).public()
-        return Violation(rules.CLIENT_ONLY, "A server cannot open a stream by HEADERS").public()
+            ).exception()
+        return Violation(rules.CLIENT_ONLY, "A server cannot open a stream by HEADERS").exception()
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""

@@ -84,8 +84,8 @@ class Streams(dict[int, Stream]):
         "_gaps",
         "_inbound_parity",
         "highest_inbound",
-        "highest_promised",
         "highest_outbound",
+        "highest_promised",
         "inbound_open",
         "outbound_open",
         "reset",
@@ -147,7 +147,10 @@ class Streams(dict[int, Stream]):
             if state > CLOSED:
                 self.remember(stream_id, state, max_reset)
             if before >= FIRST_COUNTED:
-                self._count(stream_id, -1)
+                if stream_id & 1 == self._inbound_parity:
+                    self.inbound_open -= 1
+                else:
+                    self.outbound_open -= 1
         elif before < FIRST_COUNTED <= state:
             self._count(stream.stream_id, 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
-from h2._hpack.entry import LEADING, NOTED, OVERHEAD, Block, Received
+from h2._hpack.entry import LEADING, NOTED, OVERHEAD, FieldSection, Received
 from h2._hpack.errors import (
     HeaderListTooLarge,
     HpackDecodingError,
@@ -58,9 +58,9 @@ class Decoder:
         self._evicted = 0
         self._used = 0
         # Blocks of nothing but indexed fields, valid until the dynamic table changes.
-        self._blocks: dict[bytes, Block] = {}
+        self._blocks: dict[bytes, FieldSection] = {}
         # Runs of indexed fields inside other blocks, by their first octet, valid just as long.
-        self._runs: dict[int, tuple[bytes, Block]] = {}
+        self._runs: dict[int, tuple[bytes, FieldSection]] = {}
         # Whether the table changed since the last block began.
         self._changed = True
 
@@ -96,7 +96,7 @@ class Decoder:
         entries = reversed(self._entries[self._evicted :])
         return [(entry.field[0], entry.field[1]) for entry in entries]
 
-    def decode(self, data: bytes, max_list_size: int) -> Block:
+    def decode(self, data: bytes, max_list_size: int) -> FieldSection:
         """Return the fields of a complete field block.
 
         ``max_list_size`` bounds the size of the list as RFC 9113 6.5.2 counts it. The result may
@@ -242,7 +242,7 @@ class Decoder:
             self._remember_run(data[begin:pos], max_list_size)
         if oversized:
             raise HeaderListTooLarge(_too_large(max_list_size))
-        block = Block(fields, seen, repeated, leading, noted, size)
+        block = FieldSection(fields, seen, repeated, leading, noted, size)
         if cacheable and end <= _CACHED_OCTETS:
             blocks = self._blocks
             if len(blocks) >= _CACHED_BLOCKS:

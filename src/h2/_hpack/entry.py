@@ -56,7 +56,7 @@ class Entry:
         self.used = False
 
 
-class Block:
+class FieldSection:
     """A decoded field block.
 
     A block may be shared with later calls of the decoder that made it: copy ``fields`` before

@@ -2,7 +2,7 @@
 
 Every field gets a class mask once, when it enters an HPACK table or arrives as a literal
 (:func:`classify`). A field block that is valid can be told from the masks of its fields alone
-(:data:`PLAIN`); any other block goes to :mod:`h2._rules.messages`, which words the error.
+(:data:`PLAIN`); any other block goes to :mod:`h2._rules.messages`, which says what is wrong.
 """
 
 from __future__ import annotations

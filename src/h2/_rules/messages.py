@@ -1,4 +1,4 @@
-"""The exact check of a field block, field by field: words the error for what is wrong.
+"""The exact check of a field block, field by field: says what is wrong.
 
 Runs only where the masks of the fields (:data:`h2._rules.fields.PLAIN`) do not already say
 that the block is valid. RFC 9113 sections 8.2, 8.3, 8.4, 8.5; RFC 8441 section 4.
@@ -17,7 +17,6 @@ from h2._rules.fields import (
     BAD_VALUE,
     CONNECTION_FIELD,
     CONTENT_LENGTH,
-    COOKIE,
     HOST,
     INFORMATIONAL,
     KIND_NAMES,
@@ -60,7 +59,7 @@ def check_message(
         seen |= mask
         found = _check_field(kind, mask, name, value)
         if found is not None and not (lenient and found.rule.sent):
-            return _of_several(found, fields) if mask & COOKIE else found
+            return found
         if mask & PSEUDO:
             # "All pseudo-header fields MUST appear in a field block before all regular field
             # lines." (section 8.3)
@@ -118,23 +117,10 @@ def _check_field(kind: int, mask: int, name: bytes, value: bytes) -> Violation |
     if mask & CONNECTION_FIELD:
         return _bad(rules.CONNECTION_SPECIFIC, kind, name, "is connection-specific")
     if mask & BAD_VALUE:
-        rule, what = rules.FIELD_VALUE_INVALID, "has a value with CR, LF or NUL"
-        if not (0 in value or 10 in value or 13 in value):
-            what = "has a value with whitespace around it"
-            if mask & COOKIE:
-                rule = rules.COOKIE_INVALID
-        return _bad(rule, kind, name, f"{what}: {quoted(value)}")
+        octets = 0 in value or 10 in value or 13 in value
+        what = "a value with CR, LF or NUL" if octets else "a value with whitespace around it"
+        return _bad(rules.FIELD_VALUE_INVALID, kind, name, f"has {what}: {quoted(value)}")
     return _bad_form(kind, mask, name, value) if mask & BAD_FORM else None
-
-
-def _of_several(found: Violation, fields: Sequence[Field]) -> Violation:
-    """Return what is wrong with a cookie, as a matter of its stream if it is one of several.
-
-    h2 4.4.1 looks at them when they are joined, where such whitespace is in the middle.
-    """
-    if found.rule is rules.COOKIE_INVALID and [name for name, _ in fields].count(b"cookie") == 1:
-        found.rule = rules.FIELD_VALUE_INVALID
-    return found
 
 
 def _bad_name(kind: int, mask: int, name: bytes) -> Violation:

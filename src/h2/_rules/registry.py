@@ -89,7 +89,7 @@ class Violation(Exception):  # noqa: N818  (the scope decides whether it becomes
         self.stream_id = stream_id
         self.error = error
 
-    def public(self) -> H2Error:
+    def exception(self) -> H2Error:
         """Return the public exception, which knows the rule and its error code."""
         error = self.error
         if error is None:
@@ -250,13 +250,12 @@ FIELD_NAME_EMPTY = _malformed("field-name-empty", "9113 8.2.1")
 FIELD_NAME_INVALID = _malformed("field-name-invalid", "9113 8.2.1")
 FIELD_NAME_NO_TOKEN = _malformed("field-name-no-token", "9110 5.1", STREAM)
 FIELD_VALUE_INVALID = _malformed("field-value-invalid", "9113 8.2.1")
-COOKIE_INVALID = _malformed("cookie-invalid", "9113 8.2.1", STREAM)
+COOKIE_MALFORMED = _malformed("cookie-malformed", "9113 8.2.3", STREAM)
 CONNECTION_SPECIFIC = _malformed("connection-specific", "9113 8.2.2")
 TE_INVALID = _malformed("te-invalid", "9113 8.2.2")
 PSEUDO_UNKNOWN = _malformed("pseudo-unknown", "9113 8.3")
 PSEUDO_REPEATED = _malformed("pseudo-repeated", "9113 8.3")
 PSEUDO_AFTER_REGULAR = _malformed("pseudo-after-regular", "9113 8.3")
-COOKIE_MISPLACED = _malformed("cookie-misplaced", "9113 8.3", STREAM)
 PSEUDO_IN_TRAILERS = _malformed("pseudo-in-trailers", "9113 8.3")
 PSEUDO_WRONG_MESSAGE = _malformed("pseudo-wrong-message", "9113 8.3")
 PSEUDO_MISSING = _malformed("pseudo-missing", "9113 8.3.1")

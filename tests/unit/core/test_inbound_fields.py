@@ -11,7 +11,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.exceptions import DenialOfServiceError
 from support import wire
-from support.outcome import assert_alive
+from support.outcome import assert_alive, assert_answered_with_reset, assert_connection_error
 from support.wire import Code, Field
 
 REQUEST = list(wire.REQUEST)
@@ -39,6 +39,30 @@ def test_cookies_become_one_at_the_end(fields: list[Field], expected: list[Field
     assert received(wire.server(), wire.block([*REQUEST, *fields])) == REQUEST + expected
     untouched = wire.server(normalize_inbound_headers=False)
     assert received(untouched, wire.block([*REQUEST, *fields])) == REQUEST + fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "mended"),
+    [
+        ([*REQUEST, (b"cookie", b"a "), (b"cookie", b"b")], True),
+        ([*REQUEST, (b"cookie", b"a"), (b"cookie", b"\tb")], True),
+        ([(b"cookie", b"a"), *REQUEST], True),
+        ([*REQUEST, (b"cookie", b"a"), (b"cookie", b"b ")], False),
+        ([*REQUEST, (b"cookie", b"a "), (b"cookie", b"b\n")], False),
+        ([(b"cookie", b"a"), (b"x", b"y"), *REQUEST], False),
+    ],
+)
+@pytest.mark.parametrize("joined", [True, False])
+def test_what_joining_cookies_mends_resets_the_stream(
+    fields: list[Field], mended: bool, joined: bool
+) -> None:
+    """h2 4.4.1 does not see it. What is wrong with them all the same ends the connection."""
+    conn = wire.server(normalize_inbound_headers=joined)
+    request = wire.headers(1, fields)
+    if mended and joined:
+        assert_answered_with_reset(conn, request, stream_id=1, code=Code.PROTOCOL_ERROR)
+    else:
+        assert_connection_error(conn, request, code=Code.PROTOCOL_ERROR, last_stream_id=1)
 
 
 def test_a_joined_cookie_is_never_indexed() -> None:

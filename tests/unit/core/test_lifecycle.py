@@ -172,18 +172,18 @@ def test_the_end_in_the_middle_of_a_frame_keeps_nothing_of_it() -> None:
     frame = wire.frame(0x77, 0, 0, bytes(10_000))
     conn.receive_data(frame[:5_000])
     conn.close_connection(Code.INTERNAL_ERROR)
-    assert not conn._core.partial.pieces
+    assert not conn._core.partial_frame.pieces
     for _ in range(20):
         with pytest.raises(ProtocolError, match="has ended"):
             conn.receive_data(bytes(1_000))
-    assert not conn._core.partial.pieces
+    assert not conn._core.partial_frame.pieces
 
 
 def test_the_end_in_the_middle_of_a_field_block_keeps_nothing_of_it() -> None:
     conn = wire.server()
     conn.receive_data(wire.headers(1, wire.REQUEST, end_headers=False))
     conn.close_connection(Code.INTERNAL_ERROR)
-    assert conn._core.block is None
+    assert conn._core.partial_block is None
 
 
 class Leaving(H2Connection):

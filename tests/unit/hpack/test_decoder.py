@@ -9,9 +9,9 @@ import pytest
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._hpack import (
-    Block,
     Decoder,
     Encoder,
+    FieldSection,
     HeaderListTooLarge,
     HpackDecodingError,
     build_static_table,
@@ -32,7 +32,7 @@ def update(size: int) -> bytes:
     return encode_integer(size, 0x1F, 0x20)
 
 
-def contents(block: Block) -> tuple[object, ...]:
+def contents(block: FieldSection) -> tuple[object, ...]:
     """Return everything a block says."""
     return (
         [(type(field), tuple(field)) for field in block.fields],

@@ -8,7 +8,7 @@ import hpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from h2._hpack import Block, Decoder, Encoder, HeaderListTooLarge, HpackDecodingError
+from h2._hpack import Decoder, Encoder, FieldSection, HeaderListTooLarge, HpackDecodingError
 from unit.hpack.support import (
     STATIC,
     UNLIMITED,
@@ -120,7 +120,7 @@ def test_any_octets_give_a_block_or_one_of_two_errors(wires: list[bytes], limit:
             block = decoder.decode(wire, limit)
         except (HpackDecodingError, HeaderListTooLarge):
             break
-        assert isinstance(block, Block)
+        assert isinstance(block, FieldSection)
         assert block.size <= limit
         assert decoder._used == table_octets(decoder_table(decoder)) <= decoder.table_size
 

@@ -431,6 +431,24 @@ resets(
     *("stream-not-promised", "9113 8.4.1", 2, CLIENT, wire.headers(2, wire.RESPONSE)),
     strict=CONNECTION,
 )
+resets(
+    *("promise-repeated", "9113 5.1.1", 2),
+    prepared(PROMISED, gets(wire.rst_stream(2))),
+    wire.push_promise(1, 2),
+    strict=CONNECTION,
+)
+resets(
+    *("promise-repeated", "9113 5.1.1", 2),
+    prepared(ASKING, lambda conn: conn.reset_stream(1), gets(wire.push_promise(1, 4))),
+    wire.push_promise(1, 2),
+    strict=CONNECTION,
+)
+resets(
+    *("push-parent-reset", "9113 8.4.1", 4),
+    prepared(PROMISED, lambda conn: conn.reset_stream(2)),
+    wire.push_promise(2, 4),
+    strict=CONNECTION,
+)
 resets("push-not-safe", "9113 8.4.1", 2, ASKING, wire.push_promise(1, 2, wire.POST))
 refuses("push-not-safe", "9113 8.4.1", ASKED, promises(1, 2, wire.POST))
 receives("push-parent-pushed", "9113 8.4.1", PROMISED, wire.push_promise(2, 4))
@@ -534,7 +552,6 @@ REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
 RESET_REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
     ("content-length-too-large", "9110 8.6", [*wire.REQUEST, TOO_LARGE]),
     ("field-name-no-token", "9110 5.1", [*wire.REQUEST, (b"a(b)", b"x")]),
-    ("cookie-invalid", "9113 8.2.1", [*wire.REQUEST, (b"cookie", b"a "), (b"cookie", b"b")]),
     ("pseudo-value-invalid", "9113 8.3.1", [*TARGET, (b":path", b"/a b")]),
     ("method-no-token", "9110 9.1", [(b":method", b"g e t"), *wire.REQUEST[1:]]),
     ("path-not-absolute", "9113 8.3.1", [*TARGET, (b":path", b"a")]),
@@ -546,6 +563,11 @@ RESET_REQUESTS: list[tuple[str, str, list[wire.Field]]] = [
 ]
 for broken, where, request in REQUESTS:
     malformed(broken, where, SERVER, wire.headers(1, request))
+for cookies in (
+    [(b"cookie", b"a=1"), *wire.REQUEST],
+    [*wire.REQUEST, (b"cookie", b"a=1; "), (b"cookie", b"b=2")],
+):
+    resets("cookie-malformed", "9113 8.2.3", 1, SERVER, wire.headers(1, cookies))
 for broken, where, request in RESET_REQUESTS:
     resets(broken, where, 1, SERVER, wire.headers(1, request))
 for broken, where, request in REQUESTS + RESET_REQUESTS:

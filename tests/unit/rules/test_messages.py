@@ -205,22 +205,6 @@ def test_messages_name_the_field_and_what_is_wrong(
     assert (found.rule.id, found.message) == (rule, f"{words} (malformed request)")
 
 
-@pytest.mark.parametrize(
-    ("cookies", "rule"),
-    [
-        ([b"a=b "], "field-value-invalid"),
-        ([b"a=b", b"c=d"], None),
-        ([b"a=b ", b"c=d"], "cookie-invalid"),
-        ([b"a=b", b"\tc=d"], "cookie-invalid"),
-        ([b"a=b", b"c=d\n"], "field-value-invalid"),
-    ],
-)
-def test_whitespace_around_cookies(cookies: list[bytes], rule: str | None) -> None:
-    fields = [(b"cookie", value) for value in cookies]
-    for kind, beginning in ((REQUEST, WITH_HOST), (TRAILERS, [])):
-        assert rule_of(check_message(kind, [*beginning, *fields], False)) == rule
-
-
 def test_messages_name_the_kind_of_block() -> None:
     for kind, shown in [(RESPONSE, "response"), (TRAILERS, "trailer section")]:
         found = check_message(kind, [(b"", b"")], False)

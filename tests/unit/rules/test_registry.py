@@ -72,7 +72,7 @@ def test_stream_error(scenario: Scenario, strict: bool) -> None:
         with watched_violations() as found:
             events = scenario.act(conn)
     assert [violation.rule.id for violation in found] == [scenario.rule]
-    assert type(found[0].public()) is scenario.error
+    assert type(found[0].exception()) is scenario.error
     code = scenario.code_if(strict)
     reset = wire.parse(conn.data_to_send())[-1]
     assert (reset.type, reset.stream_id) == (Type.RST_STREAM, scenario.stream_id)
@@ -144,6 +144,6 @@ def test_representation() -> None:
 
 
 def test_a_violation_becomes_the_exception_of_its_rule() -> None:
-    error = Violation(RULES["field-block-invalid"], "what is wrong").public()
+    error = Violation(RULES["field-block-invalid"], "what is wrong").exception()
     assert type(error) is ProtocolError
     assert (str(error), error.rule, error.error_code) == ("what is wrong", "field-block-invalid", 9)
