@@ -326,6 +326,36 @@ def test_discarded_data_is_still_checked_for_its_padding(
     )
 
 
+def uploaded(size: int) -> H2Connection:
+    """A server that received all of a request, and a large window for the connection."""
+    conn = wire.server()
+    conn.increment_flow_control_window(DEFAULT_WINDOW)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    while size:
+        length = min(size, DEFAULT_FRAME_SIZE)
+        size -= length
+        wire.feed(conn, wire.data(1, bytes(length), end_stream=not size))
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+@pytest.mark.parametrize("size", [10, 40_000, DEFAULT_WINDOW])
+def test_no_credit_for_a_stream_that_the_peer_has_ended(size: int) -> None:
+    """Nothing more can come there; the window of the connection opens as ever."""
+    conn = uploaded(size)
+    for _ in range(size // 10):
+        conn.acknowledge_received_data(10, 1)
+    conn.acknowledge_received_data(size % 10, 1)
+    conn.update_settings({wire.Setting.INITIAL_WINDOW_SIZE: 20_000})
+    wire.feed(conn, wire.settings(ack=True))
+    updates = [f for f in sent(conn) if f.type == Type.WINDOW_UPDATE]
+    assert all(update.stream_id == 0 for update in updates)
+    assert bool(updates) is (size == DEFAULT_WINDOW)
+    assert_refused(conn, "increment_flow_control_window", 9, 99)
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+    assert [f.type for f in sent(conn)] == [Type.HEADERS]
+
+
 def test_data_received_before_our_reset_can_still_be_given_back() -> None:
     """What was not acknowledged when a stream was reset can be acknowledged afterwards."""
     conn = open_server()

@@ -55,6 +55,56 @@ def test_goaway_is_reported() -> None:
     assert event.additional_data == b"too\x00much"
 
 
+def test_goaway_names_the_streams_that_were_not_processed() -> None:
+    """Ours above the last one, in order; not those that the peer opened, or that are over."""
+    conn = open_client(3, 5, 7, 9, 11, 13)
+    conn.reset_stream(9)
+    wire.feed(conn, wire.push_promise(3, 2), wire.push_promise(3, 30))
+    wire.feed(conn, wire.headers(30, wire.RESPONSE))
+    conn.clear_outbound_data_buffer()
+    first = only(wire.feed(conn, wire.goaway(MAX_STREAM_ID)), ConnectionTerminated)
+    assert first.unprocessed_stream_ids == ()
+    second = only(wire.feed(conn, wire.goaway(9)), ConnectionTerminated)
+    assert second.unprocessed_stream_ids == (11, 13)
+    third = only(wire.feed(conn, wire.goaway(4)), ConnectionTerminated)
+    assert third.unprocessed_stream_ids == (5, 7)
+    again = only(wire.feed(conn, wire.goaway(4)), ConnectionTerminated)
+    assert again.unprocessed_stream_ids == ()
+    assert sorted(conn.streams) == [2, 3, 30]
+    assert (conn.open_outbound_streams, conn.open_inbound_streams) == (1, 1)
+    # What the server sends there all the same is ignored.
+    assert_ignored(conn, wire.headers(11, wire.RESPONSE), wire.data(11, b"x"), wire.rst_stream(13))
+
+
+def test_promised_streams_go_on_after_the_servers_goaway() -> None:
+    """The last stream of its GOAWAY counts the streams of the client alone."""
+    conn = open_client(1)
+    wire.feed(conn, wire.push_promise(1, 2), wire.goaway(0))
+    assert sorted(conn.streams) == [2]
+    events = wire.feed(conn, wire.headers(2, wire.RESPONSE), wire.data(2, b"x", end_stream=True))
+    assert kinds(events) == [ResponseReceived, DataReceived, StreamEnded]
+
+
+def test_requests_go_on_after_the_clients_goaway() -> None:
+    """It is the promised streams that it counts; those above the last one are gone."""
+    conn = open_server(1, 3)
+    for promised in (2, 4):
+        conn.push_stream(1, promised, wire.REQUEST)
+    conn.clear_outbound_data_buffer()
+    event = only(wire.feed(conn, wire.goaway(2)), ConnectionTerminated)
+    assert event.unprocessed_stream_ids == (4,)
+    assert sorted(conn.streams) == [1, 2, 3]
+    for stream_id in (1, 2, 3):
+        conn.send_headers(stream_id, wire.RESPONSE)
+    assert len(sent(conn)) == 3
+
+
+@pytest.mark.parametrize("last", [0, 1, 5])
+def test_goaway_before_any_stream(last: int) -> None:
+    event = only(wire.feed(wire.client(), wire.goaway(last)), ConnectionTerminated)
+    assert event.unprocessed_stream_ids == ()
+
+
 def test_goaway_without_debug_data() -> None:
     """Debug data is optional; without it the event has None."""
     event = only(wire.feed(wire.client(), wire.goaway(0)), ConnectionTerminated)

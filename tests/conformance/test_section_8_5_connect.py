@@ -9,12 +9,15 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
+    InformationalResponseReceived,
     RequestReceived,
     ResponseReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
 )
 from h2.exceptions import ProtocolError
+from h2.stream import StreamState
 from support import wire
 from support.outcome import (
     assert_alive,
@@ -175,6 +178,71 @@ def test_content_length_of_a_successful_connect_means_nothing(status: bytes, len
         wire.data(1, b"tunnel"),
     )
     assert kinds(events) == [ResponseReceived, DataReceived]
+
+
+def asked_with_trailers(role: str) -> H2Connection:
+    """One end of a CONNECT request whose client has sent trailers before any response."""
+    ours, theirs = wire.pair()
+    ours.send_headers(1, CONNECT)
+    ours.send_data(1, b"early")
+    ours.send_headers(1, wire.TRAILERS, end_stream=True)
+    _, events = wire.exchange(ours, theirs)
+    assert kinds(events) == [RequestReceived, DataReceived, TrailersReceived, StreamEnded]
+    return ours if role == "client" else theirs
+
+
+ALL_OF_IT = [(b":status", b"200"), (b"content-length", b"3")]
+
+
+def test_trailers_before_the_response_do_not_keep_a_server_from_opening_the_tunnel() -> None:
+    """The response decides, whatever has come before it."""
+    conn = asked_with_trailers("server")
+    conn.send_headers(1, wire.RESPONSE)
+    conn.send_data(1, b"from the target")
+    conn.clear_outbound_data_buffer()
+    assert_refused(conn, "send_headers", 1, wire.TRAILERS, end_stream=True)
+    assert_refused(conn, "push_stream", 1, 2, wire.REQUEST)
+    conn.end_stream(1)
+    assert conn.stream_state(1) == StreamState.CLOSED
+
+
+def test_trailers_before_the_response_do_not_keep_a_client_from_opening_the_tunnel() -> None:
+    """Content-length means nothing in a tunnel, and no trailers come."""
+    conn = asked_with_trailers("client")
+    events = wire.feed(conn, wire.headers(1, ALL_OF_IT), wire.data(1, b"more than three"))
+    assert kinds(events) == [ResponseReceived, DataReceived]
+    assert_tunnel_error(conn, wire.headers(1, wire.TRAILERS, end_stream=True))
+
+
+def test_trailers_before_an_informational_response() -> None:
+    """An informational response opens no tunnel, the final one does."""
+    conn = asked_with_trailers("client")
+    early = wire.headers(1, [(b":status", b"103")])
+    assert kinds(wire.feed(conn, early)) == [InformationalResponseReceived]
+    events = wire.feed(conn, wire.headers(1, ALL_OF_IT), wire.data(1, b"tunnel"))
+    assert kinds(events) == [ResponseReceived, DataReceived]
+
+
+def test_trailers_before_the_response_that_refuses() -> None:
+    """Without a tunnel the response is an ordinary one, at both ends."""
+    refusal = [(b":status", b"502"), (b"content-length", b"3")]
+    server = asked_with_trailers("server")
+    server.send_headers(1, refusal)
+    server.push_stream(1, 2, wire.REQUEST)
+    server.send_data(1, b"no!")
+    server.send_headers(1, wire.TRAILERS, end_stream=True)
+    assert server.stream_state(1) == StreamState.CLOSED
+    client = asked_with_trailers("client")
+    response = wire.headers(1, refusal), wire.data(1, b"no!")
+    events = wire.feed(client, *response, wire.headers(1, wire.TRAILERS, end_stream=True))
+    assert kinds(events) == [ResponseReceived, DataReceived, TrailersReceived, StreamEnded]
+    client = asked_with_trailers("client")
+    assert_malformed(
+        client,
+        *response,
+        wire.data(1, b"!"),
+        events=[ResponseReceived, DataReceived],
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What must hold of a received frame by itself, and the words for frames that may not come now."""
+"""What must hold of a received frame by itself, and what is wrong with one in a wrong state."""
 
 from __future__ import annotations
 

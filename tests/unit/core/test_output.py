@@ -76,6 +76,36 @@ def test_any_order_of_sending_and_taking(
     assert conn.data_to_send() == b""
 
 
+@given(st.lists(OPERATIONS, max_size=30))
+def test_the_size_of_the_buffer_is_what_would_be_taken(
+    operations: list[Callable[[H2Connection], bytes] | int | str | None],
+) -> None:
+    conn = busy_client()
+    size = 0
+    for operation in operations:
+        if operation == "clear":
+            conn.clear_outbound_data_buffer()
+            size = 0
+        elif operation is None or isinstance(operation, int):
+            size -= len(conn.data_to_send(operation))
+        else:
+            assert not isinstance(operation, str)
+            size += len(operation(conn))
+        assert conn.outbound_buffer_size == size
+    assert len(conn.data_to_send()) == size
+    assert conn.outbound_buffer_size == 0
+
+
+def test_the_size_of_the_buffer_counts_answers_and_the_preface() -> None:
+    conn = H2Connection(H2Configuration(client_side=False))
+    assert conn.outbound_buffer_size == 0
+    conn.initiate_connection()
+    before = conn.outbound_buffer_size
+    wire.feed(conn, wire.PREFACE, wire.settings(), wire.ping())
+    assert conn.outbound_buffer_size == before + 9 + 17
+    assert len(conn.data_to_send()) == before + 9 + 17
+
+
 @pytest.mark.parametrize("amount", [1, 7, 9, 10, 1_000, None])
 def test_every_frame_is_logged_once(amount: int | None) -> None:
     log = Log()

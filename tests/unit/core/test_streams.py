@@ -99,6 +99,71 @@ def test_a_stream_that_a_consumer_takes_out_counts_no_more(how: str) -> None:
     assert client.get_next_available_stream_id() == 3
 
 
+def test_a_consumer_takes_out_all_streams() -> None:
+    for conn in open_pair():
+        streams = conn.streams
+        streams.clear()
+        assert counts(conn) == (0, 0)
+        assert not streams
+        with pytest.raises(StreamClosedError):
+            conn.send_data(1, b"x")
+        with pytest.raises(KeyError):
+            streams.popitem()
+        assert counts(conn) == (0, 0)
+
+
+def test_a_consumer_takes_out_the_streams_one_by_one() -> None:
+    client, server = open_pair()
+    server.push_stream(1, 4, wire.REQUEST)
+    wire.exchange(client, server)
+    taken = []
+    while client.streams:
+        stream_id, stream = client.streams.popitem()
+        taken.append((stream_id, stream.stream_id, counts(client)))
+    assert taken == [(4, 4, (1, 1)), (2, 2, (0, 1)), (1, 1, (0, 0))]
+    assert not server.streams.popitem()[1].open
+    assert counts(server) == (1, 1)
+
+
+def test_counters_after_streams_were_taken_out() -> None:
+    """Streams that are opened later count as ever."""
+    client, server = wire.pair()
+    client.update_settings({wire.Setting.MAX_CONCURRENT_STREAMS: 2})
+    for stream_id in (1, 3):
+        client.send_headers(stream_id, wire.POST)
+    wire.exchange(client, server)
+    client.streams.clear()
+    server.streams.clear()
+    client.send_headers(5, wire.POST)
+    wire.exchange(client, server)
+    assert (counts(client), counts(server)) == ((0, 1), (1, 0))
+    client.reset_stream(5)
+    wire.exchange(client, server)
+    assert (counts(client), counts(server)) == ((0, 0), (0, 0))
+
+
+def test_a_connection_shows_what_it_is_and_does() -> None:
+    client, server = open_pair()
+    server.send_data(2, bytes(535))
+    wire.exchange(client, server)
+    client.ping(b"12345678")
+    assert repr(client) == (
+        "<H2Connection client OPEN streams=2 inbound=1 (highest 2) outbound=1 (highest 1) "
+        "windows=65000/65535 buffered=17>"
+    )
+    server.close_connection()
+    server.data_to_send()
+    assert repr(server) == (
+        "<H2Connection server GOAWAY_SENT streams=2 inbound=1 (highest 1) outbound=1 (highest 2) "
+        "windows=65535/65000 buffered=0>"
+    )
+
+    class Mine(H2Connection):
+        pass
+
+    assert repr(Mine()).startswith("<Mine client STARTING streams=0 ")
+
+
 def test_a_reserved_stream_that_a_consumer_takes_out() -> None:
     conn = wire.client()
     conn.send_headers(1, wire.POST)

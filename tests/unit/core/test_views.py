@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from h2._rules.stream_states import STATE_NAMES
@@ -40,6 +42,48 @@ def test_streams_as_consumers_see_them(scene: Scene) -> None:
     assert stream.open is (state >= StreamState.OPEN)
     assert stream.closed is False
     assert repr(stream) == f"<H2Stream id:{scene.stream_id} state:{state!r}>"
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.state)
+def test_the_state_of_a_stream_can_be_asked_for(scene: Scene) -> None:
+    conn = scene.build()
+    state, _ = SHOWN.get(scene.state, (None, None))
+    if state is None:
+        state = StreamState.IDLE if scene.state == "IDLE" else StreamState.CLOSED
+    assert conn.stream_state(scene.stream_id) is state
+
+
+@pytest.mark.parametrize("is_client", [True, False])
+def test_the_state_of_streams_that_are_not_there(is_client: bool) -> None:
+    """Idle above the highest identifier of either end, closed below."""
+    conn = wire.client() if is_client else wire.server()
+    for stream_id in (1, 2, 7, 2**31 - 1):
+        assert conn.stream_state(stream_id) is StreamState.IDLE
+    if is_client:
+        conn.send_headers(5, wire.POST)
+        wire.feed(conn, wire.push_promise(5, 4))
+    else:
+        wire.feed(conn, wire.headers(5, wire.POST))
+        conn.push_stream(5, 4, wire.REQUEST)
+    for stream_id in (1, 2, 3):
+        assert conn.stream_state(stream_id) is StreamState.CLOSED
+    for stream_id in (6, 7, 2**31 - 2, 2**31 - 1):
+        assert conn.stream_state(stream_id) is StreamState.IDLE
+    conn.close_connection(1)
+    assert conn.stream_state(5) is StreamState.OPEN
+    assert conn.stream_state(True) is StreamState.CLOSED
+
+
+@pytest.mark.parametrize("stream_id", [0, -1, 2**31, 2**40])
+def test_identifiers_that_no_stream_can_have(stream_id: int) -> None:
+    with pytest.raises(ValueError, match=f"not {stream_id}"):
+        wire.client().stream_state(stream_id)
+
+
+@pytest.mark.parametrize("stream_id", ["1", 1.0, None])
+def test_identifiers_that_are_no_integers(stream_id: Any) -> None:
+    with pytest.raises(TypeError):
+        wire.client().stream_state(stream_id)
 
 
 def test_every_state_of_the_table_is_shown() -> None:
