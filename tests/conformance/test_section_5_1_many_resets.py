@@ -101,4 +101,3 @@ def test_late_responses_on_thousands_of_streams_that_were_reset(limit: int) -> N
     assert [found.get(b"etag") for found in fields_of(events)] == [number, None]
     assert client.open_outbound_streams == server.open_inbound_streams == 0
     assert_alive(client)
-

@@ -201,6 +201,8 @@ class Output:
 
     def _leave(self, place: int, position: int) -> None:
         """Note what is gone. Cutting it off only when it prevails keeps the cost linear."""
+        while place < len(self.chunks) and not self.chunks[place]:
+            place += 1  # content that was dropped
         if place == len(self.chunks):
             self.clear()
             return

@@ -147,6 +147,8 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
                 violation.rule = rules.STREAM_IDLE
             if is_enforced(conn, violation.rule):
                 raise violation
+        # Both ends may have ended the stream while the content of ours is still pending.
+        conn.send_windows.connection += conn.out.drop_content(stream_id)
         return
     conn.abandon(stream, CLOSED_BY_PEER)
     conn.events.append(

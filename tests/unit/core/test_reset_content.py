@@ -169,6 +169,37 @@ def test_a_reset_without_error_lets_the_response_go_out(answered: bool) -> None:
     assert conn.outbound_flow_control_window == WINDOW - (3 * len(FRAME) if answered else 0)
 
 
+@pytest.mark.parametrize("trailers", [False, True])
+def test_the_peer_resets_a_stream_that_has_ended_while_its_content_is_pending(
+    trailers: bool,
+) -> None:
+    """The program has sent all of the response, and the client cancels its download."""
+    conn = responding(1, 3)
+    wire.feed(conn, wire.data(1, end_stream=True))
+    for _ in range(3):
+        conn.send_data(1, FRAME)
+        conn.send_data(3, b"other")
+    if trailers:
+        conn.send_headers(1, wire.TRAILERS, end_stream=True)
+    else:
+        conn.end_stream(1)
+    taken = conn.data_to_send(5)
+    assert wire.feed(conn, wire.rst_stream(1), wire.rst_stream(1)) == []
+    frames = wire.parse(taken + conn.data_to_send())
+    # One frame had begun to go out.
+    assert [f.stream_id for f in frames if f.type == Type.DATA] == [1, 3, 3, 3]
+    assert conn.outbound_flow_control_window == WINDOW - len(FRAME) - 3 * 5
+
+
+def test_the_peer_resets_a_stream_that_we_have_reset() -> None:
+    conn = responding(1)
+    conn.send_data(1, b"the reason why")
+    by_us(conn)
+    by_the_peer(conn)
+    assert types(pending(conn)) == [Type.RST_STREAM]
+    assert conn.outbound_flow_control_window == WINDOW
+
+
 def test_content_of_a_promised_stream() -> None:
     conn = responding(1)
     conn.push_stream(1, 2, wire.REQUEST)
