@@ -1,11 +1,15 @@
 """Encoding of field blocks (RFC 7541 6) with adaptive indexing.
 
-Whether a literal goes into the dynamic table is learned per name. The encoder counts a miss when a
-name comes as a literal although its newest entry was never sent as an index, and takes one back
-when that entry was used or when the value itself was sent as a literal not long ago. A name starts
-with one miss, so that its first entry has to prove itself; with two or more (request ids, entity
-tags, the paths of an API client) it is no longer inserted, except with a value that comes back or
-to have its name in the table.
+Whether a literal goes into the dynamic table is decided by its value and by its name.
+
+A value that was a literal not long ago, and one whose entry was evicted although it had been used,
+comes back: it is inserted. The encoder remembers check sums of such values, not the values.
+
+Any other value is inserted on credit of its name. A new name has credit for all values of its first
+block and for one more. After that each insertion costs one, and a name earns some when an entry of
+it is used for the first time, or when a value comes back that was not inserted. Names whose values
+never come back (request ids, entity tags, the paths of an API client) have no credit soon; their
+values are inserted only where the name itself is in no table.
 """
 
 from __future__ import annotations
@@ -28,15 +32,21 @@ _NEXT_INDEX = 62
 _DEFAULT_SIZE = 4096
 _LARGEST_SIZE = 65536
 
-# The state of a name is (sequence number of its newest insertion) << 3 | misses.
-_MISSES = 7
-_STOPPED = 2
-_NEW_NAME = 1
+# The state of a name is (sequence number of its newest insertion) << 8 | credit, where the highest
+# credit stands for a name whose first block is still going on.
+_CREDIT = 0xFF
+_NEW_NAME = 0xFF
 
-# Names whose entries are evicted are forgotten unless they are stopped and there is room for them.
+# Names without an entry are remembered while there are at most this many names.
 _KEPT_NAMES = 64
 
+# A name with this much credit earns no more. It grows with the table up to the highest.
+_ENOUGH = 40
+_HIGHEST = 230
+
+# Check sums kept at least, and octets of the table for each.
 _RECENT = 128
+_OCTETS_PER_RECENT = 32
 
 
 class Encoder:
@@ -51,10 +61,13 @@ class Encoder:
     __slots__ = (
         "_allowed",
         "_announced",
+        "_earned",
+        "_enough",
         "_entries",
         "_evicted",
         "_inserted",
         "_lowest",
+        "_mask",
         "_names",
         "_recent",
         "_size",
@@ -81,10 +94,7 @@ class Encoder:
         self._evicted = 0
         self._used = 0
         self._names: dict[bytes, int] = {}
-        # A check octet of each literal value sent lately, at a place that depends on the value. Not
-        # many more places than a table of the usual size has room for: a value that comes back
-        # only after the table has turned over does not count as returning.
-        self._recent = bytearray(_RECENT)
+        self._adapt(_DEFAULT_SIZE)
 
     @property
     def header_table_size(self) -> int:
@@ -105,6 +115,24 @@ class Encoder:
             self.pending_update = size != self._announced or self._lowest < self._announced
             self.generation += 1
             self._evict(size)
+            self._adapt(size)
+
+    def _adapt(self, size: int) -> None:
+        """Set what depends on the size of the table; forget the values that were literals."""
+        # Half of the values of a name or so have to come back, or their insertion costs more than
+        # it saves: it evicts others in the end. A larger table has room for more that do not.
+        scale = max(1, size // _DEFAULT_SIZE)
+        self._earned = scale
+        self._enough = min(scale * _ENOUGH, _HIGHEST)
+        # A check sum of each literal value sent lately, at two places that depend on the value: one
+        # that loses a place to another value still has the second. Not many more places than the
+        # table has room for entries: a value that comes back only after the table has turned over
+        # does not count as returning.
+        places = _RECENT
+        while places * _OCTETS_PER_RECENT < size:
+            places *= 2
+        self._recent = bytearray(places)
+        self._mask = places - 1
 
     @property
     def huffman(self) -> bool:
@@ -151,11 +179,13 @@ class Encoder:
             out.append(self._updates())
         indexed = INDEXED
         evicted = self._evicted
-        following = self._inserted + _NEXT_INDEX
+        before = self._inserted
+        following = before + _NEXT_INDEX
         for entry in entries:
             seq = entry.seq
             if seq > evicted:
-                entry.used = True
+                if not entry.used:
+                    self._first_use(entry)
                 try:
                     out.append(indexed[following - seq])
                 except IndexError:
@@ -163,7 +193,7 @@ class Encoder:
             elif seq < 0:
                 out.append(indexed[-seq])
             else:
-                self._literal(entry, out)
+                self._literal(entry, out, before)
                 evicted = self._evicted
                 following = self._inserted + _NEXT_INDEX
         return b"".join(out)
@@ -177,31 +207,38 @@ class Encoder:
         self.pending_update = False
         return out
 
-    def _literal(self, entry: Entry, out: list[bytes]) -> None:
-        """Append the representation of an entry that is in no table, which may insert it."""
+    def _literal(self, entry: Entry, out: list[bytes], before: int) -> None:
+        """Append the representation of an entry that is in no table, which may insert it.
+
+        ``before`` is the number of insertions before this block.
+        """
         name = entry.name
-        state = self._names.get(name, 0)
+        state = self._names.get(name, _NEW_NAME)
         index = self._static.names.get(name, 0)
-        if index == 0 and state >> 3 > self._evicted:
-            index = self._inserted + _NEXT_INDEX - (state >> 3)
+        if index == 0 and state >> 8 > self._evicted:
+            index = self._inserted + _NEXT_INDEX - (state >> 8)
         if entry.never:
             heads = NEVER_INDEXED
         else:
-            digest = crc32(entry.value)
-            place = digest & (_RECENT - 1)
-            returning = self._recent[place] == digest >> 24
-            self._recent[place] = digest >> 24
-            if not returning and index and state & _MISSES == _MISSES:
-                # Nothing to learn: the name is stopped, and its value did not come back.
+            recent = self._recent
+            digest = crc32(entry.value, entry.size)
+            check = digest >> 24
+            first = digest & self._mask
+            second = digest >> 8 & self._mask
+            returning = recent[first] == check or recent[second] == check
+            recent[first] = recent[second] = check
+            if not returning and index and not state & _CREDIT:
                 heads = NOT_INDEXED
             elif entry.field in self.fields:
                 # Inserted since the caller looked: the same field stands twice in the list.
                 self._indexed(self.fields[entry.field], out)
                 return
-            elif self._is_worth_inserting(entry, index, state, returning):
-                heads = INSERTED
-            else:
+            elif entry.size > self._size:
                 heads = NOT_INDEXED
+            else:
+                heads = INSERTED
+                entry.used = returning
+                self._charge(name, state, returning, before)
         out.append(heads[index] if index < len(heads) else literal_head(index, heads))
         if index == 0:
             out.append(self._string(name))
@@ -211,32 +248,38 @@ class Encoder:
 
     def _indexed(self, entry: Entry, out: list[bytes]) -> None:
         """Append the index of an entry of the dynamic table."""
-        entry.used = True
+        if not entry.used:
+            self._first_use(entry)
         out.append(encode_integer(self._inserted + _NEXT_INDEX - entry.seq, 0x7F, 0x80))
 
-    def _is_worth_inserting(self, entry: Entry, index: int, state: int, returning: bool) -> bool:
-        """Learn from a literal, and tell whether to insert it.
+    def _first_use(self, entry: Entry) -> None:
+        """Note that an entry was worth its insertion."""
+        entry.used = True
+        state = self._names[entry.name]
+        if state & _CREDIT == _NEW_NAME:
+            state -= _NEW_NAME
+        if state & _CREDIT < self._enough:
+            self._names[entry.name] = state + self._earned
 
-        ``index`` is that of its name; ``returning`` says that its value was sent not long ago.
-        """
-        if entry.size * 4 > self._size * 3:
-            return False
-        if state == 0:
-            return True
-        seq = state >> 3
-        misses = state & _MISSES
-        if seq > self._evicted:
-            newest = self._entries[seq - 1 - self._inserted]
-            if newest.used:
-                newest.used = False
-                if misses:
-                    misses -= 1
-            elif misses < _MISSES:
-                misses += 1
-        if returning and misses:
-            misses -= 1
-        self._names[entry.name] = seq << 3 | misses
-        return returning or misses < _STOPPED or index == 0
+    def _remember(self, entry: Entry) -> None:
+        """Note that the value of an evicted entry comes back."""
+        digest = crc32(entry.value, entry.size)
+        mask = self._mask
+        self._recent[digest & mask] = self._recent[digest >> 8 & mask] = digest >> 24
+
+    def _charge(self, name: bytes, state: int, returning: bool, before: int) -> None:
+        """Keep the account of a name for the insertion of one of its values."""
+        credit = state & _CREDIT
+        if credit == _NEW_NAME:
+            if state >> 8 > before or state == _NEW_NAME:
+                return
+            credit = 0
+        if returning:
+            if credit < self._enough:
+                credit += self._earned
+        elif credit:
+            credit -= 1
+        self._names[name] = state & ~_CREDIT | credit
 
     def _insert(self, entry: Entry) -> None:
         """Add an entry to the dynamic table, evicting what it displaces (RFC 7541 4.4)."""
@@ -247,9 +290,8 @@ class Encoder:
         self._entries.append(entry)
         self._inserted = seq = self._inserted + 1
         entry.seq = seq
-        entry.used = False
         self.fields[entry.field] = entry
-        self._names[entry.name] = seq << 3 | self._names.get(entry.name, _NEW_NAME) & _MISSES
+        self._names[entry.name] = seq << 8 | self._names.get(entry.name, _NEW_NAME) & _CREDIT
 
     def _evict(self, room: int) -> None:
         """Drop the oldest entries until the rest takes up at most ``room`` octets."""
@@ -263,8 +305,9 @@ class Encoder:
             self._used -= entry.size
             self._evicted += 1
             del self.fields[entry.field]
-            state = names[entry.name]
-            if state >> 3 == entry.seq and (state & 7 < _STOPPED or len(names) > _KEPT_NAMES):
+            if entry.used:
+                self._remember(entry)
+            if names[entry.name] >> 8 == entry.seq and len(names) > _KEPT_NAMES:
                 del names[entry.name]
         # Cutting off dead places only when they prevail keeps the cost per eviction constant.
         if 2 * first >= len(entries):

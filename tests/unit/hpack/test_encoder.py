@@ -173,11 +173,12 @@ def test_large_indices() -> None:
     assert decoder_table(decoder)[:2] == [(b"n399", b"v"), (b"n398", b"v")]
 
 
-def test_entry_of_three_quarters_of_the_table_or_more_is_not_inserted() -> None:
+def test_entry_larger_than_the_table_is_not_inserted() -> None:
     encoder = Encoder(STATIC)
     encoder.header_table_size = 400
-    assert kind(encoder, b"etag", b"0" * (300 - 36)) == "insert"
-    assert kind(encoder, b"date", b"0" * (300 - 35)) == "literal"
+    assert kind(encoder, b"etag", b"0" * (400 - 36)) == "insert"
+    assert kind(encoder, b"date", b"0" * (400 - 35)) == "literal"
+    assert len(encoder_table(encoder)) == 1
 
 
 def test_table_of_size_zero() -> None:
@@ -236,8 +237,8 @@ def test_smaller_size_evicts_at_once() -> None:
 def test_values_that_never_repeat_stop_being_inserted() -> None:
     encoder = Encoder(STATIC)
     sent = [kind(encoder, b"x-request-id", b"%032x" % number) for number in range(40)]
-    assert sent == ["insert"] + ["literal"] * 39
-    assert len(encoder_table(encoder)) == 1
+    assert sent == ["insert"] * 2 + ["literal"] * 38
+    assert len(encoder_table(encoder)) == 2
     # A value that comes back goes into the table at once, and is an index from then on.
     again = [kind(encoder, b"x-request-id", b"%032x" % 39) for _ in range(3)]
     assert again == ["insert", "index", "index"]
@@ -248,8 +249,9 @@ def test_one_use_of_an_entry_counts_once() -> None:
     for number in range(10):
         kind(encoder, b"etag", b"%032x" % number)
     assert kind(encoder, b"etag", b"%032x" % 0) == "index"
-    sent = {kind(encoder, b"etag", b"%032x" % number) for number in range(100, 110)}
-    assert sent == {"literal"}
+    assert kind(encoder, b"etag", b"%032x" % 0) == "index"
+    sent = [kind(encoder, b"etag", b"%032x" % (number * 7919)) for number in range(100, 110)]
+    assert sent == ["insert"] + ["literal"] * 9
 
 
 def test_use_before_an_eviction_does_not_count_afterwards() -> None:
@@ -282,16 +284,14 @@ def test_name_whose_entries_are_used_is_inserted_every_time() -> None:
         assert kind(encoder, b"cookie", b"visit=%d" % number) == "index"
 
 
-def test_name_is_forgotten_with_its_entry_unless_it_is_stopped() -> None:
+def test_credit_of_a_name_outlives_its_entries() -> None:
     encoder = Encoder(STATIC)
-    encode(encoder, [(b"once", b"1")])
     for number in range(5):
         encode(encoder, [(b"etag", b"%d" % number)])
     encoder.header_table_size = 0
     encoder.header_table_size = 4096
     encode(encoder, [])
     assert kind(encoder, b"etag", b"new") == "literal"
-    assert list(encoder._names) == [b"etag"]
 
 
 def test_stopped_name_without_an_index_is_inserted_to_have_one() -> None:
@@ -389,8 +389,8 @@ def test_memory_of_an_idle_connection() -> None:
         each = tracemalloc.get_traced_memory()[0] / 20
     finally:
         tracemalloc.stop()
-    # About 4.7 KB. Not counted: the octets of the fields; the encoder holds those of the test.
-    assert each - octets(decoder_table(ends[0][1])) <= 5000
+    # About 5.6 KB. Not counted: the octets of the fields; the encoder holds those of the test.
+    assert each - octets(decoder_table(ends[0][1])) <= 6000
 
 
 def test_entries_have_no_dict() -> None:
