@@ -27,7 +27,7 @@ def strict(request: pytest.FixtureRequest) -> Iterator[bool]:
         yield request.param
 
 
-class Mistake(Exception):
+class MistakeError(Exception):
     """What no code of this package raises."""
 
 
@@ -94,7 +94,7 @@ def with_decoder(error: BaseException) -> tuple[H2Connection, bytes]:
     return conn, wire.headers(3, wire.REQUEST)
 
 
-ERRORS = [Mistake(), KeyboardInterrupt(), MemoryError(), SystemExit(1)]
+ERRORS = [MistakeError(), KeyboardInterrupt(), MemoryError(), SystemExit(1)]
 
 
 @pytest.mark.parametrize("build", [with_logger, with_hook, with_decoder])
@@ -132,10 +132,10 @@ def test_the_connection_ends_and_the_exception_goes_on(
 
 def test_an_exception_while_a_frame_is_completed() -> None:
     """The frame had begun with an earlier read; its second half brings the exception."""
-    conn = wire.server(logger=Logger("PRIORITY", raising(Mistake())))
+    conn = wire.server(logger=Logger("PRIORITY", raising(MistakeError())))
     frame = wire.priority(9)
     assert kinds(wire.feed(conn, wire.ping(), frame[:4])) == [PingReceived]
-    with pytest.raises(Mistake):
+    with pytest.raises(MistakeError):
         conn.receive_data(frame[4:] + wire.ping())
     assert wire.parse(conn.data_to_send())[-1].error_code == Code.INTERNAL_ERROR
     with pytest.raises(ProtocolError) as later:
@@ -144,11 +144,11 @@ def test_an_exception_while_a_frame_is_completed() -> None:
 
 
 def test_an_exception_after_goaway_names_no_higher_stream() -> None:
-    conn = wire.server(logger=Logger("PRIORITY", raising(Mistake())))
+    conn = wire.server(logger=Logger("PRIORITY", raising(MistakeError())))
     wire.feed(conn, wire.headers(1, wire.POST), wire.headers(3, wire.POST))
     conn.close_connection(last_stream_id=1)
     conn.clear_outbound_data_buffer()
-    with pytest.raises(Mistake):
+    with pytest.raises(MistakeError):
         wire.feed(conn, wire.priority(9))
     (goaway,) = wire.parse(conn.data_to_send())
     assert (goaway.error_code, goaway.last_stream_id) == (Code.INTERNAL_ERROR, 1)
@@ -156,22 +156,22 @@ def test_an_exception_after_goaway_names_no_higher_stream() -> None:
 
 def test_a_hook_that_ends_the_connection_and_raises() -> None:
     """One GOAWAY is enough: that of the program."""
-    conn, frame = with_hook(Mistake())
+    conn, frame = with_hook(MistakeError())
 
     def action() -> None:
         conn.close_connection(Code.ENHANCE_YOUR_CALM)
-        raise Mistake
+        raise MistakeError
 
     assert isinstance(conn, Hooked)
     conn.action = action
-    with pytest.raises(Mistake):
+    with pytest.raises(MistakeError):
         wire.feed(conn, frame)
     assert [f.error_code for f in wire.parse(conn.data_to_send())] == [Code.ENHANCE_YOUR_CALM]
 
 
 def test_a_hook_that_ends_the_connection() -> None:
     """What comes behind the frame is not looked at, and what it reports is not lost."""
-    conn, frame = with_hook(Mistake())
+    conn, frame = with_hook(MistakeError())
     assert isinstance(conn, Hooked)
     conn.action = lambda: conn.close_connection(Code.CANCEL)
     events = wire.feed(conn, wire.ping(), frame, wire.frame(Type.PING, 0, 1, b"not one"))
@@ -217,7 +217,7 @@ def test_a_refused_call_from_inside_changes_nothing(octets: bytes) -> None:
 
 
 def test_receive_data_called_by_the_goaway_hook() -> None:
-    conn, frame = with_hook(Mistake())
+    conn, frame = with_hook(MistakeError())
     assert isinstance(conn, Hooked)
     conn.action = lambda: conn.receive_data(wire.ping())
     with pytest.raises(RuntimeError, match="while it runs"):
