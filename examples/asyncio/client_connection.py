@@ -321,7 +321,7 @@ class Connection(asyncio.Protocol):
     # What happens between them.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on one event; those that are not listed need no action of ours."""
+        """Act on one event; those that are not listed need no action."""
         response = self.active.get(getattr(event, "stream_id", 0))
         match event:
             case h2.events.ResponseReceived() if response:

@@ -296,7 +296,7 @@ class Connection(asyncio.Protocol):
     # What we do.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on one event; those that are not listed need no action of ours."""
+        """Act on one event; those that are not listed need no action."""
         stream = self.streams.get(getattr(event, "stream_id", 0))
         match event:
             case h2.events.RequestReceived():
@@ -331,7 +331,7 @@ class Connection(asyncio.Protocol):
                 # The response is there, the rest of the request is not wanted any more: this is
                 # how to say so (RFC 9113 section 8.1).
                 self.h2.reset_stream(stream.id, ErrorCodes.NO_ERROR)
-        except Exception as error:  # a fault of ours must not take the other requests down
+        except Exception as error:  # a fault here must not take the other requests down
             self.loop.call_exception_handler({"message": "request failed", "exception": error})
             with contextlib.suppress(h2.exceptions.ProtocolError):
                 self.h2.reset_stream(stream.id, ErrorCodes.INTERNAL_ERROR)

@@ -163,7 +163,7 @@ class Session:
         return b""
 
     def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read; those that are not listed need no action of ours.
+        """Act on the events of one read; those that are not listed need no action.
 
         One read can bring a request and, behind it, the reset that cancels it. The connection knows
         of the reset as soon as the read is through, so such a request cannot be answered any more.

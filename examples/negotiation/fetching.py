@@ -108,7 +108,7 @@ class Client:
                         self.conn.acknowledge_received_data(length, stream_id)
                     case h2.events.StreamEnded():
                         ended = True
-                    case h2.events.StreamReset() if event.stream_id == stream_id and not ended:
+                    case h2.events.StreamReset() if not ended:
                         refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
                         kind = TryAgainError if refused else FetchError
                         raise kind(f"{url.geturl()}: stream reset, {event.error_code!r}")

@@ -169,7 +169,7 @@ class Session:
         return self.receive()
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action of ours."""
+        """Act on an event; those that are not listed need no action."""
         match event:
             case h2.events.RequestReceived():
                 self.accept(event.stream_id, dict(event.headers))

@@ -57,7 +57,7 @@ def serve_client(channel: Channel, context: ssl.SSLContext) -> None:
     channel.sock.settimeout(SEND_SECONDS)
     with context.wrap_socket(channel.sock, server_side=True) as tls:
         channel.sock = tls
-        # None where the client names no protocols, or none of ours. RFC 9113 section 3.3 leaves no
+        # None where the client names no protocol that we speak. RFC 9113 section 3.3 leaves no
         # other way to HTTP/2 over TLS, so such a client speaks something older.
         if tls.selected_alpn_protocol() == "h2":
             conn = server_connection()

@@ -93,7 +93,7 @@ class Exchange:
             self.flush()
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on one event; those that are not listed need no action of ours."""
+        """Act on one event; those that are not listed need no action."""
         match event:
             case h2.events.DataReceived():
                 self.output.write(event.data)

@@ -111,7 +111,7 @@ class HeadRequest(Protocol, TimeoutMixin):
     # The request and its response.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action of ours."""
+        """Act on an event; those that are not listed need no action."""
         match event:
             case h2.events.ResponseReceived():
                 self.fields = event.headers

@@ -136,7 +136,7 @@ class PostRequest(Protocol, TimeoutMixin):
     # The request and its response.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action of ours."""
+        """Act on an event; those that are not listed need no action."""
         match event:
             case h2.events.ResponseReceived():
                 self.status = dict(event.headers)[b":status"].decode()

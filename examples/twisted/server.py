@@ -133,7 +133,7 @@ class FileServer(Protocol, TimeoutMixin):
     # Requests and responses.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action of ours."""
+        """Act on an event; those that are not listed need no action."""
         match event:
             case h2.events.RequestReceived():
                 self.requests[event.stream_id] = event.headers

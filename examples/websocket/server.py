@@ -182,7 +182,7 @@ class Session:
             self.task.cancel()
 
     def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read; those that are not listed need no action of ours."""
+        """Act on the events of one read; those that are not listed need no action."""
         resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
         for event in events:
             match event:

@@ -142,7 +142,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     # `_values` is the mapping; until a setting is deleted it is the same object as `in_effect`.
     # `_told` has what the peer was told last, or else the initial values. These dicts are replaced,
     # never changed in place: connections that keep the initial values share one dict. Pending
-    # values are in the order of assignment; None stands for no pending values.
+    # values are in the order of assignment; None as long as none was assigned.
     __slots__ = ("__dict__", "__weakref__", "_client", "_pending", "_told", "_values", "in_effect")
 
     #: What is in effect, for reading: the values of the mapping, and those that hold for settings
@@ -232,17 +232,16 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
         :meta private:
         """
-        if not announced and self._pending is None:
+        if not announced and not self._pending:
             return {}
         changes = dict(announced)
         if changes:
             self._told = {**self._told, **changes}
-        if self._pending is not None:
+        if self._pending:
             for setting in [setting for setting in self._pending if setting not in changes]:
                 changes[setting] = self._pending[setting].pop(0)
                 if not self._pending[setting]:
                     del self._pending[setting]
-            self._pending = self._pending or None
         before = self._values
         self._replace({**before, **changes})
         return {

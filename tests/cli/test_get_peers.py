@@ -13,7 +13,7 @@ from support import servers, wire
 from support.clients import Target
 from support.matrix import Matrix
 from support.peers import require_program
-from support.processes import ROOT, TIMEOUT, free_port, python_command, run_for_bytes
+from support.processes import free_port, python_command, run_for_bytes
 from support.scripted import Client, scripted
 from support.site import Site
 
@@ -81,21 +81,10 @@ def test_upload(target: Target, site: Site, peer: str, matrix: Matrix) -> None:
 
 def test_upload_from_a_pipe(target: Target, site: Site, peer: str) -> None:
     command = python_command("-m", "h2", "get", *map(str, trusting(target)))
-    with (
-        subprocess.Popen(["cat", site.big_file], stdout=subprocess.PIPE) as cat,
-        subprocess.Popen(
-            [*command, "--upload", "-", f"{target.url}/echo"],
-            cwd=ROOT,
-            stdin=cat.stdout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process,
-    ):
-        assert cat.stdout is not None
-        cat.stdout.close()
-        out, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, err) == (0, b"")
-    assert out == site.big
+    with subprocess.Popen(["cat", site.big_file], stdout=subprocess.PIPE) as cat:
+        done = run_for_bytes([*command, "--upload", "-", f"{target.url}/echo"], cat.stdout)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == site.big
 
 
 # --- exit statuses beside those of curl ---

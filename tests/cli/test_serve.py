@@ -283,6 +283,39 @@ def test_an_offender_is_told_and_hung_up_on(
     assert capfd.readouterr().err.startswith("127.0.0.1 protocol error: ")
 
 
+def test_malformed_requests_are_answered_and_noted(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fields = [*wire.POST, (b"content-length", b"9")]
+    with serving(root) as (_, port):
+        frames = talk(
+            *(port, wire.headers(1, [(b":method", b"GET")])),
+            *(wire.headers(3, fields), wire.data(3, b"short", end_stream=True), get(5)),
+        )
+    assert content(frames, 5) == b"hello"
+    resets = [f for f in frames if f.type == Type.RST_STREAM]
+    assert [(f.stream_id, f.error_code) for f in resets] == [
+        *((1, Code.PROTOCOL_ERROR), (3, Code.PROTOCOL_ERROR))
+    ]
+    err = capfd.readouterr().err
+    assert "127.0.0.1 stream 1 reset with PROTOCOL_ERROR\n" in err
+    assert '"GET /hello HTTP/2" 200 5\n' in err
+
+
+def test_a_request_that_turns_out_to_be_malformed(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fields = [*wire.POST, (b"content-length", b"9")]
+    with serving(root) as (_, port), connect(port) as sock:
+        sock.sendall(wire.headers(1, fields) + wire.ping())
+        while Type.PING not in {frame.type for frame in some(sock)}:
+            pass
+        sock.sendall(wire.data(1, b"short", end_stream=True))
+        sock.shutdown(socket.SHUT_WR)
+        heard(sock)
+    assert '"POST / HTTP/2" - 0 (reset with PROTOCOL_ERROR)\n' in capfd.readouterr().err
+
+
 def test_an_offender_that_does_not_hang_up(root: Path) -> None:
     with serving(root) as (server, port), connect(port) as sock:
         sock.sendall(wire.ping(b"short"))

@@ -9,6 +9,7 @@ from h2.exceptions import RFC1122Error
 from support import wire
 from support.outcome import (
     assert_alive,
+    assert_connection_error,
     assert_refused,
     assert_resets_if_strict,
     kinds,
@@ -62,14 +63,19 @@ def test_priority_for_many_streams_changes_no_stream() -> None:
 def test_a_stream_does_not_depend_on_itself(depends_on: int) -> None:
     """RFC 7540 section 5.3.1, for peers that still signal by it: a stream error.
 
-    h2 4.4.1 ends the connection.
+    h2 4.4.1 ends the connection. So does an idle stream, which cannot be reset.
     """
     fields = depends_on.to_bytes(4, "big") + b"\x0f"
-    for frame in (
-        wire.frame(Type.PRIORITY, 0, 3, fields),
-        wire.headers(3, wire.REQUEST, priority=fields),
-    ):
-        assert_resets_if_strict(wire.server(), frame, stream_id=3, code=Code.PROTOCOL_ERROR)
+    priority = wire.frame(Type.PRIORITY, 0, 3, fields)
+    code = Code.PROTOCOL_ERROR
+    assert_connection_error(wire.server(), priority, code=code)
+    conn = wire.server()
+    wire.feed(conn, wire.headers(3, wire.POST))
+    assert_resets_if_strict(conn, priority, stream_id=3, code=code, last_stream_id=3)
+    request = wire.headers(3, wire.REQUEST, priority=fields)
+    assert_resets_if_strict(wire.server(), request, stream_id=3, code=code)
+    even = wire.frame(Type.PRIORITY, 0, 2, b"\0\0\0\2\x0f")
+    assert_connection_error(wire.server(), even, code=code)
 
 
 def test_we_do_not_make_a_stream_depend_on_itself() -> None:

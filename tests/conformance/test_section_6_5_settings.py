@@ -117,9 +117,10 @@ def test_ack_with_a_payload(size: int) -> None:
     """An ACK with a payload is a connection error FRAME_SIZE_ERROR."""
     conn = wire.server()
     conn.update_settings({Setting.MAX_FRAME_SIZE: 20_000})
-    assert_connection_error(
+    error = assert_connection_error(
         conn, wire.frame(Type.SETTINGS, Flag.ACK, 0, bytes(size)), code=Code.FRAME_SIZE_ERROR
     )
+    assert str(error) == f"Received SETTINGS frame of {size} octets on stream 0"
 
 
 # Section 6.5.2: values --------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from support.processes import python_command, run_for_bytes, serving
 from support.scripted import Client, scripted
 from support.servers import SERVERS, nghttpd
 from support.site import Site
-from support.wire import Code
+from support.wire import Code, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
@@ -96,6 +96,21 @@ def test_servers_that_end_it_early(path: str, words: str, moody: Target) -> None
     assert re.search(words, complaint(moody, path))
 
 
+def test_a_malformed_promise_is_no_matter_of_the_request() -> None:
+    def script(server: Client) -> None:
+        server.request()
+        server.send(
+            wire.push_promise(1, 2, wire.RESPONSE),
+            wire.headers(1, wire.RESPONSE),
+            wire.data(1, b"content", end_stream=True),
+        )
+        assert server.until(lambda f: f.type == Type.RST_STREAM).stream_id == 2
+        server.bye()
+
+    with scripted(script) as port:
+        assert content(Target(f"http://127.0.0.1:{port}"), "/") == b"content"
+
+
 def test_goaway_says_that_a_request_was_not_processed() -> None:
     def script(server: Client) -> None:
         server.request()
@@ -133,6 +148,6 @@ def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: 
 
 def test_servers_of_http_1(certificates: Certificate) -> None:
     with http1_server() as target:
-        assert "Received" in complaint(target, "/")
+        assert "The peer speaks plain text" in complaint(target, "/")  # as HTTP/0.9 wants it
     with http1_server(certificates) as target:
         assert "does not speak HTTP/2" in complaint(target, "/")

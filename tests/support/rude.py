@@ -19,7 +19,7 @@ from support import wire
 from support.cases import Offer
 from support.example import Served, check_no_files, finish, resident
 from support.processes import TIMEOUT
-from support.raw import PATIENCE, RawClient, connect, content, ends, request
+from support.raw import PATIENCE, RawClient, connect, content, ends, fields_of, request
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
 
 MEGABYTE = 1_000_000
@@ -84,7 +84,7 @@ def error_among_requests(served: Served) -> None:
 
 
 def strange_requests(served: Served) -> None:
-    """Valid ones that ask for what is not there get their status, others end the connection."""
+    """Valid ones that ask for what is not there get their status, and so do others."""
     decoder = Decoder()
     connect_to = [(b":method", b"CONNECT"), (b":authority", b"localhost:1")]
     with RawClient(served.target) as client:
@@ -92,8 +92,26 @@ def strange_requests(served: Served) -> None:
         assert b"400" <= status(client.until(ends(1)), decoder) < b"600"
         client.send(request(3, "*", "OPTIONS"))
         assert b"400" <= status(client.until(ends(3)), decoder) < b"500"
-        client.send(wire.headers(5, [(b":method", b"GET")], end_stream=True))
-        assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
+        # The connection answers this one itself.
+        client.send(wire.headers(5, [(b":method", b"GET")]))
+        frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
+        assert status(frames, decoder) == b"400"
+        assert (frames[-1].stream_id, frames[-1].error_code) == (5, Code.PROTOCOL_ERROR)
+        client.send(request(7, served.offer.small))
+        assert content(client.until(ends(7)), 7)
+
+
+def malformed_among_requests(served: Served) -> None:
+    """A request that is malformed costs its stream alone, also if that shows only at its end."""
+    path, whole = served.offer.small, small_content(served)
+    forbidden = wire.headers(1, fields_of(path, "GET", ("connection", "close")), end_stream=True)
+    too_short = wire.headers(3, fields_of(path, "POST", ("content-length", "10")))
+    with RawClient(served.target) as client:
+        client.send(forbidden, too_short)
+        client.send(wire.data(3, b"short", end_stream=True), request(5, path))
+        frames = client.until(ends(5)) + client.pong()
+    assert content(frames, 5) == whole
+    assert {1, 3} <= {frame.stream_id for frame in frames if frame.type == Type.RST_STREAM}
 
 
 def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
@@ -354,6 +372,7 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
     "nonsense": nonsense,
     "an error among requests": error_among_requests,
     "strange requests": strange_requests,
+    "malformed requests among others": malformed_among_requests,
     "requests cancelled at once": cancelled_at_once,
     "much that needs no answer": much_that_needs_no_answer,
     "responses cancelled half way": cancelled_half_way,

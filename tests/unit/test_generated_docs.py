@@ -192,7 +192,7 @@ def test_tables_are_those_of_the_code() -> None:
     assert len(table) == len(stream_states.STATE_NAMES) * count
     assert table["OPEN_REQUEST_SENT", "HEADERS"] == "OPEN_BOTH"
     assert table["OPEN_BOTH", "DATA"] == "same"
-    assert table["HALF_REMOTE", "DATA"] == "stream error STREAM_CLOSED"
+    assert table["HALF_REMOTE", "DATA"] == "error: the peer has ended the stream"
     for number, name in enumerate(stream_states.INPUT_NAMES):
         if name.startswith("RECV_"):
             for state, after in enumerate(stream_states.TABLE[number]):

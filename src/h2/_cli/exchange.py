@@ -184,7 +184,7 @@ class Exchange:
                     self._conn.acknowledge_received_data(length, event.stream_id)
             case h2.events.StreamEnded():
                 self._done = True
-            case h2.events.StreamReset() if event.stream_id == self._stream_id and not self._done:
+            case h2.events.StreamReset() if not self._done:
                 self._was_reset(event)
             case h2.events.ConnectionTerminated():
                 self._went_away(event)

@@ -1,4 +1,4 @@
-"""What must hold of a received frame by itself, and the words for frames that may not come now."""
+"""What must hold of a received frame by itself, and what is wrong with one in a wrong state."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ _FRAME_RULES: Final[dict[tuple[int, int], Rule]] = {
 def not_allowed(reaction: int, type_: int, stream_id: int) -> Violation:
     """Return the violation for a frame that the state of its stream forbids (section 5.1)."""
     rule = _FRAME_RULES.get((reaction, type_)) or _REACTION_RULES[reaction]
-    message = (
-        f"Received {name_of(type_)} frame on stream {stream_id}: {states.REACTION_NAMES[reaction]}"
-    )
+    reason = states.REACTION_NAMES[reaction].removeprefix("error: ")
+    message = f"Received {name_of(type_)} frame on stream {stream_id}: {reason}"
     error: NoSuchStreamError | None = None
     if rule is rules.STREAM_CLOSED:
         error = StreamClosedError(stream_id)

@@ -1,4 +1,4 @@
-"""HPACK encoders and decoders of the application's own in place of ours.
+"""HPACK encoders and decoders of the application in place of our own.
 
 A program may assign any object with the methods of ``hpack.Encoder`` and ``hpack.Decoder`` to
 ``H2Connection.encoder`` and ``H2Connection.decoder``. What is here makes such an object look like

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core import flow_control, receive, receive_headers, receive_settings
+from h2._core import (
+    flow_control,
+    receive,
+    receive_continuation,
+    receive_headers,
+    receive_promise,
+    receive_settings,
+)
 from h2._core.faults import fail, is_enforced, reset_stream, scope_of, terminate
 from h2._core.state import Connection, PartialFrame
 from h2._frames.decode import ID_MASK, unpack_header
@@ -39,11 +46,11 @@ _HANDLERS: Final = (
     receive.priority,
     receive.rst_stream,
     receive_settings.settings,
-    receive_headers.push_promise,
+    receive_promise.push_promise,
     receive.ping,
     receive.goaway,
     flow_control.window_update,
-    receive_headers.continuation,
+    receive_continuation.continuation,
     receive.altsvc,
 )
 
@@ -275,6 +282,6 @@ def _check_connection_state(conn: Connection, type_: int, flags: int, stream_id:
         raise Violation(rules.FRAME_NOT_ALLOWED, f"A client must not send {name_of(type_)}")
     block = conn.partial_block
     if block is not None and (type_ != CONTINUATION or stream_id != block.stream_id):
-        raise receive_headers.interrupted(block, type_, stream_id)
+        raise receive_continuation.interrupted(block, type_, stream_id)
     if state != conn.state:
         conn.enter(state)

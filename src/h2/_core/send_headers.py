@@ -191,7 +191,7 @@ def _check_peer_limit(conn: Connection) -> None:
 
 
 def _open_stream(conn: Connection, stream_id: int, state: int, plan: Plan) -> None:
-    """Take in the stream that a request of ours opened."""
+    """Take in the stream that our request opened."""
     stream = Stream(stream_id, state, conn.recv_initial_window())
     stream.authority = plan.authority
     if plan.seen & _METHOD_THAT_COUNTS:

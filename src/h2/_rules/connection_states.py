@@ -53,14 +53,14 @@ INPUT_NAMES: Final = (
 )  # fmt: skip
 
 # Reactions that are not a next state
-NOT_SETTINGS: Final = -1  #: connection error: the first frame is not SETTINGS
+NOT_SETTINGS: Final = -1  #: error: the first frame is not SETTINGS
 NOT_FOR_ROLE: Final = -2  #: connection error: this peer must not send this frame
 MISUSE: Final = -3  #: only the other role may send this
 DRAINING: Final = -4  #: no new streams after GOAWAY was received (or sent)
 ENDED: Final = -5  #: nothing goes after a connection error
 
 REACTION_NAMES: Final = {
-    NOT_SETTINGS: "connection error (first frame)", NOT_FOR_ROLE: "connection error (role)",
+    NOT_SETTINGS: "error: the first frame is SETTINGS", NOT_FOR_ROLE: "error: wrong role",
     MISUSE: "misuse (role)", DRAINING: "misuse (going away)", ENDED: "misuse (terminated)",
 }  # fmt: skip
 

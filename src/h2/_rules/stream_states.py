@@ -62,23 +62,24 @@ INPUT_NAMES: Final = (
 # Reactions that are not a next state
 MISUSE: Final = -1  #: the application must not do this now
 IGNORE: Final = -2  #: minimally process and discard
-HALF_CLOSED_ERROR: Final = -3  #: stream error STREAM_CLOSED
-RESET_ERROR: Final = -4  #: stream error STREAM_CLOSED on a stream that the peer reset
-CLOSED_ERROR: Final = -5  #: connection error STREAM_CLOSED
-IDLE_ERROR: Final = -6  #: connection error PROTOCOL_ERROR
-RESERVED_ERROR: Final = -7  #: connection error PROTOCOL_ERROR
+HALF_CLOSED_ERROR: Final = -3  #: the peer has sent END_STREAM
+RESET_ERROR: Final = -4  #: the peer has sent RST_STREAM
+CLOSED_ERROR: Final = -5  #: both ends have sent END_STREAM
+IDLE_ERROR: Final = -6  #: nobody has opened it
+RESERVED_ERROR: Final = -7  #: it was promised, and takes few frames until the response
 EARLY_DATA_ERROR: Final = -8  #: DATA before the HEADERS of its message
 PUSH_ERROR: Final = -9  #: PUSH_PROMISE on a stream that is neither open nor half-closed (local)
 TRAILERS_ERROR: Final = -10  #: a second HEADERS without END_STREAM
 
 REACTION_NAMES: Final = {
-    MISUSE: "misuse", IGNORE: "ignore", HALF_CLOSED_ERROR: "stream error STREAM_CLOSED",
-    RESET_ERROR: "stream error STREAM_CLOSED (after RST_STREAM)",
-    CLOSED_ERROR: "connection error STREAM_CLOSED", IDLE_ERROR: "connection error (idle)",
-    RESERVED_ERROR: "connection error (reserved)",
-    EARLY_DATA_ERROR: "connection error (DATA before HEADERS)",
-    PUSH_ERROR: "connection error (PUSH_PROMISE)",
-    TRAILERS_ERROR: "connection error (trailers without END_STREAM)",
+    MISUSE: "misuse", IGNORE: "ignore",
+    HALF_CLOSED_ERROR: "error: the peer has ended the stream",
+    RESET_ERROR: "error: the peer has reset the stream",
+    CLOSED_ERROR: "error: the stream is closed", IDLE_ERROR: "error: the stream is idle",
+    RESERVED_ERROR: "error: the stream is reserved",
+    EARLY_DATA_ERROR: "error: DATA before HEADERS",
+    PUSH_ERROR: "error: the stream takes no PUSH_PROMISE",
+    TRAILERS_ERROR: "error: trailers without END_STREAM",
 }  # fmt: skip
 
 _M = MISUSE

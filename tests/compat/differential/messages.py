@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .situations import EARLY, GET, RESPONSE, TUNNEL, WEBSOCKET, headers, promise
+from . import frames
+from .situations import EARLY, GET, RESPONSE, TUNNEL, WEBSOCKET, continuation, headers, promise
+from .vocabulary import spec
 
 Json = Any
 
@@ -147,9 +149,29 @@ def with_fields(block: Json) -> Iterator[Json]:
             yield [*block, field, [field[0], "3"]]
 
 
+def clumsy(stream: int) -> list[Json]:
+    """A request of 60,000 octets that the Huffman code (RFC 7541 appendix B) makes 225,000."""
+    value = int("3ffffffe", 16)  # 30 bits for the octet 0x16
+    four = sum(value << 30 * place for place in range(4)).to_bytes(15, "big")
+    block = b"\x00\x01x\xff" + integer(225_000 - 127) + four * 15_000
+    pieces = [block[at : at + 16_000] for at in range(0, len(block), 16_000)]
+    more = [continuation(stream, piece.hex(), end=piece is pieces[-1]) for piece in pieces]
+    return [spec(frames.HEADERS, 0, stream, GET), *more]
+
+
+def integer(value: int) -> bytes:
+    """What follows a prefix that is full (RFC 7541 section 5.1)."""
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
 def messages(side: str) -> Iterator[tuple[str, list[Json]]]:
     """A situation and a header section that comes then."""
     if side == "server":
+        yield "nothing", clumsy(1)
         for block in requests():
             yield "nothing", [headers(1, block)]
             yield "nothing", [headers(1, block, end=True)]

@@ -21,6 +21,7 @@ SEEDS = int(os.environ.get("H2_DIFFERENTIAL_SEEDS", "360"))
 #: Rules that end the connection though 4.4.1 goes on: leaving it open would not be safe.
 UNSAFE = {
     "preface-invalid": "a peer that speaks HTTP/1 understands no frame, and sends none",
+    "field-block-too-large": "a field block is kept up to twice the limit that was announced",
     "continuation-unexpected": "a fragment that is not decoded puts HPACK out of step",
 }
 

@@ -300,9 +300,10 @@ resets(
     error=TooManyStreamsError,
 )
 receives(
-    *("priority-self-dependency", "7540 5.3.1", SERVER, wire.priority(1, depends_on=1)),
+    *("priority-self-dependency", "7540 5.3.1", ASKED, wire.priority(1, depends_on=1)),
     strict_stream=1,
 )
+receives("priority-of-idle-stream", "7540 5.3.1", SERVER, wire.priority(1, depends_on=1))
 refuses(
     *("priority-self-dependency", "7540 5.3.1", CLIENT),
     lambda conn: conn.prioritize(1, depends_on=1),
