@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from h2.connection import H2Connection
-from h2.events import RemoteSettingsChanged, RequestReceived
+from h2.connection import ConnectionState, H2Connection
+from h2.events import RemoteSettingsChanged, RequestReceived, SettingsAcknowledged
 from h2.exceptions import ProtocolError
 from support import wire
 from support.outcome import (
@@ -214,6 +214,27 @@ def test_first_frame_is_not_settings(client_side: bool, first: bytes) -> None:
     wire.feed(usual, magic, wire.settings())
     usual.clear_outbound_data_buffer()
     assert outcome_of(conn, magic + first) == outcome_of(usual, first)
+
+
+@pytest.mark.parametrize("client_side", [True, False], ids=["client", "server"])
+def test_first_frame_is_an_acknowledgment_after_goaway(client_side: bool) -> None:
+    """Whoever has sent GOAWAY still needs the peer's SETTINGS first."""
+    magic = b"" if client_side else PREFACE
+    conn = fresh(client_side)
+    conn.close_connection()
+    if conn.config.strict:
+        assert_connection_error(
+            conn, magic, wire.settings(ack=True), code=Code.PROTOCOL_ERROR, probe=False
+        )
+        return
+    assert kinds(wire.feed(conn, magic, wire.settings(ack=True))) == [SettingsAcknowledged]
+    assert kinds(wire.feed(conn, wire.settings())) == [RemoteSettingsChanged]
+    # It goes on as after any GOAWAY of ours: no stream is opened by either end.
+    assert conn.state_machine.state is ConnectionState.CLOSED
+    assert wire.feed(conn, *([] if client_side else [wire.headers(1, wire.REQUEST)])) == []
+    if client_side:
+        with pytest.raises(ProtocolError):
+            conn.send_headers(1, wire.REQUEST)
 
 
 def outcome_of(conn: H2Connection, octets: bytes) -> tuple[object, ...]:

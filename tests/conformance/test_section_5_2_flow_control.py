@@ -8,7 +8,7 @@ import pytest
 
 from h2.connection import H2Connection
 from h2.events import DataReceived, SettingsAcknowledged
-from h2.exceptions import FlowControlError
+from h2.exceptions import FlowControlError, NoSuchStreamError
 from support import wire
 from support.outcome import (
     assert_alive,
@@ -324,6 +324,29 @@ def test_discarded_data_is_still_checked_for_its_padding(
         code=Code.PROTOCOL_ERROR,
         last_stream_id=1,
     )
+
+
+def test_windows_of_streams_that_are_over() -> None:
+    """They are as large as those of a new stream: programs ask before they know."""
+    conn = wire.server((wire.Setting.INITIAL_WINDOW_SIZE, 5_000))
+    conn.update_settings({wire.Setting.INITIAL_WINDOW_SIZE: 7_000})
+    request = wire.headers(5, wire.POST)
+    wire.feed(conn, wire.settings(ack=True), request, wire.data(5, bytes(10)), wire.rst_stream(5))
+    for stream_id in (1, 5):
+        assert conn.local_flow_control_window(stream_id) == 5_000
+        assert conn.remote_flow_control_window(stream_id) == 7_000
+    wire.feed(conn, wire.headers(7, wire.POST), wire.data(7, bytes(7_000)))
+    for _ in range(13):
+        conn.send_headers(conn.highest_inbound_stream_id, wire.RESPONSE)
+        conn.send_data(conn.highest_inbound_stream_id, bytes(5_000))
+        stream_id = conn.highest_inbound_stream_id + 2
+        wire.feed(conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, bytes(4_000)))
+    # Nor is it more than the connection has.
+    assert conn.local_flow_control_window(5) == conn.outbound_flow_control_window == 535
+    assert conn.remote_flow_control_window(5) == conn.inbound_flow_control_window == 6_525
+    for call in (conn.local_flow_control_window, conn.remote_flow_control_window):
+        with pytest.raises(NoSuchStreamError):
+            call(4)
 
 
 def uploaded(size: int) -> H2Connection:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -93,3 +94,23 @@ def test_a_frame_of_the_largest_size_in_small_pieces() -> None:
         chunks = [frame[at : at + size] for at in range(0, len(frame), size)]
         result = play(wire.server(), [request, *chunks])
         assert result == play(wire.server(), [request + frame])
+
+
+@pytest.mark.parametrize("sizes", [[1], [511], [9, 1, 510], [512, 1], [1, 600, 2, 2, 2]])
+def test_small_pieces_of_a_frame_are_put_together(sizes: list[int]) -> None:
+    """A peer that sends single octets does not make us keep an object for each."""
+    conn = wire.server()
+    frame = wire.frame(0x77, 0, 0, bytes(16_384))
+    conn.receive_data(frame[:9])
+    at, count, large = 9, 0, 0
+    while at + sizes[count % len(sizes)] < len(frame):
+        size = sizes[count % len(sizes)]
+        conn.receive_data(frame[at : at + size])
+        at += size
+        count += 1
+        large += size >= 512
+    pieces = conn._core.partial_frame.pieces
+    assert sum(map(len, pieces)) == at - 9
+    assert len(pieces) <= 2 * large + 1
+    assert len(conn.receive_data(frame[at:])) == 1
+    assert conn._core.partial_frame.pieces == []

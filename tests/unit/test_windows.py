@@ -58,6 +58,16 @@ def test_more_than_arrived_does_not_open_it_beyond_its_size() -> None:
     assert window.current_window_size == 100
 
 
+def test_sizes_that_a_program_assigns() -> None:
+    window = WindowManager(100)
+    window.max_window_size = 1_000
+    window.current_window_size = 200
+    assert (window.max_window_size, window.current_window_size) == (1_000, 200)
+    window.window_consumed(200)
+    assert window.process_bytes(600) == 600
+    assert window.current_window_size == 600
+
+
 def test_names() -> None:
     assert frame_buffer.CONTINUATION_BACKLOG == H2Connection.CONTINUATION_BACKLOG == 64
     assert set(windows.__all__) == {"LARGEST_FLOW_CONTROL_WINDOW", "WindowManager"}

@@ -56,12 +56,14 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     stream = conn.streams.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
-        state = conn.streams.state_of(stream_id)
-        _refuse_data(conn, (_ON_DATA_END if end else _ON_DATA)[state], stream_id, length)
-        return
-    reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
-    if reaction < 0:
-        _refuse_data(conn, reaction, stream_id, length)
+        reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
+    else:
+        reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
+    if reaction < 0 or stream is None:
+        # Give back the window of DATA that nobody gets (section 6.9), then say what is wrong.
+        hand_back(conn, length)
+        if reaction != states.IGNORE:
+            raise not_allowed(reaction, layout.DATA, stream_id)
         return
     window = stream.window
     if window.value < length and length:
@@ -90,13 +92,6 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         conn.streams.move(stream, reaction, conn.max_reset)
     if length and not (left and window.value):
         conn.exhausted.append(stream_id)
-
-
-def _refuse_data(conn: Connection, reaction: int, stream_id: int, length: int) -> None:
-    """Give back the window of DATA that nobody gets (section 6.9), then say what is wrong."""
-    hand_back(conn, length)
-    if reaction != states.IGNORE:
-        raise not_allowed(reaction, layout.DATA, stream_id)
 
 
 def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:

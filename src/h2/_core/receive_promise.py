@@ -43,12 +43,11 @@ def push_promise(conn: Connection, flags: int, stream_id: int, payload: bytes) -
 
 def promised_block(conn: Connection, stream_id: int, promised_id: int, data: bytes) -> None:
     """Handle the complete field block of PUSH_PROMISE (sections 6.6 and 8.4)."""
-    section: FieldSection | None = None
-    too_large: HeaderListTooLarge | None = None
+    section: FieldSection | HeaderListTooLarge
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
     except HeaderListTooLarge as error:
-        too_large = error
+        section = error
     except HPACKError as error:
         raise field_blocks.not_decoded(stream_id, error) from None
     reaction = _check_promise(conn, stream_id, promised_id)
@@ -70,9 +69,9 @@ def promised_block(conn: Connection, stream_id: int, promised_id: int, data: byt
     elif conn.streams[stream_id].tunnel:
         field_blocks.skip(conn, promised_id)
         raise framing.in_tunnel(PUSH_PROMISE, stream_id)
-    elif too_large is not None:
-        raise field_blocks.list_too_large(promised_id, too_large)
-    elif section is not None:
+    elif isinstance(section, HeaderListTooLarge):
+        raise field_blocks.list_too_large(promised_id, section)
+    else:
         _reserve(conn, stream_id, promised_id, section)
 
 

@@ -114,8 +114,7 @@ class Streams(dict[int, Stream]):
         stream_id = stream.stream_id
         self[stream_id] = stream
         if stream_id & 1 == self._inbound_parity:
-            if stream_id > self.highest_inbound:
-                self.use_inbound(stream_id)
+            self.use_inbound(stream_id)
             if stream.state >= FIRST_COUNTED:
                 self.inbound_open += 1
         else:

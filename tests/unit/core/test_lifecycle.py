@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hyperframe.frame import PingFrame, WindowUpdateFrame
 
 from h2.connection import H2Connection
-from h2.events import ConnectionTerminated, Event, SettingsAcknowledged
+from h2.events import ConnectionTerminated, Event, PingReceived, SettingsAcknowledged
 from h2.exceptions import FlowControlError, ProtocolError
 from h2.settings import SettingCodes, Settings
 from support import wire
@@ -212,6 +213,36 @@ def test_a_subclass_that_ends_the_connection_on_goaway(apart: bool) -> None:
     same([type(event) for event in events], [ConnectionTerminated])
     assert conn.data_to_send() == wire.goaway(0, Code.INTERNAL_ERROR)
     assert_dead(conn)
+
+
+class Answering(H2Connection):
+    """A connection that has something to say to a goodbye."""
+
+    def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
+        frames, events = super()._receive_goaway_frame(frame)
+        ping = PingFrame(0, b"and now?")
+        window = WindowUpdateFrame(0, window_increment=5)
+        return [*frames, ping, window], [*events, *events]
+
+
+def test_frames_and_events_that_a_subclass_returns_for_goaway() -> None:
+    """All of them count, in their order."""
+    conn = Answering()
+    conn.initiate_connection()
+    wire.feed(conn, wire.settings())
+    conn.clear_outbound_data_buffer()
+    events = wire.feed(conn, wire.ping(), wire.goaway(7, Code.CANCEL, b"why"), wire.ping())
+    same(
+        [type(event) for event in events],
+        [PingReceived, ConnectionTerminated, ConnectionTerminated, PingReceived],
+    )
+    same(
+        conn.data_to_send(),
+        wire.ping(ack=True)
+        + wire.ping(b"and now?")
+        + wire.window_update(0, 5)
+        + wire.ping(ack=True),
+    )
 
 
 def test_a_connection_works_after_many_changes_of_settings() -> None:

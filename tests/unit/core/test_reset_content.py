@@ -210,6 +210,22 @@ def test_content_of_a_promised_stream() -> None:
     assert conn.outbound_flow_control_window == WINDOW
 
 
+def test_content_that_has_gone_out_does_not_come_back() -> None:
+    """A reset of another stream has noted where the content is, and then some has gone out."""
+    conn = responding(1, 3)
+    for _ in range(3):
+        conn.send_data(1, FRAME)
+        conn.send_data(3, FRAME)
+    conn.send_data(1, b"the end", end_stream=True)
+    wire.feed(conn, wire.rst_stream(3))
+    taken = conn.data_to_send(len(FRAME) + 9)
+    wire.feed(conn, wire.rst_stream(1))
+    assert conn.outbound_flow_control_window == WINDOW - len(FRAME)
+    assert [(f.type, f.stream_id) for f in wire.parse(taken)] == [(Type.DATA, 1)]
+    assert conn.outbound_buffer_size == 0
+    assert conn.data_to_send() == b""
+
+
 def test_many_streams_are_reset_one_after_the_other() -> None:
     """Dropping looks at each frame once: the time does not grow with the square of it."""
     streams = [*range(1, 200, 2)]

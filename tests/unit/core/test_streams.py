@@ -206,6 +206,38 @@ def test_identifiers_that_were_passed_over() -> None:
     conn.send_headers(13, wire.REQUEST)
 
 
+def closed_between_others() -> tuple[H2Connection, H2Connection]:
+    """Stream 4, promised and over, whose number lies between those of requests 1 and 9."""
+    client, server = wire.pair()
+    for stream_id in (1, 9):
+        client.send_headers(stream_id, wire.POST)
+    wire.exchange(client, server)
+    for stream_id in (2, 4):
+        server.push_stream(1, stream_id, wire.REQUEST)
+        server.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+    wire.exchange(client, server)
+    return client, server
+
+
+def test_streams_of_the_other_end_were_not_passed_over() -> None:
+    """Streams 3, 5 and 7 were never opened; stream 4 was, and is closed."""
+    client, server = closed_between_others()
+    for conn in (client, server):
+        with pytest.raises(StreamClosedError):
+            conn.send_headers(4, wire.REQUEST)
+    with pytest.raises(StreamIDTooLowError):
+        client.send_headers(5, wire.REQUEST)
+    with pytest.raises(StreamClosedError) as caught:
+        wire.feed(client, wire.headers(4, wire.RESPONSE))
+    assert caught.value.error_code == wire.Code.STREAM_CLOSED
+    client, server = closed_between_others()
+    with pytest.raises(StreamClosedError):
+        wire.feed(server, wire.headers(4, wire.REQUEST))
+    client, server = closed_between_others()
+    with pytest.raises(StreamIDTooLowError):
+        wire.feed(server, wire.headers(5, wire.REQUEST))
+
+
 def test_memory_of_passed_over_identifiers_is_limited() -> None:
     """A gap that was forgotten makes another error of the same kind, not a stream."""
     conn = wire.client()
