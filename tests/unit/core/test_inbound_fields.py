@@ -65,6 +65,13 @@ def test_what_joining_cookies_mends_resets_the_stream(
         assert_connection_error(conn, request, code=Code.PROTOCOL_ERROR, last_stream_id=1)
 
 
+def test_cookies_in_a_request_that_needs_a_close_look() -> None:
+    fields = [*REQUEST[:2], REQUEST[3], (b"host", b"a.b")]
+    cookies = [(b"cookie", b"a"), (b"cookie", b"b")]
+    got = received(wire.server(), wire.block([*fields, *cookies]))
+    assert got == [*fields, (b"cookie", b"a; b")]
+
+
 def test_a_joined_cookie_is_never_indexed() -> None:
     cookies = [(b"cookie", b"a" * 40), (b"cookie", b"b" * 40)]
     assert type(received(wire.server(), wire.block([*REQUEST, *cookies]))[-1]) is (
