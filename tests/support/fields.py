@@ -18,7 +18,22 @@ NAMES = [
 VALUES = [
     *(b"GET", b"HEAD", b"POST", b"CONNECT", b"connect", b"G T", b"https", b"ftp+x.1", b"1:2"),
     *(b"/", b"*", b"/a?b#c", b"/a b", b"", b"example.com", b"EXAMPLE.com:443", b"a@b", b"[::1]:80"),
-    *(b"100", b"101", b"103", b"200", b"204", b"304", b"600", b"099", b"20", b"2000", b"2x0"),
+    *(
+        b"100",
+        b"101",
+        b"103",
+        b"199",
+        b"200",
+        b"204",
+        b"299",
+        b"300",
+        b"304",
+        b"600",
+        b"099",
+        b"20",
+        b"2000",
+        b"2x0",
+    ),
     *(b"0", b"5", b"05", b"+5", b"5,5", b" 5", b"5\t", b"\xb2", b"1" * 641, b"trailers"),
     *(
         b"TRAILERS",

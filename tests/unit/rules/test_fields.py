@@ -230,6 +230,31 @@ def test_usual_blocks_are_valid_by_their_masks(kind: int, fields: list[Field]) -
     assert is_plain(kind, fields)
 
 
+@pytest.mark.parametrize(
+    ("bit", "change"),
+    [
+        (UNKNOWN_PSEUDO, (b":new", b"x")),
+        (PROTOCOL, (b":protocol", b"x")),
+        (HOST, (b"host", b"a.b")),
+        (CONNECTION_FIELD, (b"upgrade", b"x")),
+        (BAD_NAME, (b"Bad", b"x")),
+        (NO_TOKEN, (b"a(b)", b"x")),
+        (BAD_VALUE, (b"x", b"\n")),
+        (BAD_FORM, (b"te", b"gzip")),
+        (BAD_FORM, (b":path", b"/a b")),
+        (CONNECT, (b":method", b"CONNECT")),
+        (ODD_TARGET, (b":path", b"*")),
+        (ODD_TARGET, (b":authority", b"me@a.b")),
+    ],
+)
+def test_what_needs_a_close_look(bit: int, change: Field) -> None:
+    fields = {b":method": b"GET", b":scheme": b"https", b":authority": b"a.b", b":path": b"/"}
+    assert is_plain(rules.REQUEST, [*fields.items()])
+    assert classify(*change) & bit
+    fields[change[0]] = change[1]
+    assert not is_plain(rules.REQUEST, [*fields.items()])
+
+
 @pytest.mark.parametrize("status", [b"204", b"103"])
 def test_responses_without_content_are_valid_by_their_masks(status: bytes) -> None:
     fields = [(b":status", status), (b"x", b"y")]

@@ -97,6 +97,14 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
             r"Field 'x' has a value with CR, LF or NUL: b'\n'",
         ),
         (
+            *("field-value-invalid", [*WITH_HOST, (b"x", b" \r")]),
+            r"Field 'x' has a value with CR, LF or NUL: b' \r'",
+        ),
+        (
+            *("field-value-invalid", [*WITH_HOST, (b"x", b"\0 ")]),
+            r"Field 'x' has a value with CR, LF or NUL: b'\x00 '",
+        ),
+        (
             *("field-value-invalid", with_target(b"https", b"a.b", b"/ ")),
             "Field ':path' has a value with whitespace around it: b'/ '",
         ),
@@ -179,6 +187,7 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
             "Field ':path' has no place in CONNECT",
         ),
         ("pseudo-missing", CONNECT[:1], "Field ':authority' is missing"),
+        ("pseudo-missing", [*CONNECT, (b":protocol", b"x")], "Field ':scheme' is missing"),
         (
             *("connect-without-authority", [CONNECT[0], (b"host", b"a.b:1")]),
             "Field ':authority' is missing",
@@ -203,6 +212,15 @@ def test_messages_name_the_field_and_what_is_wrong(
     found = check_message(REQUEST, fields, False)
     assert found is not None
     assert (found.rule.id, found.message) == (rule, f"{words} (malformed request)")
+
+
+def test_pseudo_header_fields_in_trailers() -> None:
+    for name in (b":path", b":status", b":new"):
+        found = check_message(TRAILERS, [(b"x", b"y"), (name, b"/")], False)
+        assert found is not None
+        assert found.rule.id == "pseudo-in-trailers"
+        shown = f"Field {name.decode()!r} is a pseudo-header field"
+        assert found.message == f"{shown} (malformed trailer section)"
 
 
 def test_messages_name_the_kind_of_block() -> None:
