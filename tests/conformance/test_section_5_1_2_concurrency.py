@@ -102,6 +102,16 @@ def test_the_limit_holds_from_the_ack_on() -> None:
     assert_too_many(conn, wire.headers(5, wire.REQUEST), stream_id=5)
 
 
+def test_a_limit_that_the_peer_was_not_told() -> None:
+    """A limit that was assigned, and not sent, is no reason to blame the peer."""
+    conn = limited_server(3)
+    conn.local_settings.max_concurrent_streams = 1
+    conn.update_settings({Setting.MAX_FRAME_SIZE: 20_000})
+    wire.feed(conn, wire.settings(ack=True), wire.headers(1, wire.REQUEST))
+    assert conn.local_settings.max_concurrent_streams == 1
+    assert_stream_refused(conn, wire.headers(3, wire.REQUEST), stream_id=3, known=False)
+
+
 @pytest.mark.parametrize(
     "half_close",
     [

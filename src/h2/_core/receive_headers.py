@@ -199,8 +199,10 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
     # for promised streams, nor should it for a peer that cannot know of the limit yet.
     limit = conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
-    if limit is not None and conn.streams.inbound_open >= limit:
-        known = not conn.client and conn.announced.acknowledged_stream_limit is not None
+    open_streams = conn.streams.inbound_open
+    if limit is not None and open_streams >= limit:
+        known_limit = conn.announced.acknowledged_stream_limit
+        known = not conn.client and known_limit is not None and open_streams >= known_limit
         raise Violation(
             rules.TOO_MANY_STREAMS if known else rules.STREAM_REFUSED,
             f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
