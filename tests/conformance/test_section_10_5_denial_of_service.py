@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from h2.connection import H2Connection
-from h2.events import RequestReceived
+from h2.events import PushedStreamReceived, RequestReceived, StreamReset
 from h2.exceptions import DenialOfServiceError
 from support import wire
 from support.outcome import (
@@ -145,3 +145,56 @@ def test_continuation_octets_without_end() -> None:
     with pytest.raises(DenialOfServiceError) as caught:
         flood(conn, more)
     assert caught.value.error_code == Code.ENHANCE_YOUR_CALM
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_longest_block_that_is_kept(more: int) -> None:
+    """A block may be encoded clumsily, in twice as many octets as the limit of the section."""
+    conn = limited_server(1_000)
+    block = bytes(2_000 + more)
+    wire.feed(conn, wire.headers(1, block[:1_500], end_headers=False))
+    rest = wire.continuation(1, block[1_500:], end_headers=False)
+    if more:
+        with pytest.raises(DenialOfServiceError) as caught:
+            wire.feed(conn, rest)
+        assert caught.value.error_code == Code.ENHANCE_YOUR_CALM
+    else:
+        assert wire.feed(conn, rest) == []
+    conn = limited_server(1_000)
+    first = wire.headers(1, block, end_headers=False)
+    if more:
+        with pytest.raises(DenialOfServiceError):
+            wire.feed(conn, first)
+    else:
+        assert wire.feed(conn, first) == []
+
+
+def test_the_limit_where_the_setting_was_taken_out() -> None:
+    """Without a setting there is a limit all the same: 64 KiB."""
+    for size, fits in ((65_536, True), (65_537, False)):
+        conn = H2Connection(wire.configuration(client_side=False))
+        del conn.local_settings[Setting.MAX_HEADER_LIST_SIZE]
+        conn.initiate_connection()
+        wire.feed(conn, wire.PREFACE, wire.settings(), wire.settings(ack=True))
+        frames = split(wire.block([*wire.REQUEST, filler(size)]))
+        if fits:
+            assert kinds(wire.feed(conn, *frames)) == [RequestReceived]
+        else:
+            assert_too_large(conn, 1, wire.block([*wire.REQUEST, filler(size)]))
+
+
+def test_promises_without_a_response() -> None:
+    """200 are kept; those beyond are refused, until some are over."""
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    conn.clear_outbound_data_buffer()
+    promises = [wire.push_promise(1, 2 * number) for number in range(1, 204)]
+    assert kinds(wire.feed(conn, *promises[:200])) == [PushedStreamReceived] * 200
+    assert_alive(conn)
+    refused = [StreamReset] if conn.config.strict else []
+    assert kinds(wire.feed(conn, promises[200])) == refused
+    assert conn.data_to_send() == wire.rst_stream(402, Code.REFUSED_STREAM)
+    wire.feed(conn, wire.headers(2, wire.RESPONSE))  # it counts as an open stream now
+    assert kinds(wire.feed(conn, promises[201])) == [PushedStreamReceived]
+    assert kinds(wire.feed(conn, promises[202])) == refused
+    assert conn.data_to_send() == wire.rst_stream(406, Code.REFUSED_STREAM)

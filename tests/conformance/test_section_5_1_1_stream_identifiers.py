@@ -202,6 +202,18 @@ def test_identifiers_have_31_bits(stream_id: int) -> None:
     assert conn.get_next_available_stream_id() == 1
 
 
+def test_promised_identifiers_have_31_bits() -> None:
+    """The last one that a server can promise is 2^31-2."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    for promised in (2**31, 2**31 + 2, 2**32):
+        assert_refused(conn, "push_stream", 1, promised, wire.REQUEST)
+    conn.push_stream(1, MAX_STREAM_ID - 1, wire.REQUEST)
+    assert sent(conn)[0].promised_stream_id == MAX_STREAM_ID - 1
+    with pytest.raises(NoAvailableStreamIDError):
+        conn.get_next_available_stream_id()
+
+
 def test_a_refused_stream_does_not_use_its_identifier_up() -> None:
     """When a request was refused for another reason its identifier is still free."""
     conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 0))

@@ -206,6 +206,21 @@ def test_identifiers_that_were_passed_over() -> None:
     conn.send_headers(13, wire.REQUEST)
 
 
+def test_streams_in_order_leave_no_gaps() -> None:
+    """A gap is remembered although many streams follow it, whichever end opens them."""
+    client, server = wire.pair()
+    client.send_headers(5, wire.REQUEST, end_stream=True)
+    for stream_id in range(7, 207, 2):
+        client.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        wire.exchange(client, server)
+        server.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        wire.exchange(client, server)
+    with pytest.raises(StreamIDTooLowError):
+        client.send_headers(3, wire.REQUEST)
+    with pytest.raises(StreamIDTooLowError):
+        wire.feed(server, wire.headers(3, wire.REQUEST))
+
+
 def closed_between_others() -> tuple[H2Connection, H2Connection]:
     """Stream 4, promised and over, whose number lies between those of requests 1 and 9."""
     client, server = wire.pair()
