@@ -45,8 +45,8 @@ _ENOUGH = 40
 _HIGHEST = 230
 
 # Check sums kept at least, and octets of the table for each.
-_RECENT = 128
-_OCTETS_PER_RECENT = 32
+_RECENT = 64
+_OCTETS_PER_RECENT = 64
 
 
 class Encoder:
@@ -124,10 +124,9 @@ class Encoder:
         scale = max(1, size // _DEFAULT_SIZE)
         self._earned = scale
         self._enough = min(scale * _ENOUGH, _HIGHEST)
-        # A check sum of each literal value sent lately, at two places that depend on the value: one
-        # that loses a place to another value still has the second. Not many more places than the
-        # table has room for entries: a value that comes back only after the table has turned over
-        # does not count as returning.
+        # A check octet of each literal value sent lately, at two places that depend on the value;
+        # it has to be at both. No more places than the table has room for entries: a value that
+        # comes back only after the table has turned over does not count as returning.
         places = _RECENT
         while places * _OCTETS_PER_RECENT < size:
             places *= 2
@@ -225,7 +224,7 @@ class Encoder:
             check = digest >> 24
             first = digest & self._mask
             second = digest >> 8 & self._mask
-            returning = recent[first] == check or recent[second] == check
+            returning = recent[first] == check and recent[second] == check
             recent[first] = recent[second] = check
             if not returning and index and not state & _CREDIT:
                 heads = NOT_INDEXED
@@ -237,7 +236,7 @@ class Encoder:
                 heads = NOT_INDEXED
             else:
                 heads = INSERTED
-                entry.used = returning
+                entry.used = False
                 self._charge(name, state, returning, before)
         out.append(heads[index] if index < len(heads) else literal_head(index, heads))
         if index == 0:
