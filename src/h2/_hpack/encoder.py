@@ -94,7 +94,11 @@ class Encoder:
         self._evicted = 0
         self._used = 0
         self._names: dict[bytes, int] = {}
-        self._adapt(_DEFAULT_SIZE)
+        # What depends on the size of the table: see _adapt.
+        self._earned = 1
+        self._enough = _ENOUGH
+        self._recent = bytearray(_RECENT)
+        self._mask = _RECENT - 1
 
     @property
     def header_table_size(self) -> int:
@@ -127,9 +131,7 @@ class Encoder:
         # A check octet of each literal value sent lately, at two places that depend on the value;
         # it has to be at both. No more places than the table has room for entries: a value that
         # comes back only after the table has turned over does not count as returning.
-        places = _RECENT
-        while places * _OCTETS_PER_RECENT < size:
-            places *= 2
+        places = 1 << max(_RECENT, size // _OCTETS_PER_RECENT).bit_length() - 1
         self._recent = bytearray(places)
         self._mask = places - 1
 
