@@ -379,6 +379,33 @@ def test_no_credit_for_a_stream_that_the_peer_has_ended(size: int) -> None:
     assert [f.type for f in sent(conn)] == [Type.HEADERS]
 
 
+def test_no_credit_for_such_a_stream_when_windows_shrink() -> None:
+    """What was handed back before its end is enough for the smaller window, and of no use."""
+    conn = wire.server()
+    for stream_id in (1, 3, 5):
+        wire.feed(conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, bytes(10_000)))
+        conn.acknowledge_received_data(10_000, stream_id)
+    wire.feed(conn, wire.data(1, end_stream=True), wire.data(3, end_stream=True))
+    conn.send_headers(3, wire.RESPONSE)
+    conn.update_settings({wire.Setting.INITIAL_WINDOW_SIZE: 15_000})
+    conn.clear_outbound_data_buffer()
+    wire.feed(conn, wire.settings(ack=True))
+    assert conn.data_to_send() == wire.window_update(5, 10_000)
+
+
+def test_windows_that_were_reopened_are_forgotten() -> None:
+    """Nothing is kept of them, however often they were exhausted."""
+    conn = wire.server()
+    conn.update_settings({wire.Setting.INITIAL_WINDOW_SIZE: 10})
+    wire.feed(conn, wire.headers(1, wire.POST), wire.settings(ack=True))
+    for _ in range(3):
+        wire.feed(conn, wire.data(1, bytes(10)))
+        assert conn._core.exhausted == [1]
+        conn.acknowledge_received_data(10, 1)
+        conn.data_to_send()
+        assert conn._core.exhausted == []
+
+
 def test_data_received_before_our_reset_can_still_be_given_back() -> None:
     """What was not acknowledged when a stream was reset can be acknowledged afterwards."""
     conn = open_server()

@@ -236,3 +236,45 @@ def test_events_around_a_stream_error_stay_in_order() -> None:
         conn, wire.ping(), wire.data(1, b"late"), wire.ping(), wire.headers(3, wire.REQUEST)
     )
     assert kinds(events) == [PingReceived, StreamReset, PingReceived, RequestReceived]
+
+
+@pytest.mark.parametrize("responded", [False, True])
+def test_a_response_that_has_begun_is_not_followed_by_another(responded: bool) -> None:
+    """The status code for a malformed message is sent where no response has begun (8.1.1)."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST))
+    if responded:
+        conn.send_headers(1, wire.RESPONSE)
+    conn.clear_outbound_data_buffer()
+    bad = wire.headers(1, [(b"bad name", b"")], end_stream=True)
+    if not conn.config.strict:
+        with pytest.raises(ProtocolError):
+            wire.feed(conn, bad)
+        return
+    wire.feed(conn, bad)
+    types = [frame.type for frame in wire.parse(conn.data_to_send())]
+    assert types == ([] if responded else [Type.HEADERS]) + [Type.RST_STREAM]
+
+
+def test_goaway_for_malformed_trailers_names_the_last_request() -> None:
+    """Not the stream that they came on."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST), wire.headers(5, wire.POST))
+    conn.clear_outbound_data_buffer()
+    bad = wire.headers(1, [(b"bad name", b"")], end_stream=True)
+    if conn.config.strict:
+        wire.feed(conn, bad)
+        assert conn.highest_inbound_stream_id == 5
+        return
+    assert_connection_error(conn, bad, code=Code.PROTOCOL_ERROR, last_stream_id=5)
+
+
+def test_goaway_for_an_error_says_nothing_more_and_is_not_taken_back() -> None:
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.clear_outbound_data_buffer()
+    with pytest.raises(ProtocolError):
+        wire.feed(conn, BAD_PING)
+    assert wire.parse(conn.data_to_send())[-1].debug_data == b""
+    with pytest.raises(ProtocolError, match="is higher than 1"):
+        conn.close_connection(last_stream_id=3)

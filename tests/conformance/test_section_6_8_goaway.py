@@ -25,7 +25,7 @@ from support.outcome import (
     only,
     sent,
 )
-from support.wire import MAX_STREAM_ID, Code, Type
+from support.wire import DEFAULT_FRAME_SIZE, MAX_STREAM_ID, Code, Type
 
 
 def open_server(*streams: int) -> H2Connection:
@@ -309,6 +309,16 @@ def test_graceful_shutdown_by_us() -> None:
         wire.feed(conn, wire.data(stream_id, end_stream=True))
         conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
     assert [f.type for f in sent(conn)] == [Type.HEADERS, Type.HEADERS]
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_the_longest_debug_data(spare: int) -> None:
+    """Eight octets of the frame are not for it."""
+    conn = open_server(1)
+    data = bytes(DEFAULT_FRAME_SIZE - 8 - spare)
+    assert_refused(conn, "close_connection", additional_data=data + bytes(spare + 1))
+    conn.close_connection(additional_data=data)
+    assert conn.data_to_send() == wire.goaway(1, debug_data=data)
 
 
 def test_the_last_stream_never_grows() -> None:

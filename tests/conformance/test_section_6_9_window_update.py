@@ -267,3 +267,20 @@ def test_other_streams_after_an_overflow() -> None:
     assert kinds(events) == [StreamReset, WindowUpdated]
     conn.send_data(3, b"x")
     assert [(f.type, f.stream_id) for f in sent(conn)] == [(Type.RST_STREAM, 1), (Type.DATA, 3)]
+
+
+@pytest.mark.parametrize("smaller", [1, 100])
+def test_the_largest_window_counts_not_the_last_one(smaller: int) -> None:
+    """A change of INITIAL_WINDOW_SIZE must suit every stream, whichever window grew last."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST), wire.headers(3, wire.POST))
+    wire.feed(conn, wire.window_update(1, 2**30), wire.window_update(3, smaller))
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 2**30 - 1)))
+    conn.clear_outbound_data_buffer()
+    assert_connection_error(
+        conn,
+        wire.settings((Setting.INITIAL_WINDOW_SIZE, 2**30)),
+        code=Code.FLOW_CONTROL_ERROR,
+        last_stream_id=3,
+        error=FlowControlError,
+    )

@@ -180,6 +180,16 @@ def test_content_length_of_a_successful_connect_means_nothing(status: bytes, len
     assert kinds(events) == [ResponseReceived, DataReceived]
 
 
+def test_content_length_of_a_connect_request_means_nothing() -> None:
+    """RFC 9110 9.3.6: the request has no content, and the length is not that of the tunnel."""
+    conn = wire.server()
+    request = wire.headers(1, [*CONNECT, (b"content-length", b"3")])
+    assert kinds(wire.feed(conn, request)) == [RequestReceived]
+    conn.send_headers(1, wire.RESPONSE)
+    events = wire.feed(conn, wire.data(1, b"more than that"), wire.data(1, end_stream=True))
+    assert kinds(events) == [DataReceived, DataReceived, StreamEnded]
+
+
 def asked_with_trailers(role: str) -> H2Connection:
     """One end of a CONNECT request whose client has sent trailers before any response."""
     ours, theirs = wire.pair()

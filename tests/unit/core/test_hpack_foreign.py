@@ -13,6 +13,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import Event, RequestReceived
 from h2.exceptions import DenialOfServiceError, ProtocolError
+from h2.stream import StreamState
 from support import wire
 from support.fields import Field
 from support.snapshot import frozen_events, snapshot
@@ -282,6 +283,65 @@ def test_it_decodes_promises() -> None:
     conn.send_headers(1, REQUEST)
     wire.feed(conn, wire.push_promise(1, 2, wire.block(REQUEST, add=True)))
     assert len(decoder.header_table.dynamic_entries) == 4
+
+
+def test_fields_that_come_twice_are_seen() -> None:
+    cookies = [(b"cookie", b"a=b"), (b"cookie", b"c=d")]
+    conn = wire.server()
+    conn.decoder = hpack.Decoder()
+    event = received(conn, wire.block([*REQUEST, *cookies]))
+    assert isinstance(event, RequestReceived)
+    assert event.headers == [*REQUEST, (b"cookie", b"a=b; c=d")]
+    for field in [(b"content-length", b"1"), (b":path", b"/")]:
+        other = (field[0], b"2" if field[1] == b"1" else field[1])
+        conn = wire.server()
+        conn.decoder = hpack.Decoder()
+        with pytest.raises(ProtocolError):
+            received(conn, wire.block([*REQUEST, field, other]))
+
+
+def test_promises_that_it_decodes_are_checked() -> None:
+    conn = wire.client()
+    conn.decoder = hpack.Decoder()
+    conn.send_headers(1, REQUEST)
+    conn.clear_outbound_data_buffer()
+    wire.feed(conn, wire.push_promise(1, 2, wire.POST))
+    assert conn.data_to_send() == wire.rst_stream(2, ErrorCodes.PROTOCOL_ERROR)
+    head = [(b":method", b"HEAD"), *REQUEST[1:]]
+    wire.feed(conn, wire.push_promise(1, 4, head))
+    response = [(b":status", b"200"), (b"content-length", b"9")]
+    events = wire.feed(conn, wire.headers(4, response, end_stream=True))
+    assert len(events) == 2
+
+
+class Bare:
+    """An encoder and a decoder without any attributes, and which may have none."""
+
+    __slots__ = ()
+
+    def encode(self, headers: Any) -> bytes:
+        return hpack.Encoder().encode(headers)
+
+    def decode(self, data: bytes, raw: bool = True) -> Any:
+        return hpack.Decoder().decode(data, raw=raw)
+
+
+def test_an_object_without_attributes_is_taken_to_use_the_initial_size() -> None:
+    """So it is told nothing as long as that is what both ends have."""
+    client, server = wire.pair()
+    client.encoder = Bare()
+    server.decoder = Bare()
+    client.send_headers(1, REQUEST)
+    wire.exchange(client, server)
+    assert server.stream_state(1) == StreamState.OPEN
+    smaller = wire.client((Setting.HEADER_TABLE_SIZE, 4_095))
+    with pytest.raises(AttributeError):
+        smaller.encoder = Bare()
+    larger = wire.server()
+    larger.update_settings({Setting.HEADER_TABLE_SIZE: 4_097})
+    wire.feed(larger, wire.settings(ack=True))
+    with pytest.raises(AttributeError):
+        larger.decoder = Bare()
 
 
 @pytest.mark.parametrize("spare", [0, -1])
