@@ -169,6 +169,8 @@ def _close(source: Source) -> Call:
 
 
 def _look(source: Source) -> Call:
+    if source.chance(4):
+        return Call("__repr__", (), {})
     method = source.pick(("local_flow_control_window", "remote_flow_control_window"))
     return Call(method, (_stream(source),), {})
 

@@ -45,7 +45,7 @@ def state_of(conn: H2Connection) -> tuple[object, ...]:
         (dict(core.local_settings.in_effect), dict(core.remote_settings.in_effect)),
         core.announced.in_flight,
         (core.max_inbound_frame_size, core.max_outbound_frame_size),
-        (encoder.header_table_size, encoder.huffman, encoder.header_table.resized),
+        (encoder.header_table_size, encoder.header_table.resized),
         (encoder.header_table.dynamic_entries, decoder.header_table.dynamic_entries),
         (decoder.header_table_size, decoder.max_allowed_table_size),
     )

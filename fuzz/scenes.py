@@ -5,25 +5,53 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from h2.config import H2Configuration
+import hpack
+
+from h2.config import DummyLogger, H2Configuration
 from h2.connection import H2Connection
 
 from . import wire
 from .grammar import CONNECT, HEAD, POST, REQUEST, RESPONSE, Field
 from .play import Call, Receive, Scene, Step, Take
 
-_OPTIONS: tuple[dict[str, Any], ...] = (
-    *({}, {}, {"header_encoding": "utf-8"}, {"validate_inbound_headers": False}),
-    {"normalize_inbound_headers": False, "normalize_outbound_headers": False},
-    {"split_outbound_cookies": True},
-    *({"validate_outbound_headers": False}, {}),
-)
-
 
 class _Forgetful(H2Connection):
     """A connection on which streams that were reset are soon forgotten."""
 
     MAX_CLOSED_STREAMS = 2
+
+
+class _Foreign(H2Connection):
+    """A connection that uses the decoder of the hpack package.
+
+    Its encoder announces every size that the table had, also those that the peer allows no more.
+    """
+
+    def __init__(self, config: H2Configuration) -> None:
+        super().__init__(config)
+        self.decoder = hpack.Decoder()
+
+
+class _Logger(DummyLogger):
+    """A logger that makes every line and drops it."""
+
+    def debug(self, *vargs: Any, **kwargs: Any) -> None:
+        """Put the values in."""
+        vargs[0] % vargs[1:]
+
+    trace = debug
+
+
+_OPTIONS: tuple[dict[str, Any], ...] = (
+    *({}, {}, {"header_encoding": "utf-8"}, {"validate_inbound_headers": False}),
+    {"normalize_inbound_headers": False, "normalize_outbound_headers": False},
+    {"split_outbound_cookies": True},
+    {"validate_outbound_headers": False},
+    {"logger": _Logger()},
+)
+
+#: By option: what is not a matter of the configuration alone.
+_CLASSES = {1: _Foreign, 7: _Forgetful}
 
 
 _START = Call("initiate_connection", (), {})
@@ -39,6 +67,9 @@ def _send(stream_id: int, fields: list[Field], end_stream: bool = False) -> Call
     return Call("send_headers", (stream_id, fields, end_stream), {})
 
 
+_SMALL = Call(
+    "update_settings", ({wire.INITIAL_WINDOW_SIZE: 10, wire.MAX_HEADER_LIST_SIZE: 300},), {}
+)
 _ENABLE = Call("update_settings", ({wire.ENABLE_CONNECT_PROTOCOL: 1},), {})
 
 _SERVER: tuple[tuple[Step, ...], ...] = (
@@ -62,12 +93,14 @@ _SERVER: tuple[tuple[Step, ...], ...] = (
         Call("close_connection", (), {"last_stream_id": 7}),
         Take(),
     ),
-    # A small window for the peer, and a request with content that is kept.
+    # A small window for the peer, a small limit for its fields, a request with content that is
+    # kept, and content of the response that is pending.
     (
-        _START,
-        Call("update_settings", ({wire.INITIAL_WINDOW_SIZE: 10},), {}),
-        Receive(wire.PREFACE + wire.settings() + _headers(1, POST)),
+        *(_START, _SMALL),
+        Receive(wire.PREFACE + wire.settings() + _headers(1, POST) + wire.SETTINGS_ACK),
         Receive(wire.frame(wire.DATA, 0, 1, bytes(1_000))),
+        _send(1, RESPONSE),
+        *(Call("send_data", (1, bytes(16_380)), {}),) * 2,
     ),
     # A tunnel through which nearly as much was sent as may be.
     (
@@ -145,5 +178,5 @@ def scene(number: int) -> Scene:
     options = _OPTIONS[number >> 5 & 7]
     config = H2Configuration(client_side=client, strict=bool(number & 2), **options)
     before = (_CLIENT if client else _SERVER)[number >> 2 & 7]
-    cls = _Forgetful if number >> 5 == len(_OPTIONS) - 1 else H2Connection
+    cls = _CLASSES.get(number >> 5, H2Connection)
     return Scene(client, lambda: cls(config), before)
