@@ -126,8 +126,8 @@ class Run:
             return
         require(not self.errors, "an error after the end:", repr(error))
         code = error.error_code if isinstance(error, ProtocolError) else None
-        # The text about another protocol shows what has come so far.
-        text = "" if error.rule == "preface-invalid" else str(error)
+        # The text about another protocol shows what has come so far, and one of hpack addresses.
+        text = "" if error.rule in ("preface-invalid", "field-block-invalid") else str(error)
         self.errors.append((type(error), error.rule, code, text))
         if error.rule != "preface-invalid":
             self._goaway_due = code
