@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -183,7 +184,11 @@ def _state(source: Source) -> Call:
 def _start(source: Source) -> Call:
     if source.chance(2):
         return Call("initiate_connection", (), {})
-    header = source.pick((b"", b"AAMAAABkAAQAAP__", b"?", b"AAQAAAAB", b"AAEAAAAA"))
+    # The value of HTTP2-Settings, which a client sends: it may be anything.
+    pairs = [(source.octet() % 10, source.pick(VALUES)) for _ in range(source.octet() & 3)]
+    header = urlsafe_b64encode(wire.payload_of(pairs)).rstrip(b"=")
+    if source.chance(4):
+        header = header[: source.octet() & 7] + source.take(source.octet() & 7)
     return Call("initiate_upgrade_connection", (header,), {})
 
 

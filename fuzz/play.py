@@ -6,6 +6,7 @@ raised are left out: there must be no difference.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -149,13 +150,19 @@ class Run:
         if self.readable:
             self.watcher.read(data)
 
+    def _upgrade_settings(self, header: bytes | None = None) -> list[tuple[int, int]]:
+        """Return what the connection has learned from HTTP2-Settings, which clients do not get."""
+        if not header or self.watcher.client:
+            return []
+        return wire.pairs_of(urlsafe_b64decode(header.strip() + b"=="))
+
     def call(self, place: int, call: Call) -> None:
         """Make a call. An exception must be one that is documented."""
         self.fed += sum(len(value) for value in call.arguments if isinstance(value, bytes))
         try:
             call.make(self.conn)
             if call.method == "initiate_upgrade_connection":
-                self.watcher.use(1)
+                self.watcher.upgrade(self._upgrade_settings(*call.arguments))
         except H2Error as error:
             check_error(error)
             self.raised.append(place)

@@ -197,7 +197,18 @@ class Watcher:
             return
         require(not frame.payload, "an acknowledgment with content:", frame)
         require(self._unread, "an acknowledgment of SETTINGS that were not sent")
-        for code, value in self._unread.popleft():
+        self._apply(self._unread.popleft())
+
+    def upgrade(self, pairs: list[tuple[int, int]]) -> None:
+        """Note that the connection goes on after HTTP/1.1 (RFC 7540 section 3.2).
+
+        The settings of the upgrade need no acknowledgment.
+        """
+        self.use(1)
+        self._apply(pairs)
+
+    def _apply(self, pairs: list[tuple[int, int]]) -> None:
+        for code, value in pairs:
             if code == wire.HEADER_TABLE_SIZE:
                 self._decoder.max_allowed_table_size = value
             elif code == wire.ENABLE_PUSH:

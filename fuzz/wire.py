@@ -6,7 +6,7 @@ Nothing of the package under test makes or reads them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -74,7 +74,12 @@ def split(data: bytes, start: int = 0) -> Iterator[tuple[Frame, int]]:
 
 def settings(*pairs: tuple[int, int]) -> bytes:
     """Return a SETTINGS frame."""
-    return frame(SETTINGS, 0, 0, b"".join(_PAIRS.pack(*pair) for pair in pairs))
+    return frame(SETTINGS, 0, 0, payload_of(pairs))
+
+
+def payload_of(pairs: Iterable[tuple[int, int]]) -> bytes:
+    """Return the payload of a SETTINGS frame."""
+    return b"".join(_PAIRS.pack(*pair) for pair in pairs)
 
 
 def pairs_of(payload: bytes) -> list[tuple[int, int]]:

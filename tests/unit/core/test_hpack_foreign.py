@@ -427,6 +427,16 @@ def test_a_block_that_the_decoder_of_hpack_does_not_decode() -> None:
     assert caught.value.error_code == ErrorCodes.COMPRESSION_ERROR
 
 
+def test_the_text_of_its_error_is_cut() -> None:
+    """The decoder of hpack quotes the rest of a block in which a number is too long."""
+    conn = wire.server()
+    conn.decoder = hpack.Decoder()
+    with pytest.raises(ProtocolError) as caught:
+        wire.feed(conn, wire.headers(1, b"\x7f" + b"\xff" * 5_000))
+    assert str(caught.value).startswith("Invalid field block on stream 1: ")
+    assert len(str(caught.value)) < 300
+
+
 def test_another_error_of_the_program_is_its_own() -> None:
     conn = wire.server()
     conn.decoder = Plain(ZeroDivisionError("odd"))
