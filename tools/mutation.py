@@ -1,6 +1,6 @@
 """Mutation testing: change one thing in the source, and see whether a test notices.
 
-usage: python -m tools.mutation [--sample N] [--seed N] [--only TEXT] [--list] [--fresh]
+usage: python -m tools.mutation [--sample N] [--seed N] [--only TEXT] [--property] [--list]
 
 Each mutant is one small change: a comparison, a boolean, a constant by one, a value that is not
 returned, a statement that is left out, `min` for `max`. Only the tests that reach the line run,
@@ -9,7 +9,8 @@ a test that is missing, or it changes nothing that can be seen. The latter are l
 reason, in `tools/equivalent_mutants.json`.
 
 Which tests reach which lines is found out first, which takes as long as these tests; `--fresh` does
-it once more.
+it once more. Tests with generated inputs take too long to run for each mutant: with `--property`
+they run, too, where no other test has noticed.
 """
 
 from __future__ import annotations
@@ -37,10 +38,15 @@ EQUIVALENT: Final = ROOT / "tools" / "equivalent_mutants.json"
 
 #: What is mutated, and the tests that are to notice.
 PARTS: Final = ("h2/_core", "h2/_rules")
-TESTS: Final = ("tests/unit", "tests/conformance", "tests/property")
+TESTS: Final = ("tests/unit", "tests/conformance")
+PROPERTY_TESTS: Final = ("tests/property",)
+_PROPERTY_SECONDS: Final = 1_200
 
-#: Tests of the tools and of pages look at the source as a text, and notice any change.
-_NOT_TESTS: Final = ("test_architecture", "test_generated_docs", "test_manual", "test_benchmarks")
+#: Tests of tools and of pages: some look at the source as a text, and notice any change.
+_NOT_TESTS: Final = (
+    *("test_architecture", "test_benchmarks", "test_consumer_suites", "test_find_python"),
+    *("test_generated_docs", "test_manual", "test_mutation", "test_processes"),
+)
 
 #: A mutant may take so many times as long as its tests do without it, and some seconds.
 _PATIENCE: Final = 10
@@ -195,6 +201,8 @@ def main() -> int:
             tests = reached.tests_for(mutant)
             usual = sum(reached.seconds.get(test, 0.0) for test in tests)
             result = judge(mutant, tests, _SECONDS + _PATIENCE * usual, folder)
+            if options.property and result in (SURVIVED, NOT_REACHED):
+                result = judge(mutant, [*PROPERTY_TESTS], _PROPERTY_SECONDS, folder)
         results[result] += 1
         if result not in (KILLED, KNOWN):
             print(f"{result}: {mutant.key} (line {mutant.lines[0]})", flush=True)
@@ -209,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample", type=int, help="so many mutants, chosen by chance; else all")
     parser.add_argument("--seed", type=int, default=0, help="the same seed, the same sample")
     parser.add_argument("--only", default="", help="modules whose path contains this")
+    parser.add_argument("--property", action="store_true", help="try tests/property on survivors")
     parser.add_argument("--list", action="store_true", help="show the mutants and do nothing")
     parser.add_argument("--fresh", action="store_true", help="find out anew which tests reach what")
     return parser
