@@ -404,6 +404,8 @@ def test_the_setting_counts_where_it_has_no_limit() -> None:
         (hpack.OversizedHeaderListError("odd"), ErrorCodes.ENHANCE_YOUR_CALM),
         ([(b"x",)], ErrorCodes.COMPRESSION_ERROR),
         ([(b"x", None)], ErrorCodes.COMPRESSION_ERROR),
+        ([(b"x", 2**62)], ErrorCodes.COMPRESSION_ERROR),
+        ([(2**62, b"x")], ErrorCodes.COMPRESSION_ERROR),
         (None, ErrorCodes.COMPRESSION_ERROR),
     ],
     ids=repr,
