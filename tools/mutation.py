@@ -82,8 +82,9 @@ def reach(fresh: bool) -> Reach:
         WORK.mkdir(parents=True, exist_ok=True)
         remembered.write_text(json.dumps(_measure()), encoding="utf-8")
     found = json.loads(remembered.read_text(encoding="utf-8"))
+    names = found["tests"]
     lines = {
-        file: {int(line): tests for line, tests in of_file.items()}
+        file: {int(line): [names[place] for place in places] for line, places in of_file.items()}
         for file, of_file in found["lines"].items()
     }
     return Reach(lines, found["seconds"])
@@ -102,22 +103,29 @@ def _measure() -> dict[str, object]:
     )
     if done.returncode:
         sys.exit(f"the tests fail without a mutant\n{done.stdout[-2_000:]}")
-    return {"lines": _lines(data), "seconds": dict(_durations(done.stdout))}
+    return {**_lines(data), "seconds": dict(_durations(done.stdout))}
 
 
-def _lines(data: Path) -> dict[str, dict[int, list[str]]]:
+def _lines(data: Path) -> dict[str, object]:
+    """Return the names of the tests, and their places among them for each line of each file."""
     from coverage import CoverageData
 
     found = CoverageData(str(data))
     found.read()
+    places: dict[str, int] = {}
     lines = {}
     for file in found.measured_files():
         relative = Path(file).relative_to(SOURCE).as_posix()
+        if not relative.startswith(PARTS):
+            continue
         lines[relative] = {
-            line: sorted({context.partition("|")[0] for context in contexts} - {""})
+            line: sorted(
+                places.setdefault(name, len(places))
+                for name in {context.partition("|")[0] for context in contexts} - {""}
+            )
             for line, contexts in found.contexts_by_lineno(file).items()
         }
-    return lines
+    return {"tests": list(places), "lines": lines}
 
 
 def _durations(output: str) -> Iterator[tuple[str, float]]:
@@ -175,6 +183,8 @@ def judge(mutant: Mutant, tests: list[str], limit: float, folder: Path) -> str:
         return TIMED_OUT
     finally:
         path.write_bytes(right)
+    if b"ERROR: not found:" in done.stdout + done.stderr:
+        sys.exit("there are other tests than those that were measured: --fresh measures them")
     return KILLED if done.returncode else SURVIVED
 
 

@@ -121,6 +121,9 @@ def test_what_becomes_of_a_mutant(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert result("a - 1 -> a + 1", limit=3) == TIMED_OUT
     assert judge(mutant_of(source, "a > b -> a >= b"), [], 60, folder) == NOT_REACHED
     assert module.read_text(encoding="utf-8") == source
+    tests.append("test_m.py::test_that_is_gone")
+    with pytest.raises(SystemExit, match="--fresh"):
+        result("min(a, b) -> max(a, b)")
 
 
 def test_the_list_of_equivalent_mutants_is_not_out_of_date() -> None:
