@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 KEY_WORD = re.compile(r"\b(?:MUST|SHALL|SHOULD|REQUIRED|RECOMMENDED)\b")
@@ -58,8 +59,7 @@ def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
         for number, line in enumerate(lines)
         if (match := _HEADING.fullmatch(line)) and _is_alone(lines, number)
     ]
-    ends = [number for number, _ in starts[1:]] + [len(lines)]
-    for (start, section), end in zip(starts, ends, strict=True):
+    for (start, section), (end, _) in pairwise([*starts, (len(lines), "")]):
         yield section, lines[start + 1 : end]
 
 

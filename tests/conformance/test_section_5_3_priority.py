@@ -10,8 +10,8 @@ from support import wire
 from support.outcome import (
     assert_alive,
     assert_connection_error,
+    assert_ignored,
     assert_refused,
-    assert_resets_if_strict,
     kinds,
     only,
     sent,
@@ -60,22 +60,37 @@ def test_priority_for_many_streams_changes_no_stream() -> None:
 
 
 @pytest.mark.parametrize("depends_on", [3, 3 | wire.RESERVED], ids=["shared", "exclusive"])
-def test_a_stream_does_not_depend_on_itself(depends_on: int) -> None:
-    """RFC 7540 section 5.3.1, for peers that still signal by it: a stream error.
+@pytest.mark.parametrize("state", ["idle", "open", "even"])
+def test_a_stream_that_depends_on_itself(state: str, depends_on: int) -> None:
+    """An error of RFC 7540 section 5.3.1, and so of h2 4.4.1; RFC 9113 has no such rule.
 
-    h2 4.4.1 ends the connection. So does an idle stream, which cannot be reset.
+    With strict=True the signal is ignored.
     """
-    fields = depends_on.to_bytes(4, "big") + b"\x0f"
-    priority = wire.frame(Type.PRIORITY, 0, 3, fields)
-    code = Code.PROTOCOL_ERROR
-    assert_connection_error(wire.server(), priority, code=code)
+    conn, stream_id, last = wire.server(), 2 if state == "even" else 3, 0
+    if state == "open":
+        wire.feed(conn, wire.headers(3, wire.POST))
+        last = 3
+    fields = (depends_on ^ 3 ^ stream_id).to_bytes(4, "big") + b"\x0f"
+    frame = wire.frame(Type.PRIORITY, 0, stream_id, fields)
+    if conn.config.strict:
+        assert_ignored(conn, frame)
+        assert kinds(wire.feed(conn, wire.priority(stream_id, 0))) == [PriorityUpdated]
+    else:
+        assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR, last_stream_id=last)
+
+
+def test_a_request_that_depends_on_itself() -> None:
+    """The request is what it would be without the signal."""
     conn = wire.server()
-    wire.feed(conn, wire.headers(3, wire.POST))
-    assert_resets_if_strict(conn, priority, stream_id=3, code=code, last_stream_id=3)
-    request = wire.headers(3, wire.REQUEST, priority=fields)
-    assert_resets_if_strict(wire.server(), request, stream_id=3, code=code)
-    even = wire.frame(Type.PRIORITY, 0, 2, b"\0\0\0\2\x0f")
-    assert_connection_error(wire.server(), even, code=code)
+    request = wire.headers(3, wire.POST, priority=wire.priority_fields(3))
+    if conn.config.strict:
+        (event,) = wire.feed(conn, request)
+        assert isinstance(event, RequestReceived)
+        assert event.priority_updated is None
+        assert event.headers == list(wire.POST)
+        assert_alive(conn)
+    else:
+        assert_connection_error(conn, request, code=Code.PROTOCOL_ERROR)
 
 
 def test_we_do_not_make_a_stream_depend_on_itself() -> None:

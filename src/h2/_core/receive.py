@@ -110,22 +110,30 @@ def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
             )
     check_shape(layout.PRIORITY, stream_id, payload)
     fields = decode.priority(payload)
-    if fields[0] == stream_id and conn.streams.state_of(stream_id) == IDLE:
-        raise self_dependency(rules.PRIORITY_OF_IDLE_STREAM, stream_id)
-    conn.events.append(priority_event(stream_id, fields))
+    idle = fields[0] == stream_id and conn.streams.state_of(stream_id) == IDLE
+    rule = rules.PRIORITY_OF_IDLE_STREAM if idle else rules.PRIORITY_SELF_DEPENDENCY
+    event = priority_event(conn, stream_id, fields, rule)
+    if event is not None:
+        conn.events.append(event)
 
 
-def self_dependency(rule: Rule, stream_id: int) -> Violation:
-    """Return the violation for a stream that depends on itself."""
-    return Violation(rule, f"Stream {stream_id} may not depend on itself", stream_id)
+def priority_event(
+    conn: Connection,
+    stream_id: int,
+    fields: tuple[int, int, bool],
+    rule: Rule = rules.PRIORITY_SELF_DEPENDENCY,
+) -> PriorityUpdated | None:
+    """Return the event for priority fields, which PRIORITY and HEADERS carry.
 
-
-def priority_event(stream_id: int, fields: tuple[int, int, bool]) -> PriorityUpdated:
-    """Return the event for priority fields, which PRIORITY and HEADERS carry."""
+    There is none where a stream depends on itself and that is tolerated: a program that keeps a
+    tree could do nothing with it.
+    """
     depends_on, weight, exclusive = fields
-    # "A stream cannot depend on itself." (RFC 7540 section 5.3.1)
+    # "A stream cannot depend on itself." (RFC 7540 section 5.3.1) RFC 9113 does not say so.
     if depends_on == stream_id:
-        raise self_dependency(rules.PRIORITY_SELF_DEPENDENCY, stream_id)
+        if is_enforced(conn, rule):
+            raise Violation(rule, f"Stream {stream_id} may not depend on itself", stream_id)
+        return None
     return PriorityUpdated(
         stream_id=stream_id, weight=weight, depends_on=depends_on, exclusive=exclusive
     )
