@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from h2._rules.registry import RULES
-from support.processes import ROOT, run
+from support.processes import ROOT, run, run_for_bytes
 from tools.requirements import RFCS, Requirement, faults, load, rules_beyond
 from tools.sentences import KEY_WORD, normative
 from unit.rules.scenarios import SCENARIOS
@@ -102,6 +104,26 @@ def test_tests_that_rows_name_exist(collected: set[str]) -> None:
 def test_a_test_that_does_not_exist_is_noticed(collected: set[str]) -> None:
     assert f"{ROW.tests[0]}_and_more" not in collected
     assert ROW.tests[0] in collected
+
+
+@pytest.mark.slow
+def test_the_tests_of_a_row_break_its_rules(tmp_path: Path) -> None:
+    """Where a row names a rule, one of its tests makes the package apply it."""
+    with_rules = [row for row in ROWS.values() if row.rules and row.tests]
+    tests = sorted({test for row in with_rules for test in row.tests})
+    file = tmp_path / "triggered.json"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "TRIGGERED": str(file)}
+    options = ("-q", "-p", "triggered", "-p", "no:cacheprovider", "-p", "no:xdist")
+    done = run_for_bytes([sys.executable, "-m", "pytest", *options, *tests], env=environment)
+    assert done.returncode == 0, done.stdout.decode()
+    triggered = json.loads(file.read_text(encoding="utf-8"))
+    idle = [
+        (row.id, rule)
+        for row in with_rules
+        for rule in row.rules
+        if not any(rule in triggered[test] for test in row.tests)
+    ]
+    assert idle == []
 
 
 def test_no_row_names_a_test_twice() -> None:
