@@ -147,7 +147,8 @@ Sentences keep their identifiers: `9113-5.1.1-3` is the third of section 5.1.1.
 The tests of the project fail
 
 - for a row without a test and without a reason,
-- for a row that names a test or a rule that does not exist, or a rule that none of its tests breaks,
+- for a row that names a test or a rule that does not exist,
+- for a row with a rule that none of its tests breaks,
 - for a rule of the registry that no row names, or that no test breaks,
 - for a test that names a row that does not exist,
 - for a sentence that has no row, or another text than its row.
@@ -159,8 +160,8 @@ about [the two editions](rfc7540.md) compares them.
 ## How many there are
 
 {counts}
-*Tested in part* are sentences that the library alone cannot obey, as far as it can. The reasons, for
-these and for those that are not tested:
+*Tested in part* are sentences that the library alone cannot obey, as far as it can. The reasons,
+for these and for those that are not tested:
 
 {kinds}
 ## Rules that no sentence of these demands
