@@ -71,6 +71,7 @@ class Encoder:
         "_names",
         "_oldest",
         "_recent",
+        "_room",
         "_size",
         "_static",
         "_string",
@@ -98,7 +99,8 @@ class Encoder:
         # What depends on the size of the table: see _adapt.
         self._earned = 1
         self._enough = _ENOUGH
-        self._recent = bytearray(_RECENT * _CHECK)
+        self._recent = bytearray()
+        self._room = _RECENT * _CHECK
         self._oldest = 0
 
     @property
@@ -129,10 +131,11 @@ class Encoder:
         scale = max(1, size // _DEFAULT_SIZE)
         self._earned = scale
         self._enough = min(scale * _ENOUGH, _HIGHEST)
-        # Check sums of the literal values sent last, a ring. No more than the table has room for
-        # entries: a value that comes back only after the table has turned over does not count as
-        # returning.
-        self._recent = bytearray(max(_RECENT, size // _OCTETS_PER_RECENT) * _CHECK)
+        # Check sums of the literal values sent last: a ring, once it is full. No more than the
+        # table has room for entries: a value that comes back only after the table has turned over
+        # does not count as returning.
+        self._recent = bytearray()
+        self._room = max(_RECENT, size // _OCTETS_PER_RECENT) * _CHECK
         self._oldest = 0
 
     @property
@@ -228,7 +231,7 @@ class Encoder:
             place = self._oldest
             recent[place : place + _CHECK] = check
             place += _CHECK
-            self._oldest = place if place < len(recent) else 0
+            self._oldest = place if place < self._room else 0
             if not returning and index and not state & _CREDIT:
                 heads = NOT_INDEXED
             elif entry.field in self.fields:
@@ -269,7 +272,7 @@ class Encoder:
         place = self._oldest
         self._recent[place : place + _CHECK] = check
         place += _CHECK
-        self._oldest = place if place < len(self._recent) else 0
+        self._oldest = place if place < self._room else 0
 
     def _charge(self, name: bytes, state: int, returning: bool, before: int) -> None:
         """Keep the account of a name for the insertion of one of its values."""
