@@ -14,7 +14,7 @@ from h2._frames import decode, encode, layout
 from h2._frames.layout import ACK, END_STREAM, PADDED
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.registry import Rule, Violation
+from h2._rules.registry import Violation
 from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
 from h2.errors import _error_code_from_int
 from h2.events import (
@@ -109,31 +109,21 @@ def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
                 stream_id,
             )
     check_shape(layout.PRIORITY, stream_id, payload)
-    fields = decode.priority(payload)
-    idle = fields[0] == stream_id and conn.streams.state_of(stream_id) == IDLE
-    rule = rules.PRIORITY_OF_IDLE_STREAM if idle else rules.PRIORITY_SELF_DEPENDENCY
-    event = priority_event(conn, stream_id, fields, rule)
-    if event is not None:
-        conn.events.append(event)
+    conn.events.append(priority_event(conn, stream_id, decode.priority(payload)))
 
 
 def priority_event(
-    conn: Connection,
-    stream_id: int,
-    fields: tuple[int, int, bool],
-    rule: Rule = rules.PRIORITY_SELF_DEPENDENCY,
-) -> PriorityUpdated | None:
-    """Return the event for priority fields, which PRIORITY and HEADERS carry.
-
-    There is none where a stream depends on itself and that is tolerated: a program that keeps a
-    tree could do nothing with it.
-    """
+    conn: Connection, stream_id: int, fields: tuple[int, int, bool]
+) -> PriorityUpdated:
+    """Return the event for priority fields, which PRIORITY and HEADERS carry."""
     depends_on, weight, exclusive = fields
-    # "A stream cannot depend on itself." (RFC 7540 section 5.3.1) RFC 9113 does not say so.
-    if depends_on == stream_id:
-        if is_enforced(conn, rule):
-            raise Violation(rule, f"Stream {stream_id} may not depend on itself", stream_id)
-        return None
+    # "A stream cannot depend on itself." (RFC 7540 section 5.3.1) RFC 9113 has no such rule.
+    if depends_on == stream_id and is_enforced(conn, rules.PRIORITY_SELF_DEPENDENCY):
+        raise Violation(
+            rules.PRIORITY_SELF_DEPENDENCY,
+            f"Stream {stream_id} may not depend on itself",
+            stream_id,
+        )
     return PriorityUpdated(
         stream_id=stream_id, weight=weight, depends_on=depends_on, exclusive=exclusive
     )
