@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+from h2._rules.registry import RULES, SCOPE_NAMES
 from tools.pages import ROOT, table, write_or_check
 
 if sys.version_info >= (3, 11):
@@ -153,9 +154,10 @@ The tests of the project fail
 - for a test that names a row that does not exist,
 - for a sentence that has no row, or another text than its row.
 
-What the scope of a rule is by default, and with `strict=True`, is on the page about
-[conformance](conformance.md); a few rules come from RFC 7540, which RFC 9113 replaces, and the page
-about [the two editions](rfc7540.md) compares them.
+Each test runs by default and with `strict=True`. By default the scope of an error may be another
+than in the RFC, because it is that of h2 4.4.1: the rows say so, and the page about
+[conformance](conformance.md) has both for each rule. A few rules come from RFC 7540, which RFC 9113
+replaces; the page about [the two editions](rfc7540.md) compares them.
 
 ## How many there are
 
@@ -176,7 +178,10 @@ for these and for those that are not tested:
 """
 
 HEAD = ("sentence", "binds", "checked by")
-COUNTED = ("RFC", "sentences", "tested", "tested in part", "not tested", "with rules", "tests")
+COUNTED = (
+    *("RFC", "sentences", "tested", "tested in part", "not tested", "with rules"),
+    *("other scope by default", "tests"),
+)
 
 
 def counts(rows: Sequence[Requirement], name: str) -> tuple[str, ...]:
@@ -185,7 +190,8 @@ def counts(rows: Sequence[Requirement], name: str) -> tuple[str, ...]:
     in_part = sum(bool(row.reason) for row in tested)
     numbers = (
         *(len(rows), len(tested) - in_part, in_part, len(rows) - len(tested)),
-        *(sum(bool(row.rules) for row in rows), len({t for row in rows for t in row.tests})),
+        *(sum(bool(row.rules) for row in rows), sum(map(_differs, rows))),
+        len({test for row in rows for test in row.tests}),
     )
     return (name, *map(str, numbers))
 
@@ -233,7 +239,7 @@ def _cells(row: Requirement) -> tuple[str, str, str]:
     """A row of the page."""
     checked = []
     if row.rules:
-        checked.append(f"rules: {_names(row.rules)}")
+        checked.append(f"rules: {', '.join(map(_rule, row.rules))}")
     for side in SIDES:
         tests = getattr(row, side)
         if tests:
@@ -263,8 +269,17 @@ def _by_file(tests: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def _rule(id: str) -> str:
+    """A rule, with its scope by default where that is not the one of the RFC."""
+    rule = RULES[id]
+    if rule.scope == rule.strict_scope:
+        return f"`{id}`"
+    return f"`{id}` (by default: {SCOPE_NAMES[rule.scope]})"
+
+
+def _differs(row: Requirement) -> bool:
+    """Whether breaking the sentence has another scope by default than with `strict=True`."""
+    return any(RULES[id].scope != RULES[id].strict_scope for id in row.rules)
 
 
 def pages() -> dict[str, str]:
