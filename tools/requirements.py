@@ -154,10 +154,10 @@ The tests of the project fail
 - for a test that names a row that does not exist,
 - for a sentence that has no row, or another text than its row.
 
-The tests in `tests/conformance` run in both modes: by default and with `strict=True`. By default the
-scope of an error may be another than in the RFC, because it is that of h2 4.4.1: the rows say so,
-and the page about [conformance](conformance.md) has both for each rule. A few rules come from RFC 7540, which RFC 9113
-replaces; the page about [the two editions](rfc7540.md) compares them.
+The tests in `tests/conformance` run in both modes, by default and with `strict=True`. By default
+the scope of an error may be another than in the RFC, because it is that of h2 4.4.1: the rows say
+so, and the page about [conformance](conformance.md) has both for each rule. A few rules come from
+RFC 7540, which RFC 9113 replaces; the page about [the two editions](rfc7540.md) compares them.
 
 ## How many there are
 
