@@ -158,7 +158,7 @@ def _ping(source: Source) -> Call:
 def _advertise(source: Source) -> Call:
     if source.chance(2):
         origin = source.pick((b"https://a.b", b"", bytes(16_384)))
-        return Call("advertise_alternative_service", (b"h2=x", origin), {})
+        return Call("advertise_alternative_service", (b"h2=x", origin), {}, misuse=not origin)
     return Call("advertise_alternative_service", (b"h2=x", None, _stream(source)), {})
 
 
