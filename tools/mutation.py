@@ -66,12 +66,14 @@ class Reach(NamedTuple):
     def tests_for(self, mutant: Mutant) -> list[str]:
         """Return the tests that reach a mutant, quick ones first.
 
-        What runs when the module is imported is reached by all tests that reach the module.
+        What runs when the module is imported is reached by all tests that reach the module, or by
+        all tests where it has nothing but tables.
         """
         lines = self.lines.get(mutant.file, {})
         tests = {test for line in mutant.lines for test in lines.get(line, ())}
         if not tests and mutant.at_import:
             tests = {test for reaching in lines.values() for test in reaching}
+            tests = tests or {*self.seconds}
         return sorted(tests, key=lambda test: (self.seconds.get(test, 0.0), test))
 
 

@@ -99,6 +99,7 @@ def test_tests_that_reach_the_line_run_and_quick_ones_first() -> None:
     unknown = Reach({"m.py": {4: ["a"], 7: ["b"]}}, {})
     assert unknown.tests_for(mutant_of(SOURCE, "3 -> 4")) == ["a", "b"]
     assert Reach({}, {}).tests_for(mutant_of(SOURCE, "-> max")) == []
+    assert Reach({}, {"a": 2.0, "b": 1.0}).tests_for(mutant_of(SOURCE, "3 -> 4")) == ["b", "a"]
 
 
 @pytest.mark.slow
