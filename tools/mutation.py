@@ -25,6 +25,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Final, NamedTuple
@@ -72,9 +73,12 @@ class Reach(NamedTuple):
         lines = self.lines.get(mutant.file, {})
         tests = {test for line in mutant.lines for test in lines.get(line, ())}
         if not tests and mutant.at_import:
-            tests = {test for reaching in lines.values() for test in reaching}
-            tests = tests or {*self.seconds}
+            tests = _tests_in(lines) or {*chain(*map(_tests_in, self.lines.values()))}
         return sorted(tests, key=lambda test: (self.seconds.get(test, 0.0), test))
+
+
+def _tests_in(lines: dict[int, list[str]]) -> set[str]:
+    return {*chain(*lines.values())}
 
 
 def reach(fresh: bool) -> Reach:
@@ -98,7 +102,7 @@ def _measure() -> dict[str, object]:
     data.unlink(missing_ok=True)
     ignored = [f"--ignore-glob=*{name}*" for name in _NOT_TESTS]
     command = [sys.executable, "-m", "pytest", "-q", "--cov", "--cov-context=test", "--cov-report="]
-    command += ["--durations=0", "-vv", "-p", "no:cacheprovider", *ignored, *TESTS]
+    command += ["--durations=0", "-vvv", "-p", "no:cacheprovider", *ignored, *TESTS]
     environment = {**os.environ, "COVERAGE_FILE": str(data)}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False

@@ -99,7 +99,8 @@ def test_tests_that_reach_the_line_run_and_quick_ones_first() -> None:
     unknown = Reach({"m.py": {4: ["a"], 7: ["b"]}}, {})
     assert unknown.tests_for(mutant_of(SOURCE, "3 -> 4")) == ["a", "b"]
     assert Reach({}, {}).tests_for(mutant_of(SOURCE, "-> max")) == []
-    assert Reach({}, {"a": 2.0, "b": 1.0}).tests_for(mutant_of(SOURCE, "3 -> 4")) == ["b", "a"]
+    tables = Reach({"n.py": {1: ["a"], 2: ["b"]}}, {"a": 2.0, "b": 1.0})
+    assert tables.tests_for(mutant_of(SOURCE, "3 -> 4")) == ["b", "a"]
 
 
 @pytest.mark.slow
