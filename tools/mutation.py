@@ -174,24 +174,33 @@ def judge(mutant: Mutant, tests: list[str], limit: float, folder: Path) -> str:
     listed = folder / "tests.txt"
     listed.write_text("\n".join(tests), encoding="utf-8")
     path.write_text(ast.unparse(mutant.tree()), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:cov"]
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
-            [*command, "--no-header", f"@{listed}"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            timeout=limit,
-            check=False,
-        )
+        done = _pytest(folder, limit, f"@{listed}")
     except subprocess.TimeoutExpired:
         return TIMED_OUT
     finally:
         path.write_bytes(right)
-    if b"ERROR: not found:" in done.stdout + done.stderr:
+    # A mutant that breaks an import makes tests disappear, too.
+    gone = b"ERROR: not found:"
+    if gone in done.stdout and gone in _pytest(folder, None, "--collect-only", f"@{listed}").stdout:
         sys.exit("there are other tests than those that were measured: --fresh measures them")
     return KILLED if done.returncode else SURVIVED
+
+
+def _pytest(
+    folder: Path, limit: float | None, *arguments: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run tests on the copy of the source; the first failure ends them."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:cov"]
+    return subprocess.run(
+        [*command, "--no-header", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=limit,
+        check=False,
+    )
 
 
 def main() -> int:

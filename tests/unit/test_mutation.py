@@ -123,6 +123,8 @@ def test_what_becomes_of_a_mutant(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert result("a - 1 -> a + 1", limit=3) == TIMED_OUT
     assert judge(mutant_of(source, "a > b -> a >= b"), [], 60, folder) == NOT_REACHED
     assert module.read_text(encoding="utf-8") == source
+    breaks_import = mutant_of("def f(a, b):\n    return a\nassert 1 == 1\n", "1 == 1 -> 1 != 1")
+    assert judge(breaks_import, tests, 60, folder) == KILLED
     tests.append("test_m.py::test_that_is_gone")
     with pytest.raises(SystemExit, match="--fresh"):
         result("min(a, b) -> max(a, b)")
