@@ -16,7 +16,7 @@ _SIGNS = {Status.PASSED.value: "ok", Status.FAILED.value: "FAILED", Status.SKIPP
 
 def line(result: Result, out: TextIO, everything: bool) -> None:
     """Say what became of a case: in full where it failed, in a line otherwise."""
-    if not everything and result.status == Status.PASSED.value:
+    if not (everything or result.failed):
         return
     sign = _SIGNS[result.status]
     grade = f" ({result.grade})" if result.grade in ("allowed", "lenient") else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from conformance.build import data, headers, message, trailers
 from conformance.case import SERVER, Script, Situation, case
 from conformance.expect import goes_on, malformed, stream
 from conformance.hpack import Field, block
-from conformance.peer import NotApplicableError, Peer
+from conformance.peer import NotApplicableError, NotPossibleError, Peer
 from conformance.wire import Code, Setting
 
 FRESH = Situation.FRESH
