@@ -145,6 +145,7 @@ class Clients:
         """Start the client, or wait for somebody who does, and take its connection."""
         process = None
         if self.command:
+            self._hang_up_on_others()
             words = [word.replace("{url}", self.url) for word in shlex.split(self.command)]
             process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output
@@ -156,6 +157,13 @@ class Clients:
         except BaseException:
             end(process)
             raise
+
+    def _hang_up_on_others(self) -> None:
+        """Forget connections of the client of the case before, which has tried again."""
+        self.listener.settimeout(0)
+        with contextlib.suppress(OSError):
+            while True:
+                self.listener.accept()[0].close()
 
     def _accept(self) -> socket.socket:
         self.listener.settimeout(self.patience)

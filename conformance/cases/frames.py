@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from conformance import hpack, wire
 from conformance.build import (
+    Made,
     continuation,
     data,
     headers,
@@ -17,8 +20,8 @@ from conformance.build import (
 )
 from conformance.case import CLIENT, SERVER, Item, Need, Situation, case
 from conformance.expect import Expectation, connection, either, goes_on, stream
-from conformance.peer import On, Peer, Stream
-from conformance.wire import DEFAULT_FRAME_SIZE, Code, Flag, Type, u32
+from conformance.peer import NotApplicableError, On, Peer, Stream
+from conformance.wire import DEFAULT_FRAME_SIZE, Code, Flag, Setting, Type, u32
 
 SIZE = connection(Code.FRAME_SIZE_ERROR)
 # DATA changes the window of the connection; the RFC does not say that it "could alter the state of
@@ -177,32 +180,43 @@ case(
 
 # Sizes -------------------------------------------------------------------------------------------
 
-TOO_LARGE = bytes(DEFAULT_FRAME_SIZE + 1)
+_PADDING = hpack.literal(b"x-padding", b"")[:-1]  # a name, to which a value is added
 
 
-def _size(name: str, words: str, item: Item, expect: Expectation, at: Situation = OPEN) -> None:
-    case(f"size-{name}", "4.2", words, [item], expect, at=at)
+def _too_large(peer: Peer) -> int:
+    """One octet more than the endpoint takes in a frame."""
+    limit = peer.settings.get(Setting.MAX_FRAME_SIZE, DEFAULT_FRAME_SIZE)
+    if limit > 2**20:
+        raise NotApplicableError(f"the endpoint takes frames of {limit:,} octets")
+    return limit + 1
 
 
-_size("data-full", "DATA of 16,384 octets", data(TOO_LARGE[1:]), goes_on())
-_size("data-too-large", "DATA of 16,385 octets", data(TOO_LARGE), SIZE_OF_DATA)
-_size("headers-too-large", "HEADERS of 16,385 octets", headers(TOO_LARGE), SIZE, FRESH)
-_size(
-    "settings-too-large",
-    "SETTINGS of 16,386 octets",
-    raw(Type.SETTINGS, wire.settings(*[(0xFF00, 0)] * 2731)[9:], 0, 0),
-    SIZE,
-)
-_size("goaway-too-large", "GOAWAY of 16,385 octets", wire.goaway(debug=TOO_LARGE[8:]), SIZE)
-_size("unknown-too-large", "An unknown frame of 16,385 octets", raw(UNKNOWN, TOO_LARGE, 0, 0), SIZE)
-case(
-    "size-continuation-too-large",
-    "4.2",
-    "CONTINUATION of 16,385 octets",
-    [headers(b"", end_headers=False), continuation(TOO_LARGE)],
-    SIZE,
-    at=FRESH,
-)
+def _block(size: int) -> bytes:
+    """A field block of this size that can be decoded."""
+    length = size - len(_PADDING)
+    return _PADDING + hpack.string(bytes([97]) * (length - len(hpack.integer(length, 7))))
+
+
+def _settings(size: int) -> bytes:
+    return wire.settings(*[(0xFF00, 0)] * (size // 6 + 1))[9:]
+
+
+def _size(name: str, words: str, item: Callable[[int], Made], expect: Expectation) -> None:
+    """A frame whose payload is one octet too long."""
+    at = FRESH if name in ("headers", "continuation") else OPEN
+    make: Item = lambda peer: item(_too_large(peer))(peer)  # noqa: E731  (it is an item)
+    first = [headers(b"", end_headers=False)] if name == "continuation" else []
+    case(f"size-{name}-too-large", "4.2", words, [*first, make], expect, at=at)
+
+
+case("size-data-full", "4.2", "DATA of 16,384 octets", [data(bytes(16_384))], goes_on(), at=OPEN)
+ABOVE = "of more octets than SETTINGS_MAX_FRAME_SIZE"
+_size("data", f"DATA {ABOVE}", lambda size: data(bytes(size)), SIZE_OF_DATA)
+_size("headers", f"HEADERS {ABOVE}", lambda size: headers(_block(size)), SIZE)
+_size("continuation", f"CONTINUATION {ABOVE}", lambda size: continuation(_block(size)), SIZE)
+_size("settings", f"SETTINGS {ABOVE}", lambda size: raw(Type.SETTINGS, _settings(size), 0, 0), SIZE)
+_size("goaway", f"GOAWAY {ABOVE}", lambda size: raw(Type.GOAWAY, bytes(size), 0, 0), SIZE)
+_size("unknown", f"An unknown frame {ABOVE}", lambda size: raw(UNKNOWN, bytes(size), 0, 0), SIZE)
 for length in (0, 7, 9):
     case(
         f"size-ping-{length}",
@@ -302,8 +316,8 @@ case(
 case(
     "size-push-promise-too-large",
     "4.2",
-    "PUSH_PROMISE of 16,385 octets",
-    [promise(block=TOO_LARGE[4:])],
+    f"PUSH_PROMISE {ABOVE}",
+    [lambda peer: promise(block=_block(_too_large(peer) - 4))(peer)],
     SIZE,
     at=OPEN,
     roles=CLIENT,

@@ -157,8 +157,9 @@ case(
 case(
     "settings-window-overflow",
     "6.9.2",
-    "SETTINGS_INITIAL_WINDOW_SIZE = 2,147,483,647 behind WINDOW_UPDATE on an open stream",
-    [window(1), settings((Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW))],
+    "WINDOW_UPDATE of 2,147,483,647, then SETTINGS_INITIAL_WINDOW_SIZE = 70,000 in place of 0",
+    # More than the 65,535 octets that the server may have sent meanwhile.
+    [window(MAX_WINDOW), settings((Setting.INITIAL_WINDOW_SIZE, 70_000))],
     FLOW,
     at=Situation.ENDED,
     roles=SERVER,
