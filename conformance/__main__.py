@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     client.add_argument("--port", type=int, default=0, help="0: any free one")
     client.add_argument("--command", metavar="CMD", help="starts the client; {url} is replaced")
     client.add_argument("--wait", type=float, default=60.0, metavar="S", help="for a connection")
-    client.add_argument("--upload", action="store_true", help="it sends 100,000 octets or more")
+    client.add_argument(
+        "--upload", action="store_true", help="only what a client that sends 100,000 octets is for"
+    )
     client.add_argument("--tls", action="store_true", help="with a certificate made for this run")
     client.add_argument("--cert", metavar="FILE", help="a certificate chain; means --tls")
     client.add_argument("--key", metavar="FILE", help="its key")
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     roles = _roles(options)
     selected = list(chosen(CASES, roles, options.only))
     if options.mode == "client":
-        selected = [pair for pair in selected if (pair[0].needs is Need.UPLOAD) <= options.upload]
+        selected = [pair for pair in selected if (pair[0].needs is Need.UPLOAD) == options.upload]
     if not selected:
         print(f"no case has {options.only!r} in its name", file=sys.stderr)
         return 2

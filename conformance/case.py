@@ -29,7 +29,7 @@ class Need(Enum):
 
     PUSH = "a client that takes pushed responses"
     NO_PUSH = "a client that sends SETTINGS_ENABLE_PUSH = 0"
-    UPLOAD = "a client that sends content of 100,000 octets or more (--upload)"
+    UPLOAD = "a client that sends content of 100,000 octets or more (`--upload`)"
 
 
 Script = Callable[[Peer], None]

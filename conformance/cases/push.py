@@ -117,7 +117,6 @@ _push(
     [promise()],
     PROTOCOL,
     Situation.CLOSED,
-    stream(Code.PROTOCOL_ERROR, on=On.PROMISED),
 )
 _push(
     "promise-on-refused",
