@@ -127,6 +127,34 @@ def leaves() -> Expectation:
     return Expectation("the connection ends without an error", judge)
 
 
+def client_leaves() -> Expectation:
+    """The same of a client, which may go away when it has its response."""
+    by_anyone = leaves()
+
+    def judge(peer: Peer) -> Grade:
+        return by_anyone.judge(peer) if peer.role is Role.CLIENT else Grade.FAILED
+
+    return Expectation("a client leaves", judge)
+
+
+def speaks_http1() -> Expectation:
+    """A response of HTTP/1.1, from a server that speaks it on the same port."""
+
+    def judge(peer: Peer) -> Grade:
+        return Grade.EXACT if peer.no_frames.startswith(b"HTTP/1.") else Grade.FAILED
+
+    return Expectation("a response of HTTP/1.1", judge)
+
+
+def tolerably(expectation: Expectation) -> Expectation:
+    """What no sentence demands, and none forbids."""
+
+    def judge(peer: Peer) -> Grade:
+        return min(expectation.judge(peer), Grade.ALLOWED)
+
+    return Expectation(expectation.words, judge)
+
+
 def either(*expectations: Expectation) -> Expectation:
     """Alternatives that the RFC gives in the place of the rule itself."""
 

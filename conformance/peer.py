@@ -278,6 +278,11 @@ class Peer:
         if self.role is Role.CLIENT and not self.stream and section.get(b":method"):
             self.stream = first.stream_id
 
+    @property
+    def no_frames(self) -> bytes:
+        """Octets that came and are not a whole frame."""
+        return self._reader.rest
+
     # Waiting ------------------------------------------------------------------------------------
 
     def wait(self, what: str, done: Waiting) -> None:

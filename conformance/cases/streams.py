@@ -12,7 +12,15 @@ from conformance.build import (
     window,
 )
 from conformance.case import CLIENT, SERVER, Item, Situation, case
-from conformance.expect import Expectation, connection, either, goes_on, leaves, stream
+from conformance.expect import (
+    Expectation,
+    client_leaves,
+    connection,
+    either,
+    goes_on,
+    leaves,
+    stream,
+)
 from conformance.peer import NotApplicableError, On, Peer
 from conformance.wire import Code, Setting
 
@@ -165,7 +173,7 @@ MAY_DISCARD = either(connection(Code.STREAM_CLOSED), stream(Code.STREAM_CLOSED),
 CLOSED_CASES: list[tuple[str, str, Item, Expectation]] = [
     ("data", "DATA", data(b"abc"), MAY_DISCARD),
     ("headers", "HEADERS", trailers(), MAY_DISCARD),
-    ("continuation", "CONTINUATION", continuation(), PROTOCOL),
+    ("continuation", "CONTINUATION", continuation(), either(PROTOCOL, client_leaves())),
     ("window-update", "WINDOW_UPDATE", window(1), IGNORED),
     ("priority", "PRIORITY", priority(), IGNORED),
     ("rst-stream", "RST_STREAM", reset(), IGNORED),
