@@ -191,9 +191,9 @@ _OURS = f"{sys.executable} -m h2 get --output /dev/null {{url}}"
 # that does not come, which would be taken for an answer that is missing.
 _ECHO = ("--post", "/echo")
 RUNS: dict[str, Run] = {
-    "h2 (this package)": _package(None),
-    "h2 (this package), strict": _package(None, "--strict"),
-    "h2 4.4.1 (published)": _package("published"),
+    "this package": _package(None),
+    "this package, strict": _package(None, "--strict"),
+    "h2 as published": _package("published"),
     "python -m h2 serve": _own_server(),
     "hypercorn with h2 4.4.1": _hypercorn(),
     "nghttpd": _server("nghttpd", _of("nghttpd", "--version"), *_ECHO),

@@ -29,7 +29,6 @@ NAMES: list[tuple[str, str, bytes]] = [
     ("highest", "with 0xff", b"x\xffname"),
     ("colon", "with a colon", b"x:name"),
     ("colon-last", "that ends with a colon", b"x-name:"),
-    ("empty", "without an octet", b""),
 ]
 for name, words, octets in NAMES:
     case(
@@ -49,6 +48,14 @@ for name, octets in (("parenthesis", b"x(name"), ("slash", b"x/name"), ("quote",
         SHOULD,
         at=FRESH,
     )
+case(
+    "field-name-empty",
+    "8.2.1",
+    "A field name without an octet, which is no token",
+    [message((b"", b"value"))],
+    SHOULD,
+    at=FRESH,
+)
 VALUES: list[tuple[str, str, bytes]] = [
     ("nul", "with NUL", b"a\x00b"),
     ("nul-first", "that begins with NUL", b"\x00ab"),

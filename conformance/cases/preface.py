@@ -104,7 +104,7 @@ case(
     "preface-of-tls",
     "3.4",
     "The beginning of a TLS handshake in place of a preface",
-    [bytes.fromhex("1603010200010001fc0303") + bytes(32)],
+    [bytes.fromhex("1603010200010001fc0303") + bytes(502) + b"\r\n\r\n"],
     either(INVALID, speaks_http1()),
     at=START,
     roles=SERVER,

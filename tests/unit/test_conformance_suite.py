@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,9 @@ from conformance.expect import Expectation, Grade, connection, goes_on, leaves, 
 from conformance.peer import Link, Peer, Role, Target
 from conformance.run import Judging, Result, chosen, play
 from conformance.wire import Code, Frame, Type
+from tools import conformance_page
+from tools.conformance_readings import READINGS
+from tools.conformance_record import Failure, Record, Subject, read
 
 ROLES = (Role.SERVER, Role.CLIENT)
 assert cases.__all__  # importing them declares the cases
@@ -276,6 +280,64 @@ def test_frames_in_words() -> None:
     padded = Frame(Type.HEADERS, 0x2C, 1, b"\x02" + bytes(5) + b"block" + bytes(2))
     assert padded.fragment() == b"block"
     assert Frame(Type.PUSH_PROMISE, 4, 1, bytes(4) + b"block").fragment() == b"block"
+
+
+# The page -------------------------------------------------------------------------------------
+
+
+RECORD = Record(
+    subjects=[
+        Subject(
+            name="a server",
+            kind="server",
+            version="1.0",
+            exact=5,
+            allowed=4,
+            lenient=0,
+            skipped=3,
+            failed=[
+                Failure(case="server/ping-stream", seen="PING acknowledged"),
+                Failure(case="server/idle-data", seen="PING acknowledged"),
+                Failure(case="server/idle-even-data", seen="response 200 on stream 1"),
+                Failure(case="server/idle-window-update", seen="PING acknowledged"),
+            ],
+        )
+    ]
+)
+
+
+def test_the_page_counts_and_explains() -> None:
+    text = conformance_page.page(RECORD)
+    assert "\n| a server | 1.0 | 5 | 4 | 0 | 3 | 1 | 3 |\n" in text
+    differences = text[text.index("### a server 1.0") : text.index("## The cases")]
+    rows = differences.splitlines()[4:-1]
+    assert [row.split(" | ")[1:] for row in rows] == [
+        [
+            "DATA on an idle stream of the client; WINDOW_UPDATE on an idle stream of the client",
+            "PING acknowledged |",
+        ],
+        ["DATA on an idle stream of the server", "response 200 |"],
+        ["PING on a stream", "PING acknowledged |"],
+    ]
+    assert rows[0].startswith("| 5.1: ")
+    assert rows[2].startswith("| unchecked | ")
+
+
+def test_the_page_is_up_to_date() -> None:
+    record = read()
+    assert record is not None
+    assert conformance_page.main(["--check"]) == 0
+    names = {subject["name"] for subject in record["subjects"]}
+    assert {"this package", "this package, strict", "h2 as published"} <= names
+    for subject in record["subjects"]:
+        if subject["name"].startswith(("this package", "python -m h2")):
+            assert subject["failed"] == []
+
+
+def test_every_reading_is_about_cases_that_there_are() -> None:
+    names = {case.id for case in CASES}
+    for item in READINGS:
+        assert [name for name in names if re.fullmatch(item.cases, name)], item.cases
 
 
 # The command line -------------------------------------------------------------------------------
