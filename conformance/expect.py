@@ -137,6 +137,20 @@ def client_leaves() -> Expectation:
     return Expectation("a client leaves", judge)
 
 
+def gives_up() -> Expectation:
+    """A client cancels its request."""
+
+    def judge(peer: Peer) -> Grade:
+        seen = peer.seen
+        if peer.role is not Role.CLIENT or seen.goaway:
+            return Grade.FAILED
+        others = set(seen.resets) - {peer.stream}
+        cancelled = seen.resets.get(peer.stream) == Code.CANCEL
+        return Grade.EXACT if cancelled and not others else Grade.FAILED
+
+    return Expectation("a client cancels the request", judge)
+
+
 def speaks_http1() -> Expectation:
     """A response of HTTP/1.1, from a server that speaks it on the same port."""
 

@@ -73,7 +73,7 @@ READINGS = [
         'be treated as a connection error"',
     ),
     Reading(
-        "id-lower",
+        "id-(lower|even|of-client|not-promised)",
         _TAKEN,
         '5.1.1: "An endpoint that receives an unexpected stream identifier MUST respond with a '
         'connection error"',
@@ -87,8 +87,7 @@ READINGS = [
     Reading(
         "preface-of-http1-server",
         "^nothing",
-        '3.4: "Clients and servers MUST treat an invalid connection preface as a connection '
-        'error". It waits for the rest of a frame of 4.7 MB',
+        '3.4: "Clients and servers MUST treat an invalid connection preface as a connection error"',
     ),
     Reading(
         "goaway.*",
@@ -129,6 +128,11 @@ READINGS = [
         "treated as a connection error",
     ),
     Reading(
+        "settings-(enable-push|frame-size|window|wrong-behind)-.*",
+        _TAKEN,
+        "6.5.2: a value outside of its range MUST be treated as a connection error",
+    ),
+    Reading(
         "settings-wrong-then-right",
         _TAKEN,
         '6.5.3: values "MUST be processed in the order they appear"; 6.5.2: those above 2^31-1 '
@@ -141,10 +145,11 @@ READINGS = [
         'size defined in SETTINGS_MAX_FRAME_SIZE"',
     ),
     Reading(
-        "push-request-(post|put|delete)",
+        "push-request-.*",
         _TAKEN,
-        "8.4.1: if the method of a promised request is not safe, the client MUST respond on the "
-        "promised stream with a stream error",
+        '8.4.1: if a promised request has no "complete and valid set of header fields", or a '
+        "method that is not safe, the client MUST respond on the promised stream with a stream "
+        "error",
     ),
     Reading(
         "push-reserved-data",

@@ -5,13 +5,23 @@ from __future__ import annotations
 from conformance import wire
 from conformance.build import data, message, raw
 from conformance.case import CLIENT, SERVER, Situation, case
-from conformance.expect import Expectation, Grade, connection, either, goes_on, leaves, tolerably
+from conformance.expect import (
+    Expectation,
+    Grade,
+    connection,
+    either,
+    gives_up,
+    goes_on,
+    leaves,
+    tolerably,
+)
 from conformance.peer import On, Peer, Role
 from conformance.wire import Code, Type, goaway
 
-OPEN, ENDED = Situation.OPEN, Situation.ENDED
+OPEN = Situation.OPEN
 #: After GOAWAY an endpoint that has no more use for the connection may end it.
-FINE = either(goes_on(), leaves())
+#: A request that the suite has not processed may be sent again elsewhere.
+FINE = either(goes_on(), leaves(), gives_up())
 #: "An endpoint can end a connection at any time" (section 5.4.1), and say what to send again.
 NOT_PROCESSED = tolerably(leaves())
 
