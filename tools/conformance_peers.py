@@ -25,6 +25,7 @@ from tools.conformance_record import FILE, Failure, Record, Subject, read
 
 _CONTENT = 100_000  # octets of the file that servers hand out
 _SUITE = ("-m", "conformance")
+_SECONDS = "10"  # for each case: the machine may have other things to do
 
 # How servers and clients are started is known by the tests, which are no package.
 sys.path.insert(0, str(pages.ROOT / "tests"))
@@ -49,7 +50,7 @@ class Run:
 def _suite(python: str | Path, folder: Path, *arguments: str) -> dict[str, Any]:
     """Run the suite; its results."""
     file = folder / "results.json"
-    command = [str(python), *_SUITE, *arguments, "--json", str(file)]
+    command = [str(python), *_SUITE, *arguments, "--json", str(file), "--timeout", _SECONDS]
     done = subprocess.run(command, cwd=pages.ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise OSError(f"{command}: {done.stderr}")

@@ -85,6 +85,11 @@ READINGS = [
         'an invalid connection preface as a connection error"',
     ),
     Reading(
+        "preface-octet-by-octet",
+        "^connection closed",
+        "3.4: the preface is a sequence of octets, which TCP may deliver in any pieces",
+    ),
+    Reading(
         "preface-of-http1-server",
         "^nothing",
         '3.4: "Clients and servers MUST treat an invalid connection preface as a connection error"',
