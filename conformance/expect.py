@@ -65,7 +65,9 @@ def stream(*codes: Code, on: Stream = On.CURRENT, malformed: bool = False) -> Ex
             return min(Grade.ALLOWED, _graded(seen.goaway, codes))
         code = seen.resets.get(number)
         if code is not None and code != Code.NO_ERROR:
-            return _graded(code, codes)
+            grade = _graded(code, codes)
+            # The end of the connection counts, whatever was said of the stream before.
+            return max(grade, Grade.ALLOWED) if seen.closed else grade
         status = seen.status(number)
         if malformed and status is not None and 400 <= status < 600:
             return Grade.ALLOWED

@@ -67,7 +67,41 @@ READINGS = [
         '8.3: "invalid pseudo-header fields" make a response malformed',
     ),
     Reading(
-        "idle-.*",
+        "(priority|idle-priority)-.*",
+        "RST_STREAM|GOAWAY|closed",
+        '5.1: "PRIORITY can be sent and received in any stream state"',
+    ),
+    Reading(
+        "block-cut-by-.*|continuation-(cut|alone|after-.*)|unknown-frame-in-block.*",
+        _TAKEN,
+        "6.2, 6.10: another frame within a field block, and CONTINUATION that continues nothing, "
+        "are a connection error of type PROTOCOL_ERROR",
+    ),
+    Reading(
+        "message-(data-first|data-after-interim|interim-.*|two-responses|trailers-go-on)",
+        _TAKEN,
+        '8.1.1: "extraneous frames" make a message malformed. "Clients MUST NOT accept a malformed '
+        'response"',
+    ),
+    Reading(
+        "response-(two|two-different|method|path|scheme|authority)",
+        _TAKEN,
+        '8.3: "The same pseudo-header field name MUST NOT appear more than once"; those "defined '
+        'for requests MUST NOT appear in responses"',
+    ),
+    Reading(
+        "window-zero-.*",
+        _TAKEN,
+        "6.9: an increment of 0 MUST be treated as a stream error of type PROTOCOL_ERROR, on the "
+        "connection as a connection error",
+    ),
+    Reading(
+        "ping-acknowledgment",
+        "2 answers",
+        '6.7: "An endpoint MUST NOT respond to PING frames containing this flag"',
+    ),
+    Reading(
+        "idle-(even-)?(data|rst-stream|window-update|continuation)",
         _TAKEN,
         '5.1: "Receiving any frame other than HEADERS or PRIORITY on a stream in this state MUST '
         'be treated as a connection error"',

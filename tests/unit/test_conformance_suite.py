@@ -185,6 +185,15 @@ def test_a_stream_error_may_end_the_connection_or_be_an_answer(peer: Peer) -> No
     assert reset.judge(peer) is Grade.FAILED
 
 
+def test_a_reset_with_another_code_is_no_stream_error_unless_the_connection_ends(
+    peer: Peer,
+) -> None:
+    peer.seen.resets = {1: Code.CANCEL}
+    assert malformed().judge(peer) is Grade.FAILED
+    peer.seen.closed = True
+    assert malformed().judge(peer) is Grade.ALLOWED
+
+
 @pytest.mark.parametrize(
     ("expectation", "grades"),
     [
