@@ -67,7 +67,7 @@ READINGS = [
         '8.3: "invalid pseudo-header fields" make a response malformed',
     ),
     Reading(
-        "(priority|idle-priority)-.*",
+        "(priority|idle-priority)-.*|(idle|unused-flags|reserved-bit)-priority",
         "RST_STREAM|GOAWAY|closed",
         '5.1: "PRIORITY can be sent and received in any stream state"',
     ),
