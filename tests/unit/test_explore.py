@@ -37,6 +37,9 @@ SEARCHES = {
     "others": (3, 3, 1_500),
     "ending": (3, 3, 1_500),
     "leaving": (2, 1, 1_500),
+    "largest": (3, 2, 3_000),
+    "restricted": (2, 2, 2_000),
+    "forgetful": (4, 3, 2_000),
     "all": (2, 1, 2_000),
     "start": (1, 1, 500),
     "held": (2, 2, 300),
@@ -359,10 +362,10 @@ def test_the_command_says_what_it_found(
 def test_the_command_puts_faults_into_tables(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seeded, "SEARCHES", (("messages", 1, 3), ("push", 1, 2)))
+    monkeypatch.setattr(seeded, "SEARCHES", (("messages", 1, 3), ("push", 2, 2)))
     faults = ["--faults", "--only"]
     assert program.main([*faults, "SEND_DATA_END in OPEN_BOTH"]) == 0
-    assert "misuse: 2 calls of 'messages': refused: end(1)" in capsys.readouterr().out
+    assert "misuse: 3 calls of 'messages': refused: end(1)" in capsys.readouterr().out
     # The call that would find it is in none of the two scenarios.
     assert program.main([*faults, "SEND_WINDOW_UPDATE in OPEN_BOTH"]) == 1
     assert "nobody asks: NO REASON" in capsys.readouterr().out

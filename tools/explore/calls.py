@@ -11,15 +11,26 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-#: Content of one frame, where it does not fill the window, and an increment of a window.
+#: Content of one frame, where it does not fill the window, its padding where it has some, and an
+#: increment of a window.
 SOME = 3
+PADDING = 2
 INCREMENT = 5
+
+#: An increment that makes a window of the initial size as large as it can be.
+MOST = 2**31 - 1 - 65_535
+
+#: In scenarios with such calls a window could become too large, and calls are refused for that. It
+#: is for the connection to say which.
+WHERE_UNDECIDED = frozenset(("enlarge-most", "enlarge-connection-most", "set-window-most"))
+UNDECIDED = WHERE_UNDECIDED | {"enlarge", "enlarge-connection", "set-window"}
 
 #: What a setting alternates between: its value at the start, and another one. The limit of streams
 #: becomes one less than what the client wants to open.
 ALTERNATIVES = {
     "set-window": (SettingCodes.INITIAL_WINDOW_SIZE, 65_535, 4),
     "set-window-0": (SettingCodes.INITIAL_WINDOW_SIZE, 65_535, 0),
+    "set-window-most": (SettingCodes.INITIAL_WINDOW_SIZE, 65_535, 2**31 - 1),
     "set-streams": (SettingCodes.MAX_CONCURRENT_STREAMS, 100, -1),
     "set-frame": (SettingCodes.MAX_FRAME_SIZE, 16_384, 70_000),
     "set-table": (SettingCodes.HEADER_TABLE_SIZE, 4_096, 0),
@@ -47,7 +58,8 @@ class Scenario(NamedTuple):
     calls: frozenset[str]
     start: str = "settled"  #: "start": the prefaces are in flight; "upgrade": from HTTP/1.1
     hold: bool = False  #: output stays pending until it is taken, which is a call, too
-    frame_size: int = 16_384  #: SETTINGS_MAX_FRAME_SIZE of both ends at the start
+    settings: tuple[tuple[int, int], ...] = ()  #: of both ends at the start
+    remembered: int = 1024  #: so many streams that were reset are remembered
 
 
 def _calls(*groups: Iterable[str] | str) -> frozenset[str]:
@@ -60,11 +72,22 @@ def _calls(*groups: Iterable[str] | str) -> frozenset[str]:
 OPENING = frozenset(("headers", "headers-end", "connect", "websocket"))
 _MESSAGE = _calls("headers", "headers-end", "info", "data", "end", "trailers", "reset")
 _GOAWAYS = _calls("goaway-first", "goaway", "close")
-_WINDOWS = _calls("data", "fill", "ack", "enlarge", "enlarge-connection")
+_WINDOWS = _calls("data", "padded", "fill", "ack", "ack-some", "enlarge", "enlarge-connection")
 _SETTINGS = _calls("set-window", "set-streams", "set-frame", "set-table", "set-push")
 _CONNECT = _calls("connect", "websocket", "refuse", "set-connect")
 _OTHERS = _calls("ping", "prioritize", "altsvc", "altsvc-origin", "reset-no-error", "data-end")
 _ALL = _calls(_MESSAGE, _GOAWAYS, _WINDOWS, _SETTINGS, _CONNECT, _OTHERS, "push", "set-window-0")
+
+_LARGE_FRAMES = ((SettingCodes.MAX_FRAME_SIZE, 70_000),)
+
+#: Less than the initial values of the RFC, on which the other end counts until it is told. A stream
+#: above the limit may be refused until then.
+_RESTRICTED = (
+    (SettingCodes.HEADER_TABLE_SIZE, 0),
+    (SettingCodes.ENABLE_PUSH, 0),
+    (SettingCodes.MAX_CONCURRENT_STREAMS, 1),
+    (SettingCodes.INITIAL_WINDOW_SIZE, 4),
+)
 
 SCENARIOS = {
     "messages": Scenario(_MESSAGE),
@@ -74,18 +97,23 @@ SCENARIOS = {
     "settings": Scenario(_calls(_SETTINGS, "headers", "data", "fill", "end", "push")),
     "windows": Scenario(_calls(_WINDOWS, "headers", "end", "reset", "set-window")),
     "filled": Scenario(
-        _calls(_WINDOWS, "headers", "end", "reset", "set-window-0"), frame_size=70_000
+        _calls(_WINDOWS, "headers", "end", "reset", "set-window-0"), settings=_LARGE_FRAMES
     ),
     "shutdown": Scenario(_calls(_GOAWAYS, "headers", "headers-end", "end", "reset", "push")),
     "others": Scenario(_calls(_OTHERS, "headers", "headers-end", "push", "end", "ack")),
     "ending": Scenario(_calls(_OTHERS, "goaway", "headers", "trailers-long", "enlarge", "push")),
     "leaving": Scenario(_calls(_GOAWAYS, "ping", "headers", "push"), "start"),
+    "largest": Scenario(_calls(UNDECIDED, "headers", "data", "ack")),
+    "restricted": Scenario(
+        _calls(_MESSAGE, _WINDOWS, "push", "goaway"), "start", settings=_RESTRICTED
+    ),
+    "forgetful": Scenario(_calls(_MESSAGE, "push", "fill", "ack"), remembered=1),
     "all": Scenario(_ALL),
     "start": Scenario(_ALL, "start"),
     "held": Scenario(
         _calls(_MESSAGE, "push", "fill", "ack", "set-window", "goaway", "data-end"),
         hold=True,
-        frame_size=70_000,
+        settings=_LARGE_FRAMES,
     ),
 }
 
@@ -139,6 +167,8 @@ def perform(conn: H2Connection, call: Call, client: bool, argument: int, more: F
     elif name in ("trailers", "trailers-long"):
         fields = _TRAILERS if name == "trailers" else _LONG_TRAILERS
         conn.send_headers(stream_id, fields + more, end_stream=True)
+    elif name == "padded":
+        conn.send_data(stream_id, bytes(argument), pad_length=PADDING)
     elif name in ("data", "data-end", "fill"):
         conn.send_data(stream_id, bytes(argument), end_stream=name == "data-end")
     elif name == "end":
@@ -147,10 +177,11 @@ def perform(conn: H2Connection, call: Call, client: bool, argument: int, more: F
         conn.push_stream(stream_id, argument, _PROMISE + more)
     elif name in ("reset", "reset-no-error"):
         conn.reset_stream(stream_id, CANCEL if name == "reset" else ErrorCodes.NO_ERROR)
-    elif name == "ack":
+    elif name in ("ack", "ack-some"):
         conn.acknowledge_received_data(argument, stream_id)
-    elif name in ("enlarge", "enlarge-connection"):
-        conn.increment_flow_control_window(INCREMENT, stream_id or None)
+    elif name.startswith("enlarge"):
+        increment = MOST if name.endswith("-most") else INCREMENT
+        conn.increment_flow_control_window(increment, stream_id or None)
     elif name == "set-connect":
         conn.update_settings({SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
     elif name in ALTERNATIVES:

@@ -26,10 +26,21 @@ from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import Event
 from h2.exceptions import H2Error
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from tools.explore import calls
-from tools.explore.calls import ALTERNATIVES, CANCEL, GIVE_UP, OPENING, SOME, Call, Scenario
-from tools.explore.facts import ENDED, Facts, Fault, after_call, after_event, may_send
+from tools.explore.calls import (
+    ALTERNATIVES,
+    CANCEL,
+    GIVE_UP,
+    OPENING,
+    PADDING,
+    SOME,
+    UNDECIDED,
+    WHERE_UNDECIDED,
+    Call,
+    Scenario,
+)
+from tools.explore.facts import BEGUN, ENDED, Facts, Fault, after_call, after_event, may_send
 from tools.explore.images import copy_of, image_of, pending, stream_images
 
 #: What an application here says when it resets a stream.
@@ -37,13 +48,17 @@ _RESETS = (CANCEL, ErrorCodes.NO_ERROR)
 
 #: Calls on a stream that exists; those in OPENING are for one that does not, if it is a client.
 _ON_STREAM = frozenset((
-    *("headers", "headers-end", "info", "refuse", "data", "data-end", "fill", "end", "trailers"),
-    *("trailers-long", "reset", "reset-no-error", "push", "altsvc", "enlarge"),
+    *("headers", "headers-end", "info", "refuse", "data", "padded", "data-end", "fill", "end"),
+    *("trailers", "trailers-long", "reset", "reset-no-error", "push", "altsvc"),
+    *("enlarge", "enlarge-most"),
 ))  # fmt: skip
 
 #: Calls that only one of the two has a reason to make.
 _CLIENT_ONLY = frozenset(("connect", "websocket", "set-push"))
 _SERVER_ONLY = frozenset(("set-connect",))
+
+#: Calls that succeed even after the end of the connection.
+_ALWAYS = frozenset(("ack", "ack-some", "goaway", "goaway-first", "close"))
 
 #: Calls that the role forbids.
 _NOT_FOR_CLIENTS = frozenset(("push", "altsvc", "altsvc-origin"))
@@ -95,10 +110,9 @@ class Endpoint:
         self.goaway_received = False
         self.more: list[Any] = []  #: fields that field blocks have in addition
         self.closed = False  #: the application has ended the connection, and reads no more
-        if scenario.frame_size != self.conn.local_settings.max_frame_size:
-            self.conn.local_settings = type(self.conn.local_settings)(
-                client, {SettingCodes.MAX_FRAME_SIZE: scenario.frame_size}
-            )
+        self.conn.MAX_CLOSED_STREAMS = scenario.remembered
+        if scenario.settings:
+            self.conn.local_settings = Settings(client, _for_role(client, scenario.settings))
 
     @property
     def client(self) -> bool:
@@ -142,9 +156,10 @@ class Endpoint:
                 for stream_id in self.facts:
                     if name != "push" or opened < self.streams:
                         yield Call(name, stream_id)
-            elif name == "ack":
-                for stream_id in self.unacked:
-                    yield Call(name, stream_id)
+            elif name in ("ack", "ack-some"):
+                for stream_id, length in self.unacked.items():
+                    if name == "ack" or length > 1:
+                        yield Call(name, stream_id)
             elif name == "prioritize":
                 yield Call(name, 1)
             elif name not in (_SERVER_ONLY if client else _CLIENT_ONLY):
@@ -159,7 +174,9 @@ class Endpoint:
         if name == "take":
             return True if conn._core.out.chunks or conn._core.exhausted else None
         if self.closed:
-            return None if name in ("ack", "goaway", "goaway-first", "close") else False
+            return None if name in _ALWAYS else False
+        if name in UNDECIDED and self.scenario.calls >= WHERE_UNDECIDED:
+            return self.copy().call(call)
         facts = self.facts.get(stream_id)
         if name in (_NOT_FOR_CLIENTS if self.client else _NOT_FOR_SERVERS):
             return False
@@ -180,8 +197,9 @@ class Endpoint:
             return False
         if name == "fill":
             return True if calls.room(self.conn, stream_id) > SOME else None
-        if name in ("data", "data-end"):
-            return self.conn.local_flow_control_window(stream_id) >= SOME
+        if name in ("data", "data-end", "padded"):
+            length = SOME if name != "padded" else SOME + PADDING + 1
+            return self.conn.local_flow_control_window(stream_id) >= length
         if name == "push":
             return bool(self.conn.remote_settings.enable_push) and not self.going_away
         if facts.promised and facts.mine and name not in ("reset", "reset-no-error", "altsvc"):
@@ -216,8 +234,8 @@ class Endpoint:
             return calls.room(self.conn, stream_id)
         if name == "push":
             return self.conn.get_next_available_stream_id()
-        if name == "ack":
-            return self.unacked[stream_id]
+        if name in ("ack", "ack-some"):
+            return self.unacked[stream_id] if name == "ack" else 1
         if name in ALTERNATIVES:
             _, at_first, other = ALTERNATIVES[name]
             value = at_first if name in self.told else other
@@ -229,6 +247,8 @@ class Endpoint:
         facts = self.facts.get(stream_id)
         if name == "ack":
             del self.unacked[stream_id]
+        elif name == "ack-some":
+            self.unacked[stream_id] -= 1
         elif name == "push":
             promised = max((id for id in self.facts if not id & 1), default=0) + 2
             self.facts[promised] = Facts(mine=True, received=ENDED, promised=True)
@@ -275,7 +295,7 @@ class Endpoint:
         after = _accusations(pending(self.conn._core.out))
         # What a server promised before it knew that the request was cancelled is refused.
         cancelled = type_ == PUSH_PROMISE and known is not None and known.reset
-        if after != before and not cancelled:
+        if after != before and not (cancelled or self._may_refuse(type_, known)):
             raise Fault("accused", f"RST_STREAM or GOAWAY answers frame {frame[:20].hex()}")
         if type_ == PUSH_PROMISE and not (known is None or known.over):
             stream_id = int.from_bytes(frame[HEADER_LENGTH : HEADER_LENGTH + 4], "big")
@@ -284,8 +304,17 @@ class Endpoint:
             promised = int.from_bytes(frame[HEADER_LENGTH : HEADER_LENGTH + 4], "big")
             if after != before:
                 self.facts[promised] = Facts(mine=False, sent=ENDED, promised=True, reset=True)
-        if not (events or self._ignores(type_, stream_id, known) or _is_cut(type_, flags)):
+        elif after != before:
+            self.facts[stream_id] = Facts(mine=False, received=BEGUN, reset=True)
+        heard = events or after != before
+        if not (heard or self._ignores(type_, stream_id, known) or _is_cut(type_, flags)):
             raise Fault("lost", f"no event comes of frame {frame[:20].hex()}")
+
+    def _may_refuse(self, type_: int, known: Facts | None) -> bool:
+        """Tell whether a request may exceed a limit that its client does not know yet."""
+        core = self.conn._core
+        limited = core.streams.inbound_open >= core.local_settings.max_concurrent_streams
+        return type_ == HEADERS and known is None and limited and bool(core.announced.in_flight)
 
     def _ignores(self, type_: int, stream_id: int, known: Facts | None) -> bool:
         """Tell whether the application need not hear of a frame."""
@@ -309,7 +338,9 @@ class Endpoint:
         if not stream_id or name in ("WindowUpdated", "PriorityUpdated"):
             return
         if name == "StreamReset" and not event.remote_reset:  # type: ignore[attr-defined]  # has it
-            raise Fault("accused", f"{event}")
+            if event.error_code != ErrorCodes.REFUSED_STREAM:  # type: ignore[attr-defined]
+                raise Fault("accused", f"{event}")
+            return
         headers = getattr(event, "headers", None) or ()
         first = headers[0][1] if headers else b""
         connect = first == b"CONNECT"
@@ -360,6 +391,15 @@ class Endpoint:
         for stream_id in states:
             if stream_id not in self.facts:
                 raise Fault("state", f"nobody knows stream {stream_id}")
+
+
+def _for_role(client: bool, settings: tuple[tuple[int, int], ...]) -> dict[SettingCodes, int]:
+    """Return the settings that a client, or a server, announces."""
+    return {
+        SettingCodes(code): value
+        for code, value in settings
+        if client or code != SettingCodes.ENABLE_PUSH
+    }
 
 
 def _is_cut(type_: int, flags: int) -> bool:

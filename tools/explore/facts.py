@@ -51,7 +51,7 @@ def may_send(facts: Facts, name: str, client: bool) -> bool:
         return False
     if name in ("headers", "headers-end", "refuse", "info"):
         return not client and facts.sent == NOTHING
-    if name in ("data", "data-end", "fill", "end"):
+    if name in ("data", "padded", "data-end", "fill", "end"):
         return facts.sent == BEGUN
     if name in ("trailers", "trailers-long"):
         unanswered = facts.connect and facts.mine and facts.received == NOTHING
