@@ -70,7 +70,10 @@ def _calls(*groups: Iterable[str] | str) -> frozenset[str]:
 
 
 OPENING = frozenset(("headers", "headers-end", "connect", "websocket"))
-_MESSAGE = _calls("headers", "headers-end", "info", "data", "end", "trailers", "reset")
+_MESSAGE = _calls(
+    *("headers", "headers-end", "info", "data", "end", "trailers", "reset"),
+    "trailers-open",  # without END_STREAM, which is always refused
+)
 _GOAWAYS = _calls("goaway-first", "goaway", "close")
 _WINDOWS = _calls("data", "padded", "fill", "ack", "ack-some", "enlarge", "enlarge-connection")
 _SETTINGS = _calls("set-window", "set-streams", "set-frame", "set-table", "set-push")
@@ -164,9 +167,9 @@ def perform(conn: H2Connection, call: Call, client: bool, argument: int, more: F
     block = _BLOCKS.get((name, client))
     if block is not None:
         conn.send_headers(stream_id, block + more, end_stream=name == "headers-end")
-    elif name in ("trailers", "trailers-long"):
-        fields = _TRAILERS if name == "trailers" else _LONG_TRAILERS
-        conn.send_headers(stream_id, fields + more, end_stream=True)
+    elif name.startswith("trailers"):
+        fields = _LONG_TRAILERS if name == "trailers-long" else _TRAILERS
+        conn.send_headers(stream_id, fields + more, end_stream=name != "trailers-open")
     elif name == "padded":
         conn.send_data(stream_id, bytes(argument), pad_length=PADDING)
     elif name in ("data", "data-end", "fill"):

@@ -49,7 +49,7 @@ _RESETS = (CANCEL, ErrorCodes.NO_ERROR)
 #: Calls on a stream that exists; those in OPENING are for one that does not, if it is a client.
 _ON_STREAM = frozenset((
     *("headers", "headers-end", "info", "refuse", "data", "padded", "data-end", "fill", "end"),
-    *("trailers", "trailers-long", "reset", "reset-no-error", "push", "altsvc"),
+    *("trailers", "trailers-long", "trailers-open", "reset", "reset-no-error", "push", "altsvc"),
     *("enlarge", "enlarge-most"),
 ))  # fmt: skip
 

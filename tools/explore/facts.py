@@ -47,7 +47,7 @@ class Fault(Exception):  # noqa: N818  (a finding, not an error of this program)
 
 def may_send(facts: Facts, name: str, client: bool) -> bool:
     """Tell whether a stream as such allows a call; windows and limits are another matter."""
-    if facts.over:
+    if facts.over or name == "trailers-open":
         return False
     if name in ("headers", "headers-end", "refuse", "info"):
         return not client and facts.sent == NOTHING

@@ -288,11 +288,13 @@ def reason(cell: Cell) -> str:
 
 
 def _stream_reason(cell: Cell) -> str:
-    if cell.row in (stream_states.SEND_RST_STREAM,):
+    if cell.row == stream_states.SEND_RST_STREAM:
         return "every stream that exists can be reset: the code does not ask"
     if cell.row <= stream_states.SEND_ALTSVC:
         if cell.column == stream_states.IDLE or cell.column >= stream_states.CLOSED:
             return "nothing is sent on a stream that does not exist: the code does not ask"
+        if cell.value < 0:
+            return "another check comes before: the role, or what a field block would be"
     elif cell.row == stream_states.RECV_RST_STREAM and cell.column < stream_states.CLOSED:
         return "every stream that exists can be reset: the code does not ask"
     if cell.row == stream_states.RECV_ALTSVC:
