@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,11 @@ from h2.errors import ErrorCodes
 from tools.explore import __main__ as program
 from tools.explore import seeded
 from tools.explore.calls import SCENARIOS, Call
+from tools.explore.chains import Chain, chain_walk
 from tools.explore.endpoint import Endpoint, split
 from tools.explore.facts import Fault
 from tools.explore.images import copy_of, image_of, stream_images
+from tools.explore.relay import Relay
 from tools.explore.search import Search
 from tools.explore.seeded import CLIENT, SERVER, STREAM, Cell
 from tools.explore.starts import settle, start
@@ -80,6 +83,14 @@ def test_two_ends_never_accuse_each_other(name: str, strict: bool) -> None:
 def test_random_walks_of_two_ends(name: str, strict: bool) -> None:
     for streams in (1, 8):
         assert walk(SCENARIOS[name], strict, streams, walks=5, length=200, seed="t").findings == []
+
+
+@both_modes
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_random_walks_with_an_intermediary(name: str, strict: bool) -> None:
+    report = chain_walk(SCENARIOS[name], strict, streams=8, walks=2, length=300, seed="t")
+    assert report.findings == []
+    assert report.steps > 100
 
 
 # That it finds faults -----------------------------------------------------------------------------
@@ -256,6 +267,22 @@ def test_windows_that_stay_shut_are_found() -> None:
         check_agreement(client, server)
 
 
+def test_a_chain_brings_content_through() -> None:
+    chain = Chain(SCENARIOS["windows"], True, 10, "c")
+    chain.run(600)
+    brought = sum(chain.received[end, stream] for end, stream in chain.received if end in (0, 3))
+    assert brought > 1000
+
+
+def test_a_chain_that_loses_something_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget(relay: Relay, *arguments: Any) -> None:
+        arguments[-1].clear()
+
+    monkeypatch.setattr(Relay, "_flush", forget)
+    report = chain_walk(SCENARIOS["messages"], True, streams=4, walks=3, length=200, seed="l")
+    assert {finding.fault.kind for finding in report.findings} == {"lost", "disagree"}
+
+
 # How it works -------------------------------------------------------------------------------------
 
 
@@ -347,6 +374,8 @@ def test_the_command_searches(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_command_walks(capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--walks", "3", "--length", "50", "--scenario", "all", "--mode", "strict"]
     assert program.main([*given, "--streams", "4"]) == 0
+    assert capsys.readouterr().out.splitlines()[2].startswith("| all | strict | 4 | 3 | ")
+    assert program.main([*given, "--streams", "4", "--chain"]) == 0
     assert capsys.readouterr().out.splitlines()[2].startswith("| all | strict | 4 | 3 | ")
 
 

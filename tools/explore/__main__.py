@@ -1,12 +1,13 @@
 """Explore what two ends of this package can do to each other.
 
 usage: python -m tools.explore [--depth N] [--streams 1|2] [--scenario NAME] [--mode MODE]
-       python -m tools.explore --walks N [--length N] [--streams N] [--seed S] [...]
+       python -m tools.explore --walks N [--length N] [--streams N] [--seed S] [--chain] [...]
        python -m tools.explore --faults [--only TEXT]
 
 Two connections, client and server, with a channel in each direction that keeps the order. The first
 form looks at every order of up to so many legal calls and of all deliveries, breadth first. The
-second one takes random walks, which are longer. The third one puts faults into the cells of the
+second one takes random walks, which are longer; with an intermediary between the two, if --chain is
+given. The third one puts faults into the cells of the
 tables of states, one at a time, and looks for each. The exit status is 1 if anything was found that
 must not be, or if a fault was not found.
 """
@@ -20,28 +21,29 @@ from collections.abc import Sequence
 
 from tools.explore import seeded
 from tools.explore.calls import SCENARIOS
+from tools.explore.chains import chain_walk
 from tools.explore.search import Search
 from tools.explore.walks import walk
 
 #: How many calls in a row are searched unless --depth says otherwise: with one stream, with two.
 DEPTHS = {
-    "messages": (12, 8),
+    "messages": (12, 7),
     "push": (6, 5),
     "connect": (6, 5),
-    "upgrade": (6, 4),
-    "settings": (4, 4),
-    "windows": (5, 5),
-    "filled": (5, 5),
-    "shutdown": (7, 6),
-    "others": (7, 5),
-    "ending": (6, 5),
-    "leaving": (5, 4),
-    "largest": (5, 4),
-    "restricted": (4, 2),
-    "forgetful": (5, 4),
-    "all": (3, 3),
-    "start": (3, 2),
-    "held": (4, 3),
+    "upgrade": (5, 4),
+    "settings": (4, 3),
+    "windows": (5, 4),
+    "filled": (5, 4),
+    "shutdown": (7, 5),
+    "others": (6, 5),
+    "ending": (5, 4),
+    "leaving": (4, 3),
+    "largest": (4, 4),
+    "restricted": (4, 3),
+    "forgetful": (6, 4),
+    "all": (3, 2),
+    "start": (2, 2),
+    "held": (3, 2),
 }
 
 _HEAD = "| scenario | mode | streams | calls | states | steps | states of an end | CPU s | found |"
@@ -59,6 +61,7 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     add("--walks", type=int, default=0, help="so many random walks for each scenario and mode")
     add("--length", type=int, default=400, help="so many steps in a walk")
     add("--seed", default="1", help="where random numbers start")
+    add("--chain", action="store_true", help="walks through an intermediary")
     add("--faults", action="store_true", help="put faults into the tables")
     add("--only", default="", help="of the cells, those with this text in their name")
     return parser.parse_args(given)
@@ -104,9 +107,10 @@ def _walk(runs: list[tuple[str, str]], arguments: argparse.Namespace) -> int:
     print("| scenario | mode | streams | walks | steps | CPU s | found |")
     print("| --- | --- " + "| ---: " * 5 + "|")
     findings = []
+    take = chain_walk if arguments.chain else walk
     for name, mode in runs:
         began = time.process_time()
-        report = walk(
+        report = take(
             SCENARIOS[name],
             mode == "strict",
             arguments.streams,

@@ -215,20 +215,25 @@ class Endpoint:
         open_streams = sum(facts.mine and facts.counted for facts in self.facts.values())
         return open_streams < self.conn.remote_settings.max_concurrent_streams
 
-    def call(self, call: Call) -> bool:
-        """Make a call, and tell whether it succeeded. Raises a fault if neither is right."""
+    def call(self, call: Call, amount: int = 0) -> bool:
+        """Make a call, and tell whether it succeeded. Raises a fault if neither is right.
+
+        ``amount`` is how many octets of content are sent or acknowledged, if not the usual number.
+        """
         name, stream_id = call
         try:
             if name != "take":
-                calls.perform(self.conn, call, self.client, self._argument(call), self.more)
+                argument = amount or self.argument(call)
+                calls.perform(self.conn, call, self.client, argument, self.more)
         except (H2Error, ValueError):
             return False
         except Exception as error:
             raise Fault("crashed", f"{call} raised {error!r}") from error
-        self._note(name, stream_id)
+        self._note(name, stream_id, amount)
         return True
 
-    def _argument(self, call: Call) -> int:
+    def argument(self, call: Call) -> int:
+        """Return the number that goes with a call: of octets, of a stream, or a value."""
         name, stream_id = call
         if name == "fill":
             return calls.room(self.conn, stream_id)
@@ -242,13 +247,14 @@ class Endpoint:
             return self.streams - 1 if value < 0 else value
         return SOME
 
-    def _note(self, name: str, stream_id: int) -> None:
+    def _note(self, name: str, stream_id: int, amount: int) -> None:
         """Keep the books after a call has succeeded."""
         facts = self.facts.get(stream_id)
-        if name == "ack":
-            del self.unacked[stream_id]
-        elif name == "ack-some":
-            self.unacked[stream_id] -= 1
+        if name in ("ack", "ack-some"):
+            left = self.unacked.pop(stream_id)
+            left -= 1 if name == "ack-some" else amount or left
+            if left:
+                self.unacked[stream_id] = left
         elif name == "push":
             promised = max((id for id in self.facts if not id & 1), default=0) + 2
             self.facts[promised] = Facts(mine=True, received=ENDED, promised=True)
@@ -272,13 +278,13 @@ class Endpoint:
 
     # What arrives.
 
-    def deliver(self, frame: bytes, cut: int = 0) -> None:
-        """Receive a frame of the other end, which has done nothing wrong.
+    def deliver(self, frame: bytes, cut: int = 0) -> list[Event]:
+        """Receive a frame of the other end, which has done nothing wrong; return the events.
 
         Where ``cut`` is given, so many octets of it arrive before the rest.
         """
         if self.closed:
-            return
+            return []
         before = _accusations(pending(self.conn._core.out))
         start = len(PREFACE) if frame.startswith(PREFACE) else 0
         _, _, type_, flags, stream_id = unpack_header(frame, start)
@@ -309,6 +315,7 @@ class Endpoint:
         heard = events or after != before
         if not (heard or self._ignores(type_, stream_id, known) or _is_cut(type_, flags)):
             raise Fault("lost", f"no event comes of frame {frame[:20].hex()}")
+        return events
 
     def _may_refuse(self, type_: int, known: Facts | None) -> bool:
         """Tell whether a request may exceed a limit that its client does not know yet."""

@@ -44,6 +44,18 @@ class WalkFinding:
         return f"{self.fault}\n    after (seed {self.seed}) " + ", ".join(self.steps)
 
 
+def choose(chance: random.Random, end: Endpoint, candidates: list[Call]) -> Call | None:
+    """Return one of the calls, or None where there are none."""
+    while candidates:
+        call = chance.choice(candidates)
+        rarity = _RARE.get(call.name, _SELDOM if call.name.startswith("set-") else 1)
+        if not end.expects(call):
+            rarity *= _SELDOM
+        if not chance.randrange(rarity):
+            return call
+    return None
+
+
 class Walk:
     """One walk of two ends."""
 
@@ -86,7 +98,7 @@ class Walk:
     def _act(self, who: int) -> None:
         """Let one end make a call."""
         end = self.ends[who]
-        call = self._choose(end)
+        call = choose(self.random, end, list(end.candidates()))
         expected = None if call is None else end.expects(call)
         if call is None or expected is None:
             return
@@ -100,17 +112,6 @@ class Walk:
         end.verify()
         if self.random.random() < 0.7:
             self._take(who)
-
-    def _choose(self, end: Endpoint) -> Call | None:
-        candidates = list(end.candidates())
-        while candidates:
-            call = self.random.choice(candidates)
-            rarity = _RARE.get(call.name, _SELDOM if call.name.startswith("set-") else 1)
-            if not end.expects(call):
-                rarity *= _SELDOM
-            if not self.random.randrange(rarity):
-                return call
-        return None
 
     def _finish(self) -> None:
         client, server = self.ends
