@@ -38,7 +38,7 @@ _CONSTANT: set[type] = {
 _SHARED: dict[type, set[str]] = {Connection: {"transition_table", "transitions"}}
 
 #: Attributes that are no state: caches, what follows from other attributes, what is shared, and
-#: what limits against abuse count, of which none is reached. The streams have an image of their own.
+#: what limits against abuse count, of which none is reached. Streams have an image of their own.
 _LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "transition_table", "transitions"),
