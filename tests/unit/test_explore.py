@@ -342,6 +342,13 @@ def test_states_that_differ_in_the_names_of_streams_are_one(
     assert whole.findings == folded.findings == []
 
 
+def test_images_that_hash_alike_are_told_apart() -> None:
+    search = Search(SCENARIOS["messages"], True, 1)
+    images = [search._image(number, {1: 0}, {}) for number in (-1, -2, -1)]
+    assert hash(-1) == hash(-2)
+    assert images[0] == images[2] != images[1]
+
+
 def test_a_search_gives_up_where_it_is_told_to() -> None:
     report = Search(SCENARIOS["messages"], True, 1, most_states=50).run(5)
     assert report.depth < 5

@@ -81,7 +81,8 @@ class Search:
         self._most_states = most_states
         self._first_only = first_only  # stop at the first fault
         self._nodes: list[_Node] = []
-        self._node_of: dict[int, int] = {}
+        self._node_of: dict[int, int] = {}  # by image
+        self._image_ids: dict[object, int] = {}
         self._frames: list[bytes] = []
         self._frame_ids: dict[bytes, int] = {}
         self._renamed: list[tuple[int, ...]] = []
@@ -107,7 +108,7 @@ class Search:
     def _intern(self, end: Endpoint) -> int:
         """Return the number of the state that an end is in."""
         whole, table = end.image()
-        image = hash((whole, tuple(sorted(table.items()))))
+        image = self._image(whole, table, {})
         number = self._node_of.get(image)
         if number is None:
             images: tuple[int, ...] = (image,)
@@ -115,15 +116,18 @@ class Search:
             if self._folding:
                 renamable = _renamable(end)
                 images += tuple(
-                    hash((whole, tuple(sorted((names.get(id, id), v) for id, v in table.items()))))
-                    if renamable
-                    else image
+                    self._image(whole, table, names) if renamable else image
                     for names in _RENAMINGS[1:]
                 )
             number = self._node_of[image] = len(self._nodes)
             self._nodes.append(_Node(end, images, renamable))
             end.verify()
         return number
+
+    def _image(self, whole: object, table: dict[int, object], names: dict[int, int]) -> int:
+        """Return the number of an image. It is kept whole: -1 and -2 have the same hash."""
+        streams = tuple(sorted((names.get(id, id), stream) for id, stream in table.items()))
+        return self._image_ids.setdefault((whole, streams), len(self._image_ids))
 
     def _numbers(self, frames: list[bytes]) -> Frames:
         return tuple([self._number(frame) for frame in frames])
