@@ -16,8 +16,9 @@ from tools.explore import __main__ as program
 from tools.explore import seeded
 from tools.explore.calls import SCENARIOS, Call
 from tools.explore.chains import Chain, chain_walk
-from tools.explore.endpoint import Endpoint, split
+from tools.explore.endpoint import Endpoint
 from tools.explore.facts import Fault
+from tools.explore.frames import is_whole, split
 from tools.explore.images import copy_of, image_of, stream_images
 from tools.explore.relay import Relay
 from tools.explore.search import Search
@@ -361,7 +362,13 @@ def test_output_is_cut_into_frames() -> None:
     assert len(to_client) == 1
     client.conn.ping(bytes(8))
     client.conn.ping(bytes(8))
-    assert [len(frame) for frame in split(client.conn.data_to_send())] == [17, 17]
+    output = client.conn.data_to_send()
+    assert [len(frame) for frame in split(output)] == [17, 17]
+    assert is_whole(output[:17])
+    for cut in range(17):
+        assert [is_whole(frame) for frame in split(output[: 17 + cut])] == [True, False][
+            : 1 + (cut > 0)
+        ]
 
 
 # The command --------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from h2._frames.layout import (
     ALTSVC,
     CONTINUATION,
     DATA,
-    END_HEADERS,
     GOAWAY,
     HEADER_LENGTH,
     HEADERS,
@@ -41,6 +40,7 @@ from tools.explore.calls import (
     Scenario,
 )
 from tools.explore.facts import BEGUN, ENDED, Facts, Fault, after_call, after_event, may_send
+from tools.explore.frames import is_begun, is_whole, split
 from tools.explore.images import copy_of, image_of, pending, stream_images
 
 #: What an application here says when it resets a stream.
@@ -68,20 +68,6 @@ _NOT_FOR_SERVERS = frozenset(("prioritize",))
 _REPORTED = frozenset((DATA, HEADERS, CONTINUATION, RST_STREAM, WINDOW_UPDATE, PUSH_PROMISE))
 
 
-def split(data: bytes) -> list[bytes]:
-    """Cut what a connection sends into frames; the preface is a part of the first one."""
-    frames = []
-    start = 0
-    while start < len(data):
-        body = start + HEADER_LENGTH
-        if data.startswith(PREFACE, start):
-            body += len(PREFACE)
-        stop = body + int.from_bytes(data[body - HEADER_LENGTH : body - 6], "big")
-        frames.append(data[start:stop])
-        start = stop
-    return frames
-
-
 class Endpoint:
     """A connection with what its application knows: it acts, it receives, and it can be copied."""
 
@@ -92,6 +78,7 @@ class Endpoint:
         "goaway_received",
         "goaway_sent",
         "more",
+        "part",
         "scenario",
         "streams",
         "told",
@@ -109,6 +96,7 @@ class Endpoint:
         self.goaway_sent: int | None = None  #: the last stream identifier in it
         self.goaway_received = False
         self.more: list[Any] = []  #: fields that field blocks have in addition
+        self.part = b""  #: of a frame that was taken in part
         self.closed = False  #: the application has ended the connection, and reads no more
         self.conn.MAX_CLOSED_STREAMS = scenario.remembered
         if scenario.settings:
@@ -272,9 +260,18 @@ class Endpoint:
             self.goaway_sent = self.conn._core.goaway_sent_last
             self.closed = self.closed or name == "close"
 
-    def take(self) -> list[bytes]:
-        """Return the frames that are pending, and forget them."""
-        return split(self.conn.data_to_send())
+    def take(self, amount: int | None = None) -> list[bytes]:
+        """Return frames that are pending, and forget them: all, or those within so many octets."""
+        frames = split(self.part + self.conn.data_to_send(amount))
+        self.part = b""
+        if frames and not is_whole(frames[-1]):
+            self.part = frames.pop()
+        return frames
+
+    def _accusations(self) -> int:
+        """Return how many frames that are pending say that the peer did something wrong."""
+        output = self.part + pending(self.conn._core.out)
+        return sum(frame[3] in (RST_STREAM, GOAWAY) for frame in split(output))
 
     # What arrives.
 
@@ -285,7 +282,7 @@ class Endpoint:
         """
         if self.closed:
             return []
-        before = _accusations(pending(self.conn._core.out))
+        before = self._accusations()
         start = len(PREFACE) if frame.startswith(PREFACE) else 0
         _, _, type_, flags, stream_id = unpack_header(frame, start)
         known = self.facts.get(stream_id)
@@ -298,7 +295,7 @@ class Endpoint:
             raise Fault("crashed", repr(error)) from error
         for event in events:
             self._notice(event)
-        after = _accusations(pending(self.conn._core.out))
+        after = self._accusations()
         # What a server promised before it knew that the request was cancelled is refused.
         cancelled = type_ == PUSH_PROMISE and known is not None and known.reset
         if after != before and not (cancelled or self._may_refuse(type_, known)):
@@ -313,9 +310,23 @@ class Endpoint:
         elif after != before:
             self.facts[stream_id] = Facts(mine=False, received=BEGUN, reset=True)
         heard = events or after != before
-        if not (heard or self._ignores(type_, stream_id, known) or _is_cut(type_, flags)):
+        if not (heard or self._ignores(type_, stream_id, known) or is_begun(type_, flags)):
             raise Fault("lost", f"no event comes of frame {frame[:20].hex()}")
         return events
+
+    def deliver_together(self, frames: list[bytes]) -> None:
+        """Receive several frames in one read: of types that nobody may refuse."""
+        if self.closed:
+            return
+        before = self._accusations()
+        try:
+            events = self.conn.receive_data(b"".join(frames))
+        except H2Error as error:
+            raise Fault("accused", f"{type(error).__name__}: {error}") from error
+        for event in events:
+            self._notice(event)
+        if self._accusations() != before:
+            raise Fault("accused", f"RST_STREAM or GOAWAY answers one of {len(frames)} frames")
 
     def _may_refuse(self, type_: int, known: Facts | None) -> bool:
         """Tell whether a request may exceed a limit that its client does not know yet."""
@@ -409,17 +420,5 @@ def _for_role(client: bool, settings: tuple[tuple[int, int], ...]) -> dict[Setti
     }
 
 
-def _is_cut(type_: int, flags: int) -> bool:
-    """Tell whether a frame begins a field block that CONTINUATION frames end."""
-    return type_ in (HEADERS, PUSH_PROMISE, CONTINUATION) and not flags & END_HEADERS
-
-
 def _is_counted(state: int) -> bool:
     return state >= FIRST_COUNTED
-
-
-def _accusations(output: bytes) -> int:
-    """Return how many frames that are pending say that the peer did something wrong."""
-    if not output:
-        return 0
-    return sum(frame[3] in (RST_STREAM, GOAWAY) for frame in split(output))

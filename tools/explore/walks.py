@@ -1,7 +1,8 @@
 """Random walks: longer than what can be searched, with more streams, and with HPACK tables in use.
 
-Unlike in the search, frames arrive in pieces, fields enter the tables, and output stays pending for
-any time. A walk ends with everything delivered and acknowledged: then both ends must agree.
+Unlike in the search, frames arrive and leave in pieces, or several in one read, fields enter the
+tables, and output stays pending for any time. A walk ends with everything delivered and
+acknowledged: then both ends must agree.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from h2._frames.layout import DATA, GOAWAY, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE
 from tools.explore.calls import Call, Scenario
 from tools.explore.endpoint import Endpoint
 from tools.explore.facts import Fault
@@ -18,6 +20,9 @@ from tools.explore.worlds import check_agreement
 #: What ends much, and so is rare: one of so many of these calls is made.
 _RARE = {"close": 1000, "goaway": 200, "goaway-first": 50, "reset": 20, "reset-no-error": 20}
 _SELDOM = 6  #: one of so many changes of settings, and of calls that are refused
+
+#: Types of frames that may arrive in one read here: none of them is ever refused.
+_TOGETHER = frozenset((DATA, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE))
 
 _NAMES = ("x", "y", "accept", "cookie")
 _VALUES = ("", "1", "two", "three" * 20)
@@ -83,7 +88,16 @@ class Walk:
         end = self.ends[who]
         if not channel:
             self._take(1 - who)
-        if channel:
+        together = 0
+        while together < len(channel) and channel[together][3] in _TOGETHER:
+            together += 1
+        if together > 1 and self.random.random() < 0.3:
+            frames = channel[:together]
+            del channel[:together]
+            self.steps.append(f"{_name(who)} receives {' '.join(f[:9].hex() for f in frames)}")
+            end.deliver_together(frames)
+            end.verify()
+        elif channel:
             frame = channel.pop(0)
             cut = self.random.randrange(len(frame)) if self.random.random() < 0.2 else 0
             self.steps.append(f"{_name(who)} receives {frame[:9].hex()}")
@@ -93,7 +107,9 @@ class Walk:
                 self._take(who)
 
     def _take(self, who: int) -> None:
-        self.channels[who].extend(self.ends[who].take())
+        """Take output: all that is pending, or so many octets that a frame may be cut."""
+        amount = self.random.randrange(1, 200) if self.random.random() < 0.2 else None
+        self.channels[who].extend(self.ends[who].take(amount))
 
     def _act(self, who: int) -> None:
         """Let one end make a call."""
