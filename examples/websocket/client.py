@@ -69,6 +69,7 @@ class Client:
         self.opened = False
         self.arrived = 0  # whole messages and Pongs
         self.close_code: int | None = None
+        self.broken: WebSocketError | None = None  # a rule that the server has broken
 
     async def open(self, url: SplitResult) -> None:
         """Open the WebSocket; return when the server has agreed."""
@@ -97,15 +98,20 @@ class Client:
             self.handle(await self.read())
 
     async def read(self) -> list[h2.events.Event]:
-        """Wait for events of the connection."""
+        """Wait for events of the connection.
+
+        Where the server breaks a rule, the next call says so: what came before counts.
+        """
+        if self.broken is not None:
+            raise self.broken
         data = await self.reader.read(PIECE)
         if not data:
             raise WebSocketError("the server hung up")
         try:
             events = self.conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
-            await self.write()
-            raise WebSocketError(f"the server broke the protocol: {error}") from error
+            events = list(error.events)
+            self.broken = WebSocketError(f"the server broke the protocol: {error}")
         await self.write()
         return events
 
@@ -183,7 +189,8 @@ class Client:
                 self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
             else:
                 self.conn.end_stream(self.stream_id)
-        self.conn.close_connection()
+        if self.broken is None:  # else a GOAWAY frame has told the server about it
+            self.conn.close_connection()
         await self.write()
         return self.close_code
 
