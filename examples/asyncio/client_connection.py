@@ -267,8 +267,7 @@ class Connection(asyncio.Protocol):
         if not self.reason:
             self.h2.close_connection()
         self.give_up(reason)
-        self.flush()
-        close(self.transport)
+        self.hang_up()
 
     # What the transport calls.
 
@@ -299,8 +298,7 @@ class Connection(asyncio.Protocol):
         if violation:
             # The GOAWAY frame that tells the server is waiting to be sent.
             self.give_up(f"the server broke the rules: {violation}")
-            self.flush()
-            close(self.transport)
+            self.hang_up()
         self.advance()
         if self.transport.get_write_buffer_size() > MAX_UNSENT:
             # Content waits when there is less. These are answers: to PING, to SETTINGS.
@@ -404,7 +402,7 @@ class Connection(asyncio.Protocol):
         # Later, because GOAWAY may be among the events that we are just acting on.
         asyncio.get_running_loop().call_soon(self.advance)
         if self.draining and not self.active:
-            close(self.transport)
+            self.hang_up()
 
     def drain(self, last_stream_id: int, reason: str) -> None:
         """Take no more requests; those above this identifier have not been processed."""
@@ -417,7 +415,7 @@ class Connection(asyncio.Protocol):
         for response in list(self.line):
             self.fail(response, NotProcessedError(reason, sent=False, counts=counts))
         if not self.active:
-            close(self.transport)
+            self.hang_up()
 
     def give_up(self, reason: str) -> None:
         """Fail everything that is under way."""
@@ -428,6 +426,11 @@ class Connection(asyncio.Protocol):
                 self.forget(response)
             else:
                 self.fail(response, RequestError(self.reason))
+
+    def hang_up(self) -> None:
+        """Close the connection behind what there is to say."""
+        self.flush()
+        close(self.transport)
 
     def wake_all(self) -> None:
         """Let all requests look whether there is more room."""

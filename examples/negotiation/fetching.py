@@ -74,8 +74,7 @@ class Client:
         while self.conn.remote_settings.max_concurrent_streams == 0 and not self.going_away:
             self.receive()
         if self.going_away:
-            reason = self.failure or "the server is going away"
-            raise TryAgainError(f"{url.geturl()}: not asked for, {reason}")
+            raise TryAgainError(f"{url.geturl()}: not asked for, the server is going away")
         stream_id = self.conn.get_next_available_stream_id()
         headers = [
             (":method", "GET"),

@@ -80,6 +80,8 @@ class Client:
             events = await self.read()
             if any(isinstance(event, h2.events.RemoteSettingsChanged) for event in events):
                 break
+        if self.broken is not None:
+            raise self.broken
         if not self.conn.remote_settings.enable_connect_protocol:
             raise WebSocketError("the server has no WebSockets over HTTP/2")
         self.stream_id = self.conn.get_next_available_stream_id()
@@ -166,7 +168,7 @@ class Client:
     def push(self) -> None:
         """Send as much of the output as the server has room for."""
         with contextlib.suppress(h2.exceptions.StreamClosedError):  # the server needs it no more
-            while self.output:
+            while self.output and self.broken is None:
                 window = self.conn.local_flow_control_window(self.stream_id)
                 size = min(window, self.conn.max_outbound_frame_size, len(self.output))
                 if size <= 0:
@@ -184,14 +186,14 @@ class Client:
             if self.close_code is not None:
                 break
             self.handle(await self.read())
-        with contextlib.suppress(h2.exceptions.StreamClosedError):
-            if self.output:  # the server has closed while we were still sending
-                self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
-            else:
-                self.conn.end_stream(self.stream_id)
         if self.broken is None:  # else a GOAWAY frame has told the server about it
+            with contextlib.suppress(h2.exceptions.StreamClosedError):
+                if self.output:  # the server has closed while we were still sending
+                    self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
+                else:
+                    self.conn.end_stream(self.stream_id)
             self.conn.close_connection()
-        await self.write()
+            await self.write()
         return self.close_code
 
     async def wait(self) -> None:

@@ -107,6 +107,31 @@ def test_a_response_goes_on_after_goaway() -> None:
 
 
 @pytest.mark.parametrize(
+    "end",
+    [wire.data(0, b"no stream"), wire.goaway(1, Code.ENHANCE_YOUR_CALM)],
+    ids=["fault", "GOAWAY with an error"],
+)
+def test_a_connection_that_fails_behind_a_response(end: bytes) -> None:
+    heard: list[bytes] = []
+
+    def script(sock: socket.socket) -> None:
+        sock.sendall(wire.settings())
+        request_on(sock, 1)
+        sock.sendall(b"".join([*ALL_OF_IT, end]))
+        heard.append(rest_of(sock))
+
+    # The response counts, and what is left is asked for on another connection.
+    with scripted(script, says(*ALL_OF_IT)) as url:
+        assert client_run("prior_knowledge", url, url) == (0, "content" * 2, "")
+    with scripted(script) as url:
+        assert client_run("prior_knowledge", url) == (0, "content", "")
+    for octets in heard:
+        goaways = [frame for frame in wire.parse(octets) if frame.type == Type.GOAWAY]
+        assert [goaway.last_stream_id for goaway in goaways] == ([0] if goaways else [])
+        assert end != wire.data(0, b"no stream") or goaways[0].error_code == Code.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize(
     ("frames", "said"),
     [
         ((OK, wire.rst_stream(1, Code.INTERNAL_ERROR)), "stream reset"),
