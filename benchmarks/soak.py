@@ -168,15 +168,14 @@ def server(connections: int, seed: int) -> Iterator[tuple[int, int]]:
     """Run the server in a process of its own; yield its port and process."""
     command = [sys.executable, "-m", "benchmarks.soak", "--serve", str(connections)]
     command += ["--seed", str(seed)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline()), process.pid
-        if process.wait(PATIENCE) != 0:
-            raise AssertionError("the server has failed")
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline()), process.pid
+            if process.wait(PATIENCE) != 0:
+                raise AssertionError("the server has failed")
+        finally:
+            process.kill()
 
 
 def soak(number: int, connections: int, seed: int) -> list[str]:
