@@ -129,15 +129,20 @@ def with_values(**values: int) -> Callable[[Session], H2Connection]:
     return lambda session: used(session, codes)
 
 
-def without_encoder_table(session: Session) -> H2Connection:
+def without_encoder_table(session: Session, values: Values | None = None) -> H2Connection:
     """Return a connection whose encoder keeps no fields of responses."""
-    conn = server()
+    conn = server(values)
     answer(conn, session[0], respond=False)  # the SETTINGS of the client set the size, too
     conn.encoder.header_table_size = 0
     for octets in session[1:-1]:
         answer(conn, octets)
     conn.reset_stream(1)
     return conn
+
+
+def without_tables(session: Session) -> H2Connection:
+    """Return a connection that keeps no fields at all."""
+    return without_encoder_table(session, {SettingCodes.HEADER_TABLE_SIZE: 0})
 
 
 def with_open_streams(number: int) -> Callable[[Session], H2Connection]:
@@ -159,6 +164,7 @@ VARIANTS: Final[dict[str, Callable[[Session], H2Connection]]] = {
     "HEADER_TABLE_SIZE 0": with_values(HEADER_TABLE_SIZE=0),
     "HEADER_TABLE_SIZE 65,536": with_values(HEADER_TABLE_SIZE=65_536),
     "an encoder without a table": without_encoder_table,
+    "HEADER_TABLE_SIZE 0, and no encoder table": without_tables,
     "INITIAL_WINDOW_SIZE 1 MiB": with_values(INITIAL_WINDOW_SIZE=2**20),
     "MAX_CONCURRENT_STREAMS 1000": with_values(MAX_CONCURRENT_STREAMS=1000),
     "1 request open": with_open_streams(1),
@@ -170,9 +176,11 @@ def variants(connections: int, requests: int) -> Figures:
     """Measure the bytes of a connection for each variant, with tracemalloc."""
     figures = {}
     for name, build in VARIANTS.items():
-        values = {SettingCodes.HEADER_TABLE_SIZE: 0} if name.endswith("SIZE 0") else None
-        if name.endswith("65,536"):
-            values = {SettingCodes.HEADER_TABLE_SIZE: 65_536}
+        # The clients have to know the size of the table.
+        values = None
+        if name.startswith("HEADER_TABLE_SIZE"):
+            size = 65_536 if name.endswith("65,536") else 0
+            values = {SettingCodes.HEADER_TABLE_SIZE: size}
         sessions = [
             record(number, requests, values) for number in range(min(SESSIONS, connections))
         ]
@@ -191,7 +199,7 @@ def show(title: str, figures: Figures) -> None:
     """Print figures as a table."""
     print(f"{title}:")
     for name, value in figures.items():
-        print(f"  {name:28} {value:12,.1f}")
+        print(f"  {name:42} {value:12,.1f}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

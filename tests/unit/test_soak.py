@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import platform
 
@@ -84,3 +85,18 @@ def test_tables_of_many_idle_connections(capsys: pytest.CaptureFixture[str]) -> 
     out = capsys.readouterr().out
     assert "all at once:" in out
     assert all(f"  {name} " in out for name in scale.VARIANTS)
+
+
+def test_connections_go_with_the_last_reference() -> None:
+    """There are no cycles: nothing waits for the garbage collector."""
+    session = scale.record(1, 10)
+    conns = [scale.used(session)]
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            conns[0] = scale.used(session)
+        conns.clear()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
