@@ -127,7 +127,9 @@ class Client:
         if self.failure is not None:
             raise self.failure
         if data := self.conn.data_to_send():
-            self.sock.sendall(data)
+            # If the server has gone, what it said before that is still to be read.
+            with contextlib.suppress(ConnectionError):
+                self.sock.sendall(data)
         received, self.received = self.received or self.sock.recv(65536), b""
         if not received:
             raise ConnectionError("the server has hung up")

@@ -118,9 +118,13 @@ class Exchange:
                 raise FetchError(f"the server is going away: {name_of(event.error_code)}")
 
     def flush(self) -> None:
-        """Write everything that the connection has to say."""
+        """Write everything that the connection has to say.
+
+        If the server has gone, what it said before that is still to be read, and may be all.
+        """
         self.sock.settimeout(SECONDS)
-        self.sock.sendall(self.conn.data_to_send())
+        with contextlib.suppress(ConnectionError):
+            self.sock.sendall(self.conn.data_to_send())
 
 
 def name_of(code: ErrorCodes | int | None) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -99,6 +102,19 @@ def test_a_request_is_not_sent_for_ever(frames: tuple[bytes, ...]) -> None:
 def test_no_request_follows_a_goaway() -> None:
     with scripted(says(*ALL_OF_IT, wire.goaway(1)), says(*ALL_OF_IT)) as url:
         assert client_run("prior_knowledge", url, url) == (0, "content" * 2, "")
+
+
+def test_a_server_that_is_gone_when_its_response_is_read() -> None:
+    from examples.negotiation.fetching import Client, client_connection
+
+    ours, theirs = socket.socketpair()
+    theirs.sendall(wire.settings() + b"".join(ALL_OF_IT))
+    theirs.close()
+    conn, out, url = client_connection(), io.BytesIO(), urlsplit("http://localhost/")
+    conn.initiate_connection()
+    with Client(ours, conn) as client:
+        client.get_all(deque([url]), out)
+    assert out.getvalue() == b"content"
 
 
 def test_a_response_goes_on_after_goaway() -> None:

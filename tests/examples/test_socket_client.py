@@ -131,6 +131,16 @@ def test_a_fault_behind_a_response(complete: bool) -> None:
     assert goaways == [Code.PROTOCOL_ERROR]
 
 
+def test_a_server_that_is_gone_when_its_response_is_read() -> None:
+    def script(server: Client) -> None:
+        server.request()
+        server.send(wire.headers(1, wire.RESPONSE), wire.data(1, b"content", end_stream=True))
+        server.break_off()
+
+    with scripted(script) as port:
+        assert content(Target(f"http://127.0.0.1:{port}"), "/") == b"content"
+
+
 def test_goaway_says_that_a_request_was_not_processed() -> None:
     def script(server: Client) -> None:
         server.request()
