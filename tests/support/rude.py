@@ -462,6 +462,8 @@ ENDINGS: dict[str, Callable[[Served], None]] = {
     "pressed twice": stop_twice,
     "clients that stall": stop_with_a_client_that_stalls,
 }
+#: Those in which the server must not wait until its time is over.
+QUICK_ENDINGS = ("idle client", "response under way", "request with the answer to the PING")
 
 
 def rudeness(offer: Offer) -> list[str]:
