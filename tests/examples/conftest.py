@@ -13,9 +13,10 @@ import pytest
 
 from support.cases import cases
 from support.clients import Target
+from support.endings import ENDINGS, QUICK_ENDINGS
 from support.example import IMPATIENT, PATIENT, SMALL, Example, Served, stop
 from support.fileserver import Cellar, make_cellar
-from support.rude import ENDINGS, QUICK_ENDINGS, rudeness
+from support.rude import rudeness
 from support.servers import SERVERS
 from support.site import Site
 from support.standard import ServerTests

@@ -1,8 +1,8 @@
-"""Clients that behave badly, and Ctrl+C: what every example server has to get through.
+"""Clients that behave badly: what every example server has to get through.
 
 `tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
-that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
-with one of its own. `support.standard` has the tests for servers that need no exceptions.
+that goes on from case to case, and `SILENCES` with one that has little patience. `support.endings`
+has what happens at Ctrl+C, `support.standard` the tests for servers that need no exceptions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hpack import Decoder
 
 from support import wire
 from support.cases import Offer
-from support.example import Served, check_no_files, finish, resident
+from support.example import Served, check_no_files, resident
 from support.processes import TIMEOUT
 from support.raw import PATIENCE, RawClient, connect, content, ends, fields_of, request
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
@@ -309,129 +309,6 @@ def silent_and_deaf(served: Served) -> None:
         check_no_files(served)
 
 
-# The end.
-
-
-def is_goaway(frame: Frame) -> bool:
-    return frame.type == Type.GOAWAY
-
-
-def goaways(frames: Sequence[Frame]) -> list[tuple[int, int]]:
-    """The last stream and the error code of each GOAWAY frame."""
-    return [(frame.last_stream_id, frame.error_code) for frame in frames if is_goaway(frame)]
-
-
-#: What a server says that begins to leave: it names no stream yet.
-SOON = (wire.MAX_STREAM_ID, Code.NO_ERROR)
-
-
-def last_call(client: RawClient) -> tuple[list[Frame], bytes]:
-    """What a server says until it has begun to leave, and the answer to the PING that it sends.
-
-    The PING asks whether the GOAWAY frame in front of it has arrived.
-    """
-    frames = client.until(lambda frame: frame.type == Type.PING)
-    assert goaways(frames) == [SOON]
-    assert is_goaway(frames[-2])
-    return frames, wire.ping(frames[-1].payload, ack=True)
-
-
-def stop_when_idle(served: Served) -> None:
-    with RawClient(served.target) as client:
-        client.send(request(1, served.offer.small))
-        client.until(ends(1))
-        served.server.interrupt()
-        _, pong = last_call(client)
-        client.send(pong)
-        assert goaways(client.to_end()) == [(1, Code.NO_ERROR)]
-    finish(served)
-
-
-def stop_in_the_middle(served: Served) -> None:
-    """The response under way is finished, and a request is answered that was on its way.
-
-    One that comes after the last GOAWAY frame is not.
-    """
-    path, whole = served.offer.small, small_content(served)
-    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
-        client.send(request(1, path))
-        frames = client.until(lambda frame: frame.type == Type.DATA)
-        served.server.interrupt()
-        begin, pong = last_call(client)
-        room = [wire.window_update(stream_id, 1_000_000) for stream_id in (3, 5, 1)]
-        client.send(request(3, path), room[0])
-        frames += begin + client.until(ends(3))
-        assert goaways(frames) == [SOON]
-        client.send(pong)
-        frames += client.until(is_goaway)
-        client.send(request(5, path), room[1], room[2])
-        frames += client.to_end()
-    assert goaways(frames) == [SOON, (3, Code.NO_ERROR)]
-    assert content(frames, 1) == whole
-    assert ends(3)(next(frame for frame in reversed(frames) if frame.stream_id == 3))
-    assert len(content(frames, 3)) == len(whole)
-    assert not any(frame.stream_id == 5 for frame in frames)
-    finish(served)
-
-
-def stop_together_with_a_request(served: Served) -> None:
-    """A request arrives in one read with the answer to the PING: it is the last one."""
-    with RawClient(served.target) as client:
-        client.send(request(1, served.offer.small))
-        client.until(ends(1))
-        served.server.interrupt()
-        _, pong = last_call(client)
-        client.send(request(3, served.offer.small), pong)
-        frames = client.to_end()
-    assert goaways(frames) == [(3, Code.NO_ERROR)]
-    assert content(frames, 3)
-    finish(served)
-
-
-def stop_with_a_client_that_does_not_answer(served: Served) -> None:
-    """It never answers the PING, and leaves no room for its response: the time has an end.
-
-    It is told even then which request was the last one.
-    """
-    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        client.send(request(1, served.offer.small))
-        client.until(lambda frame: frame.type == Type.HEADERS)
-        served.server.interrupt()
-        last_call(client)
-        assert goaways(client.to_end()) == [(1, Code.NO_ERROR)]
-    finish(served)
-
-
-def stop_twice(served: Served) -> None:
-    """Ctrl+C once more, while a client stalls, makes no difference but perhaps to the time."""
-    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        client.send(request(1, served.offer.small))
-        client.until(lambda frame: frame.type == Type.HEADERS)
-        served.server.interrupt()
-        client.until(is_goaway)
-        served.server.interrupt()
-        finish(served)
-
-
-def stop_with_a_client_that_stalls(served: Served) -> None:
-    """One gives no room for a response, one reads nothing, one stays silent before TLS.
-
-    There is no place for a fourth one; it may wait in line.
-    """
-    address = ("127.0.0.1", served.server.port)
-    with (
-        RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client,
-        RawClient(served.target) as deaf,
-        socket.create_connection(address, timeout=TIMEOUT),
-        socket.create_connection(address, timeout=TIMEOUT),
-    ):
-        client.send(request(1, served.offer.small))
-        client.until(lambda frame: frame.type == Type.HEADERS)
-        leave_unread(deaf)
-        served.server.interrupt()
-        finish(served)
-
-
 RUDENESS: dict[str, Callable[[Served], None]] = {
     "no HTTP/2": no_http2,
     "nonsense": nonsense,
@@ -454,16 +331,6 @@ SILENCES: dict[str, Callable[[Served], None]] = {
     "after a request": silent_after_a_request,
     "leaving all unread": silent_and_deaf,
 }
-ENDINGS: dict[str, Callable[[Served], None]] = {
-    "idle client": stop_when_idle,
-    "response under way": stop_in_the_middle,
-    "request with the answer to the PING": stop_together_with_a_request,
-    "no answer to the PING": stop_with_a_client_that_does_not_answer,
-    "pressed twice": stop_twice,
-    "clients that stall": stop_with_a_client_that_stalls,
-}
-#: Those in which the server must not wait until its time is over.
-QUICK_ENDINGS = ("idle client", "response under way", "request with the answer to the PING")
 
 
 def rudeness(offer: Offer) -> list[str]:
