@@ -28,7 +28,7 @@ from h2.exceptions import H2Error, ProtocolError
 from h2.settings import Settings
 from support import wire
 from support.outcome import assert_alive, assert_dead
-from support.wire import MAX_STREAM_ID, MAX_WINDOW, Flag, Setting, Type
+from support.wire import MAX_STREAM_ID, MAX_WINDOW, Flag, Frame, Setting, Type
 
 CONTENT = (
     *(DataReceived, TrailersReceived, StreamEnded),
@@ -163,6 +163,7 @@ class Replay:
         self.conn = new(client, strict)
         self.heard = b""
         self.events: list[Event] = []
+        self.sent: list[Frame] = []
         self.error: ProtocolError | None = None
 
     def run(self, steps: Sequence[Step], size: int = 0) -> None:
@@ -182,7 +183,7 @@ class Replay:
         except H2Error:
             assert self.conn.data_to_send() == b"", call
         else:
-            wire.parse(self.conn.data_to_send())
+            self.sent += wire.parse(self.conn.data_to_send())
 
     def take(self, octets: bytes) -> None:
         """Receive octets: there are events, or the connection is over and says why."""
@@ -196,6 +197,7 @@ class Replay:
         self.events += events
         acknowledge(self.conn, events)
         frames = wire.parse(self.conn.data_to_send())
+        self.sent += frames
         if self.error is None:
             return
         assert self.error.rule in RULES
@@ -210,6 +212,13 @@ class Replay:
     def check(self) -> None:
         """The end is in a clean state: it is over and silent, or it goes on, or it can leave."""
         check_events(self.events)
+        # By default a promise of a stream that was refused before is refused again.
+        once = [
+            frame.stream_id
+            for frame in self.sent
+            if frame.type == Type.RST_STREAM and (self.conn.config.strict or frame.stream_id % 2)
+        ]
+        assert len(once) == len(set(once)), f"more than one RST_STREAM for a stream: {once}"
         if self.error is not None:
             assert_dead(self.conn)
             return
