@@ -53,6 +53,10 @@ class NotProcessedError(RequestError):
         self.counts = counts
 
 
+class LostError(RequestError):
+    """The connection was lost before the response began: the server may have acted on it."""
+
+
 class Response:
     """A response, and the request that it belongs to.
 
@@ -316,7 +320,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Give up what is under way: the server has gone."""
-        self.give_up(f"the connection was lost: {error}" if error else "the server hung up")
+        reason = f"the connection was lost: {error}" if error else "the server hung up"
+        self.give_up(reason, LostError)
         self.connections.discard(self)
         self.ready.set()
         self.closed.set_result(None)
@@ -417,7 +422,7 @@ class Connection(asyncio.Protocol):
         if not self.active:
             self.hang_up()
 
-    def give_up(self, reason: str) -> None:
+    def give_up(self, reason: str, kind: type[RequestError] = RequestError) -> None:
         """Fail everything that is under way."""
         self.reason = self.reason or reason
         self.drain(self.h2.HIGHEST_ALLOWED_STREAM_ID, self.reason)
@@ -425,7 +430,7 @@ class Connection(asyncio.Protocol):
             if response.complete:  # only the rest of the request has not gone out
                 self.forget(response)
             else:
-                self.fail(response, RequestError(self.reason))
+                self.fail(response, kind(self.reason))
 
     def hang_up(self) -> None:
         """Close the connection behind what there is to say."""

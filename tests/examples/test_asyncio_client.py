@@ -271,6 +271,36 @@ def test_a_connection_for_each_request_is_not_too_many() -> None:
         assert fetch(target, "--repeat", "12", target.url) == [good(b"")] * 12
 
 
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_connection_that_is_lost_before_the_response(reset: bool, tmp_path: Path) -> None:
+    def lose(sock: socket.socket) -> None:
+        server = ScriptClient(sock)
+        server.request()
+        if reset:
+            server.break_off()
+        else:
+            server.hang_up()
+
+    def answer(sock: socket.socket) -> None:
+        server = ScriptClient(sock)
+        server.request()
+        server.send(wire.headers(1, wire.RESPONSE, end_stream=True))
+        server.hang_up()
+
+    with listening(lose, answer) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        assert fetch(target, target.url) == [good(b"")]
+    with listening(*[lose] * 5) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        assert re.search("lost|hung up", complaint(target, target.url))
+    # Who knows what the server did with this one.
+    (tmp_path / "content").write_bytes(b"content")
+    with listening(lose) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        options = ["--data", tmp_path / "content"]
+        assert re.search("lost|hung up", complaint(target, *options, target.url))
+
+
 def test_a_fault_behind_a_response_that_does_not_wait_for_the_upload() -> None:
     def script(server: ScriptClient) -> None:
         server.request()
