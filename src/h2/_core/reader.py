@@ -86,6 +86,7 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     if conn.state == _TERMINATED:
         return _refuse_input(conn, data)
     conn.events = events
+    conn.now = None
     try:
         if conn.preface_left:
             data = _check_preface(conn, data)
