@@ -1,0 +1,141 @@
+"""The command line: runs the catalogue, prints a table, and says whether all is well.
+
+usage: python -m benchmarks.attacks [--only NAMES] [--packages NAMES] [--quick] [--json FILE]
+
+Exit status 0 means that the package of this checkout has stood every attack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tools.venvs import ROOT, ensure
+
+from .catalogue import ATTACKS
+from .judge import faults, verdict
+from .probe import Outcome, times
+from .victim import MODES
+
+#: Environment of tools.venvs -> import name of the package in it.
+PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2"}
+
+FRAMES, QUICK_FRAMES = 100_000, 3_000
+SECONDS, QUICK_SECONDS = 5.0, 1.0
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.attacks", description="What attacks cost and how they end."
+    )
+    parser.add_argument("--only", default="", help="identifiers or parts of them, with commas")
+    parser.add_argument("--packages", default="ours", help=f"out of {', '.join(PACKAGES)}")
+    parser.add_argument("--modes", default=",".join(MODES), help="out of those of the application")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_FRAMES:,} frames each")
+    parser.add_argument("--frames", type=int, help=f"frames of an attack ({FRAMES:,})")
+    parser.add_argument("--seconds", type=float, help=f"CPU time for an attack ({SECONDS:g})")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
+    options = parser.parse_args(arguments)
+    options.frames = options.frames or (QUICK_FRAMES if options.quick else FRAMES)
+    options.seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
+    wanted = options.only.split(",")
+    options.names = [name for name in ATTACKS if any(part in name for part in wanted)]
+    options.packages = options.packages.split(",")
+    options.modes = options.modes.split(",")
+    if unknown := set(options.packages) - set(PACKAGES):
+        parser.error(f"no such package: {', '.join(sorted(unknown))}")
+    if unknown := set(options.modes) - set(MODES):
+        parser.error(f"no such mode: {', '.join(sorted(unknown))}")
+    if not options.names:
+        parser.error("no attack has such a name")
+    return options
+
+
+def run(package: str, python: Path, name: str, options: argparse.Namespace) -> Iterator[Outcome]:
+    """One attack on one package, in a process of its own that may hang or die."""
+    command = [
+        *(str(python), "-m", "benchmarks.attacks.probe", PACKAGES[package]),
+        *(str(options.frames), str(options.seconds), name, *options.modes),
+    ]
+    # Three passes in each mode, one of them under tracemalloc, on a machine that may be busy.
+    limit = 60 + 20 * options.seconds * len(options.modes)
+    hung = False
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=limit)
+        printed, crash = done.stdout, done.stderr.strip().rpartition("\n")[2]
+    except subprocess.TimeoutExpired as expired:
+        printed, crash, hung = (expired.stdout or b"").decode(), "", True
+    outcomes = [Outcome(**json.loads(line)) for line in printed.splitlines()]
+    yield from outcomes
+    for mode in options.modes[len(outcomes) :]:
+        yield Outcome(name, mode, hung=hung, crash=crash)
+        break
+
+
+def line(package: str, outcome: Outcome) -> list[str]:
+    """The cells of one row."""
+    end = f"{outcome.error} at {outcome.refused_at:,}" if outcome.error else ""
+    return [
+        outcome.attack,
+        package,
+        outcome.mode,
+        verdict(outcome),
+        end + (f" ({outcome.code})" if outcome.code is not None else ""),
+        f"{outcome.frames:,}" + ("+" if outcome.cut else ""),
+        f"{times(outcome):.1f}" if outcome.ordinary_total else "",
+        f"{outcome.peak / 1000:,.0f}",
+        f"{outcome.pending:,}",
+        f"{outcome.events:,}",
+        "; ".join(faults(outcome)),
+    ]
+
+
+HEAD = ["attack", "package", "application", "verdict", "refused", "frames", "times", "KB"]
+HEAD += ["pending", "events", "why"]
+
+
+def show(cells: Sequence[str], markdown: bool) -> None:
+    """One row of the table."""
+    if markdown:
+        print(f"| {' | '.join(cells)} |", flush=True)
+    else:
+        widths = (42, 9, 8, 8, 34, 8, 6, 8, 10, 8, 0)
+        print(" ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip(), flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for; returns the exit status."""
+    options = parse_arguments(arguments)
+    if options.list:
+        for name in options.names:
+            print(f"{name:45} {ATTACKS[name].cve:18} {ATTACKS[name].words}")
+        return 0
+    pythons = {package: ensure(package) for package in options.packages}
+    show(HEAD, options.markdown)
+    if options.markdown:
+        show(["---"] * len(HEAD), True)
+    found: dict[str, list[Outcome]] = {package: [] for package in options.packages}
+    for name in options.names:
+        for package, python in pythons.items():
+            for outcome in run(package, python, name, options):
+                found[package].append(outcome)
+                show(line(package, outcome), options.markdown)
+    for package, outcomes in found.items():
+        failed = {outcome.attack for outcome in outcomes if faults(outcome)}
+        print(f"\n{package}: {len(options.names) - len(failed)} of {len(options.names)} stood")
+    if options.json:
+        record = {package: list(map(asdict, outcomes)) for package, outcomes in found.items()}
+        options.json.write_text(json.dumps(record, indent=1))
+    return int(any(map(faults, found.get("ours", []))))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,268 @@
+"""One attack on one package, measured in a process of its own; `__main__` starts it.
+
+usage: python -m benchmarks.attacks.probe PACKAGE FRAMES SECONDS ATTACK [MODE ...]
+
+Prints a JSON object for each mode as soon as it is done, so that what was measured before a hang is
+not lost.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
+
+from . import messages, wire
+from .attack import Attack
+from .catalogue import ATTACKS
+from .victim import MODES, Api, Mode, Victim, load
+
+#: A process that wants more memory than this ends with MemoryError.
+MOST_MEMORY = 3 << 30
+
+#: So many octets cost at least as much as the handshakes of TCP and TLS before them: an attack that
+#: is shorter counts as this long.
+SHORTEST = 4096
+
+LARGEST_READ = 65536
+
+#: Reads that arrive after the connection was ended.
+AFTERWARDS = 4
+
+ORDINARY = Attack(
+    name="ordinary requests",
+    victim="server",
+    words="what a browser sends",
+    frames=messages.ordinary_requests,
+    topic="",
+    batch=50,
+)
+ORDINARY_FRAMES = 4000
+
+
+class Read(NamedTuple):
+    """What one call of `receive_data` gets, and where frames end in it."""
+
+    octets: bytes
+    ends: list[int]
+
+
+@dataclass
+class Outcome:
+    """What came of an attack. Times are CPU seconds, sizes octets."""
+
+    attack: str
+    mode: Mode
+    frames: int = 0
+    octets: int = 0
+    receiving: float = 0.0
+    total: float = 0.0
+    #: The same for each octet of ordinary requests, measured just before.
+    ordinary_receiving: float = 0.0
+    ordinary_total: float = 0.0
+    peak: int = 0
+    held: int = 0
+    #: What the second half of the attack added to what is held.
+    late_growth: int = 0
+    pending: int = 0
+    events: int = 0
+    #: The number of the frame that ended the connection, 0 for none, and how.
+    refused_at: int = 0
+    code: int | None = None
+    error: str = ""
+    #: An exception that is no H2Error.
+    crash: str = ""
+    #: Whether time was up before all frames were sent.
+    cut: bool = False
+    hung: bool = False
+
+
+def reads(attack: Attack, frames: int) -> Iterator[Read]:
+    """The first frames of an attack, cut into reads."""
+    buffer, ends, count = b"", [], 0
+    for piece in attack.frames():
+        start = len(buffer)
+        buffer += piece
+        before = count
+        for end in wire.frame_ends(piece):
+            ends.append(start + end)
+            count += 1
+        if attack.batch and count // attack.batch > before // attack.batch:
+            yield Read(buffer, ends)
+            buffer, ends = b"", []
+        while len(buffer) >= LARGEST_READ:
+            inside = [end for end in ends if end <= LARGEST_READ]
+            yield Read(buffer[:LARGEST_READ], inside)
+            buffer = buffer[LARGEST_READ:]
+            ends = [end - LARGEST_READ for end in ends[len(inside) :]]
+        if count >= frames:
+            break
+    if buffer:
+        yield Read(buffer, ends)
+
+
+def prepared(api: Api, attack: Attack, mode: Mode) -> Victim:
+    """A connection that is ready for the attack."""
+    victim = Victim(api, attack, mode)
+    victim.prepare()
+    gc.collect()
+    return victim
+
+
+class Memory:
+    """What a connection holds since the attack began; what prepares the attack does not count."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.peak = 0
+        self.samples: list[tuple[int, int]] = []
+
+    def during(self, victim: Victim, octets: bytes) -> bool:
+        """Count what one read adds; returns whether it raised."""
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        # The exception goes, as it does in a program that handles it.
+        failed = victim.receive(octets) is not None
+        after, peak = tracemalloc.get_traced_memory()
+        self.peak = max(self.peak, self.held + peak - before)
+        self.held += after - before
+        return failed
+
+    def late_growth(self) -> int:
+        """What the second half of the octets added."""
+        total = self.samples[-1][0]
+        middle = next(held for octets, held in self.samples if octets * 2 >= total)
+        return self.held - middle
+
+
+def measure_memory(
+    api: Api, attack: Attack, mode: Mode, frames: int, seconds: float, outcome: Outcome
+) -> None:
+    """Fill in what the attack makes the connection hold."""
+    tracemalloc.start()
+    victim = prepared(api, attack, mode)
+    memory = Memory()
+    octets, left = 0, AFTERWARDS
+    for read in reads(attack, frames):
+        failed = memory.during(victim, read.octets)
+        octets += len(read.octets)
+        memory.samples.append((octets, memory.held))
+        left -= failed
+        if not left or victim.total > seconds:
+            break
+    tracemalloc.stop()
+    outcome.peak, outcome.held = memory.peak, memory.held
+    outcome.late_growth = memory.late_growth() if memory.samples else 0
+
+
+def measure_time(
+    api: Api, attack: Attack, mode: Mode, frames: int, seconds: float, outcome: Outcome
+) -> int:
+    """Fill in what the attack costs and how it ends; returns the number of reads."""
+    victim = prepared(api, attack, mode)
+    number = 0
+    for number, read in enumerate(reads(attack, frames), 1):  # noqa: B007 - it is returned
+        error = victim.receive(read.octets)
+        if error is not None:
+            outcome.error = getattr(error, "rule", "") or type(error).__name__
+            if not isinstance(error, api.error):
+                outcome.crash = f"{type(error).__name__}: {error}"[:200]
+            break
+        outcome.frames += len(read.ends)
+        outcome.octets += len(read.octets)
+        if victim.total > seconds:
+            outcome.cut = True
+            break
+    outcome.code = victim.finish()
+    outcome.receiving, outcome.total = victim.receiving, victim.total
+    outcome.pending, outcome.events = victim.pending, victim.events
+    return number
+
+
+def locate(
+    api: Api, attack: Attack, mode: Mode, frames: int, number: int, outcome: Outcome
+) -> None:
+    """Fill in which frame ended the connection: the read that did it, again, frame by frame."""
+    victim = prepared(api, attack, mode)
+    # Output is taken after whole reads only, as before.
+    connection = victim.connection
+    for count, read in enumerate(reads(attack, frames), 1):
+        if count < number:
+            if victim.receive(read.octets) is not None:
+                return
+            continue
+        start = 0
+        for end in [*read.ends, len(read.octets)]:
+            outcome.frames += 1
+            outcome.octets += end - start
+            try:
+                connection.receive_data(read.octets[start:end])
+            except Exception:
+                break
+            start = end
+        break
+    outcome.refused_at = outcome.frames
+
+
+def ordinary(api: Api) -> tuple[float, float]:
+    """CPU seconds for an octet of ordinary requests: in `receive_data`, and with all calls."""
+    found = []
+    for _ in range(3):
+        victim = prepared(api, ORDINARY, "serves")
+        octets = 0
+        for read in reads(ORDINARY, ORDINARY_FRAMES):
+            if error := victim.receive(read.octets):
+                raise RuntimeError("ordinary requests are refused") from error
+            octets += len(read.octets)
+        found.append((victim.receiving / octets, victim.total / octets))
+    return min(found)
+
+
+def probe(
+    api: Api, attack: Attack, mode: Mode, frames: int, seconds: float, usual: tuple[float, float]
+) -> Outcome:
+    """All figures of one attack in one mode; `usual` is what ordinary requests cost."""
+    blank = Outcome(attack.id, mode, ordinary_receiving=usual[0], ordinary_total=usual[1])
+    # Memory comes first: what the attack fills for the whole process is empty yet.
+    measure_memory(api, attack, mode, frames, 2 * seconds, blank)
+    outcome = replace(blank)
+    number = measure_time(api, attack, mode, frames, seconds, outcome)
+    # What is over quickly is measured again: the fastest run counts.
+    for _ in range(4 if outcome.total < 0.05 else 0):
+        again = replace(blank)
+        measure_time(api, attack, mode, frames, seconds, again)
+        if again.total < outcome.total and again.error == outcome.error:
+            outcome = again
+    if outcome.error:
+        locate(api, attack, mode, frames, number, outcome)
+    return outcome
+
+
+def times(outcome: Outcome) -> float:
+    """How many times more CPU time for each octet than ordinary requests."""
+    octets = max(outcome.octets, SHORTEST)
+    receiving = outcome.receiving / octets / outcome.ordinary_receiving
+    if outcome.mode == "ignores":
+        return receiving
+    return max(receiving, outcome.total / octets / outcome.ordinary_total)
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    package, frames, seconds, name, *modes = sys.argv[1:]
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    api = load(package)
+    usual = ordinary(api)
+    for mode in MODES:
+        if not modes or mode in modes:
+            outcome = probe(api, ATTACKS[name], mode, int(frames), float(seconds), usual)
+            print(json.dumps(asdict(outcome)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
