@@ -1,4 +1,4 @@
-"""Whether a connection has stood an attack: what is asked for, and the verdict."""
+"""What a connection must hold out against, in figures, and the verdict on an outcome."""
 
 from __future__ import annotations
 
