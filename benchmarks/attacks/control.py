@@ -317,6 +317,7 @@ def window_update_idle() -> Frames:
     cve="CVE-2019-9511",
     content=100_000,
     peer_settings={wire.INITIAL_WINDOW_SIZE: 1},
+    batch=100,
 )
 def tiny_windows() -> Frames:
     ids = range(1, 200, 2)

@@ -1,4 +1,4 @@
-"""Whether a connection has stood an attack: what is asked for, and the verdict."""
+"""What a connection must hold out against, in figures, and the verdict on an outcome."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ HARMLESS_TIMES = 2.0
 NO_GROWTH = 65536
 
 
+def too_costly(outcome: Outcome) -> bool:
+    """Whether it takes more CPU time than it may."""
+    if outcome.hung or outcome.crash:
+        return False
+    return times(outcome) > (MOST_TIMES if outcome.error else HARMLESS_TIMES)
+
+
 def faults(outcome: Outcome) -> list[str]:
     """What is wrong with an outcome."""
     if outcome.hung:
@@ -30,14 +37,10 @@ def faults(outcome: Outcome) -> list[str]:
     kept = MOST_KEPT * outcome.octets if outcome.mode == "keeps" else 0
     if outcome.peak > max(MOST_GROWTH, kept):
         found.append(f"holds {outcome.peak / 1e6:.1f} MB")
-    factor = times(outcome)
-    if factor > MOST_TIMES:
-        found.append(f"costs {factor:.0f} times ordinary requests")
-    if outcome.error:
-        return found
-    if HARMLESS_TIMES < factor <= MOST_TIMES:
-        found.append(f"not refused, but costs {factor:.1f} times ordinary requests")
-    if outcome.mode != "keeps" and outcome.late_growth > NO_GROWTH:
+    if too_costly(outcome):
+        refused = "" if outcome.error else "not refused, but "
+        found.append(f"{refused}costs {times(outcome):.1f} times ordinary requests")
+    if not outcome.error and outcome.mode != "keeps" and outcome.late_growth > NO_GROWTH:
         found.append(f"not refused, but grows: {outcome.late_growth:,} octets in the second half")
     return found
 

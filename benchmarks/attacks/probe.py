@@ -1,20 +1,23 @@
-"""One attack on one package, measured in a process of its own; `__main__` starts it.
+"""Attacks on one package, each measured in a process of its own; `__main__` starts this.
 
-usage: python -m benchmarks.attacks.probe PACKAGE FRAMES SECONDS ATTACK [MODE ...]
+usage: python -m benchmarks.attacks.probe PACKAGE FRAMES SECONDS MODES ATTACK [ATTACK ...]
 
-Prints a JSON object for each mode as soon as it is done, so that what was measured before a hang is
-not lost.
+Prints a JSON object for each attack and mode as soon as it is done. The processes are forks: they
+find the package imported and warm, and nothing that an attack has done to it.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import multiprocessing
 import resource
+import signal
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from . import messages, wire
@@ -31,6 +34,9 @@ SHORTEST = 4096
 
 LARGEST_READ = 65536
 
+#: Seconds of CPU time that an attack may take beyond what its passes may.
+PATIENCE = 60
+
 #: Reads that arrive after the connection was ended.
 AFTERWARDS = 4
 
@@ -42,7 +48,15 @@ ORDINARY = Attack(
     topic="",
     batch=50,
 )
-ORDINARY_FRAMES = 4000
+ORDINARY_FRAMES = 1000
+
+
+class Plan(NamedTuple):
+    """How much of an attack is sent, and to which applications."""
+
+    frames: int
+    seconds: float
+    modes: tuple[Mode, ...]
 
 
 class Read(NamedTuple):
@@ -245,6 +259,8 @@ def probe(
 
 def times(outcome: Outcome) -> float:
     """How many times more CPU time for each octet than ordinary requests."""
+    if not outcome.ordinary_total:
+        return 0.0  # it did not come to an end
     octets = max(outcome.octets, SHORTEST)
     receiving = outcome.receiving / octets / outcome.ordinary_receiving
     if outcome.mode == "ignores":
@@ -252,17 +268,48 @@ def times(outcome: Outcome) -> float:
     return max(receiving, outcome.total / octets / outcome.ordinary_total)
 
 
-def main() -> None:
-    """Measure what the command line asks for."""
-    package, frames, seconds, name, *modes = sys.argv[1:]
+def work(pipe: Connection, api: Api, attack: Attack, plan: Plan) -> None:
+    """Measure one attack in all modes; runs in a process of its own."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    api = load(package)
+    # Three passes for each mode, one of them with tracemalloc.
+    limit = PATIENCE + int(20 * plan.seconds) * len(plan.modes)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     usual = ordinary(api)
-    for mode in MODES:
-        if not modes or mode in modes:
-            outcome = probe(api, ATTACKS[name], mode, int(frames), float(seconds), usual)
+    for mode in plan.modes:
+        pipe.send(probe(api, attack, mode, plan.frames, plan.seconds, usual))
+
+
+def isolated(api: Api, attack: Attack, plan: Plan) -> Iterator[Outcome]:
+    """What a new process finds out; that it hangs or dies is one of the outcomes."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(sender, api, attack, plan))
+    process.start()
+    sender.close()
+    left = list(plan.modes)
+    with receiver:
+        try:
+            while True:
+                yield receiver.recv()
+                left.pop(0)
+        except EOFError:
+            process.join()
+    if left:
+        hung = process.exitcode == -signal.SIGXCPU
+        yield Outcome(attack.id, left[0], hung=hung, crash=f"exit status {process.exitcode}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure what the command line asks for."""
+    package, frames, seconds, modes, *names = arguments
+    chosen = tuple(mode for mode in MODES if mode in modes.split(","))
+    plan = Plan(int(frames), float(seconds), chosen)
+    api = load(package)
+    ordinary(api)
+    for name in names:
+        for outcome in isolated(api, ATTACKS[name], plan):
             print(json.dumps(asdict(outcome)), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

