@@ -92,7 +92,8 @@ class H2Configuration:
         connection lives on; a server answers 400 or 431 before the reset if no response has
         begun; the first frame must be SETTINGS, and an acknowledgment for nothing is an error.
         ``False`` behaves as h2 4.4.1.
-    :param limits: what a peer may do at most before it counts as an attack
+    :param limits: what a peer may do at most before it counts as an attack; the limits of
+        ``AbuseLimits()`` if ``None``
     :param clock: returns the time in seconds, for the limits that are rates; asked at most once in
         a call of ``receive_data``, and only if something happens that they count
     :raises ValueError: if an option is of a type that it must not have, or there is no such
@@ -133,7 +134,7 @@ class H2Configuration:
         logger: DummyLogger | OutputLogger | None = None,
         *,
         strict: bool = False,
-        limits: AbuseLimits = _LIMITS,
+        limits: AbuseLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         options = {
@@ -152,7 +153,7 @@ class H2Configuration:
         self.__dict__.update(options)
         self.header_encoding = header_encoding
         self.logger = logger or DummyLogger()
-        if limits is not _LIMITS:
+        if limits is not None:
             self.limits = limits
         if clock is not time.monotonic:
             self.clock = clock

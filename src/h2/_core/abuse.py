@@ -6,6 +6,9 @@ a Violation when its limit is crossed, and does nothing but count otherwise.
 
 from __future__ import annotations
 
+from math import ceil
+from typing import Final
+
 from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._hpack import FieldSection
@@ -14,17 +17,31 @@ from h2._rules.abuse import EXPANSION, FREE_PER_STREAM, SmallFrames, TokenBucket
 from h2._rules.registry import Rule, Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.exceptions import DenialOfServiceError
-from h2.limits import Rate
 
 #: A peer that may have more streams open may reset them all, up to this multiple of the burst: no
 #: limit of streams, or a very high one, would switch the limit of resets off otherwise.
-_MOST_BURSTS = 10
+_MOST_BURSTS: Final = 10
+
+#: A fault on a stream that we opened costs about as much as so many other glitches.
+_GLITCHES_OF_RESET: Final = 3
+
+#: So does RST_STREAM for a stream that the application does not know.
+_GLITCHES_OF_REFUSAL: Final = 2
+
+#: Each entry of SETTINGS, and the frame itself, takes as much memory in events as so many others.
+_GLITCHES_OF_SETTINGS: Final = 2
+
+#: GOAWAY may end a stream, and no peer needs more than a few.
+GLITCHES_OF_GOAWAY: Final = 10
+
+#: The event for a frame of an unknown type is larger than others.
+GLITCHES_OF_UNKNOWN: Final = 5
 
 #: For each stream that the peer may open, so many small DATA frames may be unacknowledged.
-_SMALL_FOR_STREAM = 16
+_SMALL_FOR_STREAM: Final = 16
 
 #: So many octets of the connection window allow another small DATA frame.
-_WINDOW_FOR_SMALL = 8
+_WINDOW_FOR_SMALL: Final = 8
 
 
 def crossed(
@@ -49,10 +66,6 @@ def _stream_limit(conn: Connection) -> int:
     return conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS, 0)
 
 
-def _reset_burst(conn: Connection, rate: Rate) -> int:
-    return max(rate.burst, min(_stream_limit(conn), _MOST_BURSTS * rate.burst))
-
-
 def reset_by_peer(conn: Connection) -> None:
     """Count a stream that the peer opened and reset."""
     rate = conn.config.limits.resets_received
@@ -61,13 +74,13 @@ def reset_by_peer(conn: Connection) -> None:
     bucket = conn.conduct.resets
     if bucket is None:
         bucket = conn.conduct.resets = TokenBucket()
-    burst = _reset_burst(conn, rate)
+    burst = max(rate.burst, min(_stream_limit(conn), _MOST_BURSTS * rate.burst))
     if not bucket.take(1, burst, rate.per_second, _now(conn)):
         raise crossed(
             rules.RAPID_RESET,
             "resets_received",
             burst,
-            int(bucket.used),
+            ceil(bucket.used),
             "Streams that the peer opened and reset",
         )
 
@@ -75,10 +88,13 @@ def reset_by_peer(conn: Connection) -> None:
 def reset_by_us(conn: Connection, stream: Stream | None) -> None:
     """Count a stream that we have to reset because of a fault of the peer.
 
-    Where the application has not heard of it, or has opened it itself, it is but a glitch.
+    Where we opened it, or it is none that the application knows, these are glitches.
     """
-    if stream is None or not conn.streams.is_inbound(stream.stream_id):
-        glitch(conn, "stream error")
+    if stream is None:
+        glitch(conn, "stream that is refused, or over", _GLITCHES_OF_REFUSAL)
+        return
+    if not conn.streams.is_inbound(stream.stream_id):
+        glitch(conn, "fault on a stream that we opened", _GLITCHES_OF_RESET)
         return
     rate = conn.config.limits.resets_provoked
     if rate is None:
@@ -86,13 +102,12 @@ def reset_by_us(conn: Connection, stream: Stream | None) -> None:
     bucket = conn.conduct.provoked
     if bucket is None:
         bucket = conn.conduct.provoked = TokenBucket()
-    burst = _reset_burst(conn, rate)
-    if not bucket.take(1, burst, rate.per_second, _now(conn)):
+    if not bucket.take(1, rate.burst, rate.per_second, _now(conn)):
         raise crossed(
             rules.PROVOKED_RESETS,
             "resets_provoked",
-            burst,
-            int(bucket.used),
+            rate.burst,
+            ceil(bucket.used),
             "Streams of the peer that had to be reset because of its faults",
         )
 
@@ -110,7 +125,7 @@ def glitch(conn: Connection, what: str, amount: int = 1) -> None:
             rules.TOO_MANY_GLITCHES,
             "glitches",
             rate.burst,
-            int(bucket.used),
+            ceil(bucket.used),
             f"Frames that do nothing, the last one a {what}",
         )
 
@@ -159,7 +174,7 @@ def acknowledge(conn: Connection, frame: bytes) -> None:
 
 
 def settings_frame(conn: Connection, entries: int) -> None:
-    """Count the entries of a SETTINGS frame; an empty one counts as one."""
+    """Count a SETTINGS frame and its entries; the first one is part of every connection."""
     most = conn.config.limits.settings_entries
     if most is not None and entries > most:
         raise crossed(
@@ -169,7 +184,10 @@ def settings_frame(conn: Connection, entries: int) -> None:
             entries,
             "Entries of a SETTINGS frame",
         )
-    extra_frame(conn, "SETTINGS frame", entries or 1)
+    if conn.conduct.settings_came:
+        glitch(conn, "SETTINGS frame", _GLITCHES_OF_SETTINGS * (1 + entries))
+    else:
+        conn.conduct.settings_came = True
 
 
 def small_data(conn: Connection, length: int, content: bytes) -> None:
@@ -215,7 +233,7 @@ def _empty_data(conn: Connection) -> None:
             rules.EMPTY_DATA,
             "empty_data",
             rate.burst,
-            int(bucket.used),
+            ceil(bucket.used),
             "DATA frames without content",
         )
 

@@ -144,7 +144,8 @@ def priority_event(stream_id: int, fields: tuple[int, int, bool]) -> PriorityUpd
 
 def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """RST_STREAM (section 6.4)."""
-    check_shape(layout.RST_STREAM, stream_id, payload)
+    if not stream_id or len(payload) != 4:
+        check_shape(layout.RST_STREAM, stream_id, payload)
     streams = conn.streams
     stream = streams.get(stream_id)
     if stream is None:
@@ -164,13 +165,11 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if streams.is_inbound(stream_id):
         abuse.reset_by_peer(conn)
     conn.abandon(stream, CLOSED_BY_PEER)
-    conn.events.append(
-        StreamReset(
-            stream_id=stream_id,
-            error_code=_error_code_from_int(decode.error_code(payload)),
-            remote_reset=True,
-        )
-    )
+    event = _new(StreamReset)
+    event.stream_id = stream_id
+    event.error_code = _error_code_from_int(decode.error_code(payload))
+    event.remote_reset = True
+    conn.events.append(event)
 
 
 def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -194,7 +193,7 @@ def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
 def goaway(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """GOAWAY (section 6.8): the peer takes no new streams; those it knows go on."""
     check_shape(layout.GOAWAY, stream_id, payload)
-    abuse.glitch(conn, "GOAWAY frame")
+    abuse.glitch(conn, "GOAWAY frame", abuse.GLITCHES_OF_GOAWAY)
     last, code, debug_data = decode.goaway(payload)
     if conn.goaway_hook is not None:
         conn.events.extend(conn.goaway_hook(last, code, debug_data))
@@ -266,7 +265,7 @@ def unknown(conn: Connection, type_: int, flags: int, stream_id: int, payload: b
     # elements." The application may know the extension. Imported here: few programs ever get here.
     from hyperframe.frame import ExtensionFrame
 
-    abuse.extra_frame(conn, f"frame of the unknown type {type_}")
+    abuse.extra_frame(conn, "frame of an unknown type", abuse.GLITCHES_OF_UNKNOWN)
     frame = ExtensionFrame(type_, stream_id, flags, payload)
     frame.body_len = len(payload)
     conn.events.append(UnknownFrameReceived(frame=frame))

@@ -82,6 +82,7 @@ class Conduct:
         "pings",
         "provoked",
         "resets",
+        "settings_came",
         "small",
     )
 
@@ -93,6 +94,7 @@ class Conduct:
         self.extras = 0  #: frames that ordinary traffic has for each stream
         self._due_updates = 0  # small window updates that follow from what was sent
         self._send_window = DEFAULT_WINDOW  # of the connection, after the last small update
+        self.settings_came = False
         self.pings = 0  #: PING frames of ours without an answer
         self.expanded = 0  #: octets that fields decoded to beyond what is ordinary
         #: None as long as all small DATA frames are acknowledged.
