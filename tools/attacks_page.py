@@ -5,7 +5,8 @@ usage: python -m tools.attacks_page [--check]
 `docs/attacks.json` is that record; a run notes its figures there beside those of other packages:
 
     python -m benchmarks.attacks --json docs/attacks.json
-    python -m benchmarks.attacks --packages published,jh2 --seconds 1 --json docs/attacks.json
+    python -m benchmarks.attacks --packages published,jh2,libnghttp2 --modes serves \
+        --json docs/attacks.json
 
 With `--check` nothing is written, and the exit status is 1 if the page is out of date.
 """
@@ -21,7 +22,12 @@ from benchmarks.attacks.record import Record, Row, Run
 from tools import pages
 from tools.pages import table, write_or_check
 
-TITLES = {"ours": "this package", "published": "h2 4.4.1", "jh2": "jh2 5.0.15"}
+TITLES = {
+    "ours": "this package",
+    "published": "h2 4.4.1",
+    "jh2": "jh2 5.0.15",
+    "libnghttp2": "libnghttp2",
+}
 
 INTRODUCTION = """\
 # Attacks, measured
@@ -50,8 +56,9 @@ What is asked for of each attack and application:
 Ordinary requests are those of a browser: eleven fields, most of them from the compression table.
 They are measured with the same package in the same process. An attack of less than 4 KiB counts as
 4 KiB, for the connection itself has cost as much before. Memory is counted with `tracemalloc`: it
-does not see what jh2 allocates outside of Python. A client under attack has sent requests, up to
-5,000; attacks that need one for each frame end there.
+does not see what jh2 allocates outside of Python; for the C library the pages of the process are
+counted, and the frame that is named is the last of its read. A client under attack has sent
+requests, up to 5,000; attacks that need one for each frame end there.
 
 """
 

@@ -20,10 +20,10 @@ from . import record
 from .catalogue import ATTACKS
 from .judge import faults, too_costly, verdict
 from .probe import Outcome, times
-from .victim import MODES
+from .victim import LIBRARY, MODES
 
-#: Environment of tools.venvs -> import name of the package in it.
-PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2"}
+#: Environment of tools.venvs -> import name of the package in it; the C library needs none.
+PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY}
 
 FRAMES, QUICK_FRAMES = 100_000, 3_000
 SECONDS, QUICK_SECONDS = 5.0, 1.0
@@ -68,7 +68,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def run(package: str, options: argparse.Namespace, names: list[str]) -> Iterator[Outcome]:
     """These attacks on one package, in an environment that has it."""
     command = [
-        *(str(ensure(package)), "-m", "benchmarks.attacks.probe", PACKAGES[package]),
+        *(
+            str(ensure("ours" if package == LIBRARY else package)),
+            "-m",
+            "benchmarks.attacks.probe",
+            PACKAGES[package],
+        ),
         *(str(options.frames), str(options.seconds), ",".join(options.modes), *names),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:

@@ -18,6 +18,7 @@ import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import NamedTuple
 
 from . import messages, wire
@@ -129,23 +130,35 @@ def prepared(api: Api, attack: Attack, mode: Mode) -> Victim:
 
 
 class Memory:
-    """What a connection holds since the attack began; what prepares the attack does not count."""
+    """What a connection holds since the attack began; what prepares the attack does not count.
 
-    def __init__(self) -> None:
+    Counted with `tracemalloc`, or by the pages of the process where that sees nothing.
+    """
+
+    def __init__(self, traced: bool) -> None:
+        self.traced = traced
         self.held = 0
         self.peak = 0
         self.samples: list[tuple[int, int]] = []
 
     def during(self, victim: Victim, octets: bytes) -> bool:
         """Count what one read adds; returns whether it raised."""
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
+        before, _ = self._now()
+        if self.traced:
+            tracemalloc.reset_peak()
         # The exception goes, as it does in a program that handles it.
         failed = victim.receive(octets) is not None
-        after, peak = tracemalloc.get_traced_memory()
+        after, peak = self._now()
         self.peak = max(self.peak, self.held + peak - before)
         self.held += after - before
         return failed
+
+    def _now(self) -> tuple[int, int]:
+        """What is held, and the most that was."""
+        if self.traced:
+            return tracemalloc.get_traced_memory()
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return (pages * resource.getpagesize(),) * 2
 
     def late_growth(self) -> int:
         """What the second half of the octets added."""
@@ -158,9 +171,10 @@ def measure_memory(
     api: Api, attack: Attack, mode: Mode, frames: int, seconds: float, outcome: Outcome
 ) -> None:
     """Fill in what the attack makes the connection hold."""
-    tracemalloc.start()
+    if api.traced:
+        tracemalloc.start()
     victim = prepared(api, attack, mode)
-    memory = Memory()
+    memory = Memory(api.traced)
     octets, left = 0, AFTERWARDS
     for read in reads(attack, frames):
         failed = memory.during(victim, read.octets)
@@ -201,7 +215,11 @@ def measure_time(
 def locate(
     api: Api, attack: Attack, mode: Mode, frames: int, number: int, outcome: Outcome
 ) -> None:
-    """Fill in which frame ended the connection: the read that did it, again, frame by frame."""
+    """Fill in which frame ended the connection: the read that did it, again, frame by frame.
+
+    The C library has its output taken with each call, which changes what happens: there it is the
+    last frame of the read.
+    """
     victim = prepared(api, attack, mode)
     # Output is taken after whole reads only, as before.
     connection = victim.connection
@@ -211,8 +229,8 @@ def locate(
                 return
             continue
         start = 0
-        for end in [*read.ends, len(read.octets)]:
-            outcome.frames += 1
+        for end in [*read.ends, len(read.octets)] if api.traced else [len(read.octets)]:
+            outcome.frames += 1 if api.traced else len(read.ends)
             outcome.octets += end - start
             try:
                 connection.receive_data(read.octets[start:end])

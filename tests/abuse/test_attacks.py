@@ -18,6 +18,7 @@ from benchmarks.attacks.probe import Outcome, Plan
 from benchmarks.attacks.victim import MODES, Api, Mode, load
 from h2._hpack import huffman
 from support import wire as frames
+from support.peers import unavailable
 from tools import attacks_page
 
 ORDINARY = {"ordinary_receiving": 1e-7, "ordinary_total": 1e-7}
@@ -315,3 +316,19 @@ def test_the_page_has_every_attack_and_none_fails() -> None:
     assert {row["attack"] for row in rows} == set(ATTACKS)
     assert {row["mode"] for row in rows} == set(MODES)
     assert [row["attack"] for row in rows if row["verdict"] == "FAIL"] == []
+
+
+# --- the C library ---
+
+
+def test_the_c_library_can_be_attacked() -> None:
+    try:
+        library = load("libnghttp2")
+    except OSError as error:
+        unavailable(str(error))
+    ping = probe.probe(library, ATTACKS["server/ping"], "serves", 5000, 1.0, (1e-7, 1e-7))
+    assert (ping.error, ping.refused_at) == ("H2Error", 3855)
+    ordinary = probe.probe(library, probe.ORDINARY, "serves", 200, 1.0, (1e-7, 1e-7))
+    assert (ordinary.error, ordinary.events) == ("", 200)
+    client = probe.probe(library, ATTACKS["client/data-1"], "serves", 100, 1.0, (1e-7, 1e-7))
+    assert (client.error, client.frames) == ("", 100)
