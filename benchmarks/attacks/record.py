@@ -15,8 +15,8 @@ from .probe import SHORTEST, Outcome, times
 class Row(TypedDict):
     """One attack on one package in one mode.
 
-    CPU time is that of an octet, in `receive_data` and the calls that follow from it; `times` is the
-    same in that of ordinary requests. `peak` and `pending` are octets.
+    CPU time is that of an octet, in `receive_data` and the calls that follow from it; `times` is
+    the same in that of ordinary requests. `peak` and `pending` are octets.
     """
 
     attack: str
