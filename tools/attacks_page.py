@@ -5,8 +5,8 @@ usage: python -m tools.attacks_page [--check]
 `docs/attacks.json` is that record; a run notes its figures there beside those of other packages:
 
     python -m benchmarks.attacks --json docs/attacks.json
-    python -m benchmarks.attacks --packages published,jh2,libnghttp2 --modes serves \
-        --json docs/attacks.json
+    python -m benchmarks.attacks --sample --modes serves \
+        --frames 20000 --seconds 0.3 --packages published,jh2,libnghttp2 --json docs/attacks.json
 
 With `--check` nothing is written, and the exit status is 1 if the page is out of date.
 """
@@ -37,8 +37,9 @@ measures it all anew, on your machine.
 
 A catalogue of {attacks} attacks ({names} kinds, most of them on both roles) is sent as raw bytes,
 each at a connection with the default configuration. It ends after {frames:,} frames, or when the
-connection is ended, or when it has cost {seconds:g} seconds of CPU time. The frames arrive in reads
-of 64 KiB. Each attack is tried with three applications:
+connection is ended, or when it has cost {seconds:g} seconds of CPU time; the other packages, which
+are slower, got a part of the attacks, and less of each. The frames arrive in reads of 64 KiB. Each
+attack is tried with three applications:
 
 - one that **ignores** everything: it never takes output, acknowledges nothing, answers nothing;
 - one that **serves**: it takes output after each read, acknowledges content, answers requests;
@@ -111,7 +112,7 @@ def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 SUMMARY = (
-    *("package", "Python", "applications", "seconds"),
+    *("package", "Python", "applications", "frames", "seconds"),
     *("refused", "harmless", "fails", "most times", "most MB held"),
 )
 
@@ -124,6 +125,7 @@ def summary(package: str, run: Run) -> Sequence[str]:
         TITLES[package],
         run["python"],
         ", ".join(dict.fromkeys(row["mode"] for row in every)),
+        f"{run['frames']:,}",
         f"{run['seconds']:g}",
         *(str(ends.count(verdict)) for verdict in ("refused", "harmless", "FAIL")),
         f"{max(row['times'] for row in every):,.1f}",

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.attacks import __main__ as command
 from benchmarks.attacks import judge, probe, record, wire
 from benchmarks.attacks.attack import ATTACKS, Attack
-from benchmarks.attacks.catalogue import TOPICS
+from benchmarks.attacks.catalogue import SAMPLE, TOPICS
 from benchmarks.attacks.probe import Outcome, Plan
 from benchmarks.attacks.victim import MODES, Api, Mode, load
 from h2._hpack import huffman
@@ -269,6 +269,9 @@ def test_the_catalogue_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None
     assert command.main(["--list", "--only", "reset"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [name for name in ATTACKS if "reset" in name]
+    assert command.main(["--list", "--sample"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == SAMPLE
+    assert set(SAMPLE) < set(ATTACKS)
 
 
 @pytest.mark.slow
@@ -297,8 +300,10 @@ def test_the_page_says_how_attacks_end() -> None:
     runs["ours"]["rows"], runs["published"]["rows"] = ours, theirs
     python = platform.python_version()
     text = attacks_page.page(runs)
-    assert f"| this package | {python} | ignores, serves | 2 | 1 | 2 | 0 | 1.5 | 0.0 |" in text
-    assert f"| h2 4.4.1 | {python} | serves | 0.5 | 0 | 0 | 1 | 0.0 | 3.0 |" in text
+    assert (
+        f"| this package | {python} | ignores, serves | 1,000 | 2 | 1 | 2 | 0 | 1.5 | 0.0 |" in text
+    )
+    assert f"| h2 4.4.1 | {python} | serves | 1,000 | 0.5 | 0 | 0 | 1 | 0.0 | 3.0 |" in text
     sent = "PING (CVE-2019-9512)"
     ends = "ignores: refused at frame 7: `too-many`; serves: harmless | 1.5 | 1"
     assert f"| `server/ping` | {sent} | {ends} | **fails**: holds 3.0 MB | 0.0 | 3,000 |" in text
