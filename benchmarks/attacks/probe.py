@@ -125,7 +125,6 @@ def prepared(api: Api, attack: Attack, mode: Mode) -> Victim:
     """A connection that is ready for the attack."""
     victim = Victim(api, attack, mode)
     victim.prepare()
-    gc.collect()
     return victim
 
 
@@ -171,6 +170,7 @@ def measure_memory(
     api: Api, attack: Attack, mode: Mode, frames: int, seconds: float, outcome: Outcome
 ) -> None:
     """Fill in what the attack makes the connection hold."""
+    gc.collect()
     if api.traced:
         tracemalloc.start()
     victim = prepared(api, attack, mode)
@@ -244,7 +244,7 @@ def locate(
 def ordinary(api: Api) -> tuple[float, float]:
     """CPU seconds for an octet of ordinary requests: in `receive_data`, and with all calls."""
     found = []
-    for _ in range(3):
+    for _ in range(2):
         victim = prepared(api, ORDINARY, "serves")
         octets = 0
         for read in reads(ORDINARY, ORDINARY_FRAMES):
@@ -265,7 +265,7 @@ def probe(
     outcome = replace(blank)
     number = measure_time(api, attack, mode, frames, seconds, outcome)
     # What is over quickly is measured again: the fastest run counts.
-    for _ in range(4 if outcome.total < 0.05 else 0):
+    for _ in range(2 if outcome.total < 0.05 else 0):
         again = replace(blank)
         measure_time(api, attack, mode, frames, seconds, again)
         if again.total < outcome.total and again.error == outcome.error:
