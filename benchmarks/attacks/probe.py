@@ -131,25 +131,33 @@ def prepared(api: Api, attack: Attack, mode: Mode) -> Victim:
 class Memory:
     """What a connection holds since the attack began; what prepares the attack does not count.
 
-    Counted with `tracemalloc`, or by the pages of the process where that sees nothing.
+    Counted with `tracemalloc`, or by the pages of the process where that sees nothing. Between two
+    reads nothing else changes but the read itself, and all are about as large as the first.
     """
 
     def __init__(self, traced: bool) -> None:
         self.traced = traced
+        self.octets = 0
         self.held = 0
         self.peak = 0
-        self.samples: list[tuple[int, int]] = []
+        self._base: int | None = None
+        self._samples: list[tuple[int, int]] = []
 
     def during(self, victim: Victim, octets: bytes) -> bool:
         """Count what one read adds; returns whether it raised."""
-        before, _ = self._now()
+        if self._base is None:
+            self._base, _ = self._now()
         if self.traced:
             tracemalloc.reset_peak()
         # The exception goes, as it does in a program that handles it.
         failed = victim.receive(octets) is not None
-        after, peak = self._now()
-        self.peak = max(self.peak, self.held + peak - before)
-        self.held += after - before
+        held, peak = self._now()
+        self.held = held - self._base
+        self.peak = max(self.peak, peak - self._base)
+        self.octets += len(octets)
+        # Not all of them, for these are held, too.
+        if not self._samples or self.octets > self._samples[-1][0] * 1.02:
+            self._samples.append((self.octets, self.held))
         return failed
 
     def _now(self) -> tuple[int, int]:
@@ -161,9 +169,8 @@ class Memory:
 
     def late_growth(self) -> int:
         """What the second half of the octets added."""
-        total = self.samples[-1][0]
-        middle = next(held for octets, held in self.samples if octets * 2 >= total)
-        return self.held - middle
+        middle = (held for octets, held in self._samples if octets * 2 >= self.octets)
+        return self.held - next(middle, self.held)
 
 
 def measure_memory(
@@ -175,17 +182,14 @@ def measure_memory(
         tracemalloc.start()
     victim = prepared(api, attack, mode)
     memory = Memory(api.traced)
-    octets, left = 0, AFTERWARDS
+    left = AFTERWARDS
     for read in reads(attack, frames):
-        failed = memory.during(victim, read.octets)
-        octets += len(read.octets)
-        memory.samples.append((octets, memory.held))
-        left -= failed
+        left -= memory.during(victim, read.octets)
         if not left or victim.total > seconds:
             break
     tracemalloc.stop()
     outcome.peak, outcome.held = memory.peak, memory.held
-    outcome.late_growth = memory.late_growth() if memory.samples else 0
+    outcome.late_growth = memory.late_growth()
 
 
 def measure_time(
