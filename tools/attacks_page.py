@@ -5,7 +5,8 @@ usage: python -m tools.attacks_page [--check]
 `docs/attacks.json` is that record; a run notes its figures there beside those of other packages:
 
     python -m benchmarks.attacks --json docs/attacks.json
-    python -m benchmarks.attacks --packages published,jh2 --seconds 1 --json docs/attacks.json
+    python -m benchmarks.attacks --sample --modes serves \
+        --frames 20000 --seconds 0.3 --packages published,jh2,libnghttp2 --json docs/attacks.json
 
 With `--check` nothing is written, and the exit status is 1 if the page is out of date.
 """
@@ -21,7 +22,12 @@ from benchmarks.attacks.record import Record, Row, Run
 from tools import pages
 from tools.pages import table, write_or_check
 
-TITLES = {"ours": "this package", "published": "h2 4.4.1", "jh2": "jh2 5.0.15"}
+TITLES = {
+    "ours": "this package",
+    "published": "h2 4.4.1",
+    "jh2": "jh2 5.0.15",
+    "libnghttp2": "libnghttp2",
+}
 
 INTRODUCTION = """\
 # Attacks, measured
@@ -31,8 +37,9 @@ measures it all anew, on your machine.
 
 A catalogue of {attacks} attacks ({names} kinds, most of them on both roles) is sent as raw bytes,
 each at a connection with the default configuration. It ends after {frames:,} frames, or when the
-connection is ended, or when it has cost {seconds:g} seconds of CPU time. The frames arrive in reads
-of 64 KiB. Each attack is tried with three applications:
+connection is ended, or when it has cost {seconds:g} seconds of CPU time; the other packages, which
+are slower, got a part of the attacks, and less of each. The frames arrive in reads of 64 KiB. Each
+attack is tried with three applications:
 
 - one that **ignores** everything: it never takes output, acknowledges nothing, answers nothing;
 - one that **serves**: it takes output after each read, acknowledges content, answers requests;
@@ -50,8 +57,9 @@ What is asked for of each attack and application:
 Ordinary requests are those of a browser: eleven fields, most of them from the compression table.
 They are measured with the same package in the same process. An attack of less than 4 KiB counts as
 4 KiB, for the connection itself has cost as much before. Memory is counted with `tracemalloc`: it
-does not see what jh2 allocates outside of Python. A client under attack has sent requests, up to
-5,000; attacks that need one for each frame end there.
+does not see what jh2 allocates outside of Python; for the C library the pages of the process are
+counted, and the frame that is named is the last of its read. A client under attack has sent
+requests, up to 5,000; attacks that need one for each frame end there.
 
 """
 
@@ -104,7 +112,7 @@ def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 SUMMARY = (
-    *("package", "Python", "applications", "seconds"),
+    *("package", "Python", "applications", "frames", "seconds"),
     *("refused", "harmless", "fails", "most times", "most MB held"),
 )
 
@@ -117,6 +125,7 @@ def summary(package: str, run: Run) -> Sequence[str]:
         TITLES[package],
         run["python"],
         ", ".join(dict.fromkeys(row["mode"] for row in every)),
+        f"{run['frames']:,}",
         f"{run['seconds']:g}",
         *(str(ends.count(verdict)) for verdict in ("refused", "harmless", "FAIL")),
         f"{max(row['times'] for row in every):,.1f}",

@@ -68,11 +68,17 @@ has not begun to respond answers with the status code in parentheses before it r
 [Errors](errors.md#strict-or-not) says which mode to choose.
 
 A call that would make this endpoint break a rule of the first three kinds is refused like misuse,
-with the exception in the row of that rule. Two things are left to the application, as in h2 4.4.1:
+with the exception in the row of that rule. Three things are left to the application, as in h2
+4.4.1:
 
 - Content that is sent is not counted, so it may be longer or shorter than the `content-length`
   before it (`content-length-mismatch`).
 - By default the following is sent all the same: {sent}.
+- So is a `content-length` in a successful response to CONNECT (`content-length-forbidden`), and
+  ENABLE_PUSH with 1 among the initial values of a server's settings (`setting-invalid`).
+
+Which sentences of the RFCs a rule enforces, and which tests exercise them, is on the page about
+[what the RFCs demand](requirements.md).
 
 Arguments that make no sense by themselves (a negative amount, a header field that is no pair) are
 no matter of the protocol: they raise `ValueError` or `TypeError`.

@@ -17,13 +17,13 @@ from pathlib import Path
 from tools.venvs import ROOT, ensure
 
 from . import record
-from .catalogue import ATTACKS
+from .catalogue import ATTACKS, SAMPLE
 from .judge import faults, too_costly, verdict
 from .probe import Outcome, times
-from .victim import MODES
+from .victim import LIBRARY, MODES
 
-#: Environment of tools.venvs -> import name of the package in it.
-PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2"}
+#: Environment of tools.venvs -> import name of the package in it; the C library needs none.
+PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY}
 
 FRAMES, QUICK_FRAMES = 100_000, 3_000
 SECONDS, QUICK_SECONDS = 5.0, 1.0
@@ -35,6 +35,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         prog="python -m benchmarks.attacks", description="What attacks cost and how they end."
     )
     parser.add_argument("--only", default="", help="identifiers or parts of them, with commas")
+    parser.add_argument("--sample", action="store_true", help=f"{len(SAMPLE)} attacks of all kinds")
     parser.add_argument("--packages", default="ours", help=f"out of {', '.join(PACKAGES)}")
     parser.add_argument("--modes", default=",".join(MODES), help="out of those of the application")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_FRAMES:,} frames each")
@@ -53,7 +54,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     options.frames = options.frames or (QUICK_FRAMES if options.quick else FRAMES)
     options.seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
     wanted = options.only.split(",")
-    options.names = [name for name in ATTACKS if any(part in name for part in wanted)]
+    names = SAMPLE if options.sample else ATTACKS
+    options.names = [name for name in names if any(part in name for part in wanted)]
     options.packages = options.packages.split(",")
     options.modes = options.modes.split(",")
     if unknown := set(options.packages) - set(PACKAGES):
@@ -68,7 +70,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def run(package: str, options: argparse.Namespace, names: list[str]) -> Iterator[Outcome]:
     """These attacks on one package, in an environment that has it."""
     command = [
-        *(str(ensure(package)), "-m", "benchmarks.attacks.probe", PACKAGES[package]),
+        *(
+            str(ensure("ours" if package == LIBRARY else package)),
+            "-m",
+            "benchmarks.attacks.probe",
+            PACKAGES[package],
+        ),
         *(str(options.frames), str(options.seconds), ",".join(options.modes), *names),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:

@@ -8,7 +8,7 @@ from itertools import count, cycle, islice
 from . import wire
 from .attack import Frames, Role, attack
 from .messages import GET, POST
-from .streams import MANY, MANY_STREAMS
+from .streams import MANY, MANY_STREAMS, SOME, SOME_STREAMS
 from .wire import settings
 
 BOTH: tuple[Role, ...] = ("server", "client")
@@ -136,12 +136,12 @@ def ping_values() -> Frames:
     "stale-window-bound",
     "a stream with a huge window ends, then SETTINGS; many streams open",
     cve=RESOURCES,
-    streams=MANY,
-    own_settings=MANY_STREAMS,
+    streams=SOME,
+    own_settings=SOME_STREAMS,
     peer_settings={wire.INITIAL_WINDOW_SIZE: 0},
 )
 def stale_window_bound() -> Frames:
-    for stream_id in wire.odd_numbers(2 * MANY + 1):
+    for stream_id in wire.odd_numbers(2 * SOME + 1):
         yield (
             wire.headers(stream_id, POST)
             + wire.window_update(stream_id, wire.LARGEST)

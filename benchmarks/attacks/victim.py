@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Mode = Literal["ignores", "serves", "keeps"]
 MODES: tuple[Mode, ...] = ("ignores", "serves", "keeps")
 
+#: The name of the C library, in place of that of a package.
+LIBRARY = "libnghttp2"
+
 REQUEST = [
     (":method", "GET"),
     (":scheme", "https"),
@@ -43,6 +46,8 @@ class Api:
     config: ModuleType
     events: ModuleType
     exceptions: ModuleType
+    #: Whether it is written in Python, so that `tracemalloc` sees what it holds.
+    traced: bool = True
 
     @property
     def error(self) -> type[Exception]:
@@ -53,8 +58,12 @@ class Api:
 
 def load(package: str) -> Api:
     """Import the package and return its modules."""
+    if package == LIBRARY:
+        module = import_module(f"{__package__}.libnghttp2")
+        return Api(module, module, module, module, traced=False)
     names = ("connection", "config", "events", "exceptions")
-    return Api(*(import_module(f"{package}.{name}") for name in names))
+    connection, config, events, exceptions = (import_module(f"{package}.{name}") for name in names)
+    return Api(connection, config, events, exceptions)
 
 
 class Victim:

@@ -50,6 +50,8 @@ class OutputLogger:
             print(f"h2 (trace): {fmtstr % args}", file=self.file)
 
 
+_new = object.__new__
+
 # The options that are True or False, and what they are where nothing is said.
 _BOOLEAN_OPTIONS = {
     "client_side": True,
@@ -137,7 +139,9 @@ class H2Configuration:
         limits: AbuseLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        options = {
+        # All at once, and past __setattr__: most connections have an object of their own, so this
+        # is part of what opening a connection costs.
+        booleans = {
             "client_side": client_side,
             "validate_outbound_headers": validate_outbound_headers,
             "normalize_outbound_headers": normalize_outbound_headers,
@@ -146,13 +150,15 @@ class H2Configuration:
             "normalize_inbound_headers": normalize_inbound_headers,
             "strict": strict,
         }
-        # All at once, and past __setattr__: most connections have an object of their own, so this
-        # is part of what opening a connection costs.
-        if {*map(type, options.values())} != {bool}:
-            raise _not_a_bool(next(name for name in options if type(options[name]) is not bool))
-        self.__dict__.update(options)
-        self.header_encoding = header_encoding
-        self.logger = logger or DummyLogger()
+        if {*map(type, booleans.values())} != {bool}:
+            raise _not_a_bool(next(name for name in booleans if type(booleans[name]) is not bool))
+        if header_encoding is not None and header_encoding is not False:
+            _check_encoding(header_encoding)
+        options = self.__dict__
+        options.update(booleans)
+        options["header_encoding"] = header_encoding
+        options["logger"] = logger or _new(DummyLogger)
+        options["_active_logger"] = _active(logger) if logger else None
         if limits is not None:
             self.limits = limits
         if clock is not time.monotonic:
@@ -179,8 +185,7 @@ class H2Configuration:
                 if not callable(value):
                     raise ValueError("clock must be callable")
             elif name == "logger":
-                silent = value is None or type(value) is DummyLogger
-                object.__setattr__(self, "_active_logger", None if silent else value)
+                object.__setattr__(self, "_active_logger", _active(value))
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
@@ -198,6 +203,13 @@ class H2Configuration:
         if self._active_logger is not None:
             shown.append(f"logger={self.logger!r}")
         return f"H2Configuration({', '.join(shown)})"
+
+
+def _active(
+    logger: DummyLogger | OutputLogger | None,
+) -> DummyLogger | OutputLogger | None:
+    """Return the logger, or ``None`` where nothing comes of a call to it."""
+    return None if type(logger) is DummyLogger else logger
 
 
 def _not_a_bool(name: str) -> ValueError:

@@ -478,7 +478,7 @@ class H2Connection:
         :param origin: the origin to which it applies
         :param stream_id: a stream whose request went to that origin and has no response yet
         :raises ValueError: if ``field_value`` is not ``bytes``, not one of both is given, or
-            ``origin`` is longer than 65,535 octets
+            ``origin`` is empty or longer than 65,535 octets
         :raises ProtocolError: if this is a client, or the stream has its response
         :raises NoSuchStreamError: if the stream was never opened
         """
@@ -490,6 +490,9 @@ class H2Connection:
             raise ValueError("Must provide origin or stream_id")
         if origin is not None and not isinstance(origin, bytes):
             raise TypeError("origin must be bytes")
+        # "An ALTSVC frame on stream 0 with empty (length 0) 'Origin' information is invalid"
+        if origin == b"":
+            raise ValueError("origin must not be empty")
         send.advertise(self._core, stream_id, origin or b"", field_value)
 
     def close_connection(

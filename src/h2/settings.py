@@ -38,6 +38,8 @@ class SettingCodes(enum.IntEnum):
     ENABLE_CONNECT_PROTOCOL = codes.ENABLE_CONNECT_PROTOCOL
 
 
+_new = object.__new__
+
 _BY_VALUE: dict[int, SettingCodes] = {int(member): member for member in SettingCodes}
 
 # Plain names for what the properties look up: access to a member through its class costs more.
@@ -276,7 +278,11 @@ class Settings(MutableMapping["SettingCodes | int", int]):
             minimum, maximum, error_code = bounds[setting]
             if not minimum <= value <= maximum:
                 raise invalid(setting, value, error_code)
-            reported[setting] = ChangedSetting(setting, before.get(setting), value)
+            # Without the constructor: every connection begins with half a dozen of these.
+            reported[setting] = change = _new(ChangedSetting)
+            change.setting = setting
+            change.original_value = before.get(setting)
+            change.new_value = value
             after[setting] = value
         self._replace(after)
         return reported
@@ -390,7 +396,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         return self._values == other._values and (self._pending or {}) == (other._pending or {})
 
     def __copy__(self) -> Settings:
-        twin: Settings = object.__new__(type(self))
+        twin: Settings = _new(type(self))
         twin.__dict__.update(self.__dict__)
         twin._client = self._client
         twin.adopt(self)

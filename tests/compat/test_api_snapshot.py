@@ -27,6 +27,7 @@ MODULES = (
     "h2.exceptions",
     "h2.errors",
     "h2.settings",
+    "h2.priorities",
 )
 
 

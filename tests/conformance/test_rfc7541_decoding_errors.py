@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hpack import Decoder
 
-from h2.events import RequestReceived
+from h2.events import RequestReceived, ResponseReceived
 from support import wire
-from support.outcome import assert_connection_error, only
+from support.outcome import assert_connection_error, only, sent
 from support.wire import Code
 
 REQUEST = wire.block(wire.REQUEST)
@@ -123,6 +124,21 @@ def test_decoding_errors_of_a_block_in_two_frames(octets: bytes) -> None:
     )
 
 
+def test_an_entry_may_be_in_the_table_twice() -> None:
+    """Section 2.3.2: duplicate entries are no error, and each has an index of its own."""
+    conn = wire.server()
+    twice = wire.block([(b"a", b"1"), (b"a", b"1"), (b"b", b"2")], add=True)
+    event = only(wire.feed(conn, wire.headers(1, REQUEST + twice)), RequestReceived)
+    assert event.headers[4:] == [(b"a", b"1"), (b"a", b"1"), (b"b", b"2")]
+    # An entry of the static table may be added to the dynamic one as well.
+    again = (
+        wire.block([(b":method", b"GET")], add=True) + REQUEST[len(wire.block(wire.REQUEST[:1])) :]
+    )
+    references = wire.indexed(65) + wire.indexed(64) + wire.indexed(63)
+    event = only(wire.feed(conn, wire.headers(3, again + references)), RequestReceived)
+    assert event.headers == [*wire.REQUEST, (b"a", b"1"), (b"a", b"1"), (b"b", b"2")]
+
+
 def test_evicted_entries_are_gone() -> None:
     """Section 4.4: an entry that had to make room cannot be referred to."""
     conn = wire.server()
@@ -149,3 +165,30 @@ def test_an_entry_larger_than_the_table_empties_it() -> None:
         code=Code.COMPRESSION_ERROR,
         last_stream_id=3,
     )
+
+
+# Section 6.2.3: fields that a proxy of ours passes on ---------------------------------------------
+
+
+@pytest.mark.parametrize("name", [b"x-secret", b"authorization", b"cookie"])
+@pytest.mark.parametrize("repeated", [1, 4])
+def test_never_indexed_fields_are_passed_on_as_such(name: bytes, repeated: int) -> None:
+    """What arrived as a never-indexed literal leaves as one, in both directions, every time."""
+    value = b"a value that is long enough to be worth an entry"
+    block = wire.literal(name, value, pattern=0x10)
+    server, client = wire.server(), wire.client()
+    for stream_id in range(1, 2 * repeated, 2):
+        head = wire.headers(stream_id, REQUEST + block, end_stream=True)
+        request = only(wire.feed(server, head), RequestReceived)
+        client.send_headers(stream_id, request.headers, end_stream=True)
+        head = wire.headers(stream_id, wire.block(wire.RESPONSE) + block, end_stream=True)
+        response = only(wire.feed(client, head), ResponseReceived)
+        server.send_headers(stream_id, response.headers, end_stream=True)
+    for conn in (client, server):
+        frames = sent(conn)
+        assert len(frames) == repeated
+        decoder = Decoder()
+        for frame in frames:
+            field = list(decoder.decode(frame.fragment, raw=True))[-1]
+            assert (field, field.indexable) == ((name, value), False)
+        assert (name, value) not in decoder.header_table.dynamic_entries

@@ -108,11 +108,12 @@ def test_advertise_for_a_stream() -> None:
 
 
 def test_advertisements_that_are_refused() -> None:
-    """Both or neither of origin and stream, streams that are not open, and clients."""
+    """Both or neither of origin and stream, no origin, streams that are not open, and clients."""
     conn = server_with_request()
     call = "advertise_alternative_service"
     assert_refused(conn, call, VALUE)
     assert_refused(conn, call, VALUE, origin=ORIGIN, stream_id=1)
+    assert_refused(conn, call, VALUE, origin=b"")
     assert_refused(conn, call, VALUE, stream_id=3)
     assert_refused(conn, call, VALUE, stream_id=2)
     assert_refused(requesting_client(), call, VALUE, origin=ORIGIN)

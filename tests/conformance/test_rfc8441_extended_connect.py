@@ -129,6 +129,16 @@ def test_malformed_extended_connect_is_not_sent(fields: wire.Fields) -> None:
     assert_refused(conn, "send_headers", 1, fields)
 
 
+@pytest.mark.parametrize("field", [(b"connection", b"upgrade"), (b"upgrade", b"websocket")])
+def test_the_fields_of_the_upgrade_are_not_sent(field: wire.Field) -> None:
+    """Connection and Upgrade are taken out, or refused where nothing is taken out."""
+    conn = wire.client(ENABLED)
+    conn.send_headers(1, [*WEBSOCKET, field])
+    assert tuple(wire.decode(sent(conn)[0].fragment)) == WEBSOCKET
+    conn = wire.client(ENABLED, normalize_outbound_headers=False)
+    assert_refused(conn, "send_headers", 1, [*WEBSOCKET, field])
+
+
 def test_host_may_stand_for_the_authority() -> None:
     """Here :authority is that of an ordinary request, for which host may say the same."""
     fields = [METHOD, PROTOCOL, SCHEME, PATH, (b"host", b"server.example.com")]

@@ -20,6 +20,24 @@ def test_the_peer_must_shrink_its_table_after_its_ack() -> None:
     assert_connection_error(conn, wire.headers(1, wire.REQUEST), code=Code.COMPRESSION_ERROR)
 
 
+@pytest.mark.parametrize(
+    ("updates", "fine"),
+    [((0, 4_096), True), ((0,), True), ((), False), ((4_096,), False), ((50, 4_096), False)],
+    ids=["both", "smallest", "none", "last", "not small enough"],
+)
+def test_the_peer_must_announce_the_smallest_size(updates: tuple[int, ...], fine: bool) -> None:
+    """Smaller and larger again between two blocks: the smallest must show (RFC 7541 4.2)."""
+    conn = wire.server()
+    for size in (0, 4_096):
+        conn.update_settings({Setting.HEADER_TABLE_SIZE: size})
+    wire.feed(conn, wire.settings(ack=True), wire.settings(ack=True))
+    block = b"".join(map(wire.table_size_update, updates)) + wire.block(wire.REQUEST)
+    if fine:
+        assert kinds(wire.feed(conn, wire.headers(1, block))) == [RequestReceived]
+    else:
+        assert_connection_error(conn, wire.headers(1, block), code=Code.COMPRESSION_ERROR)
+
+
 @pytest.mark.parametrize("size", [0, 50, 100])
 def test_the_peer_shrinks_its_table(size: int) -> None:
     """Any size up to the new maximum will do."""

@@ -60,6 +60,21 @@ def test_unknown_error_codes(code: int) -> None:
     assert end.error_code == code
 
 
+@pytest.mark.parametrize("code", UNKNOWN_CODES)
+def test_unknown_error_codes_at_a_client(code: int) -> None:
+    """They end the request, and the connection goes on until the program closes it."""
+    conn = wire.client()
+    for stream_id in (1, 3):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+    conn.clear_outbound_data_buffer()
+    assert only(wire.feed(conn, wire.rst_stream(1, code)), StreamReset).error_code == code
+    end = only(wire.feed(conn, wire.goaway(3, code)), ConnectionTerminated)
+    assert (end.error_code, end.unprocessed_stream_ids) == (code, ())
+    assert_alive(conn)
+    response = wire.headers(3, wire.RESPONSE)
+    assert getattr(wire.feed(conn, response)[0], "headers", None) == list(wire.RESPONSE)
+
+
 def test_unknown_frames_between_the_frames_of_a_stream() -> None:
     """Extension frames may stand anywhere but inside a field block."""
     conn = wire.server()

@@ -143,6 +143,15 @@ def test_end_stream() -> None:
     assert conn.data_to_send() == wire.data(1, end_stream=True)
 
 
+def test_data_goes_out_on_streams_only() -> None:
+    """Stream 0 is the connection, which has no content."""
+    for conn in (open_client(), open_server()):
+        assert_refused(conn, "send_data", 0, b"x")
+        assert_refused(conn, "send_data", 0, b"")
+        assert_refused(conn, "end_stream", 0)
+        assert_alive(conn)
+
+
 def test_nothing_after_end_stream() -> None:
     """A stream that we ended takes no more data."""
     conn = open_client()

@@ -16,6 +16,7 @@ from support import wire
 from support.outcome import (
     assert_alive,
     assert_connection_error,
+    assert_refused,
     kinds,
     only,
     sent,
@@ -179,3 +180,11 @@ def test_headers_that_we_send() -> None:
     assert second.flags == Flag.END_HEADERS
     assert (first.stream_id, second.stream_id) == (1, 3)
     assert tuple(wire.decode(first.fragment)) == wire.REQUEST
+
+
+def test_headers_go_out_on_streams_only() -> None:
+    """Neither requests nor responses nor trailers are sent on stream 0."""
+    for conn, fields in ((wire.client(), wire.REQUEST), (wire.server(), wire.RESPONSE)):
+        assert_refused(conn, "send_headers", 0, fields)
+        assert_refused(conn, "send_headers", 0, wire.TRAILERS, end_stream=True)
+        assert_alive(conn)

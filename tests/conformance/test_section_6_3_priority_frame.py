@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from h2.events import PriorityUpdated
+from h2.events import DataReceived, PriorityUpdated
 from support import wire
-from support.outcome import assert_alive, assert_connection_error, kinds
+from support.outcome import assert_alive, assert_connection_error, assert_stream_error, kinds
 from support.wire import RESERVED, Code, Factory, Type
 
 
@@ -29,6 +29,18 @@ def test_priority_of_another_length(size: int) -> None:
     assert_connection_error(
         wire.server(), wire.frame(Type.PRIORITY, 0, 1, bytes(size)), code=Code.FRAME_SIZE_ERROR
     )
+
+
+@pytest.mark.parametrize("size", [0, 4, 6])
+def test_priority_of_another_length_resets_an_open_stream(size: int) -> None:
+    """A stream error: the connection and its other streams go on."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST), wire.headers(3, wire.POST))
+    frame = wire.frame(Type.PRIORITY, 0, 1, bytes(size))
+    assert_stream_error(conn, frame, stream_id=1, code=Code.FRAME_SIZE_ERROR)
+    assert kinds(wire.feed(conn, wire.data(3, b"x"))) == [DataReceived]
+    client = wire.requesting_client()
+    assert_stream_error(client, frame, stream_id=1, code=Code.FRAME_SIZE_ERROR)
 
 
 def test_priority_at_any_time() -> None:

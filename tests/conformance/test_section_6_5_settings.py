@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from h2.connection import H2Connection
 from h2.events import PingReceived, RemoteSettingsChanged, SettingsAcknowledged
 from h2.exceptions import InvalidSettingsValueError
+from h2.settings import SettingCodes, Settings
 from support import wire
 from support.outcome import (
     assert_alive,
@@ -324,6 +326,35 @@ def test_a_server_does_not_send_enable_push_1() -> None:
     conn = wire.server()
     assert_refused(conn, "update_settings", {Setting.ENABLE_PUSH: 1})
     assert_alive(conn)
+
+
+def test_the_first_settings_of_a_server_do_not_enable_push() -> None:
+    """A server that includes ENABLE_PUSH includes 0; a client may say 1."""
+    for client_side, allowed in ((False, {0}), (True, {0, 1})):
+        conn = H2Connection(wire.configuration(client_side=client_side))
+        conn.initiate_connection()
+        (first,) = sent(conn)
+        values = [value for setting, value in first.settings if setting == Setting.ENABLE_PUSH]
+        assert set(values) <= allowed
+
+
+def test_a_server_that_is_told_to_enable_push_from_the_start() -> None:
+    """Nothing is sent, and the connection can start with other values; h2 4.4.1 sends it."""
+    conn = H2Connection(wire.configuration(client_side=False))
+    initial = {SettingCodes.ENABLE_PUSH: 1, SettingCodes.MAX_CONCURRENT_STREAMS: 7}
+    conn.local_settings = Settings(client=False, initial_values=initial)
+    if not conn.config.strict:
+        conn.initiate_connection()
+        assert (Setting.ENABLE_PUSH, 1) in sent(conn)[0].settings
+        return
+    assert isinstance(assert_refused(conn, "initiate_connection"), InvalidSettingsValueError)
+    conn.local_settings = Settings(client=False)
+    conn.initiate_connection()
+    assert (Setting.ENABLE_PUSH, 1) not in sent(conn)[0].settings
+    client = H2Connection(wire.configuration(client_side=True))
+    client.local_settings = Settings(client=True, initial_values=initial)
+    client.initiate_connection()
+    assert (Setting.ENABLE_PUSH, 1) in sent(client)[0].settings
 
 
 def test_a_setting_that_does_not_fit_is_not_sent() -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from h2.events import RemoteSettingsChanged, StreamReset, WindowUpdated
+from h2.events import (
+    PingReceived,
+    RemoteSettingsChanged,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
 from h2.exceptions import FlowControlError
 from support import wire
 from support.outcome import (
@@ -92,6 +99,33 @@ def test_window_update_on_a_closed_stream() -> None:
     conn.clear_outbound_data_buffer()
     assert_ignored(conn, wire.window_update(1, 1), wire.window_update(3, MAX_WINDOW))
     assert_ignored(conn, wire.window_update(1, MAX_WINDOW), wire.window_update(1, MAX_WINDOW))
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_frames_other_than_data_need_no_window(role: str) -> None:
+    """With both windows used up all other frames are sent, and received, as ever."""
+    client, server = wire.pair()
+    client.send_headers(1, wire.POST)
+    wire.exchange(client, server)
+    server.send_headers(1, wire.RESPONSE)
+    wire.exchange(client, server)
+    sender, receiver = (client, server) if role == "client" else (server, client)
+    for size in (16_384, 16_384, 16_384, 16_383):
+        sender.send_data(1, bytes(size))
+    wire.exchange(sender, receiver)
+    assert sender.local_flow_control_window(1) == receiver.inbound_flow_control_window == 0
+    sender.ping(b"no space")
+    sender.update_settings({Setting.MAX_HEADER_LIST_SIZE: 7_000})
+    sender.increment_flow_control_window(5)
+    sender.send_headers(1, wire.TRAILERS, end_stream=True)
+    _, events = wire.exchange(sender, receiver)
+    assert kinds(events) == [
+        PingReceived,
+        RemoteSettingsChanged,
+        WindowUpdated,
+        TrailersReceived,
+        StreamEnded,
+    ]
 
 
 # Section 6.9.1: at most 2^31-1 -------------------------------------------------------------------

@@ -299,3 +299,24 @@ def test_the_same_length_twice() -> None:
     conn = wire.server()
     wire.feed(conn, wire.headers(1, [*wire.POST, length(b"2"), length(b"2")]))
     assert kinds(wire.feed(conn, wire.data(1, b"ok", end_stream=True)))[-1] is StreamEnded
+
+
+@pytest.mark.parametrize("values", INVALID.values(), ids=INVALID)
+def test_lengths_that_we_do_not_send(values: Sequence[bytes]) -> None:
+    """What is no number, or two of them, leaves neither in a request nor in a response."""
+    lengths = [*map(length, values)]
+    conn = wire.client()
+    assert_refused(conn, "send_headers", 1, [*wire.POST, *lengths])
+    conn.send_headers(1, post(b"5"))
+    server = wire.server()
+    wire.feed(server, wire.headers(1, wire.REQUEST))
+    assert_refused(server, "send_headers", 1, [*wire.RESPONSE, *lengths])
+    server.send_headers(1, response(b"200", b"5"))
+    assert len(sent(conn)) == len(sent(server)) == 1
+
+
+@pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 700])
+def test_an_absurdly_large_length_in_a_response(value: bytes) -> None:
+    """A number too large for what counts it is no reason to fail in another way."""
+    conn = requesting_client()
+    assert_malformed(conn, wire.headers(1, response(b"200", value)), known=False)

@@ -310,6 +310,34 @@ def test_we_strip_whitespace_around_values() -> None:
     assert wire.decode(sent(conn)[0].fragment)[-1] == (b"name", b"value")
 
 
+def test_fields_of_a_server_are_normalized() -> None:
+    """Names in lowercase and values without whitespace around them, in each kind of message."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    field = (b"X-Mixed-Case", b" Value\t")
+    conn.push_stream(1, 2, [*wire.REQUEST, field])
+    conn.send_headers(1, [(b":status", b"103"), field])
+    conn.send_headers(1, [*wire.RESPONSE, field])
+    conn.send_headers(1, [field], end_stream=True)
+    decoder = Decoder()
+    blocks = [wire.decode(frame.fragment, decoder=decoder) for frame in sent(conn)]
+    assert [fields[-1] for fields in blocks] == [(b"x-mixed-case", b"Value")] * 4
+
+
+@pytest.mark.parametrize("name", [b"", b"a b", b"a\nb", b"a\x00", b"a:b", b":a:", b"\x7f", b"\xe4"])
+def test_a_server_does_not_send_bad_names(name: bytes) -> None:
+    """In no message; the right call still works."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST))
+    assert_refused(conn, "push_stream", 1, 2, [*wire.REQUEST, (name, b"v")])
+    assert_refused(conn, "send_headers", 1, [(b":status", b"103"), (name, b"v")])
+    assert_refused(conn, "send_headers", 1, [*wire.RESPONSE, (name, b"v")])
+    conn.send_headers(1, wire.RESPONSE)
+    assert_refused(conn, "send_headers", 1, [(name, b"v")], end_stream=True)
+    conn.send_headers(1, wire.TRAILERS, end_stream=True)
+    assert len(sent(conn)) == 1
+
+
 # Section 8.2.3: cookies ---------------------------------------------------------------------------
 
 

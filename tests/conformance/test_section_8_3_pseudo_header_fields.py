@@ -326,3 +326,15 @@ def test_pseudo_header_fields_in_trailers_that_we_do_not_send() -> None:
     assert_refused(conn, "send_headers", 1, [*wire.TRAILERS, METHOD], end_stream=True)
     conn.send_headers(1, wire.TRAILERS, end_stream=True)
     assert len(sent(conn)) == 1
+
+
+def test_pseudo_header_fields_in_trailers_that_a_server_does_not_send() -> None:
+    """Not even the one of its response, in front of the other fields or behind them."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
+    conn.send_headers(1, wire.RESPONSE)
+    conn.send_data(1, b"x")
+    for fields in (wire.RESPONSE, [*wire.RESPONSE, *wire.TRAILERS], [*wire.TRAILERS, METHOD]):
+        assert_refused(conn, "send_headers", 1, fields, end_stream=True)
+    conn.send_headers(1, wire.TRAILERS, end_stream=True)
+    assert len(sent(conn)) == 1

@@ -180,6 +180,35 @@ def test_content_length_of_a_successful_connect_means_nothing(status: bytes, len
     assert kinds(events) == [ResponseReceived, DataReceived]
 
 
+@pytest.mark.parametrize(("status", "length"), [(b"200", b"0"), (b"200", b"9"), (b"299", b"9")])
+def test_no_length_in_a_successful_response_of_ours(status: bytes, length: bytes) -> None:
+    """RFC 9110 8.6: it is not sent; h2 4.4.1 sends it, and the client ignores it."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, CONNECT))
+    conn.clear_outbound_data_buffer()
+    fields = [(b":status", status), (b"content-length", length)]
+    if conn.config.strict:
+        error = assert_refused(conn, "send_headers", 1, fields)
+        assert getattr(error, "rule", "") == "content-length-forbidden"
+        conn.send_headers(1, fields[:1])
+    else:
+        conn.send_headers(1, fields)
+    conn.send_data(1, b"any number of octets")
+    assert [f.type for f in sent(conn)] == [Type.HEADERS, Type.DATA]
+    unchecked = wire.server(validate_outbound_headers=False)
+    wire.feed(unchecked, wire.headers(1, CONNECT))
+    unchecked.send_headers(1, fields)
+
+
+def test_a_length_in_a_response_of_ours_that_refuses_connect() -> None:
+    """Such a response has content, and so may have its length."""
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, CONNECT))
+    conn.send_headers(1, [(b":status", b"403"), (b"content-length", b"3")])
+    conn.send_data(1, b"no!", end_stream=True)
+    assert [f.type for f in sent(conn)] == [Type.HEADERS, Type.DATA]
+
+
 def test_content_length_of_a_connect_request_means_nothing() -> None:
     """RFC 9110 9.3.6: the request has no content, and the length is not that of the tunnel."""
     conn = wire.server()

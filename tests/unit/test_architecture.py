@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "limits": set(),
     # Names for programs that reach in: thin, so they may import anything below the connection. It
     # imports them, because programs use them without importing them.
+    "priorities": {"_rules"},
     "stream": VOCABULARY | MECHANISMS | {"_core"},
     "frame_buffer": LEAVES,
     "utilities": VOCABULARY | MECHANISMS | {"_core"},

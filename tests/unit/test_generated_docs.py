@@ -20,12 +20,21 @@ from h2.connection import H2Connection
 from h2.exceptions import StreamClosedError
 from support import wire
 from support.processes import ROOT, run
-from tools import flow_control, interop_page, overview, pages, rule_index, state_diagrams
+from tools import (
+    flow_control,
+    interop_page,
+    overview,
+    pages,
+    requirements,
+    rule_index,
+    state_diagrams,
+)
 from tools.drawing import CHARACTER
 from unit.rules.scenarios import SCENARIOS, STREAM
 
 GENERATED = {
     rule_index: {"conformance.md": rule_index.page()},
+    requirements: requirements.pages(),
     state_diagrams: {"states.md": state_diagrams.page(), **state_diagrams.diagrams()},
     overview: {"diagrams/overview.svg": overview.drawing()},
     flow_control: {"diagrams/flow-control.svg": flow_control.drawing()},
@@ -38,7 +47,7 @@ DRAWINGS = {
 every_generator = pytest.mark.parametrize(
     ("generator", "files"),
     GENERATED.items(),
-    ids=["conformance", "states", "overview", "flow control"],
+    ids=["conformance", "requirements", "states", "overview", "flow control"],
 )
 
 

@@ -43,6 +43,8 @@ def initiate(conn: Connection) -> None:
     # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
     # of what waits already.
     values = conn.local_settings.listed()
+    if conn.config.strict:
+        _check_values(conn, values)
     frames = preface + _settings_frame(conn, values)
     # commit
     overtaken = 0
@@ -73,6 +75,18 @@ def _settings_frame(conn: Connection, values: Mapping[SettingCodes | int, int]) 
     frame = encode.settings(values.items())
     check_frame_size(conn, len(frame) - HEADER_LENGTH)
     return frame
+
+
+def _check_values(conn: Connection, values: Mapping[SettingCodes | int, int]) -> None:
+    """Check that we may send these values (section 6.5.2).
+
+    What is among the initial values of a server is no call that h2 4.4.1 refuses: it says
+    ENABLE_PUSH 1 there if the program does.
+    """
+    for setting, value in values.items():
+        violation = value_violation(setting, value, SENDER_BOUNDS[conn.client])
+        if violation is not None:
+            raise violation.exception()
 
 
 def _follow_local_settings(conn: Connection) -> None:

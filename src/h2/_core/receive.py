@@ -14,7 +14,7 @@ from h2._frames.layout import ACK, END_STREAM, PADDED
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.abuse import SMALL_DATA
-from h2._rules.registry import Rule, Violation
+from h2._rules.registry import Violation
 from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
 from h2.errors import _error_code_from_int
 from h2.events import (
@@ -120,23 +120,21 @@ def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
             )
     check_shape(layout.PRIORITY, stream_id, payload)
     abuse.extra_frame(conn, "PRIORITY frame")
-    fields = decode.priority(payload)
-    if fields[0] == stream_id and conn.streams.state_of(stream_id) == IDLE:
-        raise self_dependency(rules.PRIORITY_OF_IDLE_STREAM, stream_id)
-    conn.events.append(priority_event(stream_id, fields))
+    conn.events.append(priority_event(conn, stream_id, decode.priority(payload)))
 
 
-def self_dependency(rule: Rule, stream_id: int) -> Violation:
-    """Return the violation for a stream that depends on itself."""
-    return Violation(rule, f"Stream {stream_id} may not depend on itself", stream_id)
-
-
-def priority_event(stream_id: int, fields: tuple[int, int, bool]) -> PriorityUpdated:
+def priority_event(
+    conn: Connection, stream_id: int, fields: tuple[int, int, bool]
+) -> PriorityUpdated:
     """Return the event for priority fields, which PRIORITY and HEADERS carry."""
     depends_on, weight, exclusive = fields
-    # "A stream cannot depend on itself." (RFC 7540 section 5.3.1)
-    if depends_on == stream_id:
-        raise self_dependency(rules.PRIORITY_SELF_DEPENDENCY, stream_id)
+    # "A stream cannot depend on itself." (RFC 7540 section 5.3.1) RFC 9113 has no such rule.
+    if depends_on == stream_id and is_enforced(conn, rules.PRIORITY_SELF_DEPENDENCY):
+        raise Violation(
+            rules.PRIORITY_SELF_DEPENDENCY,
+            f"Stream {stream_id} may not depend on itself",
+            stream_id,
+        )
     return PriorityUpdated(
         stream_id=stream_id, weight=weight, depends_on=depends_on, exclusive=exclusive
     )

@@ -105,7 +105,7 @@ def headers_block(
     if after < 0:
         raise _not_now(stream, after, stream_id)
     fields = checked_fields(conn, kind, section, stream_id)
-    priority_updated = None if priority is None else priority_event(stream_id, priority)
+    priority_updated = None if priority is None else priority_event(conn, stream_id, priority)
     if stream is None:
         stream = Stream(stream_id, after, conn.recv_initial_window())
         if section.seen & (CONTENT_LENGTH | CONNECT):

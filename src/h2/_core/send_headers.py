@@ -15,7 +15,17 @@ from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, P
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.fields import CONNECT, HEAD, INFORMATIONAL, PUSHABLE, REQUEST, RESPONSE, TRAILERS
+from h2._rules.fields import (
+    CONNECT,
+    CONTENT_LENGTH,
+    HEAD,
+    INFORMATIONAL,
+    PUSHABLE,
+    REQUEST,
+    RESPONSE,
+    SUCCESSFUL,
+    TRAILERS,
+)
 from h2._rules.messages import check_message
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
@@ -123,9 +133,24 @@ def _after_answer(
                 f"Cannot set END_STREAM on an informational response (stream {stream.stream_id})",
             ).exception()
         after = _ON_INFORMATIONAL[stream.state]
+    elif stream.method == CONNECT_METHOD:
+        _check_tunnel(conn, plan)
     if stream.state == _RESERVED_LOCAL:
         _check_peer_limit(conn)
     return after
+
+
+def _check_tunnel(conn: Connection, plan: Plan) -> None:
+    """Check a final response to CONNECT; h2 4.4.1 sends a length, which the client ignores."""
+    if not (conn.config.strict and conn.config.validate_outbound_headers):
+        return
+    # "A server MUST NOT send a Content-Length header field in any 2xx (Successful) response to a
+    # CONNECT request (Section 9.3.6)." (RFC 9110 section 8.6)
+    if plan.seen & SUCCESSFUL and plan.seen & CONTENT_LENGTH:
+        raise Violation(
+            rules.CONTENT_LENGTH_FORBIDDEN,
+            "A successful response to CONNECT cannot have the field 'content-length'",
+        ).exception()
 
 
 def _in_tunnel(what: str, stream_id: int) -> H2Error:

@@ -93,7 +93,7 @@ class Streams(dict[int, Stream]):
     )
 
     def __init__(self, client: bool) -> None:
-        super().__init__()
+        # No call of dict.__init__: there is nothing that it could put in.
         self._inbound_parity = 0 if client else 1
         self.highest_inbound = 0
         self.highest_promised = 0  #: by a promise of the server that was taken

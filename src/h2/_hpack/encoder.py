@@ -41,12 +41,13 @@ _NEW_NAME = 0xFF
 _KEPT_NAMES = 64
 
 # A name with this much credit earns no more. It grows with the table up to the highest.
-_ENOUGH = 40
+_ENOUGH = 80
 _HIGHEST = 230
 
-# Check sums kept at least, and octets of the table for each.
-_RECENT = 64
-_OCTETS_PER_RECENT = 64
+# Check sums kept at least, octets of the table for each, and octets of one.
+_RECENT = 32
+_OCTETS_PER_RECENT = 128
+_CHECK = 4
 
 
 class Encoder:
@@ -67,9 +68,10 @@ class Encoder:
         "_evicted",
         "_inserted",
         "_lowest",
-        "_mask",
         "_names",
+        "_oldest",
         "_recent",
+        "_room",
         "_size",
         "_static",
         "_string",
@@ -97,8 +99,9 @@ class Encoder:
         # What depends on the size of the table: see _adapt.
         self._earned = 1
         self._enough = _ENOUGH
-        self._recent = bytearray(_RECENT)
-        self._mask = _RECENT - 1
+        self._recent = bytearray()
+        self._room = _RECENT * _CHECK
+        self._oldest = 0
 
     @property
     def header_table_size(self) -> int:
@@ -128,12 +131,12 @@ class Encoder:
         scale = max(1, size // _DEFAULT_SIZE)
         self._earned = scale
         self._enough = min(scale * _ENOUGH, _HIGHEST)
-        # A check octet of each literal value sent lately, at two places that depend on the value;
-        # it has to be at both. No more places than the table has room for entries: a value that
-        # comes back only after the table has turned over does not count as returning.
-        places = 1 << max(_RECENT, size // _OCTETS_PER_RECENT).bit_length() - 1
-        self._recent = bytearray(places)
-        self._mask = places - 1
+        # Check sums of the literal values sent last: a ring, once it is full. No more than the
+        # table has room for entries: a value that comes back only after the table has turned over
+        # does not count as returning.
+        self._recent = bytearray()
+        self._room = max(_RECENT, size // _OCTETS_PER_RECENT) * _CHECK
+        self._oldest = 0
 
     @property
     def huffman(self) -> bool:
@@ -221,13 +224,14 @@ class Encoder:
         if entry.never:
             heads = NEVER_INDEXED
         else:
+            # _remember, without the call.
+            check = crc32(entry.value, entry.size).to_bytes(_CHECK, "big")
             recent = self._recent
-            digest = crc32(entry.value, entry.size)
-            check = digest >> 24
-            first = digest & self._mask
-            second = digest >> 8 & self._mask
-            returning = recent[first] == check and recent[second] == check
-            recent[first] = recent[second] = check
+            returning = check in recent
+            place = self._oldest
+            recent[place : place + _CHECK] = check
+            place += _CHECK
+            self._oldest = place if place < self._room else 0
             if not returning and index and not state & _CREDIT:
                 heads = NOT_INDEXED
             elif entry.field in self.fields:
@@ -263,10 +267,12 @@ class Encoder:
             self._names[entry.name] = state + self._earned
 
     def _remember(self, entry: Entry) -> None:
-        """Note that the value of an evicted entry comes back."""
-        digest = crc32(entry.value, entry.size)
-        mask = self._mask
-        self._recent[digest & mask] = self._recent[digest >> 8 & mask] = digest >> 24
+        """Note that a value comes back."""
+        check = crc32(entry.value, entry.size).to_bytes(_CHECK, "big")
+        place = self._oldest
+        self._recent[place : place + _CHECK] = check
+        place += _CHECK
+        self._oldest = place if place < self._room else 0
 
     def _charge(self, name: bytes, state: int, returning: bool, before: int) -> None:
         """Keep the account of a name for the insertion of one of its values."""

@@ -203,8 +203,7 @@ TOO_MANY_STREAMS = _rule(
     strict_code=_REFUSED,
 )
 STREAM_REFUSED = _rule("stream-refused", "9113 5.1.2", STREAM, _REFUSED, TooManyStreamsError)
-PRIORITY_SELF_DEPENDENCY = _rule("priority-self-dependency", "7540 5.3.1", strict=STREAM)
-PRIORITY_OF_IDLE_STREAM = _rule("priority-of-idle-stream", "7540 5.3.1")
+PRIORITY_SELF_DEPENDENCY = _rule("priority-self-dependency", "7540 5.3.1", strict=TOLERATED)
 
 # Flow control (sections 5.2 and 6.9)
 CONNECTION_WINDOW_EXCEEDED = _rule(

@@ -300,11 +300,13 @@ resets(
     code=Code.REFUSED_STREAM,
     error=TooManyStreamsError,
 )
-receives(
-    *("priority-self-dependency", "7540 5.3.1", ASKED, wire.priority(1, depends_on=1)),
-    strict_stream=1,
+SCENARIOS.append(
+    Scenario(
+        *("priority-self-dependency", "7540 5.3.1", CONNECTION, Code.PROTOCOL_ERROR),
+        *(ProtocolError, SERVER, gets(wire.priority(1, depends_on=1))),
+        strict_scope=TOLERATED,
+    )
 )
-receives("priority-of-idle-stream", "7540 5.3.1", SERVER, wire.priority(1, depends_on=1))
 refuses(
     *("priority-self-dependency", "7540 5.3.1", CLIENT),
     lambda conn: conn.prioritize(1, depends_on=1),
