@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +82,16 @@ def test_options_of_the_wrong_type(name: str, value: Any) -> None:
 )
 def test_lists_that_need_no_look(options: Any, size: int) -> None:
     assert AbuseLimits(**options).suspect_list() == size
+
+
+def test_the_manual_lists_all_of_them_with_their_defaults() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    assert rows == {name: shown(getattr(AbuseLimits(), name)) for name in NAMES}
+
+
+def shown(value: Rate | int) -> str:
+    """A default as the manual writes it."""
+    if isinstance(value, Rate):
+        return f"{shown(value.burst)}, {value.per_second} a second"
+    return f"{value:,}" if value >= 10_000 else str(value)

@@ -31,6 +31,9 @@ _GLITCHES_OF_REFUSAL: Final = 2
 #: Each entry of SETTINGS, and the frame itself, takes as much memory in events as so many others.
 _GLITCHES_OF_SETTINGS: Final = 2
 
+#: A peer opens the window of a stream once or twice without a reason that we know.
+_GLITCHES_OF_UPDATE: Final = 4
+
 #: GOAWAY may end a stream, and no peer needs more than a few.
 GLITCHES_OF_GOAWAY: Final = 10
 
@@ -145,7 +148,7 @@ def small_update(conn: Connection, before: int, after: int) -> None:
     The window of the connection was ``before`` and is ``after``.
     """
     if not conn.conduct.is_due_update(before, after):
-        extra_frame(conn, "WINDOW_UPDATE frame of a small increment")
+        extra_frame(conn, "WINDOW_UPDATE frame of a small increment", _GLITCHES_OF_UPDATE)
 
 
 def ping_acknowledged(conn: Connection) -> None:
