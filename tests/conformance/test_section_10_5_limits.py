@@ -404,12 +404,26 @@ def test_number_of_fields(limit: str, most: int) -> None:
     assert_alive(conn)
 
 
+def test_messages_of_very_many_fields_again_and_again() -> None:
+    fields = [*wire.REQUEST, *[(b"x", b"1")] * 200]
+    requests = (wire.headers(stream_id, fields) for stream_id in count(1, 2))
+    conn = connection(False)
+    for request in islice(requests, 2, 502):
+        conn.receive_data(request)
+    with pytest.raises(DenialOfServiceError, match="'glitches' is 10000"):
+        conn.receive_data(next(requests))
+
+
 def bomb(stream_id: int) -> bytes:
     """A request with a cookie of the dynamic table 15 times."""
     return wire.headers(stream_id, wire.block(wire.REQUEST) + wire.indexed(62) * 15)
 
 
-@pytest.mark.parametrize("limits", [AbuseLimits(), AbuseLimits.off()], ids=["on", "off"])
+@pytest.mark.parametrize(
+    "limits",
+    [AbuseLimits(), AbuseLimits(expansion=None), AbuseLimits.off()],
+    ids=["on", "off", "all-off"],
+)
 def test_a_cookie_that_is_referenced_often(limits: AbuseLimits) -> None:
     """At most 512 KiB are allocated beyond what the octets on the wire are good for."""
     conn = wire.server(limits=limits)

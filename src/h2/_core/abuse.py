@@ -28,6 +28,9 @@ _GLITCHES_OF_RESET: Final = 3
 #: So does RST_STREAM for a stream that the application does not know.
 _GLITCHES_OF_REFUSAL: Final = 2
 
+#: Very many fields take long to decode.
+_GLITCHES_OF_FIELDS: Final = 20
+
 #: Each entry of SETTINGS, and the frame itself, takes as much memory in events as so many others.
 _GLITCHES_OF_SETTINGS: Final = 2
 
@@ -88,16 +91,16 @@ def reset_by_peer(conn: Connection) -> None:
         )
 
 
-def reset_by_us(conn: Connection, stream: Stream | None) -> None:
+def reset_by_us(conn: Connection, stream: Stream | None, rule: Rule) -> None:
     """Count a stream that we have to reset because of a fault of the peer.
 
     Where we opened it, or it is none that the application knows, these are glitches.
     """
-    if stream is None:
-        glitch(conn, "stream that is refused, or over", _GLITCHES_OF_REFUSAL)
-        return
-    if not conn.streams.is_inbound(stream.stream_id):
-        glitch(conn, "fault on a stream that we opened", _GLITCHES_OF_RESET)
+    if stream is None or not conn.streams.is_inbound(stream.stream_id):
+        amount = _GLITCHES_OF_REFUSAL if stream is None else _GLITCHES_OF_RESET
+        if rule in (rules.TOO_MANY_FIELDS, rules.TOO_MANY_COOKIES):
+            amount = _GLITCHES_OF_FIELDS
+        glitch(conn, "stream error", amount)
         return
     rate = conn.config.limits.resets_provoked
     if rate is None:

@@ -56,12 +56,13 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     stream = conn.streams.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
-        _discard_data(conn, end, stream_id, length, conn.streams.state_of(stream_id))
+        _discard_data(conn, end, stream_id, length)
         return
     reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
     if reaction < 0:
-        _discard_data(conn, end, stream_id, length, stream.state)
-        return
+        # Give back the window of DATA that nobody gets (section 6.9), then say what is wrong.
+        hand_back(conn, length)
+        raise not_allowed(reaction, layout.DATA, stream_id)
     window = stream.window
     room = window.value - length
     if room < 0 and length:
@@ -94,10 +95,10 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         conn.exhausted.append(stream_id)
 
 
-def _discard_data(conn: Connection, end: int, stream_id: int, length: int, state: int) -> None:
-    """Give back the window of DATA that nobody gets (section 6.9), then say what is wrong."""
+def _discard_data(conn: Connection, end: int, stream_id: int, length: int) -> None:
+    """Take DATA on a stream that does not exist: give back its window, say what is wrong."""
     hand_back(conn, length)
-    reaction = (_ON_DATA_END if end else _ON_DATA)[state]
+    reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, layout.DATA, stream_id)
     if length < SMALL_DATA:
