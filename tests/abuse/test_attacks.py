@@ -21,6 +21,11 @@ from support import wire as frames
 from support.peers import unavailable
 from tools import attacks_page
 
+pytestmark = pytest.mark.skipif(
+    platform.python_implementation() != "CPython",
+    reason="memory is counted with tracemalloc, which only CPython has",
+)
+
 ORDINARY = {"ordinary_receiving": 1e-7, "ordinary_total": 1e-7}
 
 
