@@ -23,6 +23,9 @@ from .wire import indexed, literal
 BOTH: tuple[Role, ...] = ("server", "client")
 BOMB, CRUMBS, FLOOD = "CVE-2016-6581", "CVE-2026-49975", "VU#421644"
 NEWEST = indexed(62)  # of the dynamic table
+#: Fields that make a message as long as ordinary ones are.
+MARK = literal(b"x-request-id", b"0123456789abcdef") + literal(b"x-trace", b"0123456789abcdef")
+HINT = literal(b"link", b"</style.css>; rel=preload; as=style")
 #: Requests in a read, so that the limit of streams is not in the way.
 REQUESTS = 50
 ENTRY = 3900  # octets of a value that fits into the table with its name
@@ -375,7 +378,7 @@ def informational_large() -> Frames:
 )
 def informational_reset() -> Frames:
     for stream_id in islice(wire.odd_numbers(), MANY):
-        yield wire.headers(stream_id, literal(8, b"103")) + wire.rst_stream(stream_id)
+        yield wire.headers(stream_id, literal(8, b"103") + HINT) + wire.rst_stream(stream_id)
 
 
 @attack("trailers", "requests with trailers, a hundred fields from the table each", batch=REQUESTS)
@@ -392,7 +395,8 @@ def large_path() -> Frames:
     rest = METHOD_GET + SCHEME_HTTPS + AUTHORITY
     path = literal(4, b"/" + b"p" * ENTRY, add=True)
     for stream_id in wire.odd_numbers():
-        yield wire.headers(stream_id, rest + (NEWEST if stream_id > 1 else path), end=True)
+        fields = rest + (NEWEST if stream_id > 1 else path) + MARK
+        yield wire.headers(stream_id, fields, end=True)
 
 
 @attack(
@@ -406,7 +410,7 @@ def large_authority() -> Frames:
     for stream_id in wire.odd_numbers():
         fields = indexed(63) + indexed(62) if stream_id > 1 else both
         order = fields[:-1] + rest + fields[-1:] if stream_id > 1 else rest + fields
-        yield wire.headers(stream_id, order, end=True)
+        yield wire.headers(stream_id, order + MARK, end=True)
 
 
 @attack("reset-and-bomb", "large fields from the table, each request reset at once", cve=BOMB)

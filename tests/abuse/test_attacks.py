@@ -21,6 +21,11 @@ from support import wire as frames
 from support.peers import unavailable
 from tools import attacks_page
 
+pytestmark = pytest.mark.skipif(
+    platform.python_implementation() != "CPython",
+    reason="memory is counted with tracemalloc, which only CPython has",
+)
+
 ORDINARY = {"ordinary_receiving": 1e-7, "ordinary_total": 1e-7}
 
 
@@ -300,6 +305,7 @@ def test_the_page_says_how_attacks_end() -> None:
         row("server/ping", "ignores", "refused", **refused),
         row("server/ping", "serves", "harmless", times=1.5),
         row("client/ping", "serves", "refused", **refused),
+        row("client/ping", "keeps", "refused", refused_at=1234, error="too-many", peak=9_000_000),
         row("client/push-promise", "serves", "harmless"),
     ]
     theirs = [row("server/ping", "serves", "FAIL", faults=["holds 3.0 MB"], peak=3_000_000)]
@@ -308,13 +314,16 @@ def test_the_page_says_how_attacks_end() -> None:
     python = platform.python_version()
     text = attacks_page.page(runs)
     assert (
-        f"| this package | {python} | ignores, serves | 1,000 | 2 | 1 | 2 | 0 | 1.5 | 0.0 |" in text
+        f"| this package | {python} | ignores, serves, keeps | 1,000 | 2 | 1 | 2 | 0 | 1.5 | 0.0 |"
+        in text
     )
     assert f"| h2 4.4.1 | {python} | serves | 1,000 | 0.5 | 0 | 0 | 1 | 0.0 | 3.0 |" in text
     sent = "PING (CVE-2019-9512)"
-    ends = "ignores: refused at frame 7: `too-many`; serves: harmless | 1.5 | 1"
+    ends = "ignores: refused: `too-many`; serves: harmless | 1.5 | 1"
     assert f"| `server/ping` | {sent} | {ends} | **fails**: holds 3.0 MB | 0.0 | 3,000 |" in text
-    assert f"| `client/ping` | {sent} | refused at frame 7: `too-many` | 0.0 | 1 |  |" in text
+    assert (
+        f"| `client/ping` | {sent} | refused at frame 7 to 1,234: `too-many` | 0.0 | 1 |  |" in text
+    )
     assert "A catalogue of 3 attacks (2 kinds" in text
     assert text.count("## ") == 3
 
