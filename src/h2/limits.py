@@ -75,9 +75,9 @@ class AbuseLimits:
         may be large (CONTINUATION flood, VU#421644); checked as the octets arrive. An encoder that
         uses Huffman codes only where they are shorter stays below 1
     :param expansion: octets that fields decode to beyond what an honest encoder gets from the
-        octets sent: the whole table once for each message, and 64 for each octet. Counted over the
-        connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0, and 512 KiB is what
-        one read may make us allocate
+        octets sent: the whole table once for each message, 64 for each field, and 2 for each octet.
+        Counted over the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0, and
+        512 KiB is what one read may make us allocate
     :param reserved_streams: promised streams of which the response has not begun: they count for no
         limit that the server knows. More are refused, each of them a glitch. A page needs some
         dozens

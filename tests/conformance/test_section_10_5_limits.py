@@ -109,7 +109,7 @@ FLOODS = {
     "informational": Flood(
         "glitches",
         same(wire.headers(5, [(b":status", b"103")])),
-        10_000 + FREE * (OPEN + 2),
+        5000 + FREE * (OPEN + 2) // 2,
         servers=False,
     ),
     "ping": Flood("pending_answers", same(wire.ping()), 1000, drained=False),

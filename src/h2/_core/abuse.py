@@ -13,7 +13,7 @@ from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._hpack import FieldSection
 from h2._rules import registry as rules
-from h2._rules.abuse import EXPANSION, FREE_PER_STREAM, SmallFrames, TokenBucket
+from h2._rules.abuse import FOR_FIELD, FOR_OCTET, FREE_PER_STREAM, SmallFrames, TokenBucket
 from h2._rules.registry import Rule, Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.exceptions import DenialOfServiceError
@@ -36,6 +36,9 @@ _GLITCHES_OF_SETTINGS: Final = 2
 
 #: A peer opens the window of a stream once or twice without a reason that we know.
 _GLITCHES_OF_UPDATE: Final = 4
+
+#: The event of an informational response has a list of fields.
+GLITCHES_OF_INFORMATIONAL: Final = 2
 
 #: GOAWAY may end a stream, and no peer needs more than a few.
 GLITCHES_OF_GOAWAY: Final = 10
@@ -248,9 +251,9 @@ def check_section(conn: Connection, section: FieldSection, encoded: int, stream_
     """Look at a field section that is larger than most; ``encoded`` is the length of its block."""
     limits = conn.config.limits
     if limits.expansion is not None:
-        conn.conduct.expanded += max(
-            0, section.size - conn.decoder.max_allowed_table_size - EXPANSION * encoded
-        )
+        honest = FOR_FIELD * len(section.fields) + FOR_OCTET * encoded
+        honest += conn.decoder.max_allowed_table_size
+        conn.conduct.expanded += max(0, section.size - honest)
         if conn.conduct.expanded > limits.expansion:
             raise crossed(
                 rules.FIELD_EXPANSION,

@@ -101,7 +101,7 @@ def headers_block(
     interim = section.seen & INFORMATIONAL if kind == RESPONSE else 0
     if interim:
         after = _ON_INFORMATIONAL[state]
-        abuse.extra_frame(conn, "informational response")
+        abuse.extra_frame(conn, "informational response", abuse.GLITCHES_OF_INFORMATIONAL)
     if after < 0:
         raise _not_now(stream, after, stream_id)
     fields = checked_fields(conn, kind, section, stream_id)

@@ -20,9 +20,10 @@ FREE_PER_STREAM: Final = 8
 #: connection.
 _FREE_PER_OCTET: Final = 2
 
-#: What an octet of a field block stands for at most where it is no index of the dynamic table:
-#: an index of the largest entry of the static table counts 60.
-EXPANSION: Final = 64
+#: What honest fields count beside the entries of the dynamic table: each one 32 octets, and perhaps
+#: an entry of the static table; and the octets of literals, which the Huffman code makes shorter.
+FOR_FIELD: Final = 64
+FOR_OCTET: Final = 2
 
 
 class TokenBucket:
