@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from benchmarks.attacks import __main__ as command
 from benchmarks.attacks import judge, probe, record, wire
@@ -223,13 +222,12 @@ def wrong(api: Api, attack: Attack, mode: Mode, usual: tuple[float, float]) -> l
     return found
 
 
-def in_small() -> Iterator[ParameterSet]:
+def in_small() -> list[object]:
     """The attacks; those that fail by the page, which anybody can read, may fail here."""
     rows = attacks_page.read()["ours"]["rows"]
     failing = {row["attack"] for row in rows if row["verdict"] == "FAIL"}
-    for name in ATTACKS:
-        known = pytest.mark.xfail(strict=False, reason="docs/attacks.md says that it fails")
-        yield pytest.param(name, marks=known if name in failing else ())
+    known = pytest.mark.xfail(strict=False, reason="docs/attacks.md says that it fails")
+    return [pytest.param(name, marks=known if name in failing else ()) for name in ATTACKS]
 
 
 @pytest.mark.slow
