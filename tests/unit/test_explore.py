@@ -121,7 +121,7 @@ FAULTS = [
     ("push", stream_cell("RECV_PUSH_PROMISE", "CLOSED_BY_US"), -9, "accused"),
     ("windows", stream_cell("RECV_WINDOW_UPDATE", "CLOSED_BY_US"), -5, "accused"),
     # They are ignored, although nobody has reset the stream.
-    ("messages", stream_cell("RECV_DATA", "HALF_LOCAL"), -2, "lost"),
+    ("messages", stream_cell("RECV_DATA", "HALF_LOCAL"), -2, "crashed"),
     # It leads elsewhere.
     ("messages", stream_cell("RECV_DATA_END", "HALF_LOCAL"), HALF_LOCAL, "state"),
     ("push", stream_cell("SEND_HEADERS", "RESERVED_LOCAL"), OPEN_BOTH, "disagree"),
