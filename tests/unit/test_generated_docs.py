@@ -125,8 +125,7 @@ def test_the_page_names_the_rules_that_are_sent_by_default() -> None:
     sent = ["priorities-setting-changed", "method-no-token"]
     assert (
         "\n- By default the following is sent all the same: `priorities-setting-changed`, "
-        "`method-no-token`.\n"
-        in rule_index.page()
+        "`method-no-token`.\n" in rule_index.page()
     )
     assert [rule.id for rule in RULES.values() if rule.sent] == sent
 
