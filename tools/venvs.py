@@ -40,6 +40,7 @@ ENVIRONMENTS = {
     "dev": Environment(".venv", ("--group", f"{ROOT / 'pyproject.toml'}:dev", *CHECKOUT)),
     "ours": Environment(".benchmarks/ours", CHECKOUT),
     "published": Environment(".benchmarks/published", ("h2==4.4.1",)),
+    "hypercorn": Environment(".benchmarks/hypercorn", ("h2==4.4.1", "hypercorn==0.18.0")),
     "jh2": Environment(".benchmarks/jh2", ("jh2==5.0.15",)),
 }
 

@@ -6,7 +6,8 @@ The tests run in a new environment for each Python from 3.10 on that the machine
 PyPy, one for each minor version, found on PATH and among the versions of pyenv. What is tested
 is the wheel, not the tree: an environment holds no path into the checkout. Tests that are marked
 as slow are left out: `make test` runs them on the same code, for the wheel holds the files of the
-tree.
+tree. The oldest and the newest Python of each implementation run the rest; those between them run
+what talks to no other program.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ METADATA = {
 }
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL = ("-n", "3", "--dist", "loadfile")
+# Tests that start no other programs and open no sockets.
+ALONE = ("tests/unit", "tests/property", "tests/conformance", "tests/compat")
 DEPENDENCIES = {"hpack<5,>=4.1", "hyperframe<7,>=6.1"}
 IDENTIFY = """
 import ensurepip, json, os, platform, sys, venv
@@ -93,6 +96,14 @@ def interpreters(programs: list[str]) -> list[Interpreter]:
         if interpreter:
             found.setdefault(interpreter.name, interpreter)
     return list(found.values())
+
+
+def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:
+    """Whether there is an older and a newer Python of the same implementation."""
+    versions = [
+        other.version for other in found if other.implementation == interpreter.implementation
+    ]
+    return min(versions) < interpreter.version < max(versions)
 
 
 def check(holds: bool, complaint: str) -> None:
@@ -185,6 +196,8 @@ def main() -> int:
 
         def test(interpreter: Interpreter) -> bool:
             arguments = ["-m", "not slow", *shlex.split(options.tests)]
+            if not options.tests and is_between(interpreter, found):
+                arguments += ALONE
             return report(interpreter, wheel, folder, arguments)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

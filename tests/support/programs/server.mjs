@@ -12,8 +12,13 @@ const server = cert
   ? createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) })
   : createServer();
 
+server.on("sessionError", () => {});
 server.on("stream", (stream, headers) => {
   stream.on("error", () => {});
+  if (!/^\/[^\0]*$/.test(headers[":path"] ?? "")) {
+    stream.respond({ ":status": 400 }, { endStream: true });
+    return;
+  }
   if (headers[":method"] === "POST") {
     stream.respond({ ":status": 200 });
     stream.pipe(stream);

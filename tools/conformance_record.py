@@ -1,0 +1,44 @@
+"""The record of what the conformance suite found: docs/conformance-peers.json."""
+
+from __future__ import annotations
+
+import json
+from typing import TypedDict
+
+from tools import pages
+
+FILE = pages.ROOT / "docs" / "conformance-peers.json"
+
+
+class Failure(TypedDict):
+    """A case in which something else came back."""
+
+    case: str
+    seen: str
+
+
+class Subject(TypedDict):
+    """What one package or program did."""
+
+    name: str
+    kind: str
+    version: str
+    exact: int
+    allowed: int
+    lenient: int
+    skipped: int
+    failed: list[Failure]
+
+
+class Record(TypedDict):
+    """What the file holds."""
+
+    subjects: list[Subject]
+
+
+def read() -> Record | None:
+    """The record, if there is one."""
+    if not FILE.is_file():
+        return None
+    record: Record = json.loads(FILE.read_text(encoding="utf-8"))
+    return record
