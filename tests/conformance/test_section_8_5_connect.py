@@ -219,15 +219,49 @@ def test_content_length_of_a_connect_request_means_nothing() -> None:
     assert kinds(events) == [DataReceived, DataReceived, StreamEnded]
 
 
-def asked_with_trailers(role: str) -> H2Connection:
-    """One end of a CONNECT request whose client has sent trailers before any response."""
-    ours, theirs = wire.pair()
-    ours.send_headers(1, CONNECT)
-    ours.send_data(1, b"early")
-    ours.send_headers(1, wire.TRAILERS, end_stream=True)
-    _, events = wire.exchange(ours, theirs)
+def test_we_send_no_trailers_before_the_response() -> None:
+    """The peer may have opened the tunnel already, and would have to reset the stream."""
+    conn = wire.client()
+    conn.send_headers(1, CONNECT)
+    conn.send_data(1, b"early")
+    conn.clear_outbound_data_buffer()
+    assert_refused(conn, "send_headers", 1, wire.TRAILERS, end_stream=True)
+    early = wire.headers(1, [(b":status", b"103")])
+    assert kinds(wire.feed(conn, early)) == [InformationalResponseReceived]
+    assert_refused(conn, "send_headers", 1, wire.TRAILERS, end_stream=True)
+    conn.end_stream(1)
+    assert conn.stream_state(1) == StreamState.HALF_CLOSED_LOCAL
+
+
+def test_we_may_send_trailers_after_a_refusal() -> None:
+    """Without a tunnel the request is an ordinary one."""
+    conn = wire.client()
+    conn.send_headers(1, CONNECT)
+    refusal = wire.headers(1, [(b":status", b"502")], end_stream=True)
+    assert kinds(wire.feed(conn, refusal)) == [ResponseReceived, StreamEnded]
+    conn.send_headers(1, wire.TRAILERS, end_stream=True)
+    assert conn.stream_state(1) == StreamState.CLOSED
+
+
+def asked_with_trailers() -> H2Connection:
+    """The server of a CONNECT request whose client has sent trailers before any response."""
+    conn = wire.server()
+    events = wire.feed(
+        conn,
+        wire.headers(1, CONNECT),
+        wire.data(1, b"early"),
+        wire.headers(1, wire.TRAILERS, end_stream=True),
+    )
     assert kinds(events) == [RequestReceived, DataReceived, TrailersReceived, StreamEnded]
-    return ours if role == "client" else theirs
+    return conn
+
+
+def asked() -> H2Connection:
+    """The client of a CONNECT request that has ended before any response."""
+    conn = wire.client()
+    conn.send_headers(1, CONNECT)
+    conn.send_data(1, b"early", end_stream=True)
+    return conn
 
 
 ALL_OF_IT = [(b":status", b"200"), (b"content-length", b"3")]
@@ -235,7 +269,7 @@ ALL_OF_IT = [(b":status", b"200"), (b"content-length", b"3")]
 
 def test_trailers_before_the_response_do_not_keep_a_server_from_opening_the_tunnel() -> None:
     """The response decides, whatever has come before it."""
-    conn = asked_with_trailers("server")
+    conn = asked_with_trailers()
     conn.send_headers(1, wire.RESPONSE)
     conn.send_data(1, b"from the target")
     conn.clear_outbound_data_buffer()
@@ -245,39 +279,38 @@ def test_trailers_before_the_response_do_not_keep_a_server_from_opening_the_tunn
     assert conn.stream_state(1) == StreamState.CLOSED
 
 
-def test_trailers_before_the_response_do_not_keep_a_client_from_opening_the_tunnel() -> None:
+def test_the_end_of_the_request_does_not_keep_a_client_from_opening_the_tunnel() -> None:
     """Content-length means nothing in a tunnel, and no trailers come."""
-    conn = asked_with_trailers("client")
+    conn = asked()
     events = wire.feed(conn, wire.headers(1, ALL_OF_IT), wire.data(1, b"more than three"))
     assert kinds(events) == [ResponseReceived, DataReceived]
     assert_tunnel_error(conn, wire.headers(1, wire.TRAILERS, end_stream=True))
 
 
-def test_trailers_before_an_informational_response() -> None:
-    """An informational response opens no tunnel, the final one does."""
-    conn = asked_with_trailers("client")
+def test_an_informational_response_opens_no_tunnel() -> None:
+    """The final one does."""
+    conn = asked()
     early = wire.headers(1, [(b":status", b"103")])
     assert kinds(wire.feed(conn, early)) == [InformationalResponseReceived]
     events = wire.feed(conn, wire.headers(1, ALL_OF_IT), wire.data(1, b"tunnel"))
     assert kinds(events) == [ResponseReceived, DataReceived]
 
 
-def test_trailers_before_the_response_that_refuses() -> None:
+def test_a_response_that_refuses_after_the_end_of_the_request() -> None:
     """Without a tunnel the response is an ordinary one, at both ends."""
     refusal = [(b":status", b"502"), (b"content-length", b"3")]
-    server = asked_with_trailers("server")
+    server = asked_with_trailers()
     server.send_headers(1, refusal)
     server.push_stream(1, 2, wire.REQUEST)
     server.send_data(1, b"no!")
     server.send_headers(1, wire.TRAILERS, end_stream=True)
     assert server.stream_state(1) == StreamState.CLOSED
-    client = asked_with_trailers("client")
     response = wire.headers(1, refusal), wire.data(1, b"no!")
-    events = wire.feed(client, *response, wire.headers(1, wire.TRAILERS, end_stream=True))
+    trailers = wire.headers(1, wire.TRAILERS, end_stream=True)
+    events = wire.feed(asked(), *response, trailers)
     assert kinds(events) == [ResponseReceived, DataReceived, TrailersReceived, StreamEnded]
-    client = asked_with_trailers("client")
     assert_malformed(
-        client,
+        asked(),
         *response,
         wire.data(1, b"!"),
         events=[ResponseReceived, DataReceived],

@@ -124,7 +124,9 @@ def _after_answer(
                 rules.TRAILERS_WITHOUT_END_STREAM,
                 f"Trailers must have END_STREAM set (stream {stream.stream_id})",
             ).exception()
-        if stream.tunnel:
+        # Until the response to CONNECT arrives, the peer may have made the stream a tunnel already.
+        unanswered = stream.state == states.OPEN_REQUEST_SENT
+        if stream.tunnel or (unanswered and stream.method == CONNECT_METHOD):
             raise _in_tunnel("trailers", stream.stream_id)
     elif plan.seen & INFORMATIONAL:
         if end_stream:

@@ -1,0 +1,1 @@
+"""Two ends of this package, and every order in which they can act."""

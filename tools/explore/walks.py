@@ -1,0 +1,163 @@
+"""Random walks: longer than what can be searched, with more streams, and with HPACK tables in use.
+
+Unlike in the search, frames arrive and leave in pieces, or several in one read, fields enter the
+tables, and output stays pending for any time. A walk ends with everything delivered and
+acknowledged: then both ends must agree.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from h2._frames.layout import DATA, GOAWAY, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE
+from tools.explore.calls import Call, Scenario
+from tools.explore.endpoint import Endpoint
+from tools.explore.facts import Fault
+from tools.explore.starts import settle, start
+from tools.explore.worlds import check_agreement
+
+#: What ends much, and so is rare: one of so many of these calls is made.
+_RARE = {"close": 1000, "goaway": 200, "goaway-first": 50, "reset": 20, "reset-no-error": 20}
+_SELDOM = 6  #: one of so many changes of settings, and of calls that are refused
+
+#: Types of frames that may arrive in one read here: none of them is ever refused.
+_TOGETHER = frozenset((DATA, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE))
+
+_NAMES = ("x", "y", "accept", "cookie")
+_VALUES = ("", "1", "two", "three" * 20)
+
+
+@dataclass
+class WalkReport:
+    """What the random walks came to."""
+
+    walks: int = 0
+    steps: int = 0
+    findings: list[WalkFinding] = field(default_factory=list)
+
+
+@dataclass
+class WalkFinding:
+    """A fault, and the walk that leads to it."""
+
+    fault: Fault
+    seed: str
+    steps: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.fault}\n    after (seed {self.seed}) " + ", ".join(self.steps)
+
+
+def choose(chance: random.Random, end: Endpoint, candidates: list[Call]) -> Call | None:
+    """Return one of the calls, or None where there are none."""
+    while candidates:
+        call = chance.choice(candidates)
+        rarity = _RARE.get(call.name, _SELDOM if call.name.startswith("set-") else 1)
+        if not end.expects(call):
+            rarity *= _SELDOM
+        if not chance.randrange(rarity):
+            return call
+    return None
+
+
+class Walk:
+    """One walk of two ends."""
+
+    def __init__(self, scenario: Scenario, strict: bool, streams: int, seed: str) -> None:
+        self.random = random.Random(seed)
+        self.steps: list[str] = []
+        client, server, to_server, to_client = start(scenario, strict, streams)
+        self.ends = (client, server)
+        self.channels = (to_server, to_client)  #: what each end has sent
+
+    def run(self, length: int) -> None:
+        """Take so many steps, then let everything arrive and compare. Raises a fault."""
+        for _ in range(length):
+            who = self.random.randrange(2)
+            if self.random.random() < 0.45:
+                self._receive(who)
+            else:
+                self._act(who)
+        self.steps.append("the rest is delivered and acknowledged")
+        self._finish()
+
+    def _receive(self, who: int) -> None:
+        """Let one end receive a frame, whole or in two pieces."""
+        channel = self.channels[1 - who]
+        end = self.ends[who]
+        if not channel:
+            self._take(1 - who)
+        together = 0
+        while together < len(channel) and channel[together][3] in _TOGETHER:
+            together += 1
+        if together > 1 and self.random.random() < 0.3:
+            frames = channel[:together]
+            del channel[:together]
+            self.steps.append(f"{_name(who)} receives {' '.join(f[:9].hex() for f in frames)}")
+            end.deliver_together(frames)
+            end.verify()
+        elif channel:
+            frame = channel.pop(0)
+            cut = self.random.randrange(len(frame)) if self.random.random() < 0.2 else 0
+            self.steps.append(f"{_name(who)} receives {frame[:9].hex()}")
+            end.deliver(frame, cut)
+            end.verify()
+            if self.random.random() < 0.7:
+                self._take(who)
+
+    def _take(self, who: int) -> None:
+        """Take output: all that is pending, or so many octets that a frame may be cut."""
+        amount = self.random.randrange(1, 200) if self.random.random() < 0.2 else None
+        self.channels[who].extend(self.ends[who].take(amount))
+
+    def _act(self, who: int) -> None:
+        """Let one end make a call."""
+        end = self.ends[who]
+        call = choose(self.random, end, list(end.candidates()))
+        expected = None if call is None else end.expects(call)
+        if call is None or expected is None:
+            return
+        end.more = [
+            (self.random.choice(_NAMES), self.random.choice(_VALUES))
+            for _ in range(self.random.randrange(4))
+        ]
+        self.steps.append(f"{_name(who)} {call}" + ("" if expected else " (refused)"))
+        if end.call(call) != expected:
+            raise Fault("refused" if expected else "allowed", f"{call} in {end.facts}")
+        end.verify()
+        if self.random.random() < 0.7:
+            self._take(who)
+
+    def _finish(self) -> None:
+        client, server = self.ends
+        to_server, to_client = self.channels
+        to_server += client.take()
+        to_client += server.take()
+        settle(client, server, to_server, to_client)
+        for end in self.ends:
+            for stream_id in list(end.unacked):
+                if not end.closed:
+                    end.call(Call("ack", stream_id))
+        settle(client, server, client.take(), server.take())
+        check_agreement(client, server)
+
+
+def _name(who: int) -> str:
+    return "server" if who else "client"
+
+
+def walk(
+    scenario: Scenario, strict: bool, streams: int, walks: int, length: int, seed: str
+) -> WalkReport:
+    """Take so many walks, each with a seed of its own."""
+    report = WalkReport()
+    for number in range(walks):
+        one = Walk(scenario, strict, streams, f"{seed}:{number}")
+        try:
+            one.run(length)
+        except Fault as fault:
+            report.findings.append(WalkFinding(fault, f"{seed}:{number}", one.steps))
+        report.walks += 1
+        report.steps += len(one.steps)
+    return report
