@@ -94,16 +94,15 @@ def _remember(conn: Connection, stream_id: int, limit: int | None) -> bool:
     # SETTINGS_MAX_CONCURRENT_STREAMS parameter. Servers that receive such a PRIORITY_UPDATE MUST
     # respond with a connection error of type PROTOCOL_ERROR."
     streams = conn.streams
-    idle = conn.idle_priorities
-    if idle is None:
-        idle = conn.idle_priorities = IdlePriorities()
     if conn.client:
         active, highest = streams.outbound_open, streams.highest_outbound
     else:
         active, highest = streams.inbound_open, streams.highest_inbound
+    idle = conn.idle_priorities or IdlePriorities()
     if limit is not None and idle.count_with(stream_id, highest) + active > limit:
         return False
-    idle.add(stream_id)
+    idle.add(stream_id, highest)
+    conn.idle_priorities = idle
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from bisect import bisect_left, bisect_right, insort
 from typing import Final
 
 #: So many are remembered. A peer without a limit could make them pile up otherwise.
@@ -10,25 +10,28 @@ _MOST: Final = 1024
 
 
 class IdlePriorities:
-    """The idle streams for which PRIORITY_UPDATE was sent or received."""
+    """The idle streams for which PRIORITY_UPDATE was sent or received.
 
-    __slots__ = ("_heap", "_ids")
+    Streams are opened in the order of their identifiers, and those up to one that was used are not
+    idle any more (RFC 9113 section 5.1.1).
+    """
+
+    __slots__ = ("_ids",)
 
     def __init__(self) -> None:
-        self._ids: set[int] = set()
-        self._heap: list[int] = []  # the same identifiers: streams are opened in their order
+        self._ids: list[int] = []  # in order
 
     def count_with(self, stream_id: int, highest_used: int) -> int:
-        """Return how many streams there are together with another one.
+        """Return how many streams there are together with another one that is idle."""
+        gone = bisect_right(self._ids, highest_used)
+        return len(self._ids) - gone + (not self._has(stream_id))
 
-        Identifiers up to ``highest_used`` are not idle any more, and are forgotten.
-        """
-        while self._heap and self._heap[0] <= highest_used:
-            self._ids.remove(heappop(self._heap))
-        return len(self._ids) + (stream_id not in self._ids)
+    def add(self, stream_id: int, highest_used: int) -> None:
+        """Remember a stream that is idle, unless there are too many already."""
+        del self._ids[: bisect_right(self._ids, highest_used)]
+        if len(self._ids) < _MOST and not self._has(stream_id):
+            insort(self._ids, stream_id)
 
-    def add(self, stream_id: int) -> None:
-        """Remember a stream, unless there are too many already."""
-        if stream_id not in self._ids and len(self._ids) < _MOST:
-            self._ids.add(stream_id)
-            heappush(self._heap, stream_id)
+    def _has(self, stream_id: int) -> bool:
+        place = bisect_left(self._ids, stream_id)
+        return self._ids[place : place + 1] == [stream_id]
