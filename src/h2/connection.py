@@ -279,6 +279,8 @@ class H2Connection:
         :raises StreamIDTooLowError: if the identifier was passed over by a higher one
         :raises TooManyStreamsError: if the peer allows no more concurrent streams
         :raises RFC1122Error: if a server gives priority
+        :raises ValueError: if a text has characters that UTF-8 does not have, or if fields are not
+            validated and a request or response has none
         :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
         """
         priority = b""

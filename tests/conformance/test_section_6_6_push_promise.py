@@ -107,7 +107,20 @@ def test_without_end_headers_a_continuation_follows(frame: bytes) -> None:
     assert_connection_error(requesting_client(), begun, frame, code=Code.PROTOCOL_ERROR)
 
 
-# Illegal identifiers: see 5.1.1; streams already in use:
+def test_stream_zero_cannot_be_promised_in_any_number_of_frames() -> None:
+    """A promise in several frames is a promise, whatever it promises: never a field section."""
+    block = wire.block(wire.RESPONSE)
+    conn = requesting_client()
+    whole = assert_connection_error(conn, wire.push_promise(1, 0, block), code=Code.PROTOCOL_ERROR)
+    for cut in range(len(block) + 1):
+        begun = wire.push_promise(1, 0, block[:cut], end_headers=False)
+        rest = wire.continuation(1, block[cut:])
+        conn = requesting_client()
+        error = assert_connection_error(conn, begun, rest, code=Code.PROTOCOL_ERROR)
+        assert str(error) == str(whole)
+
+
+# Other illegal identifiers: see 5.1.1; streams already in use:
 
 
 def two_requests(conn: H2Connection) -> bytes:

@@ -10,6 +10,7 @@ from h2._core.state import Connection, PartialBlock
 from h2._hpack import HeaderListTooLarge
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
+from h2._rules.quote import shortened
 from h2._rules.registry import Violation
 from h2.exceptions import StreamIDTooLowError
 
@@ -38,12 +39,13 @@ def check_encoded_size(conn: Connection, block: PartialBlock) -> None:
 
 def not_decoded(stream_id: int, error: HPACKError) -> Violation:
     """Return the violation for a field block after which the decoder is of no further use."""
+    what = shortened(str(error))  # a foreign decoder may quote all of the block
     if isinstance(error, OversizedHeaderListError):
-        return Violation(rules.FIELD_BLOCK_TOO_LARGE, f"Field block on stream {stream_id}: {error}")
+        return Violation(rules.FIELD_BLOCK_TOO_LARGE, f"Field block on stream {stream_id}: {what}")
     # "A receiver MUST terminate the connection with a connection error (Section 5.4.1) of type
     # COMPRESSION_ERROR if it does not decompress a field block." (section 4.3)
     return Violation(
-        rules.FIELD_BLOCK_INVALID, f"Invalid field block on stream {stream_id}: {error}"
+        rules.FIELD_BLOCK_INVALID, f"Invalid field block on stream {stream_id}: {what}"
     )
 
 

@@ -112,7 +112,7 @@ def _block(decoded: Iterable[Any]) -> FieldSection:
     seen = repeated = leading = size = 0
     noted: bytes | None = None
     for field in decoded:
-        name, value = bytes(field[0]), bytes(field[1])
+        name, value = bytes(memoryview(field[0])), bytes(memoryview(field[1]))
         never = not getattr(field, "indexable", True)
         fields.append((NeverIndexedHeaderTuple if never else HeaderTuple)(name, value))
         mask = classify(name, value)

@@ -199,7 +199,8 @@ class HeaderDecoder:
         :raises hpack.HPACKDecodingError: if it cannot be decoded
         :raises hpack.OversizedHeaderListError: if it is larger than :attr:`max_header_list_size`
         """
-        fields = self._decoder.decode(bytes(data), self._core.header_list_limit()).fields
+        block = bytes(memoryview(data))
+        fields = self._decoder.decode(block, self._core.header_list_limit()).fields
         if raw:
             return fields.copy()
         try:

@@ -169,7 +169,7 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
 def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
     """Return the settings of an HTTP2-Settings field, checked (RFC 7540 section 3.2.1)."""
     try:
-        text = header.encode("ascii") if isinstance(header, str) else bytes(header)
+        text = header.encode("ascii") if isinstance(header, str) else bytes(memoryview(header))
         padded = text.strip() + b"=" * (-len(text.strip()) % 4)
         payload = base64.b64decode(padded, b"-_", validate=True)
         if len(payload) % 6:

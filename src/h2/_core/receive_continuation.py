@@ -36,10 +36,10 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
     if flags & END_HEADERS:
         conn.partial_block = None
         whole = b"".join(block.parts)
-        if block.promised_id:
-            promised_block(conn, stream_id, block.promised_id, whole)
-        else:
+        if block.promised_id is None:
             headers_block(conn, stream_id, whole, block.end_stream, block.priority)
+        else:
+            promised_block(conn, stream_id, block.promised_id, whole)
 
 
 def interrupted(block: PartialBlock, type_: int, stream_id: int) -> Violation:

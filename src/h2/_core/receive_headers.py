@@ -74,7 +74,7 @@ def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> Non
         headers_block(conn, stream_id, payload, bool(flags & END_STREAM), fields)
     else:
         field_blocks.begin(
-            conn, PartialBlock(stream_id, payload, bool(flags & END_STREAM), fields, 0)
+            conn, PartialBlock(stream_id, payload, bool(flags & END_STREAM), fields, None)
         )
 
 

@@ -84,7 +84,7 @@ class PartialBlock:
         first: bytes,
         end_stream: bool,
         priority: tuple[int, int, bool] | None,
-        promised_id: int,
+        promised_id: int | None,
     ) -> None:
         self.stream_id = stream_id
         self.parts = [first]
@@ -92,7 +92,7 @@ class PartialBlock:
         self.frames = 0  #: CONTINUATION frames so far
         self.end_stream = end_stream
         self.priority = priority
-        self.promised_id = promised_id  #: 0 for HEADERS
+        self.promised_id = promised_id  #: None for HEADERS
 
 
 class Connection:

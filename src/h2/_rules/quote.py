@@ -16,5 +16,9 @@ def quoted(value: object) -> str:
     if isinstance(value, (bytes, str)) and len(value) > _MOST_OCTETS:
         unit = "octets" if isinstance(value, bytes) else "characters"
         return f"{value[:_MOST_OCTETS]!r}... ({len(value)} {unit})"
-    text = repr(value)
+    return shortened(repr(value))
+
+
+def shortened(text: str) -> str:
+    """Return a text that may quote what the peer sent: its start, where it is long."""
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."

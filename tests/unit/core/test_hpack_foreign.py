@@ -404,6 +404,8 @@ def test_the_setting_counts_where_it_has_no_limit() -> None:
         (hpack.OversizedHeaderListError("odd"), ErrorCodes.ENHANCE_YOUR_CALM),
         ([(b"x",)], ErrorCodes.COMPRESSION_ERROR),
         ([(b"x", None)], ErrorCodes.COMPRESSION_ERROR),
+        ([(b"x", 2**62)], ErrorCodes.COMPRESSION_ERROR),
+        ([(2**62, b"x")], ErrorCodes.COMPRESSION_ERROR),
         (None, ErrorCodes.COMPRESSION_ERROR),
     ],
     ids=repr,
@@ -425,6 +427,16 @@ def test_a_block_that_the_decoder_of_hpack_does_not_decode() -> None:
     with pytest.raises(ProtocolError) as caught:
         received(conn, b"\xff\x80\x01")
     assert caught.value.error_code == ErrorCodes.COMPRESSION_ERROR
+
+
+def test_the_text_of_its_error_is_cut() -> None:
+    """The decoder of hpack quotes the rest of a block in which a number is too long."""
+    conn = wire.server()
+    conn.decoder = hpack.Decoder()
+    with pytest.raises(ProtocolError) as caught:
+        wire.feed(conn, wire.headers(1, b"\x7f" + b"\xff" * 5_000))
+    assert str(caught.value).startswith("Invalid field block on stream 1: ")
+    assert len(str(caught.value)) < 300
 
 
 def test_another_error_of_the_program_is_its_own() -> None:

@@ -259,6 +259,11 @@ def test_decoding_by_hand() -> None:
     assert (secret, type(secret)) == (("x", "1"), hpack.NeverIndexedHeaderTuple)
 
 
+def test_a_number_is_no_block() -> None:
+    with pytest.raises(TypeError):
+        wire.server().decoder.decode(2**62)
+
+
 def test_a_list_that_was_decoded_belongs_to_the_caller() -> None:
     conn = wire.server()
     for _ in range(3):

@@ -173,7 +173,9 @@ def test_the_end_in_the_middle_of_a_frame_keeps_nothing_of_it() -> None:
     frame = wire.frame(0x77, 0, 0, bytes(10_000))
     conn.receive_data(frame[:5_000])
     conn.close_connection(Code.INTERNAL_ERROR)
-    assert not conn._core.partial_frame.pieces
+    partial = conn._core.partial_frame
+    assert not partial.pieces
+    assert (partial.header, partial.payload_missing, partial.discarding) == (b"", 0, 0)
     for _ in range(20):
         with pytest.raises(ProtocolError, match="has ended"):
             conn.receive_data(bytes(1_000))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h2._core.output import ANSWERS_TOGETHER, Output
 from h2.config import DummyLogger, H2Configuration, OutputLogger
 from h2.connection import H2Connection
 from h2.exceptions import ProtocolError
@@ -188,3 +189,17 @@ def test_a_plain_dummy_logger_is_never_called(monkeypatch: pytest.MonkeyPatch) -
     wire.feed(conn, wire.ping())
     conn.data_to_send()
     assert calls == []
+
+
+@pytest.mark.parametrize("amount", [None, 17 * 300])
+def test_answers_are_counted_from_when_all_of_them_went_out(amount: int | None) -> None:
+    out = Output()
+    answer = wire.ping(ack=True)
+    for _ in range(300):
+        out.answer(answer)
+    assert out.take(amount, None) == answer * 300
+    for _ in range(ANSWERS_TOGETHER - 1):
+        out.answer(answer)
+    assert len(out.chunks) == ANSWERS_TOGETHER - 1
+    out.answer(answer)
+    assert len(out.chunks) <= 2

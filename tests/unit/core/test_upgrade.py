@@ -91,6 +91,7 @@ def test_no_settings(header: bytes | None) -> None:
         (b"AAEAAAAAA", "upgrade-settings-invalid"),
         (b"AAQA\nAAH", "upgrade-settings-invalid"),
         ("\xff", "upgrade-settings-invalid"),
+        (2**62, "upgrade-settings-invalid"),  # no number of octets to allocate
         (["no", "bytes"], "upgrade-settings-invalid"),
         (http2_settings((Setting.ENABLE_PUSH, 2)), "setting-invalid"),
         (http2_settings((Setting.INITIAL_WINDOW_SIZE, 2**31)), "setting-invalid"),

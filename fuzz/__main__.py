@@ -1,0 +1,69 @@
+"""Fuzz a target until something is found or time is up.
+
+usage: python -m fuzz TARGET [--seconds N] [--runs N] [--seed N] [--engine NAME]
+       python -m fuzz TARGET FILE [FILE ...]
+       python -m fuzz --list
+
+With atheris (`pip install atheris`) the search follows the coverage of the package; without it, a
+loop of our own does, more slowly. An input that breaks something is written to a file, and the exit
+status is 1. FILE is such an input, to be tried once more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+
+from .engine import ENGINES, Limits
+from .names import TARGET_NAMES
+
+_SECONDS = 60
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks for; return the exit status."""
+    options = _parser().parse_args(arguments)
+    if options.list or options.target is None:
+        for name, what in TARGET_NAMES.items():
+            print(f"{name:15} {what}")
+        return 0
+    if options.files:
+        from .targets import TARGETS
+
+        for file in options.files:
+            TARGETS[options.target](file.read_bytes())
+            print(f"{file}: nothing is wrong")
+        return 0
+    seconds = options.seconds
+    if seconds is None and options.runs is None:
+        seconds = _SECONDS
+    limits = Limits(seconds, options.runs, options.seed, options.max_len, options.output)
+    engine = options.engine
+    if engine is None:
+        engine = "atheris" if importlib.util.find_spec("atheris") else "own"
+    return 1 if ENGINES[engine](options.target, limits) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__.split("\n")[0])
+    parser.add_argument("target", nargs="?", choices=TARGET_NAMES, help="what is fuzzed")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="try these inputs only")
+    parser.add_argument("--list", action="store_true", help="show the targets")
+    parser.add_argument("--seconds", type=float, help=f"for so long; {_SECONDS} if nothing is said")
+    parser.add_argument("--runs", type=int, help="for so many inputs")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same inputs")
+    parser.add_argument("--max-len", type=int, default=200, help="octets of an input at most")
+    parser.add_argument("--engine", choices=ENGINES, help="how inputs are found")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("build/fuzz"),
+        help="the folder for what is found, and for inputs to begin with the next time",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""What a failed check raises, and how it says so."""
+
+from __future__ import annotations
+
+
+class Broken(AssertionError):  # noqa: N818 - what it says is that an invariant is broken
+    """An invariant does not hold: the input is a finding."""
+
+
+def require(holds: object, *what: object) -> None:
+    """Raise unless something holds; ``what`` says in words and values what does not."""
+    if not holds:
+        raise Broken(" ".join(map(str, what)))
+
+
+def require_same(got: object, wanted: object, what: str) -> None:
+    """Raise unless two values are equal."""
+    if got != wanted:
+        raise Broken(f"{what}: {got!r} is not {wanted!r}")
