@@ -9,6 +9,7 @@ import hpack
 
 from h2.config import DummyLogger, H2Configuration
 from h2.connection import H2Connection
+from h2.limits import AbuseLimits, Rate
 
 from . import wire
 from .grammar import CONNECT, HEAD, POST, REQUEST, RESPONSE, Field
@@ -42,12 +43,34 @@ class _Logger(DummyLogger):
     trace = debug
 
 
+#: Limits that a few frames cross.
+_SMALL_LIMITS = AbuseLimits(
+    resets_received=Rate(1, 0),
+    resets_provoked=Rate(1, 0),
+    glitches=Rate(12, 0),
+    pending_answers=3,
+    settings_entries=2,
+    fields=6,
+    cookie_crumbs=1,
+    encoded_factor=1,
+    expansion=200,
+    reserved_streams=1,
+    empty_data=Rate(1, 0),
+    small_data=2,
+)
+
+
+def _stopped() -> float:
+    """Return the same time always: a history has to be the same when it is played again."""
+    return 0.0
+
+
 _OPTIONS: tuple[dict[str, Any], ...] = (
     *({}, {}, {"header_encoding": "utf-8"}, {"validate_inbound_headers": False}),
     {"normalize_inbound_headers": False, "normalize_outbound_headers": False},
     {"split_outbound_cookies": True},
     {"validate_outbound_headers": False},
-    {"logger": _Logger()},
+    {"logger": _Logger(), "limits": _SMALL_LIMITS},
 )
 
 #: By option: what is not a matter of the configuration alone.
@@ -176,7 +199,7 @@ def scene(number: int) -> Scene:
     """Return a scene by number: its bits are role, mode, how far it has got, and options."""
     client = bool(number & 1)
     options = _OPTIONS[number >> 5 & 7]
-    config = H2Configuration(client_side=client, strict=bool(number & 2), **options)
+    config = H2Configuration(client_side=client, strict=bool(number & 2), clock=_stopped, **options)
     before = (_CLIENT if client else _SERVER)[number >> 2 & 7]
     cls = _CLASSES.get(number >> 5, H2Connection)
     return Scene(client, lambda: cls(config), before)

@@ -41,6 +41,7 @@ IDLE_SECONDS = 60.0  # after such a silence a client is asked for a sign of life
 STALL_SECONDS = 60.0  # how long a request waits for its client to send or to take content
 LINGER_SECONDS = 1.0  # how long a client may take to read why we hang up
 GRACE_SECONDS = 3.0  # how long requests that are under way may go on after Ctrl+C
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 WINDOW = 65_535  # how much content of one request may wait for the application
 MAX_REQUESTS = 100  # on one connection; the value that h2 announces to the client
 FRAME_SIZE = 16_384  # every client takes frames of this size, and streams take turns more often
@@ -382,7 +383,9 @@ class Connection(asyncio.Protocol):
         self.writable = asyncio.Event()
         self.writable.set()
         self.asked = False  # for a sign of life
-        self.leaving = False
+        self.said_goodbye = False  # whether the client knows which request is the last one
+        self.leaving = False  # whether nothing is done any more
+        self.last_call = asyncio.Event()  # no requests are on their way any more
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -434,6 +437,9 @@ class Connection(asyncio.Protocol):
                 case h2.events.WindowUpdated(stream_id=0) | h2.events.RemoteSettingsChanged():
                     for stream in self.streams.values():
                         stream.wake()
+                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                    self.last_call.set()
+                    self.say_goodbye()
 
     def begin(self, stream: Stream) -> None:
         """Start the application, unless it has enough to do for this client.
@@ -486,8 +492,27 @@ class Connection(asyncio.Protocol):
             self.conn.ping(b"anybody?")
             self.flush()
         else:
-            self.conn.close_connection()
+            self.say_goodbye()
             self.hang_up()
+
+    async def leave(self) -> None:
+        """Begin a graceful shutdown (RFC 9113 section 6.8); return when no requests can follow.
+
+        Those that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        if not self.leaving:
+            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+            self.conn.ping(LAST_CALL)
+            self.flush()
+            await self.last_call.wait()
+
+    def say_goodbye(self) -> None:
+        """Name the last request that is answered, unless nothing can be said any more."""
+        if not self.leaving and not self.said_goodbye:
+            self.said_goodbye = True
+            self.conn.close_connection()
+            self.flush()
 
     def hang_up(self) -> None:
         """Give the client a moment to read our last words.
@@ -505,6 +530,7 @@ class Connection(asyncio.Protocol):
         for stream in self.streams.values():
             stream.lose()
         self.writable.set()
+        self.last_call.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up; asyncio has closed the socket."""
@@ -579,11 +605,13 @@ class Server:
 
     async def stop(self) -> None:
         """Let requests that are under way come to an end, for a while; then close everything."""
-        for connection in self.connections:
-            if not connection.leaving:
-                connection.conn.close_connection()  # GOAWAY: new requests have to go elsewhere
-                connection.flush()
-        await finish(self.requests, GRACE_SECONDS)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + GRACE_SECONDS
+        leaving = {asyncio.create_task(connection.leave()) for connection in self.connections}
+        await finish(leaving, GRACE_SECONDS)
+        for connection in self.connections:  # also to those that have not answered
+            connection.say_goodbye()
+        await finish(self.requests, max(0, give_up - loop.time()))
         for connection in self.connections:
             for stream in connection.streams.values():
                 stream.reset(ErrorCodes.CANCEL)

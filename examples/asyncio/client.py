@@ -14,8 +14,13 @@ Requests wait in line until the server (SETTINGS_MAX_CONCURRENT_STREAMS) and our
 another one. Where the server says that it did not look at a request, it is sent again: with GOAWAY,
 which leaves requests up to its last stream identifier to be finished, on a new connection, and with
 REFUSED_STREAM on the same one a little later. These two are a guarantee, so that this is safe
-whatever the method (RFC 9113 section 8.7). After every other failure the server may have acted on
-the request, and it is for the caller to know what then.
+whatever the method (RFC 9113 section 8.7). Where a connection is lost before the response begins,
+the server may have acted on the request: it is sent again if its method is idempotent (RFC 9110
+section 9.2.2). After every other failure it is for the caller to know what then.
+
+How often that is tried has a limit, but a server that retires a connection after every few requests
+must not use it up: a GOAWAY frame counts as an attempt only if the connection took no request at
+all. Each of the others brings at least one request to its end, so there is an end to all of them.
 
 To cancel a request, cancel the task that waits for it, or close the response. Others do not notice.
 """
@@ -39,13 +44,15 @@ from examples.asyncio.client_connection import (
     Connection,
     Content,
     Fields,
+    LostError,
     NotProcessedError,
     RequestError,
     Response,
 )
 from examples.common.certificate import client_context
 
-ATTEMPTS = 5  # how often a request is sent
+ATTEMPTS = 5  # how often a request may be refused, or meet a connection that takes none
+IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
 PAUSE_SECONDS = 0.05  # before the second attempt where the first was refused; doubles each time
 LINGER_SECONDS = 0.5  # how long a closing client waits for the servers to hang up
 
@@ -128,10 +135,14 @@ class Client:
             try:
                 return await connection.request(fields, content)
             except NotProcessedError as error:
-                # Waiting in vain in the line of a busy connection is no attempt.
-                attempts += error.sent or not connection.served
+                attempts += error.counts
                 used_up = error.sent and isinstance(content, AsyncIterator)
                 if attempts == ATTEMPTS or used_up:
+                    raise
+            except LostError:
+                attempts += 1
+                used_up = isinstance(content, AsyncIterator)
+                if attempts == ATTEMPTS or used_up or method not in IDEMPOTENT:
                     raise
             if not connection.draining:
                 await asyncio.sleep(PAUSE_SECONDS * 2 ** (attempts - 1))

@@ -42,12 +42,19 @@ class RequestError(Exception):
 class NotProcessedError(RequestError):
     """A request failed, and the server has not acted on it: it is safe to send it again.
 
-    :param sent: whether the server saw it at all
+    :param sent: whether any of it was sent
+    :param counts: whether this is an attempt in vain: the server refused this very request, or it
+        took none at all on this connection. If it took others, these bring the client on.
     """
 
-    def __init__(self, reason: str, sent: bool) -> None:
+    def __init__(self, reason: str, *, sent: bool, counts: bool) -> None:
         super().__init__(reason)
         self.sent = sent
+        self.counts = counts
+
+
+class LostError(RequestError):
+    """The connection was lost before the response began: the server may have acted on it."""
 
 
 class Response:
@@ -200,6 +207,7 @@ class Connection(asyncio.Protocol):
         self.line: deque[Response] = deque()  # requests that wait to be sent
         self.active: dict[int, Response] = {}  # requests that have been sent and have not ended
         self.served = 0  # how many responses have arrived in full
+        self.taken = False  # whether the server may have processed a request
         self.paused = False  # whether the transport has enough to write
         self.draining = False  # whether it takes no more requests
         self.reason = ""  # why it has ended
@@ -212,7 +220,8 @@ class Connection(asyncio.Protocol):
     async def request(self, fields: Fields, content: Content) -> Response:
         """Send a request when its turn has come, and wait for the response."""
         if self.draining:
-            raise NotProcessedError(self.reason or "the server is going away", sent=False)
+            reason = self.reason or "the server is going away"
+            raise NotProcessedError(reason, sent=False, counts=not self.taken)
         response = Response(self, fields, content)
         self.line.append(response)
         self.advance()
@@ -262,8 +271,7 @@ class Connection(asyncio.Protocol):
         if not self.reason:
             self.h2.close_connection()
         self.give_up(reason)
-        self.flush()
-        close(self.transport)
+        self.hang_up()
 
     # What the transport calls.
 
@@ -294,8 +302,7 @@ class Connection(asyncio.Protocol):
         if violation:
             # The GOAWAY frame that tells the server is waiting to be sent.
             self.give_up(f"the server broke the rules: {violation}")
-            self.flush()
-            close(self.transport)
+            self.hang_up()
         self.advance()
         if self.transport.get_write_buffer_size() > MAX_UNSENT:
             # Content waits when there is less. These are answers: to PING, to SETTINGS.
@@ -313,7 +320,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Give up what is under way: the server has gone."""
-        self.give_up(f"the connection was lost: {error}" if error else "the server hung up")
+        reason = f"the connection was lost: {error}" if error else "the server hung up"
+        self.give_up(reason, LostError)
         self.connections.discard(self)
         self.ready.set()
         self.closed.set_result(None)
@@ -360,7 +368,8 @@ class Connection(asyncio.Protocol):
         elif not event.remote_reset:
             self.fail(response, RequestError("the response is malformed"))
         elif code == ErrorCodes.REFUSED_STREAM and not response.status:
-            self.fail(response, NotProcessedError("the server refused the request", sent=True))
+            reason = "the server refused the request"
+            self.fail(response, NotProcessedError(reason, sent=True, counts=True))
         else:
             name = code.name if isinstance(code, ErrorCodes) else code
             self.fail(response, RequestError(f"the server reset the request: {name}"))
@@ -382,6 +391,7 @@ class Connection(asyncio.Protocol):
             else:
                 response.id = stream_id
                 self.active[stream_id] = response
+                self.taken = True  # unless GOAWAY says that it was not
                 response.begin(has_content)
         self.flush()
 
@@ -397,25 +407,35 @@ class Connection(asyncio.Protocol):
         # Later, because GOAWAY may be among the events that we are just acting on.
         asyncio.get_running_loop().call_soon(self.advance)
         if self.draining and not self.active:
-            close(self.transport)
+            self.hang_up()
 
     def drain(self, last_stream_id: int, reason: str) -> None:
         """Take no more requests; those above this identifier have not been processed."""
         self.draining = True
+        self.taken = self.taken and last_stream_id > 0
+        counts = not self.taken
         for response in list(self.active.values()):
             if response.id > last_stream_id:
-                self.fail(response, NotProcessedError(reason, sent=True))
+                self.fail(response, NotProcessedError(reason, sent=True, counts=counts))
         for response in list(self.line):
-            self.fail(response, NotProcessedError(reason, sent=False))
+            self.fail(response, NotProcessedError(reason, sent=False, counts=counts))
         if not self.active:
-            close(self.transport)
+            self.hang_up()
 
-    def give_up(self, reason: str) -> None:
+    def give_up(self, reason: str, kind: type[RequestError] = RequestError) -> None:
         """Fail everything that is under way."""
         self.reason = self.reason or reason
         self.drain(self.h2.HIGHEST_ALLOWED_STREAM_ID, self.reason)
         for response in list(self.active.values()):
-            self.fail(response, RequestError(self.reason))
+            if response.complete:  # only the rest of the request has not gone out
+                self.forget(response)
+            else:
+                self.fail(response, kind(self.reason))
+
+    def hang_up(self) -> None:
+        """Close the connection behind what there is to say."""
+        self.flush()
+        close(self.transport)
 
     def wake_all(self) -> None:
         """Let all requests look whether there is more room."""

@@ -38,6 +38,7 @@ import ssl
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from types import FrameType
 from typing import Any, cast
 
 import h2.config
@@ -459,8 +460,13 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
     with socket.create_server((host, port), family=family, backlog=1024) as listener:
         listener.setblocking(False)
         accepting = loop.create_task(accept(listener, context))
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # once more would cancel the shutdown
+            loop.call_soon_threadsafe(accepting.cancel)
+
         # Works on every platform, which `loop.add_signal_handler()` does not.
-        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(accepting.cancel))
+        signal.signal(signal.SIGINT, stop)
         announce(listener.getsockname()[1], host)
         with contextlib.suppress(asyncio.CancelledError):
             await accepting

@@ -36,6 +36,7 @@ GRACE_SECONDS = 3.0  # how long responses that are under way may take when the s
 LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
 PIECE = 16_384  # bytes read from a file at once
 MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 
 
 class Session:
@@ -65,8 +66,19 @@ class Session:
             await reader.cancel()
             await self.end()
 
+    async def leave(self) -> None:
+        """Begin a graceful shutdown (RFC 9113 section 6.8): ask the client for no more requests.
+
+        Those that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        if not self.closing:
+            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+            self.conn.ping(LAST_CALL)
+        await self.wake.set()
+
     async def close(self) -> None:
-        """Take no more requests; the responses under way go on."""
+        """Name the last request that is answered; the responses under way go on."""
         if not self.closing:
             self.closing = True
             self.conn.close_connection()
@@ -91,7 +103,7 @@ class Session:
                     self.closing = True
                     await self.end()
                 else:
-                    self.handle(events)
+                    await self.handle(events)
                 await self.wake.set()
                 self.backlog += len(data)
                 while self.backlog > MAX_BACKLOG:
@@ -113,7 +125,7 @@ class Session:
                 return data
         return b""
 
-    def handle(self, events: list[h2.events.Event]) -> None:
+    async def handle(self, events: list[h2.events.Event]) -> None:
         """Act on the events of one read; those that are not listed need no action.
 
         One read can bring a request and, behind it, the reset that cancels it. The connection knows
@@ -130,6 +142,8 @@ class Session:
                     self.conn.acknowledge_received_data(length, event.stream_id)
                 case h2.events.StreamReset():
                     self.drop(event.stream_id)
+                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                    await self.close()
 
     def respond(self, stream_id: int, fields: list[tuple[bytes, bytes]]) -> None:
         """Begin the response to a request; the writer sends its content."""
@@ -242,11 +256,18 @@ class Server:
             await interrupted.wait()
             await acceptor.cancel()
         for session in list(self.sessions):
-            await session.close()
-        async with curio.ignore_after(GRACE_SECONDS):
+            await session.leave()
+        await self.wait(GRACE_SECONDS)
+        for session in list(self.sessions):
+            await session.end()
+        await self.wait(LINGER_SECONDS)
+        # What is left after that is cancelled by curio.run().
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until all clients have gone, but no longer than this."""
+        async with curio.ignore_after(seconds):
             for task in list(self.sessions.values()):
                 await task.wait()
-        # What is left after that is cancelled by curio.run().
 
 
 def main() -> None:

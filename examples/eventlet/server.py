@@ -45,6 +45,7 @@ GRACE_SECONDS = 3.0  # how long responses that are under way may take when the s
 LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
 PIECE = 16_384  # bytes of a response sent at once
 MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -114,8 +115,19 @@ class Session:
             reader.kill()
             self.end()
 
+    def leave(self) -> None:
+        """Begin a graceful shutdown (RFC 9113 section 6.8): ask the client for no more requests.
+
+        Those that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        if not self.closing:
+            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+            self.conn.ping(LAST_CALL)
+        self.wake.set()
+
     def close(self) -> None:
-        """Take no more requests; the responses under way go on."""
+        """Name the last request that is answered; the responses under way go on."""
         if not self.closing:
             self.closing = True
             self.conn.close_connection()
@@ -179,6 +191,8 @@ class Session:
                     response.complete = True
                 case h2.events.StreamReset():
                     self.drop(event.stream_id)
+                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                    self.close()
 
     def respond(self, stream_id: int, fields: Fields) -> None:
         """Begin the response to a request; the writer sends its content."""
@@ -311,8 +325,12 @@ class Server:
             signal.set_wakeup_fd(-1)
             acceptor.kill()
         for session in list(self.sessions):
-            session.close()
+            session.leave()
         with eventlet.Timeout(GRACE_SECONDS, False):
+            self.pool.waitall()
+        for session in list(self.sessions):
+            session.end()
+        with eventlet.Timeout(LINGER_SECONDS, False):
             self.pool.waitall()
         for thread in list(self.pool.coroutines_running):
             thread.kill()

@@ -44,6 +44,7 @@ GRACE_SECONDS = 3.0  # how long responses that are under way may take when the s
 LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
 PIECE = 16_384  # bytes read from a file at once
 MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 
 
 class Session:
@@ -73,8 +74,19 @@ class Session:
             reader.kill()
             self.end()
 
+    def leave(self) -> None:
+        """Begin a graceful shutdown (RFC 9113 section 6.8): ask the client for no more requests.
+
+        Those that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        if not self.closing:
+            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+            self.conn.ping(LAST_CALL)
+        self.wake.set()
+
     def close(self) -> None:
-        """Take no more requests; the responses under way go on."""
+        """Name the last request that is answered; the responses under way go on."""
         if not self.closing:
             self.closing = True
             self.conn.close_connection()
@@ -138,6 +150,8 @@ class Session:
                     self.conn.acknowledge_received_data(length, event.stream_id)
                 case h2.events.StreamReset():
                     self.drop(event.stream_id)
+                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                    self.close()
 
     def respond(self, stream_id: int, fields: list[tuple[bytes, bytes]]) -> None:
         """Begin the response to a request; the writer sends its content."""
@@ -201,9 +215,9 @@ class Server:
         self.root: Path = args.root
         self.context = certificate.server_context(args.certificates)
         self.sessions: set[Session] = set()
-        pool = gevent.pool.Pool(MAX_CLIENTS)
+        self.pool = gevent.pool.Pool(MAX_CLIENTS)
         self.listener = gevent.server.StreamServer(
-            (args.host, args.port), self.serve_client, spawn=pool
+            (args.host, args.port), self.serve_client, spawn=self.pool
         )
 
     def serve_client(self, sock: socket.socket, _address: object) -> None:
@@ -236,8 +250,11 @@ class Server:
         interrupted.wait()
         self.listener.close()
         for session in self.sessions:
-            session.close()
-        self.listener.stop(GRACE_SECONDS)
+            session.leave()
+        self.pool.join(GRACE_SECONDS)
+        for session in self.sessions:
+            session.end()
+        self.listener.stop(LINGER_SECONDS)
 
 
 def main() -> None:

@@ -47,6 +47,7 @@ class Client:
         self.conn = conn
         self.received = received  # has been read already
         self.going_away = False
+        self.failure: Exception | None = None  # why nothing more can come
 
     def __enter__(self) -> Client:
         return self
@@ -55,7 +56,7 @@ class Client:
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
         with self.sock, contextlib.suppress(OSError):
-            if kind is None:
+            if kind is None and self.failure is None:
                 self.conn.close_connection()
             # After an error of the server's, the frame that tells it so is waiting.
             self.sock.sendall(self.conn.data_to_send())
@@ -119,18 +120,30 @@ class Client:
         check_status(url, status)
 
     def receive(self) -> list[h2.events.Event]:
-        """Write what is to be written; wait for bytes, and return what they mean."""
+        """Write what is to be written; wait for bytes, and return what they mean.
+
+        Where the connection has failed, this is raised by the next call: what came before counts.
+        """
+        if self.failure is not None:
+            raise self.failure
         if data := self.conn.data_to_send():
-            self.sock.sendall(data)
+            # If the server has gone, what it said before that is still to be read.
+            with contextlib.suppress(ConnectionError):
+                self.sock.sendall(data)
         received, self.received = self.received or self.sock.recv(65536), b""
         if not received:
             raise ConnectionError("the server has hung up")
-        events = self.conn.receive_data(received)
+        try:
+            events = self.conn.receive_data(received)
+        except h2.exceptions.ProtocolError as error:
+            self.going_away, self.failure = True, error
+            events = list(error.events)
         for event in events:
             if isinstance(event, h2.events.ConnectionTerminated):
-                if event.error_code != h2.errors.ErrorCodes.NO_ERROR:
-                    raise FetchError(f"the server ended the connection: {event.error_code!r}")
                 self.going_away = True  # what has been asked for is still answered
+                if event.error_code != h2.errors.ErrorCodes.NO_ERROR:
+                    text = f"the server ended the connection: {event.error_code!r}"
+                    self.failure = self.failure or FetchError(text)
         return events
 
 

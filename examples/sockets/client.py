@@ -49,6 +49,7 @@ class Exchange:
         self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.stream_id = 0
         self.complete = False  # the response has arrived in full
+        self.violation: h2.exceptions.ProtocolError | None = None  # a rule that the server broke
 
     def run(self, fields: list[tuple[str, str]], content: BinaryIO | None) -> None:
         """Send the request; write the content of the response until its end."""
@@ -60,8 +61,9 @@ class Exchange:
         while not self.complete:
             busy = content is not None and self.send_piece(content)
             self.read(wait=not busy)
-        self.conn.close_connection()
-        self.flush()
+        if self.violation is None:  # else a GOAWAY frame has told the server about it
+            self.conn.close_connection()
+            self.flush()
 
     def send_piece(self, content: BinaryIO) -> bool:
         """Send some content; return whether there may be more to send at once."""
@@ -87,10 +89,17 @@ class Exchange:
         if not data:
             raise FetchError("the server hung up")
         try:
-            for event in self.conn.receive_data(data):
+            events = self.conn.receive_data(data)
+        except h2.exceptions.ProtocolError as error:
+            # What came before the fault counts: the response may be complete.
+            events, self.violation = list(error.events), error
+        try:
+            for event in events:
                 self.handle(event)
         finally:  # if the server broke the rules it is told so
             self.flush()
+        if self.violation is not None and not self.complete:
+            raise self.violation
 
     def handle(self, event: h2.events.Event) -> None:
         """Act on one event; those that are not listed need no action."""
@@ -109,9 +118,13 @@ class Exchange:
                 raise FetchError(f"the server is going away: {name_of(event.error_code)}")
 
     def flush(self) -> None:
-        """Write everything that the connection has to say."""
+        """Write everything that the connection has to say.
+
+        If the server has gone, what it said before that is still to be read, and may be all.
+        """
         self.sock.settimeout(SECONDS)
-        self.sock.sendall(self.conn.data_to_send())
+        with contextlib.suppress(ConnectionError):
+            self.sock.sendall(self.conn.data_to_send())
 
 
 def name_of(code: ErrorCodes | int | None) -> str:

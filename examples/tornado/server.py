@@ -45,6 +45,7 @@ GRACE_SECONDS = 3.0  # how long responses that are under way may take when the s
 LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
 PIECE = 16_384  # bytes of a response sent at once
 MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -113,8 +114,19 @@ class Session:
             reader.cancel()
             self.end()
 
+    def leave(self) -> None:
+        """Begin a graceful shutdown (RFC 9113 section 6.8): ask the client for no more requests.
+
+        Those that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        if not self.closing:
+            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+            self.conn.ping(LAST_CALL)
+        self.wake.set()
+
     def close(self) -> None:
-        """Take no more requests; the responses under way go on."""
+        """Name the last request that is answered; the responses under way go on."""
         if not self.closing:
             self.closing = True
             self.conn.close_connection()
@@ -176,6 +188,8 @@ class Session:
                     response.complete = True
                 case h2.events.StreamReset():
                     self.drop(event.stream_id)
+                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                    self.close()
 
     def respond(self, stream_id: int, fields: Fields) -> None:
         """Begin the response to a request; the writer sends its content."""
@@ -299,10 +313,17 @@ class Server(TCPServer):
         await interrupted.wait()
         self.stop()
         for session in self.sessions:
-            session.close()
-        if self.sessions:
-            await asyncio.wait(set(self.sessions.values()), timeout=GRACE_SECONDS)
+            session.leave()
+        await self.wait(GRACE_SECONDS)
+        for session in self.sessions:
+            session.end()
+        await self.wait(LINGER_SECONDS)
         # What is left after that is cancelled by asyncio.run().
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until all clients have gone, but no longer than this."""
+        if self.sessions:
+            await asyncio.wait(set(self.sessions.values()), timeout=seconds)
 
 
 def main() -> None:

@@ -47,6 +47,8 @@ IDLE_SECONDS = 60.0  # a client that neither sends nor reads for so long is hung
 GRACE_SECONDS = 3.0  # how long requests under way may take to finish when the connection ends
 LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
 
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
+
 # Octet number n of what /bytes sends is n modulo 251. That is a prime, so that no loss or swap of
 # frames goes unnoticed.
 PATTERN = bytes(range(251)) * 261
@@ -97,6 +99,8 @@ class Connection:
         self.written = Signal()  # everything has been written
         self.windows_changed = Signal()
         self.request_ended = Signal()
+        self.last_call = trio.Event()  # whatever the client sends now, it has read our first GOAWAY
+        self.broken = False  # whether the client has broken the rules; a GOAWAY frame tells it so
         self.deadline = 0.0
 
     async def run(self, stopping: trio.Event) -> None:
@@ -110,7 +114,7 @@ class Connection:
         self.nursery.start_soon(self.end_in_time, stopping)
         try:
             if await self.read():
-                await self.finish()
+                await self.finish(trio.current_time() + GRACE_SECONDS)
         except trio.BrokenResourceError:
             pass  # the client has gone
         self.nursery.cancel_scope.cancel()
@@ -124,6 +128,7 @@ class Connection:
             try:
                 events = self.conn.receive_data(bytes(data))
             except h2.exceptions.ProtocolError:
+                self.broken = True
                 for request in self.requests.values():
                     request.scope.cancel()
                 with trio.move_on_after(GRACE_SECONDS):
@@ -152,7 +157,7 @@ class Connection:
         while not stopping.is_set() and trio.current_time() < self.deadline:
             with trio.move_on_at(self.deadline):
                 await stopping.wait()
-        await self.finish()
+        await self.leave()
         self.nursery.cancel_scope.cancel()
 
     def stay_awake(self) -> None:
@@ -164,14 +169,29 @@ class Connection:
         self.unwritten.fire()
         await self.written.wait()
 
-    async def finish(self) -> None:
-        """Send GOAWAY, and give the requests under way a little time."""
-        with contextlib.suppress(h2.exceptions.ProtocolError):  # it has ended with an error
+    async def leave(self) -> None:
+        """End the connection gracefully (RFC 9113 section 6.8): ask for no more requests first.
+
+        Those that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        with trio.move_on_after(GRACE_SECONDS) as patience:
+            if not self.broken:
+                self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+                self.conn.ping(LAST_CALL)
+                self.unwritten.fire()
+                await self.last_call.wait()
+        await self.finish(patience.deadline)
+
+    async def finish(self, deadline: float) -> None:
+        """Name the last request that is answered, and give those under way a little time."""
+        if not self.broken:
             self.conn.close_connection()
-        with trio.move_on_after(GRACE_SECONDS):
+        with trio.move_on_at(deadline):
             while self.requests:
                 self.unwritten.fire()
                 await self.request_ended.wait()
+        with trio.move_on_after(LINGER_SECONDS):
             await self.flush()
 
     def handle(self, event: h2.events.Event) -> None:
@@ -190,6 +210,8 @@ class Connection:
                 self.requests[event.stream_id].scope.cancel()
             case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
                 self.windows_changed.fire()
+            case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                self.last_call.set()
 
     def take_in(self, event: h2.events.DataReceived) -> None:
         """Keep content for its request. What nobody is going to read needs no room: padding too."""
@@ -382,7 +404,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed again, it does not make us faster
         stopping.set()
         # Also for those that have not come further than TLS.
-        patience = GRACE_SECONDS + LINGER_SECONDS
+        patience = GRACE_SECONDS + 2 * LINGER_SECONDS
         clients.cancel_scope.deadline = trio.current_time() + patience
 
 

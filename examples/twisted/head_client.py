@@ -52,6 +52,7 @@ class HeadRequest(Protocol, TimeoutMixin):
         self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up
         self.fields: list[tuple[bytes, bytes]] = []  # of the response
         self.complete = False  # whether the response has arrived
+        self.broken = False  # whether the server has broken the rules
         self.error = ""  # why it has not
         self.closed: Deferred[None] = Deferred()  # fires at the end of the connection
 
@@ -88,12 +89,14 @@ class HeadRequest(Protocol, TimeoutMixin):
         try:
             events = self.conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
+            events = list(error.events)  # what came before counts: it may be all of the response
+            self.broken = True
             self.error = f"the server breaks the rules: {error}"
-            self.hang_up()  # the GOAWAY frame that tells it so is waiting to be sent
-            return
         for event in events:
             if self.talking:
                 self.handle(event)
+        if self.broken and self.talking:
+            self.hang_up()
         self.flush()
 
     def timeoutConnection(self) -> None:
@@ -117,8 +120,7 @@ class HeadRequest(Protocol, TimeoutMixin):
                 self.fields = event.headers
             case h2.events.StreamEnded():
                 self.complete = True
-                self.conn.close_connection()
-                self.hang_up()
+                self.leave()
             case h2.events.StreamReset(stream_id=self.stream_id):
                 self.fail(f"the request was reset: {event.error_code!r}")
             case h2.events.ConnectionTerminated() if (
@@ -134,7 +136,12 @@ class HeadRequest(Protocol, TimeoutMixin):
     def fail(self, error: str) -> None:
         """Give up."""
         self.error = error
-        self.conn.close_connection()
+        self.leave()
+
+    def leave(self) -> None:
+        """Say goodbye; where the server has broken the rules, that frame is waiting already."""
+        if not self.broken:
+            self.conn.close_connection()
         self.hang_up()
 
     def hang_up(self) -> None:

@@ -58,6 +58,7 @@ class PostRequest(Protocol, TimeoutMixin):
         self.full = False  # whether enough bytes wait in the transport
         self.uploaded = False  # whether the server has the file, or does not want the rest of it
         self.answered = False  # whether the response has arrived
+        self.broken = False  # whether the server has broken the rules
         self.status = ""  # of the response
         self.error = ""  # why there is none
         self.closed: Deferred[None] = Deferred()  # fires at the end of the connection
@@ -99,13 +100,15 @@ class PostRequest(Protocol, TimeoutMixin):
         try:
             events = self.conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
+            events = list(error.events)  # what came before counts: it may be all of the response
+            self.broken = True
             self.error = f"the server breaks the rules: {error}"
-            self.hang_up()  # the GOAWAY frame that tells it so is waiting to be sent
-            return
         for event in events:
             if self.talking:
                 self.handle(event)
-        if self.talking:
+        if self.broken and self.talking:
+            self.hang_up()
+        elif self.talking:
             self.upload()
 
     def pauseProducing(self) -> None:
@@ -182,8 +185,7 @@ class PostRequest(Protocol, TimeoutMixin):
             self.conn.send_data(self.stream_id, piece, end_stream=self.uploaded)
             self.flush()
         if self.uploaded and self.answered:
-            self.conn.close_connection()
-            self.hang_up()
+            self.leave()
 
     def flush(self) -> None:
         """Give everything that the connection has to say to the transport."""
@@ -193,7 +195,12 @@ class PostRequest(Protocol, TimeoutMixin):
     def fail(self, error: str) -> None:
         """Give up."""
         self.error = error
-        self.conn.close_connection()
+        self.leave()
+
+    def leave(self) -> None:
+        """Say goodbye; where the server has broken the rules, that frame is waiting already."""
+        if not self.broken:
+            self.conn.close_connection()
         self.hang_up()
 
     def hang_up(self) -> None:

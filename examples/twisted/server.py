@@ -41,7 +41,9 @@ from h2.errors import ErrorCodes
 
 IDLE_SECONDS = 60  # a client that neither sends nor takes anything for so long is hung up on
 LINGER_SECONDS = 10  # how long a client may take to read our last words and to hang up itself
-STOP_SECONDS = 3  # how long all of that may take after Ctrl+C; the second one ends it
+STOP_SECONDS = 3  # how long requests may go on after Ctrl+C; the second one ends it
+ABORT_SECONDS = 1  # how long a client may take then to read our last words
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 PIECE = 16_384  # octets read from a file at a time; every response gets its turn after that many
 
@@ -153,6 +155,8 @@ class FileServer(Protocol, TimeoutMixin):
                 self.forget(event.stream_id)
             case h2.events.ConnectionTerminated():
                 self.leaving = True
+            case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                self.say_goodbye()
 
     def answer(self, stream_id: int) -> None:
         """Begin the response to a request."""
@@ -214,14 +218,29 @@ class FileServer(Protocol, TimeoutMixin):
             self.transport.write(data)
 
     def stop(self) -> Deferred[None]:
-        """Take no more requests, finish those under way; return what fires when that is done."""
+        """Begin a graceful shutdown (RFC 9113 section 6.8); return what fires when that is done.
+
+        Requests that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
         if self.talking:
-            self.conn.close_connection()
-            self.leaving = True
+            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+            self.conn.ping(LAST_CALL)
             self.send()
         elif not self.leaving:  # the handshake is not over
             self.transport.abortConnection()
         return self.gone
+
+    def say_goodbye(self) -> None:
+        """Name the last request that is answered."""
+        self.conn.close_connection()
+        self.leaving = True
+
+    def break_off(self) -> None:
+        """Leave at once, whatever is still under way."""
+        if self.talking:
+            self.say_goodbye()
+            self.hang_up()
 
     def hang_up(self) -> None:
         """Send our last words and close the connection; what still arrives is not looked at."""
@@ -247,10 +266,19 @@ class FileServerFactory(Factory):
     async def stop(self, reactor: Any, port: Any) -> None:
         """Take no more clients, say goodbye to those that are here, and wait until they go."""
         await maybeDeferred(port.stopListening)
-        deadline = reactor.callLater(STOP_SECONDS, self.abort)
+        deadlines = [
+            reactor.callLater(STOP_SECONDS, self.break_off),
+            reactor.callLater(STOP_SECONDS + ABORT_SECONDS, self.abort),
+        ]
         await DeferredList([client.stop() for client in list(self.clients)])
-        if deadline.active():
-            deadline.cancel()
+        for deadline in deadlines:
+            if deadline.active():
+                deadline.cancel()
+
+    def break_off(self) -> None:
+        """Say goodbye to those whose requests take too long."""
+        for client in list(self.clients):
+            client.break_off()
 
     def abort(self) -> None:
         """Close all connections at once."""

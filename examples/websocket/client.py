@@ -69,6 +69,7 @@ class Client:
         self.opened = False
         self.arrived = 0  # whole messages and Pongs
         self.close_code: int | None = None
+        self.broken: WebSocketError | None = None  # a rule that the server has broken
 
     async def open(self, url: SplitResult) -> None:
         """Open the WebSocket; return when the server has agreed."""
@@ -79,6 +80,8 @@ class Client:
             events = await self.read()
             if any(isinstance(event, h2.events.RemoteSettingsChanged) for event in events):
                 break
+        if self.broken is not None:
+            raise self.broken
         if not self.conn.remote_settings.enable_connect_protocol:
             raise WebSocketError("the server has no WebSockets over HTTP/2")
         self.stream_id = self.conn.get_next_available_stream_id()
@@ -97,15 +100,20 @@ class Client:
             self.handle(await self.read())
 
     async def read(self) -> list[h2.events.Event]:
-        """Wait for events of the connection."""
+        """Wait for events of the connection.
+
+        Where the server breaks a rule, the next call says so: what came before counts.
+        """
+        if self.broken is not None:
+            raise self.broken
         data = await self.reader.read(PIECE)
         if not data:
             raise WebSocketError("the server hung up")
         try:
             events = self.conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
-            await self.write()
-            raise WebSocketError(f"the server broke the protocol: {error}") from error
+            events = list(error.events)
+            self.broken = WebSocketError(f"the server broke the protocol: {error}")
         await self.write()
         return events
 
@@ -160,7 +168,7 @@ class Client:
     def push(self) -> None:
         """Send as much of the output as the server has room for."""
         with contextlib.suppress(h2.exceptions.StreamClosedError):  # the server needs it no more
-            while self.output:
+            while self.output and self.broken is None:
                 window = self.conn.local_flow_control_window(self.stream_id)
                 size = min(window, self.conn.max_outbound_frame_size, len(self.output))
                 if size <= 0:
@@ -178,13 +186,14 @@ class Client:
             if self.close_code is not None:
                 break
             self.handle(await self.read())
-        with contextlib.suppress(h2.exceptions.StreamClosedError):
-            if self.output:  # the server has closed while we were still sending
-                self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
-            else:
-                self.conn.end_stream(self.stream_id)
-        self.conn.close_connection()
-        await self.write()
+        if self.broken is None:  # else a GOAWAY frame has told the server about it
+            with contextlib.suppress(h2.exceptions.StreamClosedError):
+                if self.output:  # the server has closed while we were still sending
+                    self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
+                else:
+                    self.conn.end_stream(self.stream_id)
+            self.conn.close_connection()
+            await self.write()
         return self.close_code
 
     async def wait(self) -> None:

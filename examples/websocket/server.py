@@ -50,6 +50,7 @@ IDLE_SECONDS = 60.0  # a client that is silent for so long is asked whether it i
 SEND_SECONDS = 60.0  # how long a client may leave what we send unread
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
 LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
+LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -127,7 +128,8 @@ class Session:
             },
         )
         self.exchanges: dict[int, Exchange] = {}
-        self.leaving = False
+        self.leaving = False  # whether the client has been told which request is the last one
+        self.broken = False  # whether the client has broken the rules; a GOAWAY frame tells it so
 
     async def run(self) -> None:
         """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
@@ -136,11 +138,12 @@ class Session:
         while not (self.leaving and not self.exchanges):
             data = await self.receive()
             if not data:
-                self.conn.close_connection()
+                self.say_goodbye()
                 break
             try:
                 events = self.conn.receive_data(data)
             except h2.exceptions.ProtocolError:
+                self.broken = True
                 break  # the GOAWAY frame that tells the client is waiting to be sent
             self.handle(events)
             self.send_content()
@@ -170,15 +173,35 @@ class Session:
             await asyncio.wait_for(self.writer.drain(), SEND_SECONDS)
 
     def leave(self) -> None:
-        """Let the client close its WebSockets, or hang up at once if it has none."""
-        self.leaving = True
-        with contextlib.suppress(h2.exceptions.ProtocolError):  # it has ended already
-            self.conn.close_connection()
-            for exchange in self.exchanges.values():
-                exchange.leave()
-            self.send_content()
+        """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets.
+
+        Requests that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        if self.broken or self.leaving:
+            return
+        self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
+        self.conn.ping(LAST_CALL)
+        self.close_websockets()
         self.writer.write(self.conn.data_to_send())
-        if not self.exchanges and self.task:
+
+    def say_goodbye(self) -> None:
+        """Name the last request that is answered, unless that has been done."""
+        if not (self.broken or self.leaving):
+            self.leaving = True
+            self.conn.close_connection()
+
+    def close_websockets(self) -> None:
+        """Tell all clients of WebSockets that the server goes away."""
+        for exchange in self.exchanges.values():
+            exchange.leave()
+        self.send_content()
+
+    def break_off(self) -> None:
+        """Leave at once: the time for a graceful shutdown is over."""
+        self.say_goodbye()
+        self.writer.write(self.conn.data_to_send())
+        if self.task:
             self.task.cancel()
 
     def handle(self, events: list[h2.events.Event]) -> None:
@@ -196,6 +219,9 @@ class Session:
                 case h2.events.StreamReset():
                     if exchange := self.exchanges.pop(event.stream_id, None):
                         self.conn.acknowledge_received_data(exchange.held, event.stream_id)
+                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
+                    self.say_goodbye()
+                    self.close_websockets()  # those that were opened meanwhile
 
     def take_in(self, event: h2.events.DataReceived) -> None:
         """Hand content to its exchange; its room is given back when the output has gone."""
@@ -295,9 +321,11 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         close(writer.transport)
         await writer.wait_closed()
 
-    with contextlib.suppress(OSError, asyncio.TimeoutError):
-        await asyncio.wait_for(until_closed(), LINGER_SECONDS)
-    writer.transport.abort()
+    try:
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(until_closed(), LINGER_SECONDS)
+    finally:
+        writer.transport.abort()
 
 
 async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
@@ -329,10 +357,10 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
     for session in sessions:
         session.leave()
     if tasks:
-        _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late)
+        await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        for session in sessions:
+            session.break_off()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def main() -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from h2.limits import AbuseLimits
 
 __all__ = ["DummyLogger", "H2Configuration", "OutputLogger"]
 
@@ -60,6 +64,10 @@ _BOOLEAN_OPTIONS = {
 }
 
 
+#: What counts where nothing is said.
+_LIMITS: Final = AbuseLimits()
+
+
 class H2Configuration:
     """The options of a connection. One object may serve any number of connections.
 
@@ -86,6 +94,10 @@ class H2Configuration:
         connection lives on; a server answers 400 or 431 before the reset if no response has
         begun; the first frame must be SETTINGS, and an acknowledgment for nothing is an error.
         ``False`` behaves as h2 4.4.1.
+    :param limits: what a peer may do at most before it counts as an attack; the limits of
+        ``AbuseLimits()`` if ``None``
+    :param clock: returns the time in seconds, for the limits that are rates; asked at most once in
+        a call of ``receive_data``, and only if something happens that they count
     :raises ValueError: if an option is of a type that it must not have, or there is no such
         encoding
     """
@@ -99,9 +111,14 @@ class H2Configuration:
     normalize_inbound_headers: bool
     logger: DummyLogger | OutputLogger
     strict: bool
+    limits: AbuseLimits = _LIMITS
+    clock: Callable[[], float] = time.monotonic
 
     # Counts assignments, so that a connection notices that options changed.
     _version = 0
+
+    # Field sections above this size need a look whether they cross one of the limits.
+    _suspect_list: int = _LIMITS.suspect_list()
 
     # The logger, or None where nothing comes of a call to it. Kept beside `logger` so that the
     # connection can tell with one attribute.
@@ -119,6 +136,8 @@ class H2Configuration:
         logger: DummyLogger | OutputLogger | None = None,
         *,
         strict: bool = False,
+        limits: AbuseLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # All at once, and past __setattr__: most connections have an object of their own, so this
         # is part of what opening a connection costs.
@@ -140,6 +159,10 @@ class H2Configuration:
         options["header_encoding"] = header_encoding
         options["logger"] = logger or _new(DummyLogger)
         options["_active_logger"] = _active(logger) if logger else None
+        if limits is not None:
+            self.limits = limits
+        if clock is not time.monotonic:
+            self.clock = clock
 
     # Type checkers that see this method take any name for an option.
     if not TYPE_CHECKING:  # pragma: no branch - always so when it runs
@@ -154,6 +177,13 @@ class H2Configuration:
             elif name == "header_encoding":
                 if value is not None and value is not False:
                     _check_encoding(value)
+            elif name == "limits":
+                if not isinstance(value, AbuseLimits):
+                    raise ValueError(f"limits must be AbuseLimits, not {value!r}")
+                object.__setattr__(self, "_suspect_list", value.suspect_list())
+            elif name == "clock":
+                if not callable(value):
+                    raise ValueError("clock must be callable")
             elif name == "logger":
                 object.__setattr__(self, "_active_logger", _active(value))
             object.__setattr__(self, name, value)
@@ -164,6 +194,10 @@ class H2Configuration:
             for name, default in _BOOLEAN_OPTIONS.items()
             if name == "client_side" or getattr(self, name) is not default
         ]
+        if self.limits is not _LIMITS:
+            shown.append(f"limits={self.limits!r}")
+        if self.clock is not time.monotonic:
+            shown.append(f"clock={self.clock!r}")
         if self.header_encoding:
             shown.append(f"header_encoding={self.header_encoding!r}")
         if self._active_logger is not None:

@@ -159,6 +159,23 @@ def test_a_fault_after_the_response_is_no_failure(get: Get) -> None:
     assert from_server(get, answering(OK, end)) == (0, b"fine", "")
 
 
+@pytest.mark.parametrize("before", [(OK, wire.data(1, b"all", end_stream=True)), (OK,), ()])
+def test_a_fault_of_the_server_is_told_once(get: Get, before: tuple[bytes, ...]) -> None:
+    after: list[Any] = []
+
+    def script(client: Client) -> None:
+        client.request()
+        client.send(*before, wire.data(0, b"no stream"))
+        client.bye()
+        client.hang_up()
+        after.extend(client.frames)
+
+    status, out, _ = from_server(get, script, "--data", "x")
+    assert (status, out) == ((0, b"all") if len(before) == 2 else (16, b""))
+    goaways = [frame.error_code for frame in after if frame.type == Type.GOAWAY]
+    assert goaways == [Code.PROTOCOL_ERROR]
+
+
 def test_a_verbose_log_shows_both_directions(get: Get) -> None:
     script = answering(
         wire.altsvc(0, b"http://a", b"clear"), OK, wire.data(1, b"", end_stream=True)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 BIG = 3_000_000
 HUGE_WINDOW = 2**30
+#: What the server says first when it leaves.
+LEAVING = wire.goaway(wire.MAX_STREAM_ID) + wire.ping(b"lastcall")
 
 
 @pytest.fixture(scope="module")
@@ -180,8 +182,26 @@ def test_connect_is_refused(root: Path, capfd: pytest.CaptureFixture[str]) -> No
     fields = [(b":method", b"CONNECT"), (b":authority", b"example.com:1")]
     with serving(root) as (_, port):
         frames = talk(port, wire.headers(1, fields, end_stream=True))
+        assert Type.RST_STREAM not in {frame.type for frame in frames}
+        # A tunnel has no end that could be waited for; what it brings is not wanted.
+        fields.append((b"expect", b"100-continue"))
+        open_end = talk(port, wire.headers(1, fields), wire.data(1, b"x"), get(3))
+        with connect(port) as sock:
+            # The answer comes before there is an end, and the end afterwards is no matter.
+            sock.sendall(wire.headers(1, fields))
+            data = b""
+            while wire.rst_stream(1, Code.NO_ERROR) not in data:
+                data += sock.recv(65536)
+            sock.sendall(wire.data(1, b"y", end_stream=True) + get(3))
+            sock.shutdown(socket.SHUT_WR)
+            in_time = wire.parse(data) + heard(sock)
     assert content(frames, 1) == b"405 Method Not Allowed\n"
-    assert '"CONNECT example.com:1 HTTP/2" 405' in capfd.readouterr().err
+    for frames in (open_end, in_time):
+        assert content(frames, 1) == b"405 Method Not Allowed\n"
+        assert content(frames, 3) == b"hello"
+        resets = [frame for frame in frames if frame.type == Type.RST_STREAM]
+        assert [frame.error_code for frame in resets] == [Code.NO_ERROR]
+    assert capfd.readouterr().err.count('"CONNECT example.com:1 HTTP/2" 405') == 3
 
 
 def test_a_request_that_is_cancelled_at_once_harms_no_other(
@@ -487,14 +507,22 @@ def test_requests_under_way_are_finished_when_the_server_stops(
     with mine:
         mine.settimeout(TIMEOUT)
         stopper.start()
-        while wire.goaway(1) not in data:
+        while LEAVING not in data:
             data += mine.recv(65536)
-        mine.sendall(wire.window_update(0, BIG) + wire.window_update(1, BIG))
+        # This request was on its way; when it has been answered, nothing but the PING is missing.
+        mine.sendall(get(3, "/empty") + wire.window_update(0, BIG) + wire.window_update(1, BIG))
+        while len(data) < BIG:
+            data += mine.recv(65536)
+        assert wire.goaway(3) not in data
+        mine.sendall(wire.ping(b"lastcall", ack=True))
+        while wire.goaway(3) not in data:
+            data += mine.recv(65536)
+        mine.sendall(get(5, "/empty"))
         data += rest_of(mine)
     stopper.join()
     frames = wire.parse(data)
     assert content(frames, 1) == (root / "big").read_bytes()
-    assert complete(frames) == [1]
+    assert sorted(complete(frames)) == [1, 3]
 
 
 def test_the_server_does_not_wait_for_ever_when_it_stops(
@@ -502,12 +530,23 @@ def test_the_server_does_not_wait_for_ever_when_it_stops(
 ) -> None:
     monkeypatch.setattr(serve, "GRACE_SECONDS", 0.2)
     start = time.monotonic()
-    with connect_later() as late, serving(root) as (server, port):
-        sock = late(port)
-        sock.sendall(get(1, "/big"))
-        eventually(lambda: server._sessions)
-        sock.recv(65536)
-    assert time.monotonic() - start < TIMEOUT / 2
+    with connect_later() as late:
+        with serving(root) as (server, port):
+            sock, offender, idle = late(port), late(port), late(port)
+            sock.sendall(get(1, "/big"))
+            idle.sendall(get(1, "/empty"))
+            eventually(lambda: len(server._sessions) == 3)
+            offender.sendall(wire.data(0, b"no stream"))
+            sock.recv(100)
+            idle.recv(100)
+        assert time.monotonic() - start < TIMEOUT / 2
+        # Each is told how far the server has come; the offender was told what its fault was.
+        for client, last in ((sock, wire.goaway(1)), (idle, wire.goaway(1))):
+            octets = rest_of(client)
+            assert LEAVING in octets
+            assert octets.endswith(last)
+        goaways = [frame for frame in heard(offender) if frame.type == Type.GOAWAY]
+        assert [frame.error_code for frame in goaways] == [Code.PROTOCOL_ERROR]
     assert "(cut off)" in capfd.readouterr().err
 
 
@@ -793,8 +832,14 @@ def test_goodbye_is_said_once(root: Path) -> None:
         served.advance()
         served.leave()
         theirs.settimeout(TIMEOUT)
+        theirs.sendall(wire.PREFACE + wire.settings() + wire.ping(b"lastcall", ack=True) * 2)
+        served.advance()
+        served.leave()
+        served.break_off()
+        served.advance()
         frames = heard(theirs)
-    assert [frame.type for frame in frames].count(Type.GOAWAY) == 1
+    goaways = [frame.last_stream_id for frame in frames if frame.type == Type.GOAWAY]
+    assert goaways == [wire.MAX_STREAM_ID, 0]
 
 
 @pytest.mark.parametrize("code", [Code.NO_ERROR, Code.PROTOCOL_ERROR])

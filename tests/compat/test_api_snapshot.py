@@ -26,6 +26,7 @@ MODULES = (
     "h2.events",
     "h2.exceptions",
     "h2.errors",
+    "h2.limits",
     "h2.settings",
     "h2.priorities",
 )

@@ -67,7 +67,9 @@ def test_forms_of_a_field(octets: bytes, field: tuple[bytes, bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "updates", [(0,), (4096,), (100, 4096), (4096, 4096)], ids=["0", "max", "two", "same"]
+    "updates",
+    [(0,), (4096,), (100, 4096), (4096, 4096), (0,) * 32],
+    ids=["0", "max", "two", "same", "many"],
 )
 def test_size_updates_at_the_beginning(updates: tuple[int, ...]) -> None:
     """Section 4.2: a block may begin with one or two size updates within the maximum."""
@@ -83,6 +85,7 @@ BAD = {
     "2.3.3 name index behind both tables": REQUEST + b"\x7e" + wire.string(b"v"),
     "2.3.3 name index, not indexed": REQUEST + b"\x0f\x37" + wire.string(b"v"),
     "2.3.3 name index, never indexed": REQUEST + b"\x1f\x37" + wire.string(b"v"),
+    "4.2 size updates without end": wire.table_size_update(0) * 33 + REQUEST,
     "4.2 size update after a field": REQUEST + wire.table_size_update(0),
     "4.2 size update between fields": b"\x82" + wire.table_size_update(0) + b"\x84\x87",
     "6.3 size update above the maximum": wire.table_size_update(4097) + REQUEST,

@@ -374,3 +374,50 @@ def test_pushed_streams_complete_after_our_goaway() -> None:
     assert conn.data_to_send() == wire.goaway(2)
     events = wire.feed(conn, wire.headers(2, wire.RESPONSE), wire.data(2, b"x", end_stream=True))
     assert kinds(events) == [ResponseReceived, DataReceived, StreamEnded]
+
+
+#: What happens, whether requests of the peer are accepted then, and whether streams go on.
+MOMENTS = {
+    "first": (lambda conn: conn.close_connection(last_stream_id=MAX_STREAM_ID), True, True),
+    "last": (lambda conn: conn.close_connection(), False, True),
+    "received": (lambda conn: wire.feed(conn, wire.goaway(0)), True, True),
+    "received error": (lambda conn: wire.feed(conn, wire.goaway(0, 2)), True, True),
+    "error": (lambda conn: conn.close_connection(ErrorCodes.INTERNAL_ERROR), False, False),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_the_manual_says_of_each_goaway(moment: str) -> None:
+    """The table in `docs/shutdown.md`; a stream of its own is none that a server opens then."""
+    happen, accepted, goes_on = MOMENTS[moment]
+    conn = open_server(1)
+    happen(conn)
+    assert [frame.type for frame in sent(conn)] == ([] if "received" in moment else [Type.GOAWAY])
+    assert_refused(conn, "push_stream", 1, 2, wire.REQUEST)
+    if not goes_on:
+        assert_refused(conn, "send_headers", 1, wire.RESPONSE)
+        with pytest.raises(ProtocolError):
+            wire.feed(conn, wire.headers(3, wire.REQUEST, end_stream=True))
+        return
+    events = wire.feed(conn, wire.headers(3, wire.REQUEST, end_stream=True))
+    assert kinds(events) == ([RequestReceived, StreamEnded] if accepted else [])
+    assert kinds(wire.feed(conn, wire.data(1, b"x", end_stream=True))) == [
+        DataReceived,
+        StreamEnded,
+    ]
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+    assert [frame.type for frame in sent(conn)] == [Type.HEADERS]
+
+
+def test_of_a_request_that_was_not_processed_only_the_content_is_left_out() -> None:
+    """Both ends keep their compression tables in step; all else that is pending goes out."""
+    conn = wire.client()
+    for stream_id in (1, 3):
+        conn.send_headers(stream_id, [*wire.POST, (b"x-new", b"%d" % stream_id)])
+        conn.send_data(stream_id, b"content")
+    conn.ping(b"12345678")
+    wire.feed(conn, wire.goaway(1))
+    assert [(frame.type, frame.stream_id) for frame in sent(conn)] == [
+        *((Type.HEADERS, 1), (Type.DATA, 1)),
+        *((Type.HEADERS, 3), (Type.PING, 0)),
+    ]

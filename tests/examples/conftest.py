@@ -13,9 +13,10 @@ import pytest
 
 from support.cases import cases
 from support.clients import Target
-from support.example import IMPATIENT, SMALL, Example, Served, stop
+from support.endings import ENDINGS, QUICK_ENDINGS
+from support.example import IMPATIENT, PATIENT, SMALL, Example, Served, stop
 from support.fileserver import Cellar, make_cellar
-from support.rude import ENDINGS, rudeness
+from support.rude import rudeness
 from support.servers import SERVERS
 from support.site import Site
 from support.standard import ServerTests
@@ -72,9 +73,13 @@ def impatient(program: Example, site: Site, certificates: Certificate) -> Iterat
 
 
 @pytest.fixture
-def mortal(program: Example, site: Site, certificates: Certificate) -> Iterator[Served]:
+def mortal(
+    request: pytest.FixtureRequest, program: Example, site: Site, certificates: Certificate
+) -> Iterator[Served]:
     """The server with three places for clients, for a test that ends it."""
-    with program.running(site, certificates, patch=SMALL) as served:
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    patch = PATIENT if parameters.get("ending") in QUICK_ENDINGS else SMALL
+    with program.running(site, certificates, patch=patch) as served:
         yield served
 
 

@@ -139,6 +139,25 @@ def test_goaway_fails_only_what_is_not_processed(certificates: Certificate, back
         assert done.stderr.decode().startswith(f"{target.url}/5: the server takes no more requests")
 
 
+def test_a_fault_behind_responses(certificates: Certificate, backend: str) -> None:
+    seen: list[Frame] = []
+
+    def script(sock: ssl.SSLSocket) -> None:
+        server = RawServer(sock)
+        server.request(3)
+        answers = [
+            wire.headers(n, wire.RESPONSE) + wire.data(n, b"%d " % n, end_stream=True)
+            for n in (1, 3)
+        ]
+        server.send(*answers, wire.data(0, b"on no stream"))
+        seen.extend(server.to_end())
+
+    with scripted(script, certificates) as target:
+        check(client(target, backend, "/1", "/3"), b"1 3 ")
+    goaways = [frame.error_code for frame in seen if frame.type == Type.GOAWAY]
+    assert goaways == [Code.PROTOCOL_ERROR]
+
+
 def test_a_reset_fails_one_request(certificates: Certificate, backend: str) -> None:
     def script(sock: ssl.SSLSocket) -> None:
         server = RawServer(sock)

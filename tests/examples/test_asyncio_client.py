@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ from support.matrix import Matrix
 from support.peers import require_program
 from support.processes import TIMEOUT, complaints, python_command, run, serving, started
 from support.scripted import Client as ScriptClient
-from support.scripted import scripted
+from support.scripted import listening, scripted
 from support.servers import SERVERS, nghttpd, nginx
 from support.site import Site, digest
 
@@ -228,6 +229,96 @@ def test_what_may_have_been_processed_is_not_sent_again(moody: Target) -> None:
         assert log["sessions"] == 2  # the client's one, and that of whoever asks for the log
 
     play(scene())
+
+
+def test_nginx_retires_connections_before_it_answers(site: Site, matrix: Matrix) -> None:
+    # Each connection takes 20 of the 50 requests on it, and says so before the first response.
+    with nginx(site, None, "keepalive_requests 20;") as target:
+        options = ["--concurrency", "50", "--repeat", "200", "--data", site.folder / "0.svg"]
+        results = fetch(target, *options, f"{target.url}/echo")
+    assert results == [good((site.folder / "0.svg").read_bytes())] * 200
+    matrix.passed(SIDE, "nginx", "200 POST requests, GOAWAY after each 20")
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["last stream later", "at once"])
+def test_connections_that_take_no_request_have_an_end(late: bool) -> None:
+    connections = 0
+
+    def script(sock: socket.socket) -> None:
+        nonlocal connections
+        connections += 1
+        server = ScriptClient(sock)
+        server.request()
+        server.send(*[wire.goaway(wire.MAX_STREAM_ID)] * late, wire.goaway(0))
+        server.hang_up()
+
+    with listening(*[script] * 5) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        assert "going away" in complaint(target, target.url)
+    assert connections == 5
+
+
+def test_a_connection_for_each_request_is_not_too_many() -> None:
+    def script(sock: socket.socket) -> None:
+        server = ScriptClient(sock)
+        server.request()
+        server.send(wire.goaway(1), wire.headers(1, wire.RESPONSE, end_stream=True))
+        server.hang_up()
+
+    # The last one of these is told eleven times that it was not processed.
+    with listening(*[script] * 12) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        assert fetch(target, "--repeat", "12", target.url) == [good(b"")] * 12
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_connection_that_is_lost_before_the_response(reset: bool, tmp_path: Path) -> None:
+    def lose(sock: socket.socket) -> None:
+        server = ScriptClient(sock)
+        server.request()
+        if reset:
+            server.break_off()
+        else:
+            server.hang_up()
+
+    def answer(sock: socket.socket) -> None:
+        server = ScriptClient(sock)
+        server.request()
+        server.send(wire.headers(1, wire.RESPONSE, end_stream=True))
+        server.hang_up()
+
+    with listening(lose, answer) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        assert fetch(target, target.url) == [good(b"")]
+    with listening(*[lose] * 5) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        assert re.search("lost|hung up", complaint(target, target.url))
+    # Who knows what the server did with this one.
+    (tmp_path / "content").write_bytes(b"content")
+    with listening(lose) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        options = ["--data", tmp_path / "content"]
+        assert re.search("lost|hung up", complaint(target, *options, target.url))
+
+
+def test_a_fault_behind_a_response_that_does_not_wait_for_the_upload() -> None:
+    def script(server: ScriptClient) -> None:
+        server.request()
+        server.send(
+            wire.headers(1, ((b":status", b"413"),)),
+            wire.data(1, b"too large", end_stream=True),
+            wire.data(0, b"on no stream"),
+        )
+        server.bye()
+
+    async def scene(port: int) -> None:
+        async with Client() as client:
+            url = f"http://127.0.0.1:{port}/"
+            response = await client.request("POST", url, content=bytes(1_000_000))
+            assert (response.status, await response.read()) == (413, b"too large")
+
+    with scripted(script) as port:
+        play(scene(port))
 
 
 def test_goaway(moody: Target, matrix: Matrix) -> None:

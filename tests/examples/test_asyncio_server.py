@@ -52,9 +52,6 @@ class TestServer(ServerTests):
     left_out = (
         "download of 20 MB",  # what comes is not the file of the site
         "echo without room",  # an echo of this server takes content although it cannot go out
-        # This server ends in two steps.
-        "response under way",
-        "pressed twice",
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -101,9 +104,47 @@ def test_no_request_follows_a_goaway() -> None:
         assert client_run("prior_knowledge", url, url) == (0, "content" * 2, "")
 
 
+def test_a_server_that_is_gone_when_its_response_is_read() -> None:
+    from examples.negotiation.fetching import Client, client_connection
+
+    ours, theirs = socket.socketpair()
+    theirs.sendall(wire.settings() + b"".join(ALL_OF_IT))
+    theirs.close()
+    conn, out, url = client_connection(), io.BytesIO(), urlsplit("http://localhost/")
+    conn.initiate_connection()
+    with Client(ours, conn) as client:
+        client.get_all(deque([url]), out)
+    assert out.getvalue() == b"content"
+
+
 def test_a_response_goes_on_after_goaway() -> None:
     with scripted(says(OK, wire.goaway(1), wire.data(1, b"content", end_stream=True))) as url:
         assert client_run("prior_knowledge", url) == (0, "content", "")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [wire.data(0, b"no stream"), wire.goaway(1, Code.ENHANCE_YOUR_CALM)],
+    ids=["fault", "GOAWAY with an error"],
+)
+def test_a_connection_that_fails_behind_a_response(end: bytes) -> None:
+    heard: list[bytes] = []
+
+    def script(sock: socket.socket) -> None:
+        sock.sendall(wire.settings())
+        request_on(sock, 1)
+        sock.sendall(b"".join([*ALL_OF_IT, end]))
+        heard.append(rest_of(sock))
+
+    # The response counts, and what is left is asked for on another connection.
+    with scripted(script, says(*ALL_OF_IT)) as url:
+        assert client_run("prior_knowledge", url, url) == (0, "content" * 2, "")
+    with scripted(script) as url:
+        assert client_run("prior_knowledge", url) == (0, "content", "")
+    for octets in heard:
+        goaways = [frame for frame in wire.parse(octets) if frame.type == Type.GOAWAY]
+        assert [goaway.last_stream_id for goaway in goaways] == ([0] if goaways else [])
+        assert end != wire.data(0, b"no stream") or goaways[0].error_code == Code.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize(

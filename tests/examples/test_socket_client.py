@@ -19,7 +19,7 @@ from support.processes import python_command, run_for_bytes, serving
 from support.scripted import Client, scripted
 from support.servers import SERVERS, nghttpd
 from support.site import Site
-from support.wire import Code, Type
+from support.wire import Code, Frame, Type
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
@@ -106,6 +106,36 @@ def test_a_malformed_promise_is_no_matter_of_the_request() -> None:
         )
         assert server.until(lambda f: f.type == Type.RST_STREAM).stream_id == 2
         server.bye()
+
+    with scripted(script) as port:
+        assert content(Target(f"http://127.0.0.1:{port}"), "/") == b"content"
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_fault_behind_a_response(complete: bool) -> None:
+    frames: list[Frame] = []
+
+    def script(server: Client) -> None:
+        server.request()
+        response = wire.headers(1, wire.RESPONSE), wire.data(1, b"content", end_stream=complete)
+        server.send(*response, wire.data(0, b"on no stream"))
+        server.bye()
+        server.hang_up()
+        frames.extend(server.frames)
+
+    with scripted(script) as port:
+        done = fetch(Target(f"http://127.0.0.1:{port}"), "/")
+    assert done.stdout == b"content"
+    assert (done.returncode, not done.stderr) == ((0, True) if complete else (1, False))
+    goaways = [frame.error_code for frame in frames if frame.type == Type.GOAWAY]
+    assert goaways == [Code.PROTOCOL_ERROR]
+
+
+def test_a_server_that_is_gone_when_its_response_is_read() -> None:
+    def script(server: Client) -> None:
+        server.request()
+        server.send(wire.headers(1, wire.RESPONSE), wire.data(1, b"content", end_stream=True))
+        server.break_off()
 
     with scripted(script) as port:
         assert content(Target(f"http://127.0.0.1:{port}"), "/") == b"content"

@@ -355,6 +355,45 @@ def test_the_server_breaks_the_rules(module: str, certificates: Certificate, upl
         assert "the server breaks the rules" in complaint(client(module, target, "/", *rest))
 
 
+@pytest.mark.parametrize("module", [HEAD, POST])
+def test_a_fault_behind_a_reset(module: str, certificates: Certificate, upload: Path) -> None:
+    frames: list[Frame] = []
+
+    def script(peer: Client) -> None:
+        greet(peer)
+        peer.send(wire.rst_stream(1), wire.data(0, b"on no stream"))
+        peer.bye()
+        frames.extend(peer.frames + peer.rest())
+
+    with playing(certificates, script) as target:
+        rest = [upload] if module == POST else []
+        assert "the request was reset" in complaint(client(module, target, "/", *rest))
+    goaways = [frame.error_code for frame in frames if frame.type == Type.GOAWAY]
+    assert goaways == [Code.PROTOCOL_ERROR]
+
+
+@pytest.mark.parametrize("module", [HEAD, POST])
+def test_a_fault_behind_the_response(
+    module: str, certificates: Certificate, tmp_path: Path
+) -> None:
+    frames: list[Frame] = []
+    (tmp_path / "none").touch()
+
+    def script(peer: Client) -> None:
+        greet(peer)
+        rest = [wire.headers(1, wire.RESPONSE, end_stream=True)] if module == HEAD else [ANSWER]
+        peer.send(*rest, wire.data(0, b"on no stream"))
+        peer.bye()
+        frames.extend(peer.frames + peer.rest())
+
+    with playing(certificates, script) as target:
+        rest = [tmp_path / "none"] if module == POST else []
+        said = b"that is enough" if module == POST else b":status: 200\n"
+        assert succeeded(client(module, target, "/", *rest)).startswith(said)
+    goaways = [frame.error_code for frame in frames if frame.type == Type.GOAWAY]
+    assert goaways == [Code.PROTOCOL_ERROR]
+
+
 def test_status_of_an_error(certificates: Certificate, upload: Path) -> None:
     def script(peer: Client) -> None:
         greet(peer)

@@ -289,10 +289,16 @@ def test_ctrl_c_closes_websockets(site: Site, certificates: Certificate) -> None
             client.until(lambda frame: frame.type == Type.DATA)
             served.server.interrupt()
             frames = client.until(ends(1))
-            assert content(frames, 1) == plain(CLOSE, close(1001, "the server stops"))
-            assert Type.GOAWAY in {frame.type for frame in frames}
+            leaving = plain(CLOSE, close(1001, "the server stops"))
+            assert content(frames, 1) == leaving
+            goaway, ping = (f for f in frames if f.type in {Type.GOAWAY, Type.PING})
+            assert goaway.last_stream_id == wire.MAX_STREAM_ID
             client.send(wire.data(1, masked(CLOSE, close(1001)), end_stream=True))
-            assert client.to_end() == []
+            # Another WebSocket was on its way: it is opened, and closed again.
+            client.send(connect(3), wire.ping(ping.payload, ack=True))
+            frames = client.to_end()
+            assert content(frames, 3) == leaving
+            assert [f.last_stream_id for f in frames if f.type == Type.GOAWAY] == [3]
         served.server.finish()
         assert served.server.process.returncode == 0
 
@@ -382,6 +388,43 @@ def test_client_cancels_what_the_server_wants_no_more(
         target = Target(f"https://localhost:{port}", certificates.authority)
         done = client(target, "/", f"--data={site.big_file}")
     assert (done.returncode, done.stderr) == (1, b"the server closed with code 1009\n")
+
+
+def test_client_and_a_fault_behind_the_end_of_the_websocket(certificates: Certificate) -> None:
+    require_installed("wsproto")
+    from examples.common.certificate import server_context
+
+    frames: list[Frame] = []
+
+    def script(peer: Client) -> None:
+        peer.send(wire.settings((Setting.ENABLE_CONNECT_PROTOCOL, 1)))
+        peer.until(lambda frame: frame.type == Type.HEADERS)
+        message = plain(TEXT, b"all there is") + plain(CLOSE, close(1000))
+        peer.send(wire.headers(1, wire.RESPONSE), wire.data(1, message))
+        peer.send(wire.data(0, b"on no stream"))
+        peer.bye()
+        frames.extend(peer.frames + peer.rest())
+
+    with scripted(script, server_context(certificates.authority.parent)) as port:
+        target = Target(f"https://localhost:{port}", certificates.authority)
+        done = client(target, "/")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"all there is\n", b"")
+    goaways = [frame.error_code for frame in frames if frame.type == Type.GOAWAY]
+    assert goaways == [Code.PROTOCOL_ERROR]
+
+
+def test_client_and_a_fault_behind_the_settings(certificates: Certificate) -> None:
+    require_installed("wsproto")
+    from examples.common.certificate import server_context
+
+    def script(peer: Client) -> None:
+        peer.send(wire.settings((Setting.ENABLE_CONNECT_PROTOCOL, 1)), wire.data(0, b"?"))
+        assert peer.bye().error_code == Code.PROTOCOL_ERROR
+
+    with scripted(script, server_context(certificates.authority.parent)) as port:
+        done = client(Target(f"https://localhost:{port}", certificates.authority), "/")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"the server broke the protocol: ")
 
 
 def test_client_that_is_refused(served: Served, site: Site, certificates: Certificate) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
 #: Statements that leave it few places for clients.
 SMALL = "module.MAX_CLIENTS = 3"
+#: The same, and time for requests under way, so that a test fails where a server waits in vain.
+PATIENT = f"{SMALL}; module.GRACE_SECONDS = module.STOP_SECONDS = 300.0"
 
 
 @dataclass(frozen=True)

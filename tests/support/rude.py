@@ -1,8 +1,8 @@
-"""Clients that behave badly, and Ctrl+C: what every example server has to get through.
+"""Clients that behave badly: what every example server has to get through.
 
 `tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
-that goes on from case to case, `SILENCES` with one that has little patience, and each of `ENDINGS`
-with one of its own. `support.standard` has the tests for servers that need no exceptions.
+that goes on from case to case, and `SILENCES` with one that has little patience. `support.endings`
+has what happens at Ctrl+C, `support.standard` the tests for servers that need no exceptions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hpack import Decoder
 
 from support import wire
 from support.cases import Offer
-from support.example import Served, check_no_files, finish, resident
+from support.example import Served, check_no_files, resident
 from support.processes import TIMEOUT
 from support.raw import PATIENCE, RawClient, connect, content, ends, fields_of, request
 from support.wire import MAX_WINDOW, Code, Frame, Setting, Type
@@ -309,64 +309,6 @@ def silent_and_deaf(served: Served) -> None:
         check_no_files(served)
 
 
-# The end.
-
-
-def stop_when_idle(served: Served) -> None:
-    with RawClient(served.target) as client:
-        client.send(request(1, served.offer.small))
-        client.until(ends(1))
-        served.server.interrupt()
-        assert goaway_code(client.until(lambda frame: frame.type == Type.GOAWAY)) == Code.NO_ERROR
-    finish(served)
-
-
-def stop_in_the_middle(served: Served) -> None:
-    """The response under way is finished, a request that comes later is not answered."""
-    path, whole = served.offer.small, small_content(served)
-    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
-        client.send(request(1, path))
-        frames = client.until(lambda frame: frame.type == Type.DATA)
-        served.server.interrupt()
-        goaway = client.until(lambda frame: frame.type == Type.GOAWAY)
-        assert (goaway_code(goaway), goaway[-1].last_stream_id) == (Code.NO_ERROR, 1)
-        client.send(request(3, path), wire.window_update(3, 1000), wire.window_update(1, 1000))
-        frames += client.to_end()
-        assert content(frames, 1) == whole
-        assert not any(frame.stream_id == 3 for frame in frames)
-    finish(served)
-
-
-def stop_twice(served: Served) -> None:
-    """Ctrl+C once more, while a client stalls, makes no difference but perhaps to the time."""
-    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        client.send(request(1, served.offer.small))
-        client.until(lambda frame: frame.type == Type.HEADERS)
-        served.server.interrupt()
-        client.until(lambda frame: frame.type == Type.GOAWAY)
-        served.server.interrupt()
-        finish(served)
-
-
-def stop_with_a_client_that_stalls(served: Served) -> None:
-    """One gives no room for a response, one reads nothing, one stays silent before TLS.
-
-    There is no place for a fourth one; it may wait in line.
-    """
-    address = ("127.0.0.1", served.server.port)
-    with (
-        RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client,
-        RawClient(served.target) as deaf,
-        socket.create_connection(address, timeout=TIMEOUT),
-        socket.create_connection(address, timeout=TIMEOUT),
-    ):
-        client.send(request(1, served.offer.small))
-        client.until(lambda frame: frame.type == Type.HEADERS)
-        leave_unread(deaf)
-        served.server.interrupt()
-        finish(served)
-
-
 RUDENESS: dict[str, Callable[[Served], None]] = {
     "no HTTP/2": no_http2,
     "nonsense": nonsense,
@@ -388,12 +330,6 @@ SILENCES: dict[str, Callable[[Served], None]] = {
     "before TLS": silent_before_tls,
     "after a request": silent_after_a_request,
     "leaving all unread": silent_and_deaf,
-}
-ENDINGS: dict[str, Callable[[Served], None]] = {
-    "idle client": stop_when_idle,
-    "response under way": stop_in_the_middle,
-    "pressed twice": stop_twice,
-    "clients that stall": stop_with_a_client_that_stalls,
 }
 
 

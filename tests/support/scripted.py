@@ -58,12 +58,17 @@ class Client:
         return self.until(lambda frame: frame.type == Type.GOAWAY)
 
     def hang_up(self) -> None:
-        """Say that nothing more comes, and let the client do the same.
+        """Say that nothing more comes, and take in what the client says until it does the same.
 
         Closing the socket while something of the client is unread would take back what was said.
         """
         self.sock.shutdown(socket.SHUT_WR)
-        rest_of(self.sock)
+        self.frames += self.rest()
+
+    def rest(self) -> list[Frame]:
+        """All that the client says until it hangs up."""
+        self._heard += rest_of(self.sock)
+        return list(self._new())
 
     def break_off(self) -> None:
         """Reset the TCP connection."""

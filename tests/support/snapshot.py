@@ -18,12 +18,12 @@ from h2.connection import H2Connection
 from h2.events import Event
 
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
-_PLAIN = (Enum, int, str, bytes, type(None), type, types.FunctionType, types.MethodType)
+_PLAIN = (Enum, int, float, str, bytes, type(None), type, types.FunctionType, types.MethodType)
 
 #: Attributes that are no state: caches, what follows from other attributes, what is shared.
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
-        *("config", "goaway_hook", "transition_table", "transitions"),
+        *("config", "goaway_hook", "now", "transition_table", "transitions"),
     },
     # How the octets lie in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},

@@ -21,13 +21,14 @@ from support import wire
 from support.answers import answer, ask
 from support.cases import Case
 from support.clients import Request, exchange
+from support.endings import ENDINGS
 from support.example import Served
 from support.fileserver import FILE_CASES, Cellar
 from support.gateways import GATEWAY
 from support.matrix import Matrix
 from support.processes import run
 from support.raw import RawClient, ends, fields_of, request
-from support.rude import ENDINGS, RUDENESS, SILENCES
+from support.rude import RUDENESS, SILENCES
 from support.wire import Code, Type
 
 if TYPE_CHECKING:

@@ -62,6 +62,7 @@ class Exchange:
         self._received = 0
         self._goodbye = ""  # what the server said with GOAWAY
         self._send_error = ""
+        self._broken = False  # whether the server has broken a rule; GOAWAY tells it so
 
     def run(self, fields: Fields) -> None:
         """Send the request, and hand on the response as it comes."""
@@ -82,11 +83,11 @@ class Exchange:
             self._leave()
 
     def _leave(self) -> None:
-        """Say goodbye, if anybody listens."""
-        with contextlib.suppress(h2.exceptions.ProtocolError):
-            if self._uploading:
-                self._conn.reset_stream(self._stream_id, ErrorCodes.CANCEL)
-        with contextlib.suppress(h2.exceptions.ProtocolError):
+        """Say goodbye, unless that was said with the fault of the server."""
+        if not self._broken:
+            with contextlib.suppress(h2.exceptions.ProtocolError):
+                if self._uploading:
+                    self._conn.reset_stream(self._stream_id, ErrorCodes.CANCEL)
             self._conn.close_connection()
         self._flush()
         if self._channel.log is not None:
@@ -159,6 +160,7 @@ class Exchange:
         except h2.exceptions.ProtocolError as error:
             events = list(error.events)
             fault = error
+            self._broken = True
         for event in events:
             self._act(event)
         if fault is not None and not self._done:

@@ -23,7 +23,7 @@ import h2.connection
 from h2._cli.channel import Channel
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
-from h2._cli.session import Session
+from h2._cli.session import LINGER_SECONDS, Session
 from h2._cli.text import reason
 
 if TYPE_CHECKING:
@@ -125,16 +125,21 @@ class Server:
             self._listener.close()
             for session in self._sessions.values():
                 session.leave()
-            self._eager = set(self._sessions)
-            give_up = time.monotonic() + GRACE_SECONDS
-            while self._sessions and time.monotonic() < give_up:
-                self._turn()
+            self._go_on(GRACE_SECONDS)
             for session in self._sessions.values():
-                session.drop()
+                session.break_off()
+            self._go_on(LINGER_SECONDS)
         finally:
             for session in self._sessions.values():
                 session.close()
             self._selector.close()
+
+    def _go_on(self, seconds: float) -> None:
+        """Serve those who are there until the last one has gone, but no longer than this."""
+        self._eager = set(self._sessions)
+        give_up = time.monotonic() + seconds
+        while self._sessions and time.monotonic() < give_up:
+            self._turn()
 
     def _turn(self) -> None:
         """Wait until somebody can go on, and let them."""

@@ -18,6 +18,7 @@ from h2.errors import ErrorCodes
 
 IDLE_SECONDS: Final = 60.0  # without an octet in either direction
 LINGER_SECONDS: Final = 1.0  # how long a client has to read our last words
+_LAST_CALL: Final = b"lastcall"  # what we ping with before the last GOAWAY
 _TURNS: Final = 16  # reads and rounds of writing, before other clients have their turn
 
 
@@ -26,6 +27,7 @@ class Exchange:
 
     def __init__(self, fields: list[Header]) -> None:
         self.fields = fields
+        self.complete = False  # whether the request has arrived in full
         self.reply: Reply | None = None
         self.sent = 0  # octets of content
 
@@ -53,6 +55,7 @@ class Session:
         self._tell = tell
         self._exchanges: dict[int, Exchange] = {}
         self._at_end = False  # whether the client has said its last word
+        self._leaving = False  # whether the client has been asked for no more requests
         self._draining = False  # whether the end comes with the last response
         self._end_at: float | None = None  # when we stop to listen, our last word being said
         self._shut = False
@@ -85,12 +88,32 @@ class Session:
             return self.closed
         if now - self.channel.last_progress < IDLE_SECONDS:
             return False
-        self.leave()
+        self._say_goodbye()
         self._fail("was silent for too long")
         return True
 
     def leave(self) -> None:
-        """Say that no more requests are taken (GOAWAY); those that are there are answered."""
+        """Begin a graceful shutdown (RFC 9113 section 6.8): ask for no more requests.
+
+        Those that are on their way are still answered, so no last stream is named yet. When the
+        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        """
+        if self._at_end:  # nothing is on its way
+            self._say_goodbye()
+        elif not (self._leaving or self._draining) and self._end_at is None:
+            self._leaving = True
+            self._conn.close_connection(last_stream_id=self._conn.HIGHEST_ALLOWED_STREAM_ID)
+            self._conn.ping(_LAST_CALL)
+
+    def break_off(self) -> None:
+        """Leave at once: the time for a graceful shutdown is over."""
+        self._say_goodbye()
+        self.drop()
+        if self._end_at is None:
+            self._end()
+
+    def _say_goodbye(self) -> None:
+        """Name the last request that is answered; the end comes with its response."""
         if not self._draining and self._end_at is None:
             self._draining = True
             self._conn.close_connection()
@@ -133,17 +156,23 @@ class Session:
         match event:
             case h2.events.RequestReceived() if event.stream_id not in resets:
                 self._exchanges[event.stream_id] = Exchange(event.headers)
-                if (b"expect", b"100-continue") in event.headers:
+                if (b":method", b"CONNECT") in event.headers:
+                    self._answer(event.stream_id)  # the end of a tunnel is not to be waited for
+                elif (b"expect", b"100-continue") in event.headers:
                     self._conn.send_headers(event.stream_id, [(":status", "100")])
             case h2.events.DataReceived():  # nobody wants the content of a request here
                 length = event.flow_controlled_length
                 self._conn.acknowledge_received_data(length, event.stream_id)
-            case h2.events.StreamEnded() if event.stream_id not in resets:
-                self._answer(event.stream_id)
+            case h2.events.StreamEnded() if exchange := self._exchanges.get(event.stream_id):
+                exchange.complete = True
+                if exchange.reply is None and event.stream_id not in resets:
+                    self._answer(event.stream_id)
             case h2.events.StreamReset(remote_reset=True):
                 self._close(event.stream_id, " (cancelled)")
             case h2.events.StreamReset():
                 self._refuse(event)
+            case h2.events.PingAckReceived() if event.ping_data == _LAST_CALL and self._leaving:
+                self._say_goodbye()
 
     def _refuse(self, event: h2.events.StreamReset) -> None:
         """Note a request that breaks the rules; the connection has dealt with it."""
@@ -162,7 +191,7 @@ class Session:
         fields = [(":status", str(exchange.reply.status.value)), *exchange.reply.fields.items()]
         self._conn.send_headers(stream_id, fields, end_stream=not exchange.reply.left)
         if not exchange.reply.left:
-            self._close(stream_id)
+            self._end_exchange(stream_id, exchange)
 
     def _write(self) -> bool:
         """Write what waits, and a piece of each response; returns whether content went out."""
@@ -189,8 +218,14 @@ class Session:
         self._conn.send_data(stream_id, data, end_stream=not reply.left)
         exchange.sent += len(data)
         if not reply.left:
-            self._close(stream_id)
+            self._end_exchange(stream_id, exchange)
         return True
+
+    def _end_exchange(self, stream_id: int, exchange: Exchange) -> None:
+        """Be done with a request whose response has been sent in full."""
+        if not exchange.complete:  # the rest of it is not wanted (RFC 9113 section 8.1)
+            self._conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
+        self._close(stream_id)
 
     def _close(self, stream_id: int, note: str = "") -> None:
         """Forget an exchange, and write its line into the log."""
@@ -218,7 +253,7 @@ class Session:
         """
         if self._end_at is None:
             if self._at_end and not self.channel.unsent:
-                self.leave()
+                self._say_goodbye()
                 self.drop()
                 self.channel.flush()
                 self._end()

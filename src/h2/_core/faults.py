@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from h2._core import abuse
 from h2._core.state import Connection
 from h2._frames.encode import frame, goaway, rst_stream
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS
@@ -33,6 +34,7 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
     code = rule.strict_code if strict else rule.code
     streams = conn.streams
     stream = streams.get(stream_id)
+    abuse.reset_by_us(conn, stream, rule)
     refused = stream is None and not streams.is_used(stream_id)
     if refused:
         # The frame would have opened or promised this stream.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from hpack.exceptions import HPACKError, OversizedHeaderListError
 
+from h2._core import abuse
 from h2._core.state import Connection, PartialBlock
 from h2._hpack import HeaderListTooLarge
 from h2._rules import registry as rules
@@ -13,11 +12,6 @@ from h2._rules import stream_states as states
 from h2._rules.quote import shortened
 from h2._rules.registry import Violation
 from h2.exceptions import StreamIDTooLowError
-
-#: Encoded blocks are refused beyond this multiple of the header list limit. An encoder that codes
-#: strings only where that makes them shorter stays below the limit itself, for 32 octets a field
-#: count in addition (section 6.5.2); so this leaves room for a clumsy one.
-_ENCODED_FACTOR: Final = 2
 
 
 def begin(conn: Connection, block: PartialBlock) -> None:
@@ -28,12 +22,15 @@ def begin(conn: Connection, block: PartialBlock) -> None:
 
 def check_encoded_size(conn: Connection, block: PartialBlock) -> None:
     """Check that a field block is not longer than any that would be accepted."""
+    factor = conn.config.limits.encoded_factor
     limit = conn.header_list_limit()
-    if block.size > _ENCODED_FACTOR * limit:
-        raise Violation(
+    if factor is not None and block.size > factor * limit:
+        raise abuse.crossed(
             rules.FIELD_BLOCK_TOO_LARGE,
-            f"Field block on stream {block.stream_id} is larger than {_ENCODED_FACTOR} times "
-            f"the header list limit of {limit} octets",
+            "encoded_factor",
+            factor * limit,
+            block.size,
+            f"Octets of the field block on stream {block.stream_id}, header list limit {limit}",
         )
 
 

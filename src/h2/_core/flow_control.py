@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._core import abuse
 from h2._core.faults import is_enforced
 from h2._core.frame_checks import not_allowed, wrong_size
 from h2._core.misuse import find_stream, no_stream
@@ -14,6 +15,7 @@ from h2._frames.decode import ID_MASK, unpack_long
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
+from h2._rules.abuse import SMALL_INCREMENT
 from h2._rules.flow_control import MAX_WINDOW
 from h2._rules.registry import Violation
 from h2.events import WindowUpdated
@@ -38,6 +40,7 @@ def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> 
         return
     increment = conn.window.hand_back(length)
     if increment:
+        conn.window_given += increment
         conn.out.append(encode.window_update(0, increment))
     # Nothing more can come on a stream that the peer has ended.
     if stream is not None and stream.state < _PEER_ENDED:
@@ -50,6 +53,7 @@ def hand_back(conn: Connection, length: int) -> None:
     """Give octets of the connection window back to the peer (section 6.9)."""
     increment = conn.window.hand_back(length)
     if increment:
+        conn.window_given += increment
         conn.out.append(encode.window_update(0, increment))
 
 
@@ -134,8 +138,16 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
     windows = conn.send_windows
     if not stream_id:
         window = windows.connection + increment
-        if window > MAX_WINDOW or not increment:
-            raise _bad_connection_increment(windows.connection, increment)
+        if increment < SMALL_INCREMENT:
+            _small_increment(conn, stream_id, increment)
+        if window > MAX_WINDOW:
+            # "for the connection, a GOAWAY frame with an error code of FLOW_CONTROL_ERROR is sent"
+            # (section 6.9.1)
+            raise Violation(
+                rules.CONNECTION_WINDOW_OVERFLOW,
+                f"Received WINDOW_UPDATE with increment {increment}, "
+                f"window is {windows.connection}",
+            )
         windows.connection = window
     else:
         stream = conn.streams.get(stream_id)
@@ -145,10 +157,19 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
             if is_enforced(conn, violation.rule):
                 raise violation
         if stream is None:
+            abuse.extra_frame(conn, "WINDOW_UPDATE frame on a stream that is over")
             return
+        if increment < SMALL_INCREMENT:
+            _small_increment(conn, stream_id, increment)
         offset = stream.send_offset + increment
-        if windows.initial + offset > MAX_WINDOW or not increment:
-            raise _bad_stream_increment(stream_id, increment)
+        if windows.initial + offset > MAX_WINDOW:
+            # "For streams, the sender sends a RST_STREAM with an error code of FLOW_CONTROL_ERROR"
+            # (section 6.9.1)
+            raise Violation(
+                rules.STREAM_WINDOW_OVERFLOW,
+                f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
+                stream_id,
+            )
         stream.send_offset = offset
         if offset > windows.largest_offset:
             windows.largest_offset = offset
@@ -158,32 +179,22 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
     conn.events.append(event)
 
 
-def _bad_connection_increment(window: int, increment: int) -> Violation:
+def _small_increment(conn: Connection, stream_id: int, increment: int) -> None:
+    """Refuse an increment of 0, and too many others that are small."""
+    if increment:
+        before = conn.send_windows.connection
+        abuse.small_update(conn, before, before if stream_id else before + increment)
     # "errors on the connection flow-control window MUST be treated as a connection error" (6.9)
-    if not increment:
-        return Violation(rules.CONNECTION_INCREMENT_ZERO, "Received WINDOW_UPDATE with increment 0")
-    # "for the connection, a GOAWAY frame with an error code of FLOW_CONTROL_ERROR is sent" (6.9.1)
-    return Violation(
-        rules.CONNECTION_WINDOW_OVERFLOW,
-        f"Received WINDOW_UPDATE with increment {increment}, window is {window}",
-    )
-
-
-def _bad_stream_increment(stream_id: int, increment: int) -> Violation:
+    elif not stream_id:
+        raise Violation(rules.CONNECTION_INCREMENT_ZERO, "Received WINDOW_UPDATE with increment 0")
     # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
     # increment of 0 as a stream error (Section 5.4.2) of type PROTOCOL_ERROR" (section 6.9)
-    if not increment:
-        return Violation(
+    else:
+        raise Violation(
             rules.STREAM_INCREMENT_ZERO,
             f"Received WINDOW_UPDATE with increment 0 on stream {stream_id}",
             stream_id,
         )
-    # "For streams, the sender sends a RST_STREAM with an error code of FLOW_CONTROL_ERROR" (6.9.1)
-    return Violation(
-        rules.STREAM_WINDOW_OVERFLOW,
-        f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
-        stream_id,
-    )
 
 
 def change_send_windows(conn: Connection, size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._core import abuse
 from h2._core.misuse import check_frame_size
 from h2._core.state import Connection
 from h2._frames import decode, encode
@@ -12,6 +13,9 @@ from h2._rules import connection_states
 from h2._rules.origins import parse_origin
 from h2._rules.quote import quoted
 from h2.events import OriginReceived
+
+#: So many octets, about one origin, count as one glitch: the event keeps all of them.
+_OCTETS_FOR_GLITCH: Final = 20
 
 #: Its length has 16 bits (section 2.1).
 _LONGEST_ORIGIN: Final = 0xFFFF
@@ -25,6 +29,7 @@ def origin(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None
 
     Nothing is kept: a client that keeps the Origin Set limits it (section 4).
     """
+    abuse.glitch(conn, "ORIGIN frame", 1 + len(payload) // _OCTETS_FOR_GLITCH)
     # "an ORIGIN frame on any other stream is invalid and MUST be ignored." "it MUST be ignored when
     # received on a connection with the "h2c" protocol identifier." "when any of them are set, the
     # ORIGIN frame containing them MUST be ignored" (section 2.2)

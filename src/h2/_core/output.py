@@ -7,7 +7,7 @@ from typing import Final
 
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import describe
-from h2._frames.layout import END_STREAM, HEADER_LENGTH, PREFACE
+from h2._frames.layout import ACK, END_STREAM, HEADER_LENGTH, PING, PREFACE, SETTINGS
 from h2.config import DummyLogger, OutputLogger
 
 #: Content of at least this size is a chunk of its own, behind the header of its frame. Below, one
@@ -68,6 +68,22 @@ class Output:
         self.answers += 1
         if not self.answers % ANSWERS_TOGETHER:
             self.put_answers_together()
+
+    def count_acknowledgments(self) -> int:
+        """Return how many acknowledgments are pending, and count no other answers any more."""
+        chunks = self.chunks
+        count = 0
+        place, gone = self._first, self._position
+        while place < len(chunks):
+            chunk = chunks[place]
+            if _announces_content(chunk):
+                place += 1
+            else:
+                count += _acknowledgments(chunk, gone)
+            gone = 0
+            place += 1
+        self.answers = count
+        return count
 
     def put_answers_together(self) -> None:
         """Make one chunk of the small frames at the end that are not DATA."""
@@ -213,6 +229,19 @@ class Output:
             self._first = 0
             self._content.clear()
             self._indexed = 0
+
+
+def _acknowledgments(chunk: bytes, gone: int) -> int:
+    """Count the acknowledgments in a chunk of which so many octets have gone out."""
+    count = 0
+    start = len(PREFACE) if chunk.startswith(PREFACE) else 0
+    while start < len(chunk):
+        _, _, type_, flags, _ = unpack_header(chunk, start)
+        stop = start + HEADER_LENGTH + int.from_bytes(chunk[start : start + 3], "big")
+        if type_ in (PING, SETTINGS) and flags & ACK and stop > gone:
+            count += 1
+        start = stop
+    return count
 
 
 def _announces_content(chunk: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from h2._core import abuse
 from h2._core.faults import is_enforced
 from h2._core.misuse import find_stream, no_stream, not_allowed
 from h2._core.state import Connection
@@ -18,6 +19,7 @@ from h2.priorities import Priority
 
 def priority_update(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """Report a received frame: advice that touches no stream."""
+    abuse.extra_frame(conn, "PRIORITY_UPDATE frame")
     violation = _fault(conn, stream_id, payload)
     if violation is not None:
         if is_enforced(conn, violation.rule):

@@ -90,6 +90,7 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     if conn.state == _TERMINATED:
         return _refuse_input(conn, data)
     conn.events = events
+    conn.now = None
     try:
         if conn.preface_left:
             data = _check_preface(conn, data)
@@ -264,6 +265,9 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         except Violation as violation:
             if scope_of(conn, violation.rule) != STREAM:
                 raise
+            # It would keep the frames of the calls, and what they know of the payload, until the
+            # next run of the garbage collector.
+            violation.__traceback__ = None
             reset_stream(conn, violation)
     return start
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core import framing
+from h2._core import abuse, framing
 from h2._core.faults import is_enforced
 from h2._core.flow_control import hand_back
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
-from h2._core.output import ANSWERS_TOGETHER
 from h2._core.state import Connection
 from h2._frames import decode, encode, layout
 from h2._frames.layout import ACK, END_STREAM, PADDED
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
+from h2._rules.abuse import SMALL_DATA
 from h2._rules.registry import Violation
 from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
 from h2.errors import _error_code_from_int
@@ -56,17 +56,16 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     stream = conn.streams.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
-        reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
-    else:
-        reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
-    if reaction < 0 or stream is None:
+        _discard_data(conn, end, stream_id, length)
+        return
+    reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
+    if reaction < 0:
         # Give back the window of DATA that nobody gets (section 6.9), then say what is wrong.
         hand_back(conn, length)
-        if reaction != states.IGNORE:
-            raise not_allowed(reaction, layout.DATA, stream_id)
-        return
+        raise not_allowed(reaction, layout.DATA, stream_id)
     window = stream.window
-    if window.value < length and length:
+    room = window.value - length
+    if room < 0 and length:
         hand_back(conn, length)
         raise Violation(
             rules.STREAM_WINDOW_EXCEEDED,
@@ -74,12 +73,14 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             f"the window of the stream is {window.value}",
             stream_id,
         )
-    window.value -= length
+    window.value = room
     if stream.remaining is not None:
         found = framing.count_content(stream, stream.remaining, len(content), end)
         if found is not None:
             hand_back(conn, length)
             raise found
+    if length < SMALL_DATA and not end:
+        abuse.small_data(conn, length, content)
     event = _new(DataReceived)
     event.stream_id = stream_id
     event.data = content
@@ -90,8 +91,18 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         ended.stream_id = stream_id
         conn.events.append(ended)
         conn.streams.move(stream, reaction, conn.max_reset)
-    if length and not (left and window.value):
+    if not (left and room) and length:
         conn.exhausted.append(stream_id)
+
+
+def _discard_data(conn: Connection, end: int, stream_id: int, length: int) -> None:
+    """Take DATA on a stream that does not exist: give back its window, say what is wrong."""
+    hand_back(conn, length)
+    reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
+    if reaction != states.IGNORE:
+        raise not_allowed(reaction, layout.DATA, stream_id)
+    if length < SMALL_DATA:
+        abuse.extra_frame(conn, "DATA frame on a stream that is over")
 
 
 def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -109,6 +120,7 @@ def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
                 stream_id,
             )
     check_shape(layout.PRIORITY, stream_id, payload)
+    abuse.extra_frame(conn, "PRIORITY frame")
     conn.events.append(priority_event(conn, stream_id, decode.priority(payload)))
 
 
@@ -131,7 +143,8 @@ def priority_event(
 
 def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """RST_STREAM (section 6.4)."""
-    check_shape(layout.RST_STREAM, stream_id, payload)
+    if not stream_id or len(payload) != 4:
+        check_shape(layout.RST_STREAM, stream_id, payload)
     streams = conn.streams
     stream = streams.get(stream_id)
     if stream is None:
@@ -144,17 +157,18 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
                 violation.rule = rules.STREAM_IDLE
             if is_enforced(conn, violation.rule):
                 raise violation
+        abuse.extra_frame(conn, "RST_STREAM frame on a stream that is over")
         # Both ends may have ended the stream while the content of ours is still pending.
         conn.send_windows.connection += conn.out.drop_content(stream_id)
         return
+    if streams.is_inbound(stream_id):
+        abuse.reset_by_peer(conn)
     conn.abandon(stream, CLOSED_BY_PEER)
-    conn.events.append(
-        StreamReset(
-            stream_id=stream_id,
-            error_code=_error_code_from_int(decode.error_code(payload)),
-            remote_reset=True,
-        )
-    )
+    event = _new(StreamReset)
+    event.stream_id = stream_id
+    event.error_code = _error_code_from_int(decode.error_code(payload))
+    event.remote_reset = True
+    conn.events.append(event)
 
 
 def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -162,17 +176,14 @@ def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     if stream_id or len(payload) != 8:
         check_shape(layout.PING, stream_id, payload)
     if flags & ACK:
+        abuse.ping_acknowledged(conn)
         ack = _new(PingAckReceived)
         ack.ping_data = payload
         conn.events.append(ack)
         return
     # "Receivers of a PING frame that does not include an ACK flag MUST send a PING frame with
     # the ACK flag set in response, with an identical frame payload."
-    out = conn.out
-    out.append(encode.PING_ACK_HEADER + payload)
-    out.answers += 1
-    if not out.answers % ANSWERS_TOGETHER:
-        out.put_answers_together()
+    abuse.acknowledge(conn, encode.PING_ACK_HEADER + payload)
     event = _new(PingReceived)
     event.ping_data = payload
     conn.events.append(event)
@@ -181,6 +192,7 @@ def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
 def goaway(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """GOAWAY (section 6.8): the peer takes no new streams; those it knows go on."""
     check_shape(layout.GOAWAY, stream_id, payload)
+    abuse.glitch(conn, "GOAWAY frame", abuse.GLITCHES_OF_GOAWAY)
     last, code, debug_data = decode.goaway(payload)
     if conn.goaway_hook is not None:
         conn.events.extend(conn.goaway_hook(last, code, debug_data))
@@ -194,9 +206,7 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
     # had never been created at all"
     unprocessed: tuple[int, ...] = ()
     if last < min(conn.goaway_received_last, conn.streams.highest_outbound):
-        unprocessed = tuple(
-            sorted(id for id in conn.streams if id > last and not conn.streams.is_inbound(id))
-        )
+        unprocessed = _opened_above(conn, last)
         for stream_id in unprocessed:
             conn.abandon(conn.streams[stream_id], CLOSED_BY_US)
     conn.goaway_received_last = min(last, conn.goaway_received_last)
@@ -208,8 +218,23 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
     )
 
 
+def _opened_above(conn: Connection, last: int) -> tuple[int, ...]:
+    """Return the streams that we opened above an identifier, in their order.
+
+    Looks at the latest ones only: a peer may lower the identifier with every GOAWAY.
+    """
+    found: list[int] = []
+    for stream_id in reversed(conn.streams):
+        if not conn.streams.is_inbound(stream_id):
+            if stream_id <= last:
+                break
+            found.append(stream_id)
+    return tuple(reversed(found))
+
+
 def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """ALTSVC (RFC 7838 section 4): only a client listens, and only where it makes sense."""
+    abuse.glitch(conn, "ALTSVC frame")
     # "The ALTSVC frame is intended for receipt by clients. A device acting as a server MUST ignore
     # it."
     if not conn.client:
@@ -239,6 +264,7 @@ def unknown(conn: Connection, type_: int, flags: int, stream_id: int, payload: b
     # elements." The application may know the extension. Imported here: few programs ever get here.
     from hyperframe.frame import ExtensionFrame
 
+    abuse.extra_frame(conn, "frame of an unknown type", abuse.GLITCHES_OF_UNKNOWN)
     frame = ExtensionFrame(type_, stream_id, flags, payload)
     frame.body_len = len(payload)
     conn.events.append(UnknownFrameReceived(frame=frame))

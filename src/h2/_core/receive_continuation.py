@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from h2._core import field_blocks
+from h2._core import abuse, field_blocks
 from h2._core.frame_checks import check_shape
 from h2._core.receive_headers import headers_block
 from h2._core.receive_promise import promised_block
@@ -24,6 +24,8 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
             rules.CONTINUATION_UNEXPECTED,
             f"Received CONTINUATION frame on stream {stream_id} that continues no field block",
         )
+    if not payload:
+        abuse.glitch(conn, "empty CONTINUATION frame")
     block.parts.append(payload)
     block.size += len(payload)
     block.frames += 1

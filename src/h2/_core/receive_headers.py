@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hpack.exceptions import HPACKError
 
-from h2._core import field_blocks, framing
+from h2._core import abuse, field_blocks, framing
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.inbound_fields import checked_fields
 from h2._core.receive import priority_event
@@ -86,22 +86,22 @@ def headers_block(
     stream = conn.streams.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
-    except HeaderListTooLarge as error:
-        if stream is None and not _is_new(conn, stream_id):
-            return
-        raise field_blocks.list_too_large(stream_id, error) from None
     except HPACKError as error:
-        raise field_blocks.not_decoded(stream_id, error) from None
+        _not_decoded(conn, stream, stream_id, error)
+        return
     state, kind = _IDLE, REQUEST
     if stream is not None:
         state = stream.state
         kind = _RECEIVED_KIND[state]
     elif not _is_new(conn, stream_id):
         return
+    if section.size > conn.config._suspect_list:
+        abuse.check_section(conn, section, len(data), stream_id)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     interim = section.seen & INFORMATIONAL if kind == RESPONSE else 0
     if interim:
         after = _ON_INFORMATIONAL[state]
+        abuse.extra_frame(conn, "informational response", abuse.GLITCHES_OF_INFORMATIONAL)
     if after < 0:
         raise _not_now(stream, after, stream_id)
     fields = checked_fields(conn, kind, section, stream_id)
@@ -139,6 +139,16 @@ def headers_block(
     if priority_updated is not None:
         event.priority_updated = priority_updated
         conn.events.append(priority_updated)
+
+
+def _not_decoded(
+    conn: Connection, stream: Stream | None, stream_id: int, error: HPACKError
+) -> None:
+    """Raise for a block without fields, unless the frame is to be discarded all the same."""
+    if not isinstance(error, HeaderListTooLarge):
+        raise field_blocks.not_decoded(stream_id, error) from None
+    if stream is not None or _is_new(conn, stream_id):
+        raise field_blocks.list_too_large(stream_id, error) from None
 
 
 def _not_now(stream: Stream | None, reaction: int, stream_id: int) -> Violation:
@@ -190,6 +200,7 @@ def _discard(conn: Connection, stream_id: int) -> bool:
     reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, HEADERS, stream_id)
+    abuse.extra_frame(conn, "HEADERS frame on a stream that is over")
     return False
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hpack.exceptions import HPACKError
 
-from h2._core import field_blocks, framing
+from h2._core import abuse, field_blocks, framing
 from h2._core.frame_checks import check_shape, not_allowed, unpad
 from h2._core.inbound_fields import checked_fields
 from h2._core.state import Connection, PartialBlock
@@ -23,10 +23,6 @@ from h2.errors import ErrorCodes
 from h2.events import PushedStreamReceived
 
 _ON_PUSH_PROMISE: Final = states.TABLE[states.RECV_PUSH_PROMISE]
-
-#: So many promises without a response are kept: a server must not make us hold any number of them.
-#: nghttp2 has the same limit; servers that push promise what one page needs.
-_MOST_PROMISES: Final = 200
 
 
 def push_promise(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -56,6 +52,7 @@ def promised_block(conn: Connection, stream_id: int, promised_id: int, data: byt
     elif reaction == states.IGNORE:
         # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
         # frames that might have been created before the RST_STREAM frame is received"
+        abuse.glitch(conn, "PUSH_PROMISE frame on a stream that is over")
         field_blocks.skip(conn, promised_id)
         conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
     elif reaction < 0:
@@ -72,6 +69,8 @@ def promised_block(conn: Connection, stream_id: int, promised_id: int, data: byt
     elif isinstance(section, HeaderListTooLarge):
         raise field_blocks.list_too_large(promised_id, section)
     else:
+        if section.size > conn.config._suspect_list:
+            abuse.check_section(conn, section, len(data), promised_id)
         _reserve(conn, stream_id, promised_id, section)
 
 
@@ -121,10 +120,11 @@ def _reserve(conn: Connection, stream_id: int, promised_id: int, section: FieldS
     """Take in the stream that a valid promise reserves."""
     streams = conn.streams
     # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
-    if len(streams) - streams.inbound_open - streams.outbound_open >= _MOST_PROMISES:
+    most = conn.config.limits.reserved_streams
+    if most is not None and len(streams) - streams.inbound_open - streams.outbound_open >= most:
         raise Violation(
             rules.STREAM_REFUSED,
-            f"Stream {promised_id} exceeds the limit of {_MOST_PROMISES} promised streams",
+            f"Stream {promised_id} exceeds the limit of {most} promised streams",
             promised_id,
         )
     fields = checked_fields(conn, REQUEST, section, promised_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from h2._core import abuse
 from h2._core.faults import is_enforced
 from h2._core.flow_control import change_send_windows, follow_initial_window
 from h2._core.frame_checks import check_shape, wrong_size
@@ -41,10 +42,11 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
     # a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR." (section 6.5)
     if len(payload) % 6:
         raise wrong_size(SETTINGS, stream_id, payload)
+    abuse.settings_frame(conn, len(payload) // 6)
     apply_remote_settings(conn, list(decode.settings(payload)))
     # "Once all values have been processed, the recipient MUST immediately emit a SETTINGS frame
     # with the ACK flag set." (section 6.5.3)
-    conn.out.answer(encode.SETTINGS_ACK)
+    abuse.acknowledge(conn, encode.SETTINGS_ACK)
 
 
 def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) -> None:
@@ -119,6 +121,7 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
                 rules.SETTINGS_ACK_UNSOLICITED,
                 "Received acknowledgment of SETTINGS that was not sent",
             )
+        abuse.glitch(conn, "acknowledgment of SETTINGS that was not sent")
         return {}
     values, changes = frame
     local = conn.local_settings

@@ -86,6 +86,7 @@ def ping(conn: Connection, opaque_data: bytes) -> None:
     if conn.transitions[connection_states.SEND_CONTROL] < 0:
         conn.check_send(connection_states.SEND_CONTROL)
     conn.out.append(encode.ping(opaque_data))
+    conn.conduct.pings += 1
 
 
 def priority_fields(

@@ -17,6 +17,7 @@ from h2._frames.layout import PREFACE
 from h2._hpack import Decoder
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
+from h2._rules.abuse import Conduct
 from h2._rules.flow_control import DEFAULT_WINDOW, ReceiveWindow, SendWindows
 from h2._rules.idle_priorities import IdlePriorities
 from h2._rules.registry import Violation
@@ -101,6 +102,7 @@ class Connection:
     __slots__ = (
         "announced",
         "client",
+        "conduct",
         "config",
         "decoder",
         "events",
@@ -116,6 +118,7 @@ class Connection:
         "max_outbound_frame_size",
         "max_reset",
         "no_events",
+        "now",
         "out",
         "partial_block",
         "partial_frame",
@@ -130,6 +133,7 @@ class Connection:
         "unreported",
         "upgraded",
         "window",
+        "window_given",
     )
 
     def __init__(self, config: H2Configuration, header_list_size: int) -> None:
@@ -153,10 +157,13 @@ class Connection:
         self._init_settings(header_list_size)
         # Flow control
         self.window = ReceiveWindow(DEFAULT_WINDOW)
+        self.window_given = 0  #: octets that our WINDOW_UPDATE frames have given back
         self.send_windows = SendWindows()
         #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
         self.exhausted: list[int] = []
         # Input
+        self.conduct = Conduct()
+        self.now: float | None = None  #: of the receive_data call, once a limit asked for it
         self.decoder: Decoder | ForeignDecoder = Decoder(STATIC)
         #: Where events go while no call of receive_data is in progress: nothing ever does.
         self.no_events: list[Event] = []

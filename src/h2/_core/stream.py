@@ -83,6 +83,7 @@ class Streams(dict[int, Stream]):
         "_forgotten",
         "_gaps",
         "_inbound_parity",
+        "_skipped",
         "highest_inbound",
         "highest_outbound",
         "highest_promised",
@@ -104,6 +105,7 @@ class Streams(dict[int, Stream]):
         # The highest identifier, even and odd, of a stream that was reset and is not in there.
         self._forgotten = (0, 0)
         self._gaps: list[tuple[int, int]] = []
+        self._skipped = 0  # identifiers that were passed over, those of forgotten gaps too
 
     def is_inbound(self, stream_id: int) -> bool:
         """Tell whether the peer is the one to open this stream (section 5.1.1)."""
@@ -132,6 +134,7 @@ class Streams(dict[int, Stream]):
 
     def _note_gap(self, before: int, after: int) -> None:
         self._gaps.append((before, after))
+        self._skipped += (after - before + 1) // 2 - 1
         if len(self._gaps) > _MAX_GAPS:
             del self._gaps[0]
 
@@ -190,6 +193,11 @@ class Streams(dict[int, Stream]):
         if state is None:
             return CLOSED if stream_id > self._forgotten[stream_id & 1] else CLOSED_BY_US
         return state
+
+    @property
+    def ever_opened(self) -> int:
+        """How many streams there have been, those that were refused or reserved included."""
+        return (self.highest_inbound + 1) // 2 + (self.highest_outbound + 1) // 2 - self._skipped
 
     def was_skipped(self, stream_id: int) -> bool:
         """Tell whether an identifier was passed over by a higher one (section 5.1.1)."""

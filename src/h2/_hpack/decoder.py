@@ -19,6 +19,9 @@ _STATIC = 61
 _CACHED_BLOCKS = 16
 _CACHED_OCTETS = 128
 
+# Size updates in front of one block (CVE-2022-41723).
+_MOST_UPDATES = 32
+
 # Shorter runs of indexed fields are read as quickly one by one.
 _SHORTEST_RUN = 3
 
@@ -296,13 +299,17 @@ class Decoder:
     def _update_size(self, data: bytes) -> int:
         """Obey the size updates at the start of a block and return the position after them.
 
-        Two are all that an encoder needs (RFC 7541 section 4.2), but more do no harm.
+        Two are all that an encoder needs (RFC 7541 section 4.2). Some send one for each change of
+        the setting, so that a few more are taken.
         """
-        pos = 0
+        pos = count = 0
         bound = self._allowed if self._must_reach < 0 else self._must_reach
         while pos < len(data) and data[pos] & 0xE0 == 0x20:
             size = data[pos] & 0x1F
             pos += 1
+            count += 1
+            if count > _MOST_UPDATES:
+                raise TableSizeError(f"more than {_MOST_UPDATES} table size updates in a block")
             if size == 0x1F:
                 size, pos = decode_integer(data, pos, 0x1F)
             if size > bound:

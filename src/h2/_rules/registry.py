@@ -139,6 +139,13 @@ def _malformed(id: str, section: str, scope: int = CONNECTION, sent: bool = Fals
     return _rule(id, section, scope, strict=STREAM, status=b"400", sent=sent)
 
 
+def _flood(
+    id: str, section: str = "9113 10.5", scope: int = CONNECTION, status: bytes | None = None
+) -> Rule:
+    """Enter a limit against abuse."""
+    return _rule(id, section, scope, _CALM, DenialOfServiceError, status=status)
+
+
 # Starting HTTP/2 (RFC 9113 section 3), the HTTP2-Settings field (RFC 7540 section 3.2.1)
 PREFACE_INVALID = _rule("preface-invalid", "9113 3.4")
 FIRST_FRAME_NOT_SETTINGS = _rule(
@@ -303,6 +310,18 @@ CONNECT_WITHOUT_AUTHORITY = _malformed("connect-without-authority", "9113 8.5", 
 TUNNEL_FRAME = _rule("tunnel-frame", "9113 8.5", STREAM)
 PROTOCOL_NOT_ENABLED = _malformed("protocol-not-enabled", "8441 4", STREAM)
 PROTOCOL_WITHOUT_CONNECT = _malformed("protocol-without-connect", "8441 4")
+
+# Limits against abuse (section 10.5); their numbers are options (h2.limits)
+RAPID_RESET = _flood("rapid-reset")
+PROVOKED_RESETS = _flood("provoked-resets")
+TOO_MANY_GLITCHES = _flood("too-many-glitches")
+PENDING_ANSWERS = _flood("pending-answers")
+SETTINGS_ENTRIES = _flood("settings-entries")
+EMPTY_DATA = _flood("empty-data")
+SMALL_DATA = _flood("small-data")
+FIELD_EXPANSION = _flood("field-expansion", "9113 10.5.1")
+TOO_MANY_FIELDS = _flood("too-many-fields", "9113 10.5.1", STREAM, status=b"431")
+TOO_MANY_COOKIES = _flood("too-many-cookies", "9113 10.5.1", STREAM, status=b"431")
 
 # Calls that the application must not make
 NOT_ALLOWED_NOW = _rule("not-allowed-now", "9113 5.1", MISUSE)

@@ -22,6 +22,7 @@ SEEDS = int(os.environ.get("H2_DIFFERENTIAL_SEEDS", "360"))
 UNSAFE = {
     "preface-invalid": "a peer that speaks HTTP/1 understands no frame, and sends none",
     "field-block-too-large": "a field block is kept up to twice the limit that was announced",
+    "settings-entries": "each entry of SETTINGS is kept in an event (CVE-2020-11080)",
     "continuation-unexpected": "a fragment that is not decoded puts HPACK out of step",
 }
 

@@ -10,6 +10,7 @@ from hpack import HeaderTuple, NeverIndexedHeaderTuple
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.exceptions import DenialOfServiceError
+from h2.limits import AbuseLimits
 from support import wire
 from support.outcome import assert_alive, assert_answered_with_reset, assert_connection_error
 from support.wire import Code, Field
@@ -163,7 +164,7 @@ def test_unchecked_fields_arrive_as_they_are() -> None:
 
 @pytest.mark.parametrize("count", [3, 4, 120, 128, 129, 200])
 def test_long_runs_of_indexed_fields(count: int) -> None:
-    conn = wire.server()
+    conn = wire.server(limits=AbuseLimits.off())
     block = wire.block(wire.REQUEST) + wire.indexed(16) * count + wire.literal(b"x", b"1")
     for _ in range(3):
         got = received(conn, block)

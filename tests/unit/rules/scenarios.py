@@ -26,6 +26,7 @@ from h2.exceptions import (
     StreamIDTooLowError,
     TooManyStreamsError,
 )
+from h2.limits import AbuseLimits, Rate
 from support import wire
 from support.wire import MAX_WINDOW, Code, Flag, Setting, Type
 
@@ -623,6 +624,54 @@ refuses(
     *("tunnel-frame", "9113 8.5"),
     prepared(SERVER, gets(wire.headers(1, TUNNEL_REQUEST)), sends(1, wire.RESPONSE)),
     promises(1, 2),
+)
+
+# Limits against abuse ---------------------------------------------------------------------------
+
+FLOOD: dict[str, Any] = {"code": Code.ENHANCE_YOUR_CALM, "error": DenialOfServiceError}
+ONE = Rate(1, 0)
+LONG = [*wire.REQUEST, (b"x", b"x" * 100)]
+
+
+def limited(*steps: Call, **limits: Any) -> Build:
+    """A server with these limits that has a request on stream 1, and another on stream 3."""
+    requests = gets(wire.headers(1, wire.POST), wire.headers(3, wire.POST))
+    return prepared(lambda: wire.server(limits=AbuseLimits(**limits)), requests, *steps)
+
+
+receives(
+    *("rapid-reset", "9113 10.5", limited(resets_received=ONE)),
+    *[wire.headers(id, wire.POST) + wire.rst_stream(id) for id in range(5, 27, 2)],
+    **FLOOD,
+)
+receives(
+    *("provoked-resets", "9113 10.5", limited(resets_provoked=ONE)),
+    *[wire.headers(id, wire.POST) + wire.window_update(id, 0) for id in range(5, 27, 2)],
+    **FLOOD,
+)
+receives(*("too-many-glitches", "9113 10.5", limited(glitches=ONE)), *[wire.goaway(0)] * 2, **FLOOD)
+resets("too-many-fields", "9113 10.5.1", 5, limited(fields=3), wire.headers(5, LONG), **FLOOD)
+resets(
+    *("too-many-cookies", "9113 10.5.1", 5, limited(cookie_crumbs=0)),
+    wire.headers(5, [*LONG, (b"cookie", b"a=b")]),
+    **FLOOD,
+)
+receives(*("pending-answers", "9113 10.5", limited(pending_answers=1)), *[wire.ping()] * 2, **FLOOD)
+receives(
+    *("settings-entries", "9113 10.5", limited(settings_entries=0)),
+    wire.settings((Setting.ENABLE_PUSH, 0)),
+    **FLOOD,
+)
+receives(*("empty-data", "9113 10.5", limited(empty_data=ONE)), *[wire.data(1, b"")] * 2, **FLOOD)
+receives("small-data", "9113 10.5", limited(small_data=0), *[wire.data(1, b"x")] * 10_000, **FLOOD)
+receives(
+    *("field-expansion", "9113 10.5.1"),
+    prepared(
+        lambda: wire.server(limits=AbuseLimits(expansion=0)),
+        gets(wire.headers(1, wire.block([*wire.REQUEST, (b"a", b"x" * 3000)], add=True))),
+    ),
+    wire.headers(3, wire.block(wire.REQUEST) + wire.indexed(62) * 10),
+    **FLOOD,
 )
 
 # Calls ------------------------------------------------------------------------------------------

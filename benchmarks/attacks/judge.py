@@ -1,0 +1,52 @@
+"""What a connection must hold out against, in figures, and the verdict on an outcome."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .probe import Outcome, times
+
+Verdict = Literal["refused", "harmless", "FAIL"]
+
+#: Octets that an attack may make a connection hold, at any moment of it.
+MOST_GROWTH = 2_000_000
+#: The same for each octet received, where the application keeps all events.
+MOST_KEPT = 8
+#: CPU time for each octet, in that of ordinary requests.
+MOST_TIMES = 20.0
+#: An attack that is not refused costs no more than this, and what is held does not grow: that much
+#: is noise.
+HARMLESS_TIMES = 2.0
+NO_GROWTH = 65536
+
+
+def too_costly(outcome: Outcome) -> bool:
+    """Whether it takes more CPU time than it may."""
+    if outcome.hung or outcome.crash:
+        return False
+    return times(outcome) > (MOST_TIMES if outcome.error else HARMLESS_TIMES)
+
+
+def faults(outcome: Outcome) -> list[str]:
+    """What is wrong with an outcome."""
+    if outcome.hung:
+        return ["did not end"]
+    if outcome.crash:
+        return [f"raised {outcome.crash}"]
+    found = []
+    kept = MOST_KEPT * outcome.octets if outcome.mode == "keeps" else 0
+    if outcome.peak > max(MOST_GROWTH, kept):
+        found.append(f"holds {outcome.peak / 1e6:.1f} MB")
+    if too_costly(outcome):
+        refused = "" if outcome.error else "not refused, but "
+        found.append(f"{refused}costs {times(outcome):.1f} times ordinary requests")
+    if not outcome.error and outcome.mode != "keeps" and outcome.late_growth > NO_GROWTH:
+        found.append(f"not refused, but grows: {outcome.late_growth:,} octets in the second half")
+    return found
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    """The verdict in one word."""
+    if faults(outcome):
+        return "FAIL"
+    return "refused" if outcome.error else "harmless"

@@ -1,0 +1,93 @@
+"""The figures of a run as a file, from which `tools.attacks_page` makes a page of the manual."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from .judge import Verdict, faults, verdict
+from .probe import SHORTEST, Outcome, times
+
+
+class Row(TypedDict):
+    """One attack on one package in one mode.
+
+    CPU time is that of an octet, in `receive_data` and the calls that follow from it; `times` is
+    the same in that of ordinary requests. `peak` and `pending` are octets.
+    """
+
+    attack: str
+    mode: str
+    verdict: Verdict
+    frames: int
+    octets: int
+    nanoseconds: int
+    times: float
+    peak: int
+    pending: int
+    events: int
+    refused_at: int
+    code: int | None
+    error: str
+    faults: list[str]
+
+
+class Run(TypedDict):
+    """All attacks on one package: how much was sent, and what came of it."""
+
+    python: str
+    frames: int
+    seconds: float
+    rows: list[Row]
+
+
+#: What the file holds: the last run of each package.
+Record = dict[str, Run]
+
+
+def row(outcome: Outcome) -> Row:
+    """What a table needs of an outcome."""
+    return {
+        "attack": outcome.attack,
+        "mode": outcome.mode,
+        "verdict": verdict(outcome),
+        "frames": outcome.frames,
+        "octets": outcome.octets,
+        "nanoseconds": round(outcome.total / max(outcome.octets, SHORTEST) * 1e9),
+        "times": round(times(outcome), 2),
+        "peak": outcome.peak,
+        "pending": outcome.pending,
+        "events": outcome.events,
+        "refused_at": outcome.refused_at,
+        "code": outcome.code,
+        "error": outcome.error,
+        "faults": faults(outcome),
+    }
+
+
+def run(frames: int, seconds: float, outcomes: Sequence[Outcome]) -> Run:
+    """What is noted of a run."""
+    python = platform.python_version()
+    rows = list(map(row, outcomes))
+    return {"python": python, "frames": frames, "seconds": seconds, "rows": rows}
+
+
+def read(file: Path) -> Record:
+    """What the file holds; nothing if it is not there."""
+    if not file.is_file():
+        return {}
+    record: Record = json.loads(file.read_text(encoding="utf-8"))
+    return record
+
+
+def write(file: Path, record: Record) -> None:
+    """Write the file: JSON with a line for each row, so that changes can be read."""
+    parts = []
+    for package, run in record.items():
+        head = json.dumps({name: value for name, value in run.items() if name != "rows"})
+        rows = ",\n".join(map(json.dumps, run["rows"]))
+        parts.append(f'"{package}": {head[:-1]}, "rows": [\n{rows}\n]}}')
+    file.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")

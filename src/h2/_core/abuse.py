@@ -1,0 +1,284 @@
+"""Limits against abuse (RFC 9113 section 10.5): what handlers report, and when it is too much.
+
+The numbers are in h2.limits, what was counted so far in h2._rules.abuse. Each function raises
+a Violation when its limit is crossed, and does nothing but count otherwise.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Final
+
+from h2._core.state import Connection
+from h2._core.stream import Stream
+from h2._hpack import FieldSection
+from h2._rules import registry as rules
+from h2._rules.abuse import FOR_FIELD, FOR_OCTET, FREE_PER_STREAM, SmallFrames, TokenBucket
+from h2._rules.registry import Rule, Violation
+from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
+from h2.exceptions import DenialOfServiceError
+
+#: A peer that may have more streams open may reset them all, up to this multiple of the burst: no
+#: limit of streams, or a very high one, would switch the limit of resets off otherwise.
+_MOST_BURSTS: Final = 10
+
+#: A fault on a stream that we opened costs about as much as so many other glitches.
+_GLITCHES_OF_RESET: Final = 3
+
+#: So does RST_STREAM for a stream that the application does not know.
+_GLITCHES_OF_REFUSAL: Final = 2
+
+#: Very many fields take long to decode.
+_GLITCHES_OF_FIELDS: Final = 20
+
+#: Each entry of SETTINGS, and the frame itself, takes as much memory in events as so many others.
+_GLITCHES_OF_SETTINGS: Final = 2
+
+#: A peer opens the window of a stream once or twice without a reason that we know.
+_GLITCHES_OF_UPDATE: Final = 4
+
+#: The event of an informational response has a list of fields.
+GLITCHES_OF_INFORMATIONAL: Final = 2
+
+#: GOAWAY may end a stream, and no peer needs more than a few.
+GLITCHES_OF_GOAWAY: Final = 10
+
+#: The event for a frame of an unknown type is larger than others.
+GLITCHES_OF_UNKNOWN: Final = 5
+
+#: For each stream that the peer may open, so many small DATA frames may be unacknowledged.
+_SMALL_FOR_STREAM: Final = 16
+
+#: So many octets of the connection window allow another small DATA frame.
+_WINDOW_FOR_SMALL: Final = 8
+
+
+def crossed(
+    rule: Rule, limit: str, allowed: int, seen: int, what: str, stream_id: int = 0
+) -> Violation:
+    """Return the violation for a limit that was crossed."""
+    message = f"{what}: {seen}, the limit '{limit}' is {allowed}"
+    error = DenialOfServiceError(message)
+    error.error_code = rule.code
+    error.limit, error.allowed, error.seen = limit, allowed, seen
+    return Violation(rule, message, stream_id, error)
+
+
+def _now(conn: Connection) -> float:
+    """Return the time; the clock is asked once in a call of receive_data."""
+    if conn.now is None:
+        conn.now = conn.config.clock()
+    return conn.now
+
+
+def _stream_limit(conn: Connection) -> int:
+    return conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS, 0)
+
+
+def reset_by_peer(conn: Connection) -> None:
+    """Count a stream that the peer opened and reset."""
+    rate = conn.config.limits.resets_received
+    if rate is None:
+        return
+    bucket = conn.conduct.resets
+    if bucket is None:
+        bucket = conn.conduct.resets = TokenBucket()
+    burst = max(rate.burst, min(_stream_limit(conn), _MOST_BURSTS * rate.burst))
+    if not bucket.take(1, burst, rate.per_second, _now(conn)):
+        raise crossed(
+            rules.RAPID_RESET,
+            "resets_received",
+            burst,
+            ceil(bucket.used),
+            "Streams that the peer opened and reset",
+        )
+
+
+def reset_by_us(conn: Connection, stream: Stream | None, rule: Rule) -> None:
+    """Count a stream that we have to reset because of a fault of the peer.
+
+    Where we opened it, or it is none that the application knows, these are glitches.
+    """
+    if stream is None or not conn.streams.is_inbound(stream.stream_id):
+        amount = _GLITCHES_OF_REFUSAL if stream is None else _GLITCHES_OF_RESET
+        if rule in (rules.TOO_MANY_FIELDS, rules.TOO_MANY_COOKIES):
+            amount = _GLITCHES_OF_FIELDS
+        glitch(conn, "stream error", amount)
+        return
+    rate = conn.config.limits.resets_provoked
+    if rate is None:
+        return
+    bucket = conn.conduct.provoked
+    if bucket is None:
+        bucket = conn.conduct.provoked = TokenBucket()
+    if not bucket.take(1, rate.burst, rate.per_second, _now(conn)):
+        raise crossed(
+            rules.PROVOKED_RESETS,
+            "resets_provoked",
+            rate.burst,
+            ceil(bucket.used),
+            "Streams of the peer that had to be reset because of its faults",
+        )
+
+
+def glitch(conn: Connection, what: str, amount: int = 1) -> None:
+    """Count something that is legal and does nothing."""
+    rate = conn.config.limits.glitches
+    if rate is None:
+        return
+    bucket = conn.conduct.glitches
+    if bucket is None:
+        bucket = conn.conduct.glitches = TokenBucket()
+    if not bucket.take(amount, rate.burst, rate.per_second, _now(conn)):
+        raise crossed(
+            rules.TOO_MANY_GLITCHES,
+            "glitches",
+            rate.burst,
+            ceil(bucket.used),
+            f"Frames that do nothing, the last one a {what}",
+        )
+
+
+def extra_frame(conn: Connection, what: str, amount: int = 1) -> None:
+    """Count a frame of which ordinary traffic has some for each stream, beyond that a glitch."""
+    conduct = conn.conduct
+    conduct.extras = extras = conduct.extras + amount
+    if extras > FREE_PER_STREAM and extras > FREE_PER_STREAM * (conn.streams.ever_opened + 1):
+        conduct.extras -= amount
+        glitch(conn, what, amount)
+
+
+def small_update(conn: Connection, before: int, after: int) -> None:
+    """Count a small WINDOW_UPDATE; beyond what follows from the octets sent it is a glitch.
+
+    The window of the connection was ``before`` and is ``after``.
+    """
+    if not conn.conduct.is_due_update(before, after):
+        extra_frame(conn, "WINDOW_UPDATE frame of a small increment", _GLITCHES_OF_UPDATE)
+
+
+def ping_acknowledged(conn: Connection) -> None:
+    """Count an acknowledgment of PING; without a PING of ours it is a glitch."""
+    if conn.conduct.pings:
+        conn.conduct.pings -= 1
+    else:
+        glitch(conn, "acknowledgment of PING that was not sent")
+
+
+def acknowledge(conn: Connection, frame: bytes) -> None:
+    """Answer PING or SETTINGS."""
+    out = conn.out
+    out.answer(frame)
+    most = conn.config.limits.pending_answers
+    if most is not None and out.answers > most:
+        pending = out.count_acknowledgments()
+        if pending > most:
+            raise crossed(
+                rules.PENDING_ANSWERS,
+                "pending_answers",
+                most,
+                pending,
+                "Acknowledgments of PING and SETTINGS that the peer does not read",
+            )
+
+
+def settings_frame(conn: Connection, entries: int) -> None:
+    """Count a SETTINGS frame and its entries; the first one is part of every connection."""
+    most = conn.config.limits.settings_entries
+    if most is not None and entries > most:
+        raise crossed(
+            rules.SETTINGS_ENTRIES,
+            "settings_entries",
+            most,
+            entries,
+            "Entries of a SETTINGS frame",
+        )
+    if conn.conduct.settings_came:
+        glitch(conn, "SETTINGS frame", _GLITCHES_OF_SETTINGS * (1 + entries))
+    else:
+        conn.conduct.settings_came = True
+
+
+def small_data(conn: Connection, length: int, content: bytes) -> None:
+    """Count a small DATA frame that does not end its stream."""
+    if not content:
+        _empty_data(conn)
+    small = conn.conduct.small
+    if small is None:
+        small = conn.conduct.small = SmallFrames(_acknowledged(conn))
+    small.octets += length
+    small.count += 1
+    base = conn.config.limits.small_data
+    if base is not None and small.count > base:
+        most = max(
+            base,
+            _SMALL_FOR_STREAM * min(_stream_limit(conn), base),
+            conn.window.limit // _WINDOW_FOR_SMALL,
+        )
+        if small.settle(_acknowledged(conn)) > most:
+            raise crossed(
+                rules.SMALL_DATA,
+                "small_data",
+                most,
+                small.count,
+                "Small DATA frames that are not acknowledged",
+            )
+
+
+def _acknowledged(conn: Connection) -> int:
+    """Return how many octets of content were ever handed back to flow control."""
+    return conn.window_given + conn.window.handed_back
+
+
+def _empty_data(conn: Connection) -> None:
+    rate = conn.config.limits.empty_data
+    if rate is None:
+        return
+    bucket = conn.conduct.empty_data
+    if bucket is None:
+        bucket = conn.conduct.empty_data = TokenBucket()
+    if not bucket.take(1, rate.burst, rate.per_second, _now(conn)):
+        raise crossed(
+            rules.EMPTY_DATA,
+            "empty_data",
+            rate.burst,
+            ceil(bucket.used),
+            "DATA frames without content",
+        )
+
+
+def check_section(conn: Connection, section: FieldSection, encoded: int, stream_id: int) -> None:
+    """Look at a field section that is larger than most; ``encoded`` is the length of its block."""
+    limits = conn.config.limits
+    if limits.expansion is not None:
+        honest = FOR_FIELD * len(section.fields) + FOR_OCTET * encoded
+        honest += conn.decoder.max_allowed_table_size
+        conn.conduct.expanded += max(0, section.size - honest)
+        if conn.conduct.expanded > limits.expansion:
+            raise crossed(
+                rules.FIELD_EXPANSION,
+                "expansion",
+                limits.expansion,
+                conn.conduct.expanded,
+                "Octets of fields beyond what the octets received can honestly encode",
+            )
+    cookies = sum(field[0] == b"cookie" for field in section.fields)
+    others = len(section.fields) - cookies
+    if limits.fields is not None and others > limits.fields:
+        raise crossed(
+            rules.TOO_MANY_FIELDS,
+            "fields",
+            limits.fields,
+            others,
+            f"Fields of a message on stream {stream_id}",
+            stream_id,
+        )
+    if limits.cookie_crumbs is not None and cookies > limits.cookie_crumbs:
+        raise crossed(
+            rules.TOO_MANY_COOKIES,
+            "cookie_crumbs",
+            limits.cookie_crumbs,
+            cookies,
+            f"Cookie fields of a message on stream {stream_id}",
+            stream_id,
+        )

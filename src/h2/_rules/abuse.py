@@ -1,0 +1,117 @@
+"""What a peer did that harms only if there is too much of it. Knows no frames, and no limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2._rules.flow_control import DEFAULT_WINDOW
+
+#: Frames of this many octets of content carry more than they cost.
+SMALL_DATA: Final = 256
+
+#: Increments of a window from here on: 2**17 of them overflow it, so they need no other limit.
+SMALL_INCREMENT: Final = 2**14
+
+#: Ordinary traffic has some frames for each stream that do nothing: those that were under way when
+#: the stream ended, priority, informational responses.
+FREE_PER_STREAM: Final = 8
+
+#: A receiver announces at most so many window updates for an octet: one for the stream, one for the
+#: connection.
+_FREE_PER_OCTET: Final = 2
+
+#: What honest fields count beside the entries of the dynamic table: each one 32 octets, and perhaps
+#: an entry of the static table; and the octets of literals, which the Huffman code makes shorter.
+FOR_FIELD: Final = 64
+FOR_OCTET: Final = 2
+
+
+class TokenBucket:
+    """So many at once and so many more each second; time is told with each call."""
+
+    __slots__ = ("_at", "used")
+
+    def __init__(self) -> None:
+        self.used = 0.0
+        self._at = 0.0
+
+    def take(self, amount: int, burst: int, per_second: float, now: float) -> bool:
+        """Count so many; return whether they are still allowed."""
+        elapsed = now - self._at
+        used = self.used - elapsed * per_second if elapsed > 0 else self.used
+        self.used = used = amount + (used if used > 0 else 0.0)
+        self._at = now
+        return used <= burst
+
+
+class SmallFrames:
+    """Small DATA frames, and as far as it matters, how many are not acknowledged.
+
+    The application acknowledges octets, not frames: they are taken to be those of small frames
+    first. What was acknowledged is asked for when the count comes near its limit.
+    """
+
+    __slots__ = ("_acknowledged", "count", "octets")
+
+    def __init__(self, acknowledged: int) -> None:
+        self.count = 0
+        self.octets = 0
+        self._acknowledged = acknowledged
+
+    def settle(self, acknowledged: int) -> int:
+        """Take off what was acknowledged meanwhile, given all octets that ever were; the count."""
+        given_back = acknowledged - self._acknowledged
+        self._acknowledged = acknowledged
+        if given_back >= self.octets:
+            self.count = self.octets = 0
+        else:
+            self.count -= self.count * given_back // self.octets
+            self.octets -= given_back
+        return self.count
+
+
+class Conduct:
+    """What one peer did so far. What most peers never do takes no memory."""
+
+    __slots__ = (
+        "_due_updates",
+        "_send_window",
+        "empty_data",
+        "expanded",
+        "extras",
+        "glitches",
+        "pings",
+        "provoked",
+        "resets",
+        "settings_came",
+        "small",
+    )
+
+    def __init__(self) -> None:
+        self.resets: TokenBucket | None = None
+        self.provoked: TokenBucket | None = None
+        self.glitches: TokenBucket | None = None
+        self.empty_data: TokenBucket | None = None
+        self.extras = 0  #: frames that ordinary traffic has for each stream
+        self._due_updates = 0  # small window updates that follow from what was sent
+        self._send_window = DEFAULT_WINDOW  # of the connection, after the last small update
+        self.settings_came = False
+        self.pings = 0  #: PING frames of ours without an answer
+        self.expanded = 0  #: octets that fields decoded to beyond what is ordinary
+        #: None as long as all small DATA frames are acknowledged.
+        self.small: SmallFrames | None = None
+
+    def is_due_update(self, before: int, after: int) -> bool:
+        """Count a small window update; False if the octets sent give no reason for it.
+
+        It has changed the window of the connection from ``before`` to ``after``. By how much the
+        window fell since the last small update is what was sent, or less if large updates came.
+        """
+        sent = self._send_window - before
+        self._send_window = after
+        if sent > 0:
+            self._due_updates += _FREE_PER_OCTET * sent
+        if not self._due_updates:
+            return False
+        self._due_updates -= 1
+        return True

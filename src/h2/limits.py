@@ -1,0 +1,128 @@
+"""How much of what no ordinary peer does is tolerated: limits against abuse (RFC 9113 10.5).
+
+All limits are on by default. A program that needs other numbers gives them to the configuration::
+
+    limits = AbuseLimits(fields=500, resets_received=Rate(burst=5000, per_second=100))
+    config = H2Configuration(client_side=False, limits=limits)
+
+``None`` in place of a number switches that limit off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+__all__ = ["AbuseLimits", "Rate"]
+
+#: A header list of this size fits into the table of header compression as it is at the start.
+_ORDINARY_LIST: Final = 4096
+
+#: Larger than any header list.
+_LARGEST: Final = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many at once, and so many more each second: a token bucket.
+
+    :param burst: how many may come at once, at least 1
+    :param per_second: how many of them are forgotten each second, 0 or more
+    :raises ValueError: if a number is out of range
+    """
+
+    burst: int
+    per_second: float
+
+    def __post_init__(self) -> None:
+        if self.burst < 1 or self.per_second < 0:
+            raise ValueError(f"{self!r} allows nothing, or less and less")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AbuseLimits:
+    """The limits against abuse of a connection, in both roles.
+
+    Where the peer crosses one, ``receive_data`` raises
+    :class:`~h2.exceptions.DenialOfServiceError` and the connection ends with GOAWAY and
+    ENHANCE_YOUR_CALM. Where it says so below, only a stream is reset.
+
+    :param resets_received: streams that the peer opens and resets ("rapid reset", CVE-2023-44487):
+        each makes the application start work for nothing. Where the peer may have more streams
+        open than the burst, all of them may be canceled at once, up to ten times the burst.
+        1000 are more than a page load or a proxy cancels at once; 33 a second is twice the rate at
+        which people cancel by hand, summed over the users of a proxy
+    :param resets_provoked: streams of the peer that we have to reset because of its faults, after
+        the application has heard of them ("MadeYouReset", CVE-2025-8671). The same numbers, because
+        it does the same
+    :param glitches: frames that are legal and do nothing: unknown types, PRIORITY, PRIORITY_UPDATE,
+        repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (its size counts),
+        acknowledgments for nothing, frames on streams that are over, small WINDOW_UPDATE frames
+        (CVE-2019-9511, CVE-2019-9513), refused streams, informational responses. What ordinary
+        traffic has of them for each stream, and for the octets that were sent, does not count. A
+        program that keeps the events of a whole burst holds less than 2 MB
+    :param pending_answers: acknowledgments of PING and SETTINGS that are pending in the output
+        (CVE-2019-9512, CVE-2019-9515): a peer that asks and never reads. It takes them about 17 KB
+    :param settings_entries: entries of one SETTINGS frame (CVE-2020-11080). There are seven
+        settings; the rest is room for extensions
+    :param fields: fields of one message, cookies aside (CVE-2026-49975). Each takes an octet on the
+        wire and a hundred in memory. Browsers send 20. The stream is reset; a strict server answers
+        431
+    :param cookie_crumbs: ``cookie`` fields of one request, which may be split into one for each
+        cookie pair (RFC 9113 section 8.2.3). Browsers keep 180 cookies for a site. The stream is
+        reset; a strict server answers 431
+    :param encoded_factor: an encoded field block may be so many times as long as the header list
+        may be large (CONTINUATION flood, VU#421644); checked as the octets arrive. An encoder that
+        uses Huffman codes only where they are shorter stays below 1
+    :param expansion: octets that fields decode to beyond what an honest encoder gets from the
+        octets sent: the whole table once for each message, 64 for each field, and 2 for each octet.
+        Counted over the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0, and
+        512 KiB is what one read may make us allocate
+    :param reserved_streams: promised streams of which the response has not begun: they count for no
+        limit that the server knows. More are refused, each of them a glitch. A page needs some
+        dozens
+    :param empty_data: DATA frames without content and END_STREAM (CVE-2019-9518). One for each
+        stream does not count
+    :param small_data: DATA frames of less than 256 octets that were not acknowledged with
+        ``acknowledge_received_data``: each takes a hundred octets of memory more than flow control
+        knows (RUSTSEC-2026-0258). Larger windows, and more streams that the peer may open, allow
+        more: one for each 8 octets of the window of the connection, and 16 for each stream.
+        Frames with END_STREAM do not count
+    :raises ValueError: if a number is negative
+    """
+
+    resets_received: Rate | None = Rate(1000, 33)
+    resets_provoked: Rate | None = Rate(1000, 33)
+    glitches: Rate | None = Rate(10_000, 330)
+    pending_answers: int | None = 1000
+    settings_entries: int | None = 32
+    fields: int | None = 128
+    cookie_crumbs: int | None = 256
+    encoded_factor: int | None = 2
+    expansion: int | None = 2**19
+    reserved_streams: int | None = 200
+    empty_data: Rate | None = Rate(100, 10)
+    small_data: int | None = 2**14
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int) and value < 0:
+                raise ValueError(f"{field.name} must not be negative")
+
+    def suspect_list(self) -> int:
+        """Return the size in octets up to which a header list can cross no limit.
+
+        :meta private:
+        """
+        sizes = [_LARGEST]
+        # Each field counts 32 octets beside its name and value (section 6.5.2).
+        sizes += [32 * most for most in (self.fields, self.cookie_crumbs) if most is not None]
+        if self.expansion is not None:
+            sizes.append(_ORDINARY_LIST)
+        return min(sizes)
+
+    @classmethod
+    def off(cls) -> AbuseLimits:
+        """Return limits that are all switched off."""
+        return cls(**{field.name: None for field in fields(cls)})

@@ -1,0 +1,366 @@
+"""The catalogue of attacks: its frames, how they are measured, and that this package passes."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from benchmarks.attacks import __main__ as command
+from benchmarks.attacks import judge, probe, record, wire
+from benchmarks.attacks.attack import ATTACKS, Attack
+from benchmarks.attacks.catalogue import SAMPLE, TOPICS
+from benchmarks.attacks.probe import Outcome, Plan
+from benchmarks.attacks.victim import MODES, Api, Mode, load
+from h2._hpack import huffman
+from support import wire as frames
+from support.peers import unavailable
+from tools import attacks_page
+
+pytestmark = pytest.mark.skipif(
+    platform.python_implementation() != "CPython",
+    reason="memory is counted with tracemalloc, which only CPython has",
+)
+
+ORDINARY = {"ordinary_receiving": 1e-7, "ordinary_total": 1e-7}
+
+
+@pytest.fixture(scope="module")
+def api() -> Api:
+    return load("h2")
+
+
+# --- the bytes ---
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_consists_of_whole_frames(name: str) -> None:
+    sent = b"".join(islice(ATTACKS[name].frames(), 20))
+    assert frames.parse(sent)
+    assert list(wire.frame_ends(sent))[-1] == len(sent)
+
+
+def test_the_catalogue_has_both_roles_and_all_topics() -> None:
+    assert len({attack.name for attack in ATTACKS.values()}) >= 117
+    for victim in ("server", "client"):
+        assert {a.topic for a in ATTACKS.values() if a.victim == victim} == set(TOPICS)
+    kinds = {"CVE-2023-44487", "CVE-2025-8671", "CVE-2019-9511", "CVE-2019-9512", "CVE-2019-9513"}
+    kinds |= {"CVE-2019-9515", "CVE-2019-9516", "CVE-2019-9518", "CVE-2020-11080", "VU#421644"}
+    kinds |= {"CVE-2016-6581", "CVE-2026-49975", "CVE-2022-41723", "RUSTSEC-2026-0258"}
+    assert kinds | {"CVE-2026-27135"} == {attack.cve for attack in ATTACKS.values()} - {""}
+
+
+def test_octets_are_what_the_rfc_says() -> None:
+    octets = bytes(range(256))
+    assert wire.huffman(octets) == wire.integer(583, 7, 0x80) + huffman.encode(octets)
+    assert wire.integer(1337, 5) == frames.integer(1337, 5)
+    assert wire.literal(b"a", b"b", add=True) == frames.literal(b"a", b"b", pattern=0x40)
+    assert wire.headers(1, b"\x82", end=True) == frames.headers(1, b"\x82", end_stream=True)
+    assert wire.data(1, b"x", pad=3) == frames.data(1, b"x", pad=3)
+    assert wire.priority(5, 3, exclusive=True) == frames.priority(5, 3, exclusive=True)
+    assert wire.push_promise(1, 2, b"\x82") == frames.push_promise(1, 2, b"\x82")
+    assert wire.altsvc(1, b"a", b"b") == frames.altsvc(1, b"a", b"b")
+    ended = wire.ping() + wire.goaway(1, 11, b"debug") + wire.ping()
+    assert (wire.last_goaway_code(ended), wire.last_goaway_code(wire.ping())) == (11, None)
+
+
+def test_reads_are_cut_at_64_kib_or_after_so_many_frames() -> None:
+    ping = ATTACKS["server/ping"]
+    cut = list(probe.reads(ping, 5000))
+    assert [len(read.octets) for read in cut] == [65536, 5000 * 17 - 65536]
+    assert b"".join(read.octets for read in cut) == wire.ping() * 5000
+    assert cut[0].ends[-1] == 3855 * 17
+    assert cut[1].ends[:2] == [3856 * 17 - 65536, 3857 * 17 - 65536]
+    assert [len(read.ends) for read in probe.reads(replace(ping, batch=40), 100)] == [40, 40, 20]
+
+
+# --- how they are measured ---
+
+
+def measured(api: Api, name: str, mode: Mode = "serves", count: int = 300) -> Outcome:
+    return probe.probe(api, ATTACKS[name], mode, count, 5.0, probe.ordinary(api))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_attack_is_refused_at_a_frame(api: Api, mode: Mode) -> None:
+    found = measured(api, "server/after-the-end", mode)
+    assert (found.frames, found.refused_at, found.code) == (1, 1, wire.last_goaway_code(GONE))
+    assert (found.error, found.octets, judge.verdict(found)) == ("frame-size-wrong", 16, "refused")
+
+
+GONE = wire.goaway(0, 6)
+
+
+def test_what_an_application_does_makes_a_difference(api: Api) -> None:
+    found = {mode: measured(api, "server/data-1", mode, 50) for mode in MODES}
+    assert {mode: outcome.events for mode, outcome in found.items()} == dict.fromkeys(MODES, 50)
+    assert all(outcome.octets == 500 for outcome in found.values())
+    assert found["keeps"].held > found["serves"].held + 50 * 100
+    waiting = measured(api, "server/ping", "ignores", 50)
+    assert (waiting.pending, waiting.events, waiting.frames) == (50 * 17, 50, 50)
+
+
+def test_requests_are_answered(api: Api) -> None:
+    found = measured(api, "server/tiny-windows", count=300)
+    # 100 responses begin with an octet of content, 200 more octets are asked for, 100 in a read.
+    assert (found.events, found.error, found.pending) == (400, "", 100 * 10 + 100 * 10)
+
+
+def test_ordinary_requests_are_no_attack(api: Api) -> None:
+    receiving, total = probe.ordinary(api)
+    assert 0 < receiving < total < 1e-4
+
+
+def test_time_that_is_up_ends_a_run(api: Api) -> None:
+    outcome = probe.probe(api, probe.ORDINARY, "serves", 10**6, 0.01, (1e-7, 1e-7))
+    assert outcome.cut
+    assert 0 < outcome.frames < 10**6
+
+
+class Broken:
+    """A connection that fails."""
+
+    def __init__(self, *_: object) -> None:
+        self.octets = 0
+
+    def initiate_connection(self) -> None: ...
+
+    def data_to_send(self) -> bytes:
+        return b""
+
+    def receive_data(self, octets: bytes) -> list[object]:
+        self.octets += len(octets)
+        if self.octets > 1000:
+            raise KeyError(self.octets)
+        return []
+
+
+class Endless(Broken):
+    """A connection that never comes to an end."""
+
+    def receive_data(self, octets: bytes) -> list[object]:
+        while len(octets) == 65536:
+            pass
+        return []
+
+
+class Module:
+    """What is there in place of `h2.connection`."""
+
+    def __init__(self, connection: type[Broken]) -> None:
+        self.H2Connection = connection
+
+
+@pytest.mark.parametrize(("kind", "fault"), [(Broken, "raised KeyError"), (Endless, "did not end")])
+def test_crashes_and_hangs_are_outcomes(
+    api: Api, kind: type[Broken], fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "ordinary", lambda api: (1e-7, 1e-7))
+    monkeypatch.setattr(probe, "PATIENCE", 1)
+    faulty = replace(api, connection=Module(kind))  # type: ignore[arg-type]  # a double
+    plan = Plan(20_000, 0.01, ("ignores",))
+    (outcome,) = probe.isolated(faulty, ATTACKS["server/ping"], plan)
+    (found,) = judge.faults(outcome)
+    assert found.startswith(fault)
+    assert judge.verdict(outcome) == "FAIL"
+
+
+# --- the verdict ---
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdict", "fault"),
+    [
+        ({}, "harmless", ""),
+        ({"error": "x"}, "refused", ""),
+        ({"receiving": 0.0021}, "FAIL", "not refused, but costs 2.1 times"),
+        ({"receiving": 0.0021, "error": "x"}, "refused", ""),
+        ({"total": 0.0021}, "FAIL", "not refused, but costs 2.1 times"),
+        ({"total": 0.0021, "mode": "ignores"}, "harmless", ""),
+        ({"receiving": 0.0201, "error": "x"}, "FAIL", "costs 20.1 times"),
+        ({"peak": 2_000_001}, "FAIL", "holds 2.0 MB"),
+        ({"peak": 2_000_001, "mode": "keeps"}, "FAIL", "holds 2.0 MB"),
+        ({"peak": 2_000_001, "mode": "keeps", "octets": 250_001}, "harmless", ""),
+        ({"late_growth": 65_537}, "FAIL", "not refused, but grows: 65,537"),
+        ({"late_growth": 65_537, "mode": "keeps"}, "harmless", ""),
+        ({"late_growth": 65_537, "error": "x"}, "refused", ""),
+        ({"receiving": 0.05, "octets": 100}, "FAIL", "costs 122.1 times"),
+        ({"crash": "KeyError"}, "FAIL", "raised KeyError"),
+        ({"hung": True}, "FAIL", "did not end"),
+    ],
+)
+def test_what_is_asked_for(figures: Mapping[str, object], verdict: str, fault: str) -> None:
+    outcome = Outcome("server/ping", "serves", octets=10_000, **ORDINARY)
+    outcome = replace(outcome, **figures)  # type: ignore[arg-type]  # each has its type
+    assert judge.verdict(outcome) == verdict
+    found = "; ".join(judge.faults(outcome))
+    assert fault in found
+    assert bool(found) == bool(fault)
+
+
+# --- attacks of all kinds ---
+
+
+@pytest.fixture(scope="module")
+def usual(api: Api) -> tuple[float, float]:
+    return probe.ordinary(api)
+
+
+def wrong(api: Api, attack: Attack, mode: Mode, usual: tuple[float, float]) -> list[str]:
+    """What is wrong with a small run; a busy machine gets three chances.
+
+    Most limits are not reached, so that no more is asked than of an attack that is refused.
+    """
+    found: list[str] = []
+    for _ in range(3):
+        outcome = probe.probe(api, attack, mode, 1200, 0.2, usual)
+        outcome.error = outcome.error or "it would be"
+        found = judge.faults(outcome)
+        if not judge.too_costly(outcome):
+            break
+        usual = probe.ordinary(api)
+    return found
+
+
+def in_small() -> list[object]:
+    """Attacks of all kinds; those that fail by the page, which anybody can read, may fail here."""
+    rows = attacks_page.read()["ours"]["rows"]
+    failing = {row["attack"] for row in rows if row["verdict"] == "FAIL"}
+    known = pytest.mark.xfail(strict=False, reason="docs/attacks.md says that it fails")
+    return [pytest.param(name, marks=known if name in failing else ()) for name in SAMPLE]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", in_small())
+def test_no_attack_does_harm_in_small(name: str, api: Api, usual: tuple[float, float]) -> None:
+    assert wrong(api, ATTACKS[name], "ignores", usual) == []
+    assert wrong(api, ATTACKS[name], "keeps", usual) == []
+
+
+# --- the command and the page ---
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What would be run in another environment."""
+    asked = []
+
+    def here(package: str, options: object, names: list[str]) -> Iterator[Outcome]:
+        asked.append([package, *names])
+        for name in names:
+            slow = name == "server/ping" and len(asked) == 1
+            receiving = 1.0 if slow else 1e-5
+            yield Outcome(name, "serves", 10, 1000, receiving, receiving, **ORDINARY)
+
+    monkeypatch.setattr(command, "run", here)
+    return asked
+
+
+def test_the_command_runs_again_what_costs_too_much(
+    run: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "attacks.json"
+    arguments = ["--only", "server/ping", "--json", str(file), "--markdown", "--quick"]
+    assert command.main(arguments) == 0
+    names = [name for name in ATTACKS if "server/ping" in name]
+    assert run == [["ours", *names], ["ours", "server/ping"]]
+    assert "| server/ping | ours | serves | FAIL |" in capsys.readouterr().out
+    assert command.main([*arguments, "--again", "0"]) == 0
+    command.main(["--only", "client/ping", "--json", str(file), "--packages", "jh2"])
+    found = record.read(file)
+    assert [row["attack"] for row in found["ours"]["rows"]] == names
+    assert found["ours"]["frames"] == command.QUICK_FRAMES
+    assert found.keys() == {"ours", "jh2"}
+
+
+def test_the_command_fails_if_an_attack_does(run: list[list[str]]) -> None:
+    assert command.main(["--only", "server/ping", "--again", "0"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--only", "nothing"], ["--packages", "h3"], ["--modes", "sleeps"]]
+)
+def test_the_command_knows_what_there_is(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(arguments)
+
+
+def test_the_catalogue_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--list", "--only", "reset"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [name for name in ATTACKS if "reset" in name]
+    assert command.main(["--list", "--sample"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == SAMPLE
+    assert set(SAMPLE) < set(ATTACKS)
+
+
+@pytest.mark.slow
+def test_a_run_in_an_environment_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--only", "client/ping-ack", "--quick"]) == 0
+    assert "ours: 1 of 1 attacks pass" in capsys.readouterr().out
+
+
+def row(attack: str, mode: str, verdict: judge.Verdict, **figures: object) -> record.Row:
+    found = record.row(Outcome(attack, "serves", peak=1000, **ORDINARY))
+    found["mode"], found["verdict"] = mode, verdict
+    found.update(figures)  # type: ignore[typeddict-item]  # names of the row
+    return found
+
+
+def test_the_page_says_how_attacks_end() -> None:
+    refused = {"refused_at": 7, "error": "too-many"}
+    ours = [
+        row("server/ping", "ignores", "refused", **refused),
+        row("server/ping", "serves", "harmless", times=1.5),
+        row("client/ping", "serves", "refused", **refused),
+        row("client/ping", "keeps", "refused", refused_at=1234, error="too-many", peak=9_000_000),
+        row("client/push-promise", "serves", "harmless"),
+    ]
+    theirs = [row("server/ping", "serves", "FAIL", faults=["holds 3.0 MB"], peak=3_000_000)]
+    runs = {"ours": record.run(1000, 2.0, []), "published": record.run(1000, 0.5, [])}
+    runs["ours"]["rows"], runs["published"]["rows"] = ours, theirs
+    python = platform.python_version()
+    text = attacks_page.page(runs)
+    assert (
+        f"| this package | {python} | ignores, serves, keeps | 1,000 | 2 | 1 | 2 | 0 | 1.5 | 0.0 |"
+        in text
+    )
+    assert f"| h2 4.4.1 | {python} | serves | 1,000 | 0.5 | 0 | 0 | 1 | 0.0 | 3.0 |" in text
+    sent = "PING (CVE-2019-9512)"
+    ends = "ignores: refused: `too-many`; serves: harmless | 1.5 | 1"
+    assert f"| `server/ping` | {sent} | {ends} | **fails**: holds 3.0 MB | 0.0 | 3,000 |" in text
+    assert (
+        f"| `client/ping` | {sent} | refused at frame 7 to 1,234: `too-many` | 0.0 | 1 |  |" in text
+    )
+    assert "A catalogue of 3 attacks (2 kinds" in text
+    assert text.count("## ") == 3
+
+
+def test_the_page_of_attacks_is_up_to_date() -> None:
+    assert attacks_page.main(["--check"]) == 0
+
+
+def test_the_page_has_every_attack() -> None:
+    rows = attacks_page.read()["ours"]["rows"]
+    expected = {(name, mode) for name in ATTACKS for mode in MODES}
+    assert {(row["attack"], row["mode"]) for row in rows} == expected
+
+
+# --- the C library ---
+
+
+def test_the_c_library_can_be_attacked() -> None:
+    try:
+        library = load("libnghttp2")
+    except OSError as error:
+        unavailable(str(error))
+    ping = probe.probe(library, ATTACKS["server/ping"], "serves", 5000, 1.0, (1e-7, 1e-7))
+    assert (ping.error, ping.refused_at) == ("H2Error", 3855)
+    ordinary = probe.probe(library, probe.ORDINARY, "serves", 200, 1.0, (1e-7, 1e-7))
+    assert (ordinary.error, ordinary.events) == ("", 200)
+    client = probe.probe(library, ATTACKS["client/data-1"], "serves", 100, 1.0, (1e-7, 1e-7))
+    assert (client.error, client.frames) == ("", 100)

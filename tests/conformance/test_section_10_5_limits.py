@@ -1,0 +1,509 @@
+"""RFC 9113 section 10.5: each limit of h2.limits, at its default and switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, islice
+from typing import Any, NamedTuple
+
+import pytest
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event
+from h2.exceptions import DenialOfServiceError
+from h2.limits import AbuseLimits, Rate
+from support import wire
+from support.outcome import assert_alive, assert_dead, sent
+from support.wire import Code, Setting, Type
+
+REQUESTS = 3000
+
+
+class Clock:
+    """A clock that is set by hand, and counts how often it is read."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.reads = 0
+
+    def __call__(self) -> float:
+        self.reads += 1
+        return self.time
+
+
+def connection(
+    client: bool, limits: AbuseLimits | None = None, clock: Any = None, **options: Any
+) -> H2Connection:
+    """A connection with streams 1 and 3 open, opened by the client."""
+    clock = clock or Clock()
+    make = wire.client if client else wire.server
+    conn = make(limits=limits, clock=clock, **options)
+    for stream_id in (1, 3):
+        if client:
+            conn.send_headers(stream_id, wire.POST)
+            wire.feed(conn, wire.headers(stream_id, wire.RESPONSE))
+        else:
+            wire.feed(conn, wire.headers(stream_id, wire.POST))
+    conn.clear_outbound_data_buffer()
+    return conn
+
+
+class Flood(NamedTuple):
+    """What one peer repeats, the limit that ends it, and after how many."""
+
+    limit: str
+    frames: Callable[[], Iterable[bytes]]
+    allowed: int
+    clients: bool = True
+    servers: bool = True
+    drained: bool = True
+
+
+def same(frame: bytes) -> Callable[[], Iterator[bytes]]:
+    return lambda: (frame for _ in count())
+
+
+def reset_requests() -> Iterator[bytes]:
+    for stream_id in count(5, 2):
+        yield wire.headers(stream_id, wire.POST) + wire.rst_stream(stream_id)
+
+
+def faulty_requests() -> Iterator[bytes]:
+    for stream_id in count(5, 2):
+        yield wire.headers(stream_id, wire.POST) + wire.window_update(stream_id, 0)
+
+
+def reset_promises() -> Iterator[bytes]:
+    for stream_id in count(2, 2):
+        yield wire.push_promise(1, stream_id) + wire.rst_stream(stream_id)
+
+
+def refused_promises() -> Iterator[bytes]:
+    for stream_id in count(2, 2):
+        yield wire.push_promise(1, stream_id)
+
+
+FREE = 8  # frames for each stream, and for the connection
+OPEN = 2
+SETTINGS = wire.settings((Setting.MAX_FRAME_SIZE, 20_000))
+
+FLOODS = {
+    "rapid-reset": Flood("resets_received", reset_requests, 1000, clients=False),
+    "rapid-reset-of-promises": Flood("resets_received", reset_promises, 1000, servers=False),
+    "made-you-reset": Flood("resets_provoked", faulty_requests, 1000, clients=False),
+    "promises": Flood("glitches", refused_promises, 200 + 5000, servers=False),
+    "unknown": Flood("glitches", same(wire.frame(0xEE, 0, 0)), 2000 + FREE * (OPEN + 1) // 5),
+    "priority": Flood("glitches", same(wire.priority(1)), 10_000 + FREE * (OPEN + 1)),
+    "settings": Flood("glitches", same(SETTINGS), 2500),
+    "settings-ack": Flood("glitches", same(wire.settings(ack=True)), 10_000),
+    "ping-ack": Flood("glitches", same(wire.ping(ack=True)), 10_000),
+    "altsvc": Flood("glitches", same(wire.altsvc(0, b"https://a.example", b"h3")), 10_000),
+    "goaway": Flood("glitches", same(wire.goaway(3)), 1000),
+    "window-update": Flood(
+        "glitches", same(wire.window_update(1, 1)), 2500 + FREE * (OPEN + 1) // 4
+    ),
+    "window-update-of-the-connection": Flood(
+        "glitches", same(wire.window_update(0, 255)), 2500 + FREE * (OPEN + 1) // 4
+    ),
+    "informational": Flood(
+        "glitches",
+        same(wire.headers(5, [(b":status", b"103")])),
+        5000 + FREE * (OPEN + 2) // 2,
+        servers=False,
+    ),
+    "ping": Flood("pending_answers", same(wire.ping()), 1000, drained=False),
+    "settings-that-are-not-read": Flood(
+        "pending_answers", same(wire.settings()), 1000, drained=False
+    ),
+    "empty-data": Flood("empty_data", same(wire.data(1, b"")), 100),
+    "padding": Flood("empty_data", same(wire.data(1, b"", pad=3)), 100),
+    "small-data": Flood("small_data", same(wire.data(1, b"x")), 2**14),
+}
+
+
+@pytest.fixture(params=FLOODS)
+def flood(request: pytest.FixtureRequest) -> Flood:
+    return FLOODS[request.param]
+
+
+def roles(flood: Flood) -> list[bool]:
+    """Whether the end that suffers is a client."""
+    return [True] * flood.clients + [False] * flood.servers
+
+
+def suffering(flood: Flood, client: bool, limits: AbuseLimits | None = None) -> H2Connection:
+    # With strict=True one acknowledgment for nothing is an error.
+    options = {"strict": False} if flood is FLOODS["settings-ack"] else {}
+    conn = connection(client, limits, **options)
+    if flood is FLOODS["informational"]:
+        conn.send_headers(5, wire.POST)
+    return conn
+
+
+def pour(conn: H2Connection, flood: Flood, number: int) -> None:
+    for frame in islice(flood.frames(), number):
+        conn.receive_data(frame)
+        if flood.drained:
+            conn.data_to_send()
+
+
+def test_a_flood_is_ended_where_the_limit_says(flood: Flood) -> None:
+    for client in roles(flood):
+        conn = suffering(flood, client)
+        pour(conn, flood, flood.allowed)
+        with pytest.raises(DenialOfServiceError) as caught:
+            pour(conn, Flood(*flood[:1], lambda: islice(flood.frames(), flood.allowed, None), 0), 1)
+        error = caught.value
+        assert error.limit == flood.limit
+        assert error.allowed is not None
+        assert error.seen is not None
+        assert error.seen > error.allowed
+        assert f"'{flood.limit}'" in str(error)
+        assert str(error.seen) in str(error)
+        assert error.error_code == Code.ENHANCE_YOUR_CALM
+        last = sent(conn)[-1]
+        assert (last.type, last.error_code) == (Type.GOAWAY, Code.ENHANCE_YOUR_CALM)
+        assert_dead(conn)
+
+
+def test_a_flood_is_not_ended_where_the_limit_is_off(flood: Flood) -> None:
+    for client in roles(flood):
+        conn = suffering(flood, client, AbuseLimits.off())
+        # Without this limit a window is what ends it.
+        most = 60_000 if flood.limit == "small_data" else flood.allowed + 1200
+        pour(conn, flood, most)
+        conn.clear_outbound_data_buffer()
+        assert_alive(conn)
+
+
+@pytest.mark.parametrize("name", ["rapid-reset", "made-you-reset", "ping-ack", "empty-data"])
+def test_what_the_rates_forget_each_second(name: str) -> None:
+    flood = FLOODS[name]
+    rate = getattr(AbuseLimits(), flood.limit)
+    clock = Clock()
+    conn = connection(False, clock=clock)
+    frames = iter(flood.frames())
+    for frame in islice(frames, flood.allowed):
+        conn.receive_data(frame)
+    clock.time += 2
+    for frame in islice(frames, 2 * rate.per_second):
+        conn.receive_data(frame)
+    with pytest.raises(DenialOfServiceError):
+        conn.receive_data(next(frames))
+
+
+def test_the_clock_is_read_only_where_a_rate_needs_it() -> None:
+    clock = Clock()
+    conn = connection(False, clock=clock)
+    wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True), wire.data(1, b"content"))
+    wire.feed(conn, wire.window_update(0, 100_000), wire.ping(), wire.priority(1))
+    conn.acknowledge_received_data(7, 1)
+    assert clock.reads == 0
+    wire.feed(conn, *[wire.goaway(0)] * 3, wire.rst_stream(1), wire.window_update(3, 0))
+    assert clock.reads == 1
+    wire.feed(conn, wire.goaway(0))
+    assert clock.reads == 2
+
+
+def test_all_streams_that_are_allowed_may_be_canceled_at_once() -> None:
+    conn = connection(False)
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: REQUESTS})
+    wire.feed(conn, wire.settings(ack=True))
+    streams = range(5, 2 * REQUESTS + 5, 2)
+    wire.feed(conn, *[wire.headers(id, wire.POST) for id in streams[: REQUESTS - 2]])
+    wire.feed(conn, *[wire.rst_stream(id) for id in streams[: REQUESTS - 2]])
+    assert conn.open_inbound_streams == 2
+
+
+def test_no_number_of_streams_switches_the_limit_of_resets_off() -> None:
+    conn = connection(False)
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 2**31})
+    wire.feed(conn, wire.settings(ack=True))
+    with pytest.raises(DenialOfServiceError, match="10001, the limit 'resets_received' is 10000"):
+        wire.feed(conn, *islice(reset_requests(), 10_001))
+
+
+def test_faults_on_streams_of_our_own() -> None:
+    """The server is at fault in answers to what we asked for: three glitches each."""
+    conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 2**31), clock=Clock())
+    for stream_id in range(1, 6668, 2):
+        conn.send_headers(stream_id, wire.POST)
+    faults = [wire.window_update(stream_id, 0) for stream_id in range(1, 6668, 2)]
+    assert len(wire.feed(conn, *faults[:3333])) == 3333
+    with pytest.raises(DenialOfServiceError, match="'glitches'"):
+        wire.feed(conn, *faults[3333:])
+
+
+def test_refused_streams_are_glitches() -> None:
+    conn = H2Connection(H2Configuration(client_side=False, clock=Clock()))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings())
+    requests = (wire.headers(stream_id, wire.POST) for stream_id in count(1, 2))
+    for request in islice(requests, 100 + 5000):
+        conn.receive_data(request)
+    with pytest.raises(DenialOfServiceError, match="'glitches' is 10000"):
+        conn.receive_data(next(requests))
+
+
+@pytest.mark.parametrize("client", [True, False], ids=["client", "server"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        wire.data(1, b"x"),
+        wire.rst_stream(1),
+        wire.window_update(1, 1000),
+        wire.headers(1, wire.TRAILERS, end_stream=True),
+    ],
+    ids=["data", "rst_stream", "window_update", "headers"],
+)
+def test_frames_on_a_stream_that_we_reset(client: bool, frame: bytes) -> None:
+    conn = connection(client)
+    conn.reset_stream(1)
+    conn.clear_outbound_data_buffer()
+    for _ in range(10_000 + FREE * (OPEN + 1)):
+        assert conn.receive_data(frame) == []
+    with pytest.raises(DenialOfServiceError, match="'glitches'"):
+        conn.receive_data(frame)
+
+
+def test_content_on_a_stream_that_we_reset() -> None:
+    """Frames of some size are no glitches: a whole window of them may be under way."""
+    conn = connection(False)
+    conn.reset_stream(1)
+    for _ in range(11_000):
+        assert conn.receive_data(wire.data(1, bytes(256))) == []
+    conn.clear_outbound_data_buffer()
+    assert_alive(conn)
+
+
+def test_entries_of_settings() -> None:
+    pairs = [(1000 + n, n) for n in range(32)]
+    conn = wire.server(limits=AbuseLimits(settings_entries=None))
+    wire.feed(conn, wire.settings(*pairs, *pairs))
+    conn = wire.server()
+    (event,) = wire.feed(conn, wire.settings(*pairs))
+    assert len(event.changed_settings) == 32  # type: ignore[attr-defined]  # Event is the base
+    assert set(conn.remote_settings) <= {1, 2, 3, 4, 5, 6, 8}
+    with pytest.raises(DenialOfServiceError, match="33, the limit 'settings_entries' is 32"):
+        wire.feed(conn, wire.settings(*pairs, (2000, 1)))
+
+
+def test_answers_that_are_read_in_part() -> None:
+    """Those that have gone out do not count, however the output is taken."""
+    conn = connection(False)
+    for _ in range(5):
+        wire.feed(conn, *[wire.ping()] * 900)
+        conn.send_headers(1, [(b":status", b"100")])
+        assert len(conn.data_to_send(880 * 17)) == 880 * 17
+    conn.clear_outbound_data_buffer()
+    wire.feed(conn, *[wire.ping()] * 1000)
+
+
+def test_answers_between_content_and_other_frames() -> None:
+    conn = connection(False)
+    conn.send_headers(1, wire.RESPONSE)
+    for _ in range(1000):
+        wire.feed(conn, wire.ping())
+        conn.send_data(1, b"x")
+    conn.send_data(1, bytes(2000))
+    conn.send_headers(3, wire.RESPONSE)
+    conn.reset_stream(3)
+    assert conn.data_to_send(5)
+    with pytest.raises(DenialOfServiceError, match="1001, the limit 'pending_answers' is 1000"):
+        wire.feed(conn, wire.ping())
+
+
+def test_resets_are_no_acknowledgments() -> None:
+    """Only what the peer can ask for without end counts."""
+    conn = wire.server(limits=AbuseLimits(pending_answers=3, resets_provoked=None))
+    frames = islice(faulty_requests(), 200)
+    wire.feed(conn, *frames, *[wire.ping()] * 3)
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, wire.ping())
+
+
+def test_the_preface_counts_for_no_answer() -> None:
+    conn = H2Connection(H2Configuration(limits=AbuseLimits(pending_answers=2)))
+    conn.initiate_connection()
+    wire.feed(conn, wire.settings(), wire.ping())
+    with pytest.raises(DenialOfServiceError, match="3, the limit 'pending_answers' is 2"):
+        wire.feed(conn, wire.ping())
+
+
+def acknowledge(conn: H2Connection, events: Iterable[Event]) -> None:
+    for event in events:
+        if isinstance(event, DataReceived):
+            conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+
+
+def test_small_data_that_is_acknowledged() -> None:
+    """Messages of ten octets for long, while a large upload is not taken."""
+    conn = connection(False)
+    wire.feed(conn, *[wire.data(3, bytes(10_000))] * 3)
+    for _ in range(20_000):
+        acknowledge(conn, wire.feed(conn, wire.data(1, b"0123456789")))
+        conn.clear_outbound_data_buffer()
+    assert_alive(conn)
+
+
+def test_small_data_in_a_large_window() -> None:
+    conn = connection(False)
+    conn.increment_flow_control_window(2**20)
+    conn.increment_flow_control_window(2**20, 1)
+    wire.feed(conn, *[wire.data(1, b"0123456789")] * 100_000)
+
+
+def test_small_data_of_many_streams() -> None:
+    conn = connection(False)
+    conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 2000})
+    wire.feed(conn, wire.settings(ack=True))
+    wire.feed(conn, *[wire.data(1, b"x")] * 32_000)
+    with pytest.raises(DenialOfServiceError, match="32001, the limit 'small_data' is 32000"):
+        wire.feed(conn, wire.data(1, b"x"))
+
+
+def test_data_that_ends_streams_is_not_small() -> None:
+    conn = wire.server(limits=AbuseLimits(small_data=0, empty_data=Rate(1, 0)))
+    for stream_id in range(1, 20_001, 2):
+        wire.feed(
+            conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, b"", end_stream=True)
+        )
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        conn.clear_outbound_data_buffer()
+    assert_alive(conn)
+
+
+def test_updates_for_small_content() -> None:
+    """Two for each frame, of one octet, whatever the peer thinks it is good for."""
+    conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
+    conn.send_headers(1, wire.RESPONSE)
+    for _ in range(500):
+        conn.send_data(1, b"x")
+        conn.data_to_send()
+        wire.feed(conn, wire.window_update(0, 1), wire.window_update(1, 1))
+    assert_alive(conn)
+
+
+@pytest.mark.parametrize(("limit", "most"), [("fields", 128), ("cookie_crumbs", 256)])
+def test_number_of_fields(limit: str, most: int) -> None:
+    """Cookies have a limit of their own."""
+    name = b"x" if limit == "fields" else b"cookie"
+    others = len(wire.REQUEST) if limit == "fields" else 0
+    conn = wire.server()
+    fields = [*wire.REQUEST, *[(name, b"1")] * (most - others)]
+    assert wire.feed(conn, wire.headers(1, fields))
+    assert_alive(conn)
+    # The application hears nothing of it; as strict says that a stream was reset.
+    events = wire.feed(conn, wire.headers(3, [*fields, (name, b"1")]))
+    assert len(events) == conn.config.strict
+    reset = sent(conn)[-1]
+    assert (reset.type, reset.error_code) == (Type.RST_STREAM, Code.ENHANCE_YOUR_CALM)
+    conn = wire.server(limits=AbuseLimits(**{limit: None}))  # type: ignore[arg-type]  # all take it
+    assert wire.feed(conn, wire.headers(1, [*fields, (name, b"1")]))
+    assert_alive(conn)
+
+
+def test_messages_of_very_many_fields_again_and_again() -> None:
+    fields = [*wire.REQUEST, *[(b"x", b"1")] * 200]
+    requests = (wire.headers(stream_id, fields) for stream_id in count(1, 2))
+    conn = connection(False)
+    for request in islice(requests, 2, 502):
+        conn.receive_data(request)
+    with pytest.raises(DenialOfServiceError, match="'glitches' is 10000"):
+        conn.receive_data(next(requests))
+
+
+def bomb(stream_id: int) -> bytes:
+    """A request with a cookie of the dynamic table 15 times."""
+    return wire.headers(stream_id, wire.block(wire.REQUEST) + wire.indexed(62) * 15)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [AbuseLimits(), AbuseLimits(expansion=None), AbuseLimits.off()],
+    ids=["on", "off", "all-off"],
+)
+def test_a_cookie_that_is_referenced_often(limits: AbuseLimits) -> None:
+    """At most 512 KiB are allocated beyond what the octets on the wire are good for."""
+    conn = wire.server(limits=limits)
+    cookie = wire.block([(b"cookie", b"c" * 3900)], add=True)
+    wire.feed(conn, wire.headers(1, wire.block(wire.REQUEST) + cookie))
+    requests = [bomb(stream_id) for stream_id in range(3, 43, 2)]
+    if limits.expansion is None:
+        assert len(wire.feed(conn, *requests)) == 20
+        return
+    with pytest.raises(DenialOfServiceError) as caught:
+        wire.feed(conn, *requests)
+    assert caught.value.limit == "expansion"
+    assert len(caught.value.events) < 12
+
+
+def test_a_promise_that_expands() -> None:
+    conn = wire.client(limits=AbuseLimits(expansion=0))
+    conn.send_headers(1, wire.REQUEST)
+    entry = wire.block([(b":status", b"200"), (b"x", b"v" * 3900)], add=True)
+    wire.feed(conn, wire.headers(1, entry))
+    promise = wire.block(wire.REQUEST) + wire.indexed(62) * 3
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, wire.push_promise(1, 2, promise))
+
+
+def test_a_block_that_is_encoded_too_long() -> None:
+    frame = wire.headers(1, bytes(16_384), end_headers=False)
+    more = [wire.continuation(1, bytes(16_384), end_headers=False)] * 8
+    with pytest.raises(DenialOfServiceError) as caught:
+        wire.feed(wire.server(), frame, *more)
+    assert (caught.value.limit, caught.value.allowed) == ("encoded_factor", 131_072)
+    assert wire.feed(wire.server(limits=AbuseLimits(encoded_factor=None)), frame, *more) == []
+
+
+def test_empty_continuations_are_glitches() -> None:
+    conn = wire.server(limits=AbuseLimits(glitches=Rate(3, 0)))
+    unfinished = wire.headers(1, wire.REQUEST, end_headers=False)
+    with pytest.raises(DenialOfServiceError, match="empty CONTINUATION"):
+        wire.feed(conn, unfinished, *[wire.continuation(1, b"", end_headers=False)] * 4)
+
+
+def test_promises_may_be_unlimited() -> None:
+    conn = wire.client(limits=AbuseLimits(reserved_streams=None))
+    conn.send_headers(1, wire.REQUEST)
+    assert len(wire.feed(conn, *islice(refused_promises(), 500))) == 500
+
+
+def test_promises_on_a_stream_that_we_reset_are_glitches() -> None:
+    conn = wire.client(limits=AbuseLimits(glitches=Rate(3, 0)))
+    conn.send_headers(1, wire.REQUEST)
+    conn.reset_stream(1)
+    frames = refused_promises()
+    wire.feed(conn, *islice(frames, 3))
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, next(frames))
+
+
+def test_an_acknowledgment_of_our_ping_is_no_glitch() -> None:
+    conn = wire.client(limits=AbuseLimits(glitches=Rate(1, 0)))
+    for _ in range(5):
+        conn.ping(b"12345678")
+        wire.feed(conn, wire.ping(ack=True))
+
+
+def test_streams_that_were_passed_over_give_nothing() -> None:
+    """What is free for each stream is free for those that there were."""
+    conn = wire.server(limits=AbuseLimits(glitches=Rate(1, 0)))
+    wire.feed(conn, wire.headers(2_000_001, wire.POST))
+    wire.feed(conn, *[wire.priority(1)] * 17)
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, wire.priority(1))
+
+
+def test_what_a_stream_error_leaves_behind() -> None:
+    """A peer that is at fault in many large frames makes no garbage of them."""
+    conn = wire.server(limits=AbuseLimits.off(), strict=True)
+    with pytest.MonkeyPatch.context() as patch:
+        found = []
+        patch.setattr(
+            "h2._core.reader.reset_stream", lambda conn, violation: found.append(violation)
+        )
+        wire.feed(conn, wire.headers(1, [(b"x", b"y" * 10_000)]))
+    assert [violation.__traceback__ for violation in found] == [None]
