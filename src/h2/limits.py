@@ -56,7 +56,7 @@ class AbuseLimits:
         the application has heard of them ("MadeYouReset", CVE-2025-8671). The same numbers, because
         it does the same
     :param glitches: frames that are legal and do nothing: unknown types, PRIORITY, PRIORITY_UPDATE,
-        repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (its size counts),
+        repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (where size counts),
         acknowledgments for nothing, frames on streams that are over, small WINDOW_UPDATE frames
         (CVE-2019-9511, CVE-2019-9513), refused streams, informational responses. What ordinary
         traffic has of them for each stream, and for the octets that were sent, does not count. A

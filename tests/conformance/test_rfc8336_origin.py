@@ -9,7 +9,7 @@ import pytest
 
 from h2.connection import H2Connection
 from h2.events import OriginReceived
-from h2.exceptions import FrameTooLargeError, ProtocolError
+from h2.exceptions import DenialOfServiceError, FrameTooLargeError, ProtocolError
 from support import wire
 from support.outcome import (
     assert_alive,
@@ -146,6 +146,19 @@ def test_what_is_kept_of_a_frame(entry: bytes) -> None:
     tracemalloc.stop()
     assert only(events, OriginReceived)
     assert kept <= 8 * len(frame) + 2_000
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "most"), [(wire.server, 1, 6_000), (wire.client, 700, 20)]
+)
+def test_a_flood(make: wire.Factory, count: int, most: int) -> None:
+    """Frames and their octets count as glitches, ignored or not (RFC 9113 10.5)."""
+    conn = make()
+    frame = wire.origin(*[ORIGIN] * count)
+    with pytest.raises(DenialOfServiceError) as caught:
+        for _ in range(most):
+            wire.feed(conn, frame)
+    assert caught.value.rule == "too-many-glitches"
 
 
 # Sending ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import PriorityUpdated, PriorityUpdateReceived, RemoteSettingsChanged
 from h2.exceptions import (
+    DenialOfServiceError,
     InvalidSettingsValueError,
     NoSuchStreamError,
     ProtocolError,
@@ -250,6 +251,16 @@ def test_what_is_remembered_is_bounded_without_a_limit() -> None:
     assert idle is not None
     assert idle.count_with(10_001, 0) == 1024 + 1
     assert_alive(conn)
+
+
+@pytest.mark.parametrize(("value", "most"), [(b"u=1", 10_600), (b"a=1, " * 3_200, 60)])
+def test_a_flood(value: bytes, most: int) -> None:
+    """More frames than there are streams count as glitches, long ones more (RFC 9113 10.5)."""
+    conn = wire.requested_server()
+    with pytest.raises(DenialOfServiceError) as caught:
+        for _ in range(most):
+            wire.feed(conn, wire.priority_update(1, value))
+    assert caught.value.rule == "too-many-glitches"
 
 
 # Sending ------------------------------------------------------------------------------------------

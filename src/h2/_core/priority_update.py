@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from h2._core import abuse
 from h2._core.faults import is_enforced
 from h2._core.misuse import find_stream, no_stream, not_allowed
@@ -16,10 +18,15 @@ from h2._rules.stream_states import HALF_REMOTE
 from h2.events import PriorityUpdateReceived
 from h2.priorities import Priority
 
+#: A field value of this length is parsed in about the time that other glitches take. No client
+#: sends so much.
+_OCTETS_FOR_GLITCH: Final = 64
+
 
 def priority_update(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """Report a received frame: advice that touches no stream."""
-    abuse.extra_frame(conn, "PRIORITY_UPDATE frame")
+    amount = 1 + len(payload) // _OCTETS_FOR_GLITCH
+    abuse.extra_frame(conn, "PRIORITY_UPDATE frame", amount)
     violation = _fault(conn, stream_id, payload)
     if violation is not None:
         if is_enforced(conn, violation.rule):
