@@ -257,9 +257,9 @@ def test_what_is_remembered_is_bounded_without_a_limit() -> None:
 def test_a_flood(value: bytes, most: int) -> None:
     """More frames than there are streams count as glitches, long ones more (RFC 9113 10.5)."""
     conn = wire.requested_server()
+    frames = [wire.priority_update(1, value)] * most
     with pytest.raises(DenialOfServiceError) as caught:
-        for _ in range(most):
-            wire.feed(conn, wire.priority_update(1, value))
+        wire.feed(conn, *frames)
     assert caught.value.rule == "too-many-glitches"
 
 
