@@ -40,8 +40,9 @@ def quick_switches() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def unused_huffman_table() -> None:
+def unused_huffman_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what was worked out of the Huffman automaton, so that all threads do it at once."""
+    monkeypatch.setattr(huffman, "_cells_left", huffman._MOST_CELLS)
     for row in list(huffman._ROWS.values()):
         row[:256] = [None] * 256  # type: ignore[list-item]  # a cell that was not needed before
 

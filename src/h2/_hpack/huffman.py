@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any, cast
 
 from h2._hpack.errors import HpackDecodingError
@@ -35,7 +36,16 @@ _LENGTH_BITS: tuple[str, ...] = tuple(f"1{length:07b}" for length in range(0x7F)
 # at most 256 rows and one for failure. Two more places of a row hold cells whose text is the
 # name of the state, and not empty if a string may end in it: after whole symbols and at most seven
 # bits of padding.
+#
+# Peers choose the text. All 65,536 cells would take 6 MB of the process, so there are no more than
+# _MOST_CELLS: more than a million octets of the recorded traffic need 11,519 of them. A string that
+# needs others is decoded by a second automaton, over half octets: it is complete with 4,096 cells,
+# and takes three times as long.
 Row = list[tuple[Any, str]]
+HalfRow = dict[str, tuple[Any, str]]
+
+_MOST_CELLS = 8192
+_cells_left = _MOST_CELLS
 
 _NAME = 256
 _MAY_END = 257
@@ -109,9 +119,19 @@ def _decode_first(data: bytes) -> tuple[str, tuple[Any, str]]:
     row: Row = _ROOT
     parts: list[str] = []
     for octet in data:
-        row, text = row[octet] or _work_out(row, octet)
+        cell = row[octet] or _work_out(row, octet)
+        if cell is None:
+            return _decode_halves(data)
+        row, text = cell
         parts.append(text)
     return "".join(parts), row[_MAY_END]
+
+
+def _decode_halves(data: bytes) -> tuple[str, tuple[Any, str]]:
+    """Decode by half octets; return the text and the final cell."""
+    cell: tuple[Any, str] = (_half_rows(), "")
+    text = "".join([(cell := cell[0][half])[1] for half in data.hex()])
+    return text, cell[0]["end"]
 
 
 def _row(name: str) -> Row:
@@ -119,26 +139,56 @@ def _row(name: str) -> Row:
     row = _ROWS.get(name)
     if row is None:
         row = cast(Row, [None] * 256)
-        row += [(row, name), (row, "end" if len(name) < 8 and "0" not in name else "")]
+        row += [(row, name), (row, _end(name))]
         row = _ROWS.setdefault(name, row)
     return row
 
 
-def _work_out(row: Row, octet: int) -> tuple[Row, str]:
-    """Fill in and return the cell of a row."""
-    bits = row[_NAME][1]
+def _end(name: str) -> str:
+    """Return some text if a string may end in this state."""
+    return "end" if len(name) < 8 and "0" not in name else ""
+
+
+def _work_out(row: Row, octet: int) -> tuple[Row, str] | None:
+    """Fill in and return the cell of a row; None if there are too many cells already."""
+    global _cells_left
+    if not _cells_left:
+        return None
+    _cells_left -= 1
+    step = _follow(row[_NAME][1], format(octet, "08b"))
+    cell = _FAILED[0] if step is None else (_row(step[0]), sys.intern(step[1]))
+    row[octet] = cell
+    return cell
+
+
+@cache
+def _half_rows() -> HalfRow:
+    """Return the first row of the automaton over half octets, made when it is first needed."""
+    failed: HalfRow = {}
+    names = {bits[:length] for bits in (*_BITS, _EOS) for length in range(len(bits))}
+    rows: dict[str, HalfRow] = {name: {} for name in names}
+    for half in "0123456789abcdef":
+        failed[half] = (failed, "")
+        for name, row in rows.items():
+            step = _follow(name, format(int(half, 16), "04b"))
+            row[half] = (failed, "") if step is None else (rows[step[0]], step[1])
+    failed["end"] = (failed, "")
+    for name, row in rows.items():
+        row["end"] = (row, _end(name))
+    return rows[""]
+
+
+def _follow(bits: str, more: str) -> tuple[str, str] | None:
+    """Return the state that more bits lead to and what they decode to, None for EOS."""
     text = ""
-    for bit in format(octet, "08b"):
+    for bit in more:
         bits += bit
         if bits in _SYMBOLS:
             text += _SYMBOLS[bits]
             bits = ""
         elif bits == _EOS:
-            row[octet] = _FAILED[0]
-            return _FAILED[0]
-    cell = (_row(bits), sys.intern(text))
-    row[octet] = cell
-    return cell
+            return None
+    return bits, text
 
 
 _ROOT = _row("")

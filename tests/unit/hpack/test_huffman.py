@@ -143,17 +143,49 @@ def test_cells_are_worked_out_once() -> None:
     assert calls(decode, data) <= len(data) + 10
 
 
-def test_rows_are_bounded() -> None:
-    chance = random.Random(1)
-    for _ in range(2000):
-        decode(encode(bytes(chance.choices(range(256), k=20))))
-    assert len(huffman._ROWS) <= 256
-
-
-def test_threads_work_out_equal_cells() -> None:
-    # As in a fresh process: no cell is known yet when the threads start.
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin as a new process does: no cell is known."""
+    monkeypatch.setattr(huffman, "_cells_left", huffman._MOST_CELLS)
     for row in huffman._ROWS.values():
         row[:256] = cast(Row, [None] * 256)
+
+
+def decoded(data: bytes) -> bytes | None:
+    """Return the text, None where there is none."""
+    try:
+        return decode(data)
+    except HpackDecodingError:
+        return None
+
+
+@pytest.mark.usefixtures("fresh")
+def test_cells_are_bounded() -> None:
+    chance = random.Random(1)
+    texts = [bytes(chance.choices(range(256), k=20)) for _ in range(4000)]
+    assert [decode(encode(text)) for text in texts] == texts
+    assert len(huffman._ROWS) <= 256
+    cells = sum(cell is not None for row in huffman._ROWS.values() for cell in row[:256])
+    assert cells == huffman._MOST_CELLS
+    assert decode(encode(b"Ordinary text, as before.")) == b"Ordinary text, as before."
+
+
+@pytest.mark.usefixtures("fresh")
+def test_both_automata_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(2)
+    inputs = [bytes(chance.choices(range(256), k=length)) for length in range(1, 60)]
+    inputs += [bytes(chance.choices((0xFE, 0xFF), k=length)) for length in range(1, 8)]
+    inputs += [encode(bytes((octet,)) * 3) + end for octet in range(256) for end in (b"", b"\xff")]
+    expected = [decoded(data) for data in inputs]
+    assert None in expected
+    for row in huffman._ROWS.values():
+        row[:256] = cast(Row, [None] * 256)
+    monkeypatch.setattr(huffman, "_cells_left", 0)
+    assert [decoded(data) for data in inputs] == expected
+
+
+@pytest.mark.usefixtures("fresh")
+def test_threads_work_out_equal_cells() -> None:
     chance = random.Random(2)
     texts = [bytes(chance.choices(range(256), k=40)) for _ in range(200)]
     codes = [encode(text) for text in texts]
