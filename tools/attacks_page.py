@@ -61,9 +61,10 @@ What is asked for of each attack and application:
   traffic, and an application has to handle them anyway. For each octet they cost more than ordinary
   requests: they have many fields in few octets, or large fields from the compression table, or
   a frame for each octet of content. They may cost up to {valid_times:g} times as much as ordinary
-  requests, and what the connection holds does not grow. An application that keeps all events keeps
-  an object of Python for each of these octets of content, by its own choice: up to {valid_kept}
-  octets for each octet that arrived are allowed there.
+  requests, and what the connection holds does not grow. An application that keeps all events, by
+  its own choice, keeps objects of Python: an event for each of these octets of content, a place in
+  a list for each of these fields. Up to {valid_kept} octets for each octet that arrived are allowed
+  there.
 
 Ordinary requests are those of a browser: eleven fields, most of them from the compression table.
 They are measured with the same package in the same process. An attack of less than 4 KiB counts as

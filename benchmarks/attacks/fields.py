@@ -391,7 +391,12 @@ def informational_reset() -> Frames:
         yield wire.headers(stream_id, literal(8, b"103") + HINT) + wire.rst_stream(stream_id)
 
 
-@attack("trailers", "requests with trailers, a hundred fields from the table each", batch=REQUESTS)
+@attack(
+    "trailers",
+    "requests with trailers, a hundred fields from the table each",
+    batch=REQUESTS,
+    valid=True,
+)
 def trailers() -> Frames:
     for stream_id in wire.odd_numbers():
         yield wire.headers(stream_id, POST)
