@@ -69,8 +69,7 @@ class Ends:
         self.answers = True
         self.events: list[Event] = []
         self.received = [0, 0]  # octets of content, by client and server
-        if hasattr(H2Configuration, "clock"):
-            options["clock"] = self.clock
+        options["clock"] = self.clock
         self.client, self.server = (
             H2Connection(H2Configuration(client_side=side, **options)) for side in (True, False)
         )

@@ -79,7 +79,8 @@ class AbuseLimits:
         Counted over the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0;
         512 KiB bounds what one read can make us allocate
     :param reserved_streams: promised streams of which the response has not begun: they count for no
-        limit that the server knows. More are refused, each of them a glitch. A page needs some
+        limit that the server knows. More are refused, each of them a glitch. So are
+        promises, kept or not, beyond this number for each request of the client. A page needs some
         dozens
     :param empty_data: DATA frames with neither content nor END_STREAM (CVE-2019-9518)
     :param small_data: DATA frames of less than 256 octets that were not acknowledged with

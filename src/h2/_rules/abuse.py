@@ -81,6 +81,7 @@ class Conduct:
         "extras",
         "glitches",
         "pings",
+        "promises",
         "provoked",
         "resets",
         "settings_came",
@@ -97,6 +98,7 @@ class Conduct:
         self._send_window = DEFAULT_WINDOW  # of the connection, after the last small update
         self.settings_came = False
         self.pings = 0  #: PING frames of ours without an answer
+        self.promises = 0  #: valid ones, all of them
         self.expanded = 0  #: octets that fields decoded to beyond what is ordinary
         #: None as long as all small DATA frames are acknowledged.
         self.small: SmallFrames | None = None
