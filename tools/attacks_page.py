@@ -62,9 +62,9 @@ What is asked for of each attack and application:
   requests: they have many fields in few octets, or large fields from the compression table, or
   a frame for each octet of content. They may cost up to {valid_times:g} times as much as ordinary
   requests, and what the connection holds does not grow. An application that keeps all events, by
-  its own choice, keeps objects of Python: an event for each of these octets of content, a place in
-  a list for each of these fields. Up to {valid_kept} octets for each octet that arrived are allowed
-  there.
+  its own choice, keeps objects of Python: an event for each of these octets of content, a tuple and
+  its place in a list for each of these fields. Up to {valid_kept} octets for each octet that
+  arrived are allowed there.
 
 Ordinary requests are those of a browser: eleven fields, most of them from the compression table.
 They are measured with the same package in the same process. An attack of less than 4 KiB counts as

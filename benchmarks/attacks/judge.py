@@ -21,9 +21,10 @@ HARMLESS_TIMES = 2.0
 NO_GROWTH = 65536
 #: Valid, complete messages cannot be told from those of a busy peer: refusing them breaks honest
 #: traffic. Many small fields cost more than the same octets in few large ones, and an event of
-#: an octet of content is an object of Python; both are in proportion to what arrives.
+#: an octet of content is an object of Python, as a field is; both are in proportion to what
+#: arrives.
 VALID_TIMES = 5.0
-VALID_KEPT = 16
+VALID_KEPT = 20
 
 
 def is_valid(outcome: Outcome) -> bool:
