@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -207,3 +210,34 @@ def test_work_grows_with_the_number_of_bytes(name: str) -> None:
     once = calls_of(lambda: take(conn, chunks, 300))
     again = calls_of(lambda: take(conn, chunks, 600))
     assert again <= 2.1 * once
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="elsewhere objects are freed at another time"
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        wire.data(0, b"x" * 10_000),
+        wire.frame(Type.PING, payload=b"x" * 10_000),
+        wire.window_update(1, 1),
+        wire.headers(1, b"\xff" * 10_000),
+    ],
+    ids=["DATA on stream 0", "long PING", "idle stream", "broken field block"],
+)
+def test_nothing_of_the_input_is_kept_after_a_connection_error(first: bytes) -> None:
+    """Not even until the garbage collector comes, which may take hundreds of reads."""
+    conn = wire.server()
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for part in (first, *[b"x" * 10_000] * 100):
+            data = bytearray(part)
+            with contextlib.suppress(ProtocolError):
+                conn.receive_data(bytes(data))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert held < 60_000

@@ -110,7 +110,7 @@ class Output:
         self.chunks.insert(0, frames)
         self._content.clear()
         self._indexed = 0
-        return len(self.chunks) > 1
+        return any(self.chunks[1:])  # content that was dropped has left an empty chunk
 
     def pending_content(self, stream_id: int) -> tuple[int, bool]:
         """Return how much content of a stream can be dropped, and whether it ends the stream."""

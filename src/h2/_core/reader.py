@@ -100,6 +100,9 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
             if start < len(data):
                 _keep_rest(conn, data, start)
     except Violation as violation:
+        # A traceback leads to frames that hold the violation, so that what was read would be kept
+        # until the garbage collector comes.
+        violation.__traceback__ = None
         raise terminate(conn, violation) from None
     except BaseException:
         fail(conn)
@@ -115,7 +118,10 @@ def _refuse_input(conn: Connection, data: bytes) -> list[Event]:
         return []
     error = Violation(rules.CONNECTION_CLOSED, "The connection has ended").exception()
     error.events, conn.unreported = conn.unreported, []
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # or the traceback would keep it, and the data with it
 
 
 def _check_preface(conn: Connection, data: bytes) -> bytes:

@@ -1,0 +1,17 @@
+"""What the properties have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from h2.config import H2Configuration
+
+
+@pytest.fixture(scope="module", autouse=True)
+def still_clock() -> Iterator[None]:
+    """Time does not pass: connections that got the same octets are in the same state."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(H2Configuration, "clock", staticmethod(lambda: 0.0))
+        yield
