@@ -11,6 +11,7 @@ All limits are on by default. A program that needs other numbers gives them to t
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Final
 
 __all__ = ["AbuseLimits", "Rate"]
@@ -22,21 +23,30 @@ _ORDINARY_LIST: Final = 4096
 _LARGEST: Final = 2**63
 
 
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """So many at once, and so many more each second: a token bucket.
 
     :param burst: how many may come at once, at least 1
     :param per_second: how many of them are forgotten each second, 0 or more
-    :raises ValueError: if a number is out of range
+    :raises ValueError: if a number is out of range or of another type
     """
 
     burst: int
     per_second: float
 
     def __post_init__(self) -> None:
-        if self.burst < 1 or self.per_second < 0:
-            raise ValueError(f"{self!r} allows nothing, or less and less")
+        if not (
+            _is_int(self.burst) and (_is_int(self.per_second) or type(self.per_second) is float)
+        ):
+            raise ValueError(f"{self!r}: burst must be an int, per_second a number")
+        # NaN compares as false.
+        if not (self.burst >= 1 and 0 <= self.per_second < inf):
+            raise ValueError(f"{self!r} is out of range")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +86,9 @@ class AbuseLimits:
         uses Huffman codes only where they are shorter stays below 1
     :param expansion: octets that fields decode to beyond what an honest encoder gets from the
         octets sent: the whole table once for each message, 64 for each field, and 2 for each octet.
-        Counted over the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0, and
-        512 KiB is what one read may make us allocate
+        (CVE-2016-6581, CVE-2026-49975). Honest traffic has next to none: a browser that sends the
+        same cookie of 3 KB twice has 2 KB in a request. 512 KiB is what one read may make us
+        allocate
     :param reserved_streams: promised streams of which the response has not begun: they count for no
         limit that the server knows. More are refused, each of them a glitch. A page needs some
         dozens
@@ -88,7 +99,7 @@ class AbuseLimits:
         knows (RUSTSEC-2026-0258). Larger windows, and more streams that the peer may open, allow
         more: one for each 8 octets of the window of the connection, and 16 for each stream.
         Frames with END_STREAM do not count
-    :raises ValueError: if a number is negative
+    :raises ValueError: if a number is negative or of another type
     """
 
     resets_received: Rate | None = Rate(1000, 33)
@@ -99,7 +110,7 @@ class AbuseLimits:
     fields: int | None = 128
     cookie_crumbs: int | None = 256
     encoded_factor: int | None = 2
-    expansion: int | None = 2**19
+    expansion: Rate | None = Rate(2**19, 2**16)
     reserved_streams: int | None = 200
     empty_data: Rate | None = Rate(100, 10)
     small_data: int | None = 2**14
@@ -107,7 +118,14 @@ class AbuseLimits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int) and value < 0:
+            if value is None:
+                continue
+            if isinstance(field.default, Rate):
+                if not isinstance(value, Rate):
+                    raise ValueError(f"{field.name} must be a Rate or None, not {value!r}")
+            elif not _is_int(value):
+                raise ValueError(f"{field.name} must be an int or None, not {value!r}")
+            elif value < 0:
                 raise ValueError(f"{field.name} must not be negative")
 
     def suspect_list(self) -> int:

@@ -13,7 +13,7 @@ from h2._frames import decode, encode, layout
 from h2._frames.layout import ACK, END_STREAM, PADDED
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.abuse import SMALL_DATA
+from h2._rules.abuse import SMALL_DATA, SMALL_INCREMENT
 from h2._rules.registry import Violation
 from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
 from h2.errors import _error_code_from_int
@@ -97,11 +97,13 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
 
 def _discard_data(conn: Connection, end: int, stream_id: int, length: int) -> None:
     """Take DATA on a stream that does not exist: give back its window, say what is wrong."""
-    hand_back(conn, length)
+    increment = hand_back(conn, length)
     reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, layout.DATA, stream_id)
-    if length < SMALL_DATA:
+    # A window full of content may be under way when we reset the stream, in frames of any size. It
+    # costs little, unless the window of the connection is exhausted: then each frame is answered.
+    if not length or 0 < increment < SMALL_INCREMENT:
         abuse.extra_frame(conn, "DATA frame on a stream that is over")
 
 
