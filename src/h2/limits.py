@@ -58,8 +58,9 @@ class AbuseLimits:
     ENHANCE_YOUR_CALM. Where it says so below, only a stream is reset.
 
     :param resets_received: streams that the peer opens and resets ("rapid reset", CVE-2023-44487):
-        each makes the application start work for nothing. Where the peer may have more streams
-        open than the burst, all of them may be canceled at once, up to ten times the burst.
+        each makes the application start work for nothing. A stream to which the response was sent
+        in full does not count: a client may give up an upload then. Where the peer may have more
+        streams open than the burst, all of them may be canceled at once, up to ten times the burst.
         1000 are more than a page load or a proxy cancels at once; 33 a second is twice the rate at
         which people cancel by hand, summed over the users of a proxy
     :param resets_provoked: streams of the peer that we have to reset because of its faults, after

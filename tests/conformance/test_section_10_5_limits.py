@@ -224,6 +224,20 @@ def test_no_number_of_streams_switches_the_limit_of_resets_off() -> None:
         wire.feed(conn, *islice(reset_requests(), 10_001))
 
 
+def test_uploads_that_are_given_up_after_the_response() -> None:
+    """The server refuses the upload, and its client need not send the rest (section 8.1)."""
+    conn = connection(False, AbuseLimits(resets_received=Rate(1, 0)))
+    for stream_id in range(5, 2005, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        conn.clear_outbound_data_buffer()
+        wire.feed(conn, wire.rst_stream(stream_id))
+    # The burst is ten, because the server allows a hundred streams.
+    unanswered = range(2005, 2027, 2)
+    with pytest.raises(DenialOfServiceError, match="11, the limit 'resets_received' is 10"):
+        wire.feed(conn, *[wire.headers(id, wire.POST) + wire.rst_stream(id) for id in unanswered])
+
+
 def test_faults_on_streams_of_our_own() -> None:
     """The server is at fault in answers to what we asked for: three glitches each."""
     conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 2**31), clock=Clock())

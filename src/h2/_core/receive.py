@@ -15,7 +15,7 @@ from h2._rules import registry as rules
 from h2._rules import stream_states as states
 from h2._rules.abuse import SMALL_DATA, SMALL_INCREMENT
 from h2._rules.registry import Violation
-from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
+from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, HALF_LOCAL, IDLE
 from h2.errors import _error_code_from_int
 from h2.events import (
     AlternativeServiceAvailable,
@@ -163,7 +163,8 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
         # Both ends may have ended the stream while the content of ours is still pending.
         conn.send_windows.connection += conn.out.drop_content(stream_id)
         return
-    if streams.is_inbound(stream_id):
+    # Once we have responded in full, it saves the peer the rest of its request and us no work.
+    if stream.state != HALF_LOCAL and streams.is_inbound(stream_id):
         abuse.reset_by_peer(conn)
     conn.abandon(stream, CLOSED_BY_PEER)
     event = _new(StreamReset)
