@@ -146,6 +146,9 @@ def _update_settings(source: Source) -> Call:
 
 def _prioritize(source: Source) -> Call:
     stream_id, depends_on = _stream(source), source.pick(STREAM_IDS)
+    if source.chance(4):
+        # There is no stream 0.
+        return Call("send_priority_update", (stream_id, source.octet() & 7), {}, misuse=True)
     # 0 is out of range.
     arguments = (stream_id, source.pick(_WEIGHTS), depends_on)
     return Call("prioritize", arguments, {}, misuse=True)
@@ -157,7 +160,9 @@ def _ping(source: Source) -> Call:
 
 def _advertise(source: Source) -> Call:
     if source.chance(2):
-        origin = source.pick((b"https://a.b", b"", bytes(16_384)))
+        origin = source.pick((b"https://a.b", b"", bytes(16_384), None))
+        if origin is None:
+            return Call("advertise_origins", ([b"https://a.b"] * source.octet(),), {})
         return Call("advertise_alternative_service", (b"h2=x", origin), {}, misuse=not origin)
     return Call("advertise_alternative_service", (b"h2=x", None, _stream(source)), {})
 

@@ -216,10 +216,25 @@ def _continuation(source: Source, peer: Peer) -> bytes:
     return wire.frame(wire.CONTINUATION, wire.END_HEADERS, stream_id, block)
 
 
-def _altsvc(source: Source, peer: Peer) -> bytes:
-    origin = source.pick((b"", b"https://a.b", b"x" * 300))
+def _extension(source: Source, peer: Peer) -> bytes:
+    origin = source.pick((b"", b"https://a.b", b"x" * 300, None, None))
+    if origin is None:
+        return _newer_extension(source, peer)
     payload = len(origin).to_bytes(2, "big") + origin + b"h2=x"
     return wire.frame(wire.ALTSVC, 0, peer.stream(source), payload)
+
+
+def _newer_extension(source: Source, peer: Peer) -> bytes:
+    """ORIGIN or PRIORITY_UPDATE, on stream 0 and without flags as a rule."""
+    type_, flags, stream_id = wire.ORIGIN, 0, 0
+    choice = source.octet()
+    payload = b"\0\x0bhttps://a.b"[: choice >> 4 or None] * (choice & 3)
+    if choice & 4:
+        type_ = wire.PRIORITY_UPDATE
+        payload = peer.stream(source).to_bytes(4, "big") + source.take(choice >> 4)
+    if choice & 8:
+        flags, stream_id = source.octet(), peer.stream(source)
+    return wire.frame(type_, flags, stream_id, payload)
 
 
 def _anything(source: Source, peer: Peer) -> bytes:
@@ -233,5 +248,5 @@ def _anything(source: Source, peer: Peer) -> bytes:
 _KINDS = (
     *(_request, _request, _response, _response, _headers, _headers, _promise),
     *(_data, _data, _data, _data, _window_update, _window_update, _settings, _settings_ack),
-    *(_rst_stream, _rst_stream, _ping, _goaway, _priority, _continuation, _altsvc, _anything),
+    *(_rst_stream, _rst_stream, _ping, _goaway, _priority, _continuation, _extension, _anything),
 )

@@ -245,8 +245,18 @@ class Watcher:
         length = int.from_bytes(frame.payload[:2], "big")
         require(len(frame.payload) >= 2 + length, "ALTSVC too short:", frame)
 
+    def _origin(self, frame: wire.Frame) -> None:
+        require(not self.client, "a client must not send ORIGIN:", frame)
 
-_ON_CONNECTION = frozenset((wire.SETTINGS, wire.PING, wire.GOAWAY))
+    def _priority_update(self, frame: wire.Frame) -> None:
+        require(self.client, "a server must not send PRIORITY_UPDATE:", frame)
+        prioritized = int.from_bytes(frame.payload[:4], "big")
+        require(0 < prioritized <= wire.MAX_ID, "PRIORITY_UPDATE for no stream:", frame)
+
+
+_ON_CONNECTION = frozenset(
+    (wire.SETTINGS, wire.PING, wire.GOAWAY, wire.ORIGIN, wire.PRIORITY_UPDATE)
+)
 
 _CHECKS = {
     wire.DATA: Watcher._data,
@@ -260,4 +270,6 @@ _CHECKS = {
     wire.WINDOW_UPDATE: Watcher._window_update,
     wire.CONTINUATION: Watcher._continuation,
     wire.ALTSVC: Watcher._altsvc,
+    wire.ORIGIN: Watcher._origin,
+    wire.PRIORITY_UPDATE: Watcher._priority_update,
 }

@@ -56,7 +56,6 @@ REASONS: Final = {
     "specification": "for those who write other specifications",
     "HTTP/1.1": "for messages of another version",
     "HTTP/3": "for another protocol",
-    "not built": "an extension that the library does not have",
 }
 
 

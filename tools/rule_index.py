@@ -25,6 +25,7 @@ TITLES = {
     "9113": "HTTP/2",
     "9110": "HTTP Semantics",
     "8441": "Bootstrapping WebSockets with HTTP/2 (extended CONNECT)",
+    "9218": "Extensible Prioritization Scheme for HTTP",
     "7540": "HTTP/2, the edition before: the upgrade from HTTP/1.1 and priorities",
 }
 
@@ -34,6 +35,8 @@ MORE_EXACT: dict[str, tuple[type[H2Error], ...]] = {
     "connect-protocol-revoked": (InvalidSettingsValueError,),
     "content-length-mismatch": (InvalidBodyLengthError,),
     "not-allowed-now": (NoSuchStreamError, StreamClosedError),
+    "priorities-setting-changed": (InvalidSettingsValueError,),
+    "priorities-setting-invalid": (InvalidSettingsValueError,),
     "reset-of-idle-stream": (NoSuchStreamError,),
     "setting-invalid": (InvalidSettingsValueError,),
     "stream-closed": (StreamClosedError,),

@@ -253,6 +253,17 @@ _same(
     wire.frame(wire.ORIGIN, 0, 0, b"\0\x13https://example.com" * 780),
 )
 _same(
+    "origin-short",
+    "ORIGIN with 16 KB of the shortest origins",
+    wire.frame(wire.ORIGIN, 0, 0, b"\0\5a://b" * 2340),
+)
+_same(
+    "priority-update-large",
+    "PRIORITY_UPDATE of 16 KB of parameters",
+    wire.frame(wire.PRIORITY_UPDATE, 0, 0, b"\0\0\0\x01" + b"a=1, " * 3200),
+    streams=1,
+)
+_same(
     "priority-update",
     "PRIORITY_UPDATE for a stream",
     wire.frame(wire.PRIORITY_UPDATE, 0, 0, b"\0\0\0\x01u=1"),

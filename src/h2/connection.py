@@ -10,8 +10,18 @@ from hyperframe.frame import GoAwayFrame
 
 import h2.config
 import h2.events
+import h2.priorities
 import h2.settings
-from h2._core import flow_control, hpack_views, lifecycle, receive, send, send_headers
+from h2._core import (
+    flow_control,
+    hpack_views,
+    lifecycle,
+    origin,
+    priority_update,
+    receive,
+    send,
+    send_headers,
+)
 from h2._core.flow_control import acknowledge_received_data as _acknowledge_received_data
 from h2._core.flow_control import local_flow_control_window as _local_flow_control_window
 from h2._core.reader import receive_data as _receive_data
@@ -378,6 +388,33 @@ class H2Connection:
         fields = send.priority_fields(self._core, stream_id, weight, depends_on, exclusive)
         send.prioritize(self._core, stream_id, fields)
 
+    def send_priority_update(
+        self, stream_id: int, urgency: int = 3, incremental: bool = False
+    ) -> None:
+        """Send PRIORITY_UPDATE: how urgent a response is (RFC 9218 section 7.1); clients only.
+
+        The frame overrides the ``priority`` field of the request and is no part of the stream, so
+        it may also be sent before the request. :mod:`h2.priorities` has more about both.
+
+        :param stream_id: a stream of this client that is not open yet or whose response has not
+            ended, or a promised one
+        :param urgency: from 0, the most urgent, to 7
+        :param incremental: whether the client can use parts of the response as they come in
+        :raises ValueError: if ``urgency`` or ``stream_id`` is out of range
+        :raises NoSuchStreamError: if the stream is one for the server to promise, and was not
+            promised
+        :raises StreamClosedError: if the stream is closed
+        :raises TooManyStreamsError: if the stream is not open, and the streams that are open and
+            those that have a priority before they are open would be more than the server allows
+        :raises ProtocolError: if this is a server, the response has ended, or the stream can not be
+            opened any more, after GOAWAY
+        """
+        stream_id, urgency = index(stream_id), index(urgency)
+        if not 0 < stream_id <= 2**31 - 1:
+            raise ValueError(f"Stream {stream_id} does not exist")
+        priority = h2.priorities.Priority(urgency, bool(incremental))
+        priority_update.send(self._core, stream_id, priority)
+
     # Flow control.
 
     def local_flow_control_window(self, stream_id: int) -> int:
@@ -497,6 +534,27 @@ class H2Connection:
             raise ValueError("origin must not be empty")
         send.advertise(self._core, stream_id, origin or b"", field_value)
 
+    def advertise_origins(self, origins: Iterable[str | bytes]) -> None:
+        """Send ORIGIN: this connection may be used for these origins, too (RFC 8336).
+
+        Servers only, and only where the client speaks HTTP/2 over TLS: others ignore the frame.
+        Best sent before the first response. A client that heeds it uses the connection for the
+        origin to which it has connected and for those that were named, in this call or in others,
+        and for nothing else. So a server with a certificate for ``*.example.com`` has to name each
+        origin.
+
+        :param origins: such as ``"https://example.com"``; they are sent in lower case. Empty if
+            there is none beside the one to which the client has connected.
+        :raises ValueError: if one of them is no origin: scheme, host and perhaps a port
+        :raises FrameTooLargeError: if the peer does not accept a frame with that many
+        :raises ProtocolError: if this is a client
+        :raises TypeError: if ``origins`` is a single origin, or one of them is neither ``str`` nor
+            ``bytes``
+        """
+        if isinstance(origins, (str, bytes)):
+            raise TypeError("origins must be an iterable of origins, not one of them")
+        origin.advertise(self._core, [_octets(entry) for entry in origins])
+
     def close_connection(
         self,
         error_code: ErrorCodes | int = 0,
@@ -609,3 +667,12 @@ def _checked_code(error_code: int) -> int:
     if not 0 <= code <= _LARGEST_CODE:
         raise ValueError(f"error_code must be between 0 and {_LARGEST_CODE}")
     return code
+
+
+def _octets(text: str | bytes) -> bytes:
+    """Return an origin as octets; what is not ASCII becomes something that no origin contains."""
+    if isinstance(text, str):
+        return text.encode("ascii", "replace")
+    if not isinstance(text, bytes):
+        raise TypeError(f"an origin must be str or bytes, not {type(text).__name__}")
+    return text

@@ -25,8 +25,10 @@ __all__ = [
     "DataReceived",
     "Event",
     "InformationalResponseReceived",
+    "OriginReceived",
     "PingAckReceived",
     "PingReceived",
+    "PriorityUpdateReceived",
     "PriorityUpdated",
     "PushedStreamReceived",
     "RemoteSettingsChanged",
@@ -414,6 +416,56 @@ class AlternativeServiceAvailable(Event):
         origin = (self.origin or b"").decode("utf-8", "ignore")
         field_value = (self.field_value or b"").decode("utf-8", "ignore")
         return f"<AlternativeServiceAvailable origin:{origin}, field_value:{field_value}>"
+
+
+@dataclass(kw_only=True, repr=False)
+class OriginReceived(Event):
+    """The server names origins for which this connection may be used (RFC 8336). Clients only.
+
+    Each event adds to the set of origins that a client keeps for the connection. The first one
+    begins that set with the origin to which the client has connected: from then on the connection
+    is for the origins of the set alone (RFC 8336 section 2.3). The certificate must still be valid
+    for an origin, and a proxy has no say: ignore the event where the connection leads to one.
+
+    :param origins: what the server named, in its order and in lower case, such as
+        ``b"https://example.com"``. Entries that are no origins are left out. Empty if the server
+        names none beside the origin to which the client has connected.
+    """
+
+    origins: tuple[bytes, ...] = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash(self.origins)
+
+    def __repr__(self) -> str:
+        origins = b", ".join(self.origins or ()).decode("ascii", "replace")
+        return f"<OriginReceived origins:{origins}>"
+
+
+@dataclass(kw_only=True, repr=False)
+class PriorityUpdateReceived(Event):
+    """The client says how urgent a response is (RFC 9218 section 7.1). Servers only.
+
+    It overrides what the ``priority`` field of the request says, whichever comes first. It is
+    advice: the connection does not act on it.
+
+    :param prioritized_stream_id: the stream of the response. Its request may still be to come.
+    :param urgency: from 0, the most urgent, to 7; 3 if the client does not say
+    :param incremental: whether the client can use parts of the response as they come in
+    """
+
+    prioritized_stream_id: int = _ABSENT
+    urgency: int = _ABSENT
+    incremental: bool = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash((self.prioritized_stream_id, self.urgency, self.incremental))
+
+    def __repr__(self) -> str:
+        return (
+            f"<PriorityUpdateReceived prioritized_stream_id:{self.prioritized_stream_id}, "
+            f"urgency:{self.urgency}, incremental:{self.incremental}>"
+        )
 
 
 @dataclass(kw_only=True, repr=False)

@@ -66,12 +66,12 @@ class AbuseLimits:
     :param resets_provoked: streams of the peer that we have to reset because of its faults, after
         the application has heard of them ("MadeYouReset", CVE-2025-8671). The same numbers, because
         it does the same
-    :param glitches: frames that are legal and do nothing: unknown types, PRIORITY, repeated
-        SETTINGS (each entry counts) and GOAWAY, ALTSVC, acknowledgments for nothing, frames on
-        streams that are over, small WINDOW_UPDATE frames (CVE-2019-9511, CVE-2019-9513), refused
-        streams, informational responses. What ordinary traffic has of them for each stream, and for
-        the octets that were sent, does not count. A program that keeps the events of a whole
-        burst holds less than 2 MB
+    :param glitches: frames that are legal and do nothing: unknown types, PRIORITY, PRIORITY_UPDATE,
+        repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (where size counts),
+        acknowledgments for nothing, frames on streams that are over, small WINDOW_UPDATE frames
+        (CVE-2019-9511, CVE-2019-9513), refused streams, informational responses. What ordinary
+        traffic has of them for each stream, and for the octets that were sent, does not count. A
+        program that keeps the events of a whole burst holds less than 2 MB
     :param pending_answers: acknowledgments of PING and SETTINGS that are pending in the output
         (CVE-2019-9512, CVE-2019-9515): a peer that asks and never reads. It takes them about 17 KB
     :param settings_entries: entries of one SETTINGS frame (CVE-2020-11080). There are seven

@@ -13,7 +13,10 @@ __all__ = ["ChangedSetting", "SettingCodes", "Settings"]
 
 
 class SettingCodes(enum.IntEnum):
-    """The settings that this package knows (RFC 9113 section 6.5.2, RFC 8441 section 3)."""
+    """The settings that this package knows.
+
+    They are those of RFC 9113 section 6.5.2, RFC 8441 section 3 and RFC 9218 section 2.1.
+    """
 
     #: Size in bytes of the largest HPACK dynamic table that the sender keeps for decoding.
     HEADER_TABLE_SIZE = codes.HEADER_TABLE_SIZE
@@ -37,6 +40,10 @@ class SettingCodes(enum.IntEnum):
     #: Whether the sender, a server, accepts extended CONNECT requests: 0 or 1.
     ENABLE_CONNECT_PROTOCOL = codes.ENABLE_CONNECT_PROTOCOL
 
+    #: Whether the sender does without the priorities of RFC 7540: 0 or 1. It has to be in the first
+    #: SETTINGS frame and never changes.
+    NO_RFC7540_PRIORITIES = codes.NO_RFC7540_PRIORITIES
+
 
 _new = object.__new__
 
@@ -50,6 +57,7 @@ _INITIAL_WINDOW_SIZE = SettingCodes.INITIAL_WINDOW_SIZE
 _MAX_FRAME_SIZE = SettingCodes.MAX_FRAME_SIZE
 _MAX_HEADER_LIST_SIZE = SettingCodes.MAX_HEADER_LIST_SIZE
 _ENABLE_CONNECT_PROTOCOL = SettingCodes.ENABLE_CONNECT_PROTOCOL
+_NO_RFC7540_PRIORITIES = SettingCodes.NO_RFC7540_PRIORITIES
 
 # "Initially, there is no limit": a number that no SETTINGS frame can carry and no count reaches.
 _UNLIMITED = 2**32 + 1
@@ -149,7 +157,8 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
     #: What is in effect, for reading: the values of the mapping, and those that hold for settings
     #: that were deleted. Only ``MAX_CONCURRENT_STREAMS`` and ``MAX_HEADER_LIST_SIZE`` may be
-    #: missing: then there is no limit. Replaced whenever a value changes.
+    #: missing, which means no limit, and ``NO_RFC7540_PRIORITIES``, which means 0. Replaced
+    #: whenever a value changes.
     in_effect: Mapping[SettingCodes | int, int]
 
     _values: dict[SettingCodes | int, int]
@@ -277,6 +286,10 @@ class Settings(MutableMapping["SettingCodes | int", int]):
                 continue
             minimum, maximum, error_code = bounds[setting]
             if not minimum <= value <= maximum:
+                if setting == _NO_RFC7540_PRIORITIES:
+                    # With `strict=True` the connection has refused it. Otherwise it is ignored.
+                    reported[setting] = ChangedSetting(setting, before.get(setting), value)
+                    continue
                 raise invalid(setting, value, error_code)
             # Without the constructor: every connection begins with half a dozen of these.
             reported[setting] = change = _new(ChangedSetting)
@@ -357,6 +370,19 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     @enable_connect_protocol.setter
     def enable_connect_protocol(self, value: int) -> None:
         self[_ENABLE_CONNECT_PROTOCOL] = value
+
+    @property
+    def no_rfc7540_priorities(self) -> int:
+        """``NO_RFC7540_PRIORITIES``: whether RFC 7540 priorities are not used, 0 or 1.
+
+        It takes effect only in the first SETTINGS frame (RFC 9218 section 2.1): put it among the
+        initial values.
+        """
+        return self.in_effect.get(_NO_RFC7540_PRIORITIES, 0)
+
+    @no_rfc7540_priorities.setter
+    def no_rfc7540_priorities(self, value: int) -> None:
+        self[_NO_RFC7540_PRIORITIES] = value
 
     # The settings as a mapping.
 

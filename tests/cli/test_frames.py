@@ -221,6 +221,7 @@ def test_text_of_a_peer_cannot_touch_the_terminal() -> None:
         (wire.window_update(1, 0), 9, "increment of 0"),
         (wire.frame(PRIORITY_UPDATE, payload=bytes(4)), 9, "PRIORITY_UPDATE for stream 0"),
         (wire.frame(Type.ALTSVC, payload=b"\0\5abcd"), 9, "origin is longer than the payload"),
+        (wire.frame(ORIGIN, 0, 1), 5, "ORIGIN belongs on stream 0"),
         (wire.frame(ORIGIN, payload=b"\0\1a\0"), 12, "origin is longer than the payload"),
         (wire.frame(Type.DATA, Flag.PADDED, 1), 9, "padded, but without Pad Length"),
         (wire.frame(Type.DATA, Flag.PADDED, 1, b"\3ab"), 9, "padding of 3 octets in a payload of"),

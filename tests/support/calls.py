@@ -182,6 +182,14 @@ ORDINARY = st.one_of(
         "advertise_alternative_service",
         *(st.sampled_from([b"h2=x", b"h2=x", "text"]), ORIGINS, st.none() | ANY_STREAM),
     ),
+    call(
+        "advertise_origins",
+        st.sampled_from([[], ["https://a.b"], [b"https://a.b", b"a"], "https://a.b", [5], None]),
+    ),
+    call(
+        *("send_priority_update", ANY_STREAM),
+        *(st.sampled_from([0, 3, 7, 8, -1, "x"]), st.sampled_from([False, True, None])),
+    ),
     call("local_flow_control_window", ANY_STREAM),
     call("remote_flow_control_window", ANY_STREAM),
     call("get_next_available_stream_id"),

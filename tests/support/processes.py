@@ -244,6 +244,7 @@ def run_for_bytes(
     command: Sequence[str | Path],
     stdin: IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
+    timeout: float = TIMEOUT,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program whose output is not just text to its end, from the root of the checkout."""
     with _patience():
@@ -253,7 +254,7 @@ def run_for_bytes(
             env=env,
             stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
-            timeout=TIMEOUT,
+            timeout=timeout,
             check=False,
         )
 

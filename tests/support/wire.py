@@ -33,7 +33,7 @@ Factory = Callable[[], H2Connection]
 
 
 class Type(IntEnum):
-    """Frame types: RFC 9113 section 6, RFC 7838 section 4."""
+    """Frame types: RFC 9113 section 6, RFC 7838 section 4, RFC 8336, RFC 9218."""
 
     DATA = 0
     HEADERS = 1
@@ -46,6 +46,8 @@ class Type(IntEnum):
     WINDOW_UPDATE = 8
     CONTINUATION = 9
     ALTSVC = 10
+    ORIGIN = 0x0C
+    PRIORITY_UPDATE = 0x10
 
 
 class Flag(IntEnum):
@@ -78,7 +80,7 @@ class Code(IntEnum):
 
 
 class Setting(IntEnum):
-    """Settings: RFC 9113 section 6.5.2, RFC 8441 section 3."""
+    """Settings: RFC 9113 section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1."""
 
     HEADER_TABLE_SIZE = 1
     ENABLE_PUSH = 2
@@ -87,6 +89,7 @@ class Setting(IntEnum):
     MAX_FRAME_SIZE = 5
     MAX_HEADER_LIST_SIZE = 6
     ENABLE_CONNECT_PROTOCOL = 8
+    NO_RFC7540_PRIORITIES = 9
 
 
 REQUEST: Fields = (
@@ -337,6 +340,15 @@ def window_update(stream_id: int, increment: int) -> bytes:
 
 def altsvc(stream_id: int, origin: bytes, field_value: bytes) -> bytes:
     return frame(Type.ALTSVC, 0, stream_id, struct.pack(">H", len(origin)) + origin + field_value)
+
+
+def origin(*origins: bytes) -> bytes:
+    return frame(Type.ORIGIN, 0, 0, b"".join(struct.pack(">H", len(o)) + o for o in origins))
+
+
+def priority_update(prioritized: int, field_value: bytes = b"", *, stream_id: int = 0) -> bytes:
+    payload = struct.pack(">L", prioritized) + field_value
+    return frame(Type.PRIORITY_UPDATE, 0, stream_id, payload)
 
 
 # Connections ---------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ SOURCE = Path(h2.__file__).parent
 # What each part may import from the package, besides its own modules. Imports point down only:
 # face -> core -> (rules, frames, hpack), with the vocabulary below the core and open to all.
 LEAVES = {"errors", "exceptions"}
-VOCABULARY = LEAVES | {"config", "events", "limits", "settings"}
+VOCABULARY = LEAVES | {"config", "events", "limits", "priorities", "settings"}
 MECHANISMS = {"_frames", "_hpack", "_rules"}
 REACHED = {"frame_buffer", "stream", "utilities", "windows"}
 MAY_IMPORT = {

@@ -22,9 +22,11 @@ from h2.events import (
     DataReceived,
     Event,
     InformationalResponseReceived,
+    OriginReceived,
     PingAckReceived,
     PingReceived,
     PriorityUpdated,
+    PriorityUpdateReceived,
     PushedStreamReceived,
     RemoteSettingsChanged,
     RequestReceived,
@@ -62,6 +64,8 @@ REQUIRED: dict[type[Any], dict[str, Any]] = {
     PriorityUpdated: {},
     ConnectionTerminated: {},
     AlternativeServiceAvailable: {},
+    OriginReceived: {},
+    PriorityUpdateReceived: {},
 }
 MESSAGE = {"headers": HEADERS, "stream_ended": ENDED, "priority_updated": PRIORITY}
 CHANGES: dict[SettingCodes | int, ChangedSetting] = {
@@ -90,6 +94,8 @@ OPTIONAL: dict[type[Any], dict[str, Any]] = {
         "unprocessed_stream_ids": (9, 11),
     },
     AlternativeServiceAvailable: {"origin": b"example.com", "field_value": b'h2=":8443"'},
+    OriginReceived: {"origins": (b"https://example.com", b"http://[::1]:8080")},
+    PriorityUpdateReceived: {"prioritized_stream_id": 5, "urgency": 0, "incremental": True},
 }
 # Defaults other than None. A fresh dict for each event.
 OTHER_DEFAULTS: dict[type[Any], dict[str, Any]] = {
@@ -357,6 +363,19 @@ def test_repr_of_pings(cls: type[Any]) -> None:
         (
             AlternativeServiceAvailable(origin=b"example.com\xff", field_value=b'h2=":8000"'),
             '<AlternativeServiceAvailable origin:example.com, field_value:h2=":8000">',
+        ),
+        (OriginReceived(), "<OriginReceived origins:>"),
+        (
+            OriginReceived(origins=(b"https://example.com", b"http://\xff")),
+            "<OriginReceived origins:https://example.com, http://\ufffd>",
+        ),
+        (
+            PriorityUpdateReceived(),
+            ("<PriorityUpdateReceived prioritized_stream_id:None, urgency:None, incremental:None>"),
+        ),
+        (
+            PriorityUpdateReceived(prioritized_stream_id=3, urgency=7, incremental=False),
+            "<PriorityUpdateReceived prioritized_stream_id:3, urgency:7, incremental:False>",
         ),
         (UnknownFrameReceived(frame=FRAME), "<UnknownFrameReceived>"),
         (RemoteSettingsChanged(), "<RemoteSettingsChanged changed_settings:{}>"),

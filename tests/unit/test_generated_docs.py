@@ -122,11 +122,12 @@ def test_rows_say_what_the_registry_says() -> None:
 
 
 def test_the_page_names_the_rules_that_are_sent_by_default() -> None:
+    sent = ["priorities-setting-changed", "method-no-token"]
     assert (
-        "\n- By default the following is sent all the same: `method-no-token`.\n"
-        in rule_index.page()
+        "\n- By default the following is sent all the same: `priorities-setting-changed`, "
+        "`method-no-token`.\n" in rule_index.page()
     )
-    assert [rule.id for rule in RULES.values() if rule.sent] == ["method-no-token"]
+    assert [rule.id for rule in RULES.values() if rule.sent] == sent
 
 
 def test_rows_name_the_exceptions_that_are_raised() -> None:

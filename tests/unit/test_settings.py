@@ -27,6 +27,7 @@ CODES = {
     "MAX_FRAME_SIZE": 5,
     "MAX_HEADER_LIST_SIZE": 6,
     "ENABLE_CONNECT_PROTOCOL": 8,
+    "NO_RFC7540_PRIORITIES": 9,
 }
 CLIENT_DEFAULTS = {1: 4096, 2: 1, 4: 65535, 5: 16384, 8: 0}
 FLOW = ErrorCodes.FLOW_CONTROL_ERROR
@@ -626,7 +627,7 @@ def assert_like(settings: Settings, model: Model) -> None:
     assert len(settings) == len(model.values)
     assert settings == copy.deepcopy(settings)
     for name, code in CODES.items():
-        default = 2**32 + 1 if code == 3 else None
+        default = {3: 2**32 + 1, 9: 0}.get(code)
         effective = model.effective(code)
         assert getattr(settings, name.lower()) == (default if effective is None else effective)
         assert (code in settings) == (code in model.values)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import h2._core
 from h2._core import reader
@@ -262,6 +262,13 @@ def _excuse(cell: Cell) -> str:
     return ""
 
 
+#: ORIGIN and PRIORITY_UPDATE, which change no state.
+_NOT_SENT: Final = (
+    *(connection_states.RECV_ORIGIN, connection_states.SEND_ORIGIN),
+    *(connection_states.RECV_PRIORITY_UPDATE, connection_states.SEND_PRIORITY_UPDATE),
+)
+
+
 def reason(cell: Cell) -> str:
     """Say why no order of legal calls asks for a cell."""
     if cell.table == STREAM:
@@ -278,6 +285,8 @@ def reason(cell: Cell) -> str:
         or cell.column == connection_states.RECV_UNKNOWN
     ):
         return "no call makes such a frame"
+    if cell.column in _NOT_SENT:
+        return "the search does not send it"
     if cell.table == SERVER and cell.column == connection_states.RECV_ALTSVC:
         return "a client does not send it"
     if cell.table == CLIENT and cell.column == connection_states.RECV_PRIORITY:

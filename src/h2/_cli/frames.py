@@ -13,7 +13,7 @@ from h2._cli import payloads
 from h2._cli.field_blocks import FieldBlocks
 from h2._cli.listing import Damage, Frame
 from h2._frames import decode
-from h2._frames.describe import flag_names
+from h2._frames.describe import flag_names, name_of
 from h2._frames.layout import (
     CONTINUATION,
     DATA,
@@ -131,7 +131,7 @@ class FrameReader:
         _, _, kind, flags, stream_id = decode.unpack_header(self._data)
         stream_id &= decode.ID_MASK
         names = " ".join(flag_names(kind, flags))
-        frame = Frame(self.offset, payloads.name_of(kind), str(stream_id), self._length(), names)
+        frame = Frame(self.offset, name_of(kind), str(stream_id), self._length(), names)
         self._check_order(frame, kind, stream_id)
         try:
             payloads.check_shape(frame, kind, stream_id)

@@ -9,18 +9,18 @@ from typing import Final
 from h2._cli.listing import Damage, Frame
 from h2._cli.text import preview, printable
 from h2._frames import decode
-from h2._frames.describe import name_of as known_name
 from h2._frames.layout import (
     ACK,
     ALTSVC,
     GOAWAY,
     HEADER_LENGTH,
     KIND_OF,
-    MAX_FRAME_SIZE_UPPER,
     ON_CONNECTION,
     ON_STREAM,
+    ORIGIN,
     PING,
     PRIORITY,
+    PRIORITY_UPDATE,
     RST_STREAM,
     SETTINGS,
     SHAPES,
@@ -30,30 +30,15 @@ from h2._frames.layout import (
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-ORIGIN: Final = 0x0C  # RFC 8336
-PRIORITY_UPDATE: Final = 0x10  # RFC 9218
-
-_EXTENSIONS: Final = {ORIGIN: "ORIGIN", PRIORITY_UPDATE: "PRIORITY_UPDATE"}
-_EXTENSION_SHAPES: Final = {PRIORITY_UPDATE: (ON_CONNECTION, 4, MAX_FRAME_SIZE_UPPER)}
-_EXTENSION_SETTINGS: Final = {9: "NO_RFC7540_PRIORITIES"}  # RFC 9218
-
-
-def name_of(kind: int) -> str:
-    """Return the name of a frame type, or its number."""
-    return _EXTENSIONS.get(kind) or known_name(kind)
-
 
 def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
     """Check the stream and the length that a type must have (RFC 9113 sections 4.2 and 6).
 
     A wrong stream is noted; a wrong length is `Damage`.
     """
-    if KIND_OF[kind] != UNKNOWN_KIND:
-        rule, least, most, _ = SHAPES[KIND_OF[kind]]
-    elif kind in _EXTENSION_SHAPES:
-        rule, least, most = _EXTENSION_SHAPES[kind]
-    else:
+    if KIND_OF[kind] == UNKNOWN_KIND:
         return
+    rule, least, most, _ = SHAPES[KIND_OF[kind]]
     if stream_id and rule == ON_CONNECTION:
         frame.fault(frame.offset + 5, f"{frame.name} belongs on stream 0")
     if not stream_id and rule == ON_STREAM:
@@ -88,8 +73,7 @@ def _rst_stream(frame: Frame, payload: bytes, _at: int) -> None:
 def _settings(frame: Frame, payload: bytes, at: int) -> None:
     whole = len(payload) - len(payload) % 6
     for number, (code, value) in enumerate(decode.settings(payload[:whole])):
-        name = _EXTENSION_SETTINGS.get(code) or _named(SettingCodes, code)
-        frame.line(at + 6 * number, f"{name} = {value}")
+        frame.line(at + 6 * number, f"{_named(SettingCodes, code)} = {value}")
     if whole < len(payload):
         raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: no multiple of 6")
 

@@ -24,6 +24,7 @@ from h2._rules.registry import Violation
 from h2._rules.setting_bounds import (
     INITIAL_WINDOW_SIZE,
     SENDER_BOUNDS,
+    priorities_change,
     revocation,
     value_violation,
 )
@@ -105,9 +106,13 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
         raise TypeError(f"settings must be a mapping, not {quoted(changes)}")
     values = dict(changes)
     enabled = conn.announced.connect_protocol or bool(conn.local_settings.enable_connect_protocol)
+    # A frame that is sent before the preface is the first one.
+    told = conn.local_settings.no_rfc7540_priorities if conn.initiated else None
     for setting, value in values.items():
         violation = value_violation(setting, value, SENDER_BOUNDS[conn.client])
         violation = violation or revocation(setting, value, enabled)
+        if conn.config.strict:
+            violation = violation or priorities_change(setting, value, told)
         if violation is not None:
             raise violation.exception()
     size = values.get(INITIAL_WINDOW_SIZE)
@@ -152,6 +157,7 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
         conn.events = []  # the application passed the settings on itself: no event
         apply_remote_settings(conn, pairs)
         conn.events = conn.no_events
+    conn.upgraded = True
     state = states.HALF_LOCAL_WAITING if conn.client else states.HALF_REMOTE_WAITING
     stream = Stream(1, state, conn.recv_initial_window())
     if conn.client:

@@ -6,6 +6,8 @@ from typing import Final
 
 from h2._core import (
     flow_control,
+    origin,
+    priority_update,
     receive,
     receive_continuation,
     receive_headers,
@@ -52,6 +54,8 @@ _HANDLERS: Final = (
     flow_control.window_update,
     receive_continuation.continuation,
     receive.altsvc,
+    origin.origin,
+    priority_update.priority_update,
 )
 
 #: By type on the wire: the handler of a frame that leaves an open connection open, whichever end

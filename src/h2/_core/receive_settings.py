@@ -20,7 +20,10 @@ from h2._rules.setting_bounds import (
     INITIAL_WINDOW_SIZE,
     MAX_FRAME_SIZE,
     MAX_HEADER_LIST_SIZE,
+    NO_RFC7540_PRIORITIES,
+    priorities_change,
     revocation,
+    value_violation,
 )
 from h2.events import RemoteSettingsChanged, SettingsAcknowledged
 from h2.settings import ChangedSetting, SettingCodes, Settings
@@ -75,20 +78,26 @@ def take_received(
     By default only the last value of each setting is looked at, as h2 4.4.1 does.
     """
     if conn.config.strict:
-        _check_revocation(remote, pairs)
+        _check_extensions(remote, pairs)
     elif len(latest := dict(pairs)) != len(pairs):
         return remote.receive(latest.items())
     return remote.receive(pairs)
 
 
-def _check_revocation(remote: Settings, pairs: Sequence[tuple[int, int]]) -> None:
+def _check_extensions(remote: Settings, pairs: Sequence[tuple[int, int]]) -> None:
+    """Check what h2 4.4.1 does not: settings of extensions, of which some must not change."""
     enabled = bool(remote.in_effect[ENABLE_CONNECT_PROTOCOL])
+    no_priorities = remote.in_effect.get(NO_RFC7540_PRIORITIES)
     for code, value in pairs:
-        revoked = revocation(code, value, enabled)
-        if revoked is not None:
-            raise revoked
+        violation = revocation(code, value, enabled)
+        violation = violation or priorities_change(code, value, no_priorities)
         if code == ENABLE_CONNECT_PROTOCOL:
             enabled = bool(value)
+        elif code == NO_RFC7540_PRIORITIES:
+            no_priorities = value
+            violation = value_violation(code, value) or violation
+        if violation is not None:
+            raise violation
 
 
 def _settings_ack(conn: Connection, payload: bytes) -> None:

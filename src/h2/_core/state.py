@@ -19,6 +19,7 @@ from h2._rules import connection_states as states
 from h2._rules import registry as rules
 from h2._rules.abuse import Conduct
 from h2._rules.flow_control import DEFAULT_WINDOW, ReceiveWindow, SendWindows
+from h2._rules.idle_priorities import IdlePriorities
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import (
     ENABLE_CONNECT_PROTOCOL,
@@ -109,6 +110,7 @@ class Connection:
         "goaway_hook",
         "goaway_received_last",
         "goaway_sent_last",
+        "idle_priorities",
         "initiated",
         "local_settings",
         "max_continuations",
@@ -129,6 +131,7 @@ class Connection:
         "transition_table",
         "transitions",
         "unreported",
+        "upgraded",
         "window",
         "window_given",
     )
@@ -148,6 +151,9 @@ class Connection:
         self.goaway_received_last = ID_MASK
         #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
         self.goaway_hook: Callable[[int, int, bytes], list[Event]] | None = None
+        self.upgraded = False  #: from HTTP/1.1 (RFC 7540 section 3.2)
+        #: Idle streams for which PRIORITY_UPDATE was sent or received, None as long as it was not.
+        self.idle_priorities: IdlePriorities | None = None
         self._init_settings(header_list_size)
         # Flow control
         self.window = ReceiveWindow(DEFAULT_WINDOW)
@@ -217,14 +223,16 @@ class Connection:
             return Violation(
                 rules.GOING_AWAY, "Cannot open a stream: GOAWAY was sent or received"
             ).exception()
+        what = states.INPUT_NAMES[input_].removeprefix("SEND_")
         if self.client:
-            what = states.INPUT_NAMES[input_].removeprefix("SEND_")
             return Violation(rules.SERVER_ONLY, f"A client cannot send {what}").exception()
         if input_ == states.SEND_PRIORITY:
             return Violation(
                 rules.SERVER_PRIORITY, "Servers SHOULD NOT prioritize streams"
             ).exception()
-        return Violation(rules.CLIENT_ONLY, "A server cannot open a stream by HEADERS").exception()
+        if input_ == states.SEND_OPEN:
+            what = "HEADERS that open a stream"
+        return Violation(rules.CLIENT_ONLY, f"A server cannot send {what}").exception()
 
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""

@@ -1,4 +1,4 @@
-"""Payloads of received frames (RFC 9113 section 6, RFC 7838 section 4)."""
+"""Payloads of received frames (RFC 9113 section 6, and the extensions)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def error_code(payload: bytes) -> int:
 
 
 def stream_id(payload: bytes) -> int:
-    """Return the 31 bits at the start: a promised stream (section 6.6)."""
+    """Return the 31 bits at the start: a promised stream (6.6), a prioritized one (RFC 9218)."""
     id: int = unpack_long(payload)[0] & ID_MASK
     return id
 
@@ -66,3 +66,17 @@ def altsvc(payload: bytes) -> tuple[bytes, bytes] | None:
     if end > len(payload):
         return None
     return payload[2:end], payload[end:]
+
+
+def origins(payload: bytes) -> list[bytes] | None:
+    """Return the entries of ORIGIN, or None if the last one is cut off (RFC 8336 section 2.1)."""
+    entries = []
+    start = 0
+    while start < len(payload):
+        begin = start + 2
+        end = begin + int.from_bytes(payload[start:begin], "big")
+        if end > len(payload):
+            return None
+        entries.append(payload[begin:end])
+        start = end
+    return entries

@@ -1,4 +1,4 @@
-"""Frames to bytes (RFC 9113 sections 4.1 and 6, RFC 7838 section 4)."""
+"""Frames to bytes (RFC 9113 sections 4.1 and 6, and the extensions)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from h2._frames.layout import (
     CONTINUATION,
     END_HEADERS,
     GOAWAY,
+    ORIGIN,
     PING,
     PRIORITY,
+    PRIORITY_UPDATE,
     RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
@@ -23,6 +25,7 @@ from h2._frames.layout import (
 pack_header: Final = struct.Struct(">HBBBL").pack
 _pack_short: Final = struct.Struct(">HBBBLL").pack
 _pack_setting: Final = struct.Struct(">HL").pack
+_pack_long: Final = struct.Struct(">L").pack
 _pack_priority: Final = struct.Struct(">LB").pack
 _pack_goaway: Final = struct.Struct(">LL").pack
 
@@ -85,6 +88,17 @@ def altsvc(stream_id: int, origin: bytes, field_value: bytes) -> bytes:
     length = len(origin)
     payload = bytes((length >> 8, length & 0xFF)) + origin + field_value
     return frame(ALTSVC, 0, stream_id, payload)
+
+
+def origin(origins: Iterable[bytes]) -> bytes:
+    """Return ORIGIN (RFC 8336 section 2)."""
+    payload = b"".join([len(entry).to_bytes(2, "big") + entry for entry in origins])
+    return frame(ORIGIN, 0, 0, payload)
+
+
+def priority_update(stream_id: int, field_value: bytes) -> bytes:
+    """Return PRIORITY_UPDATE (RFC 9218 section 7.1)."""
+    return frame(PRIORITY_UPDATE, 0, 0, _pack_long(stream_id) + field_value)
 
 
 def field_block(

@@ -15,6 +15,8 @@ GOAWAY: Final = 0x07
 WINDOW_UPDATE: Final = 0x08
 CONTINUATION: Final = 0x09
 ALTSVC: Final = 0x0A
+ORIGIN: Final = 0x0C
+PRIORITY_UPDATE: Final = 0x10
 
 END_STREAM: Final = 0x01
 ACK: Final = 0x01
@@ -48,10 +50,12 @@ _ROWS: Final[tuple[tuple[int, str, int, int, int, str], ...]] = (
     (WINDOW_UPDATE, "WINDOW_UPDATE", ANY_STREAM, 4, 4, "6.9"),
     (CONTINUATION, "CONTINUATION", ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.10"),
     (ALTSVC, "ALTSVC", ANY_STREAM, 2, MAX_FRAME_SIZE_UPPER, "RFC 7838 4"),
+    (ORIGIN, "ORIGIN", ON_CONNECTION, 0, MAX_FRAME_SIZE_UPPER, "RFC 8336 2"),
+    (PRIORITY_UPDATE, "PRIORITY_UPDATE", ON_CONNECTION, 4, MAX_FRAME_SIZE_UPPER, "RFC 9218 7.1"),
 )
 
 #: A kind is the place of a frame type in the tables of this package, which have no holes: types on
-#: the wire have (0x0C is ORIGIN, 0x10 PRIORITY_UPDATE). All types that are not known are one kind.
+#: the wire have. All types that are not known are one kind.
 UNKNOWN_KIND: Final = len(_ROWS)
 _KNOWN_KINDS: Final = {row[0]: kind for kind, row in enumerate(_ROWS)}
 

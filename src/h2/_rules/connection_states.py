@@ -35,21 +35,26 @@ RECV_GOAWAY: Final = 7
 RECV_WINDOW_UPDATE: Final = 8
 RECV_CONTINUATION: Final = 9
 RECV_ALTSVC: Final = 10
-RECV_UNKNOWN: Final = 11
-SEND_ON_STREAM: Final = 12  #: any frame on a stream that exists
-SEND_OPEN: Final = 13  #: HEADERS that opens a stream (client)
-SEND_PUSH_PROMISE: Final = 14
-SEND_PRIORITY: Final = 15
-SEND_CONTROL: Final = 16  #: SETTINGS, PING, WINDOW_UPDATE on stream 0
-SEND_ALTSVC: Final = 17
-SEND_GOAWAY: Final = 18  #: with NO_ERROR
-SEND_GOAWAY_ERROR: Final = 19
+RECV_ORIGIN: Final = 11
+RECV_PRIORITY_UPDATE: Final = 12
+RECV_UNKNOWN: Final = 13
+SEND_ON_STREAM: Final = 14  #: any frame on a stream that exists
+SEND_OPEN: Final = 15  #: HEADERS that opens a stream (client)
+SEND_PUSH_PROMISE: Final = 16
+SEND_PRIORITY: Final = 17
+SEND_CONTROL: Final = 18  #: SETTINGS, PING, WINDOW_UPDATE on stream 0
+SEND_ALTSVC: Final = 19
+SEND_ORIGIN: Final = 20
+SEND_PRIORITY_UPDATE: Final = 21
+SEND_GOAWAY: Final = 22  #: with NO_ERROR
+SEND_GOAWAY_ERROR: Final = 23
 
 INPUT_NAMES: Final = (
     "RECV_DATA", "RECV_HEADERS", "RECV_PRIORITY", "RECV_RST_STREAM", "RECV_SETTINGS",
     "RECV_PUSH_PROMISE", "RECV_PING", "RECV_GOAWAY", "RECV_WINDOW_UPDATE", "RECV_CONTINUATION",
-    "RECV_ALTSVC", "RECV_UNKNOWN", "SEND_ON_STREAM", "SEND_OPEN", "SEND_PUSH_PROMISE",
-    "SEND_PRIORITY", "SEND_CONTROL", "SEND_ALTSVC", "SEND_GOAWAY", "SEND_GOAWAY_ERROR",
+    "RECV_ALTSVC", "RECV_ORIGIN", "RECV_PRIORITY_UPDATE", "RECV_UNKNOWN", "SEND_ON_STREAM",
+    "SEND_OPEN", "SEND_PUSH_PROMISE", "SEND_PRIORITY", "SEND_CONTROL", "SEND_ALTSVC",
+    "SEND_ORIGIN", "SEND_PRIORITY_UPDATE", "SEND_GOAWAY", "SEND_GOAWAY_ERROR",
 )  # fmt: skip
 
 # Reactions that are not a next state
@@ -82,30 +87,40 @@ _D = DRAINING
 _E = ENDED
 
 #: One row a state, one column an input. PRIORITY from a server is tolerated (RFC 7540 section
-#: 5.3 lets anyone send it); only a server pushes (section 8.4) and advertises (RFC 7838 section 4).
+#: 5.3 lets anyone send it), PRIORITY_UPDATE is by default; only a server pushes (section 8.4) and
+#: advertises (RFC 7838 section 4, RFC 8336 section 2).
 CLIENT: Final[tuple[tuple[int, ...], ...]] = (
-    # DATA HDR PRI RST SET PP  PING GA  WU CONT ALT UNK | ON  OPEN PP  PRI CTL ALT GA  ERR
-    (_N, _N, _N, _N, _O, _N, _N, _N, _N, _N, _N, _N, _S, _S, _M, _S, _S, _M, _SG, _T),
-    (_O, _O, _O, _O, _O, _O, _O, _GR, _O, _O, _O, _O, _O, _O, _M, _O, _O, _M, _GS, _T),
-    (_N, _N, _N, _N, _GS, _N, _N, _N, _N, _N, _N, _N, _SG, _D, _M, _SG, _SG, _M, _SG, _T),
-    (_GS, _GS, _GS, _GS, _GS, _GS, _GS, _GB, _GS, _GS, _GS, _GS,
-     _GS, _D, _M, _GS, _GS, _M, _GS, _T),
-    (_GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR,
-     _GR, _D, _M, _GR, _GR, _M, _GB, _T),
-    (_GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB,
-     _GB, _D, _M, _GB, _GB, _M, _GB, _T),
-    (_E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _T, _T),
+    # DATA HDR PRI RST SET PP PING GA WU CONT ALT ORI PUP UNK
+    # | ON OPEN PP PRI CTL ALT ORI PUP GA ERR
+    (_N, _N, _N, _N, _O, _N, _N, _N, _N, _N, _N, _N, _N, _N,
+     _S, _S, _M, _S, _S, _M, _M, _S, _SG, _T),
+    (_O, _O, _O, _O, _O, _O, _O, _GR, _O, _O, _O, _O, _O, _O,
+     _O, _O, _M, _O, _O, _M, _M, _O, _GS, _T),
+    (_N, _N, _N, _N, _GS, _N, _N, _N, _N, _N, _N, _N, _N, _N,
+     _SG, _D, _M, _SG, _SG, _M, _M, _SG, _SG, _T),
+    (_GS, _GS, _GS, _GS, _GS, _GS, _GS, _GB, _GS, _GS, _GS, _GS, _GS, _GS,
+     _GS, _D, _M, _GS, _GS, _M, _M, _GS, _GS, _T),
+    (_GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR,
+     _GR, _D, _M, _GR, _GR, _M, _M, _GR, _GB, _T),
+    (_GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB,
+     _GB, _D, _M, _GB, _GB, _M, _M, _GB, _GB, _T),
+    (_E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E,
+     _E, _E, _E, _E, _E, _E, _E, _E, _T, _T),
 )  # fmt: skip
 
 SERVER: Final[tuple[tuple[int, ...], ...]] = (
-    (_N, _N, _N, _N, _O, _N, _N, _N, _N, _N, _N, _N, _S, _M, _S, _M, _S, _S, _SG, _T),
-    (_O, _O, _O, _O, _O, _R, _O, _GR, _O, _O, _O, _O, _O, _M, _O, _M, _O, _O, _GS, _T),
-    (_N, _N, _N, _N, _GS, _N, _N, _N, _N, _N, _N, _N, _SG, _M, _D, _M, _SG, _SG, _SG, _T),
-    (_GS, _GS, _GS, _GS, _GS, _R, _GS, _GB, _GS, _GS, _GS, _GS,
-     _GS, _M, _D, _M, _GS, _GS, _GS, _T),
-    (_GR, _GR, _GR, _GR, _GR, _R, _GR, _GR, _GR, _GR, _GR, _GR,
-     _GR, _M, _D, _M, _GR, _GR, _GB, _T),
-    (_GB, _GB, _GB, _GB, _GB, _R, _GB, _GB, _GB, _GB, _GB, _GB,
-     _GB, _M, _D, _M, _GB, _GB, _GB, _T),
-    (_E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _T, _T),
+    (_N, _N, _N, _N, _O, _N, _N, _N, _N, _N, _N, _N, _N, _N,
+     _S, _M, _S, _M, _S, _S, _S, _M, _SG, _T),
+    (_O, _O, _O, _O, _O, _R, _O, _GR, _O, _O, _O, _O, _O, _O,
+     _O, _M, _O, _M, _O, _O, _O, _M, _GS, _T),
+    (_N, _N, _N, _N, _GS, _N, _N, _N, _N, _N, _N, _N, _N, _N,
+     _SG, _M, _D, _M, _SG, _SG, _SG, _M, _SG, _T),
+    (_GS, _GS, _GS, _GS, _GS, _R, _GS, _GB, _GS, _GS, _GS, _GS, _GS, _GS,
+     _GS, _M, _D, _M, _GS, _GS, _GS, _M, _GS, _T),
+    (_GR, _GR, _GR, _GR, _GR, _R, _GR, _GR, _GR, _GR, _GR, _GR, _GR, _GR,
+     _GR, _M, _D, _M, _GR, _GR, _GR, _M, _GB, _T),
+    (_GB, _GB, _GB, _GB, _GB, _R, _GB, _GB, _GB, _GB, _GB, _GB, _GB, _GB,
+     _GB, _M, _D, _M, _GB, _GB, _GB, _M, _GB, _T),
+    (_E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E, _E,
+     _E, _E, _E, _E, _E, _E, _E, _E, _T, _T),
 )  # fmt: skip

@@ -231,6 +231,37 @@ SETTINGS_ACK_UNSOLICITED = _rule(
 SETTING_INVALID = _rule("setting-invalid", "9113 6.5.2")
 CONNECT_PROTOCOL_REVOKED = _rule("connect-protocol-revoked", "8441 3", TOLERATED, strict=CONNECTION)
 
+# Extensible priorities (RFC 9218). h2 4.4.1 does not know the setting and the frame.
+PRIORITIES_SETTING_INVALID = _rule(
+    "priorities-setting-invalid", "9218 2.1", TOLERATED, strict=CONNECTION
+)
+PRIORITIES_SETTING_CHANGED = _rule(
+    "priorities-setting-changed", "9218 2.1", TOLERATED, strict=CONNECTION, sent=True
+)
+PRIORITY_UPDATE_SIZE_WRONG = _rule(
+    "priority-update-size-wrong",
+    "9113 4.2",
+    TOLERATED,
+    code=_SIZE,
+    error=FrameDataMissingError,
+    strict=CONNECTION,
+)
+PRIORITY_UPDATE_ON_STREAM = _rule(
+    "priority-update-on-stream", "9218 7.1", TOLERATED, strict=CONNECTION
+)
+PRIORITY_UPDATE_OF_CONNECTION = _rule(
+    "priority-update-of-connection", "9218 7.1", TOLERATED, strict=CONNECTION
+)
+PRIORITY_UPDATE_OF_IDLE_PUSH = _rule(
+    "priority-update-of-idle-push", "9218 7.1", TOLERATED, strict=CONNECTION
+)
+PRIORITY_UPDATE_OF_TOO_MANY = _rule(
+    "priority-update-of-too-many", "9218 7.1", TOLERATED, strict=CONNECTION
+)
+PRIORITY_UPDATE_FROM_SERVER = _rule(
+    "priority-update-from-server", "9218 7.1", TOLERATED, strict=CONNECTION
+)
+
 # PUSH_PROMISE (sections 6.6 and 8.4)
 STREAM_NOT_PROMISED = _rule("stream-not-promised", "9113 8.4.1", STREAM, strict=CONNECTION)
 PUSH_DISABLED = _rule("push-disabled", "9113 6.6")

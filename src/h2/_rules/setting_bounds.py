@@ -1,4 +1,4 @@
-"""Which values a setting may have: RFC 9113 section 6.5, RFC 8441 section 3."""
+"""Which values a setting may have: RFC 9113 section 6.5, RFC 8441 section 3, RFC 9218 2.1."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ INITIAL_WINDOW_SIZE: Final = 0x4
 MAX_FRAME_SIZE: Final = 0x5
 MAX_HEADER_LIST_SIZE: Final = 0x6
 ENABLE_CONNECT_PROTOCOL: Final = 0x8
+NO_RFC7540_PRIORITIES: Final = 0x9
 
 #: On the wire an identifier has 16 bits and a value 32 (RFC 9113 section 6.5.1).
 LARGEST_IDENTIFIER: Final = 2**16 - 1
@@ -53,6 +54,10 @@ BOUNDS: Final[dict[int, Bound]] = {
     MAX_HEADER_LIST_SIZE: _UNBOUNDED,
     # RFC 8441: "The value of the parameter MUST be 0 or 1."
     ENABLE_CONNECT_PROTOCOL: Bound(0, 1, _PROTOCOL_ERROR),
+    # RFC 9218: "The value of SETTINGS_NO_RFC7540_PRIORITIES MUST be 0 or 1. Any value other than 0
+    # or 1 MUST be treated as a connection error (see Section 5.4.1 of [HTTP/2]) of type
+    # PROTOCOL_ERROR."
+    NO_RFC7540_PRIORITIES: Bound(0, 1, _PROTOCOL_ERROR),
 }
 
 #: The values that an endpoint may send, by whether it is a client.
@@ -84,6 +89,8 @@ def value_violation(
     minimum, maximum, code = bounds.get(index(setting), _UNBOUNDED)
     if minimum <= index(value) <= maximum and 0 <= setting <= LARGEST_IDENTIFIER:
         return None
+    if setting == NO_RFC7540_PRIORITIES:
+        return invalid(setting, value, code, rules.PRIORITIES_SETTING_INVALID)
     return invalid(setting, value, code)
 
 
@@ -96,4 +103,17 @@ def revocation(setting: int, value: int, enabled: bool) -> Violation | None:
     # of 0 after previously sending a value of 1."
     if enabled and setting == ENABLE_CONNECT_PROTOCOL and value == 0:
         return invalid(setting, value, _PROTOCOL_ERROR, rules.CONNECT_PROTOCOL_REVOKED)
+    return None
+
+
+def priorities_change(setting: int, value: int, before: int | None) -> Violation | None:
+    """Return the violation if ``value`` changes SETTINGS_NO_RFC7540_PRIORITIES, else ``None``.
+
+    ``before`` is the value that the sender has sent, ``None`` if it has sent none.
+    """
+    # RFC 9218: "Senders MUST NOT change the SETTINGS_NO_RFC7540_PRIORITIES value after the first
+    # SETTINGS frame. Receivers that detect a change MAY treat it as a connection error of type
+    # PROTOCOL_ERROR."
+    if setting == NO_RFC7540_PRIORITIES and before is not None and value != before:
+        return invalid(setting, value, _PROTOCOL_ERROR, rules.PRIORITIES_SETTING_CHANGED)
     return None

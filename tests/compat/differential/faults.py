@@ -82,8 +82,16 @@ def settings_step(random: Random) -> list[Json]:
         pairs = [(code, value) for code, value in pairs if code != 5 or value >= 16_384]
         return [inject(side, settings(pairs + [(4, 65_535)] * random.randrange(2)))]
     if choice == 2:
-        return [inject(side, settings([(random.choice([7, 0x99, 0xFFFF]), 5)]))]
+        return [inject(side, settings([(random.choice([9, 0x99, 0xFFFF]), 5)]))]
     return [inject(side, random.choice([settings([]), spec(frames.SETTINGS, 1, 0)]))]
+
+
+#: A frame of an unknown type, ORIGIN for "a://b", PRIORITY_UPDATE for stream 1.
+EXTENSIONS = (
+    (0x42, 0xFF, 77, "616263"),
+    (frames.ORIGIN, 0x10, 0, "0005613a2f2f62"),
+    (frames.PRIORITY_UPDATE, 0, 0, number(1) + "753d31"),
+)
 
 
 def harmless(random: Random) -> list[Json]:
@@ -92,7 +100,7 @@ def harmless(random: Random) -> list[Json]:
         [
             [spec(frames.PING, 0, 0, "0102030405060708")],
             [spec(frames.PING, 1, 0, "0102030405060708")],
-            [spec(0x42, 0xFF, random.choice([0, 1, 77]), "616263")],
+            [spec(*random.choice(EXTENSIONS))],
             [spec(frames.PRIORITY, 0, random.choice([1, 9, 11]), number(3) + "0f")],
             [spec(frames.PRIORITY, 0, 13, number(3 | 1 << 31) + "ff")],
             [spec(frames.WINDOW_UPDATE, 0, 0, number(1000))],

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import frames
 from .clues import acknowledged, receiver, reset_by
 from .compare import Difference, view
 
@@ -147,6 +148,11 @@ def _alternative(d: Difference, part: str) -> bool:
     return part == "events" and _event_matters(d, _without_alternatives)
 
 
+def _extension_frames(d: Difference, part: str) -> bool:
+    """ORIGIN and PRIORITY_UPDATE have events of their own, where they are not ignored."""
+    return part == "events" and _event_matters(d, _without_extension_frames)
+
+
 Simplify = Callable[[list[Json]], list[Json]]
 
 
@@ -160,7 +166,7 @@ def _event_matters(d: Difference, simplify: Simplify) -> bool:
 
 def meant_alike(published: list[Json], ours: list[Json]) -> bool:
     """Whether events are equal but for what is meant to differ."""
-    for simplify in (without_cookie_marks, _without_unknown_settings, _without_alternatives):
+    for simplify in SIMPLIFIED:
         published, ours = simplify(published), simplify(ours)
     return published == ours
 
@@ -179,16 +185,38 @@ def without_cookie_marks(events: list[Json]) -> list[Json]:
 
 def _without_unknown_settings(events: list[Json]) -> list[Json]:
     return [
-        {**event, "changed_settings": [c for c in event["changed_settings"] if c[1] != "int"]}
+        {**event, "changed_settings": [c for c in event["changed_settings"] if _is_known(c)]}
         if "changed_settings" in event
         else event
         for event in events
     ]
 
 
+def _is_known(change: Json) -> bool:
+    """Whether both packages know a setting: 4.4.1 does not know NO_RFC7540_PRIORITIES."""
+    return change[0] in KNOWN_SETTINGS
+
+
+def _without_extension_frames(events: list[Json]) -> list[Json]:
+    return [event for event in events if not _is_extension_frame(event)]
+
+
+def _is_extension_frame(event: Json) -> bool:
+    if event["event"] == "UnknownFrameReceived":
+        return event["frame"][0] in (frames.ORIGIN, frames.PRIORITY_UPDATE)
+    return event["event"] in ("OriginReceived", "PriorityUpdateReceived")
+
+
 def _without_alternatives(events: list[Json]) -> list[Json]:
     return [event for event in events if event["event"] != "AlternativeServiceAvailable"]
 
+
+SIMPLIFIED: tuple[Simplify, ...] = (
+    without_cookie_marks,
+    _without_unknown_settings,
+    _without_alternatives,
+    _without_extension_frames,
+)
 
 PASSING = (
     Passing(3, "exception", "a refused call raises a clear exception", _clear_exception),
@@ -201,6 +229,7 @@ PASSING = (
     Passing(0, "cookie", "a single cookie keeps its indexing policy", _cookie),
     Passing(0, "last-stream", "GOAWAY does not count a refused request", _last_stream),
     Passing(0, "alternative", "ALTSVC counts at any time, with an origin", _alternative),
+    Passing(0, "extension-frames", "ORIGIN and PRIORITY_UPDATE are known", _extension_frames),
     Passing(0, "idle", "ALTSVC leaves the connection idle", _idle),
     Passing(0, "discarded", "frames on a stream that was reset are discarded", _discarded),
 )

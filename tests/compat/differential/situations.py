@@ -239,11 +239,13 @@ def on_stream(stream: int) -> Iterator[list[Json]]:
     yield [promise(stream, 6), headers(6, RESPONSE), data(6, 3, end=True)]
     yield from ([spec(frames.ALTSVC, 0, stream, text)] for text in ("00006832", "0001616832", "00"))
     yield [spec(0x42, 0xFF, stream, "616263")]
+    yield [spec(frames.ORIGIN, 0, stream, "0005613a2f2f62")]
+    yield [spec(frames.PRIORITY_UPDATE, 0, 0, number(stream) + "753d31")]
 
 
 def lengths(stream: int) -> Iterator[list[Json]]:
     """Frames of all types and of lengths that most of them cannot have."""
-    for kind in (*range(9), frames.ALTSVC):
+    for kind in (*range(9), frames.ALTSVC, frames.ORIGIN, frames.PRIORITY_UPDATE):
         yield from ([spec(kind, 0, stream, "00" * size)] for size in (0, 1, 3, 4, 5, 7, 8, 9))
         yield [spec(kind, 0, stream, "00" * 16_385)]
 
@@ -285,6 +287,9 @@ def on_connection() -> Iterator[list[Json]]:
     yield [goaway(1, 0), PING]
     yield [spec(0x42, 0xFF, 0, "616263")]
     yield from ([spec(kind, 0, 0, "")] for kind in (0xB, 0xC, 0x10, 0xFF))
+    yield [spec(frames.ORIGIN, 0xFF, 0, "0005613a2f2f62")]
+    yield from ([spec(frames.PRIORITY_UPDATE, 0, 0, number(sid))] for sid in (0, 2, 2**31 - 1))
+    yield [spec(frames.PRIORITY_UPDATE, 0, 0, number(sid) + "693d") for sid in range(1, 400, 2)]
     yield [{"raw": b"HTTP/1.1 400 Bad Request\r\n\r\n".hex()}]
     yield [{"raw": frames.frame(frames.DATA, 0, 1, bytes(16_385))[:9].hex()}]
     yield from lengths(0)

@@ -363,7 +363,10 @@ def test_settings_that_fit_into_no_frame_are_refused_before_anything_is_sent() -
     assert snapshot(server) == before
 
 
-@pytest.mark.parametrize("setting", [*SettingCodes])
+@pytest.mark.parametrize(
+    "setting",
+    [*SettingCodes][:-1],  # a new connection does not have the last one
+)
 @pytest.mark.parametrize("is_client", [True, False])
 def test_a_connection_works_without_a_setting(setting: SettingCodes, is_client: bool) -> None:
     """A setting that is deleted, before or after the connection has started, has its default."""

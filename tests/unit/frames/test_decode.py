@@ -77,6 +77,24 @@ def test_altsvc(payload: bytes, fields: tuple[bytes, bytes] | None) -> None:
     assert decode.altsvc(payload) == fields
 
 
+@pytest.mark.parametrize(
+    ("payload", "entries"),
+    [
+        (b"", []),
+        (b"\0\0", [b""]),
+        (b"\0\1a\0\0\0\2bc", [b"a", b"", b"bc"]),
+        (b"\1\0" + bytes(256), [bytes(256)]),
+        (b"\0", None),
+        (b"\0\1", None),
+        (b"\0\2a", None),
+        (b"\0\1a\0", None),
+        (b"\1\0" + bytes(255), None),
+    ],
+)
+def test_origins(payload: bytes, entries: list[bytes] | None) -> None:
+    assert decode.origins(payload) == entries
+
+
 def test_layout_agrees_with_the_rfc() -> None:
     assert {name: getattr(layout, name) for name in layout.NAMES} == {
         type_.name: type_ for type_ in Type
@@ -86,7 +104,7 @@ def test_layout_agrees_with_the_rfc() -> None:
     fixed = {name: least for name, (_, least, most, _) in shapes.items() if least == most}
     assert fixed == {"PRIORITY": 5, "RST_STREAM": 4, "PING": 8, "WINDOW_UPDATE": 4}
     on_connection = {name for name, shape in shapes.items() if shape[0] == layout.ON_CONNECTION}
-    assert on_connection == {"SETTINGS", "PING", "GOAWAY"}
+    assert on_connection == {"SETTINGS", "PING", "GOAWAY", "ORIGIN", "PRIORITY_UPDATE"}
 
 
 def test_every_type_has_one_kind_and_the_kinds_have_no_holes() -> None:

@@ -84,3 +84,14 @@ def test_a_field_block_in_frames_of_any_size(prefix: bytes, block: bytes, size: 
     assert [len(frame.payload) for frame in frames[:-1]] == [size] * len(rest)
     assert len(frames[-1].payload) <= size
     assert frames[-1].payload or not rest
+
+
+@pytest.mark.parametrize("origins", [[], [b"a"], [b"https://a.example", bytes(65_535), b""]])
+def test_origin(origins: list[bytes]) -> None:
+    assert encode.origin(origins) == wire.origin(*origins)
+
+
+@pytest.mark.parametrize("stream_id", IDS)
+@pytest.mark.parametrize("value", [b"", b"u=0, i"])
+def test_priority_update(stream_id: int, value: bytes) -> None:
+    assert encode.priority_update(stream_id, value) == wire.priority_update(stream_id, value)

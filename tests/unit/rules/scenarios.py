@@ -90,12 +90,13 @@ def tolerates(
     section: str,
     build: Build,
     *frames: bytes,
+    code: Code = Code.PROTOCOL_ERROR,
     error: type[H2Error] = ProtocolError,
 ) -> None:
     """Frames that end the connection with strict=True only."""
     SCENARIOS.append(
         Scenario(
-            *(rule, section, TOLERATED, Code.PROTOCOL_ERROR, error, build),
+            *(rule, section, TOLERATED, code, error, build),
             lambda conn: wire.feed(conn, *frames),
             strict_scope=CONNECTION,
         )
@@ -392,10 +393,40 @@ refuses(
     *("setting-invalid", "9113 6.5.2", CLIENT, lambda conn: conn.update_settings({2: 2})),
     error=InvalidSettingsValueError,
 )
+tolerates(
+    *("priorities-setting-invalid", "9218 2.1", SERVER, wire.settings((9, 2))),
+    error=InvalidSettingsValueError,
+)
+refuses(
+    *("priorities-setting-invalid", "9218 2.1", CLIENT, lambda conn: conn.update_settings({9: 2})),
+    error=InvalidSettingsValueError,
+)
+tolerates(
+    *("priorities-setting-changed", "9218 2.1", SERVER),
+    *(wire.settings((9, 1)), wire.settings((9, 0))),
+    error=InvalidSettingsValueError,
+)
 refuses(
     *("last-stream-id-raised", "9113 6.8"),
     prepared(SERVER, lambda conn: conn.close_connection(last_stream_id=5)),
     lambda conn: conn.close_connection(last_stream_id=6),
+)
+
+# PRIORITY_UPDATE -------------------------------------------------------------------------------
+
+tolerates("priority-update-from-server", "9218 7.1", CLIENT, wire.priority_update(1, b"u=1"))
+tolerates("priority-update-on-stream", "9218 7.1", SERVER, wire.priority_update(1, stream_id=1))
+tolerates(
+    *("priority-update-size-wrong", "9113 4.2", SERVER),
+    wire.frame(Type.PRIORITY_UPDATE, 0, 0, b"\0\0\1"),
+    code=Code.FRAME_SIZE_ERROR,
+    error=FrameDataMissingError,
+)
+tolerates("priority-update-of-connection", "9218 7.1", SERVER, wire.priority_update(0))
+tolerates("priority-update-of-idle-push", "9218 7.1", SERVER, wire.priority_update(2))
+tolerates(
+    *("priority-update-of-too-many", "9218 7.1", SERVER),
+    *(wire.priority_update(stream_id) for stream_id in range(1, 2 * 101, 2)),
 )
 
 # Server push ------------------------------------------------------------------------------------

@@ -34,8 +34,9 @@ FACTS = {
     "GOAWAY_RECEIVED": {RECEIVED},
     "GOAWAY_BOTH": {SENT, RECEIVED},
 }
-ONLY_FROM = {"SEND_OPEN": "client", "SEND_PRIORITY": "client"} | dict.fromkeys(
-    ("SEND_PUSH_PROMISE", "SEND_ALTSVC", "RECV_PUSH_PROMISE"), "server"
+ONLY_FROM = dict.fromkeys(("SEND_OPEN", "SEND_PRIORITY", "SEND_PRIORITY_UPDATE"), "client")
+ONLY_FROM |= dict.fromkeys(
+    ("SEND_PUSH_PROMISE", "SEND_ALTSVC", "SEND_ORIGIN", "RECV_PUSH_PROMISE"), "server"
 )
 
 
@@ -93,8 +94,8 @@ def test_numbers_and_names_agree() -> None:
 
 
 def test_received_frames_have_the_number_of_their_type() -> None:
-    for type_ in wire.Type:
-        assert INPUT_NAMES[type_] == f"RECV_{type_.name}"
+    for kind, type_ in enumerate(wire.Type):
+        assert INPUT_NAMES[kind] == f"RECV_{type_.name}"
     assert INPUT_NAMES[len(wire.Type)] == "RECV_UNKNOWN"
 
 
@@ -171,6 +172,8 @@ RECEIVING: dict[str, Callable[[int], bytes]] = {
     "RECV_GOAWAY": wire.goaway,
     "RECV_WINDOW_UPDATE": lambda _: wire.window_update(0, 5),
     "RECV_ALTSVC": lambda _: wire.altsvc(0, b"https://a.example", b"h2=x"),
+    "RECV_ORIGIN": lambda _: wire.origin(b"https://a.example"),
+    "RECV_PRIORITY_UPDATE": lambda stream: wire.priority_update(stream, b"u=1"),
     "RECV_UNKNOWN": lambda stream: wire.frame(0x20, 0, stream, b"what"),
 }
 SENDING: dict[str, Callable[[H2Connection], object]] = {
@@ -182,12 +185,15 @@ SENDING: dict[str, Callable[[H2Connection], object]] = {
     "SEND_PRIORITY": lambda conn: conn.prioritize(1, weight=3),
     "SEND_CONTROL": lambda conn: conn.ping(b"12345678"),
     "SEND_ALTSVC": lambda conn: conn.advertise_alternative_service(b"h2=x", origin=b"https://a.b"),
+    "SEND_ORIGIN": lambda conn: conn.advertise_origins(["https://a.example"]),
+    "SEND_PRIORITY_UPDATE": lambda conn: conn.send_priority_update(1, 2),
     "SEND_GOAWAY": lambda conn: conn.close_connection(),
     "SEND_GOAWAY_ERROR": lambda conn: conn.close_connection(Code.INTERNAL_ERROR),
 }
 REACTION_OF_RULE = {
     "first-frame-not-settings": "NOT_SETTINGS",
     "frame-not-allowed": "NOT_FOR_ROLE",
+    "priority-update-from-server": "NOT_FOR_ROLE",
     "client-only": "MISUSE",
     "server-only": "MISUSE",
     "server-priority": "MISUSE",
@@ -209,7 +215,7 @@ def outcome_of_receiving(conn: H2Connection, role: str, input_: str) -> str:
         events = wire.feed(conn, octets)
     except ProtocolError as error:
         return REACTION_OF_RULE[str(error.rule)]
-    if input_ != "RECV_ALTSVC" or role == "client":
+    if input_ not in ("RECV_ALTSVC", "RECV_ORIGIN") or role == "client":
         assert events, "an allowed frame was ignored"
     return STATE_NAMES[conn._core.state]
 
@@ -233,6 +239,9 @@ def test_at_work(role: str, state: str, input_: str) -> None:
         assert outcome_of_sending(conn, input_) == expected(role, state, input_)
     elif state == "TERMINATED":
         assert_dead(conn)
+    elif (role, input_) == ("client", "RECV_PRIORITY_UPDATE") and WAITS not in FACTS[state]:
+        # The table takes it, because by default nothing comes of it. Its handler knows the mode.
+        assert outcome_of_receiving(conn, role, input_) == "NOT_FOR_ROLE"
     else:
         assert outcome_of_receiving(conn, role, input_) == expected(role, state, input_)
 

@@ -135,7 +135,7 @@ def test_rules_are_listed_once_under_their_id() -> None:
 @pytest.mark.parametrize("rule_id", sorted(RULES))
 def test_form_of_id_and_section(rule_id: str) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule_id)
-    assert re.fullmatch(r"(7540|8441|9110|9113) \d+(\.\d+)*", RULES[rule_id].section)
+    assert re.fullmatch(r"(7540|8441|9110|9113|9218) \d+(\.\d+)*", RULES[rule_id].section)
 
 
 def test_representation() -> None:
