@@ -69,8 +69,7 @@ class Ends:
         self.answers = True
         self.events: list[Event] = []
         self.received = [0, 0]  # octets of content, by client and server
-        if hasattr(H2Configuration, "clock"):
-            options["clock"] = self.clock
+        options["clock"] = self.clock
         self.client, self.server = (
             H2Connection(H2Configuration(client_side=side, **options)) for side in (True, False)
         )
@@ -484,11 +483,18 @@ def _wait_for(port: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; a limit that ends traffic is a traceback."""
-    parser = argparse.ArgumentParser(description="Traffic that no limit may end.")
-    parser.add_argument("--only", default=",".join(TRAFFIC), help="names with commas between")
-    parser.add_argument("--long", action="store_true", help="as much of each as a night takes")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.legitimate", description="Traffic that no limit may end."
+    )
+    parser.add_argument("--only", default=",".join(TRAFFIC), help="names, separated by commas")
+    parser.add_argument("--long", action="store_true", help="run sizes that take a night")
     parser.add_argument(
-        "--h2load", type=int, nargs="?", const=1_000_000, metavar="N", help="N requests of h2load"
+        "--h2load",
+        type=int,
+        nargs="?",
+        const=1_000_000,
+        metavar="N",
+        help="let h2load send N requests instead (1,000,000)",
     )
     options = parser.parse_args(arguments)
     if options.h2load:

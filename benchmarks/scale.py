@@ -204,10 +204,14 @@ def show(title: str, figures: Figures) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description="Many idle connections in one process.")
-    parser.add_argument("--connections", type=int, default=100_000)
-    parser.add_argument("--requests", type=int, default=10, help="on each of them")
-    parser.add_argument("--variants", type=int, default=500, help="connections for each variant")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale", description="Many idle connections in one process."
+    )
+    parser.add_argument("--connections", type=int, default=100_000, help="how many (100,000)")
+    parser.add_argument("--requests", type=int, default=10, help="requests on each of them (10)")
+    parser.add_argument(
+        "--variants", type=int, default=500, help="connections for each variant of settings (500)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options = parser.parse_args(arguments)
     parts = {

@@ -195,11 +195,19 @@ def soak(number: int, connections: int, seed: int) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return the exit status."""
-    parser = argparse.ArgumentParser(description="A long run over real sockets.")
-    parser.add_argument("--requests", type=int, default=1_000_000, help="over one connection")
-    parser.add_argument("--connections", type=int, default=10_000, help="one after the other")
-    parser.add_argument("--seed", type=int, default=1, help="of all that is drawn")
-    parser.add_argument("--serve", type=int, metavar="N", help="be the server of N connections")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.soak", description="A long run over real sockets."
+    )
+    parser.add_argument(
+        "--requests", type=int, default=1_000_000, help="requests over one connection (1,000,000)"
+    )
+    parser.add_argument(
+        "--connections", type=int, default=10_000, help="connections in turn (10,000)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random numbers (1)")
+    parser.add_argument(
+        "--serve", type=int, metavar="N", help="run the server for N connections only"
+    )
     options = parser.parse_args(arguments)
     if options.serve is not None:
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -20,33 +20,51 @@ _ALL = (Role.SERVER, Role.CLIENT)
 def parser() -> argparse.ArgumentParser:
     """The arguments."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--only", default="", metavar="TEXT", help="cases whose name has this text")
-    common.add_argument("--list", action="store_true", help="list the cases and run none")
-    common.add_argument("--json", metavar="FILE", help="write all results to a file")
-    common.add_argument("--junit", metavar="FILE", help="write JUnit XML")
-    common.add_argument("--timeout", type=float, default=3.0, metavar="S", help="for each case")
-    common.add_argument("--verbose", action="store_true", help="show cases that passed, too")
+    common.add_argument(
+        "--only", default="", metavar="TEXT", help="only cases whose name contains TEXT"
+    )
+    common.add_argument("--list", action="store_true", help="list the cases without running them")
+    common.add_argument("--json", metavar="FILE", help="write all results to FILE as JSON")
+    common.add_argument("--junit", metavar="FILE", help="write all results to FILE as JUnit XML")
+    common.add_argument(
+        "--timeout", type=float, default=3.0, metavar="S", help="seconds for each case"
+    )
+    common.add_argument("--verbose", action="store_true", help="show passed cases as well")
     top = argparse.ArgumentParser(
         prog="python -m conformance", description="Tests HTTP/2 endpoints against RFC 9113."
     )
     commands = top.add_subparsers(dest="mode", required=True)
     server = commands.add_parser("server", parents=[common], help="test a server")
     server.add_argument("url", help="http://... (prior knowledge) or https://...")
-    server.add_argument("--post", metavar="PATH", help="a path that takes POST, if another")
-    client = commands.add_parser("client", parents=[common], help="test clients that come here")
-    client.add_argument("--port", type=int, default=0, help="0: any free one")
-    client.add_argument("--command", metavar="CMD", help="starts the client; {url} is replaced")
-    client.add_argument("--wait", type=float, default=60.0, metavar="S", help="for a connection")
-    client.add_argument(
-        "--upload", action="store_true", help="only what a client that sends 100,000 octets is for"
+    server.add_argument(
+        "--post", metavar="PATH", help="a path that accepts POST, if not that of the URL"
     )
-    client.add_argument("--tls", action="store_true", help="with a certificate made for this run")
-    client.add_argument("--cert", metavar="FILE", help="a certificate chain; means --tls")
-    client.add_argument("--key", metavar="FILE", help="its key")
+    client = commands.add_parser(
+        "client", parents=[common], help="test clients that connect to this port"
+    )
+    client.add_argument(
+        "--port", type=int, default=0, help="port to listen on; 0, the default, takes a free one"
+    )
+    client.add_argument(
+        "--command", metavar="CMD", help="command that starts the client; {url} is replaced"
+    )
+    client.add_argument(
+        "--wait", type=float, default=60.0, metavar="S", help="seconds to wait for a connection"
+    )
+    client.add_argument(
+        "--upload", action="store_true", help="run the cases for a client that sends 100,000 octets"
+    )
+    client.add_argument(
+        "--tls", action="store_true", help="use TLS, with a certificate made for this run"
+    )
+    client.add_argument("--cert", metavar="FILE", help="certificate chain; implies --tls")
+    client.add_argument("--key", metavar="FILE", help="private key of the certificate")
     memory = commands.add_parser("package", parents=[common], help="test a package in memory")
-    memory.add_argument("name", help="a package with the API of h2, as `h2`")
-    memory.add_argument("--strict", action="store_true", help="strict=True, and exact scopes")
-    memory.add_argument("--role", choices=["server", "client"], help="one role only")
+    memory.add_argument("name", help="a package with the API of h2, such as h2")
+    memory.add_argument(
+        "--strict", action="store_true", help="set strict=True and require the exact scope"
+    )
+    memory.add_argument("--role", choices=["server", "client"], help="test one role only")
     return top
 
 

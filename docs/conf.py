@@ -29,6 +29,8 @@ add_module_names = False
 python_use_unqualified_type_names = True
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+# Defaults as they are written: the repr of a function cannot be parsed as a part of a signature.
+autodoc_preserve_defaults = True
 
 # Where nothing else is said, code is what a program prints.
 highlight_language = "text"

@@ -48,19 +48,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__.split("\n")[0])
-    parser.add_argument("target", nargs="?", choices=TARGET_NAMES, help="what is fuzzed")
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="try these inputs only")
-    parser.add_argument("--list", action="store_true", help="show the targets")
-    parser.add_argument("--seconds", type=float, help=f"for so long; {_SECONDS} if nothing is said")
-    parser.add_argument("--runs", type=int, help="for so many inputs")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same inputs")
-    parser.add_argument("--max-len", type=int, default=200, help="octets of an input at most")
-    parser.add_argument("--engine", choices=ENGINES, help="how inputs are found")
+    parser.add_argument("target", nargs="?", choices=TARGET_NAMES, help="what to fuzz")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="try these inputs instead"
+    )
+    parser.add_argument("--list", action="store_true", help="list the targets")
+    parser.add_argument(
+        "--seconds", type=float, help=f"stop after so many seconds ({_SECONDS} by default)"
+    )
+    parser.add_argument("--runs", type=int, help="stop after so many inputs")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (0)")
+    parser.add_argument(
+        "--max-len", type=int, default=200, help="largest size of an input in octets (200)"
+    )
+    parser.add_argument("--engine", choices=ENGINES, help="atheris by default if it is installed")
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("build/fuzz"),
-        help="the folder for what is found, and for inputs to begin with the next time",
+        help="folder for findings, and for the inputs that the next run starts from (build/fuzz)",
     )
     return parser
 

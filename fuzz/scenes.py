@@ -190,7 +190,7 @@ _CLIENT: tuple[tuple[Step, ...], ...] = (
     (Call("initiate_upgrade_connection", (), {}), Receive(_SETTINGS + wire.SETTINGS_ACK), Take()),
 )
 
-#: How many scenes a number can stand for: more than there are, so that each comes in every mode.
+#: How many scenes there are: two roles, two modes, eight beginnings, eight configurations.
 SCENES = 256
 
 

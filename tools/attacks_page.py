@@ -29,6 +29,9 @@ TITLES = {
     "libnghttp2": "libnghttp2",
 }
 
+#: From the best to the worst.
+VERDICTS: tuple[judge.Verdict, ...] = ("refused", "harmless", "valid", "FAIL")
+
 INTRODUCTION = """\
 # Attacks, measured
 
@@ -53,6 +56,15 @@ What is asked for of each attack and application:
 - At no moment does the connection hold more than {growth:g} MB. Where the application keeps its
   events, {kept} octets for each octet that arrived are allowed instead. The events of a read count.
 - No octet costs more than {most:g} times as much as one of ordinary requests.
+- Of the attacks, {valid} are *valid messages*, within all limits, and nothing else; the catalogue
+  marks them. Nothing tells them from what a busy peer sends: to refuse them would break honest
+  traffic, and an application has to handle them anyway. For each octet they cost more than ordinary
+  requests: they have many fields in few octets, or large fields from the compression table, or
+  a frame for each octet of content. They may cost up to {valid_times:g} times as much as ordinary
+  requests, and what the connection holds does not grow. An application that keeps all events, by
+  its own choice, keeps objects of Python: an event for each of these octets of content, a tuple and
+  its place in a list for each of these fields. Up to {valid_kept} octets for each octet that
+  arrived are allowed there.
 
 Ordinary requests are those of a browser: eleven fields, most of them from the compression table.
 They are measured with the same package in the same process. An attack of less than 4 KiB counts as
@@ -89,6 +101,9 @@ def page(runs: Record) -> str:
             growth=judge.MOST_GROWTH / 1e6,
             kept=judge.MOST_KEPT,
             most=judge.MOST_TIMES,
+            valid=sum(ATTACKS[name].valid for name in attacks),
+            valid_times=judge.VALID_TIMES,
+            valid_kept=judge.VALID_KEPT,
         ),
         "## The result\n\n",
         table(SUMMARY, [summary(package, runs[package]) for package in by_package]),
@@ -114,7 +129,7 @@ def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 SUMMARY = (
     *("package", "Python", "applications", "frames", "seconds"),
-    *("refused", "harmless", "fails", "most times", "most MB held"),
+    *("refused", "harmless", "valid messages", "fails", "most times", "most MB held"),
 )
 
 
@@ -128,7 +143,7 @@ def summary(package: str, run: Run) -> Sequence[str]:
         ", ".join(dict.fromkeys(row["mode"] for row in every)),
         f"{run['frames']:,}",
         f"{run['seconds']:g}",
-        *(str(ends.count(verdict)) for verdict in ("refused", "harmless", "FAIL")),
+        *(str(ends.count(verdict)) for verdict in VERDICTS),
         f"{max(row['times'] for row in every):,.1f}",
         f"{held(every) / 1e6:,.1f}",
     )
@@ -142,7 +157,7 @@ def held(rows: Sequence[Row]) -> int:
 def ending(rows: Sequence[Row]) -> str:
     """The verdict on an attack: the worst of the three applications."""
     verdicts = [row["verdict"] for row in rows]
-    return next(verdict for verdict in ("FAIL", "harmless", "refused") if verdict in verdicts)
+    return next(verdict for verdict in reversed(VERDICTS) if verdict in verdicts)
 
 
 def topic_rows(topic: str, by_package: dict[str, dict[str, list[Row]]]) -> Iterator[Sequence[str]]:
@@ -182,7 +197,9 @@ def how(rows: Sequence[Row]) -> str:
 
 def end(row: Row) -> str:
     """How it ends for one application."""
-    return f"refused: `{row['error']}`" if row["verdict"] == "refused" else "harmless"
+    if row["verdict"] == "refused":
+        return f"refused: `{row['error']}`"
+    return "valid messages" if row["verdict"] == "valid" else "harmless"
 
 
 def main(arguments: Sequence[str]) -> int:

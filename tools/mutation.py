@@ -238,13 +238,17 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
-    parser.add_argument("--sample", type=int, help="so many mutants, chosen by chance; else all")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same sample")
-    parser.add_argument("--only", default="", help="modules whose path contains this")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.mutation", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--sample", type=int, help="try so many mutants, chosen at random (all)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample (0)")
+    parser.add_argument("--only", default="", help="only modules whose path contains this")
     parser.add_argument("--property", action="store_true", help="try tests/property on survivors")
-    parser.add_argument("--list", action="store_true", help="show the mutants and do nothing")
-    parser.add_argument("--fresh", action="store_true", help="find out anew which tests reach what")
+    parser.add_argument("--list", action="store_true", help="list the mutants without trying them")
+    parser.add_argument(
+        "--fresh", action="store_true", help="measure again which tests reach which lines"
+    )
     return parser
 
 

@@ -35,22 +35,34 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.attacks", description="What attacks cost and how they end."
     )
-    parser.add_argument("--only", default="", help="identifiers or parts of them, with commas")
-    parser.add_argument("--sample", action="store_true", help=f"{len(SAMPLE)} attacks of all kinds")
-    parser.add_argument("--packages", default="ours", help=f"out of {', '.join(PACKAGES)}")
-    parser.add_argument("--modes", default=",".join(MODES), help="out of those of the application")
+    parser.add_argument(
+        "--only", default="", help="identifiers or parts of them, separated by commas"
+    )
+    parser.add_argument(
+        "--sample", action="store_true", help=f"run {len(SAMPLE)} attacks of all kinds only"
+    )
+    parser.add_argument(
+        "--packages",
+        default="ours",
+        help=f"out of {', '.join(PACKAGES)}, separated by commas (ours)",
+    )
+    parser.add_argument(
+        "--modes", default=",".join(MODES), help=f"applications, out of {', '.join(MODES)} (all)"
+    )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_FRAMES:,} frames each")
-    parser.add_argument("--frames", type=int, help=f"frames of an attack ({FRAMES:,})")
-    parser.add_argument("--seconds", type=float, help=f"CPU time for an attack ({SECONDS:g})")
-    parser.add_argument("--again", type=int, default=2, help="more runs of what costs too much (2)")
+    parser.add_argument("--frames", type=int, help=f"frames of each attack ({FRAMES:,})")
+    parser.add_argument("--seconds", type=float, help=f"CPU seconds for each attack ({SECONDS:g})")
+    parser.add_argument(
+        "--again", type=int, default=2, help="repeat attacks that cost too much so often (2)"
+    )
     parser.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
         help="note the figures there, beside those of other packages",
     )
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
+    parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    parser.add_argument("--list", action="store_true", help="list the attacks without running them")
     options = parser.parse_args(arguments)
     options.frames = options.frames or (QUICK_FRAMES if options.quick else FRAMES)
     options.seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)

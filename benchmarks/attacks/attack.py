@@ -21,8 +21,9 @@ class Attack:
     `streams` is how many streams are open before it begins: requests with content to come for a
     server, requests of its own for a client. `peer_settings` are what the attacker announces, and
     `own_settings` what the application under attack does. A server answers a request with
-    `content` octets. Octets arrive in reads of 64 KiB, or of so many frames as `batch` says, which
-    gives the application time to answer.
+    `content` octets. `valid` says that it is valid, complete messages and nothing else, which every
+    application has to handle: `judge` has bars of their own for these. Octets arrive in reads of
+    64 KiB, or of so many frames as `batch` says, which gives the application time to answer.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Attack:
     own_settings: Mapping[int, int] = field(default_factory=dict)
     content: int = 0
     batch: int = 0
+    valid: bool = False
 
     @property
     def id(self) -> str:
@@ -58,6 +60,7 @@ def attack(
     own_settings: Mapping[int, int] = NOTHING,
     content: int = 0,
     batch: int = 0,
+    valid: bool = False,
 ) -> Callable[[Generator], Generator]:
     """Put the frames that a function generates on the list, once for each role that they hit."""
 
@@ -75,6 +78,7 @@ def attack(
                 own_settings=own_settings,
                 content=content,
                 batch=batch,
+                valid=valid,
             )
             if found.id in ATTACKS:
                 raise ValueError(f"two attacks have the name {found.id}")

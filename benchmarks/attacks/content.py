@@ -13,7 +13,7 @@ BOTH: tuple[Role, ...] = ("server", "client")
 EMPTY = "CVE-2019-9518"
 
 
-def _content(name: str, words: str, piece: bytes, *, cve: str = "") -> None:
+def _content(name: str, words: str, piece: bytes, *, cve: str = "", valid: bool = False) -> None:
     """Frames on stream 1, which is open in both roles; a client gets the response first."""
 
     def to_server() -> Frames:
@@ -24,8 +24,8 @@ def _content(name: str, words: str, piece: bytes, *, cve: str = "") -> None:
         yield wire.headers(1, RESPONSE)
         yield from to_server()
 
-    attack(name, words, ("server",), cve=cve, streams=1)(to_server)
-    attack(name, words, ("client",), cve=cve, streams=1)(to_client)
+    attack(name, words, ("server",), cve=cve, streams=1, valid=valid)(to_server)
+    attack(name, words, ("client",), cve=cve, streams=1, valid=valid)(to_client)
 
 
 _content("data-empty", "empty DATA", wire.data(1), cve=EMPTY)
@@ -37,7 +37,7 @@ _content(
 )
 _content("data-padding", "DATA of 255 octets of padding", wire.data(1, pad=255), cve=EMPTY)
 _content("data-padding-1", "DATA of one octet of padding", wire.data(1, pad=1), cve=EMPTY)
-_content("data-1", "DATA of one octet", wire.data(1, b"x"), cve="RUSTSEC-2026-0258")
+_content("data-1", "DATA of one octet", wire.data(1, b"x"), cve="RUSTSEC-2026-0258", valid=True)
 _content(
     "data-1-padded",
     "DATA of one octet in 255 octets of padding",
@@ -71,6 +71,7 @@ def empty_on_streams() -> Frames:
     streams=MANY,
     own_settings=MANY_STREAMS,
     cve="RUSTSEC-2026-0258",
+    valid=True,
 )
 def octets_on_streams() -> Frames:
     for stream_id in cycle(range(1, 2 * MANY, 2)):

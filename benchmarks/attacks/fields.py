@@ -40,6 +40,7 @@ def _blocks(
     *,
     cve: str = "",
     victims: tuple[Role, ...] = BOTH,
+    valid: bool = False,
 ) -> None:
     """Fields of requests, and of responses: `first` in the first message, `again` in all others."""
 
@@ -54,9 +55,9 @@ def _blocks(
             yield from split(stream_id, response_without_table(stream_id) + extra)
 
     if "server" in victims:
-        attack(name, words, ("server",), cve=cve, batch=REQUESTS)(to_server)
+        attack(name, words, ("server",), cve=cve, batch=REQUESTS, valid=valid)(to_server)
     if "client" in victims:
-        attack(name, words, ("client",), cve=cve, streams=MANY)(to_client)
+        attack(name, words, ("client",), cve=cve, streams=MANY, valid=valid)(to_client)
 
 
 def split(stream_id: int, fields: bytes, size: int = 16384) -> Frames:
@@ -193,7 +194,13 @@ _blocks(
 _blocks("fields-1000", "1,000 fields, an octet each", indexed(ACCEPT_ENCODING) * 1000, cve=CRUMBS)
 _blocks("fields-100", "100 fields, an octet each", indexed(ACCEPT_ENCODING) * 100, cve=CRUMBS)
 _blocks("fields-1900", "1,900 fields of the smallest size", literal(b"a", b"") * 1900, cve=CRUMBS)
-_blocks("fields-120", "120 fields of the smallest size", literal(b"a", b"") * 120, cve=CRUMBS)
+_blocks(
+    "fields-120",
+    "120 fields of the smallest size",
+    literal(b"a", b"") * 120,
+    cve=CRUMBS,
+    valid=True,
+)
 _blocks(
     "fields-list-limit", "a header list one field below 64 KiB", literal(b"x", b"v" * 1000) * 60
 )
@@ -230,7 +237,10 @@ _blocks(
     literal(b"x", b"v" * ENTRY, add=True),
 )
 _blocks(
-    "table-churn-small", "60 small entries added in each message", literal(b"a", b"", add=True) * 60
+    "table-churn-small",
+    "60 small entries added in each message",
+    literal(b"a", b"", add=True) * 60,
+    valid=True,
 )
 _blocks(
     "table-churn-1900",
@@ -381,7 +391,12 @@ def informational_reset() -> Frames:
         yield wire.headers(stream_id, literal(8, b"103") + HINT) + wire.rst_stream(stream_id)
 
 
-@attack("trailers", "requests with trailers, a hundred fields from the table each", batch=REQUESTS)
+@attack(
+    "trailers",
+    "requests with trailers, a hundred fields from the table each",
+    batch=REQUESTS,
+    valid=True,
+)
 def trailers() -> Frames:
     for stream_id in wire.odd_numbers():
         yield wire.headers(stream_id, POST)
@@ -389,7 +404,11 @@ def trailers() -> Frames:
 
 
 @attack(
-    "path-large", "requests with a path of 3,900 octets from the table", cve=BOMB, batch=REQUESTS
+    "path-large",
+    "requests with a path of 3,900 octets from the table",
+    cve=BOMB,
+    batch=REQUESTS,
+    valid=True,
 )
 def large_path() -> Frames:
     rest = METHOD_GET + SCHEME_HTTPS + AUTHORITY
@@ -403,6 +422,7 @@ def large_path() -> Frames:
     "authority-large",
     "requests with :authority and host of 1,900 octets from the table",
     batch=REQUESTS,
+    valid=True,
 )
 def large_authority() -> Frames:
     rest = METHOD_GET + SCHEME_HTTPS + PATH_ROOT

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .attack import ATTACKS
 from .probe import Outcome, times
 
-Verdict = Literal["refused", "harmless", "FAIL"]
+Verdict = Literal["refused", "harmless", "valid", "FAIL"]
 
 #: Octets that an attack may make a connection hold, at any moment of it.
 MOST_GROWTH = 2_000_000
@@ -18,13 +19,34 @@ MOST_TIMES = 20.0
 #: is noise.
 HARMLESS_TIMES = 2.0
 NO_GROWTH = 65536
+#: Valid, complete messages cannot be told from those of a busy peer: refusing them breaks honest
+#: traffic. Many small fields cost more than the same octets in few large ones, and an event of
+#: an octet of content is an object of Python, as a field is; both are in proportion to what
+#: arrives.
+VALID_TIMES = 5.0
+VALID_KEPT = 20
+
+
+def is_valid(outcome: Outcome) -> bool:
+    """Whether what was sent is valid, complete messages and nothing else."""
+    return outcome.attack in ATTACKS and ATTACKS[outcome.attack].valid
 
 
 def too_costly(outcome: Outcome) -> bool:
     """Whether it takes more CPU time than it may."""
     if outcome.hung or outcome.crash:
         return False
-    return times(outcome) > (MOST_TIMES if outcome.error else HARMLESS_TIMES)
+    return times(outcome) > (MOST_TIMES if outcome.error else _most_times(outcome))
+
+
+def _most_times(outcome: Outcome) -> float:
+    return VALID_TIMES if is_valid(outcome) else HARMLESS_TIMES
+
+
+def _most_kept(outcome: Outcome) -> int:
+    if outcome.mode != "keeps":
+        return 0
+    return (VALID_KEPT if is_valid(outcome) else MOST_KEPT) * outcome.octets
 
 
 def faults(outcome: Outcome) -> list[str]:
@@ -34,8 +56,7 @@ def faults(outcome: Outcome) -> list[str]:
     if outcome.crash:
         return [f"raised {outcome.crash}"]
     found = []
-    kept = MOST_KEPT * outcome.octets if outcome.mode == "keeps" else 0
-    if outcome.peak > max(MOST_GROWTH, kept):
+    if outcome.peak > max(MOST_GROWTH, _most_kept(outcome)):
         found.append(f"holds {outcome.peak / 1e6:.1f} MB")
     if too_costly(outcome):
         refused = "" if outcome.error else "not refused, but "
@@ -49,4 +70,6 @@ def verdict(outcome: Outcome) -> Verdict:
     """The verdict in one word."""
     if faults(outcome):
         return "FAIL"
-    return "refused" if outcome.error else "harmless"
+    if outcome.error:
+        return "refused"
+    return "valid" if is_valid(outcome) else "harmless"

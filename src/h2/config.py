@@ -52,7 +52,7 @@ class OutputLogger:
 
 _new = object.__new__
 
-# The options that are True or False, and what they are where nothing is said.
+# The options that are True or False, and their defaults.
 _BOOLEAN_OPTIONS = {
     "client_side": True,
     "validate_outbound_headers": True,
@@ -64,7 +64,7 @@ _BOOLEAN_OPTIONS = {
 }
 
 
-#: What counts where nothing is said.
+#: The default limits, which most configurations share.
 _LIMITS: Final = AbuseLimits()
 
 
@@ -94,10 +94,10 @@ class H2Configuration:
         connection lives on; a server answers 400 or 431 before the reset if no response has
         begun; the first frame must be SETTINGS, and an acknowledgment for nothing is an error.
         ``False`` behaves as h2 4.4.1.
-    :param limits: what a peer may do at most before it counts as an attack; the limits of
-        ``AbuseLimits()`` if ``None``
-    :param clock: returns the time in seconds, for the limits that are rates; asked at most once in
-        a call of ``receive_data``, and only if something happens that they count
+    :param limits: how much a peer may do before it counts as an attack; ``AbuseLimits()`` if
+        ``None``
+    :param clock: returns the time in seconds, for limits that are rates. It is called at most once
+        in a call of ``receive_data``, and only for a frame that a rate counts
     :raises ValueError: if an option is of a type that it must not have, or there is no such
         encoding
     """
@@ -117,7 +117,7 @@ class H2Configuration:
     # Counts assignments, so that a connection notices that options changed.
     _version = 0
 
-    # Field sections above this size need a look whether they cross one of the limits.
+    # Field sections above this size may exceed a limit, and are looked at.
     _suspect_list: int = _LIMITS.suspect_list()
 
     # The logger, or None where nothing comes of a call to it. Kept beside `logger` so that the

@@ -190,14 +190,13 @@ class RFC1122Error(H2Error):
 class DenialOfServiceError(ProtocolError):
     """The peer behaves as in an attempt to exhaust this endpoint (RFC 9113 section 10.5).
 
-    It has crossed one of the limits of :class:`h2.limits.AbuseLimits`, or another one that the
-    message tells.
+    It has exceeded one of the limits of :class:`h2.limits.AbuseLimits`, or another one that the
+    message names.
     """
 
     error_code = ErrorCodes.ENHANCE_YOUR_CALM
 
-    #: The option of :class:`h2.limits.AbuseLimits` that was crossed; ``None`` for limits that are
-    #: no option of it.
+    #: The field of :class:`h2.limits.AbuseLimits` that was exceeded; ``None`` for other limits.
     limit: str | None = None
 
     #: How many, or how much, the limit allowed.

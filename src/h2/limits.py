@@ -1,6 +1,6 @@
-"""How much of what no ordinary peer does is tolerated: limits against abuse (RFC 9113 10.5).
+"""Limits against abuse: how much a peer may do that ordinary peers rarely do (RFC 9113 10.5).
 
-All limits are on by default. A program that needs other numbers gives them to the configuration::
+All limits are on by default. A program that needs other numbers passes them to the configuration::
 
     limits = AbuseLimits(fields=500, resets_received=Rate(burst=5000, per_second=100))
     config = H2Configuration(client_side=False, limits=limits)
@@ -16,7 +16,7 @@ from typing import Final
 
 __all__ = ["AbuseLimits", "Rate"]
 
-#: A header list of this size fits into the table of header compression as it is at the start.
+#: A header list of this size fits into the compression table at its initial size.
 _ORDINARY_LIST: Final = 4096
 
 #: Larger than any header list.
@@ -29,10 +29,10 @@ def _is_int(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many at once, and so many more each second: a token bucket.
+    """A number at once, and a number more each second: a token bucket.
 
-    :param burst: how many may come at once, at least 1
-    :param per_second: how many of them are forgotten each second, 0 or more
+    :param burst: how many may arrive at once, at least 1
+    :param per_second: how many more may arrive each second, 0 or more
     :raises ValueError: if a number is out of range or of another type
     """
 
@@ -53,19 +53,19 @@ class Rate:
 class AbuseLimits:
     """The limits against abuse of a connection, in both roles.
 
-    Where the peer crosses one, ``receive_data`` raises
-    :class:`~h2.exceptions.DenialOfServiceError` and the connection ends with GOAWAY and
-    ENHANCE_YOUR_CALM. Where it says so below, only a stream is reset.
+    When the peer exceeds one, ``receive_data`` raises
+    :class:`~h2.exceptions.DenialOfServiceError`, and the connection ends with GOAWAY and
+    ENHANCE_YOUR_CALM. Where it says so below, only the stream is reset.
 
     :param resets_received: streams that the peer opens and resets ("rapid reset", CVE-2023-44487):
-        each makes the application start work for nothing. A stream to which the response was sent
-        in full does not count: a client may give up an upload then. Where the peer may have more
-        streams open than the burst, all of them may be canceled at once, up to ten times the burst.
-        1000 are more than a page load or a proxy cancels at once; 33 a second is twice the rate at
-        which people cancel by hand, summed over the users of a proxy
-    :param resets_provoked: streams of the peer that we have to reset because of its faults, after
-        the application has heard of them ("MadeYouReset", CVE-2025-8671). The same numbers, because
-        it does the same
+        each makes the application start work for nothing, unless the response was sent in full.
+        If the peer may have more streams open than the burst, it may cancel all of them at once, up
+        to ten times the burst. 1000 is more
+        than a page load or a proxy cancels at once; 33 a second is twice the rate at which the
+        users of a proxy together cancel by hand
+    :param resets_provoked: streams of the peer that we have to reset because of its errors, after
+        the application has heard of them ("MadeYouReset", CVE-2025-8671). The numbers are those of
+        rapid reset, because the effect is the same
     :param glitches: frames that are legal and do nothing: unknown types, PRIORITY, PRIORITY_UPDATE,
         repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (where size counts),
         acknowledgments for nothing, frames on streams that are over, small WINDOW_UPDATE frames
@@ -73,32 +73,31 @@ class AbuseLimits:
         traffic has of them for each stream, and for the octets that were sent, does not count. A
         program that keeps the events of a whole burst holds less than 2 MB
     :param pending_answers: acknowledgments of PING and SETTINGS that are pending in the output
-        (CVE-2019-9512, CVE-2019-9515): a peer that asks and never reads. It takes them about 17 KB
-    :param settings_entries: entries of one SETTINGS frame (CVE-2020-11080). There are seven
+        (CVE-2019-9512, CVE-2019-9515): a peer that asks and never reads. 1000 take about 17 KB
+    :param settings_entries: entries of one SETTINGS frame (CVE-2020-11080). RFC 9113 has six
         settings; the rest is room for extensions
-    :param fields: fields of one message, cookies aside (CVE-2026-49975). Each takes an octet on the
-        wire and a hundred in memory. Browsers send 20. The stream is reset; a strict server answers
-        431
+    :param fields: fields of one message, without cookies (CVE-2026-49975). A field can take one
+        octet on the wire and a hundred in memory. Browsers send 20. The stream is reset; with
+        ``strict`` a server answers 431
     :param cookie_crumbs: ``cookie`` fields of one request, which may be split into one for each
         cookie pair (RFC 9113 section 8.2.3). Browsers keep 180 cookies for a site. The stream is
-        reset; a strict server answers 431
-    :param encoded_factor: an encoded field block may be so many times as long as the header list
-        may be large (CONTINUATION flood, VU#421644); checked as the octets arrive. An encoder that
-        uses Huffman codes only where they are shorter stays below 1
+        reset; with ``strict`` a server answers 431
+    :param encoded_factor: the largest size of an encoded field block, as a multiple of
+        MAX_HEADER_LIST_SIZE (CONTINUATION flood, VU#421644); checked as the octets arrive. An
+        encoder that uses Huffman codes only where they are shorter stays below 1
     :param expansion: octets that fields decode to beyond what an honest encoder gets from the
         octets sent: the whole table once for each message, 64 for each field, and 2 for each octet.
-        (CVE-2016-6581, CVE-2026-49975). Honest traffic has next to none: a browser that sends the
-        same cookie of 3 KB twice has 2 KB in a request. 512 KiB is what one read may make us
-        allocate
+        Counted over the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0;
+        512 KiB bounds what one read can make us allocate
     :param reserved_streams: promised streams of which the response has not begun: they count for no
-        limit that the server knows. More are refused, each of them a glitch. A page needs some
+        limit that the server knows. More are refused, each of them a glitch. So are
+        promises, kept or not, beyond this number for each request of the client. A page needs some
         dozens
-    :param empty_data: DATA frames without content and END_STREAM (CVE-2019-9518). One for each
-        stream does not count
+    :param empty_data: DATA frames with neither content nor END_STREAM (CVE-2019-9518)
     :param small_data: DATA frames of less than 256 octets that were not acknowledged with
-        ``acknowledge_received_data``: each takes a hundred octets of memory more than flow control
-        knows (RUSTSEC-2026-0258). Larger windows, and more streams that the peer may open, allow
-        more: one for each 8 octets of the window of the connection, and 16 for each stream.
+        ``acknowledge_received_data``: each takes a hundred octets of memory that flow control does
+        not count (RUSTSEC-2026-0258). Larger windows, and more streams that the peer may open,
+        allow more: one for each 8 octets of the window of the connection, and 16 for each stream.
         Frames with END_STREAM do not count
     :raises ValueError: if a number is negative or of another type
     """

@@ -1,4 +1,4 @@
-"""Extensible priorities: how urgent a response is, and whether its parts are of use (RFC 9218)."""
+"""Extensible priorities: how urgent a response is, and whether parts are useful (RFC 9218)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEAST_URGENT = 7
 
 
 class Priority(NamedTuple):
-    """The priority of a response, as the field ``priority`` of a message says it.
+    """The priority of a response, as in the ``priority`` field of a message.
 
     The defaults are those of a request without the field (RFC 9218 sections 4.1 and 4.2)::
 

@@ -202,6 +202,39 @@ def test_what_is_asked_for(figures: Mapping[str, object], verdict: str, fault: s
     assert bool(found) == bool(fault)
 
 
+@pytest.mark.parametrize(
+    ("figures", "verdict", "fault"),
+    [
+        ({}, "valid", ""),
+        ({"error": "too-many"}, "refused", ""),
+        ({"total": 4.9e-3, "receiving": 4.9e-3}, "valid", ""),
+        ({"total": 5.1e-3, "receiving": 5.1e-3}, "FAIL", "not refused, but costs 5.1 times"),
+        ({"late_growth": 65_537}, "FAIL", "not refused, but grows"),
+        ({"peak": 2_000_001}, "FAIL", "holds 2.0 MB"),
+        ({"mode": "keeps", "octets": 1_000_000, "peak": 19_900_000}, "valid", ""),
+        ({"mode": "keeps", "octets": 1_000_000, "peak": 20_100_000}, "FAIL", "holds 20.1 MB"),
+    ],
+)
+def test_what_is_asked_for_of_valid_messages(
+    figures: Mapping[str, object], verdict: str, fault: str
+) -> None:
+    outcome = Outcome("server/fields-120", "serves", octets=10_000, **ORDINARY)
+    outcome = replace(outcome, **figures)  # type: ignore[arg-type]  # each has its type
+    assert judge.verdict(outcome) == verdict
+    assert fault in "; ".join(judge.faults(outcome))
+
+
+VALID = [name for name, attack in ATTACKS.items() if attack.valid]
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_valid_messages_are_accepted(api: Api, name: str) -> None:
+    """The bars of valid messages are for nothing else."""
+    found = measured(api, name, count=1000)
+    assert (found.error, found.crash) == ("", "")
+    assert found.events >= 1000
+
+
 # --- attacks of all kinds ---
 
 
@@ -226,16 +259,8 @@ def wrong(api: Api, attack: Attack, mode: Mode, usual: tuple[float, float]) -> l
     return found
 
 
-def in_small() -> list[object]:
-    """Attacks of all kinds; those that fail by the page, which anybody can read, may fail here."""
-    rows = attacks_page.read()["ours"]["rows"]
-    failing = {row["attack"] for row in rows if row["verdict"] == "FAIL"}
-    known = pytest.mark.xfail(strict=False, reason="docs/attacks.md says that it fails")
-    return [pytest.param(name, marks=known if name in failing else ()) for name in SAMPLE]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", in_small())
+@pytest.mark.parametrize("name", SAMPLE)
 def test_no_attack_does_harm_in_small(name: str, api: Api, usual: tuple[float, float]) -> None:
     assert wrong(api, ATTACKS[name], "ignores", usual) == []
     assert wrong(api, ATTACKS[name], "keeps", usual) == []
@@ -319,25 +344,26 @@ def test_the_page_says_how_attacks_end() -> None:
         row("client/ping", "serves", "refused", **refused),
         row("client/ping", "keeps", "refused", refused_at=1234, error="too-many", peak=9_000_000),
         row("client/push-promise", "serves", "harmless"),
+        row("client/fields-120", "serves", "valid"),
     ]
     theirs = [row("server/ping", "serves", "FAIL", faults=["holds 3.0 MB"], peak=3_000_000)]
     runs = {"ours": record.run(1000, 2.0, []), "published": record.run(1000, 0.5, [])}
     runs["ours"]["rows"], runs["published"]["rows"] = ours, theirs
     python = platform.python_version()
     text = attacks_page.page(runs)
-    assert (
-        f"| this package | {python} | ignores, serves, keeps | 1,000 | 2 | 1 | 2 | 0 | 1.5 | 0.0 |"
-        in text
-    )
-    assert f"| h2 4.4.1 | {python} | serves | 1,000 | 0.5 | 0 | 0 | 1 | 0.0 | 3.0 |" in text
+    modes = "ignores, serves, keeps"
+    assert f"| this package | {python} | {modes} | 1,000 | 2 | 1 | 2 | 1 | 0 | 1.5 | 0.0 |" in text
+    assert f"| h2 4.4.1 | {python} | serves | 1,000 | 0.5 | 0 | 0 | 0 | 1 | 0.0 | 3.0 |" in text
     sent = "PING (CVE-2019-9512)"
     ends = "ignores: refused: `too-many`; serves: harmless | 1.5 | 1"
     assert f"| `server/ping` | {sent} | {ends} | **fails**: holds 3.0 MB | 0.0 | 3,000 |" in text
     assert (
         f"| `client/ping` | {sent} | refused at frame 7 to 1,234: `too-many` | 0.0 | 1 |  |" in text
     )
-    assert "A catalogue of 3 attacks (2 kinds" in text
-    assert text.count("## ") == 3
+    assert "| valid messages | 0.0 | 1 |" in text
+    assert "Of the attacks, 1 are *valid messages*" in text
+    assert "A catalogue of 4 attacks (3 kinds" in text
+    assert text.count("## ") == 4
 
 
 def test_the_page_of_attacks_is_up_to_date() -> None:

@@ -28,6 +28,7 @@ from h2._cli import serve, session, tls
 from h2._cli.arguments import main
 from h2._cli.channel import Channel
 from h2._cli.failure import Failure
+from h2.limits import AbuseLimits
 from support import wire
 from support.processes import TIMEOUT, free_port, wait_for_port
 from support.rude import OFFENSES
@@ -355,7 +356,10 @@ def test_clients_that_vanish(root: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "(cut off)" in capfd.readouterr().err
 
 
-def test_a_client_that_reads_nothing_costs_little(root: Path) -> None:
+def test_a_client_that_reads_nothing_costs_little(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(h2.config.H2Configuration, "limits", AbuseLimits.off())
     settings = (Setting.INITIAL_WINDOW_SIZE, HUGE_WINDOW)
     with serving(root) as (server, port), connect(port, settings) as sock:
         sock.sendall(wire.window_update(0, HUGE_WINDOW))

@@ -545,6 +545,24 @@ def test_messages_of_very_many_fields_again_and_again() -> None:
         conn.receive_data(next(requests))
 
 
+@pytest.mark.parametrize("client", [False, True])
+@pytest.mark.parametrize("name", [b"x", b"cookie"])
+def test_messages_of_more_fields_are_refused_earlier(client: bool, name: bytes) -> None:
+    head = wire.RESPONSE if client else wire.REQUEST
+    fields = [*head, *[(name, b"1")] * 1600]
+    conn = connection(client)
+    identifiers = count(5, 2)
+    for stream_id in islice(identifiers, 62):
+        if client:
+            conn.send_headers(stream_id, wire.REQUEST)
+        conn.receive_data(wire.headers(stream_id, fields))
+    stream_id = next(identifiers)
+    if client:
+        conn.send_headers(stream_id, wire.REQUEST)
+    with pytest.raises(DenialOfServiceError, match="'glitches' is 10000"):
+        conn.receive_data(wire.headers(stream_id, fields))
+
+
 def bomb(stream_id: int) -> bytes:
     """A request with a cookie of the dynamic table 15 times."""
     return wire.headers(stream_id, wire.block(wire.REQUEST) + wire.indexed(62) * 15)
@@ -614,6 +632,34 @@ def test_promises_may_be_unlimited() -> None:
     conn = wire.client(limits=AbuseLimits(reserved_streams=None))
     conn.send_headers(1, wire.REQUEST)
     assert len(wire.feed(conn, *islice(refused_promises(), 500))) == 500
+
+
+def kept_promises() -> Iterator[bytes]:
+    """Promises on stream 1, each with its response."""
+    for promised in count(2, 2):
+        response = wire.headers(promised, wire.RESPONSE, end_stream=True)
+        yield wire.push_promise(1, promised, wire.REQUEST) + response
+
+
+def test_promises_beyond_what_requests_bring_are_glitches() -> None:
+    conn = wire.client(clock=Clock())
+    conn.send_headers(1, wire.REQUEST)
+    conn.send_headers(3, wire.REQUEST)
+    frames = kept_promises()
+    wire.feed(conn, *islice(frames, 2 * 200 + 10_000 // 4))
+    with pytest.raises(DenialOfServiceError, match="PUSH_PROMISE frame beyond"):
+        wire.feed(conn, next(frames))
+    conn = wire.client(clock=Clock(), limits=AbuseLimits(reserved_streams=None))
+    conn.send_headers(1, wire.REQUEST)
+    assert len(wire.feed(conn, *islice(kept_promises(), 3000))) == 3 * 3000
+
+
+def test_sixty_promises_for_each_request_are_no_glitch() -> None:
+    conn = wire.client(limits=AbuseLimits(glitches=Rate(1, 0)))
+    frames = kept_promises()
+    for stream_id in range(1, 101, 2):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        assert len(wire.feed(conn, *islice(frames, 60))) == 3 * 60
 
 
 def test_promises_on_a_stream_that_we_reset_are_glitches() -> None:

@@ -477,8 +477,15 @@ def test_a_server_that_does_not_read_the_answers_it_asks_for() -> None:
     with scripted(script) as port:
         target = Target(f"http://127.0.0.1:{port}")
         done = run(command(target, f"{target.url}/"))
-    wanted = f"{target.url}/: the server asks, and does not read the answers"
-    assert (done.returncode, complaints(done.stderr)) == (1, [wanted])
+    (complaint,) = complaints(done.stderr)
+    assert done.returncode == 1
+    # The second one where more than a thousand arrive in one read.
+    assert complaint.removeprefix(f"{target.url}/: ").startswith(
+        (
+            "the server asks, and does not read the answers",
+            "the server broke the rules: Acknowledgments of PING and SETTINGS",
+        )
+    )
 
 
 def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -> None:

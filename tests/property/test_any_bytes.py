@@ -14,6 +14,7 @@ from h2._rules.registry import RULES
 from h2.connection import H2Connection
 from h2.events import Event
 from h2.exceptions import H2Error, ProtocolError
+from h2.limits import AbuseLimits
 from support import traffic, wire
 from support.outcome import assert_dead
 from support.snapshot import snapshot
@@ -168,7 +169,8 @@ def take(conn: H2Connection, chunks: Iterator[bytes], count: int) -> None:
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_memory_does_not_grow(name: str) -> None:
-    conn = wire.server()
+    # What holds even where no limit ends the flood.
+    conn = wire.server(limits=AbuseLimits.off())
     chunks = FLOODS[name]()
     take(conn, chunks, 1_300)
     before = octets_in(snapshot(conn))
@@ -198,7 +200,8 @@ def calls_of(work: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_work_grows_with_the_number_of_bytes(name: str) -> None:
-    conn = wire.server()
+    # What holds even where no limit ends the flood.
+    conn = wire.server(limits=AbuseLimits.off())
     chunks = FLOODS[name]()
     take(conn, chunks, 1_300)  # until everything that is bounded is full
     once = calls_of(lambda: take(conn, chunks, 300))

@@ -15,6 +15,7 @@ from h2._core.output import ANSWERS_TOGETHER, COPY_BELOW, Output
 from h2.config import DummyLogger
 from h2.connection import H2Connection
 from h2.exceptions import ProtocolError
+from h2.limits import AbuseLimits
 from support import wire
 from support.wire import DEFAULT_WINDOW, Flag, Frame, Setting, Type
 
@@ -297,7 +298,7 @@ def test_answers_that_nobody_reads_cost_little_beside_their_octets(
 ) -> None:
     frame, octets = UNREAD[name]
     count = 100_000 if together > 1 else 20_000
-    conn = wire.server()
+    conn = wire.server(limits=AbuseLimits.off())
     read = frame * together
     for _ in range(300 // together + 1):  # what is made once
         conn.receive_data(read)

@@ -4,12 +4,11 @@ usage: python -m tools.explore [--depth N] [--streams 1|2] [--scenario NAME] [--
        python -m tools.explore --walks N [--length N] [--streams N] [--seed S] [--chain] [...]
        python -m tools.explore --faults [--only TEXT]
 
-Two connections, client and server, with a channel in each direction that keeps the order. The first
-form looks at every order of up to so many legal calls and of all deliveries, breadth first. The
-second one takes random walks, which are longer; with an intermediary between the two, if --chain is
-given. The third one puts faults into the cells of the
-tables of states, one at a time, and looks for each. The exit status is 1 if anything was found that
-must not be, or if a fault was not found.
+Two connections, a client and a server, with a channel in each direction that keeps the order. The
+first form tries every order of up to N legal calls and of all deliveries, breadth first. The second
+takes random walks, which are longer, with an intermediary between the two if --chain is given. The
+third puts faults into the cells of the state tables, one at a time, and searches for each. The exit
+status is 1 if anything was found that must not happen, or if a fault was not found.
 """
 
 from __future__ import annotations
@@ -53,9 +52,11 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.explore", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("--depth", type=int, help="so many calls in a row")
+    add("--depth", type=int, help="try up to so many calls in a row")
     add("--streams", type=int, default=1, help="streams that each end opens or promises at most")
-    add("--scenario", action="append", choices=SCENARIOS, help="some of the scenarios only")
+    add(
+        "--scenario", action="append", choices=SCENARIOS, help="this scenario only; may be repeated"
+    )
     add("--mode", choices=("default", "strict", "both"), default="both")
     add("--states", type=int, default=10**8, help="give up after so many states")
     add("--walks", type=int, default=0, help="so many random walks for each scenario and mode")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from functools import partial
 
 from h2.events import DataReceived
 from tools.explore.calls import Call, Scenario
 from tools.explore.facts import Fault
 from tools.explore.relay import Relay
 from tools.explore.starts import start
-from tools.explore.walks import WalkFinding, WalkReport, choose
+from tools.explore.walks import WalkReport, choose, repeat
 from tools.explore.worlds import check_agreement
 
 #: What the applications of a chain do not do: promises end at an intermediary, and a connection
@@ -141,13 +142,4 @@ def chain_walk(
     scenario: Scenario, strict: bool, streams: int, walks: int, length: int, seed: str
 ) -> WalkReport:
     """Take so many walks of chains, each with a seed of its own."""
-    report = WalkReport()
-    for number in range(walks):
-        one = Chain(scenario, strict, streams, f"{seed}:{number}")
-        try:
-            one.run(length)
-        except Fault as fault:
-            report.findings.append(WalkFinding(fault, f"{seed}:{number}", one.steps))
-        report.walks += 1
-        report.steps += len(one.steps)
-    return report
+    return repeat(partial(Chain, scenario, strict, streams), walks, length, seed)

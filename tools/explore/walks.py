@@ -8,7 +8,10 @@ acknowledged: then both ends must agree.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 from h2._frames.layout import DATA, GOAWAY, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE
 from tools.explore.calls import Call, Scenario
@@ -151,9 +154,23 @@ def walk(
     scenario: Scenario, strict: bool, streams: int, walks: int, length: int, seed: str
 ) -> WalkReport:
     """Take so many walks, each with a seed of its own."""
+    return repeat(partial(Walk, scenario, strict, streams), walks, length, seed)
+
+
+class Walker(Protocol):
+    """A walk that has a number of steps and records them."""
+
+    steps: list[str]
+
+    def run(self, length: int) -> None:
+        """Take so many steps, then let everything arrive. Raises a fault."""
+
+
+def repeat(make: Callable[[str], Walker], walks: int, length: int, seed: str) -> WalkReport:
+    """Take so many walks of one kind, each made from a seed of its own."""
     report = WalkReport()
     for number in range(walks):
-        one = Walk(scenario, strict, streams, f"{seed}:{number}")
+        one = make(f"{seed}:{number}")
         try:
             one.run(length)
         except Fault as fault:

@@ -28,8 +28,11 @@ _GLITCHES_OF_RESET: Final = 3
 #: So does RST_STREAM for a stream that the application does not know.
 _GLITCHES_OF_REFUSAL: Final = 2
 
-#: Very many fields take long to decode.
-_GLITCHES_OF_FIELDS: Final = 20
+#: Very many fields take long to decode: one glitch for so many of them.
+_FIELDS_OF_GLITCH: Final = 10
+
+#: The events of a promise and its response take as much memory as those of so many others.
+_GLITCHES_OF_PROMISE: Final = 4
 
 #: Each entry of SETTINGS, and the frame itself, takes as much memory in events as so many others.
 _GLITCHES_OF_SETTINGS: Final = 2
@@ -94,16 +97,16 @@ def reset_by_peer(conn: Connection) -> None:
         )
 
 
-def reset_by_us(conn: Connection, stream: Stream | None, rule: Rule) -> None:
+def reset_by_us(conn: Connection, stream: Stream | None, violation: Violation) -> None:
     """Count a stream that we have to reset because of a fault of the peer.
 
     Where we opened it, or it is none that the application knows, these are glitches.
     """
     if stream is None or not conn.streams.is_inbound(stream.stream_id):
         amount = _GLITCHES_OF_REFUSAL if stream is None else _GLITCHES_OF_RESET
-        if rule in (rules.TOO_MANY_FIELDS, rules.TOO_MANY_COOKIES):
-            amount = _GLITCHES_OF_FIELDS
-        glitch(conn, "stream error", amount)
+        # Of the limits, those of fields are the ones that end a stream alone.
+        fields = getattr(violation.error, "seen", None) or 0
+        glitch(conn, "stream error", max(amount, fields // _FIELDS_OF_GLITCH))
         return
     rate = conn.config.limits.resets_provoked
     if rate is None:
@@ -146,6 +149,17 @@ def extra_frame(conn: Connection, what: str, amount: int = 1) -> None:
     if extras > FREE_PER_STREAM and extras > FREE_PER_STREAM * (conn.streams.ever_opened + 1):
         conduct.extras -= amount
         glitch(conn, what, amount)
+
+
+def promise(conn: Connection) -> None:
+    """Count a promise; beyond the promises that each request of ours may bring it is a glitch."""
+    most = conn.config.limits.reserved_streams
+    if most is None:
+        return
+    conn.conduct.promises += 1
+    # The first identifier is 1, and each request takes the next odd one.
+    if conn.conduct.promises > most * ((conn.streams.highest_outbound + 1) // 2):
+        glitch(conn, "PUSH_PROMISE frame beyond what requests bring", _GLITCHES_OF_PROMISE)
 
 
 def small_update(conn: Connection, before: int, after: int) -> None:

@@ -34,7 +34,7 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
     code = rule.strict_code if strict else rule.code
     streams = conn.streams
     stream = streams.get(stream_id)
-    abuse.reset_by_us(conn, stream, rule)
+    abuse.reset_by_us(conn, stream, violation)
     refused = stream is None and not streams.is_used(stream_id)
     if refused:
         # The frame would have opened or promised this stream.

@@ -135,6 +135,7 @@ def _reserve(conn: Connection, stream_id: int, promised_id: int, section: FieldS
             f"Promised request on stream {promised_id} is not safe",
             promised_id,
         )
+    abuse.promise(conn)
     streams.add(stream)
     streams.highest_promised = promised_id
     event: Any = PushedStreamReceived()

@@ -9,14 +9,14 @@ from h2._rules.flow_control import DEFAULT_WINDOW
 #: Frames of this many octets of content carry more than they cost.
 SMALL_DATA: Final = 256
 
-#: Increments of a window from here on: 2**17 of them overflow it, so they need no other limit.
+#: Increments of this size or more: 2**17 of them overflow a window, so they need no other limit.
 SMALL_INCREMENT: Final = 2**14
 
 #: Ordinary traffic has some frames for each stream that do nothing: those that were under way when
 #: the stream ended, priority, informational responses.
 FREE_PER_STREAM: Final = 8
 
-#: A receiver announces at most so many window updates for an octet: one for the stream, one for the
+#: The most window updates that a receiver sends for an octet: one for the stream, one for the
 #: connection.
 _FREE_PER_OCTET: Final = 2
 
@@ -27,7 +27,7 @@ FOR_OCTET: Final = 2
 
 
 class TokenBucket:
-    """So many at once and so many more each second; time is told with each call."""
+    """A number at once and a number more each second; each call passes the time."""
 
     __slots__ = ("_at", "used")
 
@@ -36,7 +36,7 @@ class TokenBucket:
         self._at = 0.0
 
     def take(self, amount: int, burst: int, per_second: float, now: float) -> bool:
-        """Count so many; return whether they are still allowed."""
+        """Count this amount; return whether it is still allowed."""
         elapsed = now - self._at
         used = self.used - elapsed * per_second if elapsed > 0 else self.used
         self.used = used = amount + (used if used > 0 else 0.0)
@@ -45,10 +45,10 @@ class TokenBucket:
 
 
 class SmallFrames:
-    """Small DATA frames, and as far as it matters, how many are not acknowledged.
+    """How many small DATA frames are not acknowledged, at most.
 
-    The application acknowledges octets, not frames: they are taken to be those of small frames
-    first. What was acknowledged is asked for when the count comes near its limit.
+    The application acknowledges octets, not frames. They are taken to be those of small frames
+    first, and are subtracted only when the count exceeds its limit.
     """
 
     __slots__ = ("_acknowledged", "count", "octets")
@@ -59,7 +59,7 @@ class SmallFrames:
         self._acknowledged = acknowledged
 
     def settle(self, acknowledged: int) -> int:
-        """Take off what was acknowledged meanwhile, given all octets that ever were; the count."""
+        """Subtract what was acknowledged since, given the total of all octets; return the count."""
         given_back = acknowledged - self._acknowledged
         self._acknowledged = acknowledged
         if given_back >= self.octets:
@@ -81,6 +81,7 @@ class Conduct:
         "extras",
         "glitches",
         "pings",
+        "promises",
         "provoked",
         "resets",
         "send_window",
@@ -101,6 +102,7 @@ class Conduct:
         self.send_window = DEFAULT_WINDOW
         self.settings_came = False
         self.pings = 0  #: PING frames of ours without an answer
+        self.promises = 0  #: valid ones, all of them
         #: None as long as all small DATA frames are acknowledged.
         self.small: SmallFrames | None = None
 
