@@ -11,6 +11,7 @@ All limits are on by default. A program that needs other numbers passes them to 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Final
 
 __all__ = ["AbuseLimits", "Rate"]
@@ -22,21 +23,30 @@ _ORDINARY_LIST: Final = 4096
 _LARGEST: Final = 2**63
 
 
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """A number at once, and a number more each second: a token bucket.
 
     :param burst: how many may arrive at once, at least 1
     :param per_second: how many more may arrive each second, 0 or more
-    :raises ValueError: if a number is out of range
+    :raises ValueError: if a number is out of range or of another type
     """
 
     burst: int
     per_second: float
 
     def __post_init__(self) -> None:
-        if self.burst < 1 or self.per_second < 0:
-            raise ValueError(f"{self!r} allows nothing, or less and less")
+        if not (
+            _is_int(self.burst) and (_is_int(self.per_second) or type(self.per_second) is float)
+        ):
+            raise ValueError(f"{self!r}: burst must be an int, per_second a number")
+        # NaN compares as false.
+        if not (self.burst >= 1 and 0 <= self.per_second < inf):
+            raise ValueError(f"{self!r} is out of range")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +58,9 @@ class AbuseLimits:
     ENHANCE_YOUR_CALM. Where it says so below, only the stream is reset.
 
     :param resets_received: streams that the peer opens and resets ("rapid reset", CVE-2023-44487):
-        each makes the application start work for nothing. If the peer may have more streams open
-        than the burst, it may cancel all of them at once, up to ten times the burst. 1000 is more
+        each makes the application start work for nothing, unless the response was sent in full.
+        If the peer may have more streams open than the burst, it may cancel all of them at once, up
+        to ten times the burst. 1000 is more
         than a page load or a proxy cancels at once; 33 a second is twice the rate at which the
         users of a proxy together cancel by hand
     :param resets_provoked: streams of the peer that we have to reset because of its errors, after
@@ -88,7 +99,7 @@ class AbuseLimits:
         not count (RUSTSEC-2026-0258). Larger windows, and more streams that the peer may open,
         allow more: one for each 8 octets of the window of the connection, and 16 for each stream.
         Frames with END_STREAM do not count
-    :raises ValueError: if a number is negative
+    :raises ValueError: if a number is negative or of another type
     """
 
     resets_received: Rate | None = Rate(1000, 33)
@@ -99,7 +110,7 @@ class AbuseLimits:
     fields: int | None = 128
     cookie_crumbs: int | None = 256
     encoded_factor: int | None = 2
-    expansion: int | None = 2**19
+    expansion: Rate | None = Rate(2**19, 2**16)
     reserved_streams: int | None = 200
     empty_data: Rate | None = Rate(100, 10)
     small_data: int | None = 2**14
@@ -107,7 +118,14 @@ class AbuseLimits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int) and value < 0:
+            if value is None:
+                continue
+            if isinstance(field.default, Rate):
+                if not isinstance(value, Rate):
+                    raise ValueError(f"{field.name} must be a Rate or None, not {value!r}")
+            elif not _is_int(value):
+                raise ValueError(f"{field.name} must be an int or None, not {value!r}")
+            elif value < 0:
                 raise ValueError(f"{field.name} must not be negative")
 
     def suspect_list(self) -> int:

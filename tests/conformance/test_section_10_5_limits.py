@@ -10,8 +10,8 @@ import pytest
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, Event
-from h2.exceptions import DenialOfServiceError
+from h2.events import DataReceived, Event, PingReceived
+from h2.exceptions import DenialOfServiceError, H2Error
 from h2.limits import AbuseLimits, Rate
 from support import wire
 from support.outcome import assert_alive, assert_dead, sent
@@ -116,8 +116,8 @@ FLOODS = {
     "settings-that-are-not-read": Flood(
         "pending_answers", same(wire.settings()), 1000, drained=False
     ),
-    "empty-data": Flood("empty_data", same(wire.data(1, b"")), 100),
-    "padding": Flood("empty_data", same(wire.data(1, b"", pad=3)), 100),
+    "empty-data": Flood("empty_data", same(wire.data(1, b"")), 100 + OPEN),
+    "padding": Flood("empty_data", same(wire.data(1, b"", pad=3)), 100 + OPEN),
     "small-data": Flood("small_data", same(wire.data(1, b"x")), 2**14),
 }
 
@@ -224,6 +224,20 @@ def test_no_number_of_streams_switches_the_limit_of_resets_off() -> None:
         wire.feed(conn, *islice(reset_requests(), 10_001))
 
 
+def test_uploads_that_are_given_up_after_the_response() -> None:
+    """The server refuses the upload, and its client need not send the rest (section 8.1)."""
+    conn = connection(False, AbuseLimits(resets_received=Rate(1, 0)))
+    for stream_id in range(5, 2005, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        conn.clear_outbound_data_buffer()
+        wire.feed(conn, wire.rst_stream(stream_id))
+    # The burst is ten, because the server allows a hundred streams.
+    unanswered = range(2005, 2027, 2)
+    with pytest.raises(DenialOfServiceError, match="11, the limit 'resets_received' is 10"):
+        wire.feed(conn, *[wire.headers(id, wire.POST) + wire.rst_stream(id) for id in unanswered])
+
+
 def test_faults_on_streams_of_our_own() -> None:
     """The server is at fault in answers to what we asked for: three glitches each."""
     conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 2**31), clock=Clock())
@@ -250,7 +264,7 @@ def test_refused_streams_are_glitches() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        wire.data(1, b"x"),
+        wire.data(1, b""),
         wire.rst_stream(1),
         wire.window_update(1, 1000),
         wire.headers(1, wire.TRAILERS, end_stream=True),
@@ -374,6 +388,123 @@ def test_data_that_ends_streams_is_not_small() -> None:
     assert_alive(conn)
 
 
+def test_one_empty_frame_for_each_stream() -> None:
+    """Some servers send an empty piece before the content, or after it."""
+    conn = wire.client(limits=AbuseLimits(empty_data=Rate(1, 0)))
+    for stream_id in range(1, 1001, 2):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        wire.feed(conn, wire.headers(stream_id, wire.RESPONSE), wire.data(stream_id, b""))
+        wire.feed(conn, wire.data(stream_id, b"content", end_stream=True))
+    conn.send_headers(1001, wire.REQUEST, end_stream=True)
+    wire.feed(conn, wire.headers(1001, wire.RESPONSE), *[wire.data(1001, b"")] * 2)
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, wire.data(1001, b""))
+
+
+def test_windows_that_are_opened_by_hand() -> None:
+    """A program need not acknowledge what it takes: it may send WINDOW_UPDATE itself."""
+    client, server = wire.pair(clock=Clock())
+    client.send_headers(1, wire.POST)
+    for _ in range(20):
+        for _ in range(1000):
+            client.send_data(1, b"x")
+        wire.exchange(client, server)
+        server.increment_flow_control_window(1000)
+        server.increment_flow_control_window(1000, stream_id=1)
+        wire.exchange(client, server)
+    assert_alive(server)
+
+
+@pytest.mark.parametrize("size", [1, 255, 256])
+def test_small_content_under_way_to_a_stream_that_we_reset(size: int) -> None:
+    """The whole window may be under way, in frames as small as there are."""
+    conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
+    conn.reset_stream(1)
+    for _ in range(65_535 // size):
+        conn.receive_data(wire.data(1, b"x" * size))
+    conn.clear_outbound_data_buffer()
+    assert_alive(conn)
+
+
+@pytest.mark.parametrize("size", [1, 256, 1000])
+def test_late_content_of_which_each_frame_is_answered(size: int) -> None:
+    """Where the application keeps all of the window, each small frame needs a WINDOW_UPDATE."""
+    conn = connection(False, AbuseLimits(glitches=Rate(50, 0)))
+    left = 65_535 - size
+    while left:
+        piece = min(left, 16_384)
+        conn.receive_data(wire.data(3, bytes(piece)))
+        left -= piece
+    conn.reset_stream(1)
+    late = wire.data(1, bytes(size))
+    for _ in range(50 + FREE * (OPEN + 1)):
+        conn.receive_data(late)
+    with pytest.raises(DenialOfServiceError, match="'glitches'"):
+        conn.receive_data(late)
+
+
+def test_updates_of_streams_after_a_large_one_of_the_connection() -> None:
+    """What was sent accounts for the small ones, whichever come first."""
+    conn = connection(False, AbuseLimits(glitches=Rate(8, 0)))
+    streams = range(5, 195, 2)
+    for stream_id in streams:
+        wire.feed(conn, wire.headers(stream_id, wire.REQUEST, end_stream=True))
+        conn.send_headers(stream_id, wire.RESPONSE)
+    for _ in range(50):
+        for stream_id in streams:
+            conn.send_data(stream_id, bytes(300))
+        conn.clear_outbound_data_buffer()
+        wire.feed(conn, wire.window_update(0, 30_000))
+        wire.feed(conn, *[wire.window_update(stream_id, 300) for stream_id in streams])
+    assert_alive(conn)
+
+
+def test_updates_that_come_after_the_end_of_the_stream() -> None:
+    conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
+    wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True))
+    conn.send_headers(5, wire.RESPONSE)
+    for _ in range(1000):
+        conn.send_data(5, b"piece")
+    conn.end_stream(5)
+    conn.clear_outbound_data_buffer()
+    wire.feed(conn, *[wire.window_update(0, 5) + wire.window_update(5, 5)] * 1000)
+    assert_alive(conn)
+
+
+def test_a_clock_that_fails() -> None:
+    """The connection ends, because a frame is lost; what came before it is not."""
+
+    def clock() -> float:
+        raise OSError("no clock")
+
+    conn = connection(False, clock=clock)
+    with pytest.raises(OSError, match="no clock"):
+        wire.feed(conn, wire.ping(), wire.goaway(0), wire.ping())
+    last = sent(conn)[-1]
+    assert (last.type, last.error_code) == (Type.GOAWAY, Code.INTERNAL_ERROR)
+    with pytest.raises(H2Error) as caught:
+        wire.feed(conn, wire.ping())
+    assert [type(event) for event in caught.value.events] == [PingReceived]
+
+
+def test_a_clock_that_goes_back() -> None:
+    """It forgets nothing then, and all that it should from there on."""
+    clock = Clock()
+    conn = connection(False, AbuseLimits(glitches=Rate(20, 10)), clock=clock)
+    wire.feed(conn, wire.goaway(0), wire.goaway(0))
+    clock.time -= 1000
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, wire.goaway(0))
+    conn = connection(False, AbuseLimits(glitches=Rate(20, 10)), clock=clock)
+    wire.feed(conn, wire.goaway(0))
+    clock.time -= 1000
+    wire.feed(conn, wire.goaway(0))
+    clock.time += 1
+    wire.feed(conn, wire.goaway(0))
+    with pytest.raises(DenialOfServiceError):
+        wire.feed(conn, wire.goaway(0))
+
+
 def test_updates_for_small_content() -> None:
     """Two for each frame, of one octet, whatever the peer thinks it is good for."""
     conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
@@ -457,8 +588,22 @@ def test_a_cookie_that_is_referenced_often(limits: AbuseLimits) -> None:
     assert len(caught.value.events) < 12
 
 
+def test_a_cookie_that_is_sent_twice_in_every_request() -> None:
+    """Browsers do that where a site sets the same cookie for two domains."""
+    clock = Clock()
+    conn = wire.server(clock=clock)
+    crumbs = wire.block([(b"cookie", b"c" * 3900)], add=True) + wire.indexed(62)
+    for stream_id in range(1, 2000, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.block(wire.REQUEST) + crumbs, end_stream=True))
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        conn.clear_outbound_data_buffer()
+        crumbs = wire.indexed(62) * 2
+        clock.time += 0.05
+    assert_alive(conn)
+
+
 def test_a_promise_that_expands() -> None:
-    conn = wire.client(limits=AbuseLimits(expansion=0))
+    conn = wire.client(limits=AbuseLimits(expansion=Rate(1, 0)))
     conn.send_headers(1, wire.REQUEST)
     entry = wire.block([(b":status", b"200"), (b"x", b"v" * 3900)], add=True)
     wire.feed(conn, wire.headers(1, entry))

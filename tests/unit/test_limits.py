@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 import re
 import time
 from pathlib import Path
@@ -23,7 +25,8 @@ def test_defaults() -> None:
     assert limits.empty_data == Rate(burst=100, per_second=10)
     assert (limits.pending_answers, limits.settings_entries, limits.fields) == (1000, 32, 128)
     assert (limits.reserved_streams, limits.cookie_crumbs, limits.encoded_factor) == (200, 256, 2)
-    assert (limits.small_data, limits.expansion) == (16_384, 524_288)
+    assert limits.expansion == Rate(burst=524_288, per_second=65_536)
+    assert limits.small_data == 16_384
 
 
 def test_all_of_them_can_be_off() -> None:
@@ -36,17 +39,53 @@ def test_they_cannot_be_changed() -> None:
     assert dataclasses.replace(AbuseLimits(), fields=3).fields == 3
 
 
-@pytest.mark.parametrize("name", NAMES)
+RATES = [name for name in NAMES if isinstance(getattr(AbuseLimits(), name), Rate)]
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - {*RATES}))
 def test_negative_numbers(name: str) -> None:
     options: dict[str, Any] = {name: -1}
     with pytest.raises(ValueError, match=f"{name} must not be negative"):
         AbuseLimits(**options)
 
 
-@pytest.mark.parametrize(("burst", "per_second"), [(0, 1), (1, -1)])
-def test_rates_that_are_none(burst: int, per_second: int) -> None:
-    with pytest.raises(ValueError, match="allows nothing"):
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [5, Rate(5, 5), True, 1.5, float("nan"), "5"], ids=repr)
+def test_limits_of_another_type(name: str, value: Any) -> None:
+    """They are refused here, and not where the first frame is counted."""
+    options: dict[str, Any] = {name: value}
+    if type(value) is type(getattr(AbuseLimits(), name)):
+        assert getattr(AbuseLimits(**options), name) == value
+        return
+    with pytest.raises(ValueError, match=f"{name} must be an? (Rate|int) or None, not"):
+        AbuseLimits(**options)
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(("burst", "per_second"), [(0, 1), (1, -1), (1, NAN), (1, INFINITE)])
+def test_rates_that_are_none(burst: int, per_second: float) -> None:
+    with pytest.raises(ValueError, match="out of range"):
         Rate(burst, per_second)
+
+
+@pytest.mark.parametrize(
+    ("burst", "per_second"),
+    [(1.5, 1), (NAN, 1), (True, 1), ("1", 1), (None, 1), (1, "1"), (1, None), (1, True)],
+)
+def test_rates_of_another_type(burst: Any, per_second: Any) -> None:
+    with pytest.raises(ValueError, match="burst must be an int, per_second a number"):
+        Rate(burst, per_second)
+
+
+def test_configurations_can_be_copied() -> None:
+    config = H2Configuration(limits=AbuseLimits(fields=7, expansion=None))
+    for made in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+        assert made.limits == config.limits
+        assert made._suspect_list == config._suspect_list
+        assert repr(made) == repr(config)
+    assert hash(AbuseLimits()) == hash(AbuseLimits())
 
 
 def test_options() -> None:
@@ -90,8 +129,8 @@ def test_the_manual_lists_all_of_them_with_their_defaults() -> None:
     assert rows == {name: shown(getattr(AbuseLimits(), name)) for name in NAMES}
 
 
-def shown(value: Rate | int) -> str:
+def shown(value: Rate | float) -> str:
     """A default as the manual writes it."""
     if isinstance(value, Rate):
-        return f"{shown(value.burst)}, {value.per_second} a second"
+        return f"{shown(value.burst)}, {shown(value.per_second)} a second"
     return f"{value:,}" if value >= 10_000 else str(value)

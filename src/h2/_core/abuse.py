@@ -171,6 +171,13 @@ def small_update(conn: Connection, before: int, after: int) -> None:
         extra_frame(conn, "WINDOW_UPDATE frame of a small increment", _GLITCHES_OF_UPDATE)
 
 
+def late_update(conn: Connection) -> None:
+    """Count a WINDOW_UPDATE on a stream that is over, unless it follows from the octets sent."""
+    before = conn.send_windows.connection
+    if not conn.conduct.is_due_update(before, before):
+        extra_frame(conn, "WINDOW_UPDATE frame on a stream that is over")
+
+
 def ping_acknowledged(conn: Connection) -> None:
     """Count an acknowledgment of PING; without a PING of ours it is a glitch."""
     if conn.conduct.pings:
@@ -246,11 +253,14 @@ def _acknowledged(conn: Connection) -> int:
 
 def _empty_data(conn: Connection) -> None:
     rate = conn.config.limits.empty_data
-    if rate is None:
+    conduct = conn.conduct
+    conduct.empty += 1
+    if rate is None or conduct.empty <= conn.streams.ever_opened:
         return
-    bucket = conn.conduct.empty_data
+    conduct.empty -= 1
+    bucket = conduct.empty_data
     if bucket is None:
-        bucket = conn.conduct.empty_data = TokenBucket()
+        bucket = conduct.empty_data = TokenBucket()
     if not bucket.take(1, rate.burst, rate.per_second, _now(conn)):
         raise crossed(
             rules.EMPTY_DATA,
@@ -261,21 +271,31 @@ def _empty_data(conn: Connection) -> None:
         )
 
 
+def _expansion(conn: Connection, excess: int) -> None:
+    """Count octets of fields beyond what is honest."""
+    rate = conn.config.limits.expansion
+    if rate is None:
+        return
+    bucket = conn.conduct.expansion
+    if bucket is None:
+        bucket = conn.conduct.expansion = TokenBucket()
+    if not bucket.take(excess, rate.burst, rate.per_second, _now(conn)):
+        raise crossed(
+            rules.FIELD_EXPANSION,
+            "expansion",
+            rate.burst,
+            ceil(bucket.used),
+            "Octets of fields beyond what the octets received can honestly encode",
+        )
+
+
 def check_section(conn: Connection, section: FieldSection, encoded: int, stream_id: int) -> None:
     """Look at a field section that is larger than most; ``encoded`` is the length of its block."""
     limits = conn.config.limits
-    if limits.expansion is not None:
-        honest = FOR_FIELD * len(section.fields) + FOR_OCTET * encoded
-        honest += conn.decoder.max_allowed_table_size
-        conn.conduct.expanded += max(0, section.size - honest)
-        if conn.conduct.expanded > limits.expansion:
-            raise crossed(
-                rules.FIELD_EXPANSION,
-                "expansion",
-                limits.expansion,
-                conn.conduct.expanded,
-                "Octets of fields beyond what the octets received can honestly encode",
-            )
+    honest = FOR_FIELD * len(section.fields) + FOR_OCTET * encoded
+    honest += conn.decoder.max_allowed_table_size
+    if section.size > honest:
+        _expansion(conn, section.size - honest)
     cookies = sum(field[0] == b"cookie" for field in section.fields)
     others = len(section.fields) - cookies
     if limits.fields is not None and others > limits.fields:

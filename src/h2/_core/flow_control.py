@@ -49,12 +49,16 @@ def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> 
             conn.out.append(encode.window_update(stream_id, increment))
 
 
-def hand_back(conn: Connection, length: int) -> None:
-    """Give octets of the connection window back to the peer (section 6.9)."""
+def hand_back(conn: Connection, length: int) -> int:
+    """Give octets of the connection window back to the peer (section 6.9).
+
+    Returns the increment that was announced, 0 for none.
+    """
     increment = conn.window.hand_back(length)
     if increment:
         conn.window_given += increment
         conn.out.append(encode.window_update(0, increment))
+    return increment
 
 
 def reopen(conn: Connection) -> None:
@@ -83,6 +87,7 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
         conn.check_send(connection_states.SEND_CONTROL)
         window = conn.window
         _check_window(window.value + increment)
+        conn.window_given += increment
     else:
         conn.check_send(connection_states.SEND_ON_STREAM)
         stream = find_stream(conn, stream_id)
@@ -140,6 +145,8 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
         window = windows.connection + increment
         if increment < SMALL_INCREMENT:
             _small_increment(conn, stream_id, increment)
+        else:
+            conn.conduct.send_window += increment
         if window > MAX_WINDOW:
             # "for the connection, a GOAWAY frame with an error code of FLOW_CONTROL_ERROR is sent"
             # (section 6.9.1)
@@ -157,7 +164,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
             if is_enforced(conn, violation.rule):
                 raise violation
         if stream is None:
-            abuse.extra_frame(conn, "WINDOW_UPDATE frame on a stream that is over")
+            abuse.late_update(conn)
             return
         if increment < SMALL_INCREMENT:
             _small_increment(conn, stream_id, increment)

@@ -13,9 +13,9 @@ from h2._frames import decode, encode, layout
 from h2._frames.layout import ACK, END_STREAM, PADDED
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
-from h2._rules.abuse import SMALL_DATA
+from h2._rules.abuse import SMALL_DATA, SMALL_INCREMENT
 from h2._rules.registry import Violation
-from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, IDLE
+from h2._rules.stream_states import CLOSED_BY_PEER, CLOSED_BY_US, HALF_LOCAL, IDLE
 from h2.errors import _error_code_from_int
 from h2.events import (
     AlternativeServiceAvailable,
@@ -97,11 +97,13 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
 
 def _discard_data(conn: Connection, end: int, stream_id: int, length: int) -> None:
     """Take DATA on a stream that does not exist: give back its window, say what is wrong."""
-    hand_back(conn, length)
+    increment = hand_back(conn, length)
     reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, layout.DATA, stream_id)
-    if length < SMALL_DATA:
+    # A window full of content may be under way when we reset the stream, in frames of any size. It
+    # costs little, unless the window of the connection is exhausted: then each frame is answered.
+    if not length or 0 < increment < SMALL_INCREMENT:
         abuse.extra_frame(conn, "DATA frame on a stream that is over")
 
 
@@ -161,7 +163,8 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
         # Both ends may have ended the stream while the content of ours is still pending.
         conn.send_windows.connection += conn.out.drop_content(stream_id)
         return
-    if streams.is_inbound(stream_id):
+    # Once we have responded in full, it saves the peer the rest of its request and us no work.
+    if stream.state != HALF_LOCAL and streams.is_inbound(stream_id):
         abuse.reset_by_peer(conn)
     conn.abandon(stream, CLOSED_BY_PEER)
     event = _new(StreamReset)

@@ -75,15 +75,16 @@ class Conduct:
 
     __slots__ = (
         "_due_updates",
-        "_send_window",
+        "empty",
         "empty_data",
-        "expanded",
+        "expansion",
         "extras",
         "glitches",
         "pings",
         "promises",
         "provoked",
         "resets",
+        "send_window",
         "settings_came",
         "small",
     )
@@ -93,13 +94,15 @@ class Conduct:
         self.provoked: TokenBucket | None = None
         self.glitches: TokenBucket | None = None
         self.empty_data: TokenBucket | None = None
+        self.expansion: TokenBucket | None = None
+        self.empty = 0  #: DATA frames without content that ordinary traffic has
         self.extras = 0  #: frames that ordinary traffic has for each stream
         self._due_updates = 0  # small window updates that follow from what was sent
-        self._send_window = DEFAULT_WINDOW  # of the connection, after the last small update
+        #: Of the connection: after the last small update, and with the large ones since then.
+        self.send_window = DEFAULT_WINDOW
         self.settings_came = False
         self.pings = 0  #: PING frames of ours without an answer
         self.promises = 0  #: valid ones, all of them
-        self.expanded = 0  #: octets that fields decoded to beyond what is ordinary
         #: None as long as all small DATA frames are acknowledged.
         self.small: SmallFrames | None = None
 
@@ -107,10 +110,10 @@ class Conduct:
         """Count a small window update; False if the octets sent give no reason for it.
 
         It has changed the window of the connection from ``before`` to ``after``. By how much the
-        window fell since the last small update is what was sent, or less if large updates came.
+        window fell since the last small update, large ones aside, is what was sent.
         """
-        sent = self._send_window - before
-        self._send_window = after
+        sent = self.send_window - before
+        self.send_window = after
         if sent > 0:
             self._due_updates += _FREE_PER_OCTET * sent
         if not self._due_updates:

@@ -662,12 +662,12 @@ receives(
     wire.settings((Setting.ENABLE_PUSH, 0)),
     **FLOOD,
 )
-receives(*("empty-data", "9113 10.5", limited(empty_data=ONE)), *[wire.data(1, b"")] * 2, **FLOOD)
+receives(*("empty-data", "9113 10.5", limited(empty_data=ONE)), *[wire.data(1, b"")] * 4, **FLOOD)
 receives("small-data", "9113 10.5", limited(small_data=0), *[wire.data(1, b"x")] * 10_000, **FLOOD)
 receives(
     *("field-expansion", "9113 10.5.1"),
     prepared(
-        lambda: wire.server(limits=AbuseLimits(expansion=0)),
+        lambda: wire.server(limits=AbuseLimits(expansion=Rate(1, 0))),
         gets(wire.headers(1, wire.block([*wire.REQUEST, (b"a", b"x" * 3000)], add=True))),
     ),
     wire.headers(3, wire.block(wire.REQUEST) + wire.indexed(62) * 10),
