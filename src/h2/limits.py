@@ -88,7 +88,8 @@ class AbuseLimits:
     :param expansion: octets that fields decode to beyond what an honest encoder gets from the
         octets sent: the whole table once for each message, 64 for each field, and 2 for each octet.
         Counted over the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0;
-        512 KiB bounds what one read can make us allocate
+        512 KiB bounds what one read can make us allocate, and 64 KiB a second what it costs for
+        long
     :param reserved_streams: promised streams of which the response has not begun: they count for no
         limit that the server knows. More are refused, each of them a glitch. So are
         promises, kept or not, beyond this number for each request of the client. A page needs some

@@ -244,9 +244,12 @@ def run_for_bytes(
     command: Sequence[str | Path],
     stdin: IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = TIMEOUT,
+    patience: int = 1,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program whose output is not just text to its end, from the root of the checkout."""
+    """Run a program whose output is not just text to its end, from the root of the checkout.
+
+    It may take `patience` times as long as others.
+    """
     with _patience():
         return subprocess.run(
             command,
@@ -254,7 +257,7 @@ def run_for_bytes(
             env=env,
             stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
-            timeout=timeout,
+            timeout=patience * TIMEOUT,
             check=False,
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from h2._rules.registry import RULES
-from support.processes import ROOT, TIMEOUT, run, run_for_bytes
+from support.processes import ROOT, run, run_for_bytes
 from tools.requirements import RFCS, Requirement, faults, load, rules_beyond
 from tools.sentences import KEY_WORD, normative
 from unit.rules.scenarios import SCENARIOS
@@ -116,7 +116,7 @@ def test_the_tests_of_a_row_break_its_rules(tmp_path: Path) -> None:
     options = ("-q", "-p", "triggered", "-p", "no:cacheprovider", "-p", "no:xdist")
     # Hundreds of tests: they take longer than what programs are otherwise given.
     command = [sys.executable, "-m", "pytest", *options, *tests]
-    done = run_for_bytes(command, env=environment, timeout=4 * TIMEOUT)
+    done = run_for_bytes(command, env=environment, patience=4)
     assert done.returncode == 0, done.stdout.decode()
     triggered = json.loads(file.read_text(encoding="utf-8"))
     idle = [
