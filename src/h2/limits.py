@@ -60,12 +60,12 @@ class AbuseLimits:
     :param resets_received: streams that the peer opens and resets ("rapid reset", CVE-2023-44487):
         each makes the application start work for nothing, unless the response was sent in full.
         If the peer may have more streams open than the burst, it may cancel all of them at once, up
-        to ten times the burst. 1000 is more
-        than a page load or a proxy cancels at once; 33 a second is twice the rate at which the
+        to ten times the burst. 2000 is more than a page load or a proxy cancels at once, and what
+        Twisted's tests cancel; 33 a second is twice the rate at which the
         users of a proxy together cancel by hand
     :param resets_provoked: streams of the peer that we have to reset because of its errors, after
-        the application has heard of them ("MadeYouReset", CVE-2025-8671). The numbers are those of
-        rapid reset, because the effect is the same
+        the application has heard of them ("MadeYouReset", CVE-2025-8671). The effect is that of
+        rapid reset
     :param glitches: frames that are legal and do nothing: unknown types, PRIORITY, PRIORITY_UPDATE,
         repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (where size counts),
         acknowledgments for nothing, frames on streams that are over, small WINDOW_UPDATE frames
@@ -103,7 +103,7 @@ class AbuseLimits:
     :raises ValueError: if a number is negative or of another type
     """
 
-    resets_received: Rate | None = Rate(1000, 33)
+    resets_received: Rate | None = Rate(2000, 33)
     resets_provoked: Rate | None = Rate(1000, 33)
     glitches: Rate | None = Rate(10_000, 330)
     pending_answers: int | None = 1000

@@ -89,8 +89,8 @@ OPEN = 2
 SETTINGS = wire.settings((Setting.MAX_FRAME_SIZE, 20_000))
 
 FLOODS = {
-    "rapid-reset": Flood("resets_received", reset_requests, 1000, clients=False),
-    "rapid-reset-of-promises": Flood("resets_received", reset_promises, 1000, servers=False),
+    "rapid-reset": Flood("resets_received", reset_requests, 2000, clients=False),
+    "rapid-reset-of-promises": Flood("resets_received", reset_promises, 2000, servers=False),
     "made-you-reset": Flood("resets_provoked", faulty_requests, 1000, clients=False),
     "promises": Flood("glitches", refused_promises, 200 + 5000, servers=False),
     "unknown": Flood("glitches", same(wire.frame(0xEE, 0, 0)), 2000 + FREE * (OPEN + 1) // 5),
@@ -100,11 +100,9 @@ FLOODS = {
     "ping-ack": Flood("glitches", same(wire.ping(ack=True)), 10_000),
     "altsvc": Flood("glitches", same(wire.altsvc(0, b"https://a.example", b"h3")), 10_000),
     "goaway": Flood("glitches", same(wire.goaway(3)), 1000),
-    "window-update": Flood(
-        "glitches", same(wire.window_update(1, 1)), 2500 + FREE * (OPEN + 1) // 4
-    ),
+    "window-update": Flood("glitches", same(wire.window_update(1, 1)), 10_000 + FREE * (OPEN + 1)),
     "window-update-of-the-connection": Flood(
-        "glitches", same(wire.window_update(0, 255)), 2500 + FREE * (OPEN + 1) // 4
+        "glitches", same(wire.window_update(0, 255)), 10_000 + FREE * (OPEN + 1)
     ),
     "informational": Flood(
         "glitches",
@@ -220,8 +218,8 @@ def test_no_number_of_streams_switches_the_limit_of_resets_off() -> None:
     conn = connection(False)
     conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 2**31})
     wire.feed(conn, wire.settings(ack=True))
-    with pytest.raises(DenialOfServiceError, match="10001, the limit 'resets_received' is 10000"):
-        wire.feed(conn, *islice(reset_requests(), 10_001))
+    with pytest.raises(DenialOfServiceError, match="20001, the limit 'resets_received' is 20000"):
+        wire.feed(conn, *islice(reset_requests(), 20_001))
 
 
 def test_uploads_that_are_given_up_after_the_response() -> None:

@@ -20,7 +20,8 @@ NAMES = [field.name for field in dataclasses.fields(AbuseLimits)]
 
 def test_defaults() -> None:
     limits = AbuseLimits()
-    assert limits.resets_received == limits.resets_provoked == Rate(burst=1000, per_second=33)
+    assert limits.resets_received == Rate(burst=2000, per_second=33)
+    assert limits.resets_provoked == Rate(burst=1000, per_second=33)
     assert limits.glitches == Rate(burst=10_000, per_second=330)
     assert limits.empty_data == Rate(burst=100, per_second=10)
     assert (limits.pending_answers, limits.settings_entries, limits.fields) == (1000, 32, 128)

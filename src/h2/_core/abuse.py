@@ -37,9 +37,6 @@ _GLITCHES_OF_PROMISE: Final = 4
 #: Each entry of SETTINGS, and the frame itself, takes as much memory in events as so many others.
 _GLITCHES_OF_SETTINGS: Final = 2
 
-#: A peer opens the window of a stream once or twice without a reason that we know.
-_GLITCHES_OF_UPDATE: Final = 4
-
 #: The event of an informational response has a list of fields.
 GLITCHES_OF_INFORMATIONAL: Final = 2
 
@@ -168,7 +165,7 @@ def small_update(conn: Connection, before: int, after: int) -> None:
     The window of the connection was ``before`` and is ``after``.
     """
     if not conn.conduct.is_due_update(before, after):
-        extra_frame(conn, "WINDOW_UPDATE frame of a small increment", _GLITCHES_OF_UPDATE)
+        extra_frame(conn, "WINDOW_UPDATE frame of a small increment")
 
 
 def late_update(conn: Connection) -> None:
