@@ -25,7 +25,7 @@ _MOST_BURSTS: Final = 10
 #: A fault on a stream that we opened costs about as much as so many other glitches.
 _GLITCHES_OF_RESET: Final = 3
 
-#: So does RST_STREAM for a stream that the application does not know.
+#: RST_STREAM for a stream that the application does not know takes octets of the output.
 _GLITCHES_OF_REFUSAL: Final = 2
 
 #: Very many fields take long to decode: one glitch for so many of them.
