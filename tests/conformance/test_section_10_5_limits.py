@@ -100,9 +100,11 @@ FLOODS = {
     "ping-ack": Flood("glitches", same(wire.ping(ack=True)), 10_000),
     "altsvc": Flood("glitches", same(wire.altsvc(0, b"https://a.example", b"h3")), 10_000),
     "goaway": Flood("glitches", same(wire.goaway(3)), 1000),
-    "window-update": Flood("glitches", same(wire.window_update(1, 1)), 10_000 + FREE * (OPEN + 1)),
+    "window-update": Flood(
+        "glitches", same(wire.window_update(1, 1)), 4 * (10_000 + FREE * (OPEN + 1))
+    ),
     "window-update-of-the-connection": Flood(
-        "glitches", same(wire.window_update(0, 255)), 10_000 + FREE * (OPEN + 1)
+        "glitches", same(wire.window_update(0, 255)), 4 * (10_000 + FREE * (OPEN + 1))
     ),
     "informational": Flood(
         "glitches",

@@ -109,13 +109,7 @@ CONSUMERS = (
 
 #: Tests that pass with the published h2, fail with ours, and say nothing against it: they compare
 #: octets of compressed field blocks, or texts of messages. By consumer, then by test, the reason.
-ACCEPTED: dict[str, dict[str, str]] = {
-    "gunicorn": {
-        "tests/test_http2_h2c.py::TestH2CASGIStreamingPaths::test_reader_resumes_after_a_pause": (
-            "sends more WINDOW_UPDATE frames of one octet at once than the limit of glitches takes"
-        ),
-    },
-}
+ACCEPTED: dict[str, dict[str, str]] = {}
 
 
 def requirements(of_set: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from h2._rules.abuse import FOR_FIELD, FOR_OCTET, FREE_PER_STREAM, SmallFrames, 
 from h2._rules.registry import Rule, Violation
 from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.exceptions import DenialOfServiceError
+from h2.limits import Rate
 
 #: A peer that may have more streams open may reset them all, up to this multiple of the burst: no
 #: limit of streams, or a very high one, would switch the limit of resets off otherwise.
@@ -24,6 +25,9 @@ _MOST_BURSTS: Final = 10
 
 #: A fault on a stream that we opened costs about as much as so many other glitches.
 _GLITCHES_OF_RESET: Final = 3
+
+#: The event of WINDOW_UPDATE is small: seven octets of memory for each octet that came.
+_GLITCHES_OF_UPDATE: Final = 0.25
 
 #: RST_STREAM for a stream that the application does not know takes octets of the output.
 _GLITCHES_OF_REFUSAL: Final = 2
@@ -75,23 +79,25 @@ def _stream_limit(conn: Connection) -> int:
     return conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS, 0)
 
 
-def reset_by_peer(conn: Connection) -> None:
-    """Count a stream that the peer opened and reset."""
-    rate = conn.config.limits.resets_received
+def _spend(
+    conn: Connection, limit: str, rule: Rule, what: str, amount: float = 1, at_least: int = 0
+) -> None:
+    """Take so many from a rate; ``at_least`` is the smallest burst."""
+    rate: Rate | None = getattr(conn.config.limits, limit)
     if rate is None:
         return
-    bucket = conn.conduct.resets
+    bucket = conn.conduct.buckets.get(limit)
     if bucket is None:
-        bucket = conn.conduct.resets = TokenBucket()
-    burst = max(rate.burst, min(_stream_limit(conn), _MOST_BURSTS * rate.burst))
-    if not bucket.take(1, burst, rate.per_second, _now(conn)):
-        raise crossed(
-            rules.RAPID_RESET,
-            "resets_received",
-            burst,
-            ceil(bucket.used),
-            "Streams that the peer opened and reset",
-        )
+        bucket = conn.conduct.buckets[limit] = TokenBucket()
+    burst = max(rate.burst, min(at_least, _MOST_BURSTS * rate.burst))
+    if not bucket.take(amount, burst, rate.per_second, _now(conn)):
+        raise crossed(rule, limit, burst, ceil(bucket.used), what)
+
+
+def reset_by_peer(conn: Connection) -> None:
+    """Count a stream that the peer opened and reset."""
+    what = "Streams that the peer opened and reset"
+    _spend(conn, "resets_received", rules.RAPID_RESET, what, at_least=_stream_limit(conn))
 
 
 def reset_by_us(conn: Connection, stream: Stream | None, violation: Violation) -> None:
@@ -105,41 +111,17 @@ def reset_by_us(conn: Connection, stream: Stream | None, violation: Violation) -
         fields = getattr(violation.error, "seen", None) or 0
         glitch(conn, "stream error", max(amount, fields // _FIELDS_OF_GLITCH))
         return
-    rate = conn.config.limits.resets_provoked
-    if rate is None:
-        return
-    bucket = conn.conduct.provoked
-    if bucket is None:
-        bucket = conn.conduct.provoked = TokenBucket()
-    if not bucket.take(1, rate.burst, rate.per_second, _now(conn)):
-        raise crossed(
-            rules.PROVOKED_RESETS,
-            "resets_provoked",
-            rate.burst,
-            ceil(bucket.used),
-            "Streams of the peer that had to be reset because of its faults",
-        )
+    what = "Streams of the peer that had to be reset because of its faults"
+    _spend(conn, "resets_provoked", rules.PROVOKED_RESETS, what)
 
 
-def glitch(conn: Connection, what: str, amount: int = 1) -> None:
+def glitch(conn: Connection, what: str, amount: float = 1) -> None:
     """Count something that is legal and does nothing."""
-    rate = conn.config.limits.glitches
-    if rate is None:
-        return
-    bucket = conn.conduct.glitches
-    if bucket is None:
-        bucket = conn.conduct.glitches = TokenBucket()
-    if not bucket.take(amount, rate.burst, rate.per_second, _now(conn)):
-        raise crossed(
-            rules.TOO_MANY_GLITCHES,
-            "glitches",
-            rate.burst,
-            ceil(bucket.used),
-            f"Frames that do nothing, the last one a {what}",
-        )
+    what = f"Frames that do nothing, the last one a {what}"
+    _spend(conn, "glitches", rules.TOO_MANY_GLITCHES, what, amount)
 
 
-def extra_frame(conn: Connection, what: str, amount: int = 1) -> None:
+def extra_frame(conn: Connection, what: str, amount: float = 1) -> None:
     """Count a frame of which ordinary traffic has some for each stream, beyond that a glitch."""
     conduct = conn.conduct
     conduct.extras = extras = conduct.extras + amount
@@ -165,7 +147,7 @@ def small_update(conn: Connection, before: int, after: int) -> None:
     The window of the connection was ``before`` and is ``after``.
     """
     if not conn.conduct.is_due_update(before, after):
-        extra_frame(conn, "WINDOW_UPDATE frame of a small increment")
+        extra_frame(conn, "WINDOW_UPDATE frame of a small increment", _GLITCHES_OF_UPDATE)
 
 
 def late_update(conn: Connection) -> None:
@@ -249,41 +231,11 @@ def _acknowledged(conn: Connection) -> int:
 
 
 def _empty_data(conn: Connection) -> None:
-    rate = conn.config.limits.empty_data
     conduct = conn.conduct
     conduct.empty += 1
-    if rate is None or conduct.empty <= conn.streams.ever_opened:
-        return
-    conduct.empty -= 1
-    bucket = conduct.empty_data
-    if bucket is None:
-        bucket = conduct.empty_data = TokenBucket()
-    if not bucket.take(1, rate.burst, rate.per_second, _now(conn)):
-        raise crossed(
-            rules.EMPTY_DATA,
-            "empty_data",
-            rate.burst,
-            ceil(bucket.used),
-            "DATA frames without content",
-        )
-
-
-def _expansion(conn: Connection, excess: int) -> None:
-    """Count octets of fields beyond what is honest."""
-    rate = conn.config.limits.expansion
-    if rate is None:
-        return
-    bucket = conn.conduct.expansion
-    if bucket is None:
-        bucket = conn.conduct.expansion = TokenBucket()
-    if not bucket.take(excess, rate.burst, rate.per_second, _now(conn)):
-        raise crossed(
-            rules.FIELD_EXPANSION,
-            "expansion",
-            rate.burst,
-            ceil(bucket.used),
-            "Octets of fields beyond what the octets received can honestly encode",
-        )
+    if conduct.empty > conn.streams.ever_opened:
+        conduct.empty -= 1
+        _spend(conn, "empty_data", rules.EMPTY_DATA, "DATA frames without content")
 
 
 def check_section(conn: Connection, section: FieldSection, encoded: int, stream_id: int) -> None:
@@ -292,7 +244,8 @@ def check_section(conn: Connection, section: FieldSection, encoded: int, stream_
     honest = FOR_FIELD * len(section.fields) + FOR_OCTET * encoded
     honest += conn.decoder.max_allowed_table_size
     if section.size > honest:
-        _expansion(conn, section.size - honest)
+        what = "Octets of fields beyond what the octets received can honestly encode"
+        _spend(conn, "expansion", rules.FIELD_EXPANSION, what, section.size - honest)
     cookies = sum(field[0] == b"cookie" for field in section.fields)
     others = len(section.fields) - cookies
     if limits.fields is not None and others > limits.fields:

@@ -35,7 +35,7 @@ class TokenBucket:
         self.used = 0.0
         self._at = 0.0
 
-    def take(self, amount: int, burst: int, per_second: float, now: float) -> bool:
+    def take(self, amount: float, burst: int, per_second: float, now: float) -> bool:
         """Count this amount; return whether it is still allowed."""
         elapsed = now - self._at
         used = self.used - elapsed * per_second if elapsed > 0 else self.used
@@ -75,28 +75,20 @@ class Conduct:
 
     __slots__ = (
         "_due_updates",
+        "buckets",
         "empty",
-        "empty_data",
-        "expansion",
         "extras",
-        "glitches",
         "pings",
         "promises",
-        "provoked",
-        "resets",
         "send_window",
         "settings_came",
         "small",
     )
 
     def __init__(self) -> None:
-        self.resets: TokenBucket | None = None
-        self.provoked: TokenBucket | None = None
-        self.glitches: TokenBucket | None = None
-        self.empty_data: TokenBucket | None = None
-        self.expansion: TokenBucket | None = None
+        self.buckets: dict[str, TokenBucket] = {}  #: by the limit that they belong to
         self.empty = 0  #: DATA frames without content that ordinary traffic has
-        self.extras = 0  #: frames that ordinary traffic has for each stream
+        self.extras: float = 0  #: frames that ordinary traffic has for each stream
         self._due_updates = 0  # small window updates that follow from what was sent
         #: Of the connection: after the last small update, and with the large ones since then.
         self.send_window = DEFAULT_WINDOW
