@@ -40,7 +40,8 @@ def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> 
         return
     increment = conn.window.hand_back(length)
     if increment:
-        conn.window_given += increment
+        if conn.conduct.small is not None:
+            conn.window_given += increment
         conn.out.append(encode.window_update(0, increment))
     # Nothing more can come on a stream that the peer has ended.
     if stream is not None and stream.state < _PEER_ENDED:
@@ -56,7 +57,8 @@ def hand_back(conn: Connection, length: int) -> int:
     """
     increment = conn.window.hand_back(length)
     if increment:
-        conn.window_given += increment
+        if conn.conduct.small is not None:
+            conn.window_given += increment
         conn.out.append(encode.window_update(0, increment))
     return increment
 
@@ -145,7 +147,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
         window = windows.connection + increment
         if increment < SMALL_INCREMENT:
             _small_increment(conn, stream_id, increment)
-        else:
+        elif conn.conduct.send_window is not None:
             conn.conduct.send_window += increment
         if window > MAX_WINDOW:
             # "for the connection, a GOAWAY frame with an error code of FLOW_CONTROL_ERROR is sent"

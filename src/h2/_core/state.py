@@ -157,7 +157,8 @@ class Connection:
         self._init_settings(header_list_size)
         # Flow control
         self.window = ReceiveWindow(DEFAULT_WINDOW)
-        self.window_given = 0  #: octets that our WINDOW_UPDATE frames have given back
+        #: Octets that our WINDOW_UPDATE frames have given back since small DATA frames are counted.
+        self.window_given = 0
         self.send_windows = SendWindows()
         #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
         self.exhausted: list[int] = []

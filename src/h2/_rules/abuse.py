@@ -90,8 +90,9 @@ class Conduct:
         self.empty = 0  #: DATA frames without content that ordinary traffic has
         self.extras: float = 0  #: frames that ordinary traffic has for each stream
         self._due_updates = 0  # small window updates that follow from what was sent
-        #: Of the connection: after the last small update, and with the large ones since then.
-        self.send_window = DEFAULT_WINDOW
+        #: Of the connection: after the last small update, and with the large ones since then. None
+        #: as long as no small one came.
+        self.send_window: int | None = None
         self.settings_came = False
         self.pings = 0  #: PING frames of ours without an answer
         self.promises = 0  #: valid ones, all of them
@@ -104,7 +105,8 @@ class Conduct:
         It has changed the window of the connection from ``before`` to ``after``. By how much the
         window fell since the last small update, large ones aside, is what was sent.
         """
-        sent = self.send_window - before
+        known = DEFAULT_WINDOW if self.send_window is None else self.send_window
+        sent = known - before
         self.send_window = after
         if sent > 0:
             self._due_updates += _FREE_PER_OCTET * sent
