@@ -93,7 +93,8 @@ class H2Configuration:
         malformed message or a stream above the acknowledged limit resets that stream and the
         connection lives on; a server answers 400 or 431 before the reset if no response has
         begun; the first frame must be SETTINGS, and an acknowledgment for nothing is an error.
-        ``False`` behaves as h2 4.4.1.
+        ``False`` behaves as h2 4.4.1. ``None`` is ``False``, but ``True`` for
+        :class:`~h2.buffered.BufferedH2Connection`.
     :param limits: how much a peer may do before it counts as an attack; ``AbuseLimits()`` if
         ``None``
     :param clock: returns the time in seconds, for limits that are rates. It is called at most once
@@ -113,6 +114,9 @@ class H2Configuration:
     strict: bool
     limits: AbuseLimits = _LIMITS
     clock: Callable[[], float] = time.monotonic
+
+    # Whether the program has said what `strict` is to be.
+    _says_strict = False
 
     # Counts assignments, so that a connection notices that options changed.
     _version = 0
@@ -135,7 +139,7 @@ class H2Configuration:
         normalize_inbound_headers: bool = True,
         logger: DummyLogger | OutputLogger | None = None,
         *,
-        strict: bool = False,
+        strict: bool | None = None,
         limits: AbuseLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -148,7 +152,7 @@ class H2Configuration:
             "split_outbound_cookies": split_outbound_cookies,
             "validate_inbound_headers": validate_inbound_headers,
             "normalize_inbound_headers": normalize_inbound_headers,
-            "strict": strict,
+            "strict": False if strict is None else strict,
         }
         if {*map(type, booleans.values())} != {bool}:
             raise _not_a_bool(next(name for name in booleans if type(booleans[name]) is not bool))
@@ -156,6 +160,8 @@ class H2Configuration:
             _check_encoding(header_encoding)
         options = self.__dict__
         options.update(booleans)
+        if strict is not None:
+            options["_says_strict"] = True
         options["header_encoding"] = header_encoding
         options["logger"] = logger or _new(DummyLogger)
         options["_active_logger"] = _active(logger) if logger else None
@@ -174,6 +180,8 @@ class H2Configuration:
                 if value is not True and value is not False:
                     raise _not_a_bool(name)
                 object.__setattr__(self, "_version", self._version + 1)
+                if name == "strict":
+                    object.__setattr__(self, "_says_strict", True)
             elif name == "header_encoding":
                 if value is not None and value is not False:
                     _check_encoding(value)
