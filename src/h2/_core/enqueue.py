@@ -19,7 +19,12 @@ from h2._rules.connection_states import TERMINATED
 from h2._rules.fields import PRIORITY, STATUS, TRAILERS
 from h2._rules.setting_bounds import NO_RFC7540_PRIORITIES
 from h2.errors import ErrorCodes
-from h2.exceptions import FlowControlError, FrameTooLargeError, TooManyStreamsError
+from h2.exceptions import (
+    FlowControlError,
+    FrameTooLargeError,
+    NoSuchStreamError,
+    TooManyStreamsError,
+)
 from h2.priorities import Priority
 from h2.settings import SettingCodes
 
@@ -119,8 +124,8 @@ def send_data(
     ):
         try:
             _send_data(queue.conn, stream_id, data, end_stream, None)
-        except (FlowControlError, FrameTooLargeError):
-            pass  # there is no window for all of it
+        except (FlowControlError, FrameTooLargeError, NoSuchStreamError):
+            pass  # there is no window for all of it, or nobody to send it to
         else:
             queue.straight = straight - size
             if end_stream:
