@@ -417,11 +417,10 @@ class BufferedH2Connection(H2Connection):
     def graceful_shutdown(self) -> None:
         """Take no new streams and finish those that exist (RFC 9113 section 6.8). Never raises.
 
-        Both ends do the same: GOAWAY with the highest identifier and PING; GOAWAY with the real
-        last stream once the acknowledgment of PING is there; and
-        :class:`~h2.events.ConnectionDrained` once nothing is left. A client first sends the
-        requests that wait to be opened, and needs no acknowledgment where all of its streams are
-        over. New requests of ours are refused at once.
+        A server sends GOAWAY with the highest identifier and PING, and GOAWAY with the last stream
+        that it has received once the acknowledgment is there. A client refuses new requests of the
+        program, sends those that wait to be opened, and sends GOAWAY when all are over. Then, with
+        nothing left on either side, comes :class:`~h2.events.ConnectionDrained`.
 
         With ``shutdown_timeout`` what is not complete by then is reset with ``CANCEL``, or refused
         with ``REFUSED_STREAM`` if it was not opened; :class:`~h2.events.StreamReset` tells of each.

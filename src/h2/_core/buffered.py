@@ -100,5 +100,7 @@ class Buffers:
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
-        if self.timers.handle(self.sending, now) and self.shutdown is not None:
-            self.shutdown.give_up()
+        shutdown = self.shutdown
+        late = self.timers.handle(self.sending, now)
+        if late and shutdown is not None and not shutdown.advance():
+            shutdown.give_up()

@@ -15,25 +15,27 @@ from h2.events import ConnectionDrained, StreamReset
 _LAST_CALL: Final = b"h2-leave"
 
 # How far a shutdown is.
-OPENING: Final = 0  #: requests wait to be opened
-ANNOUNCED: Final = 1  #: the first GOAWAY and PING are on their way
-FINISHING: Final = 2  #: the last GOAWAY is on its way, streams go on
+BEGUN: Final = 0
+ANNOUNCED: Final = 1  #: the first GOAWAY of a server and PING are on their way
+LAST_NAMED: Final = 2  #: the GOAWAY with the last stream is on its way
 DRAINED: Final = 3
 
 
 class Shutdown:
-    """A graceful shutdown that has begun, of either role.
+    """A graceful shutdown that has begun.
 
     "A server that is attempting to gracefully shut down a connection SHOULD send an initial GOAWAY
-    frame with the last stream identifier set to 2^31-1 and a NO_ERROR code." A client does the
-    same once none of its requests waits; its GOAWAY is about pushed streams.
+    frame with the last stream identifier set to 2^31-1 and a NO_ERROR code." A client must not:
+    for the server that number names a pushed stream that cannot be, which nghttp2 takes for an
+    error. Nor need it, because nothing can be on its way once its own streams are over. Its one
+    GOAWAY comes last, since it would stop requests that still wait.
     """
 
     __slots__ = ("queue", "stage", "unanswered")
 
     def __init__(self, queue: SendQueue) -> None:
         self.queue = queue
-        self.stage = OPENING
+        self.stage = BEGUN
         self.unanswered = False  #: the acknowledgment of our PING is still to come
         queue.closing = True
         self.advance()
@@ -41,15 +43,13 @@ class Shutdown:
     def advance(self) -> bool:
         """Go on as far as possible; return whether nothing is left."""
         conn = self.queue.conn
-        if conn.state != TERMINATED and self.stage != DRAINED:
-            # GOAWAY would stop our own requests, too.
-            if self.stage == OPENING and not (conn.client and self.queue.waiting_streams):
+        if self.stage != DRAINED and conn.state != TERMINATED:
+            over = not conn.streams and not self.queue.waiting_streams
+            if self.stage == BEGUN and not conn.client:
                 self._announce()
-            # The peer opens streams only in answer to those of a client, so that none can be on
-            # its way once all of them are over.
-            if self.stage == ANNOUNCED and conn.client and not conn.streams:
+            elif self.stage == BEGUN and over:
                 self._name_last()
-            if self.stage != FINISHING or conn.streams:
+            if self.stage != LAST_NAMED or not over:
                 return False
         if self.stage != DRAINED:
             self.stage = DRAINED
@@ -71,9 +71,7 @@ class Shutdown:
         conn = queue.conn
         if conn.client:
             queue.refuse_waiting()
-        if self.stage == OPENING:
-            self._announce()
-        if self.stage == ANNOUNCED:
+        if self.stage != LAST_NAMED:
             self._name_last()
         for stream_id in list(conn.streams):
             enqueue.reset_stream(queue, stream_id, ErrorCodes.CANCEL)
@@ -85,7 +83,7 @@ class Shutdown:
     def _announce(self) -> None:
         conn = self.queue.conn
         if conn.goaway_sent_last < ID_MASK:
-            self.stage = FINISHING  # the program has named the last stream already
+            self.stage = LAST_NAMED  # the program has named the last stream already
             return
         lifecycle.close(conn, ErrorCodes.NO_ERROR, b"", ID_MASK)
         send.ping(conn, _LAST_CALL)
@@ -94,4 +92,4 @@ class Shutdown:
 
     def _name_last(self) -> None:
         lifecycle.close(self.queue.conn, ErrorCodes.NO_ERROR, b"", None)
-        self.stage = FINISHING
+        self.stage = LAST_NAMED
