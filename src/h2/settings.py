@@ -218,6 +218,14 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """
         return self._values
 
+    def start_with(self, setting: SettingCodes | int, value: int) -> None:
+        """Put a value into effect before anything is announced. Checks nothing.
+
+        :meta private:
+        """
+        if self._values.get(setting) != value:
+            self._replace({**self._values, setting: value})
+
     def announced(self) -> None:
         """Note that the values in effect were sent to the peer.
 

@@ -38,11 +38,11 @@ class Buffers:
     def prepare(self) -> None:
         """Do what has to be done before our first SETTINGS."""
         self.sending.prepare()
-        self.receiving.prepare()
+        self.receiving.windows.prepare()
 
     def started(self) -> None:
         """Do what has to be done right after our first SETTINGS."""
-        self.receiving.started()
+        self.receiving.windows.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take in bytes from the peer; let all parts follow the events."""
@@ -55,11 +55,16 @@ class Buffers:
 
     def _follow(self, events: list[Event]) -> list[Event]:
         events = self.sending.follow(events)
-        return self.receiving.follow(events)
+        return self.receiving.follow(events) if self.receiving.following else events
 
     def data_to_send(self, amount: int | None) -> bytes:
         """Return bytes for the peer, and forget them."""
-        return self.sending.take(amount)
+        data = self.sending.take(amount)
+        receiving = self.receiving
+        if receiving.unread_requests and receiving.release_answered():
+            # What the responses that have just ended give back goes with them.
+            data += self.sending.take(None if amount is None else amount - len(data))
+        return data
 
     def graceful_shutdown(self) -> None:
         """Take no new streams, and finish those that exist."""
