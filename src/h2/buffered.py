@@ -397,6 +397,7 @@ class BufferedH2Connection(H2Connection):
         """Return how many octets of content wait on a stream to be read.
 
         :param stream_id: the stream
+        :raises RuntimeError: without ``receive_buffering``
         """
         return self._buffers.receiving.readable(stream_id)
 
@@ -404,6 +405,7 @@ class BufferedH2Connection(H2Connection):
         """Tell whether all content of a stream has come and was read; false if it was cut.
 
         :param stream_id: the stream
+        :raises RuntimeError: without ``receive_buffering``
         """
         return self._buffers.receiving.at_end(stream_id)
 

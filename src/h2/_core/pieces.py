@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Smaller pieces are collected in one buffer, so that a peer that sends single octets does not make
-#: us keep an object for each.
+#: Smaller pieces are put together, so that a peer that sends single octets does not make us keep an
+#: object for each.
 _SMALL: Final = 512
 
 
@@ -15,7 +15,7 @@ class Pieces:
     __slots__ = ("_first", "_gone", "_pieces", "_size")
 
     def __init__(self, piece: bytes) -> None:
-        self._pieces: list[bytes | bytearray] = [piece]
+        self._pieces: list[bytes] = [piece]
         self._first = 0  # pieces at the front that are gone, and still to be cut off
         self._gone = 0  # octets of the next piece that are gone
         self._size = len(piece)
@@ -27,16 +27,10 @@ class Pieces:
         """Add what has arrived."""
         self._size += len(piece)
         pieces = self._pieces
-        if len(piece) >= _SMALL:
-            pieces.append(piece)
-            return
-        last = pieces[-1]
-        if isinstance(last, bytearray):
-            last += piece
-        elif len(last) < _SMALL:
-            pieces[-1] = bytearray(last) + piece
+        if len(piece) < _SMALL and len(pieces[-1]) < _SMALL:
+            pieces[-1] += piece
         else:
-            pieces.append(bytearray(piece))
+            pieces.append(piece)
 
     def take_all(self) -> bytes:
         """Return everything. Nothing may be taken or added after that."""
@@ -47,7 +41,7 @@ class Pieces:
         """Return so many octets from the front, which are fewer than all, and forget them."""
         self._size -= amount
         pieces = self._pieces
-        taken: list[bytes | bytearray] = []
+        taken: list[bytes] = []
         place, gone = self._first, self._gone
         while amount:
             piece = pieces[place]

@@ -105,7 +105,7 @@ class ReceiveQueue:
                     left.append(available)
             elif not self._is_ours(event):
                 left.append(event)
-        if octets and self._automatic is not None:
+        if self._automatic is not None:
             self._automatic.received(octets)
         return left
 
@@ -262,11 +262,13 @@ class ReceiveQueue:
         """Return how many octets wait."""
         content = self._waiting.get(stream_id)
         if content is None:
+            self._check_buffering("readable")
             content = self._kept.get(stream_id, b"")
         return len(content)
 
     def at_end(self, stream_id: int) -> bool:
         """Tell whether all content has come and was read."""
+        self._check_buffering("at_end")
         return (
             stream_id not in self._waiting
             and stream_id not in self._kept

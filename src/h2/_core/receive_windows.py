@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from operator import index
 from typing import Final
 
@@ -18,13 +19,13 @@ from h2.exceptions import FlowControlError
 #: The payload of the PING frames that measure.
 _MEASURING: Final = b"h2window"
 
-#: A measurement begins after so many quarters of a window have arrived, so that those who receive
-#: little send no PING.
+#: A measurement begins after a quarter of a window has arrived: those who receive little send no
+#: PING.
 _WORTH_MEASURING: Final = 4
 
-#: By so much the rate has to be higher than ever before: a queue on the way makes the round trip
-#: longer, and so more arrives within one, but not faster.
-_FASTER: Final = 1.1
+#: Windows grow if so much of one arrives in a round trip: less than half, because windows open by
+#: halves, and a frame more or less may be on the way when the acknowledgment comes.
+_USED: Final = 0.4
 
 #: Seconds between two measurements of which the first has found nothing: doubled each time.
 _FIRST_PAUSE: Final = 0.1
@@ -76,20 +77,24 @@ def _checked(name: str, size: int | None, smallest: int) -> int | None:
 class AutomaticWindow:
     """Windows that grow with what the connection carries in a round trip.
 
-    A PING is sent while content arrives. What has arrived until its acknowledgment is as much as
-    the sender could have on the way. If that is about the size of a window, the window may be what
-    limits it: it becomes twice of that, up to ``largest``. The time tells whether a larger window
-    has made anything faster; if it has not, it does not grow, and the next PING comes later.
+    A PING is sent while content arrives. What has arrived until its acknowledgment is what a sender
+    has on the way in a round trip. If that is about half of a window, the window may be what limits
+    it, because windows open by halves. Then it is doubled, up to ``largest``.
+
+    Larger windows can fill a queue on the way in place of the way itself. That makes round trips
+    longer, so what has arrived counts by the ratio to the shortest one. If a window has not grown,
+    the next PING comes later.
     """
 
     __slots__ = (
-        "_best",
         "_clock",
         "_conn",
+        "_measured",
         "_next",
         "_octets",
         "_pause",
         "_sent_at",
+        "_shortest",
         "largest",
     )
 
@@ -99,52 +104,60 @@ class AutomaticWindow:
         self.largest = 0  #: how large a window may become
         self._octets = 0  # arrived since the PING was sent, or else since the last measurement
         self._sent_at: float | None = None  # of the PING that is not acknowledged
-        self._best = 0.0  # the highest rate so far, in octets per second
+        self._measured = False  # it was acknowledged in this call of receive_data
+        self._shortest = inf  # round trip so far, in seconds
         self._pause = 0.0
-        self._next = 0.0  # no PING before that time
-
-    def received(self, octets: int) -> None:
-        """Count octets of content; begin a measurement if it is time for one."""
-        self._octets += octets
-        conn = self._conn
-        if self._sent_at is not None or _WORTH_MEASURING * self._octets < self._size():
-            return
-        if self._size() >= self.largest or conn.transitions[connection_states.SEND_CONTROL] < 0:
-            return
-        now = self._clock()
-        if self._pause and now < self._next:
-            return
-        send.ping(conn, _MEASURING)
-        self._sent_at = now
-        self._octets = 0
-
-    def _size(self) -> int:
-        """Return the size of the smaller window, that of the connection or that of a stream."""
-        conn = self._conn
-        return min(conn.window.limit, conn.recv_initial_window())
+        self._next = 0.0  # no PING before that time, if there is a pause
 
     def acknowledged(self, ping_data: bytes) -> bool:
-        """Tell whether an acknowledgment of PING ends a measurement; enlarge the windows then."""
-        if self._sent_at is None or ping_data != _MEASURING:
+        """Tell whether an acknowledgment of PING is one that ends a measurement."""
+        if self._sent_at is None or self._measured or ping_data != _MEASURING:
             return False
+        self._measured = True
+        return True
+
+    def received(self, octets: int) -> None:
+        """Count the content of a call of receive_data; end a measurement, or begin one."""
+        self._octets += octets
+        conn = self._conn
+        size = min(conn.window.limit, conn.recv_initial_window())
+        if conn.transitions[connection_states.SEND_CONTROL] < 0:
+            return
+        if self._sent_at is not None:
+            if self._measured:
+                self._finish(self._sent_at, size, octets)
+                self._octets = 0
+                self._measured = False
+                self._sent_at = None
+        elif octets and _WORTH_MEASURING * self._octets >= size and size < self.largest:
+            now = self._clock()
+            if not self._pause or now >= self._next:
+                send.ping(conn, _MEASURING)
+                self._sent_at = now
+                self._octets = 0
+
+    def _finish(self, sent_at: float, size: int, octets: int) -> None:
+        """Enlarge the windows if one of this size is what limits the peer.
+
+        Of what was not read when this call of receive_data began, half a window is too much: then
+        it is the application that limits the peer.
+        """
         now = self._clock()
-        rate = self._octets / max(now - self._sent_at, _SHORTEST_ROUND_TRIP)
-        self._sent_at = None
-        if 3 * self._octets >= 2 * self._size() and rate > _FASTER * self._best:
-            self._best = rate
+        round_trip = max(now - sent_at, _SHORTEST_ROUND_TRIP)
+        self._shortest = min(self._shortest, round_trip)
+        carried = self._octets * self._shortest / round_trip
+        window = self._conn.window
+        unread = window.limit - window.value - window.handed_back - octets
+        if carried >= _USED * size and 2 * unread < size:
             self._pause = 0.0
-            self._grow(min(2 * self._octets, self.largest))
+            self._grow(min(2 * size, self.largest))
         else:
             self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
             self._next = now + self._pause
-        self._octets = 0
-        return True
 
     def _grow(self, size: int) -> None:
         """Make the windows of the connection and of all streams as large as this."""
         conn = self._conn
-        if conn.transitions[connection_states.SEND_CONTROL] < 0:
-            return
         if size > conn.recv_initial_window():
             try:
                 lifecycle.update_settings(conn, {INITIAL_WINDOW_SIZE: size})
