@@ -32,7 +32,7 @@ class Link:
         self.delay = delay  #: seconds, one way
         self.windows = PeerWindows()
         self.windows.read(wire.parse(self.conn.data_to_send()))
-        wire.feed(self.conn, wire.settings(), wire.settings(ack=True))
+        wire.feed(self.conn, wire.settings(), self.windows.acknowledge())
         self.queue: deque[bytes] = deque()
         self.room = 0.0  #: octets that the link can take now
         self.down: deque[tuple[float, bytes]] = deque()
@@ -71,8 +71,9 @@ class Link:
             if frame.type == Type.PING:
                 self.pings.append(self.now)
                 self.queue.append(wire.ping(frame.payload, ack=True))
-        for _ in range(self.windows.read(frames)):
-            self.queue.append(wire.settings(ack=True))
+        self.windows.read(frames)
+        while self.windows.unacknowledged:
+            self.queue.append(self.windows.acknowledge())
 
     def peer_sends(self) -> None:
         for stream_id in self.windows.streams:

@@ -70,7 +70,6 @@ class History:
     def __init__(self, stream_window: int | None, connection_window: int | None) -> None:
         self.conn = started(False, stream_window=stream_window, connection_window=connection_window)
         self.windows = PeerWindows()
-        self.to_acknowledge = 0
         self.messages = {stream_id: Message() for stream_id in STREAMS}
         self.kept: list[int] = []  #: streams whose content has no window any more, oldest first
         self.letter = 0
@@ -145,9 +144,8 @@ class History:
 
     def settle(self, _: int, __: int) -> None:
         """The client acknowledges a SETTINGS frame."""
-        if self.to_acknowledge:
-            self.to_acknowledge -= 1
-            wire.feed(self.conn, wire.settings(ack=True))
+        if self.windows.unacknowledged:
+            wire.feed(self.conn, self.windows.acknowledge())
 
     # What the program does.
 
@@ -194,7 +192,7 @@ class History:
         for stream_id, message in self.messages.items():
             if message.ended and message.closed and stream_id not in self.kept:
                 self.keep(stream_id)
-        self.to_acknowledge += self.windows.read(frames_of(self.conn))
+        self.windows.read(frames_of(self.conn))
 
     # Content without a window.
 
@@ -220,7 +218,7 @@ class History:
             if message.waiting:
                 assert self.conn.read_data(stream_id) == message.waiting
         self.flush()
-        while self.to_acknowledge:
+        while self.windows.unacknowledged:
             self.settle(0, 0)
         self.flush()
         core = self.conn._core

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,6 +75,7 @@ class PeerWindows:
         self.connection = DEFAULT_WINDOW
         self.initial = DEFAULT_WINDOW
         self.streams: dict[int, int] = {}
+        self.unacknowledged: deque[Frame] = deque()  #: SETTINGS
 
     def open(self, stream_id: int) -> None:
         self.streams[stream_id] = self.initial
@@ -85,21 +87,24 @@ class PeerWindows:
         self.connection -= octets
         self.streams[stream_id] -= octets
 
-    def read(self, frames: Iterable[Frame]) -> int:
-        """Follow what the connection has sent; return how many SETTINGS frames to acknowledge."""
-        to_acknowledge = 0
+    def read(self, frames: Iterable[Frame]) -> None:
+        """Follow what the connection has sent, but for SETTINGS, which are acknowledged later."""
         for frame in frames:
             if frame.type == Type.WINDOW_UPDATE and not frame.stream_id:
                 self.connection += frame.increment
             elif frame.type == Type.WINDOW_UPDATE and frame.stream_id in self.streams:
                 self.streams[frame.stream_id] += frame.increment
             elif frame.type == Type.SETTINGS and not frame.has(wire.Flag.ACK):
-                to_acknowledge += 1
-                size = dict(frame.settings).get(Setting.INITIAL_WINDOW_SIZE, self.initial)
-                for stream_id in self.streams:
-                    self.streams[stream_id] += size - self.initial
-                self.initial = size
-        return to_acknowledge
+                self.unacknowledged.append(frame)
+
+    def acknowledge(self) -> bytes:
+        """Put the oldest SETTINGS into effect; return the acknowledgment."""
+        values = dict(self.unacknowledged.popleft().settings)
+        size = values.get(Setting.INITIAL_WINDOW_SIZE, self.initial)
+        for stream_id in self.streams:
+            self.streams[stream_id] += size - self.initial
+        self.initial = size
+        return wire.settings(ack=True)
 
 
 def kinds(events: Iterable[Event]) -> list[str]:
