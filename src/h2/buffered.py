@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable
 from operator import index
 from typing import TYPE_CHECKING
 
-from h2._core import send
+from h2._core import enqueue, send
 from h2._core.buffered import Buffers, strict_unless_said
+from h2._core.enqueue import send_data as _send_data
+from h2._core.enqueue import send_headers as _send_headers
+from h2._core.pull import data_to_send as _data_to_send
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
 from h2._core.timers import Keepalive, Timers
@@ -88,6 +91,7 @@ class BufferedH2Connection(H2Connection):
             Timers(self._core, keepalive, settings_timeout, shutdown_timeout, clock),
         )
         self._sending = buffers.sending
+        self._receiving = buffers.receiving
         self._limit_queues()
 
     def _limit_queues(self) -> None:
@@ -134,7 +138,7 @@ class BufferedH2Connection(H2Connection):
 
         :raises NoAvailableStreamIDError: if all identifiers have been used
         """
-        return self._sending.next_stream_id(self.HIGHEST_ALLOWED_STREAM_ID)
+        return enqueue.next_stream_id(self._sending, self.HIGHEST_ALLOWED_STREAM_ID)
 
     def send_headers(
         self,
@@ -169,7 +173,7 @@ class BufferedH2Connection(H2Connection):
             priority = send.priority_fields(self._core, stream_id, *given)
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
-        self._sending.send_headers(stream_id, headers, bool(end_stream), priority)
+        _send_headers(self._sending, stream_id, headers, bool(end_stream), priority)
 
     def send_data(
         self,
@@ -200,7 +204,7 @@ class BufferedH2Connection(H2Connection):
             stream_id = index(stream_id)
         if pad_length is not None:
             _check_padding(pad_length)
-        self._sending.send_data(stream_id, data, bool(end_stream), pad_length)
+        _send_data(self._sending, stream_id, data, bool(end_stream), pad_length)
 
     def end_stream(self, stream_id: int) -> None:
         """End our side of a stream, behind what waits (RFC 9113 section 6.1).
@@ -210,7 +214,7 @@ class BufferedH2Connection(H2Connection):
         :raises NoSuchStreamError: if the stream was never opened
         :raises ProtocolError: if our side ended already or has not begun
         """
-        self._sending.send_data(index(stream_id), b"", True, None)
+        _send_data(self._sending, index(stream_id), b"", True, None)
 
     def push_stream(
         self,
@@ -244,8 +248,9 @@ class BufferedH2Connection(H2Connection):
         :raises NoSuchStreamError: if the stream was never opened
         :raises ValueError: if ``error_code`` does not fit into 32 bits
         """
-        self._sending.reset_stream(index(stream_id), _checked_code(error_code))
-        self._buffers.receiving.we_reset(stream_id)
+        stream_id = index(stream_id)
+        enqueue.reset_stream(self._sending, stream_id, _checked_code(error_code))
+        self._receiving.we_reset(stream_id)
 
     def send_priority_update(
         self, stream_id: int, urgency: int = 3, incremental: bool = False
@@ -254,7 +259,7 @@ class BufferedH2Connection(H2Connection):
 
         Nothing is sent to a server whose first SETTINGS say that it ignores the frame, that is
         which lack SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (section 2.1.1). For a request
-        that waits to be opened the frame goes in front of it.
+        that waits to be opened the frame goes out with it.
 
         The arguments and exceptions are those of :meth:`H2Connection.send_priority_update`, without
         ``TooManyStreamsError``.
@@ -262,7 +267,31 @@ class BufferedH2Connection(H2Connection):
         stream_id, urgency = index(stream_id), index(urgency)
         if not 0 < stream_id <= 2**31 - 1:
             raise ValueError(f"Stream {stream_id} does not exist")
-        self._sending.send_priority_update(stream_id, Priority(urgency, bool(incremental)))
+        priority = Priority(urgency, bool(incremental))
+        enqueue.send_priority_update(self._sending, stream_id, priority)
+
+    def prioritize(
+        self,
+        stream_id: int,
+        weight: int | None = None,
+        depends_on: int | None = None,
+        exclusive: bool | None = None,
+    ) -> None:
+        """Send PRIORITY, as :meth:`H2Connection.prioritize` does; clients only.
+
+        Nothing is sent to a server whose first SETTINGS say that it ignores the frame, by
+        SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (RFC 9218 section 2.1.1).
+
+        :param stream_id: the stream, in any state
+        :param weight: 1 to 256; 16 if ``None``
+        :param depends_on: the stream on which it depends; 0, none, if ``None``
+        :param exclusive: whether it becomes the only one that depends on ``depends_on``
+        :raises RFC1122Error: if this is a server
+        :raises ProtocolError: if the weight is out of range or the stream depends on itself
+        :raises ValueError: if an identifier is out of range
+        """
+        fields = send.priority_fields(self._core, stream_id, weight, depends_on, exclusive)
+        enqueue.prioritize(self._sending, stream_id, fields)
 
     def close_connection(
         self,
@@ -276,7 +305,7 @@ class BufferedH2Connection(H2Connection):
         :meth:`graceful_shutdown` does all that a shutdown needs.
         """
         super().close_connection(error_code, additional_data, last_stream_id)
-        self._sending.connection_closed()
+        enqueue.connection_closed(self._sending)
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """Take in bytes from the peer, as :meth:`H2Connection.receive_data` does.
@@ -306,7 +335,13 @@ class BufferedH2Connection(H2Connection):
             amount = index(amount)
             if amount < 0:
                 raise ValueError("amount must not be negative")
-        return self._buffers.data_to_send(amount)
+        data = _data_to_send(self._sending, amount)
+        receiving = self._receiving
+        if receiving.unread_requests and receiving.release_answered():
+            # What the responses that have just ended give back goes with them.
+            left = None if amount is None else amount - len(data)
+            data += _data_to_send(self._sending, left)
+        return data
 
     # What waits.
 
@@ -357,7 +392,7 @@ class BufferedH2Connection(H2Connection):
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         """
-        self._sending.set_priority(stream_id, urgency, incremental)
+        enqueue.set_priority(self._sending, index(stream_id), urgency, incremental)
 
     def get_priority(self, stream_id: int) -> Priority:
         """Return how urgent what we send on a stream is; the default for one that is not open.
@@ -391,7 +426,7 @@ class BufferedH2Connection(H2Connection):
             amount = index(amount)
             if amount < 0:
                 raise ValueError("amount must not be negative")
-        return self._buffers.receiving.read(index(stream_id), amount)
+        return self._receiving.read(index(stream_id), amount)
 
     def readable(self, stream_id: int) -> int:
         """Return how many octets of content wait on a stream to be read.
@@ -399,7 +434,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        return self._buffers.receiving.readable(stream_id)
+        return self._receiving.readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
         """Tell whether all content of a stream has come and was read; false if it was cut.
@@ -407,7 +442,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        return self._buffers.receiving.at_end(stream_id)
+        return self._receiving.at_end(stream_id)
 
     def discard_data(self, stream_id: int) -> None:
         """Drop the content of a stream: what waits to be read, and what is to come.
@@ -418,7 +453,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        self._buffers.receiving.discard(index(stream_id))
+        self._receiving.discard(index(stream_id))
 
     # The end, and time.
 

@@ -218,20 +218,19 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """
         return self._values
 
-    def start_with(self, setting: SettingCodes | int, value: int) -> None:
-        """Put a value into effect before anything is announced. Checks nothing.
-
-        :meta private:
-        """
-        if self._values.get(setting) != value:
-            self._replace({**self._values, setting: value})
-
     def announced(self) -> None:
         """Note that the values in effect were sent to the peer.
 
         :meta private:
         """
         self._told = self.in_effect
+
+    def start_with(self, values: Mapping[SettingCodes | int, int]) -> None:
+        """Put values into effect that the first SETTINGS frame will announce. Checks nothing.
+
+        :meta private:
+        """
+        self._replace({**self._values, **values})
 
     def supersede(self, announced: Iterable[SettingCodes | int]) -> None:
         """Drop the pending values of settings of which the peer is told a newer value.

@@ -187,13 +187,55 @@ def test_a_response_can_be_read_after_its_stream_is_closed() -> None:
     assert conn.at_end(1)
 
 
-def test_nothing_has_come_for_a_request_that_was_not_opened() -> None:
+def waiting_client() -> BufferedH2Connection:
+    """A client whose second request, on stream 3, waits for the first one to end."""
     conn = client()
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 1)))
+    for stream_id in (1, 3):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+    conn.data_to_send()
+    assert conn.waiting_streams == 1
+    return conn
+
+
+def test_nothing_has_come_for_a_request_that_waits_to_be_opened() -> None:
+    conn = waiting_client()
+    assert conn.read_data(3) == b""
+    assert not conn.at_end(3)
+
+
+def test_a_request_that_is_never_opened_is_cut() -> None:
+    conn = waiting_client()
+    wire.feed(conn, wire.goaway(1))
+    with pytest.raises(StreamClosedError):
+        conn.read_data(3)
+    assert not conn.at_end(3)
     assert conn.read_data(1) == b""
-    assert not conn.at_end(1)
 
 
-@pytest.mark.parametrize("stream_id", [2, 0, -1])
+def test_a_request_that_the_program_takes_back_is_cut() -> None:
+    conn = waiting_client()
+    conn.reset_stream(3)
+    with pytest.raises(StreamClosedError):
+        conn.read_data(3)
+    conn.send_headers(5, wire.REQUEST, end_stream=True)
+    wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
+    conn.data_to_send()
+    assert 5 in conn.streams
+    with pytest.raises(StreamClosedError):
+        conn.read_data(3)
+    assert not conn.at_end(3)
+
+
+def test_requests_that_wait_are_cut_by_the_end_of_the_connection() -> None:
+    conn = waiting_client()
+    with pytest.raises(ProtocolError):
+        wire.feed(conn, wire.data(0))
+    with pytest.raises(StreamClosedError):
+        conn.read_data(3)
+
+
+@pytest.mark.parametrize("stream_id", [1, 2, 0, -1])
 def test_a_stream_that_nobody_has_opened_cannot_be_read(stream_id: int) -> None:
     conn = client()
     with pytest.raises(NoSuchStreamError):
@@ -246,8 +288,6 @@ def test_content_is_cut_by_goaway() -> None:
     with pytest.raises(StreamClosedError):
         conn.read_data(3)
     assert not conn.at_end(3)
-    with pytest.raises(StreamClosedError):
-        conn.read_data(5)
 
 
 def test_content_is_cut_by_the_end_of_the_connection() -> None:
@@ -267,8 +307,6 @@ def test_content_is_cut_by_the_end_of_the_connection() -> None:
     assert conn.read_data(3) == b""
     with pytest.raises(ProtocolError, match="before the content of stream 1 was complete"):
         conn.read_data(1)
-    with pytest.raises(ProtocolError, match="The connection has ended"):
-        conn.read_data(5)
     assert frames_of(conn) == []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from copy import copy
 
+from h2._core import enqueue
+from h2._core.follow import follow
 from h2._core.reader import receive_data
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.send_queue import SendQueue
@@ -33,11 +35,12 @@ class Buffers:
         self.conn = conn
         self.sending = SendQueue(conn)
         self.receiving = receiving
+        receiving.sending = self.sending
         self.timers = timers
 
     def prepare(self) -> None:
         """Do what has to be done before our first SETTINGS."""
-        self.sending.prepare()
+        enqueue.prepare(self.sending)
         self.receiving.windows.prepare()
 
     def started(self) -> None:
@@ -54,17 +57,8 @@ class Buffers:
         return self._follow(events)
 
     def _follow(self, events: list[Event]) -> list[Event]:
-        events = self.sending.follow(events)
+        events = follow(self.sending, events)
         return self.receiving.follow(events) if self.receiving.following else events
-
-    def data_to_send(self, amount: int | None) -> bytes:
-        """Return bytes for the peer, and forget them."""
-        data = self.sending.take(amount)
-        receiving = self.receiving
-        if receiving.unread_requests and receiving.release_answered():
-            # What the responses that have just ended give back goes with them.
-            data += self.sending.take(None if amount is None else amount - len(data))
-        return data
 
     def graceful_shutdown(self) -> None:
         """Take no new streams, and finish those that exist."""

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from typing import Final
 
 from h2._core.flow_control import acknowledge_reads, hand_back
-from h2._core.misuse import no_stream
 from h2._core.pieces import Pieces
 from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
+from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._rules import connection_states
 from h2._rules import registry as rules
@@ -58,6 +58,7 @@ class ReceiveQueue:
         "_kept_size",
         "_waiting",
         "following",
+        "sending",
         "unread_requests",
         "windows",
     )
@@ -73,6 +74,7 @@ class ReceiveQueue:
         self._buffering = buffering
         self._automatic = automatic
         self.windows = windows
+        self.sending: SendQueue  #: what goes the other way, and which requests wait to be opened
         #: Whether there is anything to do for events.
         self.following = buffering or automatic is not None
         self._waiting: dict[int, Content] = {}
@@ -83,7 +85,7 @@ class ReceiveQueue:
         self._ignored: set[int] = set()  # streams of which no content is kept
         # Streams on which all content has arrived; how others ended can be told from their state.
         self._ended: set[int] = set()
-        # The latest streams that ended in the normal way and lost content all the same.
+        # The latest streams of which content was lost.
         self._dropped: OrderedDict[int, None] = OrderedDict()
 
     # What arrives.
@@ -244,11 +246,9 @@ class ReceiveQueue:
             return b""
         state = conn.streams.state_of(stream_id)
         if state == states.IDLE:
-            if conn.streams.is_inbound(stream_id) or stream_id <= 0:
-                raise no_stream(conn, stream_id)
-            # A request of ours that waits to be opened, or did until GOAWAY came.
-            if stream_id > conn.goaway_received_last:
-                raise _cut_off(stream_id)
+            # A request of ours may wait to be opened.
+            if not self.sending.line or stream_id not in self.sending.line:
+                raise self.sending.no_stream(stream_id)
         elif state >= states.CLOSED:
             raise _cut_off(stream_id)
         if conn.state == connection_states.TERMINATED:
@@ -309,7 +309,7 @@ class ReceiveQueue:
         if self._buffering:
             self._ignored.discard(stream_id)
             self.discard(stream_id)
-            self._ended.discard(stream_id)
+            self._forget(stream_id)
 
     def _check_buffering(self, what: str) -> None:
         if not self._buffering:

@@ -53,7 +53,7 @@ class ReceiveWindows:
     def prepare(self) -> None:
         """Put the window of streams into the settings, also where the program has replaced them."""
         if self._stream_window is not None and not self._conn.initiated:
-            self._conn.local_settings.start_with(INITIAL_WINDOW_SIZE, self._stream_window)
+            self._conn.local_settings.start_with({INITIAL_WINDOW_SIZE: self._stream_window})
 
     def started(self) -> None:
         """Enlarge the window of the connection, once our first SETTINGS are pending."""
