@@ -30,30 +30,31 @@ def strict_unless_said(config: H2Configuration | None) -> H2Configuration:
 class Buffers:
     """What a connection that buffers has beside the state of every connection."""
 
-    __slots__ = ("conn", "receiving", "sending", "shutdown", "timers")
+    __slots__ = ("conn", "keepalive", "receiving", "sending", "shutdown", "timers")
 
     def __init__(self, conn: Connection, receiving: ReceiveQueue, timers: Timers) -> None:
         self.conn = conn
         self.sending = SendQueue(conn)
         self.receiving = receiving
+        receiving.sending = self.sending
         self.timers = timers
+        self.keepalive = timers.keepalive
         self.shutdown: Shutdown | None = None  #: once it has begun
 
     def prepare(self) -> None:
         """Do what has to be done before our first SETTINGS."""
         enqueue.prepare(self.sending)
-        self.receiving.prepare()
+        self.receiving.windows.prepare()
 
     def started(self) -> None:
         """Do what has to be done right after our first SETTINGS."""
-        self.receiving.started()
+        self.receiving.windows.started()
         self.timers.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take in bytes from the peer; let all parts follow the events."""
-        keepalive = self.timers.keepalive
-        if keepalive is not None and data:
-            keepalive.heard()
+        if self.keepalive is not None and data:
+            self.keepalive.heard()
         try:
             events = receive_data(self.conn, data)
         except ProtocolError as error:
@@ -62,16 +63,17 @@ class Buffers:
         return self._follow(events)
 
     def _follow(self, events: list[Event]) -> list[Event]:
-        if self._awaits_acknowledgment():
+        if (self.keepalive or self.shutdown) and self._awaits_acknowledgment():
             events = [event for event in events if not self._takes_acknowledgment(event)]
         events = follow(self.sending, events)
-        events = self.receiving.follow(events)
+        if self.receiving.following:
+            events = self.receiving.follow(events)
         if self.shutdown is not None:
             events += self.take_events()
         return events
 
     def _awaits_acknowledgment(self) -> bool:
-        keepalive, shutdown = self.timers.keepalive, self.shutdown
+        keepalive, shutdown = self.keepalive, self.shutdown
         return (keepalive is not None and keepalive.unanswered > 0) or (
             shutdown is not None and shutdown.unanswered
         )
@@ -81,7 +83,7 @@ class Buffers:
         if not isinstance(event, PingAckReceived):
             return False
         data = event.ping_data
-        keepalive, shutdown = self.timers.keepalive, self.shutdown
+        keepalive, shutdown = self.keepalive, self.shutdown
         return (keepalive is not None and keepalive.acknowledged(data)) or (
             shutdown is not None and shutdown.acknowledged(data)
         )
@@ -103,4 +105,5 @@ class Buffers:
         shutdown = self.shutdown
         late = self.timers.handle(self.sending, now)
         if late and shutdown is not None and not shutdown.advance():
-            shutdown.give_up()
+            for stream_id in shutdown.give_up():
+                self.receiving.we_reset(stream_id)

@@ -65,20 +65,22 @@ class Shutdown:
             self._name_last()
         return True
 
-    def give_up(self) -> None:
-        """Reset what is not complete: the time is over."""
+    def give_up(self) -> list[int]:
+        """Reset what is not complete, because the time is over; return those streams."""
         queue = self.queue
         conn = queue.conn
         if conn.client:
             queue.refuse_waiting()
         if self.stage != LAST_NAMED:
             self._name_last()
-        for stream_id in list(conn.streams):
+        incomplete = list(conn.streams)
+        for stream_id in incomplete:
             enqueue.reset_stream(queue, stream_id, ErrorCodes.CANCEL)
             queue.events.append(
                 StreamReset(stream_id=stream_id, error_code=ErrorCodes.CANCEL, remote_reset=False)
             )
         self.advance()
+        return incomplete
 
     def _announce(self) -> None:
         conn = self.queue.conn
