@@ -362,7 +362,8 @@ class BufferedH2Connection(H2Connection):
         Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events, too, so a
         program that forgets the call is late, not stuck.
         """
-        return self._buffers.take_events()
+        buffers = self._buffers
+        return self._sending.take_events() if buffers.shutdown is None else buffers.take_events()
 
     def is_writable(self, stream_id: int) -> bool:
         """Tell whether to go on writing on a stream.
