@@ -754,6 +754,16 @@ def test_the_window_of_streams_counts_where_the_program_has_replaced_the_setting
     assert dict(settings.settings)[Setting.INITIAL_WINDOW_SIZE] == 2**20
 
 
+def test_the_window_of_streams_is_what_the_program_has_changed_it_to() -> None:
+    conn = server(stream_window=1000)
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 5000})
+    wire.feed(conn, wire.settings(ack=True))
+    conn.data_to_send()
+    conn.initiate_connection()
+    (settings,) = frames_of(conn)
+    assert dict(settings.settings)[Setting.INITIAL_WINDOW_SIZE] == 5000
+
+
 @pytest.mark.parametrize(
     ("name", "size", "bounds"),
     [
