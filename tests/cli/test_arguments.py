@@ -29,7 +29,10 @@ from support.processes import python_command, run
         ([], "the following arguments are required: COMMAND\nTry 'python -m h2 --help'."),
         (["put"], "argument COMMAND: invalid choice: 'put'"),
         (["get"], "the following arguments are required: URL\nTry 'python -m h2 get --help'."),
-        (["get", "--nonsense", "http://a"], "unrecognized arguments: --nonsense"),
+        (
+            ["get", "--nonsense", "http://a"],
+            "unknown option: --nonsense\nTry 'python -m h2 get --help'.",
+        ),
         (["get", "-m", "x", "http://a"], "argument -m/--max-time: not a number of seconds: 'x'"),
         (["get", "-m", "0", "http://a"], "argument -m/--max-time: not a number of seconds: '0'"),
         (["get", "-m", "nan", "http://a"], "argument -m/--max-time: not a number of seconds"),

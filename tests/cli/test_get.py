@@ -494,7 +494,10 @@ def test_a_server_of_http_1(get: Get) -> None:
 
     status, _, err = from_server(get, script, "-v")
     assert status == 16
-    assert "h2: (16) The server answers in HTTP/1, it does not speak HTTP/2 here\n" in err
+    assert (
+        "h2: (16) The server answers in HTTP/1 and does not speak HTTP/2 without TLS: HTTP/1.1"
+        in err
+    )
     assert "error: this is HTTP/1, not HTTP/2" in err
 
 
@@ -733,7 +736,7 @@ def test_a_server_that_does_not_speak_tls(get: Get) -> None:
     with scripted(script) as port:
         status, _, err = get(f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) TLS handshake failed: ")
+    assert err.startswith("h2: (35) The server does not speak TLS on this port; http:// perhaps?\n")
 
 
 def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
@@ -743,7 +746,9 @@ def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
     with scripted(lambda client: None, context) as port:
         status, _, err = get(*trust, f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) The server did not pick h2 by ALPN; --prior-knowledge ")
+    assert err.startswith(
+        "h2: (35) The server does not offer HTTP/2 (ALPN picked nothing); --prior-"
+    )
     with scripted(HELLO, context) as port:
         url = f"https://localhost:{port}/"
         assert get(*trust, "--prior-knowledge", url) == (0, b"hello", "")

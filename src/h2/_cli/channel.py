@@ -17,6 +17,14 @@ PIECE: Final = 16384
 _ENOUGH: Final = 256 * 1024
 
 
+class NotHttp2(ConnectionError):  # noqa: N818 - what the other end speaks is its choice
+    """The other end speaks something else, or TLS failed. The message says what."""
+
+    def __init__(self, text: str, answer: bytes = b"") -> None:
+        super().__init__(text)
+        self.answer = answer  # what to say to it
+
+
 class Channel:
     """Carries bytes between a connection and a socket, and shows them to a log."""
 
