@@ -146,6 +146,13 @@ def test_what_has_been_dealt_with_is_acknowledged_with_its_padding(get: Get) -> 
     assert from_server(get, script) == (0, bytes(size), "")
 
 
+def test_windows_and_priorities_of_the_server_change_nothing(get: Get) -> None:
+    script = answering(
+        wire.window_update(1, 1), wire.priority(1), OK, wire.data(1, b"fine", end_stream=True)
+    )
+    assert from_server(get, script) == (0, b"fine", "")
+
+
 def test_a_reset_after_the_response_is_no_failure(get: Get) -> None:
     end = wire.data(1, b"enough", end_stream=True) + wire.rst_stream(1, Code.NO_ERROR)
     assert from_server(get, answering(OK, end), "-d", "x" * 10) == (0, b"enough", "")

@@ -70,6 +70,10 @@ class Channel:
         """Say that nothing more will be sent."""
         self.sock.shutdown(socket.SHUT_WR)
 
+    def explain(self, _error: OSError) -> str | None:
+        """Return what an error of the socket means, where it is not the end of the connection."""
+        return None
+
     def _recv(self, amount: int) -> bytes | None:
         try:
             return self.sock.recv(amount)

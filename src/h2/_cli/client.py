@@ -123,6 +123,8 @@ class Client:
         try:
             data = self._channel.receive()
         except OSError as error:
+            if text := self._channel.explain(error):
+                raise Failure(Status.TLS, text) from None
             self._explain_end()
             text = f"Failed to receive: {reason(error)}{self._hint()}"
             raise Failure(Status.RECEIVE, text) from None

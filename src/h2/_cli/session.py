@@ -94,8 +94,10 @@ class Session:
         except NotHttp2 as error:
             self._turn_away(str(error), error.answer)
             return True
-        if not data:
-            self.closed = data is not None  # it has left without a word
+        if data is None:
+            return False
+        if not data:  # it has left without a word
+            self.closed = True
             return False
         self._opening = octets = (self._opening or b"") + data
         if len(octets) < _ENOUGH and b"\n" not in octets:

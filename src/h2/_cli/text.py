@@ -61,6 +61,6 @@ def other_protocol(octets: bytes, scheme: str) -> str | None:
         return None
     shown = printable(line[:_SHOWN])
     where = "here" if scheme == "https" else "without TLS"
-    if octets.startswith((b"HTTP/", b"http/")):
+    if line.upper().startswith(b"HTTP"):
         return f"The server answers in HTTP/1 and does not speak HTTP/2 {where}: {shown}"
     return f"The server answers with text and does not speak HTTP/2 {where}: {shown}"

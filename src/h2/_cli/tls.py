@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import importlib
 import ipaddress
+import re
 import socket
 import ssl
 import tempfile
@@ -22,23 +23,23 @@ from h2._cli.frame_log import FrameLog
 from h2._cli.text import printable, reason
 
 _NO_TLS: Final = "The server does not speak TLS on this port; http:// perhaps?"
-#: What OpenSSL calls it, and what it means for a client.
-_EXPLAINED: Final = {
-    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "The server does not offer HTTP/2 (it refuses ALPN h2)",
-    "WRONG_VERSION_NUMBER": _NO_TLS,
-    "RECORD_LAYER_FAILURE": _NO_TLS,
-    "HTTP_REQUEST": _NO_TLS,
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "The server wants a certificate of the client (--cert)",
+#: What OpenSSL says of a server, and what it means.
+_SERVERS: Final = {
+    "NO APPLICATION PROTOCOL": "The server does not offer HTTP/2 (it refuses ALPN h2)",
+    "WRONG VERSION NUMBER": _NO_TLS,
+    "RECORD LAYER FAILURE": _NO_TLS,
+    "HTTP REQUEST": _NO_TLS,
+    "CERTIFICATE REQUIRED": "The server wants a certificate of the client (--cert)",
 }
 
 
-#: What OpenSSL calls it, and what it means for a server.
-_FAILURES: Final = {
-    "UNKNOWN_CA": "the client does not trust the certificate",
-    "CERTIFICATE_UNKNOWN": "the client does not trust the certificate",
-    "BAD_CERTIFICATE": "the client does not trust the certificate",
-    "UNSUPPORTED_PROTOCOL": "the client has no TLS 1.2 or newer",
-    "NO_SHARED_CIPHER": "the client has no cipher that is allowed here",
+#: What it says of a client.
+_CLIENTS: Final = {
+    "UNKNOWN CA": "the client does not trust the certificate",
+    "CERTIFICATE UNKNOWN": "the client does not trust the certificate",
+    "BAD CERTIFICATE": "the client does not trust the certificate",
+    "UNSUPPORTED PROTOCOL": "the client has no TLS 1.2 or newer",
+    "NO SHARED CIPHER": "the client has no cipher that is allowed here",
     "EOF": "the client hung up",
 }
 _HANDSHAKE: Final = 22  # the type of the first record (RFC 8446 section 5.1)
@@ -68,8 +69,8 @@ class SecureChannel(Channel):
         try:
             if self._raw:
                 return socket.socket.recv(self.sock, amount)
-            if not self._shaken:
-                self._shake_hands()
+            if not self._shaken and not self._shake_hands():
+                return b""
             data = super()._recv(amount)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
@@ -78,7 +79,8 @@ class SecureChannel(Channel):
                 raise
             # With TLS 1.3 a client may refuse the certificate after the server is done.
             self._raw = True
-            raise NotHttp2(f"TLS failed: {_explain(error)}") from None
+            why = _cause(error, _CLIENTS) or _plain(error)
+            raise NotHttp2(f"TLS failed: {why}") from None
         self._heard = True
         return data
 
@@ -93,16 +95,24 @@ class SecureChannel(Channel):
             self.blocked = True
             return 0
 
-    def _shake_hands(self) -> None:
-        """Go on with the handshake until it is done; raises OSError if it cannot be."""
-        if not self._looked:
-            self._look_ahead()
+    def explain(self, error: OSError) -> str | None:
+        """Return what a server means by an alert, which may come after the handshake."""
+        return _cause(error, _SERVERS)
+
+    def _shake_hands(self) -> bool:
+        """Go on with the handshake until it is done; raises OSError if it cannot be.
+
+        Returns whether there is somebody to shake hands with.
+        """
+        if not self._looked and not self._look_ahead():
+            return False
         self.sock.do_handshake()
         self._shaken = True
         if self.sock.selected_alpn_protocol() != "h2":
             raise NotHttp2("does not offer HTTP/2 in TLS (ALPN)", http1.ANSWER_OVER_TLS)
+        return True
 
-    def _look_ahead(self) -> None:
+    def _look_ahead(self) -> bool:
         """Find out whether the first octets are TLS, without taking them."""
         octets = socket.socket.recv(self.sock, 200, socket.MSG_PEEK)
         self._looked = True
@@ -110,15 +120,21 @@ class SecureChannel(Channel):
             self._raw = True
             answer = http1.ANSWER_TO_PLAINTEXT if http1.is_http1(octets) else b""
             raise NotHttp2(f"speaks plaintext on the TLS port: {http1.first_line(octets)}", answer)
+        return bool(octets)
 
 
-def _explain(error: OSError) -> str:
-    """Return why a handshake with a client failed."""
-    cause = getattr(error, "reason", None) or ""
-    for part, text in _FAILURES.items():
-        if part in cause:
-            return f"{text} ({cause})"
-    return reason(error)
+def _cause(error: OSError, meanings: dict[str, str]) -> str | None:
+    """Return what an error of OpenSSL means, if that is known.
+
+    Its code is missing in older versions of Python, so the text is looked at.
+    """
+    said = f"{getattr(error, 'reason', '')} {error}".upper().replace("_", " ")
+    return next((text for part, text in meanings.items() if part in said), None)
+
+
+def _plain(error: OSError) -> str:
+    """Return what is wrong, without where OpenSSL and Python noticed it."""
+    return re.sub(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$", "", reason(error))
 
 
 def client_context(authority: str | None, insecure: bool) -> ssl.SSLContext:
@@ -147,8 +163,7 @@ def connect(
         raise Failure(Status.CERTIFICATE, text) from None
     except OSError as error:
         limit.left()  # raises if that is what is wrong
-        why = _EXPLAINED.get(getattr(error, "reason", None) or "")
-        text = why or f"TLS handshake failed: {reason(error)}"
+        text = _cause(error, _SERVERS) or f"TLS handshake failed: {_plain(error)}"
         raise Failure(Status.TLS, text) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ class Transfer:
         self.sink = sink
         self.times = Times()
         self.stream_id = 0
-        self.source: Source | None = None
+        self.source = Source(io.BytesIO(), "no content")
         self.source_ready = False  # whether a source that has to be waited for has something
         self.uploading = False
         self.begun = False  # whether the final response has begun
@@ -80,21 +81,20 @@ class Transfer:
 
     def open(self) -> None:
         """Open the content, and put the header section together."""
-        self.source = self.request.content()
-        self.uploading = self.source is not None and not self.source.ended
-        self.head = self.request.fields(self.source)
+        source = self.request.content()
+        self.head = self.request.fields(source)
+        self.source = source or Source(io.BytesIO(), "no content")
+        self.uploading = not self.source.ended
         self.trailers = self.request.trailers()
 
     @property
     def hungry(self) -> int | None:
         """The file descriptor that has to be waited for before there is more to send."""
-        return self.source.waits if self.source is not None and self.uploading else None
+        return self.source.waits if self.uploading else None
 
     def read(self, room: int) -> bytes:
         """Return the next piece of content."""
         source = self.source
-        if source is None:
-            return b""
         data = source.read(room)
         self.source_ready = False
         self.uploading = bool(data) and not source.ended
@@ -172,11 +172,10 @@ class Transfer:
             text = f"Maximum ({self._options.max_redirs}) redirects followed"
             raise Failure(Status.REDIRECTS, text)
         self.request.redirect(self.status, self.location or "")
-        if self.source is not None:
-            if self.source.standard_input and self.request.has_content:
-                text = "Standard input cannot be sent again to where the response redirects"
-                raise Failure(Status.REWIND, text)
-            self.source.close()
+        if self.source.standard_input and self.request.has_content:
+            text = "Standard input cannot be sent again to where the response redirects"
+            raise Failure(Status.REWIND, text)
+        self.source.close()
         self.begun = False
         self.expected = None
         self.received = self.sent = 0
@@ -191,6 +190,5 @@ class Transfer:
         for bar in (self._upload_bar, self._download_bar):
             if bar is not None:
                 bar.end()
-        if self.source is not None:
-            self.source.close()
+        self.source.close()
         self.sink.close()

@@ -38,7 +38,11 @@ class Url:
 
     def join(self, location: bytes) -> str:
         """Return where a `location` field leads."""
-        return urljoin(str(self), quote(location, _SAFE))
+        try:
+            return urljoin(str(self), quote(location, _SAFE))
+        except ValueError as error:
+            text = f"The response redirects to a URL that cannot be read: {error}"
+            raise Failure(Status.URL, text) from None
 
     def file_name(self) -> str:
         """Return the last part of the path, as a name for a file in this folder."""
