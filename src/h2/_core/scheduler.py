@@ -141,15 +141,11 @@ class _Level(Generic[T]):
         else:
             self.fresh.append(turn)
 
-    def leave(self, turn: T) -> None:
-        """Take out a stream that cannot send now; its entry in a line stays as a mark."""
-        if turn.incremental:
-            self.active -= 1
-            turn._line = 0
-        else:
-            place = bisect_left(self.identifiers, turn.stream_id)
-            del self.identifiers[place]
-            del self.sequential[place]
+    def leave_sequence(self, turn: T) -> None:
+        """Take out a stream that is not incremental. The entry of another one stays as a mark."""
+        place = bisect_left(self.identifiers, turn.stream_id)
+        del self.identifiers[place]
+        del self.sequential[place]
 
     def end_turn(self, turn: T, stays: bool) -> None:
         """Put the entry of the stream at the front of a line at the end of the ring, or nowhere."""
@@ -239,7 +235,8 @@ class Scheduler(Generic[T]):
         if turn.place == READY:
             self._leave(turn)
         turn.place = None
-        self._forget_marks(turn)
+        if turn._marks:
+            self._forget_marks(turn)
 
     def reprioritize(self, turn: T, urgency: int, incremental: bool) -> None:
         """Change the priority of a stream, wherever it is.
@@ -267,7 +264,14 @@ class Scheduler(Generic[T]):
             others = ready ^ bit
             later = others & -(self._last_other << 1)
             bit = later & -later if later else others & -others
-        return self._levels[bit].front()
+        level = self._levels[bit]
+        if not level.identifiers and level.fresh_left:
+            # The usual case of what `front` does, without a call.
+            line = level.fresh or level.ring
+            turn = line[0]
+            if turn._line == bit:
+                return turn
+        return level.front()
 
     def sent(self, turn: T) -> None:
         """Take note that the stream that :meth:`next` returned has sent, and has ``size`` left."""
@@ -280,15 +284,16 @@ class Scheduler(Generic[T]):
             else:
                 self._passed += 1
         level = self._levels[bit]
+        size = turn.size
         if turn.incremental:
             level.sequential_was_last = False
-            level.end_turn(turn, turn.size > 0 or not turn.ended)
+            level.end_turn(turn, size > 0 or not turn.ended)
         else:
             level.sequential_was_last = True
-        if not turn.size:
+        if not size:
             self._leave(turn)
             turn.place = None
-            if turn.ended:
+            if turn.ended and turn._marks:
                 self._forget_marks(turn)
 
     def alone(self, turn: T) -> bool:
@@ -313,7 +318,11 @@ class Scheduler(Generic[T]):
     def _leave(self, turn: T) -> None:
         bit = 1 << turn.urgency
         level = self._levels[bit]
-        level.leave(turn)
+        if turn.incremental:
+            level.active -= 1
+            turn._line = 0
+        else:
+            level.leave_sequence(turn)
         if not level.active and not level.identifiers:
             self.ready ^= bit
             if not self.ready & (self.ready - 1):
