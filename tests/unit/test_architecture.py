@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "windows": VOCABULARY | MECHANISMS | {"_core"},
     "_reachable": VOCABULARY | REACHED,
     "connection": VOCABULARY | {"_core", "_reachable", "frame_buffer"},
+    "buffered": VOCABULARY | {"_core", "connection"},
     # The command line stands on everything, and nothing stands on it.
     "_cli": VOCABULARY | {"__init__", "_frames", "_hpack", "connection"},
     "__main__": {"_cli"},
