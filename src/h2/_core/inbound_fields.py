@@ -26,7 +26,7 @@ from h2._rules.registry import Violation
 _LENGTH_RULES: Final = (rules.CONTENT_LENGTH_INVALID, rules.CONTENT_LENGTH_CONFLICT)
 
 #: All classes of fields but those that may come several times.
-_UNREPEATED: Final = ~(COOKIE | PRIORITY | OF_PROXY)
+_ONLY_ONCE: Final = ~(COOKIE | PRIORITY | OF_PROXY)
 
 
 def checked_fields(
@@ -36,7 +36,7 @@ def checked_fields(
     config = conn.config
     seen = section.seen
     if config.validate_inbound_headers:
-        if section.repeated & _UNREPEATED or PLAIN[kind].get(seen & DECIDING) != section.leading:
+        if section.repeated & _ONLY_ONCE or PLAIN[kind].get(seen & DECIDING) != section.leading:
             found = check_message(kind, section.fields, conn.connect_protocol())
             if found is not None and seen & COOKIE and config.normalize_inbound_headers:
                 found = _with_cookies_joined(conn, found, kind, section)
