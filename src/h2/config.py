@@ -63,9 +63,20 @@ _BOOLEAN_OPTIONS = {
     "strict": False,
 }
 
-
 #: The default limits, which most configurations share.
 _LIMITS: Final = AbuseLimits()
+
+# What a configuration begins with. The connection reads most of these often, and finds what is in
+# the object sooner than what is in its class.
+_DEFAULTS: Final[dict[str, Any]] = {
+    **_BOOLEAN_OPTIONS,
+    "header_encoding": None,
+    "limits": _LIMITS,
+    "_active_logger": None,
+    "_version": 0,
+    "_suspect_list": _LIMITS.suspect_list(),
+    "_few_answers": _LIMITS.few_answers(),
+}
 
 
 class H2Configuration:
@@ -111,14 +122,17 @@ class H2Configuration:
     normalize_inbound_headers: bool
     logger: DummyLogger | OutputLogger
     strict: bool
-    limits: AbuseLimits = _LIMITS
+    limits: AbuseLimits
     clock: Callable[[], float] = time.monotonic
 
     # Counts assignments, so that a connection notices that options changed.
-    _version = 0
+    _version: int
 
     # Field sections above this size may exceed a limit, and are looked at.
-    _suspect_list: int = _LIMITS.suspect_list()
+    _suspect_list: int
+
+    # So many pending answers need no look.
+    _few_answers: int
 
     # The logger, or None where nothing comes of a call to it. Kept beside `logger` so that the
     # connection can tell with one attribute.
@@ -141,24 +155,41 @@ class H2Configuration:
     ) -> None:
         # All at once, and past __setattr__: most connections have an object of their own, so this
         # is part of what opening a connection costs.
-        booleans = {
-            "client_side": client_side,
-            "validate_outbound_headers": validate_outbound_headers,
-            "normalize_outbound_headers": normalize_outbound_headers,
-            "split_outbound_cookies": split_outbound_cookies,
-            "validate_inbound_headers": validate_inbound_headers,
-            "normalize_inbound_headers": normalize_inbound_headers,
-            "strict": strict,
-        }
-        if {*map(type, booleans.values())} != {bool}:
-            raise _not_a_bool(next(name for name in booleans if type(booleans[name]) is not bool))
-        if header_encoding is not None and header_encoding is not False:
-            _check_encoding(header_encoding)
         options = self.__dict__
-        options.update(booleans)
-        options["header_encoding"] = header_encoding
-        options["logger"] = logger or _new(DummyLogger)
-        options["_active_logger"] = _active(logger) if logger else None
+        options.update(_DEFAULTS)
+        if client_side is not True:
+            options["client_side"] = _bool("client_side", client_side)
+        if validate_outbound_headers is not True:
+            options["validate_outbound_headers"] = _bool(
+                "validate_outbound_headers", validate_outbound_headers
+            )
+        if normalize_outbound_headers is not True:
+            options["normalize_outbound_headers"] = _bool(
+                "normalize_outbound_headers", normalize_outbound_headers
+            )
+        if split_outbound_cookies is not False:
+            options["split_outbound_cookies"] = _bool(
+                "split_outbound_cookies", split_outbound_cookies
+            )
+        if validate_inbound_headers is not True:
+            options["validate_inbound_headers"] = _bool(
+                "validate_inbound_headers", validate_inbound_headers
+            )
+        if normalize_inbound_headers is not True:
+            options["normalize_inbound_headers"] = _bool(
+                "normalize_inbound_headers", normalize_inbound_headers
+            )
+        if strict is not False:
+            options["strict"] = _bool("strict", strict)
+        if header_encoding is not None:
+            if header_encoding is not False:
+                _check_encoding(header_encoding)
+            options["header_encoding"] = header_encoding
+        if logger:
+            options["logger"] = logger
+            options["_active_logger"] = _active(logger)
+        else:
+            options["logger"] = _new(DummyLogger)
         if limits is not None:
             self.limits = limits
         if clock is not time.monotonic:
@@ -171,8 +202,7 @@ class H2Configuration:
             # Checking here, and not in descriptors, leaves the options plain attributes: the
             # connection reads several of them for every field block.
             if name in _BOOLEAN_OPTIONS:
-                if value is not True and value is not False:
-                    raise _not_a_bool(name)
+                _bool(name, value)
                 object.__setattr__(self, "_version", self._version + 1)
             elif name == "header_encoding":
                 if value is not None and value is not False:
@@ -181,6 +211,7 @@ class H2Configuration:
                 if not isinstance(value, AbuseLimits):
                     raise ValueError(f"limits must be AbuseLimits, not {value!r}")
                 object.__setattr__(self, "_suspect_list", value.suspect_list())
+                object.__setattr__(self, "_few_answers", value.few_answers())
             elif name == "clock":
                 if not callable(value):
                     raise ValueError("clock must be callable")
@@ -194,7 +225,7 @@ class H2Configuration:
             for name, default in _BOOLEAN_OPTIONS.items()
             if name == "client_side" or getattr(self, name) is not default
         ]
-        if self.limits is not _LIMITS:
+        if self.limits != _LIMITS:
             shown.append(f"limits={self.limits!r}")
         if self.clock is not time.monotonic:
             shown.append(f"clock={self.clock!r}")
@@ -212,8 +243,11 @@ def _active(
     return None if type(logger) is DummyLogger else logger
 
 
-def _not_a_bool(name: str) -> ValueError:
-    return ValueError(f"{name} must be a bool")
+def _bool(name: str, value: bool) -> bool:
+    """Return the value of an option that is True or False and nothing else."""
+    if value is not True and value is not False:
+        raise ValueError(f"{name} must be a bool")
+    return value
 
 
 def _check_encoding(name: object) -> None:
