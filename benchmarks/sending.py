@@ -4,7 +4,7 @@ usage: python -m benchmarks.sending [--count]
 
 Bytecode instructions and CPU time at the sender, for each frame, response or message, and octets
 of memory. "By hand" is what a program has to do at least with `H2Connection`: look at the window,
-cut a piece of content, send it, and take the bytes. It has no priorities, and puts nothing together.
+cut a piece of content, send it, take the bytes. It has no priorities and puts nothing together.
 CPU time is the best of several runs in turns, and says little on a machine that has other things to
 do: `--count` leaves it out. A large frame takes more instructions than by hand and about the same
 time, because content is not copied. The exit status is 1 if a figure is above its limit.

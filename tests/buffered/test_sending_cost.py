@@ -36,6 +36,6 @@ def test_a_figure_above_its_limit_is_a_failure(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sending, "memory", lambda: [("stream", 401.0, 400)])
     assert sending.main(["--count"]) == 1
     counts = iter([100.0, 100.0, 100.0, 200.0])
-    monkeypatch.setattr(sending, "memory", lambda: [])
+    monkeypatch.setattr(sending, "memory", list)
     monkeypatch.setattr(sending, "seconds", lambda first, second: (1.0, 1.1))
     assert sending.main([]) == 1
