@@ -234,7 +234,9 @@ class BufferedH2Connection(H2Connection):
             not allow it, or the fields make no valid request
         :raises StreamIDTooLowError: if ``promised_stream_id`` was used or passed over
         """
-        super().push_stream(stream_id, promised_stream_id, request_headers)
+        enqueue.push_stream(
+            self._sending, index(stream_id), index(promised_stream_id), request_headers
+        )
 
     def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
         """Terminate a stream at once with RST_STREAM; what waits on it is dropped (section 6.4).
