@@ -8,6 +8,7 @@ from h2._core import enqueue
 from h2._core.follow import follow
 from h2._core.reader import receive_data
 from h2._core.receive_queue import ReceiveQueue
+from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
 from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._core.timers import Timers
@@ -29,23 +30,31 @@ def strict_unless_said(config: H2Configuration | None) -> H2Configuration:
 class Buffers:
     """What a connection that buffers has beside the state of every connection."""
 
-    __slots__ = ("conn", "receiving", "sending", "timers")
+    __slots__ = ("automatic", "conn", "receiving", "sending", "timers", "windows")
 
-    def __init__(self, conn: Connection, receiving: ReceiveQueue, timers: Timers) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        receive_buffering: bool,
+        windows: ReceiveWindows,
+        automatic: AutomaticWindow | None,
+        timers: Timers,
+    ) -> None:
         self.conn = conn
         self.sending = SendQueue(conn)
-        self.receiving = receiving
-        receiving.sending = self.sending
+        self.receiving = ReceiveQueue(conn, self.sending) if receive_buffering else None
+        self.windows = windows
+        self.automatic = automatic
         self.timers = timers
 
     def prepare(self) -> None:
         """Do what has to be done before our first SETTINGS."""
         enqueue.prepare(self.sending)
-        self.receiving.windows.prepare()
+        self.windows.prepare()
 
     def started(self) -> None:
         """Do what has to be done right after our first SETTINGS."""
-        self.receiving.windows.started()
+        self.windows.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take in bytes from the peer; let all parts follow the events."""
@@ -58,7 +67,11 @@ class Buffers:
 
     def _follow(self, events: list[Event]) -> list[Event]:
         events = follow(self.sending, events)
-        return self.receiving.follow(events) if self.receiving.following else events
+        if self.automatic is not None:
+            events = self.automatic.follow(events)
+        if self.receiving is not None:
+            events = self.receiving.follow(events)
+        return events
 
     def graceful_shutdown(self) -> None:
         """Take no new streams, and finish those that exist."""
