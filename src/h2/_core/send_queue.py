@@ -140,7 +140,10 @@ class SendQueue:
         if stream_id not in self.conn.streams:
             if outbound is None:
                 raise self.no_stream(stream_id)
-        elif self.conn.streams[stream_id].state not in states.UNENDED:
+        elif (
+            self.conn.streams[stream_id].state not in states.UNENDED
+            or self.conn.state == TERMINATED
+        ):
             return
         self.priorities.set(stream_id, priority)
 
@@ -207,6 +210,7 @@ class SendQueue:
         self.queues.clear()
         self.line = self.early_updates = None
         self.scheduler = Scheduler()
+        self.priorities = Priorities(self.conn)
         self.size = 0
 
     def refuse(self, stream_id: int) -> None:
