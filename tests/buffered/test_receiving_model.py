@@ -17,7 +17,7 @@ from h2.errors import ErrorCodes
 from h2.events import DataAvailable
 from h2.exceptions import StreamClosedError
 from support import wire
-from support.receiving import PeerWindows, frames_of, started
+from support.receiving import PeerWindows, frames_of, receiving_of, started
 from support.wire import DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, Code, Setting
 
 STREAMS = (1, 3, 5)
@@ -231,10 +231,10 @@ class History:
                 assert room == window.value
                 assert window.value + window.handed_back == window.limit == self.windows.initial
                 assert room > 0
-        receiving = self.conn._buffers.receiving
+        receiving = receiving_of(self.conn)
         assert not receiving._waiting
-        assert not receiving._kept
-        assert receiving._kept_size == 0
+        left = receiving._leftovers
+        assert left is None or (len(left) == 0 and left._size == 0)
         assert not receiving.unread_requests
 
 
