@@ -35,7 +35,7 @@ class Case(NamedTuple):
 
 CASES = (
     Case(16_384, 1, 1.6),
-    Case(16_384, 3, 1.35),
+    Case(16_384, 3, 1.4),
     Case(100, 1, 1.55),
     Case(100, 100, 1.15),
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from h2.buffered import BufferedH2Connection
-from h2.config import H2Configuration
+from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import DataAvailable, DataReceived, StreamEnded, StreamReset, TrailersReceived
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError, StreamClosedError
@@ -309,6 +309,24 @@ def test_content_is_cut_by_the_end_of_the_connection() -> None:
     with pytest.raises(ProtocolError, match="before the content of stream 1 was complete"):
         conn.read_data(1)
     assert frames_of(conn) == []
+
+
+class Failing(DummyLogger):
+    """A logger that fails at PING."""
+
+    def debug(self, fmtstr: str, *args: object) -> None:
+        if "PING" in fmtstr % args:
+            raise OSError("disk full")
+
+
+def test_content_is_not_lost_where_something_else_than_the_peer_ends_the_connection() -> None:
+    conn = uploading(config={"logger": Failing()})
+    with pytest.raises(OSError, match="disk full"):
+        wire.feed(conn, wire.data(1, b"question"), wire.ping())
+    with pytest.raises(ProtocolError) as caught:
+        wire.feed(conn, wire.ping())
+    assert caught.value.events == [DataAvailable(stream_id=1)]
+    assert conn.read_data(1) == b"question"
 
 
 def test_what_is_read_after_the_end_of_the_connection_opens_no_window() -> None:
