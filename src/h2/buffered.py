@@ -365,7 +365,9 @@ class BufferedH2Connection(H2Connection):
         Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events, too, so a
         program that forgets the call is late, not stuck.
         """
-        return self._buffers.take_events()
+        if self._sending.events or self._buffers.shutdown is not None:
+            return self._buffers.take_events()
+        return []
 
     def is_writable(self, stream_id: int) -> bool:
         """Tell whether to go on writing on a stream.
