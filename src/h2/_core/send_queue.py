@@ -59,7 +59,7 @@ class SendQueue:
         self.high = self.low = 0  #: marks for the size of a queue
         self.streams_before_settings = 0
         self.queues: dict[int, Outbound] = {}
-        self.scheduler = Scheduler()
+        self.scheduler: Scheduler[Outbound] = Scheduler()
         self.priorities = Priorities(conn)
         self.size = 0  #: octets in all queues
         #: So many octets may go straight into the output. 0 as soon as something waits that the
