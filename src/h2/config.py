@@ -104,7 +104,8 @@ class H2Configuration:
         malformed message or a stream above the acknowledged limit resets that stream and the
         connection lives on; a server answers 400 or 431 before the reset if no response has
         begun; the first frame must be SETTINGS, and an acknowledgment for nothing is an error.
-        ``False`` behaves as h2 4.4.1.
+        ``False`` behaves as h2 4.4.1. ``None`` is ``False``, but ``True`` for
+        :class:`~h2.buffered.BufferedH2Connection`.
     :param limits: how much a peer may do before it counts as an attack; ``AbuseLimits()`` if
         ``None``
     :param clock: returns the time in seconds, for limits that are rates. It is called at most once
@@ -124,6 +125,9 @@ class H2Configuration:
     strict: bool
     limits: AbuseLimits
     clock: Callable[[], float] = time.monotonic
+
+    # Whether the program has said what `strict` is to be.
+    _says_strict = False
 
     # Counts assignments, so that a connection notices that options changed.
     _version: int
@@ -149,7 +153,7 @@ class H2Configuration:
         normalize_inbound_headers: bool = True,
         logger: DummyLogger | OutputLogger | None = None,
         *,
-        strict: bool = False,
+        strict: bool | None = None,
         limits: AbuseLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -179,8 +183,9 @@ class H2Configuration:
             options["normalize_inbound_headers"] = _bool(
                 "normalize_inbound_headers", normalize_inbound_headers
             )
-        if strict is not False:
+        if strict is not None:
             options["strict"] = _bool("strict", strict)
+            options["_says_strict"] = True
         if header_encoding is not None:
             if header_encoding is not False:
                 _check_encoding(header_encoding)
@@ -204,6 +209,8 @@ class H2Configuration:
             if name in _BOOLEAN_OPTIONS:
                 _bool(name, value)
                 object.__setattr__(self, "_version", self._version + 1)
+                if name == "strict":
+                    object.__setattr__(self, "_says_strict", True)
             elif name == "header_encoding":
                 if value is not None and value is not False:
                     _check_encoding(value)

@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "windows": VOCABULARY | MECHANISMS | {"_core"},
     "_reachable": VOCABULARY | REACHED,
     "connection": VOCABULARY | {"_core", "_reachable", "frame_buffer"},
+    "buffered": VOCABULARY | {"_core", "connection"},
     # A logger like those of programs: nothing below knows it.
     "recorder": {"config", "_frames", "_recording"},
     "_recording": LEAVES | {"_frames", "_hpack", "settings"},

@@ -1,0 +1,277 @@
+"""Content that has arrived and that the application has not read yet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2._core.flow_control import acknowledge_reads, hand_back
+from h2._core.leftovers import Leftovers
+from h2._core.pieces import Content, Pieces, take
+from h2._core.send_queue import SendQueue
+from h2._core.state import Connection
+from h2._rules import connection_states
+from h2._rules import registry as rules
+from h2._rules import stream_states as states
+from h2._rules.registry import Violation
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    DataAvailable,
+    DataReceived,
+    Event,
+    StreamEnded,
+    StreamReset,
+)
+from h2.exceptions import H2Error, StreamClosedError
+
+_new: Final = object.__new__
+
+#: Streams that have ended are remembered as long as somebody may ask how; at least so many.
+_REMEMBERED: Final = 64
+
+
+class ReceiveQueue:
+    """The content that waits for the application, and which of it is all that there is.
+
+    Content is in ``_waiting`` as long as its window was not given back, so that the windows bound
+    it. The content of a stream that was reset, or of a request that was answered before anybody has
+    read it, gives its window back at once: often nobody wants it any more. It can still be read
+    from ``_leftovers``, which have at most as much as the window of the connection is large; the
+    oldest is dropped if there is more.
+    """
+
+    __slots__ = (
+        "_conn",
+        "_ended",
+        "_ignored",
+        "_leftovers",
+        "_sending",
+        "_waiting",
+        "unread_requests",
+    )
+
+    def __init__(self, conn: Connection, sending: SendQueue) -> None:
+        self._conn = conn
+        self._sending = sending  #: knows which requests wait to be opened
+        self._waiting: dict[int, Content] = {}
+        self._leftovers: Leftovers | None = None  # made when there are any
+        #: Requests that arrived in full and were not read in full, to see when they are answered.
+        self.unread_requests: set[int] = set()
+        self._ignored: set[int] = set()  # streams of which no content is kept
+        # Streams on which all content has arrived; how others ended can be told from their state.
+        self._ended: set[int] = set()
+
+    # What arrives.
+
+    def follow(self, events: list[Event]) -> list[Event]:
+        """Take the content out of the events of a call of receive_data; return what is left."""
+        left: list[Event] = []
+        told: set[int] = set()
+        waiting, ignored = self._waiting, self._ignored
+        for event in events:
+            if not isinstance(event, DataReceived):
+                self._act(event)
+                left.append(event)
+                continue
+            stream_id, content = event.stream_id, event.data
+            length = event.flow_controlled_length
+            if length == len(content) > 0 and stream_id not in waiting and not ignored:
+                waiting[stream_id] = content
+            elif not self._take_in(stream_id, content, length):
+                continue
+            if stream_id not in told:
+                told.add(stream_id)
+                available = _new(DataAvailable)
+                available.stream_id = stream_id
+                left.append(available)
+        return left
+
+    def _take_in(self, stream_id: int, content: bytes, length: int) -> bool:
+        """Keep the content of a DATA frame of this length; tell whether there is any."""
+        size = 0 if stream_id in self._ignored else len(content)
+        if length != size:
+            # Nobody reads padding, nor what is ignored.
+            acknowledge_reads(self._conn, length - size, stream_id)
+        if not size:
+            return False
+        before = self._waiting.get(stream_id)
+        if isinstance(before, Pieces):
+            before.append(content)
+        elif before is not None:
+            pieces = self._waiting[stream_id] = Pieces(before)
+            pieces.append(content)
+        else:
+            self._waiting[stream_id] = content
+        return True
+
+    def _act(self, event: Event) -> None:
+        """Follow an event that says how a stream goes on."""
+        if isinstance(event, StreamEnded):
+            self._end(event.stream_id)
+        elif isinstance(event, StreamReset):
+            self._cut(event.stream_id, event.error_code)
+        elif isinstance(event, ConnectionTerminated):
+            for stream_id in event.unprocessed_stream_ids:
+                self._cut(stream_id, ErrorCodes.REFUSED_STREAM)
+
+    def _end(self, stream_id: int) -> None:
+        """Note that all content of a stream has arrived."""
+        ended = self._ended
+        ended.add(stream_id)
+        self._ignored.discard(stream_id)
+        streams = self._conn.streams
+        if stream_id in self._waiting and not self._conn.client:
+            self.unread_requests.add(stream_id)
+        left = self._leftovers or ()
+        worth_keeping = len(streams) + len(streams.reset) + len(self._waiting) + len(left)
+        if len(ended) > 2 * (worth_keeping + _REMEMBERED):
+            self._ended = {
+                stream_id
+                for stream_id in ended
+                if stream_id in streams
+                or stream_id in streams.reset
+                or stream_id in self._waiting
+                or stream_id in left
+            }
+
+    def _cut(self, stream_id: int, error_code: int) -> None:
+        """Give back the window of a stream that was reset; what has arrived can still be read."""
+        self._ignored.discard(stream_id)
+        # "Clients MUST NOT discard responses as a result of receiving such a RST_STREAM", that is
+        # one with NO_ERROR after a complete response (section 8.1).
+        if error_code != ErrorCodes.NO_ERROR or stream_id not in self._ended:
+            self._keep(stream_id)
+
+    def release_answered(self) -> bool:
+        """Give back the windows of requests that were answered before they were read in full.
+
+        Tells whether there were any.
+        """
+        streams = self._conn.streams
+        over = [stream_id for stream_id in self.unread_requests if stream_id not in streams]
+        for stream_id in over:
+            self._keep(stream_id)
+        return bool(over)
+
+    def _keep(self, stream_id: int) -> None:
+        """Keep content without its window, and drop the oldest if it is too much."""
+        self.unread_requests.discard(stream_id)
+        content = self._waiting.pop(stream_id, None)
+        if content is None:
+            return
+        conn = self._conn
+        if conn.state != connection_states.TERMINATED:
+            hand_back(conn, len(content))
+        if self._leftovers is None:
+            self._leftovers = Leftovers()
+        for dropped in self._leftovers.keep(stream_id, content, conn.window.limit):
+            self._lose(dropped)
+
+    def _lose(self, stream_id: int) -> None:
+        """Note that a stream has lost content."""
+        self._ended.discard(stream_id)
+        if self._leftovers is None:
+            self._leftovers = Leftovers()
+        self._leftovers.note_lost(stream_id, self._conn.max_reset)
+
+    # What the application takes.
+
+    def read(self, stream_id: int, amount: int | None) -> bytes:
+        """Return content that has arrived, and acknowledge it."""
+        waiting = self._waiting
+        if stream_id in waiting:
+            data = take(waiting, stream_id, amount)
+            if self.unread_requests and stream_id not in waiting:
+                self.unread_requests.discard(stream_id)
+            acknowledge_reads(self._conn, len(data), stream_id)
+            return data
+        if self._leftovers is not None and stream_id in self._leftovers:
+            return self._leftovers.read(stream_id, amount)
+        return self._read_nothing(stream_id)
+
+    def _read_nothing(self, stream_id: int) -> bytes:
+        """Return b"" if content may still come, or all has come and was read; raise otherwise."""
+        conn = self._conn
+        if self._is_complete(stream_id):
+            return b""
+        state = conn.streams.state_of(stream_id)
+        if state == states.IDLE:
+            # A request of ours may wait to be opened.
+            if not self._waits_to_open(stream_id):
+                raise self._sending.no_stream(stream_id)
+        elif state > states.CLOSED:
+            raise _cut_off(stream_id, f"Stream {stream_id} was reset before all of it was read")
+        elif self._leftovers is not None and self._leftovers.has_lost(stream_id):
+            raise _cut_off(stream_id, f"The content of stream {stream_id} was dropped")
+        elif state == states.CLOSED:
+            raise self._sending.no_stream(stream_id)
+        if conn.state == connection_states.TERMINATED:
+            raise Violation(
+                rules.CONNECTION_CLOSED,
+                f"The connection has ended before the content of stream {stream_id} was complete",
+            ).exception()
+        return b""
+
+    def readable(self, stream_id: int) -> int:
+        """Return how many octets wait."""
+        content = self._waiting.get(stream_id)
+        if content is not None:
+            return len(content)
+        return 0 if self._leftovers is None else self._leftovers.readable(stream_id)
+
+    def at_end(self, stream_id: int) -> bool:
+        """Tell whether all content has come and was read."""
+        return not self.readable(stream_id) and self._is_complete(stream_id)
+
+    def _is_complete(self, stream_id: int) -> bool:
+        """Tell whether all content of a stream has arrived, and none was dropped."""
+        if stream_id in self._ended:
+            return True
+        streams = self._conn.streams
+        state = streams.state_of(stream_id)
+        if state != states.CLOSED:
+            return states.FIRST_PEER_ENDED <= state < states.CLOSED
+        lost = self._leftovers is not None and self._leftovers.has_lost(stream_id)
+        return not lost and not streams.was_skipped(stream_id)
+
+    def discard(self, stream_id: int) -> None:
+        """Drop what waits on a stream, and what is to come."""
+        conn = self._conn
+        self.unread_requests.discard(stream_id)
+        content = self._waiting.pop(stream_id, None)
+        if content is not None:
+            acknowledge_reads(conn, len(content), stream_id)
+        if self._leftovers is not None:
+            self._leftovers.discard(stream_id)
+        stream = conn.streams.get(stream_id)
+        if stream is None:
+            more_may_come = self._waits_to_open(stream_id)
+        else:
+            more_may_come = stream.state < states.FIRST_PEER_ENDED
+        if more_may_come:
+            ignored = self._ignored
+            ignored.add(stream_id)
+            # Of streams that we reset there is no event.
+            if len(ignored) > 2 * (len(conn.streams) + self._sending.waiting_streams + _REMEMBERED):
+                self._ignored = {
+                    stream_id
+                    for stream_id in ignored
+                    if stream_id in conn.streams or self._waits_to_open(stream_id)
+                }
+
+    def _waits_to_open(self, stream_id: int) -> bool:
+        """Tell whether the request of a stream waits to be opened."""
+        line = self._sending.line
+        return line is not None and stream_id in line
+
+    def we_reset(self, stream_id: int) -> None:
+        """Drop what waits on a stream that the application has reset."""
+        self._ignored.discard(stream_id)
+        self.discard(stream_id)
+        self._lose(stream_id)
+
+
+def _cut_off(stream_id: int, message: str) -> H2Error:
+    """Return the exception for a stream that ended before all of its content was read."""
+    error = StreamClosedError(stream_id)
+    return Violation(rules.NOT_ALLOWED_NOW, message, stream_id, error).exception()
