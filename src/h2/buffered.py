@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable
 from operator import index
 from typing import TYPE_CHECKING
 
-from h2._core import send
+from h2._core import enqueue, send
 from h2._core.buffered import Buffers, strict_unless_said
+from h2._core.enqueue import send_data as _send_data
+from h2._core.enqueue import send_headers as _send_headers
+from h2._core.pull import data_to_send as _data_to_send
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.timers import Keepalive, Timers
 from h2.connection import H2Connection, _checked_code
@@ -125,7 +128,7 @@ class BufferedH2Connection(H2Connection):
 
         :raises NoAvailableStreamIDError: if all identifiers have been used
         """
-        return self._sending.next_stream_id(self.HIGHEST_ALLOWED_STREAM_ID)
+        return enqueue.next_stream_id(self._sending, self.HIGHEST_ALLOWED_STREAM_ID)
 
     def send_headers(
         self,
@@ -160,7 +163,7 @@ class BufferedH2Connection(H2Connection):
             priority = send.priority_fields(self._core, stream_id, *given)
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
-        self._sending.send_headers(stream_id, headers, bool(end_stream), priority)
+        _send_headers(self._sending, stream_id, headers, bool(end_stream), priority)
 
     def send_data(
         self,
@@ -191,7 +194,7 @@ class BufferedH2Connection(H2Connection):
             stream_id = index(stream_id)
         if pad_length is not None:
             _check_padding(pad_length)
-        self._sending.send_data(stream_id, data, bool(end_stream), pad_length)
+        _send_data(self._sending, stream_id, data, bool(end_stream), pad_length)
 
     def end_stream(self, stream_id: int) -> None:
         """End our side of a stream, behind what waits (RFC 9113 section 6.1).
@@ -201,7 +204,7 @@ class BufferedH2Connection(H2Connection):
         :raises NoSuchStreamError: if the stream was never opened
         :raises ProtocolError: if our side ended already or has not begun
         """
-        self._sending.send_data(index(stream_id), b"", True, None)
+        _send_data(self._sending, index(stream_id), b"", True, None)
 
     def push_stream(
         self,
@@ -235,7 +238,7 @@ class BufferedH2Connection(H2Connection):
         :raises NoSuchStreamError: if the stream was never opened
         :raises ValueError: if ``error_code`` does not fit into 32 bits
         """
-        self._sending.reset_stream(index(stream_id), _checked_code(error_code))
+        enqueue.reset_stream(self._sending, index(stream_id), _checked_code(error_code))
 
     def send_priority_update(
         self, stream_id: int, urgency: int = 3, incremental: bool = False
@@ -244,7 +247,7 @@ class BufferedH2Connection(H2Connection):
 
         Nothing is sent to a server whose first SETTINGS say that it ignores the frame, that is
         which lack SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (section 2.1.1). For a request
-        that waits to be opened the frame goes in front of it.
+        that waits to be opened the frame goes out with it.
 
         The arguments and exceptions are those of :meth:`H2Connection.send_priority_update`, without
         ``TooManyStreamsError``.
@@ -252,7 +255,31 @@ class BufferedH2Connection(H2Connection):
         stream_id, urgency = index(stream_id), index(urgency)
         if not 0 < stream_id <= 2**31 - 1:
             raise ValueError(f"Stream {stream_id} does not exist")
-        self._sending.send_priority_update(stream_id, Priority(urgency, bool(incremental)))
+        priority = Priority(urgency, bool(incremental))
+        enqueue.send_priority_update(self._sending, stream_id, priority)
+
+    def prioritize(
+        self,
+        stream_id: int,
+        weight: int | None = None,
+        depends_on: int | None = None,
+        exclusive: bool | None = None,
+    ) -> None:
+        """Send PRIORITY, as :meth:`H2Connection.prioritize` does; clients only.
+
+        Nothing is sent to a server whose first SETTINGS say that it ignores the frame, by
+        SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (RFC 9218 section 2.1.1).
+
+        :param stream_id: the stream, in any state
+        :param weight: 1 to 256; 16 if ``None``
+        :param depends_on: the stream on which it depends; 0, none, if ``None``
+        :param exclusive: whether it becomes the only one that depends on ``depends_on``
+        :raises RFC1122Error: if this is a server
+        :raises ProtocolError: if the weight is out of range or the stream depends on itself
+        :raises ValueError: if an identifier is out of range
+        """
+        fields = send.priority_fields(self._core, stream_id, weight, depends_on, exclusive)
+        enqueue.prioritize(self._sending, stream_id, fields)
 
     def close_connection(
         self,
@@ -266,7 +293,7 @@ class BufferedH2Connection(H2Connection):
         :meth:`graceful_shutdown` does all that a shutdown needs.
         """
         super().close_connection(error_code, additional_data, last_stream_id)
-        self._sending.connection_closed()
+        enqueue.connection_closed(self._sending)
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """Take in bytes from the peer, as :meth:`H2Connection.receive_data` does.
@@ -296,7 +323,7 @@ class BufferedH2Connection(H2Connection):
             amount = index(amount)
             if amount < 0:
                 raise ValueError("amount must not be negative")
-        return self._buffers.data_to_send(amount)
+        return _data_to_send(self._sending, amount)
 
     # What waits.
 
@@ -347,7 +374,7 @@ class BufferedH2Connection(H2Connection):
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         """
-        self._sending.set_priority(stream_id, urgency, incremental)
+        enqueue.set_priority(self._sending, index(stream_id), urgency, incremental)
 
     def get_priority(self, stream_id: int) -> Priority:
         """Return how urgent what we send on a stream is; the default for one that is not open.

@@ -225,6 +225,13 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """
         self._told = self.in_effect
 
+    def start_with(self, values: Mapping[SettingCodes | int, int]) -> None:
+        """Put values into effect that the first SETTINGS frame will announce. Checks nothing.
+
+        :meta private:
+        """
+        self._replace({**self._values, **values})
+
     def supersede(self, announced: Iterable[SettingCodes | int]) -> None:
         """Drop the pending values of settings of which the peer is told a newer value.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from copy import copy
 
+from h2._core import enqueue
+from h2._core.follow import follow
 from h2._core.reader import receive_data
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.send_queue import SendQueue
@@ -37,7 +39,7 @@ class Buffers:
 
     def prepare(self) -> None:
         """Do what has to be done before our first SETTINGS."""
-        self.sending.prepare()
+        enqueue.prepare(self.sending)
         self.receiving.prepare()
 
     def started(self) -> None:
@@ -54,12 +56,8 @@ class Buffers:
         return self._follow(events)
 
     def _follow(self, events: list[Event]) -> list[Event]:
-        events = self.sending.follow(events)
+        events = follow(self.sending, events)
         return self.receiving.follow(events)
-
-    def data_to_send(self, amount: int | None) -> bytes:
-        """Return bytes for the peer, and forget them."""
-        return self.sending.take(amount)
 
     def graceful_shutdown(self) -> None:
         """Take no new streams, and finish those that exist."""

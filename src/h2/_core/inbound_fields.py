@@ -10,11 +10,23 @@ from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, HEAD_METHOD
 from h2._hpack import FieldSection
 from h2._rules import registry as rules
-from h2._rules.fields import CONTENT_LENGTH, COOKIE, DECIDING, PLAIN, REQUEST, SUCCESSFUL
+from h2._rules.fields import (
+    CONTENT_LENGTH,
+    COOKIE,
+    DECIDING,
+    OF_PROXY,
+    PLAIN,
+    PRIORITY,
+    REQUEST,
+    SUCCESSFUL,
+)
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
 
 _LENGTH_RULES: Final = (rules.CONTENT_LENGTH_INVALID, rules.CONTENT_LENGTH_CONFLICT)
+
+#: Fields with a class of their own that may come several times.
+_REPEATABLE: Final = COOKIE | PRIORITY | OF_PROXY
 
 
 def checked_fields(
@@ -24,7 +36,7 @@ def checked_fields(
     config = conn.config
     seen = section.seen
     if config.validate_inbound_headers:
-        if section.repeated & ~COOKIE or PLAIN[kind].get(seen & DECIDING) != section.leading:
+        if section.repeated & ~_REPEATABLE or PLAIN[kind].get(seen & DECIDING) != section.leading:
             found = check_message(kind, section.fields, conn.connect_protocol())
             if found is not None and seen & COOKIE and config.normalize_inbound_headers:
                 found = _with_cookies_joined(conn, found, kind, section)

@@ -29,6 +29,7 @@ from h2._rules.setting_bounds import (
     value_violation,
 )
 from h2.errors import ErrorCodes
+from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
 #: Octets of the payload of GOAWAY in front of the debug data (section 6.8).
@@ -215,7 +216,12 @@ def next_stream_id(conn: Connection, highest: int) -> int:
     used = conn.streams.highest_outbound
     following = used + 2 if used else (1 if conn.client else 2)
     if following > highest:
-        raise Violation(
-            rules.STREAM_IDS_EXHAUSTED, "All stream identifiers have been used"
-        ).exception()
+        raise no_more_ids()
     return following
+
+
+def no_more_ids() -> H2Error:
+    """Return the exception where no stream can be opened any more."""
+    return Violation(
+        rules.STREAM_IDS_EXHAUSTED, "All stream identifiers have been used"
+    ).exception()

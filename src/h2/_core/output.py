@@ -62,6 +62,19 @@ class Output:
         """How many octets are pending."""
         return sum(map(len, self.chunks[self._first :])) - self._position
 
+    def room(self, amount: int) -> int:
+        """Return how much of ``amount`` is left beside what is pending; below 0 if it is more.
+
+        Looks at no more chunks than it takes to fill ``amount``.
+        """
+        amount += self._position
+        chunks = self.chunks
+        place = self._first
+        while amount >= 0 and place < len(chunks):
+            amount -= len(chunks[place])
+            place += 1
+        return amount
+
     def answer(self, frame: bytes) -> None:
         """Add a frame that answers something the peer did."""
         self.append(frame)

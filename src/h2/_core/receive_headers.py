@@ -27,6 +27,8 @@ from h2._rules.fields import (
     CONNECT,
     CONTENT_LENGTH,
     INFORMATIONAL,
+    OF_PROXY,
+    PRIORITY,
     REQUEST,
     RESPONSE,
 )
@@ -53,6 +55,9 @@ _IDLE: Final = states.IDLE
 _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
+
+#: A request without these needs no closer look.
+_REQUEST_THAT_COUNTS: Final = CONTENT_LENGTH | CONNECT | PRIORITY | OF_PROXY
 
 #: What a field block of each kind is reported as.
 _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
@@ -108,8 +113,8 @@ def headers_block(
     priority_updated = None if priority is None else priority_event(conn, stream_id, priority)
     if stream is None:
         stream = Stream(stream_id, after, conn.recv_initial_window())
-        if section.seen & (CONTENT_LENGTH | CONNECT):
-            framing.begin_message(stream, kind, section)
+        if section.seen & _REQUEST_THAT_COUNTS:
+            framing.begin_request(stream, section, conn.signals)
         if end_stream and stream.remaining:
             raise framing.unmet(stream, stream.remaining)
         conn.streams.add(stream)
@@ -119,7 +124,7 @@ def headers_block(
         if interim and end_stream:
             raise _ended_early(stream_id)
         if kind == RESPONSE and not interim:
-            framing.begin_message(stream, kind, section)
+            framing.begin_response(stream, section)
         elif stream.tunnel:
             raise framing.in_tunnel(HEADERS, stream_id)
         if end_stream and stream.remaining:

@@ -49,13 +49,19 @@ _METHOD_THAT_COUNTS: Final = HEAD | CONNECT
 MAX_STREAM_ID: Final = 2**31 - 1
 
 
+class CheckedFields(list[Any]):
+    """Fields that were found to make a valid message, whatever the options say by now."""
+
+    __slots__ = ()
+
+
 def send_headers(
     conn: Connection, stream_id: int, headers: Any, end_stream: bool, priority: bytes
-) -> None:
+) -> Plan:
     """Send a field block in HEADERS; ``priority`` is the packed priority fields or empty.
 
     ``headers`` is a list or any other iterable of fields. Up to the comment "commit" nothing has
-    changed.
+    changed. Returns what was sent.
     """
     # First of all, because an iterable may call the connection.
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
@@ -72,11 +78,11 @@ def send_headers(
         raise not_allowed("HEADERS", stream_id, state)
     planner = conn.planner
     plan = planner.plan(conn.config, kind, fields)
-    if not plan.valid:
+    if not plan.valid and headers.__class__ is not CheckedFields:
         _check_message(conn, kind, plan)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     if stream is not None:
-        after = _after_answer(conn, stream, kind, plan, after, end_stream)
+        after = after_answer(conn, stream, kind, plan, after, end_stream)
     # commit
     wire = plan.encoded or planner.encode(plan, kind, fields)
     length = len(wire)
@@ -99,6 +105,7 @@ def send_headers(
             stream.state = after
         else:
             conn.streams.move(stream, after, conn.max_reset)
+    return plan
 
 
 def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
@@ -114,7 +121,15 @@ def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
     plan.valid = True
 
 
-def _after_answer(
+def plan_block(conn: Connection, kind: int, fields: list[Any]) -> Plan:
+    """Return what to encode for the fields of a valid message, or raise."""
+    plan = conn.planner.plan(conn.config, kind, fields)
+    if not plan.valid:
+        _check_message(conn, kind, plan)
+    return plan
+
+
+def after_answer(
     conn: Connection, stream: Stream, kind: int, plan: Plan, after: int, end_stream: bool
 ) -> int:
     """Return the state of the stream after a response or trailers, or raise (section 8.1)."""
@@ -174,7 +189,7 @@ def _check_open(conn: Connection, stream_id: int) -> None:
         return
     if streams.is_used(stream_id):
         if streams.was_skipped(stream_id):
-            raise _too_low(stream_id, streams.highest_outbound)
+            raise too_low(stream_id, streams.highest_outbound)
         raise no_stream(conn, stream_id)
     conn.check_send(connection_states.SEND_OPEN)
     check_new_id(conn, stream_id)
@@ -185,7 +200,7 @@ def check_new_id(conn: Connection, stream_id: int) -> None:
     streams = conn.streams
     highest = streams.highest_outbound
     if stream_id <= 0 or (stream_id <= highest and not streams.is_inbound(stream_id)):
-        raise _too_low(stream_id, highest)
+        raise too_low(stream_id, highest)
     # "Streams initiated by a client MUST use odd-numbered stream identifiers; those initiated by
     # the server MUST use even-numbered stream identifiers."
     if streams.is_inbound(stream_id):
@@ -198,7 +213,8 @@ def check_new_id(conn: Connection, stream_id: int) -> None:
         ).exception()
 
 
-def _too_low(stream_id: int, highest: int) -> Exception:
+def too_low(stream_id: int, highest: int) -> Exception:
+    """Return the exception for an identifier that was passed over by a higher one."""
     return Violation(
         rules.STREAM_ID_TOO_LOW,
         f"Stream {stream_id} is lower than {highest}",
@@ -248,9 +264,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     if parent.tunnel:
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
-    plan = conn.planner.plan(conn.config, REQUEST, fields)
-    if not plan.valid:
-        _check_message(conn, REQUEST, plan)
+    plan = plan_block(conn, REQUEST, fields)
     if conn.config.validate_outbound_headers and not _is_pushable(plan):
         raise Violation(
             rules.PUSH_NOT_SAFE, "A promised request must be GET or HEAD, without content"
