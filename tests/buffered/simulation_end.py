@@ -51,6 +51,7 @@ class Message:
         self.reset: int | None = None  #: the code, once the program has reset the stream
         self.complete = False  #: it had ended when the program reset it with NO_ERROR
         self.tunnel = False
+        self.parent = 0  #: the stream on which it was promised
         self.waited = False  #: it had to wait to be opened
         self.opened = False  #: StreamOpened came
         self.hasty = False  #: sent before the peer had said how many it allows
@@ -97,7 +98,7 @@ class End:
         self.shut_down = False  #: the program has called graceful_shutdown
         self.closing = False  #: it has sent GOAWAY in one step
         self.drained = 0
-        self.opened: list[int] = []  #: from StreamOpened, in order
+        self.opened: list[int] = []  #: the last one of StreamOpened
         self.ended = False  #: by an error
         self.late = False  #: the program has not asked for events after the last pull
 
@@ -187,6 +188,10 @@ class End:
         self._message(event, "StreamEnded").heard_end = True
 
     def on_reset(self, event: StreamReset) -> None:
+        if event.stream_id not in self.messages and not event.remote_reset:
+            # A request that came before our limit was known; the program never hears of it.
+            demand(event.error_code == 7, "an error of the other end", self, event)
+            return
         message = self._message(event, "StreamReset")
         demand(event.remote_reset, "an error of the other end", self, event)
         message.lost = event.error_code
@@ -207,9 +212,10 @@ class End:
         demand(message.waited, "StreamOpened for a stream that did not wait", self, event)
         demand(not message.opened, "StreamOpened twice", self, event)
         message.opened = True
-        ours = [stream_id for stream_id in self.opened if stream_id < event.stream_id]
-        demand(ours == self.opened, "opened out of order", self, event, self.opened)
-        self.opened.append(event.stream_id)
+        # Responses on promised streams may begin in any order.
+        ordered = not self.client or self.opened < [event.stream_id]
+        demand(ordered, "opened out of order", self, event, self.opened)
+        self.opened = [event.stream_id]
 
     def _message_that_is_written(self, event: StreamWritable | StreamOpened) -> Message:
         message = self.messages.get(event.stream_id)
@@ -244,7 +250,8 @@ class End:
             return None
         initial = core.send_windows.initial
         for stream_id, stream in core.streams.items():
-            if self.conn.send_buffer_size(stream_id) and initial + stream.send_offset > 0:
+            size = self.conn.send_buffer_size(stream_id)
+            if size and stream.open and initial + stream.send_offset > 0:
                 return stream_id
         return None
 

@@ -23,6 +23,7 @@ WEBSOCKET: Final = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *POS
 OK: Final = [(b":status", b"200")]
 TRAILERS: Final = [(b"checksum", b"0")]
 
+BUFFERING = True
 _PRIORITIES: Final = (None, None, b"u=1", b"u=3, i", b"u=7, i", b"u=0", b"u=5", b"i", b"?", b"u=9")
 _SIZES: Final = (200, 0, 1, 10, 3_000, 40_000, 9, 16_384, 16_385, 70_000, 120_000)
 _AMOUNTS: Final = (None, 1, 9, 50, 1_000, 20_000, 65_536, 30, 17_000, 0)
@@ -50,7 +51,7 @@ def build(client: bool, choices: Choices, hasty: bool) -> End:
     # By default, which is strict, a server refuses requests above its limit; else it is an error.
     mode: dict[str, Any] = {} if hasty or choices.below(3) else {"strict": False}
     config = H2Configuration(client_side=client, header_encoding=None, **mode)
-    buffering = choices.one_in(3)
+    buffering = choices.one_in(3) and BUFFERING
     conn = Marks(config, receive_buffering=buffering)
     conn.SEND_BUFFER_HIGH, conn.SEND_BUFFER_LOW = choices.pick(_MARKS)
     values = {
@@ -117,7 +118,7 @@ class World:
         data = end.pull(amount)
         self.tell(f"{end}.data_to_send({amount}): {len(data)} octets")
         self.wires[self.other(end)] += data
-        end.late = not ask
+        end.late = end.late or not ask
         if ask:
             end.take(self.told(end, end.conn.events()))
         return len(data)
@@ -182,11 +183,15 @@ class World:
             headers = [*headers, (b"priority", priority)]
         message.ended = choices.below(3) == 1 and not message.tunnel
         message.hasty = not end.settings_heard
-        before = conn.waiting_streams
         end.messages[stream_id] = message
-        self.do(end, "send_headers", stream_id, headers, message.ended)
+        self.begin(end, message, headers)
+
+    def begin(self, end: End, message: Message, headers: list[Any]) -> None:
+        """The header section of a message."""
+        before = end.conn.waiting_streams
+        self.do(end, "send_headers", message.stream_id, headers, message.ended)
         message.begun = True
-        message.waited = conn.waiting_streams > before
+        message.waited = end.conn.waiting_streams > before
 
     def respond(self, end: End, choices: Choices) -> None:
         """A response to a request, or to a promise."""
@@ -199,10 +204,7 @@ class World:
         if choices.one_in(4):
             headers.append((b"priority", choices.pick((b"u=1", b"i", b"u=6, i=?0"))))
         message.ended = choices.one_in(5)
-        before = end.conn.waiting_streams
-        self.do(end, "send_headers", message.stream_id, headers, message.ended)
-        message.begun = True
-        message.waited = end.conn.waiting_streams > before
+        self.begin(end, message, headers)
 
     def early(self, end: End, choices: Choices) -> None:
         """An informational response."""
@@ -230,7 +232,8 @@ class World:
         message.heard = message.heard_end = True
         get = [(b":method", b"GET"), *POST[1:]]
         end.messages[stream_id] = message
-        self.do(end, "push_stream", choices.pick(live).stream_id, stream_id, get)
+        message.parent = choices.pick(live).stream_id
+        self.do(end, "push_stream", message.parent, stream_id, get)
 
     def _live(self, end: End) -> list[Message]:
         return [] if end.ended else [m for m in end.messages.values() if m.may_write]
@@ -391,6 +394,7 @@ class World:
         if not end.ended and not end.shut_down:
             self.do(end, "close_connection")
             end.closing = True
+            end.take(self.told(end, end.conn.events()))  # requests that waited are refused
 
     def misuse(self, end: End, choices: Choices) -> None:
         """A call that is wrong."""
