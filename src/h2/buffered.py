@@ -325,6 +325,16 @@ class BufferedH2Connection(H2Connection):
                 raise ValueError("amount must not be negative")
         return _data_to_send(self._sending, amount)
 
+    def clear_outbound_data_buffer(self) -> None:
+        """Forget all bytes for the peer, and all that waits. The connection cannot go on then."""
+        super().clear_outbound_data_buffer()
+        self._sending.drop_all()
+
+    @property
+    def outbound_buffer_size(self) -> int:
+        """How many octets are pending in frames. Content that waits is no frame yet."""
+        return self._core.out.size
+
     # What waits.
 
     def events(self) -> list[Event]:

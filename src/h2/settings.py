@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from h2._rules import setting_bounds as codes
@@ -76,6 +77,14 @@ _SERVER_DEFAULTS: dict[SettingCodes | int, int] = {**_CLIENT_DEFAULTS, _ENABLE_P
 def _setting_code_from_int(code: int) -> SettingCodes | int:
     """Return the member of :class:`SettingCodes` for ``code``, or ``code`` where there is none."""
     return _BY_VALUE.get(code, code)
+
+
+@lru_cache(maxsize=64)
+def _shared(
+    values: tuple[tuple[SettingCodes | int, int], ...],
+) -> dict[SettingCodes | int, int]:
+    """Return these values as one dict for all connections: dicts of values never change."""
+    return dict(values)
 
 
 class ChangedSetting:
@@ -230,7 +239,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
         :meta private:
         """
-        self._replace({**self._values, **values})
+        self._replace(_shared((*self._values.items(), *values.items())))
 
     def supersede(self, announced: Iterable[SettingCodes | int]) -> None:
         """Drop the pending values of settings of which the peer is told a newer value.

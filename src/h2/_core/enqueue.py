@@ -19,7 +19,12 @@ from h2._rules.connection_states import TERMINATED
 from h2._rules.fields import PRIORITY, STATUS, TRAILERS
 from h2._rules.setting_bounds import NO_RFC7540_PRIORITIES
 from h2.errors import ErrorCodes
-from h2.exceptions import FlowControlError, FrameTooLargeError, TooManyStreamsError
+from h2.exceptions import (
+    FlowControlError,
+    FrameTooLargeError,
+    NoSuchStreamError,
+    TooManyStreamsError,
+)
 from h2.priorities import Priority
 from h2.settings import SettingCodes
 
@@ -29,6 +34,7 @@ _ON_DATA_END: Final = states.TABLE[states.SEND_DATA_END]
 #: The bits of a response with the field "priority".
 _PRIORITY_OF_RESPONSE: Final = PRIORITY | STATUS
 _RESERVED_LOCAL: Final = states.RESERVED_LOCAL
+_SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
 
 
 def send_headers(
@@ -94,7 +100,7 @@ def _sender(queue: SendQueue, outbound: Outbound, what: str) -> Stream:
         raise stream_closed(stream_id)
     if outbound.opening is not None:
         return outbound.opening.stream
-    queue.conn.check_send(connection_states.SEND_ON_STREAM)
+    queue.conn.check_send(_SEND_ON_STREAM)
     stream = find_stream(queue.conn, stream_id)
     if outbound.ended:
         state = _ON_DATA_END[stream.state]
@@ -119,8 +125,8 @@ def send_data(
     ):
         try:
             _send_data(queue.conn, stream_id, data, end_stream, None)
-        except (FlowControlError, FrameTooLargeError):
-            pass  # there is no window for all of it
+        except (FlowControlError, FrameTooLargeError, NoSuchStreamError):
+            pass  # there is no window for all of it, or nobody to send it to
         else:
             queue.straight = straight - size
             if end_stream:
@@ -139,10 +145,11 @@ def _keep_data(
 ) -> None:
     """Keep content, behind what waits already."""
     conn = queue.conn
-    if outbound is not None:
+    if outbound is not None and (outbound.ended or outbound.opening is not None):
         stream = _sender(queue, outbound, "DATA")
     else:
-        conn.check_send(connection_states.SEND_ON_STREAM)
+        if conn.transitions[_SEND_ON_STREAM] < 0:
+            conn.check_send(_SEND_ON_STREAM)
         found = conn.streams.get(stream_id)
         if found is None:
             raise queue.no_stream(stream_id)
@@ -155,7 +162,8 @@ def _keep_data(
         raise not_allowed("DATA", stream_id, state)
     # commit
     if data:
-        outbound = outbound or queue.make(stream_id)
+        if outbound is None:
+            outbound = queue.make(stream_id)
         queue.append(outbound, data, pad_length)
     if not end_stream:
         return
@@ -174,13 +182,13 @@ def reset_stream(queue: SendQueue, stream_id: int, error_code: int) -> None:
     outbound = queue.queues.get(stream_id)
     if outbound is None:
         if stream_id not in conn.streams:
-            conn.check_send(connection_states.SEND_ON_STREAM)
+            conn.check_send(_SEND_ON_STREAM)
             raise queue.no_stream(stream_id)
     elif outbound.ended and error_code == ErrorCodes.NO_ERROR and not conn.client:
         # "a server MAY request that the client abort transmission of a request without error by
         # sending a RST_STREAM with an error code of NO_ERROR after sending a complete response":
         # so the response still goes out.
-        conn.check_send(connection_states.SEND_ON_STREAM)
+        conn.check_send(_SEND_ON_STREAM)
         if outbound.reset_behind:
             raise stream_closed(stream_id)
         outbound.reset_behind = True

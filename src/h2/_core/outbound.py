@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._core.output import Chunk
 from h2._core.scheduler import Turn
 from h2._core.send_headers import CheckedFields
 from h2._core.stream import Stream
@@ -47,8 +48,8 @@ class Outbound(Turn):
         "_chunks",
         "_first",
         "_offset",
-        "_paddings",
         "opening",
+        "paddings",
         "reset_behind",
         "trailers",
         "unwritable",
@@ -59,8 +60,9 @@ class Outbound(Turn):
         self._chunks: list[bytes] = []
         self._first: int = 0  # chunks at the front that are gone
         self._offset: int = 0  # octets of the next chunk that are gone
-        # The padding of each chunk; None as long as no chunk has any.
-        self._paddings: list[int] | None = None
+        #: The padding of each chunk; None as long as no chunk has any. Chunks are not put together
+        #: where one has.
+        self.paddings: list[int] | None = None
         self.opening: Opening | None = None  #: what goes first on a stream that is not open yet
         self.trailers: Block | None = None
         self.unwritable: bool = False  #: so much waits that the application should not go on
@@ -73,58 +75,95 @@ class Outbound(Turn):
 
     def append(self, data: bytes, pad_length: int | None) -> None:
         """Add content that is not empty."""
-        if pad_length is not None and self._paddings is None:
-            self._paddings = [_UNPADDED] * len(self._chunks)
+        if pad_length is not None and self.paddings is None:
+            self.paddings = [_UNPADDED] * len(self._chunks)
         self._chunks.append(data)
         self.size += len(data)
-        if self._paddings is not None:
-            self._paddings.append(_UNPADDED if pad_length is None else pad_length)
+        if self.paddings is not None:
+            self.paddings.append(_UNPADDED if pad_length is None else pad_length)
 
-    def next_padding(self) -> tuple[int, int] | None:
-        """Return the padding of the next chunk, and how much of that chunk is left.
-
-        None where no chunk is padded. Chunks are not put together where one is.
-        """
-        if self._paddings is None:
-            return None
+    def next_padding(self) -> tuple[int, int]:
+        """Return the padding of the next chunk, and how much of that chunk is left."""
+        if self.paddings is None:
+            return _UNPADDED, self.size
         left = len(self._chunks[self._first]) - self._offset
-        return self._paddings[self._first], left
+        return self.paddings[self._first], left
 
-    def take(self, size: int) -> bytes:
-        """Return the next octets, at least one and not more than there are, and forget them."""
+    def cut(self, size: int, largest: int) -> list[Chunk]:
+        """Return the next octets, at least one and not more than there are, and forget them.
+
+        They come in pieces of ``largest`` octets, but for the last one. Nothing is copied but small
+        chunks, which are put together.
+        """
         self.size -= size
+        chunk = self._chunks[self._first]
+        offset = self._offset
+        left = len(chunk) - offset
+        if size > left:
+            return self._cut_chunks(size, largest)
+        pieces: list[Chunk]
+        if size == left and size <= largest and not offset:
+            pieces = [chunk]
+        else:
+            view = memoryview(chunk)
+            stop = offset + size
+            pieces = []
+            while stop - offset > largest:
+                end = offset + largest
+                pieces.append(view[offset:end])
+                offset = end
+            pieces.append(view[offset:stop])
+        if size == left:
+            self._first += 1
+            self._offset = 0
+            self._tidy()
+        else:
+            self._offset = stop
+        return pieces
+
+    def _cut_chunks(self, size: int, largest: int) -> list[Chunk]:
+        """Return octets that are in several chunks."""
+        pieces = []
+        while size:
+            length = size if size < largest else largest
+            size -= length
+            pieces.append(self._take(length))
+        self._tidy()
+        return pieces
+
+    def _take(self, size: int) -> Chunk:
+        """Return the octets of one piece."""
         chunk = self._chunks[self._first]
         offset = self._offset
         left = len(chunk) - offset
         if left > size:
             self._offset = offset + size
-            return chunk[offset : self._offset]
-        if offset:
-            chunk = chunk[offset:]
-            self._offset = 0
-        first = self._first = self._first + 1
-        if left < size:
-            chunk = self._join(chunk, size - left)
-            first = self._first
+            return memoryview(chunk)[offset : self._offset]
+        self._first += 1
+        self._offset = 0
+        piece: Chunk = memoryview(chunk)[offset:] if offset else chunk
+        return self._join(piece, size - left) if left < size else piece
+
+    def _tidy(self) -> None:
+        """Let go of chunks that are gone."""
         if not self.size:
             self._chunks.clear()
-            self._paddings = None
+            self.paddings = None
             self._first = 0
-        elif first > _FEW and 2 * first > len(self._chunks):
+        elif self._first > _FEW and 2 * self._first > len(self._chunks):
             # Only when these prevail, so that the cost stays linear.
-            del self._chunks[:first]
-            if self._paddings is not None:
-                del self._paddings[:first]
+            del self._chunks[: self._first]
+            if self.paddings is not None:
+                del self.paddings[: self._first]
             self._first = 0
-        return chunk
 
-    def _join(self, start: bytes, missing: int) -> bytes:
+    def _join(self, start: Chunk, missing: int) -> bytes:
         """Put small chunks together."""
-        pieces = [start]
+        pieces: list[Chunk] = [start]
         while missing:
-            chunk = self._chunks[self._first]
+            chunk: Chunk = self._chunks[self._first]
             if len(chunk) > missing:
-                chunk = chunk[:missing]
+                chunk = memoryview(chunk)[:missing]
                 self._offset = missing
             else:
                 self._first += 1

@@ -30,40 +30,44 @@ _SHORTEST: Final = 1024
 def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
     """Return bytes for the peer, and forget them."""
     conn = queue.conn
-    if not queue.straight:
-        if conn.state == TERMINATED:
-            queue.drop_all()
-        _fill(queue, amount)
-    queue.straight = 0 if queue.line or queue.scheduler else STRAIGHT
+    out = conn.out
     if conn.exhausted:
         flow_control.reopen(conn)
-    out = conn.out
+    if queue.straight:
+        room = -1 if amount is None or not out.chunks else out.room(amount)
+        queue.straight = STRAIGHT
+    else:
+        room = _fill(queue, _UNLIMITED if amount is None else amount)
+        queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
     if not out.chunks:
         return b""
-    if amount is not None and out.room(amount) >= 0:
-        amount = None  # taking everything is cheaper
-    return out.take(amount, conn.config._active_logger)
+    # Taking everything is cheaper.
+    return out.take(None if room >= 0 else amount, conn.config._active_logger)
 
 
-def _fill(queue: SendQueue, amount: int | None) -> None:
-    """Add frames to the output, as many as windows and ``amount`` allow."""
-    out = queue.conn.out
+def _fill(queue: SendQueue, amount: int) -> int:
+    """Add frames to the output, as many as windows and ``amount`` allow.
+
+    Returns how much of ``amount`` is left, below 0 if it is exceeded.
+    """
+    conn = queue.conn
+    if conn.state == TERMINATED:
+        queue.drop_all()
     if queue.windows_changed:
         queue.wake_all()
     while True:
         if queue.line:
             waiting.open_waiting(queue)
-        if not queue.scheduler:
-            return
-        room = _UNLIMITED if amount is None else out.room(amount)
-        cut_short = _cut(queue, room, room == amount)
+        room = conn.out.room(amount) if conn.out.chunks else amount
+        if room > 0 and queue.scheduler.ready:
+            room = _cut(queue, room, room == amount)
         # Where content has ended pushed streams, others can be opened.
-        if cut_short or not queue.line or not waiting.can_open(queue):
-            return
+        if not queue.line or not waiting.can_open(queue):
+            return room
 
 
-def _cut(queue: SendQueue, room: int, first: bool) -> bool:
-    """Cut frames; return whether there is no room for more of them.
+def _cut(queue: SendQueue, room: int, first: bool) -> int:
+    """Cut frames; return how much room is left, below 0 if the last one has not enough.
 
     ``first`` says that nothing else goes out in this call, so that a frame may be made shorter.
     """
@@ -71,16 +75,15 @@ def _cut(queue: SendQueue, room: int, first: bool) -> bool:
     windows = conn.send_windows
     scheduler = queue.scheduler
     largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
-    while windows.connection > 0:
-        if room <= 0:
-            return True
+    full = False
+    while not full and scheduler.ready and windows.connection > 0 and room > 0:
         turn = scheduler.next()
         if turn is None:
-            return False
+            break
         outbound = queue.queues[turn.stream_id]
-        stream = conn.streams.get(outbound.stream_id)
+        stream = conn.streams.get(turn.stream_id)
         if stream is None:
-            queue.drop(outbound.stream_id)  # the application has taken it out of the streams
+            queue.drop(turn.stream_id)  # the application has taken it out of the streams
             continue
         window = windows.initial + stream.send_offset
         if window <= 0:
@@ -88,36 +91,41 @@ def _cut(queue: SendQueue, room: int, first: bool) -> bool:
             continue
         if window > windows.connection:
             window = windows.connection
-        padding = outbound.next_padding()
-        if padding is not None:
-            used = _cut_padded(queue, outbound, padding, min(window, largest), room, first)
+        if outbound.paddings is not None:
+            used = _cut_padded(queue, outbound, min(window, largest), room, first)
         else:
             size = outbound.size
             if size > window:
                 size = window
             if size > largest and not scheduler.alone(turn):
                 size = largest
-            used = size + HEADER_LENGTH * -(-size // largest)
+            used = size + HEADER_LENGTH * (-(-size // largest) if size > largest else 1)
             if used > room:
-                frames = room // (largest + HEADER_LENGTH)
-                if frames:
-                    size = frames * largest
-                elif first:
-                    size = min(size, largest, max(room - HEADER_LENGTH, _SHORTEST))
-                else:
-                    return True  # rather than a frame that is cut short
+                size = _fitting(size, largest, room, first)
                 used = size + HEADER_LENGTH * -(-size // largest)
-            _send(queue, outbound, stream, size, largest)
+                full = True
+            if size:
+                _send(queue, outbound, stream, size, largest)
         if not used:
-            return True
+            break  # rather than a frame that is cut short
         room -= used
         first = False
         scheduler.sent(turn)
-        if outbound.unwritable:
+        if outbound.unwritable and outbound.size <= queue.low:
             queue.note_writable(outbound)
         if not outbound.size and outbound.ended:
             waiting.end_message(queue, outbound)
-    return False
+    return room
+
+
+def _fitting(size: int, largest: int, room: int, first: bool) -> int:
+    """Return how much content goes into frames that fit; 0 for none."""
+    frames = room // (largest + HEADER_LENGTH)
+    if frames:
+        return frames * largest
+    if first:
+        return min(size, largest, max(room - HEADER_LENGTH, _SHORTEST))
+    return 0
 
 
 def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, largest: int) -> None:
@@ -125,23 +133,25 @@ def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, large
     conn = queue.conn
     append = conn.out.append
     stream_id = outbound.stream_id
-    ends = size == outbound.size and outbound.ended and outbound.trailers is None
     queue.size -= size
     conn.send_windows.connection -= size
     stream.send_offset -= size
-    flags = 0
-    while size:
-        length = size if size < largest else largest
-        size -= length
-        if ends and not size:
-            flags = END_STREAM
-        data = outbound.take(length)
-        header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
-        if length < COPY_BELOW:
-            append(header + data)
-        else:
+    pieces = outbound.cut(size, largest)
+    last = pieces.pop()
+    if pieces:
+        header = encode.pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
+        for piece in pieces:
             append(header)
-            append(data)
+            append(piece)
+    length = len(last)
+    ends = outbound.ended and not outbound.size and outbound.trailers is None
+    flags = END_STREAM if ends else 0
+    header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
+    if length < COPY_BELOW:
+        append(header + last)
+    else:
+        append(header)
+        append(last)
     if ends:
         conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
 
@@ -149,7 +159,6 @@ def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, large
 def _cut_padded(
     queue: SendQueue,
     outbound: Outbound,
-    padding: tuple[int, int],
     limit: int,
     room: int,
     first: bool,
@@ -158,7 +167,7 @@ def _cut_padded(
 
     Where the window leaves no octet of content, the padding is shorter: a stream must not stall.
     """
-    pad_length, size = padding
+    pad_length, size = outbound.next_padding()
     overhead = min(pad_length + 1, limit - 1)
     size = min(size, limit - overhead)
     used = HEADER_LENGTH + overhead + size
@@ -166,7 +175,7 @@ def _cut_padded(
         return 0
     ends = size == outbound.size and outbound.ended and outbound.trailers is None
     queue.size -= size
-    data = outbound.take(size)
+    data = bytes(outbound.cut(size, size)[0])
     pad = overhead - 1 if overhead else None
     send.send_data(queue.conn, outbound.stream_id, data, ends, pad)
     return used

@@ -21,6 +21,8 @@ from h2.priorities import Priority
 #: nothing else waits. Its order is clear, and small messages need no queue then.
 STRAIGHT: Final = 2**14
 
+_new: Final = object.__new__
+
 _ON_DATA: Final = states.TABLE[states.SEND_DATA]
 
 
@@ -92,7 +94,7 @@ class SendQueue:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits: no content, no trailers, no stream to be opened."""
-        return not self.size and not self.line and not self.scheduler
+        return not self.size and not self.line and not self.scheduler.ready
 
     @property
     def waiting_streams(self) -> int:
@@ -176,10 +178,11 @@ class SendQueue:
                 self.wake(outbound)
 
     def note_writable(self, outbound: Outbound) -> None:
-        """Say that the application may go on, if it was not to and enough has left."""
-        if outbound.unwritable and outbound.size <= self.low:
-            outbound.unwritable = False
-            self.events.append(StreamWritable(stream_id=outbound.stream_id))
+        """Say that the application may go on: enough has left."""
+        outbound.unwritable = False
+        event = _new(StreamWritable)
+        event.stream_id = outbound.stream_id
+        self.events.append(event)
 
     def finish(self, stream_id: int) -> None:
         """Forget a stream on which our message has ended."""
