@@ -21,6 +21,7 @@ from .scenes import beginning, configuration
 from .source import Source
 
 _SIZES: Final = (100, 1, 0, 16_384, 20_000, 70_000, 5, 1_000)
+_MUCH: Final = 2**30
 _AMOUNTS: Final = (None, 0, 1, 20, 100, 5_000, 16_393, 65_536)
 
 
@@ -132,7 +133,7 @@ class BufferedRun(Run):
             return None
         for stream_id, stream in core.streams.items():
             window = core.send_windows.initial + stream.send_offset
-            if window > 0 and self.conn.send_buffer_size(stream_id):
+            if window > 0 and stream.open and self.conn.send_buffer_size(stream_id):
                 return stream_id
         return None
 
@@ -148,12 +149,11 @@ def drain(run: BufferedRun) -> None:
     for _ in range(100):
         frames = [wire.settings((wire.MAX_CONCURRENT_STREAMS, 2**31 - 1))]
         for stream_id, stream in core.streams.items():
-            increment = conn.send_buffer_size(stream_id)
-            increment -= core.send_windows.initial + stream.send_offset
-            if conn.send_buffer_size(stream_id) and increment > 0:
+            increment = _MUCH - core.send_windows.initial - stream.send_offset
+            if conn.send_buffer_size(stream_id) and increment > _MUCH // 2:
                 frames.append(wire.window_update(stream_id, increment))
-        increment = conn.send_buffer_size() - core.send_windows.connection
-        if increment > 0:
+        increment = _MUCH - core.send_windows.connection
+        if increment > _MUCH // 2:
             frames.append(wire.window_update(0, increment))
         run.receive(b"".join(frames))
         run.take(None)

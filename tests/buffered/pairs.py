@@ -6,6 +6,7 @@ from typing import Any
 
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
+from h2.limits import AbuseLimits
 from support import wire
 
 REQUEST = list(wire.REQUEST)
@@ -18,7 +19,8 @@ def client(**options: Any) -> BufferedH2Connection:
 
 
 def server(**options: Any) -> BufferedH2Connection:
-    config = H2Configuration(client_side=False, header_encoding=None)
+    limits = AbuseLimits(fields=None, cookie_crumbs=None)
+    config = H2Configuration(client_side=False, header_encoding=None, limits=limits)
     return BufferedH2Connection(config, **options)
 
 

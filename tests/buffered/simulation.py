@@ -334,6 +334,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--runs", type=int, default=100_000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--quick", action="store_true", help="do not shorten what is found")
     parser.add_argument("--show", action="store_true", help="tell what happens in the first one")
     options = parser.parse_args(arguments)
     if options.show:
@@ -347,7 +348,8 @@ def main(arguments: list[str] | None = None) -> int:
             world = play(history)
         except Exception as error:  # whatever it is, it is wrong
             print(f"seed {seed}: {type(error).__name__}: {error}\n")
-            print(report(shorten(history, error)))
+            if not options.quick:
+                print(report(shorten(history, error)))
             return 1
         for end in world.ends:
             streams += len(end.messages)

@@ -122,6 +122,9 @@ class End:
             if message.full and not message.over:
                 writable = self.conn.is_writable(message.stream_id)
                 demand(not writable, "nobody said that a stream is writable", self, message)
+                size = self.conn.send_buffer_size(message.stream_id)
+                enough = size > self.conn.SEND_BUFFER_LOW or self.ended
+                demand(enough, "a writer waits although little is left", self, message, size)
             if self.buffering and not message.available and not message.over:
                 there = self.conn.readable(message.stream_id)
                 demand(not there, "nobody said that there is content", self, message, there)
