@@ -166,7 +166,7 @@ class End:
         message = self._message(event, "DataReceived")
         demand(not self.buffering, "DataReceived in place of DataAvailable", self)
         length = event.flow_controlled_length
-        demand(length or event.stream_ended, "an empty DATA frame", self, event.stream_id)
+        demand(event.data or event.stream_ended, "DATA without content", self, event)
         message.owed += length
         self.check_content(message, event.data)
 

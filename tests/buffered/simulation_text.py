@@ -108,7 +108,7 @@ def generate(seed: int, shortest: int = 20, longest: int = 110) -> History:
     for kind, weight in rng.choice(MOODS).items():
         weights[kind] = weights.get(kind, 0) + weight
     kinds = rng.choices(list(weights), list(weights.values()), k=rng.randint(shortest, longest))
-    if rng.random() < 0.15:
+    if rng.random() < 0.0:
         kinds[rng.randrange(len(kinds))] = "shutdown"
     if rng.random() < 0.04:
         kinds[rng.randrange(len(kinds))] = "goaway"

@@ -23,7 +23,6 @@ WEBSOCKET: Final = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *POS
 OK: Final = [(b":status", b"200")]
 TRAILERS: Final = [(b"checksum", b"0")]
 
-BUFFERING = True
 _PRIORITIES: Final = (None, None, b"u=1", b"u=3, i", b"u=7, i", b"u=0", b"u=5", b"i", b"?", b"u=9")
 _SIZES: Final = (200, 0, 1, 10, 3_000, 40_000, 9, 16_384, 16_385, 70_000, 120_000)
 _AMOUNTS: Final = (None, 1, 9, 50, 1_000, 20_000, 65_536, 30, 17_000, 0)
@@ -51,7 +50,7 @@ def build(client: bool, choices: Choices, hasty: bool) -> End:
     # By default, which is strict, a server refuses requests above its limit; else it is an error.
     mode: dict[str, Any] = {} if hasty or choices.below(3) else {"strict": False}
     config = H2Configuration(client_side=client, header_encoding=None, **mode)
-    buffering = choices.one_in(3) and BUFFERING
+    buffering = choices.one_in(3)
     conn = Marks(config, receive_buffering=buffering)
     conn.SEND_BUFFER_HIGH, conn.SEND_BUFFER_LOW = choices.pick(_MARKS)
     values = {
@@ -303,7 +302,7 @@ class World:
         code = choices.pick(_CODES)
         self.do(end, "reset_stream", message.stream_id, code)
         message.reset = code
-        message.complete = code == 0 and message.ended
+        message.complete = code == 0 and message.ended and not end.client
         message.full = False
 
     def priority(self, end: End, choices: Choices) -> None:
