@@ -13,6 +13,7 @@ from h2._core.enqueue import send_data as _send_data
 from h2._core.enqueue import send_headers as _send_headers
 from h2._core.pull import data_to_send as _data_to_send
 from h2._core.receive_queue import ReceiveQueue
+from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
 from h2._core.timers import Keepalive, Timers
 from h2.connection import H2Connection, _checked_code
 from h2.priorities import Priority
@@ -43,14 +44,17 @@ class BufferedH2Connection(H2Connection):
     :param receive_buffering: whether content that arrives is kept until :meth:`read_data` takes
         it. :class:`~h2.events.DataAvailable` then takes the place of
         :class:`~h2.events.DataReceived`.
-    :param stream_window: octets that the peer may send on each stream before any is acknowledged;
-        65,535 if ``None``
-    :param connection_window: the same for the whole connection
-    :param automatic_window: whether the windows grow with what the connection turns out to carry
+    :param stream_window: octets that the peer may send on each stream before any is acknowledged,
+        1 to 2**31 - 1; 65,535, or what the settings say, if ``None``
+    :param connection_window: the same for the whole connection, 65,535 to 2**31 - 1; 65,535 if
+        ``None``
+    :param automatic_window: whether the windows grow with what the connection turns out to carry in
+        a round trip, up to :attr:`LARGEST_AUTOMATIC_WINDOW`. PING frames measure that.
     :param keepalive: whether to send PING on a connection from which nothing comes, and when
     :param settings_timeout: seconds that the peer has to acknowledge SETTINGS; no limit if ``None``
     :param shutdown_timeout: seconds for :meth:`graceful_shutdown`; no limit if ``None``
     :param clock: returns the time in seconds, for the four above
+    :raises ValueError: if a window is out of range
     """
 
     #: Octets that wait on a stream from which :meth:`is_writable` is false.
@@ -61,6 +65,9 @@ class BufferedH2Connection(H2Connection):
 
     #: Requests that are sent before the server has said how many it allows.
     STREAMS_BEFORE_SETTINGS = 100
+
+    #: Octets to which windows grow with ``automatic_window``, at most.
+    LARGEST_AUTOMATIC_WINDOW = 16_777_216
 
     def __init__(
         self,
@@ -76,14 +83,15 @@ class BufferedH2Connection(H2Connection):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(strict_unless_said(config))
+        windows = ReceiveWindows(self._core, stream_window, connection_window)
+        self._automatic = AutomaticWindow(self._core, clock) if automatic_window else None
         buffers = self._buffers = Buffers(
             self._core,
-            ReceiveQueue(
-                self._core, receive_buffering, stream_window, connection_window, automatic_window
-            ),
+            ReceiveQueue(self._core, receive_buffering, windows, self._automatic),
             Timers(self._core, keepalive, settings_timeout, shutdown_timeout, clock),
         )
         self._sending = buffers.sending
+        self._receiving = buffers.receiving
         self._limit_queues()
 
     def _limit_queues(self) -> None:
@@ -92,6 +100,8 @@ class BufferedH2Connection(H2Connection):
         sending.high = self.SEND_BUFFER_HIGH
         sending.low = self.SEND_BUFFER_LOW
         sending.streams_before_settings = self.STREAMS_BEFORE_SETTINGS
+        if self._automatic is not None:
+            self._automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
 
     # What H2Connection has, too.
 
@@ -238,7 +248,9 @@ class BufferedH2Connection(H2Connection):
         :raises NoSuchStreamError: if the stream was never opened
         :raises ValueError: if ``error_code`` does not fit into 32 bits
         """
-        enqueue.reset_stream(self._sending, index(stream_id), _checked_code(error_code))
+        stream_id = index(stream_id)
+        enqueue.reset_stream(self._sending, stream_id, _checked_code(error_code))
+        self._receiving.we_reset(stream_id)
 
     def send_priority_update(
         self, stream_id: int, urgency: int = 3, incremental: bool = False
@@ -323,7 +335,13 @@ class BufferedH2Connection(H2Connection):
             amount = index(amount)
             if amount < 0:
                 raise ValueError("amount must not be negative")
-        return _data_to_send(self._sending, amount)
+        data = _data_to_send(self._sending, amount)
+        receiving = self._receiving
+        if receiving.unread_requests and receiving.release_answered():
+            # What the responses that have just ended give back goes with them.
+            left = None if amount is None else amount - len(data)
+            data += _data_to_send(self._sending, left)
+        return data
 
     def clear_outbound_data_buffer(self) -> None:
         """Forget all bytes for the peer, and all that waits. The connection cannot go on then."""
@@ -393,32 +411,59 @@ class BufferedH2Connection(H2Connection):
         """
         return self._sending.get_priority(stream_id)
 
-    # What arrives.
+    # What arrives. Only with `receive_buffering`.
 
     def read_data(self, stream_id: int, amount: int | None = None) -> bytes:
-        """Take content that has arrived on a stream, and acknowledge it, padding included.
+        """Take content that has arrived on a stream, and give its space back to the peer.
 
-        Only with ``receive_buffering``.
+        Returns ``b""`` where nothing waits: either all content was read, and :meth:`at_end` is
+        true, or more may come, and :class:`~h2.events.DataAvailable` will say so. Raises where
+        nothing waits and nothing can come any more although the content is not complete: so content
+        that was cut is never taken for all of it.
+
+        What had arrived when a stream was reset can still be read, and so can the content of
+        streams that are closed.
 
         :param stream_id: the stream
-        :param amount: at most so many octets; all if ``None``
+        :param amount: at most so many octets; all that wait if ``None``
+        :raises StreamClosedError: if the stream was reset before its content was complete
+        :raises NoSuchStreamError: if the stream was never opened
+        :raises ProtocolError: if the connection has ended before the content was complete
         :raises ValueError: if ``amount`` is negative
+        :raises RuntimeError: without ``receive_buffering``
         """
-        return self._buffers.receiving.read(stream_id, amount)
+        if amount is not None:
+            amount = index(amount)
+            if amount < 0:
+                raise ValueError("amount must not be negative")
+        return self._receiving.read(index(stream_id), amount)
 
     def readable(self, stream_id: int) -> int:
-        """Return how many octets of content wait on a stream to be taken.
+        """Return how many octets of content wait on a stream to be read.
 
         :param stream_id: the stream
+        :raises RuntimeError: without ``receive_buffering``
         """
-        return self._buffers.receiving.readable(stream_id)
+        return self._receiving.readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
-        """Tell whether all content of a stream has come and was taken; false if it was cut.
+        """Tell whether all content of a stream has come and was read; false if it was cut.
 
         :param stream_id: the stream
+        :raises RuntimeError: without ``receive_buffering``
         """
-        return self._buffers.receiving.at_end(stream_id)
+        return self._receiving.at_end(stream_id)
+
+    def discard_data(self, stream_id: int) -> None:
+        """Drop the content of a stream: what waits to be read, and what is to come.
+
+        Its space goes back to the peer. For programs that have lost interest in a stream, in any
+        state of it; :meth:`reset_stream` does it, too.
+
+        :param stream_id: the stream
+        :raises RuntimeError: without ``receive_buffering``
+        """
+        self._receiving.discard(index(stream_id))
 
     # The end, and time.
 

@@ -35,16 +35,17 @@ class Buffers:
         self.conn = conn
         self.sending = SendQueue(conn)
         self.receiving = receiving
+        receiving.sending = self.sending
         self.timers = timers
 
     def prepare(self) -> None:
         """Do what has to be done before our first SETTINGS."""
         enqueue.prepare(self.sending)
-        self.receiving.prepare()
+        self.receiving.windows.prepare()
 
     def started(self) -> None:
         """Do what has to be done right after our first SETTINGS."""
-        self.receiving.started()
+        self.receiving.windows.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take in bytes from the peer; let all parts follow the events."""
@@ -57,7 +58,7 @@ class Buffers:
 
     def _follow(self, events: list[Event]) -> list[Event]:
         events = follow(self.sending, events)
-        return self.receiving.follow(events)
+        return self.receiving.follow(events) if self.receiving.following else events
 
     def graceful_shutdown(self) -> None:
         """Take no new streams, and finish those that exist."""
