@@ -34,15 +34,16 @@ def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
     if conn.exhausted:
         flow_control.reopen(conn)
     if queue.straight:
-        room = -1 if amount is None or not out.chunks else out.room(amount)
         queue.straight = STRAIGHT
+        if not out.chunks:
+            return b""
+        room = 0 if amount is None else out.room(amount)
     else:
         room = _fill(queue, _UNLIMITED if amount is None else amount)
         queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
-    if not out.chunks:
-        return b""
-    # Taking everything is cheaper.
-    return out.take(None if room >= 0 else amount, conn.config._active_logger)
+    if amount is None or room >= 0:
+        return out.take_all(conn.config._active_logger)
+    return out.take(amount, conn.config._active_logger)
 
 
 def _fill(queue: SendQueue, amount: int) -> int:
