@@ -64,6 +64,7 @@ class Message:
         self.heard_end = False
         self.lost: int | None = None  #: the code of StreamReset
         self.owed = 0  #: octets that were received and not acknowledged
+        self.ignored = False  #: the program has called discard_data
         self.available = False  #: content can be read, as far as the program was told
 
     def __repr__(self) -> str:
@@ -181,7 +182,9 @@ class End:
         demand(data == expected, "the content is another one", *where)
 
     def on_available(self, event: DataAvailable) -> None:
-        self._message(event, "DataAvailable").available = True
+        message = self._message(event, "DataAvailable")
+        demand(not message.ignored, "DataAvailable after discard_data", self, event)
+        message.available = True
         demand(self.buffering, "DataAvailable in place of DataReceived", self)
 
     def on_trailers(self, event: TrailersReceived) -> None:

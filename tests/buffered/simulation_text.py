@@ -98,6 +98,7 @@ _ALWAYS: Final = {
     "settings": 1,
     "more": 1,
     "misuse": 1,
+    "discard": 1,
 }
 
 

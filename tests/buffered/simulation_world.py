@@ -51,7 +51,13 @@ def build(client: bool, choices: Choices, hasty: bool) -> End:
     mode: dict[str, Any] = {} if hasty or choices.below(3) else {"strict": False}
     config = H2Configuration(client_side=client, header_encoding=None, **mode)
     buffering = choices.one_in(3)
-    conn = Marks(config, receive_buffering=buffering)
+    conn = Marks(
+        config,
+        receive_buffering=buffering,
+        stream_window=choices.pick((None, None, 1, 100_000, None, 2**31 - 1)),
+        connection_window=choices.pick((None, None, 65_535, 1_000_000, None, 2**31 - 1)),
+        automatic_window=choices.one_in(4),
+    )
     conn.SEND_BUFFER_HIGH, conn.SEND_BUFFER_LOW = choices.pick(_MARKS)
     values = {
         SettingCodes.INITIAL_WINDOW_SIZE: choices.pick(_WINDOWS),
@@ -87,7 +93,7 @@ class World:
                 self.carry(self.client, None, 1 << 30)
                 self.carry(self.server, None, 1 << 30)
         for end in self.ends:
-            if choices.one_in(2):
+            if choices.one_in(2) and end.conn.inbound_flow_control_window < 2**20:
                 end.conn.increment_flow_control_window(choices.pick((100_000, 2**30)))
         self.most = choices.pick((12, 25, 5, 40))  #: requests of the client
 
@@ -377,11 +383,20 @@ class World:
                 self.tell(f"{end}.acknowledge_received_data({octets}, {message.stream_id})")
                 end.acknowledge(message, octets)
             return octets
-        if not message.available:
+        if not message.available or message.reset is not None:
             return 0  # nobody has said that there is anything
+        if message.over and not end.conn.readable(message.stream_id):
+            return 0  # it was dropped: too much was kept of streams that were reset
         amount = None if part == 0 else 1 + part * 1_000
         self.tell(f"{end}.read_data({message.stream_id}, {amount})")
         return end.reads(message.stream_id, amount)
+
+    def discard(self, end: End, choices: Choices) -> None:
+        """The content of a stream is of no interest any more."""
+        if end.buffering and end.messages and not end.ended:
+            message = choices.pick(list(end.messages.values()))
+            self.do(end, "discard_data", message.stream_id)
+            message.ignored, message.available = True, False
 
     def shutdown(self, end: End, choices: Choices) -> None:
         if not end.ended:
@@ -418,6 +433,7 @@ _STEPS: Final[dict[str, Callable[[World, End, Choices], None]]] = {
     "pull": World.pull,
     "deliver": World.deliver_some,
     "hand_back": World.hand_back,
+    "discard": World.discard,
     "shutdown": World.shutdown,
     "goaway": World.goaway,
     "misuse": World.misuse,
