@@ -131,6 +131,7 @@ def fall_silent(world: World, end: End) -> None:
         if not each.ended:
             each.pull(None)
             each.take(each.conn.events())
+            each.pull(None)  # the last GOAWAY, where that was the end of the last stream
             demand(not each.pull(None), "more than all", each)
             each.ended = True
             world.do(each, "close_connection", 2)

@@ -238,7 +238,8 @@ class End:
     def on_drained(self, event: ConnectionDrained) -> None:
         self.drained += 1
         demand(self.shut_down, "ConnectionDrained without a shutdown", self)
-        demand(not self.conn.streams, "drained with streams", self, list(self.conn.streams))
+        left = [] if self.ended else list(self.conn.streams)
+        demand(not left, "drained with streams", self, left)
         demand(not self.conn.send_buffer_size(), "drained with content", self)
 
     # What must hold.

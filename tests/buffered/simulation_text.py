@@ -97,6 +97,7 @@ _ALWAYS: Final = {
     "reset": 1,
     "settings": 1,
     "more": 1,
+    "wait": 2,
     "misuse": 1,
     "discard": 1,
 }
@@ -109,7 +110,7 @@ def generate(seed: int, shortest: int = 20, longest: int = 110) -> History:
     for kind, weight in rng.choice(MOODS).items():
         weights[kind] = weights.get(kind, 0) + weight
     kinds = rng.choices(list(weights), list(weights.values()), k=rng.randint(shortest, longest))
-    if rng.random() < 0.0:
+    if rng.random() < 0.15:
         kinds[rng.randrange(len(kinds))] = "shutdown"
     if rng.random() < 0.04:
         kinds[rng.randrange(len(kinds))] = "goaway"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from h2.buffered import BufferedH2Connection
+from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
 from h2.exceptions import FlowControlError, TooManyStreamsError
 from h2.settings import SettingCodes, Settings
@@ -45,7 +45,7 @@ class Marks(BufferedH2Connection):
     """With marks of its own, which an instance sets."""
 
 
-def build(client: bool, choices: Choices, hasty: bool) -> End:
+def build(client: bool, choices: Choices, hasty: bool, clock: Callable[[], float]) -> End:
     """One end, with windows and limits of any size."""
     # By default, which is strict, a server refuses requests above its limit; else it is an error.
     mode: dict[str, Any] = {} if hasty or choices.below(3) else {"strict": False}
@@ -57,6 +57,8 @@ def build(client: bool, choices: Choices, hasty: bool) -> End:
         stream_window=choices.pick((None, None, 1, 100_000, None, 2**31 - 1)),
         connection_window=choices.pick((None, None, 65_535, 1_000_000, None, 2**31 - 1)),
         automatic_window=choices.one_in(4),
+        keepalive=Keepalive(idle=10, timeout=5) if choices.one_in(4) else None,
+        clock=clock,
     )
     conn.SEND_BUFFER_HIGH, conn.SEND_BUFFER_LOW = choices.pick(_MARKS)
     values = {
@@ -79,7 +81,9 @@ class World:
         self.tell = tell
         choices = Choices(setup)
         hasty = choices.one_in(4)  # requests go out before any SETTINGS have come
-        self.client, self.server = build(True, choices, hasty), build(False, choices, hasty)
+        self.now = 0.0
+        self.client = build(True, choices, hasty, lambda: self.now)
+        self.server = build(False, choices, hasty, lambda: self.now)
         self.ends = (self.client, self.server)
         #: Octets under way to each end.
         self.wires: dict[End, bytearray] = {self.client: bytearray(), self.server: bytearray()}
@@ -357,6 +361,15 @@ class World:
         if not end.ended:
             self.do(end, "ping", b"12345678")
 
+    def wait(self, end: End, choices: Choices) -> None:
+        """Time passes."""
+        self.now += choices.pick((0.01, 0.5, 3.0, 11.0))
+        for end in self.ends:
+            due = end.conn.get_timer()
+            if due is not None and due <= self.now:
+                self.do(end, "handle_timer", self.now)
+                end.take(self.told(end, end.conn.events()))
+
     def carry_some(self, end: End, choices: Choices) -> None:
         self.carry(end, choices.pick(_AMOUNTS), choices.pick((1 << 30, 7, 100, 3_000)))
 
@@ -429,6 +442,7 @@ _STEPS: Final[dict[str, Callable[[World, End, Choices], None]]] = {
     "settings": World.settings,
     "more": World.more,
     "ping": World.ping,
+    "wait": World.wait,
     "carry": World.carry_some,
     "pull": World.pull,
     "deliver": World.deliver_some,
