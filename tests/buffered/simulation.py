@@ -175,9 +175,7 @@ def check_messages(world: World) -> None:
             if theirs is None:
                 over = message.over or is_unwanted(other, message)
                 demand(over, "a request that nobody has heard", end, message)
-            elif message.complete and theirs.reset is None:
-                check_whole(end, message, theirs)
-            elif not theirs.over and not message.over:
+            elif (message.complete and theirs.reset is None) or not (theirs.over or message.over):
                 check_whole(end, message, theirs)
         if end.shut_down:
             demand(end.drained == 1, "ConnectionDrained", end, end.drained)

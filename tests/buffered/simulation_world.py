@@ -258,6 +258,8 @@ class World:
             message.full = True
             if not choices.one_in(3):
                 return  # a program that heeds it
+        if choices.one_in(12):
+            self._write_little(end, message, 10 + choices.below(100))
         size = min(choices.pick(_SIZES), LONGEST - message.written)
         data: Any = content(stream_id, end.client, message.written, size)
         form = choices.below(4)
@@ -276,6 +278,13 @@ class World:
         self._note_end(message, last)
         if not message.ended and not end.conn.is_writable(stream_id):
             message.full = True
+
+    def _write_little(self, end: End, message: Message, times: int) -> None:
+        """Many short pieces, which go together into frames."""
+        for size in range(times):
+            data = content(message.stream_id, end.client, message.written, size)
+            end.conn.send_data(message.stream_id, data)
+            message.written += size
 
     def _note_end(self, message: Message, ended: bool) -> None:
         if ended:
