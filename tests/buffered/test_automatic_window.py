@@ -215,6 +215,12 @@ def arrive(conn: BufferedH2Connection, octets: int, *, read: bool = True) -> Non
     conn.data_to_send()
 
 
+def arrive_quietly(conn: BufferedH2Connection, octets: int) -> None:
+    """A frame that the program reads; what is to be sent is left for later."""
+    wire.feed(conn, wire.data(1, bytes(octets)))
+    conn.read_data(1)
+
+
 def test_one_ping_at_a_time() -> None:
     conn, _ = measuring()
     for _ in range(10):
@@ -285,6 +291,50 @@ def test_a_longer_round_trip_counts_for_less() -> None:
     assert frames_of(conn) == [], "49,152 octets in 0.2 seconds are 24,576 in 0.1"
 
 
+def test_the_next_ping_comes_after_a_pause_with_content() -> None:
+    now = [0.0]
+    conn, ack = measuring(clock=lambda: now[0])
+    wire.feed(conn, ack)
+    arrive(conn, FRAME)
+    now[0] = 0.09
+    arrive(conn, FRAME)
+    assert wire.feed(conn, wire.window_update(0, 1)) != []
+    assert frames_of(conn) == [], "too early"
+    now[0] = 0.2
+    wire.feed(conn, wire.window_update(0, 1))
+    assert frames_of(conn) == [], "no content has come"
+    wire.feed(conn, wire.data(1, b"x"))
+    assert [frame.type for frame in frames_of(conn)] == [Type.PING]
+
+
+def test_pauses_become_longer_until_windows_grow() -> None:
+    now = [0.0]
+    conn, ack = measuring(clock=lambda: now[0])
+
+    def asks_at(time: float) -> bool:
+        now[0] = time
+        arrive_quietly(conn, FRAME)
+        return Type.PING in {frame.type for frame in frames_of(conn)}
+
+    wire.feed(conn, ack)
+    assert not asks_at(0.09)
+    assert asks_at(0.11)
+    wire.feed(conn, ack)
+    assert not asks_at(0.3)
+    assert asks_at(0.32)
+    arrive(conn, DEFAULT_WINDOW // 2)
+    wire.feed(conn, ack)
+    assert conn._core.window.limit == DOUBLED
+    conn.data_to_send()
+    wire.feed(conn, wire.settings(ack=True))
+    arrive_quietly(conn, FRAME)
+    assert asks_at(0.32)
+    wire.feed(conn, ack)
+    arrive(conn, FRAME)
+    assert not asks_at(0.41)
+    assert asks_at(0.43)
+
+
 def test_small_frames_are_still_counted_after_a_growth() -> None:
     conn, ack = measuring()
     wire.feed(conn, wire.data(1, b"small"))
@@ -322,14 +372,14 @@ def test_a_stream_whose_window_is_as_large_as_can_be_stops_the_growth() -> None:
 def test_a_connection_that_ends_measures_no_more() -> None:
     conn, ack = measuring()
     arrive(conn, DEFAULT_WINDOW // 2 + 1)
-    with pytest.raises(ProtocolError):
+    with pytest.raises(ProtocolError, match="DATA"):
         wire.feed(conn, ack, wire.data(0))
     assert [frame.type for frame in frames_of(conn)] == [Type.GOAWAY]
 
 
 def test_content_before_the_end_of_a_connection_brings_no_ping() -> None:
     conn = downloading(automatic_window=True)
-    with pytest.raises(ProtocolError):
+    with pytest.raises(ProtocolError, match="DATA"):
         wire.feed(conn, wire.data(1, bytes(FRAME)), wire.data(1, bytes(FRAME)), wire.data(0))
     assert [frame.type for frame in frames_of(conn)] == [Type.GOAWAY]
 

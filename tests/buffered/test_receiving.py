@@ -262,7 +262,7 @@ def test_what_has_arrived_before_a_reset_can_be_read_and_is_not_taken_for_all_of
     assert conn.read_data(1, 4) == b"ques"
     assert conn.read_data(1) == b"tion"
     assert not conn.at_end(1)
-    with pytest.raises(StreamClosedError, match="Stream 1 was reset before"):
+    with pytest.raises(StreamClosedError, match="Stream 1 was reset before all of it was read"):
         conn.read_data(1)
 
 
@@ -573,7 +573,7 @@ def test_content_that_is_dropped_is_not_missed_silently() -> None:
         conn.data_to_send()
     assert conn.readable(1) == 0, "the oldest was dropped"
     assert not conn.at_end(1)
-    with pytest.raises(StreamClosedError, match="dropped"):
+    with pytest.raises(StreamClosedError, match="The content of stream 1 was dropped"):
         conn.read_data(1)
     assert len(conn.read_data(5)) == 36_384
     assert conn.at_end(5)
@@ -752,6 +752,16 @@ def test_the_window_of_streams_counts_where_the_program_has_replaced_the_setting
     conn.initiate_connection()
     (settings,) = wire.parse(conn.data_to_send())
     assert dict(settings.settings)[Setting.INITIAL_WINDOW_SIZE] == 2**20
+
+
+def test_the_window_of_streams_is_what_the_program_has_changed_it_to() -> None:
+    conn = server(stream_window=1000)
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 5000})
+    wire.feed(conn, wire.settings(ack=True))
+    conn.data_to_send()
+    conn.initiate_connection()
+    (settings,) = frames_of(conn)
+    assert dict(settings.settings)[Setting.INITIAL_WINDOW_SIZE] == 5000
 
 
 @pytest.mark.parametrize(

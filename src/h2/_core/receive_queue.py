@@ -249,8 +249,12 @@ class ReceiveQueue:
             # A request of ours may wait to be opened.
             if not self.sending.line or stream_id not in self.sending.line:
                 raise self.sending.no_stream(stream_id)
-        elif state >= states.CLOSED:
-            raise _cut_off(stream_id)
+        elif state > states.CLOSED:
+            raise _cut_off(stream_id, f"Stream {stream_id} was reset before all of it was read")
+        elif stream_id in self._dropped:
+            raise _cut_off(stream_id, f"The content of stream {stream_id} was dropped")
+        elif state == states.CLOSED:
+            raise self.sending.no_stream(stream_id)
         if conn.state == connection_states.TERMINATED:
             raise Violation(
                 rules.CONNECTION_CLOSED,
@@ -316,11 +320,7 @@ class ReceiveQueue:
             raise RuntimeError(f"{what}() needs a connection with receive_buffering=True")
 
 
-def _cut_off(stream_id: int) -> H2Error:
+def _cut_off(stream_id: int, message: str) -> H2Error:
     """Return the exception for a stream that ended before all of its content was read."""
-    return Violation(
-        rules.NOT_ALLOWED_NOW,
-        f"Stream {stream_id} was reset before its content was complete, or its content was dropped",
-        stream_id,
-        StreamClosedError(stream_id),
-    ).exception()
+    error = StreamClosedError(stream_id)
+    return Violation(rules.NOT_ALLOWED_NOW, message, stream_id, error).exception()

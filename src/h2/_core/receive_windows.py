@@ -59,7 +59,6 @@ class ReceiveWindows:
         """Enlarge the window of the connection, once our first SETTINGS are pending."""
         if self._connection_window is not None:
             increment = self._connection_window - self._conn.window.limit
-            self._connection_window = None
             if increment > 0:
                 increment_flow_control_window(self._conn, increment, None)
 
@@ -107,7 +106,7 @@ class AutomaticWindow:
         self._measured = False  # it was acknowledged in this call of receive_data
         self._shortest = inf  # round trip so far, in seconds
         self._pause = 0.0
-        self._next = 0.0  # no PING before that time, if there is a pause
+        self._next = -inf  # no PING before that time
 
     def acknowledged(self, ping_data: bytes) -> bool:
         """Tell whether an acknowledgment of PING is one that ends a measurement."""
@@ -131,7 +130,7 @@ class AutomaticWindow:
                 self._sent_at = None
         elif octets and _WORTH_MEASURING * self._octets >= size and size < self.largest:
             now = self._clock()
-            if not self._pause or now >= self._next:
+            if now >= self._next:
                 send.ping(conn, _MEASURING)
                 self._sent_at = now
                 self._octets = 0
@@ -165,7 +164,8 @@ class AutomaticWindow:
                 return  # the program has enlarged the window of a stream as far as it goes
         change = size - conn.window.limit
         if change > 0:
-            increment = change + conn.window.resize(change)
+            # What was handed back is less than half of the old size, so it gives nothing more.
+            conn.window.resize(change)
             if conn.conduct.small is not None:
-                conn.window_given += increment
-            conn.out.append(encode.window_update(0, increment))
+                conn.window_given += change
+            conn.out.append(encode.window_update(0, change))
