@@ -107,7 +107,7 @@ class BufferedH2Connection(H2Connection):
     # What H2Connection has, too.
 
     def initiate_connection(self) -> None:
-        """Send the connection preface, as :meth:`H2Connection.initiate_connection` does.
+        """Send the connection preface, as ``H2Connection.initiate_connection`` does.
 
         The windows that the constructor was given are announced with it. A server says that it goes
         by RFC 9218 and by nothing else (SETTINGS_NO_RFC7540_PRIORITIES), unless its settings have
@@ -123,7 +123,7 @@ class BufferedH2Connection(H2Connection):
     def initiate_upgrade_connection(self, settings_header: bytes | None = None) -> bytes | None:
         """Start on a connection that was upgraded from HTTP/1.1, as in ``H2Connection``.
 
-        :param settings_header: see :meth:`H2Connection.initiate_upgrade_connection`
+        :param settings_header: see ``H2Connection.initiate_upgrade_connection``
         :raises ProtocolError: if the field is not valid, or stream 1 was used already
         """
         self._limit_queues()
@@ -157,7 +157,7 @@ class BufferedH2Connection(H2Connection):
         on its way. Trailers wait behind the content of their message. The fields are checked in the
         call, also where they have to wait.
 
-        The arguments are those of :meth:`H2Connection.send_headers`.
+        The arguments are those of ``H2Connection.send_headers``.
 
         :raises ProtocolError: if the stream or the connection does not allow it now, or the fields
             make no valid message
@@ -223,7 +223,7 @@ class BufferedH2Connection(H2Connection):
         promised_stream_id: int,
         request_headers: Iterable[HeaderWeaklyTyped],
     ) -> None:
-        """Promise a response, as :meth:`H2Connection.push_stream` does (section 8.4).
+        """Promise a response, as ``H2Connection.push_stream`` does (section 8.4).
 
         Above the client's limit of concurrent streams the response waits.
 
@@ -262,7 +262,7 @@ class BufferedH2Connection(H2Connection):
         which lack SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (section 2.1.1). For a request
         that waits to be opened the frame goes out with it.
 
-        The arguments and exceptions are those of :meth:`H2Connection.send_priority_update`, without
+        The arguments and exceptions are those of ``H2Connection.send_priority_update``, without
         ``TooManyStreamsError``.
         """
         stream_id, urgency = index(stream_id), index(urgency)
@@ -278,7 +278,7 @@ class BufferedH2Connection(H2Connection):
         depends_on: int | None = None,
         exclusive: bool | None = None,
     ) -> None:
-        """Send PRIORITY, as :meth:`H2Connection.prioritize` does; clients only.
+        """Send PRIORITY, as ``H2Connection.prioritize`` does; clients only.
 
         Nothing is sent to a server whose first SETTINGS say that it ignores the frame, by
         SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (RFC 9218 section 2.1.1).
@@ -300,7 +300,7 @@ class BufferedH2Connection(H2Connection):
         additional_data: bytes | None = None,
         last_stream_id: int | None = None,
     ) -> None:
-        """Send GOAWAY, as :meth:`H2Connection.close_connection` does (section 6.8).
+        """Send GOAWAY, as ``H2Connection.close_connection`` does (section 6.8).
 
         With ``NO_ERROR`` what waits still goes out; with any other code it is dropped.
         :meth:`graceful_shutdown` does all that a shutdown needs.
@@ -309,7 +309,7 @@ class BufferedH2Connection(H2Connection):
         enqueue.connection_closed(self._sending)
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
-        """Take in bytes from the peer, as :meth:`H2Connection.receive_data` does.
+        """Take in bytes from the peer, as ``H2Connection.receive_data`` does.
 
         The events of :meth:`events` come with the others.
 

@@ -158,6 +158,14 @@ def test_reset_stream_drops_what_waits() -> None:
     assert nothing_is_left(conn)
 
 
+def test_reset_stream_on_which_nothing_waits() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.set_priority(1, urgency=0)
+    conn.reset_stream(1)
+    assert types(frames(conn)) == [Type.RST_STREAM]
+    assert nothing_is_left(conn)
+
+
 def test_reset_stream_of_a_request_that_was_not_opened() -> None:
     """It makes no frame, and the identifier is passed over."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1))
@@ -186,8 +194,9 @@ def test_reset_stream_without_error_goes_behind_the_response() -> None:
     conn.send_headers(1, RESPONSE)
     conn.send_data(1, bytes(2 * FRAME), end_stream=True)
     conn.reset_stream(1)
-    with pytest.raises(StreamClosedError):
-        conn.reset_stream(1)
+    for call in (conn.reset_stream, conn.end_stream):
+        with pytest.raises(StreamClosedError):
+            call(1)
     sent = frames(conn)
     assert types(sent) == [Type.HEADERS, Type.DATA, Type.DATA, Type.RST_STREAM]
     assert sent[2].has(END)

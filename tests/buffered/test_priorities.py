@@ -231,9 +231,13 @@ def test_a_client_sends_the_signals_that_the_server_heeds(
     # Only the first SETTINGS count.
     wire.feed(conn, wire.settings(*settings))
     wire.feed(conn, wire.settings())
+    frames(conn)
     after = signal(3)
     assert types(after) == types_after
     assert after[1].has(wire.Flag.PRIORITY) == (types_after[0] == Type.PRIORITY)
+    # Of a stream that is open, too.
+    conn.send_priority_update(3, urgency=1)
+    assert types(frames(conn)) == types_after[:1] * (types_after[0] == Type.PRIORITY_UPDATE)
     # What cannot be right is refused all the same.
     with pytest.raises(ProtocolError):
         conn.prioritize(5, weight=0)

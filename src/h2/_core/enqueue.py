@@ -12,6 +12,7 @@ from h2._core.outbound_fields import Plan
 from h2._core.send import send_data as _send_data
 from h2._core.send_headers import send_headers as _send_headers
 from h2._core.send_queue import STRAIGHT, SendQueue
+from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._rules import connection_states
 from h2._rules import stream_states as states
@@ -168,12 +169,18 @@ def _keep_data(
     if not end_stream:
         return
     if outbound is None or not outbound.holds:
-        _send_data(conn, stream_id, b"", True, None)
+        _send_data(conn, stream_id, b"", True, _fitting_padding(conn, stream, pad_length))
         queue.finish(stream_id)
         return
     outbound.ended = True
     if outbound.opening is not None:
         stream.state = after
+
+
+def _fitting_padding(conn: Connection, stream: Stream, pad_length: int | None) -> int | None:
+    """Return as much of the padding as the windows allow for a frame without content."""
+    room = min(conn.send_windows.of_stream(stream.send_offset), conn.max_outbound_frame_size)
+    return None if pad_length is None or room < 1 else min(pad_length, room - 1)
 
 
 def reset_stream(queue: SendQueue, stream_id: int, error_code: int) -> None:

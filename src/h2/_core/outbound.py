@@ -84,10 +84,8 @@ class Outbound(Turn):
 
     def next_padding(self) -> tuple[int, int]:
         """Return the padding of the next chunk, and how much of that chunk is left."""
-        if self.paddings is None:
-            return _UNPADDED, self.size
-        left = len(self._chunks[self._first]) - self._offset
-        return self.paddings[self._first], left
+        padding = _UNPADDED if self.paddings is None else self.paddings[self._first]
+        return padding, len(self._chunks[self._first]) - self._offset
 
     def cut(self, size: int, largest: int) -> list[Chunk]:
         """Return the next octets, at least one and not more than there are, and forget them.

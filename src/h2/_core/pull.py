@@ -77,7 +77,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
     scheduler = queue.scheduler
     largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
     full = False
-    while not full and scheduler.ready and windows.connection > 0 and room > 0:
+    while not full and windows.connection > 0 and room > 0:
         turn = scheduler.next()
         if turn is None:
             break

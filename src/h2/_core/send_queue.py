@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 from h2._core.misuse import no_stream, stream_closed
-from h2._core.outbound import Outbound
+from h2._core.outbound import Opening, Outbound
 from h2._core.priority_merging import Priorities
 from h2._core.scheduler import PARKED, Scheduler
 from h2._core.state import Connection
@@ -66,7 +66,7 @@ class SendQueue:
         #: next call which takes bytes has to look at.
         self.straight = STRAIGHT
         #: Streams that wait to be opened, in order; made when the first one has to.
-        self.line: OrderedDict[int, Outbound] | None = None
+        self.line: OrderedDict[int, Opening] | None = None
         self.highest_given = 0  #: the highest identifier of a request that had to wait
         self.closing = False  #: the application opens no more streams
         #: The peer's INITIAL_WINDOW_SIZE has changed: parked streams may have a window.

@@ -96,11 +96,11 @@ def wait_promised(
 def _enter_line(queue: SendQueue, stream: Stream, block: Block) -> None:
     stream_id = stream.stream_id
     outbound = queue.make(stream_id)
-    outbound.opening = Opening(stream, block)
+    opening = outbound.opening = Opening(stream, block)
     outbound.ended = block.end_stream
     if queue.line is None:
         queue.line = OrderedDict()
-    queue.line[stream_id] = outbound
+    queue.line[stream_id] = opening
     queue.straight = 0
 
 
@@ -131,12 +131,11 @@ def open_waiting(queue: SendQueue) -> None:
     """Open the streams that wait, as many as the peer allows."""
     conn = queue.conn
     while queue.line and can_open(queue):
-        stream_id, outbound = queue.line.popitem(last=False)
-        opening = outbound.opening
+        stream_id, opening = queue.line.popitem(last=False)
+        outbound = queue.queues[stream_id]
         outbound.opening = None
-        if opening is not None:
-            for block in opening.blocks:
-                send_headers(conn, stream_id, block.fields, block.end_stream, block.priority)
+        for block in opening.blocks:
+            send_headers(conn, stream_id, block.fields, block.end_stream, block.priority)
         if queue.early_updates:
             send_early_update(queue, stream_id)
         queue.events.append(StreamOpened(stream_id=stream_id))
