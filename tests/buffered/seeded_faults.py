@@ -374,10 +374,10 @@ def run(folder: Path, *command: str) -> str:
     return lines[0] if "seed" in lines[0] else lines[-1]
 
 
-def found(fault: Fault, runs: int = RUNS) -> tuple[str, str]:
+def found(fault: Fault) -> tuple[str, str]:
     """What finds a fault, and what it says; two empty texts if nothing does."""
     with copy_with(fault) as folder:
-        says = run(folder, "-m", "tools.simulation", "--quick", "--runs", str(runs))
+        says = run(folder, "-m", "tools.simulation", "--quick", "--runs", str(RUNS))
         if says:
             return "simulation", says
         if fault.tests:
