@@ -437,7 +437,9 @@ class BufferedH2Connection(H2Connection):
             amount = index(amount)
             if amount < 0:
                 raise ValueError("amount must not be negative")
-        return self._receiving.read(index(stream_id), amount)
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
+        return self._receiving.read(stream_id, amount)
 
     def readable(self, stream_id: int) -> int:
         """Return how many octets of content wait on a stream to be read.

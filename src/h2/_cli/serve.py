@@ -23,6 +23,7 @@ import h2.connection
 from h2._cli.channel import Channel
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
+from h2._cli.serve_options import place_of
 from h2._cli.session import LINGER_SECONDS, Session
 from h2._cli.text import reason
 
@@ -32,18 +33,22 @@ if TYPE_CHECKING:
 MAX_CLIENTS: Final = 200  # further ones are hung up on
 POLL_SECONDS: Final = 0.25  # how often the server looks whether it is to stop, and at the clock
 _PAUSE_SECONDS: Final = 0.01
+_ORDERS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS: Final = 3.0  # for responses under way when the server is to stop
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the command line says; returns the exit status."""
-    root = Path(options.directory)
+    try:
+        folder, port = place_of(options)
+    except ValueError as error:
+        raise Failure(Status.USAGE, str(error)) from None
+    root = Path(folder)
     if not root.is_dir():
-        raise Failure(Status.READ, f"{options.directory} is no folder")
+        raise Failure(Status.READ, f"{folder} is no folder")
     if options.key and not options.cert:
         raise Failure(Status.USAGE, "--key needs --cert")
     context = _tls(options)
-    port = options.port
     if port is None:
         port = 8443 if context else 8080
     stopping = threading.Event()
@@ -82,16 +87,17 @@ def _listener(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def _on_interrupt(stopping: threading.Event) -> Iterator[None]:
-    """Let Ctrl+C give the order to stop: an exception could come in the middle of anything."""
+    """Let Ctrl+C and `kill` order to stop: an exception could come in the middle of anything."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in _ORDERS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Server:

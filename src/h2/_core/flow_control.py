@@ -60,7 +60,11 @@ def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
         return
     window = conn.window
     if window.value > 0:
-        hand_back(conn, length)
+        increment = window.hand_back(length)
+        if increment:
+            if conn.conduct.small is not None:
+                conn.window_given += increment
+            conn.out.append(encode.window_update(0, increment))
     else:
         window.handed_back += length
         _reopen_later(conn, stream_id)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core.stream import CONNECT_METHOD, HEAD_METHOD, UNKNOWN_METHOD, Stream
+from h2._core.stream import (
+    CONNECT_METHOD,
+    HEAD_METHOD,
+    ORDINARY_METHOD,
+    UNKNOWN_METHOD,
+    Stream,
+)
 from h2._frames.describe import name_of
 from h2._hpack import FieldSection
 from h2._rules import registry as rules
@@ -39,13 +45,7 @@ def begin_request(stream: Stream, section: FieldSection, signals: list[int] | No
 
 def begin_response(stream: Stream, section: FieldSection) -> None:
     """Remember how much content a final response announces."""
-    if stream.method == CONNECT_METHOD and section.seen & SUCCESSFUL:
-        stream.tunnel = True
-        return
-    # "A response that is defined to have no content [...] MAY have a non-zero content-length
-    # header field, even though no content is included in DATA frames."
-    if stream.method == HEAD_METHOD:
-        stream.content_length = stream.remaining = 0
+    if stream.method != ORDINARY_METHOD and _answers_method(stream, section.seen):
         return
     if section.seen & NO_CONTENT:
         stream.content_length = None
@@ -55,6 +55,19 @@ def begin_response(stream: Stream, section: FieldSection) -> None:
     if section.noted is None or stream.method == UNKNOWN_METHOD:
         return
     stream.content_length = stream.remaining = int(section.noted)
+
+
+def _answers_method(stream: Stream, seen: int) -> bool:
+    """Tell whether the method of the request alone decides how the response ends; note it then."""
+    if stream.method == CONNECT_METHOD and seen & SUCCESSFUL:
+        stream.tunnel = True
+        return True
+    # "A response that is defined to have no content [...] MAY have a non-zero content-length
+    # header field, even though no content is included in DATA frames."
+    if stream.method == HEAD_METHOD:
+        stream.content_length = stream.remaining = 0
+        return True
+    return False
 
 
 def answer_connect(stream: Stream, seen: int) -> None:

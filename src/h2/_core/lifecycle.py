@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from copy import copy
+from functools import lru_cache
 from operator import index
 from typing import Final
 
@@ -47,7 +48,7 @@ def initiate(conn: Connection) -> None:
     values = conn.local_settings.listed()
     if conn.config.strict:
         _check_values(conn, values)
-    frames = preface + _settings_frame(conn, values)
+    frames = preface + _checked(conn, _encoded_settings(*values.items()))
     # commit
     overtaken = 0
     if conn.initiated:
@@ -73,8 +74,14 @@ def _pending_settings(conn: Connection) -> int:
     return count
 
 
-def _settings_frame(conn: Connection, values: Mapping[SettingCodes | int, int]) -> bytes:
-    frame = encode.settings(values.items())
+@lru_cache(maxsize=8)
+def _encoded_settings(*pairs: tuple[int, int]) -> bytes:
+    """Return the SETTINGS frame for these values: most connections of a program send the same."""
+    return encode.settings(pairs)
+
+
+def _checked(conn: Connection, frame: bytes) -> bytes:
+    """Return the frame, which the peer must not find too large."""
     check_frame_size(conn, len(frame) - HEADER_LENGTH)
     return frame
 
@@ -119,7 +126,7 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
     size = values.get(INITIAL_WINDOW_SIZE)
     if size is not None:
         _check_receive_windows(conn, size)
-    frame = _settings_frame(conn, values)
+    frame = _checked(conn, encode.settings(values.items()))
     # commit
     conn.out.append(frame)
     conn.announced.send(values)

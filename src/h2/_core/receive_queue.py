@@ -92,31 +92,52 @@ class ReceiveQueue:
 
     def follow(self, events: list[Event]) -> list[Event]:
         """Take the content out of the events of a call of receive_data; return what is left."""
+        automatic = self._automatic
+        if automatic is not None:
+            events = _measure(automatic, events)
+            if not self._buffering:
+                return events
         left: list[Event] = []
         told: set[int] = set()
-        octets = 0
+        waiting, ignored = self._waiting, self._ignored
         for event in events:
-            if isinstance(event, DataReceived):
-                octets += event.flow_controlled_length
-                if not self._buffering:
-                    left.append(event)
-                elif self._take_in(event) and event.stream_id not in told:
-                    told.add(event.stream_id)
-                    available = _new(DataAvailable)
-                    available.stream_id = event.stream_id
-                    left.append(available)
-            elif not self._is_ours(event):
+            if not isinstance(event, DataReceived):
+                self._act(event)
                 left.append(event)
-        if self._automatic is not None:
-            self._automatic.received(octets)
+                continue
+            stream_id, content = event.stream_id, event.data
+            length = event.flow_controlled_length
+            if length == len(content) > 0 and stream_id not in waiting and not ignored:
+                waiting[stream_id] = content
+            elif not self._take_in(stream_id, content, length):
+                continue
+            if stream_id not in told:
+                told.add(stream_id)
+                available = _new(DataAvailable)
+                available.stream_id = stream_id
+                left.append(available)
         return left
 
-    def _is_ours(self, event: Event) -> bool:
-        """Act on an event; tell whether it concerns nobody else."""
-        if isinstance(event, PingAckReceived):
-            return self._automatic is not None and self._automatic.acknowledged(event.ping_data)
-        if not self._buffering:
+    def _take_in(self, stream_id: int, content: bytes, length: int) -> bool:
+        """Keep the content of a DATA frame of this length; tell whether there is any."""
+        size = 0 if stream_id in self._ignored else len(content)
+        if length != size:
+            # Nobody reads padding, nor what is ignored.
+            acknowledge_reads(self._conn, length - size, stream_id)
+        if not size:
             return False
+        before = self._waiting.get(stream_id)
+        if isinstance(before, Pieces):
+            before.append(content)
+        elif before is not None:
+            pieces = self._waiting[stream_id] = Pieces(before)
+            pieces.append(content)
+        else:
+            self._waiting[stream_id] = content
+        return True
+
+    def _act(self, event: Event) -> None:
+        """Follow an event that says how a stream goes on."""
         if isinstance(event, StreamEnded):
             self._end(event.stream_id)
         elif isinstance(event, StreamReset):
@@ -124,29 +145,6 @@ class ReceiveQueue:
         elif isinstance(event, ConnectionTerminated):
             for stream_id in event.unprocessed_stream_ids:
                 self._cut(stream_id, ErrorCodes.REFUSED_STREAM)
-        return False
-
-    def _take_in(self, event: DataReceived) -> bool:
-        """Keep the content of a DATA frame; tell whether there is any."""
-        stream_id, content = event.stream_id, event.data
-        length = event.flow_controlled_length
-        if stream_id in self._ignored:
-            acknowledge_reads(self._conn, length, stream_id)
-            return False
-        if length != len(content):
-            # Nobody reads padding.
-            acknowledge_reads(self._conn, length - len(content), stream_id)
-        if not content:
-            return False
-        waiting = self._waiting
-        before = waiting.get(stream_id)
-        if before is None:
-            waiting[stream_id] = content
-        else:
-            if isinstance(before, bytes):
-                before = waiting[stream_id] = Pieces(before)
-            before.append(content)
-        return True
 
     def _end(self, stream_id: int) -> None:
         """Note that all content of a stream has arrived."""
@@ -215,29 +213,35 @@ class ReceiveQueue:
 
     def read(self, stream_id: int, amount: int | None) -> bytes:
         """Return content that has arrived, and acknowledge it."""
-        self._check_buffering("read_data")
-        queue: dict[int, Content] = self._waiting
-        content = queue.get(stream_id)
+        content = self._waiting.get(stream_id)
         if content is None:
-            queue = self._kept
-            content = queue.get(stream_id)
-            if content is None:
-                return self._read_nothing(stream_id)
-        size = len(content)
-        if amount is None or amount >= size:
-            del queue[stream_id]
+            return self._read_kept(stream_id, amount)
+        if amount is None or amount >= len(content):
+            del self._waiting[stream_id]
+            if self.unread_requests:
+                self.unread_requests.discard(stream_id)
             data = content if isinstance(content, bytes) else content.take_all()
         else:
             if isinstance(content, bytes):
-                content = queue[stream_id] = Pieces(content)
+                content = self._waiting[stream_id] = Pieces(content)
             data = content.take(amount)
-        if queue is self._kept:
-            self._kept_size -= len(data) + (len(data) == size) * _OVERHEAD
-        else:
-            if self.unread_requests and len(data) == size:
-                self.unread_requests.discard(stream_id)
-            acknowledge_reads(self._conn, len(data), stream_id)
+        acknowledge_reads(self._conn, len(data), stream_id)
         return data
+
+    def _read_kept(self, stream_id: int, amount: int | None) -> bytes:
+        """Return content whose window was given back before."""
+        content = self._kept.get(stream_id)
+        if content is None:
+            self._check_buffering("read_data")
+            return self._read_nothing(stream_id)
+        if amount is None or amount >= len(content):
+            del self._kept[stream_id]
+            self._kept_size -= len(content) + _OVERHEAD
+            return content if isinstance(content, bytes) else content.take_all()
+        if isinstance(content, bytes):
+            content = self._kept[stream_id] = Pieces(content)
+        self._kept_size -= amount
+        return content.take(amount)
 
     def _read_nothing(self, stream_id: int) -> bytes:
         """Return b"" if content may still come, or all has come and was read; raise otherwise."""
@@ -318,6 +322,20 @@ class ReceiveQueue:
     def _check_buffering(self, what: str) -> None:
         if not self._buffering:
             raise RuntimeError(f"{what}() needs a connection with receive_buffering=True")
+
+
+def _measure(automatic: AutomaticWindow, events: list[Event]) -> list[Event]:
+    """Let windows grow by what has arrived; return the events without those of our own PING."""
+    left: list[Event] = []
+    octets = 0
+    for event in events:
+        if isinstance(event, DataReceived):
+            octets += event.flow_controlled_length
+        elif isinstance(event, PingAckReceived) and automatic.acknowledged(event.ping_data):
+            continue
+        left.append(event)
+    automatic.received(octets)
+    return left
 
 
 def _cut_off(stream_id: int, message: str) -> H2Error:
