@@ -337,8 +337,7 @@ class BufferedH2Connection(H2Connection):
             if amount < 0:
                 raise ValueError("amount must not be negative")
         data = _data_to_send(self._sending, amount)
-        receiving = self._receiving
-        if receiving.unread_requests and receiving.release_answered():
+        if self._receiving.unread_requests and self._receiving.release_answered():
             # What the responses that have just ended give back goes with them.
             left = None if amount is None else amount - len(data)
             data += _data_to_send(self._sending, left)

@@ -115,14 +115,13 @@ def send_data(
     queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
     """Send content, or keep it."""
-    outbound = queue.queues.get(stream_id)
-    straight = queue.straight
     size = len(data)
+    straight = queue.straight
     if (
-        (outbound is None or not outbound.holds)
-        and pad_length is None
-        and size <= straight
+        size <= straight
         and (end_stream or (size and straight == STRAIGHT))
+        and pad_length is None
+        and (stream_id not in queue.queues or not queue.queues[stream_id].holds)
     ):
         try:
             _send_data(queue.conn, stream_id, data, end_stream, None)
@@ -133,19 +132,15 @@ def send_data(
             if end_stream:
                 queue.finish(stream_id)
             return
-    _keep_data(queue, outbound, stream_id, data, end_stream, pad_length)
+    _keep_data(queue, stream_id, data, end_stream, pad_length)
 
 
 def _keep_data(
-    queue: SendQueue,
-    outbound: Outbound | None,
-    stream_id: int,
-    data: bytes,
-    end_stream: bool,
-    pad_length: int | None,
+    queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
     """Keep content, behind what waits already."""
     conn = queue.conn
+    outbound = queue.queues.get(stream_id)
     if outbound is not None and (outbound.ended or outbound.opening is not None):
         stream = _sender(queue, outbound, "DATA")
     else:

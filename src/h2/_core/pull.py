@@ -35,12 +35,11 @@ def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
         flow_control.reopen(conn)
     if queue.straight:
         queue.straight = STRAIGHT
-        if not out.chunks:
-            return b""
-        room = 0 if amount is None else out.room(amount)
-    else:
-        room = _fill(queue, _UNLIMITED if amount is None else amount)
-        queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
+        if amount is None or out.room(amount) >= 0:
+            return out.take_all(conn.config._active_logger)
+        return out.take(amount, conn.config._active_logger)
+    room = _fill(queue, _UNLIMITED if amount is None else amount)
+    queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
     if amount is None or room >= 0:
         return out.take_all(conn.config._active_logger)
     return out.take(amount, conn.config._active_logger)

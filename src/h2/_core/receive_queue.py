@@ -36,6 +36,12 @@ _REMEMBERED: Final = 64
 
 Content = bytes | Pieces
 
+#: Nothing is ever added to these.
+_NO_CONTENT: Final[dict[int, Content]] = {}
+_NO_STREAMS: Final[set[int]] = set()
+_NONE_KEPT: Final[OrderedDict[int, Content]] = OrderedDict()
+_NONE_DROPPED: Final[OrderedDict[int, None]] = OrderedDict()
+
 
 class ReceiveQueue:
     """The content that waits for the application, and which of it is all that there is.
@@ -77,16 +83,18 @@ class ReceiveQueue:
         self.sending: SendQueue  #: what goes the other way, and which requests wait to be opened
         #: Whether there is anything to do for events.
         self.following = buffering or automatic is not None
-        self._waiting: dict[int, Content] = {}
-        self._kept: OrderedDict[int, Content] = OrderedDict()
+        # Those who only send have no use for the rest: empty ones that they share cost nothing.
+        self._waiting: dict[int, Content] = {} if buffering else _NO_CONTENT
+        self._kept: OrderedDict[int, Content] = OrderedDict() if buffering else _NONE_KEPT
         self._kept_size = 0
         #: Requests that arrived in full and were not read in full, to see when they are answered.
-        self.unread_requests: set[int] = set()
-        self._ignored: set[int] = set()  # streams of which no content is kept
+        self.unread_requests: set[int] = set() if buffering else _NO_STREAMS
+        # Streams of which no content is kept.
+        self._ignored: set[int] = set() if buffering else _NO_STREAMS
         # Streams on which all content has arrived; how others ended can be told from their state.
-        self._ended: set[int] = set()
+        self._ended: set[int] = set() if buffering else _NO_STREAMS
         # The latest streams of which content was lost.
-        self._dropped: OrderedDict[int, None] = OrderedDict()
+        self._dropped: OrderedDict[int, None] = OrderedDict() if buffering else _NONE_DROPPED
 
     # What arrives.
 
