@@ -25,6 +25,9 @@ _MUCH: Final = 2**30
 _AMOUNTS: Final = (None, 0, 1, 20, 100, 5_000, 16_393, 65_536)
 
 
+_READING: Final = frozenset(("read_data", "readable", "at_end", "discard_data"))
+
+
 class _LowMarks(BufferedH2Connection):
     """A connection on which little is much."""
 
@@ -61,7 +64,12 @@ class BufferedRun(Run):
     def __init__(self, scene: Scene, cut: Cut, left_out: Collection[int] = ()) -> None:
         self.content: dict[int, bytes] = {}  #: what was read, by stream
         self.available: set[int] = set()
+        self.buffering = True
         super().__init__(scene, cut, left_out)
+        try:
+            self.conn.readable(1)
+        except RuntimeError:
+            self.buffering = False
 
     def step(self, place: int, step: Step) -> None:
         """Take one step, and hear of what it has brought about."""
@@ -85,6 +93,11 @@ class BufferedRun(Run):
             if isinstance(event, StreamWritable):
                 size = self.conn.send_buffer_size(event.stream_id)
                 require(size <= self.conn.SEND_BUFFER_LOW, "StreamWritable at", size)
+
+    def call(self, place: int, call: Call) -> None:
+        """Make a call. Reading is for connections that keep content."""
+        if self.buffering or call.method not in _READING:
+            super().call(place, call)
 
     def returned(self, call: Call, value: object) -> None:
         """Note content that was read."""
@@ -219,6 +232,8 @@ def _read(source: Source) -> Call:
 
 def _ask(source: Source) -> Call:
     method = source.pick(("is_writable", "send_buffer_size", "get_priority", "readable", "at_end"))
+    if source.chance(8):
+        method = "discard_data"
     return Call(method, (_stream(source),), {})
 
 

@@ -24,9 +24,9 @@ def server(**options: Any) -> BufferedH2Connection:
     return BufferedH2Connection(config, **options)
 
 
-def pair(ours: dict[int, int], theirs: dict[int, int]) -> Any:
+def pair(ours: dict[int, int], theirs: dict[int, int], **options: Any) -> Any:
     """A client and a server that have shaken hands and know each other's settings."""
-    one, other = client(), server()
+    one, other = client(**options), server(**options)
     for conn, settings in ((one, ours), (other, theirs)):
         conn.initiate_connection()
         if settings:

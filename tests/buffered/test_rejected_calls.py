@@ -108,7 +108,8 @@ def carry(ends: Any, step: Take) -> bool:
 @given(st.lists(steps(), min_size=10, max_size=50))
 @settings(max_examples=150, deadline=None)
 def test_a_call_that_raises_changes_nothing(taken: list[Step]) -> None:
-    ends = pair({Setting.INITIAL_WINDOW_SIZE: 100}, {Setting.MAX_CONCURRENT_STREAMS: 2})
+    ours, theirs = {Setting.INITIAL_WINDOW_SIZE: 100}, {Setting.MAX_CONCURRENT_STREAMS: 2}
+    ends = pair(ours, theirs, receive_buffering=True)
     for step in taken:
         if isinstance(step, Take):
             carry(ends, step)

@@ -87,7 +87,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             continue
         window = windows.initial + stream.send_offset
         if window <= 0:
-            scheduler.park(turn)
+            queue.park(outbound, stream.send_offset)
             continue
         if window > windows.connection:
             window = windows.connection

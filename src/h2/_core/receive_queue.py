@@ -313,12 +313,14 @@ class ReceiveQueue:
         if content is not None:
             self._kept_size -= len(content) + _OVERHEAD
         stream = conn.streams.get(stream_id)
-        if stream is not None and stream.state < states.FIRST_PEER_ENDED:
+        line = self.sending.line or ()
+        open_ = stream is not None and stream.state < states.FIRST_PEER_ENDED
+        if open_ or stream_id in line:
             ignored = self._ignored
             ignored.add(stream_id)
             # Of streams that we reset there is no event.
-            if len(ignored) > 2 * (len(conn.streams) + _REMEMBERED):
-                ignored.intersection_update(conn.streams)
+            if len(ignored) > 2 * (len(conn.streams) + len(line) + _REMEMBERED):
+                ignored.intersection_update([*conn.streams, *line])
 
     def we_reset(self, stream_id: int) -> None:
         """Drop what waits on a stream that the application has reset."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from h2._core.misuse import no_stream, stream_closed
@@ -22,6 +23,9 @@ from h2.priorities import Priority
 STRAIGHT: Final = 2**14
 
 _new: Final = object.__new__
+
+#: So many stale entries of parked streams are kept.
+_FEW: Final = 32
 
 _ON_DATA: Final = states.TABLE[states.SEND_DATA]
 
@@ -43,6 +47,7 @@ class SendQueue:
         "highest_given",
         "line",
         "low",
+        "parked",
         "priorities",
         "queues",
         "scheduler",
@@ -60,6 +65,10 @@ class SendQueue:
         self.streams_before_settings = 0
         self.queues: dict[int, Outbound] = {}
         self.scheduler = Scheduler()
+        #: A heap of the streams that wait for a window, those first that need the least: what their
+        #: windows lack is the peer's INITIAL_WINDOW_SIZE and the offset of the stream. Entries of
+        #: streams that do not wait any more, or lack less than that, are stale.
+        self.parked: list[tuple[int, int]] = []
         self.priorities = Priorities(conn)
         self.size = 0  #: octets in all queues
         #: So many octets may go straight into the output. 0 as soon as something waits that the
@@ -166,16 +175,44 @@ class SendQueue:
     def wake(self, outbound: Outbound) -> None:
         """Let a parked stream take part again if it has a window."""
         stream = self.conn.streams.get(outbound.stream_id)
-        if stream is not None and self.conn.send_windows.initial + stream.send_offset > 0:
+        if stream is None:
+            return
+        if self.conn.send_windows.initial + stream.send_offset > 0:
             self.scheduler.wake(outbound)
             self.straight = 0
+        else:
+            self._note_parked(outbound.stream_id, stream.send_offset)
 
     def wake_all(self) -> None:
-        """Look at the parked streams once, however often the peer has changed their windows."""
+        """Wake the parked streams that have a window now.
+
+        Streams that have none cost nothing, however often the peer changes INITIAL_WINDOW_SIZE.
+        """
         self.windows_changed = False
-        for outbound in self.queues.values():
-            if outbound.place == PARKED:
+        initial = self.conn.send_windows.initial
+        parked = self.parked
+        while parked and parked[0][0] < initial:
+            outbound = self.queues.get(heappop(parked)[1])
+            if outbound is not None and outbound.place == PARKED:
                 self.wake(outbound)
+
+    def park(self, outbound: Outbound, offset: int) -> None:
+        """Let a stream wait whose window has this offset from INITIAL_WINDOW_SIZE, and is shut."""
+        self.scheduler.park(outbound)
+        self._note_parked(outbound.stream_id, offset)
+
+    def _note_parked(self, stream_id: int, offset: int) -> None:
+        parked = self.parked
+        heappush(parked, (-offset, stream_id))
+        if len(parked) > 2 * (len(self.queues) + _FEW):
+            # Only when stale entries prevail, so that the cost stays the same for each.
+            streams = self.conn.streams
+            parked[:] = [
+                (-streams[stream_id].send_offset, stream_id)
+                for stream_id, outbound in self.queues.items()
+                if outbound.place == PARKED and stream_id in streams
+            ]
+            heapify(parked)
 
     def note_writable(self, outbound: Outbound) -> None:
         """Say that the application may go on: enough has left."""
@@ -189,6 +226,8 @@ class SendQueue:
         outbound = self.queues.pop(stream_id, None)
         if outbound is not None:
             self.scheduler.remove(outbound)
+            if self.parked and not self.queues:
+                self.parked.clear()
         self.priorities.forget(stream_id)
 
     def drop(self, stream_id: int) -> None:
@@ -205,6 +244,8 @@ class SendQueue:
     def drop_all(self) -> None:
         """Forget all that waits: the connection has ended."""
         self.queues.clear()
+        self.parked.clear()
+        self.priorities.forget_all()
         self.line = self.early_updates = None
         self.scheduler = Scheduler()
         self.size = 0
