@@ -81,8 +81,8 @@ FAULTS: Final = (
     Fault(
         "a stream without a window stops all others",
         "_core/pull.py",
-        "            scheduler.park(turn)\n            continue\n",
-        "            scheduler.park(turn)\n            return False\n",
+        "            queue.parked.add(turn.stream_id)\n            continue\n",
+        "            queue.parked.add(turn.stream_id)\n            break\n",
     ),
     Fault(
         "padding does not count",
@@ -96,6 +96,18 @@ FAULTS: Final = (
         "overhead = min(pad_length + 1, limit - 1)",
         "overhead = min(pad_length + 1, limit)",
     ),
+    Fault(
+        "of the streams that a SETTINGS frame gives a window one is woken",
+        "_core/send_queue.py",
+        "while lacking and lacking[0][0] < initial:",
+        "if lacking and lacking[0][0] < initial:",
+    ),
+    Fault(
+        "a window that grew and was still shut is forgotten",
+        "_core/send_queue.py",
+        "            self.parked.add(outbound.stream_id)  # it lacks less than before\n",
+        "            pass\n",
+    ),
     # Frames.
     Fault(
         "frames are larger than the peer takes",
@@ -106,8 +118,8 @@ FAULTS: Final = (
     Fault(
         "more than amount goes out",
         "_core/pull.py",
-        "return out.take(None if room >= 0 else amount, conn",
-        "return out.take(None, conn",
+        "    if amount is None or room >= 0:\n",
+        "    if True:\n",
     ),
     Fault(
         "END_STREAM is lost",
@@ -124,8 +136,8 @@ FAULTS: Final = (
     Fault(
         "END_STREAM of an empty write is lost",
         "_core/enqueue.py",
-        '        _send_data(conn, stream_id, b"", True, None)\n        queue.finish(stream_id)\n',
-        "        queue.finish(stream_id)\n",
+        '_send_data(conn, stream_id, b"", True, _fitting_padding(conn, stream, pad_length))',
+        "pass",
     ),
     Fault(
         "an octet is sent twice",
@@ -157,8 +169,8 @@ FAULTS: Final = (
     Fault(
         "a short write overtakes content",
         "_core/enqueue.py",
-        "        (outbound is None or not outbound.holds)\n        and pad_length is None",
-        "        (outbound is None or outbound.opening is None)\n        and pad_length is None",
+        "and (stream_id not in queue.queues or not queue.queues[stream_id].holds)",
+        "and (stream_id not in queue.queues or queue.queues[stream_id].opening is None)",
     ),
     Fault(
         "trailers of a request that waits are lost",
@@ -327,6 +339,74 @@ FAULTS: Final = (
         "_core/priority_merging.py",
         "            self._known.pop(stream_id, None)\n",
         "            pass\n",
+    ),
+    # Receiving.
+    Fault(
+        "DataAvailable is lost where content comes again",
+        "_core/receive_queue.py",
+        "            if stream_id not in told:\n",
+        "            if stream_id not in told and stream_id not in self._ended | waiting.keys():\n",
+    ),
+    Fault(
+        "padding is never acknowledged",
+        "_core/receive_queue.py",
+        "            acknowledge_reads(self._conn, length - size, stream_id)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "content that was read is not acknowledged",
+        "_core/receive_queue.py",
+        "        acknowledge_reads(self._conn, len(data), stream_id)\n        return data\n",
+        "        return data\n",
+    ),
+    Fault(
+        "content of a stream that was reset keeps its window",
+        "_core/receive_queue.py",
+        "            hand_back(conn, len(content))\n",
+        "            pass\n",
+    ),
+    Fault(
+        "content that comes in pieces is lost",
+        "_core/receive_queue.py",
+        "            pieces.append(content)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "discard_data is soon forgotten",
+        "_core/receive_queue.py",
+        "            ignored.add(stream_id)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "the end of content comes before the content was read",
+        "_core/receive_queue.py",
+        "            stream_id not in self._waiting\n            and stream_id not in self._kept\n",
+        "            stream_id not in self._kept\n",
+    ),
+    # Shutdown.
+    Fault(
+        "ConnectionDrained comes while streams are open",
+        "_core/shutdown.py",
+        "over = not conn.streams and not self.queue.waiting_streams",
+        "over = not self.queue.waiting_streams",
+    ),
+    Fault(
+        "ConnectionDrained comes again and again",
+        "_core/shutdown.py",
+        "            self.stage = DRAINED\n",
+        "            self.stage = LAST_NAMED\n",
+    ),
+    Fault(
+        "the second GOAWAY of a shutdown is forgotten",
+        "_core/shutdown.py",
+        "            self._name_last()\n        return True\n",
+        "            pass\n        return True\n",
+    ),
+    Fault(
+        "a shutdown takes new requests",
+        "_core/shutdown.py",
+        "        queue.closing = True\n",
+        "        queue.closing = False\n",
     ),
     # The schedule.
     Fault(

@@ -61,7 +61,9 @@ def wrong_calls(end: End, choices: Choices) -> Iterator[Wrong]:
         yield "push_stream", (1, 2, REQUEST), {}
         yield "send_priority_update", (1_001, choices.pick((8, -1, "x"))), {}
         yield "send_headers", (1_002, REQUEST), {}
-        if not end.going:
+        if end.going:
+            yield "send_headers", (conn.get_next_available_stream_id(), [*REQUEST, NEW]), {}
+        else:
             fresh = conn.get_next_available_stream_id()
             yield "send_headers", (fresh, choices.pick(_BAD_REQUESTS)), {}
             weight: dict[str, Any] = {"priority_weight": choices.pick((300, 0, "x"))}

@@ -106,14 +106,19 @@ def test_what_is_remembered_of_parked_streams_is_bounded() -> None:
     for stream_id in (1, 3, 5):
         one.send_headers(stream_id, POST)
         one.send_data(stream_id, bytes(1_000))
-    for _ in range(500):
+    for number in range(500):
         one.receive_data(wire.window_update(1, 1))
         one.data_to_send()
-    assert one.send_buffer_size(1) == 500
-    assert len(one._sending.parked) <= 2 * (3 + 32)
+        if number % 2:
+            one.receive_data(wire.settings((Setting.INITIAL_WINDOW_SIZE, 1)))
+            one.receive_data(wire.settings((Setting.INITIAL_WINDOW_SIZE, 0)))
+            one.data_to_send()
+    assert one.send_buffer_size() == 500 + 1_000 + 1_000
+    queue = one._sending
+    assert len(queue.parked) + len(queue._lacking) <= 2 * (3 + 32)
     one.receive_data(wire.settings((Setting.INITIAL_WINDOW_SIZE, 1)))
     one.data_to_send()
     assert one.send_buffer_size() == 499 + 999 + 999
     for stream_id in (1, 3, 5):
         one.reset_stream(stream_id)
-    assert one._sending.parked == []
+    assert (queue.parked, queue._lacking) == (set(), [])

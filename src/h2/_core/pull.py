@@ -87,7 +87,8 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             continue
         window = windows.initial + stream.send_offset
         if window <= 0:
-            queue.park(outbound, stream.send_offset)
+            scheduler.park(turn)
+            queue.parked.add(turn.stream_id)
             continue
         if window > windows.connection:
             window = windows.connection

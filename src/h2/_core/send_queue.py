@@ -38,6 +38,7 @@ class SendQueue:
     """
 
     __slots__ = (
+        "_lacking",
         "closing",
         "conn",
         "early_updates",
@@ -65,10 +66,11 @@ class SendQueue:
         self.streams_before_settings = 0
         self.queues: dict[int, Outbound] = {}
         self.scheduler = Scheduler()
-        #: A heap of the streams that wait for a window, those first that need the least: what their
-        #: windows lack is the peer's INITIAL_WINDOW_SIZE and the offset of the stream. Entries of
-        #: streams that do not wait any more, or lack less than that, are stale.
-        self.parked: list[tuple[int, int]] = []
+        #: Streams that have been parked, or whose window has grown, since ``wake_all``.
+        self.parked: set[int] = set()
+        # A heap of those parked before: by the INITIAL_WINDOW_SIZE that they lack, the least first.
+        # Entries of streams that wait no more, or that lack something else by now, are stale.
+        self._lacking: list[tuple[int, int]] = []
         self.priorities = Priorities(conn)
         self.size = 0  #: octets in all queues
         #: So many octets may go straight into the output. 0 as soon as something waits that the
@@ -181,38 +183,33 @@ class SendQueue:
             self.scheduler.wake(outbound)
             self.straight = 0
         else:
-            self._note_parked(outbound.stream_id, stream.send_offset)
+            self.parked.add(outbound.stream_id)  # it lacks less than before
 
     def wake_all(self) -> None:
         """Wake the parked streams that have a window now.
 
-        Streams that have none cost nothing, however often the peer changes INITIAL_WINDOW_SIZE.
+        Those that have none are looked at once, however often the peer changes INITIAL_WINDOW_SIZE.
         """
         self.windows_changed = False
+        streams = self.conn.streams
+        lacking = self._lacking
+        for stream_id in self.parked:
+            if stream_id in streams:
+                heappush(lacking, (-streams[stream_id].send_offset, stream_id))
+        self.parked.clear()
         initial = self.conn.send_windows.initial
-        parked = self.parked
-        while parked and parked[0][0] < initial:
-            outbound = self.queues.get(heappop(parked)[1])
+        while lacking and lacking[0][0] < initial:
+            outbound = self.queues.get(heappop(lacking)[1])
             if outbound is not None and outbound.place == PARKED:
                 self.wake(outbound)
-
-    def park(self, outbound: Outbound, offset: int) -> None:
-        """Let a stream wait whose window has this offset from INITIAL_WINDOW_SIZE, and is shut."""
-        self.scheduler.park(outbound)
-        self._note_parked(outbound.stream_id, offset)
-
-    def _note_parked(self, stream_id: int, offset: int) -> None:
-        parked = self.parked
-        heappush(parked, (-offset, stream_id))
-        if len(parked) > 2 * (len(self.queues) + _FEW):
+        if len(lacking) > 2 * (len(self.queues) + _FEW):
             # Only when stale entries prevail, so that the cost stays the same for each.
-            streams = self.conn.streams
-            parked[:] = [
+            self._lacking = [
                 (-streams[stream_id].send_offset, stream_id)
                 for stream_id, outbound in self.queues.items()
                 if outbound.place == PARKED and stream_id in streams
             ]
-            heapify(parked)
+            heapify(self._lacking)
 
     def note_writable(self, outbound: Outbound) -> None:
         """Say that the application may go on: enough has left."""
@@ -226,8 +223,10 @@ class SendQueue:
         outbound = self.queues.pop(stream_id, None)
         if outbound is not None:
             self.scheduler.remove(outbound)
-            if self.parked and not self.queues:
-                self.parked.clear()
+            if self.parked:
+                self.parked.discard(stream_id)
+            if self._lacking and not self.queues:
+                self._lacking.clear()
         self.priorities.forget(stream_id)
 
     def drop(self, stream_id: int) -> None:
@@ -245,6 +244,7 @@ class SendQueue:
         """Forget all that waits: the connection has ended."""
         self.queues.clear()
         self.parked.clear()
+        self._lacking.clear()
         self.priorities.forget_all()
         self.line = self.early_updates = None
         self.scheduler = Scheduler()
