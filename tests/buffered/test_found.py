@@ -121,4 +121,4 @@ def test_what_is_remembered_of_parked_streams_is_bounded() -> None:
     assert one.send_buffer_size() == 499 + 999 + 999
     for stream_id in (1, 3, 5):
         one.reset_stream(stream_id)
-    assert (queue.parked, queue._lacking) == (set(), [])
+    assert (queue.parked, queue._lacking) == ({}, [])

@@ -18,6 +18,7 @@ from h2._cli.resolve import Found, addresses
 from h2._cli.text import reason
 from h2._cli.transfer import Times
 from h2._cli.url import Url
+from h2.recorder import Recorder
 from h2.settings import SettingCodes, Settings
 
 _FIRST_WINDOW: Final = 65535
@@ -30,10 +31,11 @@ def connect(
     log: FrameLog | None,
     stack: contextlib.ExitStack,
     times: Times,
+    recorder: Recorder | None,
 ) -> Channel:
     """Return a channel to the server, with the connection preface waiting to be sent."""
     limit = deadline.within(options.connect_timeout, "Connection")
-    conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+    conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True, logger=recorder))
     conn.local_settings = Settings(
         initial_values={
             SettingCodes.ENABLE_PUSH: 0,

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from dataclasses import replace
 
-from h2._cli import report, request
+from h2._cli import report, request, waterfall
 from h2._cli.client import Client
 from h2._cli.connect import connect
 from h2._cli.content import Sink
@@ -19,6 +19,7 @@ from h2._cli.frame_log import FrameLog
 from h2._cli.request import Request
 from h2._cli.transfer import Times, Transfer
 from h2._cli.url import parse as parse_url
+from h2.recorder import Recorder
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,9 +33,13 @@ def run(options: argparse.Namespace) -> int:
         for transfer in transfers:
             stack.callback(transfer.close)
             transfer.open()
-        failures = Fetch(options, transfers).run()
+        fetch = Fetch(options, transfers)
+        failures = fetch.run()
         if options.stat:
             report.tell(report.statistics(transfers))
+        if options.waterfall:
+            more = f" and {len(transfers) - 1} more" * (len(transfers) > 1)
+            waterfall.save(options.waterfall, fetch.recorders, f"h2 get {options.urls[0]}{more}")
     if not failures:
         return 0
     raise failures[-1]
@@ -69,6 +74,7 @@ class Fetch:
         self._queue = deque(transfers)  # those that are not done; the first one may write
         self._failures: list[Failure] = []
         self._deadline = Deadline(options.max_time, "Operation")
+        self.recorders: list[Recorder] = []  # one for each connection, if they are to be shown
 
     def run(self) -> list[Failure]:
         """Do everything; returns what went wrong. That has been told if there are several URLs."""
@@ -91,12 +97,16 @@ class Fetch:
         log = None
         if self._options.verbose:
             log = FrameLog(sys.stderr, titles=group[0] is self._transfers[0])
+        recorder = None
+        if self._options.waterfall:
+            recorder = Recorder(f"client of {url.authority}")
+            self.recorders.append(recorder)
         with contextlib.ExitStack() as stack:
             times = Times(began=began)
             for transfer in group:
                 transfer.times = times if transfer is group[0] else Times(began=began)
             try:
-                channel = connect(self._options, url, self._deadline, log, stack, times)
+                channel = connect(self._options, url, self._deadline, log, stack, times, recorder)
                 for transfer in group[1:]:
                     transfer.times = replace(times)
                 client = Client(channel, self._deadline, url, self._through, self._options.padding)

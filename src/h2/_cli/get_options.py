@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from h2._cli import report
+from h2._cli import report, waterfall
 from h2._cli.option_parser import OptionParser, number, seconds
 from h2._cli.resolve import override
 
@@ -119,6 +119,7 @@ def _add_messages(group: argparse._ArgumentGroup) -> None:
     add("-v", "--verbose", action="store_true",
         help="show the certificate and every frame on standard error"
     )  # fmt: skip
+    add("--waterfall", metavar="FILE", help=waterfall.HELP)
     add("--stat", action="store_true",
         help="show for each stream when it was sent, answered and complete, on standard error"
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from h2._cli import waterfall
 from h2._cli.option_parser import OptionParser, port
 
 DESCRIPTION: Final = """
@@ -29,6 +30,7 @@ def add(parser: OptionParser) -> None:
     add("--cert", metavar="FILE", help="certificate chain (PEM); turns TLS on")
     add("--key", metavar="FILE", help="private key (PEM), if it is not in the --cert file")
     add("--tls", action="store_true", help="TLS with a certificate made for this run")
+    add("--waterfall", metavar="FILE", help=f"when the server stops, {waterfall.HELP}")
     add("-v", "--verbose", action="store_true", help="show every frame on standard error")
 
 

@@ -10,6 +10,7 @@ from h2._core import enqueue
 from h2._core.follow import follow
 from h2._core.reader import receive_data
 from h2._core.receive_queue import ReceiveQueue
+from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
 from h2._core.send_queue import SendQueue
 from h2._core.shutdown import Shutdown
 from h2._core.state import Connection
@@ -32,13 +33,30 @@ def strict_unless_said(config: H2Configuration | None) -> H2Configuration:
 class Buffers:
     """What a connection that buffers has beside the state of every connection."""
 
-    __slots__ = ("conn", "keepalive", "receiving", "sending", "shutdown", "timers")
+    __slots__ = (
+        "automatic",
+        "conn",
+        "keepalive",
+        "receiving",
+        "sending",
+        "shutdown",
+        "timers",
+        "windows",
+    )
 
-    def __init__(self, conn: Connection, receiving: ReceiveQueue, timers: Timers) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        receive_buffering: bool,
+        windows: ReceiveWindows,
+        automatic: AutomaticWindow | None,
+        timers: Timers,
+    ) -> None:
         self.conn = conn
         self.sending = SendQueue(conn)
-        self.receiving = receiving
-        receiving.sending = self.sending
+        self.receiving = ReceiveQueue(conn, self.sending) if receive_buffering else None
+        self.windows = windows
+        self.automatic = automatic
         self.timers = timers
         self.keepalive = timers.keepalive
         self.shutdown: Shutdown | None = None  #: once it has begun
@@ -52,13 +70,13 @@ class Buffers:
         local = self.conn.local_settings
         before = copy(local)
         enqueue.prepare(self.sending)
-        self.receiving.windows.prepare()
+        self.windows.prepare()
         try:
             yield
         except BaseException:
             local.adopt(before)
             raise
-        self.receiving.windows.started()
+        self.windows.started()
         self.timers.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
@@ -76,7 +94,9 @@ class Buffers:
         if (self.keepalive or self.shutdown) and self._awaits_acknowledgment():
             events = [event for event in events if not self._takes_acknowledgment(event)]
         events = follow(self.sending, events)
-        if self.receiving.following:
+        if self.automatic is not None:
+            events = self.automatic.follow(events)
+        if self.receiving is not None:
             events = self.receiving.follow(events)
         if self.shutdown is not None:
             events += self.take_events()
@@ -115,5 +135,7 @@ class Buffers:
         shutdown = self.shutdown
         late = self.timers.handle(self.sending, now)
         if late and shutdown is not None and not shutdown.advance():
-            for stream_id in shutdown.give_up():
-                self.receiving.we_reset(stream_id)
+            given_up = shutdown.give_up()
+            if self.receiving is not None:
+                for stream_id in given_up:
+                    self.receiving.we_reset(stream_id)

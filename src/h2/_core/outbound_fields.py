@@ -149,7 +149,13 @@ class FieldPlanner:
                 sent = None
             if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
                 return sent
-        entries = self._find_entries(headers)
+        if {*map(type, headers)} in _PLAIN_TYPES:
+            try:
+                entries: list[Any] = list(map(self._checked.get, headers))
+            except TypeError:  # a field that is not hashable
+                entries = self._find_entries(headers)
+        else:
+            entries = self._find_entries(headers)
         new_fields = False
         authority: bytes | None = None
         seen = repeated = leading = 0
@@ -160,7 +166,8 @@ class FieldPlanner:
                     # Some fields stand for none or for several: replace them and start again.
                     return self.plan(config, kind, self._replace(headers))
                 entries[position] = entry
-                new_fields |= not entry.seq
+                if not entry.seq:
+                    new_fields = True
             mask = entry.mask
             if mask:
                 repeated |= seen & mask
@@ -205,13 +212,8 @@ class FieldPlanner:
         self.check_all_fields()
 
     def _find_entries(self, headers: list[Any]) -> list[Any]:
-        """Return the entry for each field, or None where none stands for it as it is."""
+        """Return the entry for each field, or None where none stands for it; looks at each type."""
         checked = self._checked
-        if {*map(type, headers)} in _PLAIN_TYPES:
-            try:
-                return list(map(checked.get, headers))
-            except TypeError:  # a field that is not hashable
-                pass
         # A never-indexed field equals a plain one, and must not be taken for it.
         return [
             _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
@@ -223,9 +225,12 @@ class FieldPlanner:
 
         None means that it takes the place of no field or of several.
         """
-        if field.__class__ is not tuple or len(field) != 2:
+        if field.__class__ is not tuple:
             return self._normalized_entry(field)
-        name, value = field
+        try:
+            name, value = field
+        except ValueError:
+            return self._normalized_entry(field)
         if name.__class__ is not bytes or value.__class__ is not bytes:
             return self._normalized_entry(field)
         if self._normalize and (

@@ -17,7 +17,7 @@ from h2._core import (
 from h2._core.faults import fail, is_enforced, reset_stream, scope_of, terminate
 from h2._core.state import Connection, PartialFrame
 from h2._frames.decode import ID_MASK, unpack_header
-from h2._frames.describe import describe, name_of
+from h2._frames.describe import LoggedFrame, name_of
 from h2._frames.layout import (
     ACK,
     CONTINUATION,
@@ -255,7 +255,7 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         start = stop
         stream_id &= ID_MASK
         if log is not None:
-            log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
+            log.debug("Received frame: %s", LoggedFrame(type_, flags, stream_id, payload))
         handler = _ORDINARY[type_]
         if handler is None or not conn.ordinary:
             if conn.state == _TERMINATED:

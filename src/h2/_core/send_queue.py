@@ -65,9 +65,9 @@ class SendQueue:
         self.high = self.low = 0  #: marks for the size of a queue
         self.streams_before_settings = 0
         self.queues: dict[int, Outbound] = {}
-        self.scheduler = Scheduler()
+        self.scheduler: Scheduler[Outbound] = Scheduler()
         #: Streams that have been parked, or whose window has grown, since ``wake_all``.
-        self.parked: set[int] = set()
+        self.parked: dict[int, None] = {}
         # A heap of those parked before: by the INITIAL_WINDOW_SIZE that they lack, the least first.
         # Entries of streams that wait no more, or that lack something else by now, are stale.
         self._lacking: list[tuple[int, int]] = []
@@ -151,7 +151,10 @@ class SendQueue:
         if stream_id not in self.conn.streams:
             if outbound is None:
                 raise self.no_stream(stream_id)
-        elif self.conn.streams[stream_id].state not in states.UNENDED:
+        elif (
+            self.conn.streams[stream_id].state not in states.UNENDED
+            or self.conn.state == TERMINATED
+        ):
             return
         self.priorities.set(stream_id, priority)
 
@@ -183,7 +186,7 @@ class SendQueue:
             self.scheduler.wake(outbound)
             self.straight = 0
         else:
-            self.parked.add(outbound.stream_id)  # it lacks less than before
+            self.parked[outbound.stream_id] = None  # it lacks less than before
 
     def wake_all(self) -> None:
         """Wake the parked streams that have a window now.
@@ -224,7 +227,7 @@ class SendQueue:
         if outbound is not None:
             self.scheduler.remove(outbound)
             if self.parked:
-                self.parked.discard(stream_id)
+                self.parked.pop(stream_id, None)
             if self._lacking and not self.queues:
                 self._lacking.clear()
         self.priorities.forget(stream_id)
@@ -248,6 +251,7 @@ class SendQueue:
         self.priorities.forget_all()
         self.line = self.early_updates = None
         self.scheduler = Scheduler()
+        self.priorities = Priorities(self.conn)
         self.size = 0
 
     def refuse(self, stream_id: int) -> None:
