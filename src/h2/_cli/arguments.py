@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 def parser() -> Parser:
     """Return the parser of the whole command line."""
     top = Parser(prog="python -m h2", description=_DESCRIPTION, epilog=_EPILOG)
-    top.add_argument("--version", action="version", version=f"h2 {h2.__version__}")
+    top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     get_ = commands.add_parser("get", help="fetch a URL", description=_GET)
     get_.set_defaults(run=get.run)
@@ -55,6 +55,10 @@ def parser() -> Parser:
     decode_.set_defaults(run=decode.run)
     _add_decode(decode_)
     return top
+
+
+def _version() -> str:
+    return f"h2 {h2.__version__} ({'compiled' if h2.__compiled__ else 'pure'})"
 
 
 def _add_get(get_: argparse.ArgumentParser) -> None:

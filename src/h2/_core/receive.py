@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from h2._core import abuse, framing
 from h2._core.faults import is_enforced
@@ -30,6 +30,9 @@ from h2.events import (
 )
 
 _new: Final = object.__new__
+
+# A member of ErrorCodes stays one only where its type is not known to be an integer, too.
+_code_of: Final[Any] = _error_code_from_int
 
 _ON_DATA: Final = states.TABLE[states.RECV_DATA]
 _ON_DATA_END: Final = states.TABLE[states.RECV_DATA_END]
@@ -169,7 +172,7 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     conn.abandon(stream, CLOSED_BY_PEER)
     event = _new(StreamReset)
     event.stream_id = stream_id
-    event.error_code = _error_code_from_int(decode.error_code(payload))
+    event.error_code = _code_of(decode.error_code(payload))
     event.remote_reset = True
     conn.events.append(event)
 
@@ -214,7 +217,7 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
             conn.abandon(conn.streams[stream_id], CLOSED_BY_US)
     conn.goaway_received_last = min(last, conn.goaway_received_last)
     return ConnectionTerminated(
-        error_code=_error_code_from_int(code),
+        error_code=_code_of(code),
         last_stream_id=last,
         additional_data=debug_data or None,
         unprocessed_stream_ids=unprocessed,

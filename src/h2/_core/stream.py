@@ -210,7 +210,7 @@ class Streams(dict[int, Stream]):
 
     def pop(self, stream_id: int, *default: Any) -> Any:
         """Take a stream out."""
-        stream = dict.pop(self, stream_id, *default)
+        stream = _pop(self, stream_id, *default)
         if isinstance(stream, Stream) and stream.open:
             self._count(stream_id, -1)
         return stream
@@ -231,4 +231,4 @@ class Streams(dict[int, Stream]):
         self.pop(stream_id)
 
 
-_pop: Final = dict.pop
+_pop: Final[Any] = dict.pop

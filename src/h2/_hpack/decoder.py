@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
+from h2._compiled import COMPILED
 from h2._hpack.entry import LEADING, NOTED, OVERHEAD, FieldSection, Received
 from h2._hpack.errors import (
     HeaderListTooLarge,
@@ -11,9 +12,13 @@ from h2._hpack.errors import (
     TableIndexError,
     TableSizeError,
 )
-from h2._hpack.huffman import decode as huffman_decode
 from h2._hpack.integers import decode_integer
 from h2._hpack.static import StaticTable
+
+if COMPILED:
+    from h2._hpack.huffman_native import decode as huffman_decode
+else:
+    from h2._hpack.huffman import decode as huffman_decode
 
 _STATIC = 61
 _CACHED_BLOCKS = 16

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from h2._compiled import COMPILED
 from h2._hpack.entry import Entry
-from h2._hpack.huffman import encode_string, plain_string
+from h2._hpack.huffman import plain_string
 from h2._hpack.integers import (
     INDEXED,
     INSERTED,
@@ -27,6 +28,11 @@ from h2._hpack.integers import (
     literal_head,
 )
 from h2._hpack.static import StaticTable
+
+if COMPILED:
+    from h2._hpack.huffman_native import encode_string
+else:
+    from h2._hpack.huffman import encode_string
 
 _NEXT_INDEX = 62
 _DEFAULT_SIZE = 4096

@@ -23,7 +23,7 @@ _PIECE = 1024
 # at both ends than all other work on the field. The blocks of the recorded traffic
 # (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that codes every string
 # and inserts every field.
-_SHORT = 24
+SHORT = 24
 
 # The first octet of a Huffman-coded string literal, as bits, by length.
 _LENGTH_BITS: tuple[str, ...] = tuple(f"1{length:07b}" for length in range(0x7F))
@@ -58,7 +58,7 @@ _FAILED += [(_FAILED, "")] * 258
 def encode_string(text: bytes) -> bytes:
     """Return a string literal with its length, Huffman-coded where that pays."""
     length = len(text)
-    if length < _SHORT:
+    if length < SHORT:
         return OCTETS[length] + text
     if length > _PIECE:
         code = encode(text)
