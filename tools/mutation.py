@@ -39,7 +39,7 @@ EQUIVALENT: Final = ROOT / "tools" / "equivalent_mutants.json"
 
 #: What is mutated, and the tests that are to notice.
 PARTS: Final = ("h2/_core", "h2/_rules")
-TESTS: Final = ("tests/unit", "tests/conformance")
+TESTS: Final = ("tests/unit", "tests/conformance", "tests/buffered")
 PROPERTY_TESTS: Final = ("tests/property",)
 _PROPERTY_SECONDS: Final = 1_200
 

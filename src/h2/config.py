@@ -66,6 +66,8 @@ _BOOLEAN_OPTIONS = {
 
 #: The default limits, which most configurations share.
 _LIMITS: Final = AbuseLimits()
+_SUSPECT_LIST: Final = _LIMITS.suspect_list()
+_FEW_ANSWERS: Final = _LIMITS.few_answers()
 
 
 class H2Configuration:
@@ -111,14 +113,17 @@ class H2Configuration:
     normalize_inbound_headers: bool
     logger: DummyLogger | OutputLogger
     strict: bool
-    limits: AbuseLimits = _LIMITS
+    limits: AbuseLimits
     clock: Callable[[], float] = time.monotonic
 
     # Counts assignments, so that a connection notices that options changed.
-    _version = 0
+    _version: int
 
     # Field sections above this size may exceed a limit, and are looked at.
-    _suspect_list: int = _LIMITS.suspect_list()
+    _suspect_list: int
+
+    # So many pending answers need no look.
+    _few_answers: int
 
     # The logger, or None where nothing comes of a call to it. Kept beside `logger` so that the
     # connection can tell with one attribute.
@@ -159,6 +164,12 @@ class H2Configuration:
         options["header_encoding"] = header_encoding
         options["logger"] = logger or _new(DummyLogger)
         options["_active_logger"] = _active(logger) if logger else None
+        # The connection reads these often, and finds what is in the object sooner than what is in
+        # its class.
+        options["_version"] = 0
+        options["_suspect_list"] = _SUSPECT_LIST
+        options["_few_answers"] = _FEW_ANSWERS
+        options["limits"] = _LIMITS
         if limits is not None:
             self.limits = limits
         if clock is not time.monotonic:
@@ -181,6 +192,7 @@ class H2Configuration:
                 if not isinstance(value, AbuseLimits):
                     raise ValueError(f"limits must be AbuseLimits, not {value!r}")
                 object.__setattr__(self, "_suspect_list", value.suspect_list())
+                object.__setattr__(self, "_few_answers", value.few_answers())
             elif name == "clock":
                 if not callable(value):
                     raise ValueError("clock must be callable")
@@ -194,7 +206,7 @@ class H2Configuration:
             for name, default in _BOOLEAN_OPTIONS.items()
             if name == "client_side" or getattr(self, name) is not default
         ]
-        if self.limits is not _LIMITS:
+        if self.limits != _LIMITS:
             shown.append(f"limits={self.limits!r}")
         if self.clock is not time.monotonic:
             shown.append(f"clock={self.clock!r}")

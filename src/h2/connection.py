@@ -607,15 +607,16 @@ class H2Connection:
         :param amount: at most so many octets; all if ``None``
         :raises ValueError: if ``amount`` is negative
         """
-        if amount is not None:
-            amount = index(amount)
-            if amount < 0:
-                raise ValueError("amount must not be negative")
         core = self._core
+        if amount is None:
+            if core.exhausted:
+                flow_control.reopen(core)
+            return core.out.take_all(core.config._active_logger)
+        amount = index(amount)
+        if amount < 0:
+            raise ValueError("amount must not be negative")
         if core.exhausted:
             flow_control.reopen(core)
-        if not core.out.chunks:
-            return b""
         return core.out.take(amount, core.config._active_logger)
 
     def clear_outbound_data_buffer(self) -> None:

@@ -22,6 +22,9 @@ _ORDINARY_LIST: Final = 4096
 #: Larger than any header list.
 _LARGEST: Final = 2**63
 
+#: Below this many answers none are put together (h2._core.output).
+_FEW_ANSWERS: Final = 255
+
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
@@ -140,6 +143,14 @@ class AbuseLimits:
         if self.expansion is not None:
             sizes.append(_ORDINARY_LIST)
         return min(sizes)
+
+    def few_answers(self) -> int:
+        """Return how many answers may be pending before anything has to be done about them.
+
+        :meta private:
+        """
+        most = self.pending_answers
+        return _FEW_ANSWERS if most is None else min(most, _FEW_ANSWERS)
 
     @classmethod
     def off(cls) -> AbuseLimits:

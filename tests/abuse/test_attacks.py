@@ -99,7 +99,8 @@ def test_what_an_application_does_makes_a_difference(api: Api) -> None:
     found = {mode: measured(api, "server/data-1", mode, 50) for mode in MODES}
     assert {mode: outcome.events for mode, outcome in found.items()} == dict.fromkeys(MODES, 50)
     assert all(outcome.octets == 500 for outcome in found.values())
-    assert found["keeps"].held > found["serves"].held + 50 * 100
+    # An event takes about 100 octets, more or less with the version of Python.
+    assert found["keeps"].held > found["serves"].held + 50 * 60
     waiting = measured(api, "server/ping", "ignores", 50)
     assert (waiting.pending, waiting.events, waiting.frames) == (50 * 17, 50, 50)
 

@@ -541,6 +541,8 @@ def test_the_server_does_not_wait_for_ever_when_it_stops(
             idle.sendall(get(1, "/empty"))
             eventually(lambda: len(server._sessions) == 3)
             offender.sendall(wire.data(0, b"no stream"))
+            # It has been told before the server stops: otherwise another GOAWAY comes first.
+            eventually(lambda: wire.goaway(0, 1) in offender.recv(999, socket.MSG_PEEK))
             sock.recv(100)
             idle.recv(100)
         assert time.monotonic() - start < TIMEOUT / 2

@@ -116,7 +116,7 @@ def write(case: dict[str, Any]) -> bytes:
     if type_ == Type.SETTINGS:
         return encode.settings([(code, value) for code, value in fields["settings"]])
     if type_ == Type.PING:
-        return encode.ping(fields["opaque_data"].encode())
+        return encode.PING_HEADER + fields["opaque_data"].encode()
     if type_ == Type.GOAWAY:
         debug_data = fields["additional_debug_data"].encode()
         return encode.goaway(fields["last_stream_id"], fields["error_code"], debug_data)

@@ -169,7 +169,10 @@ class Both:
         assert self.out.pending_content(stream_id) == (0, False)
 
     def take(self, amount: int | None) -> None:
-        taken = self.out.take(amount, self.log)
+        if amount is None:
+            taken = self.out.take_all(self.log)
+        else:
+            taken = self.out.take(amount, self.log)
         assert taken == self.naive.take(amount)
         self.octets += taken
         if not self.naive.frames:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from h2._core.output import ANSWERS_TOGETHER
 from h2.config import H2Configuration
 from h2.limits import AbuseLimits, Rate
 
@@ -80,11 +81,13 @@ def test_rates_of_another_type(burst: Any, per_second: Any) -> None:
         Rate(burst, per_second)
 
 
-def test_configurations_can_be_copied() -> None:
-    config = H2Configuration(limits=AbuseLimits(fields=7, expansion=None))
+@pytest.mark.parametrize("limits", [None, AbuseLimits(fields=7, expansion=None, pending_answers=3)])
+def test_configurations_can_be_copied(limits: AbuseLimits | None) -> None:
+    config = H2Configuration(limits=limits)
     for made in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
         assert made.limits == config.limits
         assert made._suspect_list == config._suspect_list
+        assert made._few_answers == config._few_answers
         assert repr(made) == repr(config)
     assert hash(AbuseLimits()) == hash(AbuseLimits())
 
@@ -122,6 +125,14 @@ def test_options_of_the_wrong_type(name: str, value: Any) -> None:
 )
 def test_lists_that_need_no_look(options: Any, size: int) -> None:
     assert AbuseLimits(**options).suspect_list() == size
+
+
+@pytest.mark.parametrize(
+    ("most", "few"),
+    [(0, 0), (3, 3), (1000, ANSWERS_TOGETHER - 1), (None, ANSWERS_TOGETHER - 1)],
+)
+def test_answers_that_need_no_look(most: int | None, few: int) -> None:
+    assert AbuseLimits(pending_answers=most).few_answers() == few
 
 
 def test_the_manual_lists_all_of_them_with_their_defaults() -> None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
+from h2._core.output import ANSWERS_TOGETHER, Output
 from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._hpack import FieldSection
 from h2._rules import registry as rules
 from h2._rules.abuse import FOR_FIELD, FOR_OCTET, FREE_PER_STREAM, SmallFrames, TokenBucket
 from h2._rules.registry import Rule, Violation
-from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.exceptions import DenialOfServiceError
 from h2.limits import Rate
+from h2.settings import SettingCodes
+
+_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 
 #: A peer that may have more streams open may reset them all, up to this multiple of the burst: no
 #: limit of streams, or a very high one, would switch the limit of resets off otherwise.
@@ -76,7 +79,7 @@ def _now(conn: Connection) -> float:
 
 
 def _stream_limit(conn: Connection) -> int:
-    return conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS, 0)
+    return conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS, 0)
 
 
 def _spend(
@@ -157,18 +160,20 @@ def late_update(conn: Connection) -> None:
         extra_frame(conn, "WINDOW_UPDATE frame on a stream that is over")
 
 
-def ping_acknowledged(conn: Connection) -> None:
-    """Count an acknowledgment of PING; without a PING of ours it is a glitch."""
-    if conn.conduct.pings:
-        conn.conduct.pings -= 1
-    else:
-        glitch(conn, "acknowledgment of PING that was not sent")
-
-
 def acknowledge(conn: Connection, frame: bytes) -> None:
     """Answer PING or SETTINGS."""
     out = conn.out
-    out.answer(frame)
+    # Output.answer, without the call.
+    out.append(frame)
+    out.answers = answers = out.answers + 1
+    if answers > conn.config._few_answers:
+        _check_answers(conn, out)
+
+
+def _check_answers(conn: Connection, out: Output) -> None:
+    """Put answers together from time to time; refuse too many of them."""
+    if not out.answers % ANSWERS_TOGETHER:
+        out.put_answers_together()
     most = conn.config.limits.pending_answers
     if most is not None and out.answers > most:
         pending = out.count_acknowledgments()

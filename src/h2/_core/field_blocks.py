@@ -17,7 +17,7 @@ from h2.exceptions import StreamIDTooLowError
 def begin(conn: Connection, block: PartialBlock) -> None:
     """Wait for the CONTINUATION frames of a field block."""
     check_encoded_size(conn, block)
-    conn.partial_block = block
+    conn.begin_block(block)
 
 
 def check_encoded_size(conn: Connection, block: PartialBlock) -> None:

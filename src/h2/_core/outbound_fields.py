@@ -23,6 +23,7 @@ from h2._rules.fields import (
     DECIDING,
     KNOWN_NAMES,
     PLAIN,
+    SENSITIVE,
     classify,
     is_connection_field,
     is_sensitive,
@@ -33,6 +34,10 @@ from h2.config import H2Configuration
 T = TypeVar("T")
 
 _STATIC_ENTRIES: Final = STATIC.exact
+_LONGEST_STATIC: Final = max(len(value) for _, value in _STATIC_ENTRIES)
+
+#: Fields that may stand for none or several, or may have to be never-indexed.
+_SPECIAL: Final = CONNECTION_FIELD | COOKIE | SENSITIVE
 
 #: At most so many fields are remembered with their normalized form.
 _MAX_NORMALIZED: Final = 64
@@ -227,12 +232,13 @@ class FieldPlanner:
             value.strip() != value or (name not in KNOWN_NAMES and name.strip().lower() != name)
         ):
             return self._normalized_entry(field)
-        entry = _STATIC_ENTRIES.get(field)
-        if entry is not None:
-            self._checked[field] = entry
-            return entry
+        if len(value) <= _LONGEST_STATIC:
+            entry = _STATIC_ENTRIES.get(field)
+            if entry is not None:
+                self._checked[field] = entry
+                return entry
         mask = classify(name, value)
-        return self._classified_entry(field, mask) if mask else Entry(field, 0)
+        return self._classified_entry(field, mask) if mask & _SPECIAL else Entry(field, mask)
 
     def _classified_entry(self, field: tuple[bytes, bytes], mask: int) -> Entry | None:
         """Return the entry for a field in its final form that has a class of its own."""

@@ -158,18 +158,18 @@ class Output:
             place += 1
         self._indexed = place
 
-    def take(self, amount: int | None, log: DummyLogger | OutputLogger | None) -> bytes:
-        """Return the next octets, at most ``amount``, and forget them.
+    def take_all(self, log: DummyLogger | OutputLogger | None) -> bytes:
+        """Return all that is pending, and forget it.
 
         Frames are told to the logger when they begin to go out.
         """
-        if amount is None and log is None and self._untouched:
-            chunks = self.chunks
-            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            chunks.clear()
-            self.answers = 0
-            return data
-        return self._take_pieces(self.size if amount is None else amount, log)
+        if log is not None or not self._untouched:
+            return self.take(self.size, log)
+        chunks = self.chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self.answers = 0
+        return data
 
     def clear(self) -> None:
         """Forget what is pending."""
@@ -180,8 +180,11 @@ class Output:
         self._indexed = 0
         self._untouched = True
 
-    def _take_pieces(self, left: int, log: DummyLogger | OutputLogger | None) -> bytes:
-        """Return the next octets piece by piece, so that what stays behind is not copied."""
+    def take(self, left: int, log: DummyLogger | OutputLogger | None) -> bytes:
+        """Return the next octets, at most ``left``, and forget them.
+
+        Piece by piece, so that what stays behind is not copied.
+        """
         chunks = self.chunks
         place, position = self._first, self._position
         pieces: list[bytes] = []

@@ -76,9 +76,10 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     are lost with it.
     """
     partial = conn.partial_frame
-    missing = partial.payload_missing
-    if missing:
+    begun = partial.header
+    if begun:
         length = len(data)
+        missing = partial.payload_missing
         if _SMALL_PIECE <= length < missing:
             # The usual case while a large frame arrives in several reads.
             partial.pieces.append(data)
@@ -94,11 +95,9 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
     try:
         if conn.preface_left:
             data = _check_preface(conn, data)
-        start = _complete_partial(conn, partial, data) if partial.header else 0
-        if start >= 0:
-            start = _frames(conn, data, start)
-            if start < len(data):
-                _keep_rest(conn, data, start)
+        start = _frames(conn, data, _complete_partial(conn, partial, data) if begun else 0)
+        if start < len(data):
+            _keep_rest(conn, data, start)
     except Violation as violation:
         # A traceback leads to frames that hold the violation, so that what was read would be kept
         # until the garbage collector comes.
@@ -142,23 +141,23 @@ def _check_preface(conn: Connection, data: bytes) -> bytes:
 
 
 def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> int:
-    """Add data to the frame that has begun; return where in data to go on, -1 for nowhere yet."""
+    """Add data to the frame that has begun; return where in data to go on."""
     start = 0
     header = partial.header
     if len(header) < HEADER_LENGTH:
         start = HEADER_LENGTH - len(header)
         header = partial.header = header + data[:start]
         if len(header) < HEADER_LENGTH:
-            return -1
+            return len(data)
         # Only now the length is known, and whether the frame is too large.
         _measure(conn, partial)
     if partial.discarding:
         _discard(conn, partial, len(data) - start)
-        return -1
+        return len(data)
     stop = start + partial.payload_missing
     if len(data) < stop:
         _keep(partial, data[start:])
-        return -1
+        return len(data)
     partial.pieces.append(data[start:stop])
     payload = b"".join(partial.pieces)
     partial.pieces.clear()
@@ -258,7 +257,7 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
         if log is not None:
             log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
         handler = _ORDINARY[type_]
-        if handler is None or conn.state != _OPEN or conn.partial_block is not None:
+        if handler is None or not conn.ordinary:
             if conn.state == _TERMINATED:
                 return end  # a subclass that handles GOAWAY itself has ended the connection
             _check_connection_state(conn, type_, flags, stream_id)

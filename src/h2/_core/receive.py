@@ -182,7 +182,11 @@ def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     if stream_id or len(payload) != 8:
         check_shape(layout.PING, stream_id, payload)
     if flags & ACK:
-        abuse.ping_acknowledged(conn)
+        conduct = conn.conduct
+        if conduct.pings:
+            conduct.pings -= 1
+        else:
+            abuse.glitch(conn, "acknowledgment of PING that was not sent")
         ack = _new(PingAckReceived)
         ack.ping_data = payload
         conn.events.append(ack)

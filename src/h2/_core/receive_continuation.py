@@ -36,7 +36,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
         )
     field_blocks.check_encoded_size(conn, block)
     if flags & END_HEADERS:
-        conn.partial_block = None
+        conn.end_block()
         whole = b"".join(block.parts)
         if block.promised_id is None:
             headers_block(conn, stream_id, whole, block.end_stream, block.priority)

@@ -31,7 +31,6 @@ from h2._rules.fields import (
     RESPONSE,
 )
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.events import (
     InformationalResponseReceived,
     RequestReceived,
@@ -39,11 +38,14 @@ from h2.events import (
     StreamEnded,
     TrailersReceived,
 )
+from h2.settings import SettingCodes
 
 #: Depends on, weight, exclusive.
 Priority = tuple[int, int, bool]
 
 _new: Final = object.__new__
+
+_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 
 _ON_HEADERS: Final = states.TABLE[states.RECV_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.RECV_HEADERS_END]
@@ -209,7 +211,7 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
     # for promised streams, nor should it for a peer that cannot know of the limit yet.
-    limit = conn.local_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
+    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
     open_streams = conn.streams.inbound_open
     if limit is not None and open_streams >= limit:
         known_limit = conn.announced.acknowledged_stream_limit

@@ -21,6 +21,7 @@ _ON_DATA: Final = states.TABLE[states.SEND_DATA]
 _ON_DATA_END: Final = states.TABLE[states.SEND_DATA_END]
 _ON_ALTSVC: Final = states.TABLE[states.SEND_ALTSVC]
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
+_SEND_CONTROL: Final = connection_states.SEND_CONTROL
 
 #: Its length has 16 bits (RFC 7838 section 4).
 _LONGEST_ORIGIN: Final = 0xFFFF
@@ -83,9 +84,9 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
 
 def ping(conn: Connection, opaque_data: bytes) -> None:
     """Send PING (section 6.7)."""
-    if conn.transitions[connection_states.SEND_CONTROL] < 0:
-        conn.check_send(connection_states.SEND_CONTROL)
-    conn.out.append(encode.ping(opaque_data))
+    if conn.transitions[_SEND_CONTROL] < 0:
+        conn.check_send(_SEND_CONTROL)
+    conn.out.append(encode.PING_HEADER + opaque_data)
     conn.conduct.pings += 1
 
 

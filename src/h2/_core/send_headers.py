@@ -28,8 +28,8 @@ from h2._rules.fields import (
 )
 from h2._rules.messages import check_message
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import MAX_CONCURRENT_STREAMS
 from h2.exceptions import H2Error, StreamIDTooLowError
+from h2.settings import SettingCodes
 
 _ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.SEND_HEADERS_END]
@@ -38,6 +38,7 @@ _ON_PUSH_PROMISE: Final = states.TABLE[states.SEND_PUSH_PROMISE]
 _SENT_KIND: Final = states.SENT_KIND
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
 _SEND_OPEN: Final = connection_states.SEND_OPEN
+_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 _IDLE: Final = states.IDLE
 _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
@@ -75,7 +76,12 @@ def send_headers(
     if not plan.valid:
         _check_message(conn, kind, plan)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
-    if stream is not None:
+    if stream is not None and (
+        kind == TRAILERS
+        or plan.seen & INFORMATIONAL
+        or stream.method == CONNECT_METHOD
+        or state == _RESERVED_LOCAL
+    ):
         after = _after_answer(conn, stream, kind, plan, after, end_stream)
     # commit
     wire = plan.encoded or planner.encode(plan, kind, fields)
@@ -209,7 +215,7 @@ def _too_low(stream_id: int, highest: int) -> Exception:
 
 def _check_peer_limit(conn: Connection) -> None:
     # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
-    limit = conn.remote_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
+    limit = conn.remote_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
     if limit is not None and conn.streams.outbound_open >= limit:
         raise Violation(
             rules.PEER_LIMIT_REACHED,

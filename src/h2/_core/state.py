@@ -21,11 +21,6 @@ from h2._rules.abuse import Conduct
 from h2._rules.flow_control import DEFAULT_WINDOW, ReceiveWindow, SendWindows
 from h2._rules.idle_priorities import IdlePriorities
 from h2._rules.registry import Violation
-from h2._rules.setting_bounds import (
-    ENABLE_CONNECT_PROTOCOL,
-    INITIAL_WINDOW_SIZE,
-    MAX_HEADER_LIST_SIZE,
-)
 from h2._rules.stream_states import CLOSED_BY_US, HALF_CLOSED_LOCAL
 from h2.config import H2Configuration
 from h2.events import Event
@@ -38,6 +33,13 @@ _CONCURRENT_STREAMS: Final = 100
 
 #: Content of a stream that we reset is dropped if there is more of it: a frame of the usual size.
 _WORTH_DROPPING: Final = 2**14
+
+_OPEN: Final = states.OPEN
+
+# Settings are found soonest by the very objects that are the keys.
+_ENABLE_CONNECT_PROTOCOL: Final = SettingCodes.ENABLE_CONNECT_PROTOCOL
+_INITIAL_WINDOW_SIZE: Final = SettingCodes.INITIAL_WINDOW_SIZE
+_MAX_HEADER_LIST_SIZE: Final = SettingCodes.MAX_HEADER_LIST_SIZE
 
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
 _HEADER_LIST_SIZE: Final = 2**16
@@ -119,6 +121,7 @@ class Connection:
         "max_reset",
         "no_events",
         "now",
+        "ordinary",
         "out",
         "partial_block",
         "partial_frame",
@@ -144,6 +147,8 @@ class Connection:
         self.transition_table = states.CLIENT if client else states.SERVER
         #: By input: the next state or a reaction, from the present state.
         self.transitions = self.transition_table[states.STARTING]
+        #: Plainly open, and no field block has begun: most frames may come and change no state.
+        self.ordinary = False
         self.streams = Streams(client)
         self.max_reset = 0  #: how many streams closed by RST_STREAM are remembered
         self.max_continuations = 0  #: so many CONTINUATION frames for a field block are too many
@@ -203,6 +208,17 @@ class Connection:
         """Go to another connection state (a cell of the table, never a reaction)."""
         self.state = state
         self.transitions = self.transition_table[state]
+        self.ordinary = state == _OPEN and self.partial_block is None
+
+    def begin_block(self, block: PartialBlock) -> None:
+        """Wait for the CONTINUATION frames of a field block."""
+        self.partial_block = block
+        self.ordinary = False
+
+    def end_block(self) -> None:
+        """Wait for CONTINUATION frames no more."""
+        self.partial_block = None
+        self.ordinary = self.state == _OPEN
 
     def end(self) -> None:
         """End the connection: nothing more is received or sent, and no input is kept."""
@@ -239,21 +255,21 @@ class Connection:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
         limit = self.decoder.max_header_list_size
         if limit is None:
-            limit = self.local_settings.in_effect.get(MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+            limit = self.local_settings.in_effect.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
         return limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        size = self.local_settings.in_effect[INITIAL_WINDOW_SIZE]
+        size = self.local_settings.in_effect[_INITIAL_WINDOW_SIZE]
         # Until the peer has acknowledged our SETTINGS it may count on the initial value.
         return size if self.announced.window_is_known else max(size, DEFAULT_WINDOW)
 
     def connect_protocol(self) -> bool:
         """Tell whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""
         if self.client:
-            return bool(self.remote_settings.in_effect[ENABLE_CONNECT_PROTOCOL])
+            return bool(self.remote_settings.in_effect[_ENABLE_CONNECT_PROTOCOL])
         # A client may use it once it has received the setting; we need not know that it has.
-        enabled = self.local_settings.in_effect[ENABLE_CONNECT_PROTOCOL]
+        enabled = self.local_settings.in_effect[_ENABLE_CONNECT_PROTOCOL]
         return bool(enabled) or self.announced.connect_protocol
 
     def abandon(self, stream: Stream, state: int) -> None:

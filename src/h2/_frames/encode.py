@@ -32,8 +32,9 @@ _pack_goaway: Final = struct.Struct(">LL").pack
 #: Nothing in it varies (section 6.5.3).
 SETTINGS_ACK: Final = pack_header(0, 0, SETTINGS, ACK, 0)
 
-_PING_HEADER: Final = pack_header(0, 8, PING, 0, 0)
-#: In front of the opaque data of PING with ACK. Put together where it is handled (section 6.7).
+# What is in front of the opaque data of PING (section 6.7), without ACK and with it. Put together
+# where it is sent.
+PING_HEADER: Final = pack_header(0, 8, PING, 0, 0)
 PING_ACK_HEADER: Final = pack_header(0, 8, PING, ACK, 0)
 
 
@@ -61,11 +62,6 @@ def settings_payload(settings: Iterable[tuple[int, int]]) -> bytes:
 def settings(pairs: Iterable[tuple[int, int]]) -> bytes:
     """Return SETTINGS without ACK (section 6.5)."""
     return frame(SETTINGS, 0, 0, settings_payload(pairs))
-
-
-def ping(opaque_data: bytes) -> bytes:
-    """Return PING without ACK (section 6.7)."""
-    return _PING_HEADER + opaque_data
 
 
 def goaway(last_stream_id: int, error_code: int, debug_data: bytes) -> bytes:

@@ -50,10 +50,12 @@ _KEPT_NAMES = 64
 _ENOUGH = 80
 _HIGHEST = 230
 
-# Check sums kept at least, octets of the table for each, and octets of one.
+# Check sums kept at least, octets of the table for each, so many more make cutting off worth while,
+# and the bits of a CRC-32 that are too many for a character.
 _RECENT = 32
 _OCTETS_PER_RECENT = 128
-_CHECK = 4
+_MORE_RECENT = 8
+_SPARE_BITS = 12
 
 
 class Encoder:
@@ -75,9 +77,8 @@ class Encoder:
         "_inserted",
         "_lowest",
         "_names",
-        "_oldest",
         "_recent",
-        "_room",
+        "_recent_kept",
         "_size",
         "_static",
         "_string",
@@ -105,9 +106,8 @@ class Encoder:
         # What depends on the size of the table: see _adapt.
         self._earned = 1
         self._enough = _ENOUGH
-        self._recent = bytearray()
-        self._room = _RECENT * _CHECK
-        self._oldest = 0
+        self._recent = ""
+        self._recent_kept = _RECENT
 
     @property
     def header_table_size(self) -> int:
@@ -137,12 +137,11 @@ class Encoder:
         scale = max(1, size // _DEFAULT_SIZE)
         self._earned = scale
         self._enough = min(scale * _ENOUGH, _HIGHEST)
-        # Check sums of the literal values sent last: a ring, once it is full. No more than the
-        # table has room for entries: a value that comes back only after the table has turned over
-        # does not count as returning.
-        self._recent = bytearray()
-        self._room = max(_RECENT, size // _OCTETS_PER_RECENT) * _CHECK
-        self._oldest = 0
+        # Check sums of the literal values sent last, a character for each: to look for a character
+        # in a string, and to add one, is quick. Not many more than the table has room for entries:
+        # a value that comes back only after the table has turned over does not count as returning.
+        self._recent = ""
+        self._recent_kept = max(_RECENT, size // _OCTETS_PER_RECENT)
 
     @property
     def huffman(self) -> bool:
@@ -231,13 +230,12 @@ class Encoder:
             heads = NEVER_INDEXED
         else:
             # _remember, without the call.
-            check = crc32(entry.value, entry.size).to_bytes(_CHECK, "big")
+            check = chr(crc32(entry.value, entry.size) >> _SPARE_BITS)
             recent = self._recent
             returning = check in recent
-            place = self._oldest
-            recent[place : place + _CHECK] = check
-            place += _CHECK
-            self._oldest = place if place < self._room else 0
+            recent += check
+            kept = self._recent_kept
+            self._recent = recent if len(recent) < kept + _MORE_RECENT else recent[-kept:]
             if not returning and index and not state & _CREDIT:
                 heads = NOT_INDEXED
             elif entry.field in self.fields:
@@ -274,11 +272,9 @@ class Encoder:
 
     def _remember(self, entry: Entry) -> None:
         """Note that a value comes back."""
-        check = crc32(entry.value, entry.size).to_bytes(_CHECK, "big")
-        place = self._oldest
-        self._recent[place : place + _CHECK] = check
-        place += _CHECK
-        self._oldest = place if place < self._room else 0
+        recent = self._recent + chr(crc32(entry.value, entry.size) >> _SPARE_BITS)
+        kept = self._recent_kept
+        self._recent = recent if len(recent) < kept + _MORE_RECENT else recent[-kept:]
 
     def _charge(self, name: bytes, state: int, returning: bool, before: int) -> None:
         """Keep the account of a name for the insertion of one of its values."""

@@ -40,7 +40,7 @@ def test_settings() -> None:
 
 
 def test_ping() -> None:
-    assert encode.ping(b"12345678") == wire.ping(b"12345678")
+    assert wire.ping(b"12345678") == encode.PING_HEADER + b"12345678"
     assert wire.ping(b"12345678", ack=True) == encode.PING_ACK_HEADER + b"12345678"
 
 

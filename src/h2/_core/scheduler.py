@@ -1,0 +1,326 @@
+"""Whose turn it is to send content: RFC 9218 section 10. Knows no frames and no windows."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from typing import Final
+
+#: Where a stream is: it can send, or it has content and no window. None if it has nothing to send.
+READY: Final = 1
+PARKED: Final = 2
+
+#: After so many frames in a row that went first, those that wait behind get one. It keeps them
+#: alive and leaves 97 % to what is more urgent.
+SHARE: Final = 31
+
+#: Entries of streams that are gone are taken out of a line when there are more of them than this,
+#: and more than others. So they cost the same however often a peer resets streams.
+_FEW: Final = 8
+
+
+class Turn:
+    """What the scheduler knows of a stream; what is to be sent is kept by a subclass."""
+
+    __slots__ = (
+        "_fresh",
+        "_line",
+        "_marks",
+        "ended",
+        "incremental",
+        "place",
+        "size",
+        "stream_id",
+        "urgency",
+    )
+
+    def __init__(self, stream_id: int, urgency: int, incremental: bool) -> None:
+        self.stream_id: int = stream_id
+        self.urgency: int = urgency  #: from 0, the most urgent, to 7
+        self.incremental: bool = incremental
+        self.size: int = 0  #: octets that are pending
+        self.ended: bool = False  #: nothing follows those octets
+        self.place: int | None = None  #: READY or PARKED
+        #: It has not sent since it came in as a stream that was quiet.
+        self._fresh: bool = False
+        #: The bit of the level in one of whose lines it is ready; 0 if there is none.
+        self._line: int = 0
+        #: The bits of the levels that have an entry of it in one of their lines, ready or not.
+        self._marks: int = 0
+
+
+#: A line that was not made yet; it stays empty.
+_NOBODY: Final[deque[Turn]] = deque()
+
+_ALL: Final = -1
+
+
+class _Level:
+    """The streams of one urgency.
+
+    Those that are not incremental are sorted by identifier, and the first one is served. Those that
+    are incremental send one frame a turn, in the order of two lines: ``fresh``, for streams that
+    were quiet, goes first; behind its frame a stream goes into ``ring``.
+
+    A stream that has nothing to send, or no window, leaves its entry in the line as a mark. It
+    keeps the place, as long as the mark has not come to the front. A stream without a mark was
+    therefore quiet for a whole round. This is the deficit round robin of RFC 8290, in frames.
+    New streams without end must not stop the ring: after those that were there first, or 31, it
+    has a frame.
+    """
+
+    __slots__ = (
+        "active",
+        "bit",
+        "dead",
+        "fresh",
+        "fresh_left",
+        "identifiers",
+        "ring",
+        "sequential",
+        "sequential_was_last",
+    )
+
+    def __init__(self, bit: int) -> None:
+        self.bit: int = bit
+        self.identifiers: list[int] = []  #: of the streams in ``sequential``
+        self.sequential: list[Turn] = []
+        # The lines have one entry of a stream at most. Each is made when it is first needed.
+        self.fresh: deque[Turn] = _NOBODY
+        self.ring: deque[Turn] = _NOBODY
+        self.active: int = 0  #: how many entries in the lines are ready
+        self.dead: int = 0  #: how many belong to streams that are gone
+        self.sequential_was_last: bool = False
+        #: How many fresh streams may still go before one of the ring; _ALL before the first.
+        self.fresh_left: int = _ALL
+
+    def front(self) -> Turn:
+        """Return the stream whose turn it is; at least one must be ready."""
+        # Both kinds: in turns, because "early non-incremental responses might prevent the serving
+        # of incremental responses issued later [...] It is RECOMMENDED that servers avoid such
+        # starvation where possible."
+        if self.identifiers and not (self.active and self.sequential_was_last):
+            return self.sequential[0]
+        while True:
+            line = self.fresh
+            if not line or (self.fresh_left == 0 and self.ring):
+                line = self.ring
+            turn = line[0]
+            if turn._line == self.bit:
+                return turn
+            self._drop_first(line)
+
+    def _drop_first(self, line: deque[Turn]) -> None:
+        """Take out a mark that has come to the front."""
+        turn = line.popleft()
+        if turn._marks & self.bit:
+            turn._marks ^= self.bit
+        else:
+            self.dead -= 1
+
+    def enter(self, turn: Turn, fresh: bool) -> None:
+        """Take in a stream that can send."""
+        if not turn.incremental:
+            place = bisect_left(self.identifiers, turn.stream_id)
+            self.identifiers.insert(place, turn.stream_id)
+            self.sequential.insert(place, turn)
+            return
+        self.active += 1
+        turn._line = self.bit
+        if turn._marks & self.bit:
+            turn._fresh = False
+            return  # its place is where the mark is
+        turn._marks |= self.bit
+        turn._fresh = fresh
+        if not fresh:
+            self._into_ring(turn)
+        elif self.fresh is _NOBODY:
+            self.fresh = deque((turn,))
+        else:
+            self.fresh.append(turn)
+
+    def leave(self, turn: Turn) -> None:
+        """Take out a stream that cannot send now; its entry in a line stays as a mark."""
+        if turn.incremental:
+            self.active -= 1
+            turn._line = 0
+        else:
+            place = bisect_left(self.identifiers, turn.stream_id)
+            del self.identifiers[place]
+            del self.sequential[place]
+
+    def end_turn(self, turn: Turn, stays: bool) -> None:
+        """Put the entry of the stream at the front of a line at the end of the ring, or nowhere."""
+        ring = self.ring
+        if ring and ring[0] is turn:
+            self.fresh_left = _ALL
+            if stays:
+                ring.rotate(-1)
+                return
+            ring.popleft()
+        else:
+            if ring:
+                if self.fresh_left == _ALL:
+                    self.fresh_left = max(SHARE, len(self.fresh))
+                self.fresh_left -= 1
+            self.fresh.popleft()
+            if stays:
+                turn._fresh = False
+                self._into_ring(turn)
+                return
+        turn._marks ^= self.bit
+
+    def _into_ring(self, turn: Turn) -> None:
+        if self.ring is _NOBODY:
+            self.ring = deque((turn,))
+        else:
+            self.ring.append(turn)
+
+    def bury(self) -> None:
+        """Note that a stream that has an entry here is gone."""
+        self.dead += 1
+        if self.dead > _FEW and 2 * self.dead > len(self.fresh) + len(self.ring):
+            self.fresh = deque([turn for turn in self.fresh if turn._marks & self.bit])
+            self.ring = deque([turn for turn in self.ring if turn._marks & self.bit])
+            self.dead = 0
+
+
+class Scheduler:
+    """The streams that have content to send, in the order in which they should send it.
+
+    The most urgent level goes first, but for one frame of 32, which the others get in rotation: so
+    "every request can make some progress over time" (section 10.1), and what is urgent loses 3 %.
+
+    :meth:`next` says whose turn it is and changes nothing that counts; :meth:`sent`, :meth:`park`
+    or :meth:`remove` of that stream makes it the turn of another one.
+    """
+
+    __slots__ = ("_last_other", "_levels", "_passed", "_ready")
+
+    def __init__(self) -> None:
+        # By bit, which is 1 << urgency; a level is made when it is first needed.
+        self._levels: dict[int, _Level] = {}
+        #: The bits of the levels in which a stream is ready.
+        self._ready: int = 0
+        #: Frames of the most urgent level in a row while others were ready.
+        self._passed: int = 0
+        #: The bit of the level that had the last frame for the others.
+        self._last_other: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether any stream is ready."""
+        return self._ready != 0
+
+    def add(self, turn: Turn, fresh: bool) -> None:
+        """Take in a stream that had nothing to send and has a window.
+
+        ``fresh`` lets it go first, once, if it is incremental and had nothing for a whole round.
+        """
+        self._enter(turn, fresh)
+
+    def wake(self, turn: Turn) -> None:
+        """Take in a parked stream that has a window again.
+
+        It is never fresh: a download whose client reads slowly must not pass one that was quiet.
+        """
+        self._enter(turn, False)
+
+    def park(self, turn: Turn) -> None:
+        """Leave out a stream that :meth:`next` returned until it is woken: it has no window."""
+        if turn.incremental:
+            self._levels[1 << turn.urgency].end_turn(turn, True)
+        self._leave(turn)
+        turn.place = PARKED
+
+    def remove(self, turn: Turn) -> None:
+        """Forget a stream that has ended or was reset, wherever it is. It must not come back."""
+        if turn.place == READY:
+            self._leave(turn)
+        turn.place = None
+        self._forget_marks(turn)
+
+    def reprioritize(self, turn: Turn, urgency: int, incremental: bool) -> None:
+        """Change the priority of a stream, wherever it is.
+
+        One that goes away from a level and comes back to it finds its place there.
+        """
+        if turn.urgency == urgency and turn.incremental == incremental:
+            return
+        ready = turn.place == READY
+        fresh = turn._fresh and turn._line != 0
+        if ready:
+            self._leave(turn)
+        turn.urgency = urgency
+        turn.incremental = incremental
+        if ready:
+            self._enter(turn, fresh)
+
+    def next(self) -> Turn | None:
+        """Return the stream whose turn it is, None if none is ready."""
+        ready = self._ready
+        if not ready:
+            return None
+        bit = ready & -ready
+        if self._passed == SHARE and bit != ready:
+            others = ready ^ bit
+            later = others & -(self._last_other << 1)
+            bit = later & -later if later else others & -others
+        return self._levels[bit].front()
+
+    def sent(self, turn: Turn) -> None:
+        """Take note that the stream that :meth:`next` returned has sent, and has ``size`` left."""
+        bit = 1 << turn.urgency
+        ready = self._ready
+        if bit != ready:
+            if ready & (bit - 1):  # a more urgent one is ready
+                self._passed = 0
+                self._last_other = bit
+            else:
+                self._passed += 1
+        level = self._levels[bit]
+        if turn.incremental:
+            level.sequential_was_last = False
+            level.end_turn(turn, turn.size > 0 or not turn.ended)
+        else:
+            level.sequential_was_last = True
+        if not turn.size:
+            self._leave(turn)
+            turn.place = None
+            if turn.ended:
+                self._forget_marks(turn)
+
+    def alone(self, turn: Turn) -> bool:
+        """Tell whether no other stream can have a turn before this one is dry or parked."""
+        bit = 1 << turn.urgency
+        if self._ready != bit:
+            return False
+        level = self._levels[bit]
+        if turn.incremental:
+            return level.active == 1 and not level.identifiers
+        return not level.active
+
+    def _enter(self, turn: Turn, fresh: bool) -> None:
+        turn.place = READY
+        bit = 1 << turn.urgency
+        self._ready |= bit
+        level = self._levels.get(bit)
+        if level is None:
+            level = self._levels[bit] = _Level(bit)
+        level.enter(turn, fresh)
+
+    def _leave(self, turn: Turn) -> None:
+        bit = 1 << turn.urgency
+        level = self._levels[bit]
+        level.leave(turn)
+        if not level.active and not level.identifiers:
+            self._ready ^= bit
+            if not self._ready & (self._ready - 1):
+                self._passed = 0
+
+    def _forget_marks(self, turn: Turn) -> None:
+        marks = turn._marks
+        turn._marks = 0
+        while marks:
+            bit = marks & -marks
+            marks ^= bit
+            self._levels[bit].bury()
