@@ -24,6 +24,7 @@ COMPILED = ("_core", "_frames", "_hpack", "_rules")
 INTERPRETED = {
     "_core/hpack_foreign.py",
     "_core/hpack_views.py",
+    "_core/open_streams.py",
     "_core/views.py",
     # The form of the Huffman code for builds that are not compiled.
     "_hpack/huffman.py",

@@ -187,7 +187,7 @@ def test_a_setting_that_is_not_followed_is_found(monkeypatch: pytest.MonkeyPatch
 
 
 def cut_streams(end: Endpoint) -> None:
-    end.conn._core.streams.inbound_open += 1
+    end.conn._core.streams.open.inbound += 1
 
 
 def take_window(end: Endpoint) -> None:

@@ -130,7 +130,7 @@ def _check_receive_windows(conn: Connection, size: int) -> None:
     change = size - conn.recv_initial_window()
     if change <= 0:
         return
-    largest = max((stream.window.limit for stream in conn.streams.values()), default=0)
+    largest = max((stream.window.limit for stream in conn.streams.table.values()), default=0)
     if largest + change > MAX_WINDOW:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW,

@@ -56,7 +56,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             f"Received {length} octets of DATA, the window of the connection is {window.value}",
         )
     window.value = left
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
         _discard_data(conn, end, stream_id, length)
@@ -151,7 +151,7 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if not stream_id or len(payload) != 4:
         check_shape(layout.RST_STREAM, stream_id, payload)
     streams = conn.streams
-    stream = streams.get(stream_id)
+    stream = streams.table.get(stream_id)
     if stream is None:
         # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
         reaction = _ON_RST_STREAM[streams.state_of(stream_id)]
@@ -234,7 +234,7 @@ def _opened_above(conn: Connection, last: int) -> tuple[int, ...]:
     Looks at the latest ones only: a peer may lower the identifier with every GOAWAY.
     """
     found: list[int] = []
-    for stream_id in reversed(conn.streams):
+    for stream_id in reversed(conn.streams.table):
         if not conn.streams.is_inbound(stream_id):
             if stream_id <= last:
                 break
@@ -255,7 +255,7 @@ def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None
         raise wrong_size(layout.ALTSVC, stream_id, payload)
     origin, field_value = fields
     if stream_id:
-        stream = conn.streams.get(stream_id)
+        stream = conn.streams.table.get(stream_id)
         # "An ALTSVC frame on a stream other than stream 0 containing non-empty 'Origin'
         # information is invalid and MUST be ignored."
         if stream is None or origin or _ON_ALTSVC[stream.state] < 0 or stream.authority is None:

@@ -85,7 +85,7 @@ def headers_block(
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
     except HPACKError as error:
@@ -212,7 +212,7 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
     # for promised streams, nor should it for a peer that cannot know of the limit yet.
     limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    open_streams = conn.streams.inbound_open
+    open_streams = conn.streams.open.inbound
     if limit is not None and open_streams >= limit:
         known_limit = conn.announced.acknowledged_stream_limit
         known = not conn.client and known_limit is not None and open_streams >= known_limit

@@ -33,7 +33,7 @@ def send_data(
     """Send DATA (section 6.1)."""
     if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
     state = (_ON_DATA_END if end_stream else _ON_DATA)[stream.state]

@@ -60,7 +60,7 @@ def send_headers(
     """
     # First of all, because an iterable may call the connection.
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         _check_open(conn, stream_id)
         state = _IDLE
@@ -216,7 +216,7 @@ def _too_low(stream_id: int, highest: int) -> Exception:
 def _check_peer_limit(conn: Connection) -> None:
     # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
     limit = conn.remote_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and conn.streams.outbound_open >= limit:
+    if limit is not None and conn.streams.open.outbound >= limit:
         raise Violation(
             rules.PEER_LIMIT_REACHED,
             f"The peer allows {limit} concurrent streams, {conn.streams.outbound_open} are open",
@@ -240,7 +240,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     # set to 0."
     if not conn.remote_settings.enable_push:
         raise Violation(rules.PUSH_DISABLED, "The peer has disabled push").exception()
-    parent = conn.streams.get(stream_id)
+    parent = conn.streams.table.get(stream_id)
     if parent is None:
         raise no_stream(conn, stream_id)
     # "PUSH_PROMISE frames MUST only be sent on a peer-initiated stream that is in either the
