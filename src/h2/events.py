@@ -21,10 +21,13 @@ from h2.settings import ChangedSetting, SettingCodes, Settings, _setting_code_fr
 
 __all__ = [
     "AlternativeServiceAvailable",
+    "ConnectionDrained",
     "ConnectionTerminated",
+    "DataAvailable",
     "DataReceived",
     "Event",
     "InformationalResponseReceived",
+    "KeepaliveTimedOut",
     "OriginReceived",
     "PingAckReceived",
     "PingReceived",
@@ -36,7 +39,9 @@ __all__ = [
     "ResponseReceived",
     "SettingsAcknowledged",
     "StreamEnded",
+    "StreamOpened",
     "StreamReset",
+    "StreamWritable",
     "TrailersReceived",
     "UnknownFrameReceived",
     "WindowUpdated",
@@ -466,6 +471,89 @@ class PriorityUpdateReceived(Event):
             f"<PriorityUpdateReceived prioritized_stream_id:{self.prioritized_stream_id}, "
             f"urgency:{self.urgency}, incremental:{self.incremental}>"
         )
+
+
+@dataclass(kw_only=True, repr=False)
+class StreamWritable(Event):
+    """What waited on a stream is down to ``SEND_BUFFER_LOW``: go on writing.
+
+    Of :class:`~h2.buffered.BufferedH2Connection`, for a stream on which ``is_writable`` was false.
+
+    :param stream_id: the stream
+    """
+
+    stream_id: int = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash(self.stream_id)
+
+    def __repr__(self) -> str:
+        return f"<StreamWritable stream_id:{self.stream_id}>"
+
+
+@dataclass(kw_only=True, repr=False)
+class StreamOpened(Event):
+    """A request that had to wait is on its way, or the response on a promised stream.
+
+    Of :class:`~h2.buffered.BufferedH2Connection`. There is none for what did not have to wait.
+
+    :param stream_id: the stream
+    """
+
+    stream_id: int = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash(self.stream_id)
+
+    def __repr__(self) -> str:
+        return f"<StreamOpened stream_id:{self.stream_id}>"
+
+
+@dataclass(kw_only=True, repr=False)
+class DataAvailable(Event):
+    """Content has arrived: ``read_data`` takes it.
+
+    Of :class:`~h2.buffered.BufferedH2Connection` with ``receive_buffering``, where it takes the
+    place of :class:`DataReceived`.
+
+    :param stream_id: the stream
+    """
+
+    stream_id: int = _ABSENT
+
+    def __hash__(self) -> int:
+        return hash(self.stream_id)
+
+    def __repr__(self) -> str:
+        return f"<DataAvailable stream_id:{self.stream_id}>"
+
+
+@dataclass(kw_only=True, repr=False)
+class ConnectionDrained(Event):
+    """A graceful shutdown is complete: no stream is left. Take what is pending, then close.
+
+    Of :class:`~h2.buffered.BufferedH2Connection`.
+    """
+
+    def __hash__(self) -> int:
+        return hash(ConnectionDrained)
+
+    def __repr__(self) -> str:
+        return "<ConnectionDrained>"
+
+
+@dataclass(kw_only=True, repr=False)
+class KeepaliveTimedOut(Event):
+    """Nothing has come for too long: the peer, or the way to it, is gone.
+
+    Of :class:`~h2.buffered.BufferedH2Connection` with ``keepalive``.
+    """
+
+    def __hash__(self) -> int:
+        return hash(KeepaliveTimedOut)
+
+    def __repr__(self) -> str:
+        return "<KeepaliveTimedOut>"
 
 
 @dataclass(kw_only=True, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from h2._rules import setting_bounds as codes
@@ -76,6 +77,14 @@ _SERVER_DEFAULTS: dict[SettingCodes | int, int] = {**_CLIENT_DEFAULTS, _ENABLE_P
 def _setting_code_from_int(code: int) -> SettingCodes | int:
     """Return the member of :class:`SettingCodes` for ``code``, or ``code`` where there is none."""
     return _BY_VALUE.get(code, code)
+
+
+@lru_cache(maxsize=64)
+def _shared(
+    values: tuple[tuple[SettingCodes | int, int], ...],
+) -> dict[SettingCodes | int, int]:
+    """Return these values as one dict for all connections: dicts of values never change."""
+    return dict(values)
 
 
 class ChangedSetting:
@@ -225,6 +234,13 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """
         self._told = self.in_effect
 
+    def start_with(self, values: Mapping[SettingCodes | int, int]) -> None:
+        """Put values into effect that the first SETTINGS frame will announce. Checks nothing.
+
+        :meta private:
+        """
+        self._replace(_shared((*self._values.items(), *values.items())))
+
     def supersede(self, announced: Iterable[SettingCodes | int]) -> None:
         """Drop the pending values of settings of which the peer is told a newer value.
 
@@ -284,11 +300,15 @@ class Settings(MutableMapping["SettingCodes | int", int]):
             if setting is None:
                 reported[code] = ChangedSetting(code, None, value)
                 continue
-            minimum, maximum, error_code = bounds[setting]
+            minimum, maximum, error_code = bounds[code]
             if not minimum <= value <= maximum:
                 if setting == _NO_RFC7540_PRIORITIES:
-                    # With `strict=True` the connection has refused it. Otherwise it is ignored.
+                    # With `strict=True` the connection has refused it. Otherwise it is ignored, and
+                    # so is an earlier value in the same frame.
                     reported[setting] = ChangedSetting(setting, before.get(setting), value)
+                    after.pop(setting, None)
+                    if setting in before:
+                        after[setting] = before[setting]
                     continue
                 raise invalid(setting, value, error_code)
             # Without the constructor: every connection begins with half a dozen of these.

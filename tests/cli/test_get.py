@@ -146,6 +146,13 @@ def test_what_has_been_dealt_with_is_acknowledged_with_its_padding(get: Get) -> 
     assert from_server(get, script) == (0, bytes(size), "")
 
 
+def test_windows_and_priorities_of_the_server_change_nothing(get: Get) -> None:
+    script = answering(
+        wire.window_update(1, 1), wire.priority(1), OK, wire.data(1, b"fine", end_stream=True)
+    )
+    assert from_server(get, script) == (0, b"fine", "")
+
+
 def test_a_reset_after_the_response_is_no_failure(get: Get) -> None:
     end = wire.data(1, b"enough", end_stream=True) + wire.rst_stream(1, Code.NO_ERROR)
     assert from_server(get, answering(OK, end), "-d", "x" * 10) == (0, b"enough", "")
@@ -494,7 +501,10 @@ def test_a_server_of_http_1(get: Get) -> None:
 
     status, _, err = from_server(get, script, "-v")
     assert status == 16
-    assert "h2: (16) The server answers in HTTP/1, it does not speak HTTP/2 here\n" in err
+    assert (
+        "h2: (16) The server answers in HTTP/1 and does not speak HTTP/2 without TLS: HTTP/1.1"
+        in err
+    )
     assert "error: this is HTTP/1, not HTTP/2" in err
 
 
@@ -733,7 +743,7 @@ def test_a_server_that_does_not_speak_tls(get: Get) -> None:
     with scripted(script) as port:
         status, _, err = get(f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) TLS handshake failed: ")
+    assert err.startswith("h2: (35) The server does not speak TLS on this port; http:// perhaps?\n")
 
 
 def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
@@ -743,7 +753,9 @@ def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
     with scripted(lambda client: None, context) as port:
         status, _, err = get(*trust, f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) The server did not pick h2 by ALPN; --prior-knowledge ")
+    assert err.startswith(
+        "h2: (35) The server does not offer HTTP/2 (ALPN picked nothing); --prior-"
+    )
     with scripted(HELLO, context) as port:
         url = f"https://localhost:{port}/"
         assert get(*trust, "--prior-knowledge", url) == (0, b"hello", "")

@@ -169,10 +169,8 @@ class Both:
         assert self.out.pending_content(stream_id) == (0, False)
 
     def take(self, amount: int | None) -> None:
-        if amount is None:
-            taken = self.out.take_all(self.log)
-        else:
-            taken = self.out.take(amount, self.log)
+        out, log = self.out, self.log
+        taken = out.take_all(log) if amount is None else out.take(amount, log)
         assert taken == self.naive.take(amount)
         self.octets += taken
         if not self.naive.frames:

@@ -48,8 +48,12 @@ MAY_IMPORT = {
     "windows": VOCABULARY | MECHANISMS | {"_core"},
     "_reachable": VOCABULARY | REACHED,
     "connection": VOCABULARY | {"_core", "_reachable", "frame_buffer"},
+    "buffered": VOCABULARY | {"_core", "connection"},
+    # A logger like those of programs: nothing below knows it.
+    "recorder": {"config", "_frames", "_recording"},
+    "_recording": LEAVES | {"_frames", "_hpack", "settings"},
     # The command line stands on everything, and nothing stands on it.
-    "_cli": VOCABULARY | {"__init__", "_frames", "_hpack", "connection"},
+    "_cli": VOCABULARY | MECHANISMS | {"__init__", "connection", "recorder"},
     "__main__": {"_cli"},
 }
 THIRD_PARTY = {"hpack", "hyperframe"}

@@ -21,6 +21,7 @@ from h2.exceptions import StreamClosedError
 from support import wire
 from support.processes import ROOT, run
 from tools import (
+    command_line_page,
     flow_control,
     interop_page,
     overview,
@@ -37,6 +38,7 @@ GENERATED = {
     requirements: requirements.pages(),
     state_diagrams: {"states.md": state_diagrams.page(), **state_diagrams.diagrams()},
     overview: {"diagrams/overview.svg": overview.drawing()},
+    command_line_page: {command_line_page.NAME: command_line_page.page()},
     flow_control: {"diagrams/flow-control.svg": flow_control.drawing()},
 }
 
@@ -47,7 +49,7 @@ DRAWINGS = {
 every_generator = pytest.mark.parametrize(
     ("generator", "files"),
     GENERATED.items(),
-    ids=["conformance", "requirements", "states", "overview", "flow control"],
+    ids=["conformance", "requirements", "states", "overview", "options", "flow control"],
 )
 
 

@@ -27,6 +27,7 @@ from h2._frames.layout import (
     UNKNOWN_KIND,
     WINDOW_UPDATE,
 )
+from h2._rules.setting_bounds import BOUNDS
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
@@ -73,7 +74,13 @@ def _rst_stream(frame: Frame, payload: bytes, _at: int) -> None:
 def _settings(frame: Frame, payload: bytes, at: int) -> None:
     whole = len(payload) - len(payload) % 6
     for number, (code, value) in enumerate(decode.settings(payload[:whole])):
-        frame.line(at + 6 * number, f"{_named(SettingCodes, code)} = {value}")
+        text = f"{_named(SettingCodes, code)} = {value}"
+        bound = BOUNDS.get(code)
+        if bound is None or bound.minimum <= value <= bound.maximum:
+            frame.line(at + 6 * number, text)
+        else:
+            what = f"{text}, which must be from {bound.minimum} to {bound.maximum}"
+            frame.fault(at + 6 * number, what)
     if whole < len(payload):
         raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: no multiple of 6")
 

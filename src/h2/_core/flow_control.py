@@ -51,6 +51,42 @@ def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> 
             conn.out.append(encode.window_update(stream_id, increment))
 
 
+def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
+    """Take back octets that the application has read, however few; opens windows when it pays.
+
+    Where a window is exhausted, what was read opens it when bytes are taken for the peer: many
+    small reads make one WINDOW_UPDATE.
+    """
+    if conn.state == _TERMINATED:
+        return
+    window = conn.window
+    if window.value > 0:
+        increment = window.hand_back(length)
+        if increment:
+            if conn.conduct.small is not None:
+                conn.window_given += increment
+            conn.out.append(encode.window_update(0, increment))
+    else:
+        window.handed_back += length
+        _reopen_later(conn, stream_id)
+    stream = conn.streams.table.get(stream_id)
+    if stream is not None and stream.state < _PEER_ENDED:
+        window = stream.window
+        if window.value > 0:
+            increment = window.hand_back(length)
+            if increment:
+                conn.out.append(encode.window_update(stream_id, increment))
+        else:
+            window.handed_back += length
+            _reopen_later(conn, stream_id)
+
+
+def _reopen_later(conn: Connection, stream_id: int) -> None:
+    exhausted = conn.exhausted
+    if not exhausted or exhausted[-1] != stream_id:
+        exhausted.append(stream_id)
+
+
 def hand_back(conn: Connection, length: int) -> int:
     """Give octets of the connection window back to the peer (section 6.9).
 

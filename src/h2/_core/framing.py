@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from h2._core.stream import CONNECT_METHOD, HEAD_METHOD, UNKNOWN_METHOD, Stream
+from typing import Final
+
+from h2._core.stream import (
+    CONNECT_METHOD,
+    HEAD_METHOD,
+    ORDINARY_METHOD,
+    UNKNOWN_METHOD,
+    Stream,
+)
 from h2._frames.describe import name_of
 from h2._hpack import FieldSection
 from h2._rules import registry as rules
-from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, RESPONSE, SUCCESSFUL
+from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, OF_PROXY, PRIORITY, SUCCESSFUL
 from h2._rules.registry import Rule, Violation
 from h2.exceptions import InvalidBodyLengthError
+
+#: Fields of a request that say something about priorities (RFC 9218).
+_SIGNALS: Final = PRIORITY | OF_PROXY
 
 
 def note_method(stream: Stream, seen: int) -> None:
@@ -19,30 +30,44 @@ def note_method(stream: Stream, seen: int) -> None:
         stream.method = CONNECT_METHOD
 
 
-def begin_message(stream: Stream, kind: int, section: FieldSection) -> None:
-    """Remember how much content a request or a final response announces."""
-    if kind == RESPONSE:
-        if stream.method == CONNECT_METHOD and section.seen & SUCCESSFUL:
-            stream.tunnel = True
-            return
-        # "A response that is defined to have no content [...] MAY have a non-zero content-length
-        # header field, even though no content is included in DATA frames."
-        if stream.method == HEAD_METHOD:
-            stream.content_length = stream.remaining = 0
-            return
-        if section.seen & NO_CONTENT:
-            stream.content_length = None
-            stream.remaining = 0
-            return
-        # What answers an upgrade may answer HEAD: its content-length tells nothing.
-        if section.noted is None or stream.method == UNKNOWN_METHOD:
-            return
-    else:
-        note_method(stream, section.seen)
-        # "Content-Length" does not count in a request that opens a tunnel (RFC 9110 section 9.3.6).
-        if section.noted is None or stream.method == CONNECT_METHOD:
-            return
+def begin_request(stream: Stream, section: FieldSection, signals: list[int] | None) -> None:
+    """Remember how much content a request announces.
+
+    Its stream is added to ``signals`` if a field says something about priorities.
+    """
+    if signals is not None and section.seen & _SIGNALS:
+        signals.append(stream.stream_id)
+    note_method(stream, section.seen)
+    # "Content-Length" does not count in a request that opens a tunnel (RFC 9110 section 9.3.6).
+    if section.noted is not None and stream.method != CONNECT_METHOD:
+        stream.content_length = stream.remaining = int(section.noted)
+
+
+def begin_response(stream: Stream, section: FieldSection) -> None:
+    """Remember how much content a final response announces."""
+    if stream.method != ORDINARY_METHOD and _answers_method(stream, section.seen):
+        return
+    if section.seen & NO_CONTENT:
+        stream.content_length = None
+        stream.remaining = 0
+        return
+    # What answers an upgrade may answer HEAD: its content-length tells nothing.
+    if section.noted is None or stream.method == UNKNOWN_METHOD:
+        return
     stream.content_length = stream.remaining = int(section.noted)
+
+
+def _answers_method(stream: Stream, seen: int) -> bool:
+    """Tell whether the method of the request alone decides how the response ends; note it then."""
+    if stream.method == CONNECT_METHOD and seen & SUCCESSFUL:
+        stream.tunnel = True
+        return True
+    # "A response that is defined to have no content [...] MAY have a non-zero content-length
+    # header field, even though no content is included in DATA frames."
+    if stream.method == HEAD_METHOD:
+        stream.content_length = stream.remaining = 0
+        return True
+    return False
 
 
 def answer_connect(stream: Stream, seen: int) -> None:

@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from copy import copy
+from functools import lru_cache
 from operator import index
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from h2._rules.setting_bounds import (
     value_violation,
 )
 from h2.errors import ErrorCodes
+from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
 #: Octets of the payload of GOAWAY in front of the debug data (section 6.8).
@@ -46,7 +48,7 @@ def initiate(conn: Connection) -> None:
     values = conn.local_settings.listed()
     if conn.config.strict:
         _check_values(conn, values)
-    frames = preface + _settings_frame(conn, values)
+    frames = preface + _checked(conn, _encoded_settings(*values.items()))
     # commit
     overtaken = 0
     if conn.initiated:
@@ -72,8 +74,14 @@ def _pending_settings(conn: Connection) -> int:
     return count
 
 
-def _settings_frame(conn: Connection, values: Mapping[SettingCodes | int, int]) -> bytes:
-    frame = encode.settings(values.items())
+@lru_cache(maxsize=8)
+def _encoded_settings(*pairs: tuple[int, int]) -> bytes:
+    """Return the SETTINGS frame for these values: most connections of a program send the same."""
+    return encode.settings(pairs)
+
+
+def _checked(conn: Connection, frame: bytes) -> bytes:
+    """Return the frame, which the peer must not find too large."""
     check_frame_size(conn, len(frame) - HEADER_LENGTH)
     return frame
 
@@ -118,7 +126,7 @@ def update_settings(conn: Connection, changes: Any) -> None:
     size = values.get(INITIAL_WINDOW_SIZE)
     if size is not None:
         _check_receive_windows(conn, size)
-    frame = _settings_frame(conn, values)
+    frame = _checked(conn, encode.settings(values.items()))
     # commit
     conn.out.append(frame)
     conn.announced.send(values)
@@ -215,7 +223,12 @@ def next_stream_id(conn: Connection, highest: int) -> int:
     used = conn.streams.highest_outbound
     following = used + 2 if used else (1 if conn.client else 2)
     if following > highest:
-        raise Violation(
-            rules.STREAM_IDS_EXHAUSTED, "All stream identifiers have been used"
-        ).exception()
+        raise no_more_ids()
     return following
+
+
+def no_more_ids() -> H2Error:
+    """Return the exception where no stream can be opened any more."""
+    return Violation(
+        rules.STREAM_IDS_EXHAUSTED, "All stream identifiers have been used"
+    ).exception()

@@ -12,14 +12,24 @@ from h2.exceptions import H2Error, NoSuchStreamError, StreamClosedError
 
 def no_stream(conn: Connection, stream_id: int) -> H2Error:
     """Return the exception for a stream that is idle or closed (section 5.1)."""
-    error: NoSuchStreamError
     if conn.streams.is_used(stream_id):
-        error = StreamClosedError(stream_id)
-        message = f"Stream {stream_id} is closed"
-    else:
-        error = NoSuchStreamError(stream_id)
-        message = f"Stream {stream_id} does not exist"
-    return Violation(rules.NOT_ALLOWED_NOW, message, stream_id, error).exception()
+        return stream_closed(stream_id)
+    return Violation(
+        rules.NOT_ALLOWED_NOW,
+        f"Stream {stream_id} does not exist",
+        stream_id,
+        NoSuchStreamError(stream_id),
+    ).exception()
+
+
+def stream_closed(stream_id: int) -> H2Error:
+    """Return the exception for a stream that is closed."""
+    return Violation(
+        rules.NOT_ALLOWED_NOW,
+        f"Stream {stream_id} is closed",
+        stream_id,
+        StreamClosedError(stream_id),
+    ).exception()
 
 
 def not_allowed(what: str, stream_id: int, state: int) -> H2Error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from h2._frames.decode import ID_MASK, unpack_header
-from h2._frames.describe import describe
+from h2._frames.describe import LoggedFrame
 from h2._frames.layout import ACK, END_STREAM, HEADER_LENGTH, PING, PREFACE, SETTINGS
 from h2.config import DummyLogger, OutputLogger
 
@@ -20,6 +20,9 @@ ANSWERS_TOGETHER: Final = 256
 
 #: A larger chunk is not a frame that answers something.
 _LARGEST_ANSWER: Final = 64
+
+#: Frames, or a part of one. Content may be a view of what the application has given.
+Chunk = bytes | memoryview
 
 #: The type octet of a frame that is DATA.
 _DATA_TYPE: Final = b"\0"
@@ -45,9 +48,9 @@ class Output:
     )
 
     def __init__(self) -> None:
-        self.chunks: list[bytes] = []
+        self.chunks: list[Chunk] = []
         #: Adds frames. Most of them take this way, so there is no call in between.
-        self.append: Callable[[bytes], None] = self.chunks.append
+        self.append: Callable[[Chunk], None] = self.chunks.append
         self.answers = 0
         self._first = 0  # chunks at the front that are gone, and still to be cut off
         self._position = 0  # octets of the next chunk that are gone
@@ -61,6 +64,19 @@ class Output:
     def size(self) -> int:
         """How many octets are pending."""
         return sum(map(len, self.chunks[self._first :])) - self._position
+
+    def room(self, amount: int) -> int:
+        """Return how much of ``amount`` is left beside what is pending; below 0 if it is more.
+
+        Looks at no more chunks than it takes to fill ``amount``.
+        """
+        amount += self._position
+        chunks = self.chunks
+        place = self._first
+        while amount >= 0 and place < len(chunks):
+            amount -= len(chunks[place])
+            place += 1
+        return amount
 
     def answer(self, frame: bytes) -> None:
         """Add a frame that answers something the peer did."""
@@ -166,7 +182,7 @@ class Output:
         if log is not None or not self._untouched:
             return self.take(self.size, log)
         chunks = self.chunks
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        data = b"".join(chunks)
         chunks.clear()
         self.answers = 0
         return data
@@ -187,7 +203,7 @@ class Output:
         """
         chunks = self.chunks
         place, position = self._first, self._position
-        pieces: list[bytes] = []
+        pieces: list[Chunk] = []
         while left > 0 and place < len(chunks):
             chunk = chunks[place]
             if not position:
@@ -202,7 +218,7 @@ class Output:
                     else:
                         # The frame begins to go out: from now on it is one chunk.
                         chunks[place] = b""
-                        chunk = chunks[place + 1] = chunk + content
+                        chunk = chunks[place + 1] = b"".join((chunk, content))
                         if log is not None:
                             _log_frames(log, chunk)
                     place += 1
@@ -234,10 +250,10 @@ class Output:
             self._indexed = 0
 
 
-def _acknowledgments(chunk: bytes, gone: int) -> int:
+def _acknowledgments(chunk: Chunk, gone: int) -> int:
     """Count the acknowledgments in a chunk of which so many octets have gone out."""
     count = 0
-    start = len(PREFACE) if chunk.startswith(PREFACE) else 0
+    start = len(PREFACE) if chunk[: len(PREFACE)] == PREFACE else 0
     while start < len(chunk):
         _, _, type_, flags, _ = unpack_header(chunk, start)
         stop = start + HEADER_LENGTH + int.from_bytes(chunk[start : start + 3], "big")
@@ -247,15 +263,15 @@ def _acknowledgments(chunk: bytes, gone: int) -> int:
     return count
 
 
-def _announces_content(chunk: bytes) -> bool:
+def _announces_content(chunk: Chunk) -> bool:
     """Tell whether a chunk is the header of a DATA frame whose content is the next chunk."""
     return len(chunk) == HEADER_LENGTH and chunk[3] == 0 and chunk[:3] != b"\0\0\0"
 
 
-def _log_frames(log: DummyLogger | OutputLogger, chunk: bytes) -> None:
+def _log_frames(log: DummyLogger | OutputLogger, chunk: Chunk) -> None:
     """Write the frames of a chunk to the logger of the connection."""
     start = 0
-    if chunk.startswith(PREFACE):
+    if chunk[: len(PREFACE)] == PREFACE:
         log.debug("Sent connection preface")
         start = len(PREFACE)
     while start < len(chunk):
@@ -265,6 +281,6 @@ def _log_frames(log: DummyLogger | OutputLogger, chunk: bytes) -> None:
         start = stop
 
 
-def _log_frame(log: DummyLogger | OutputLogger, header: bytes, payload: bytes) -> None:
+def _log_frame(log: DummyLogger | OutputLogger, header: Chunk, payload: Chunk) -> None:
     _, _, type_, flags, stream_id = unpack_header(header)
-    log.debug("Sent frame: %s", describe(type_, flags, stream_id & ID_MASK, payload))
+    log.debug("Sent frame: %s", LoggedFrame(type_, flags, stream_id & ID_MASK, bytes(payload)))

@@ -115,8 +115,11 @@ def _remember(conn: Connection, stream_id: int, limit: int | None) -> bool:
     return True
 
 
-def send(conn: Connection, stream_id: int, priority: Priority) -> None:
-    """Send PRIORITY_UPDATE for a stream of which content can still arrive (section 7.1)."""
+def send(conn: Connection, stream_id: int, priority: Priority, heeded: bool = True) -> None:
+    """Send PRIORITY_UPDATE for a stream of which content can still arrive (section 7.1).
+
+    Where the server is known not to heed it, nothing is sent.
+    """
     conn.check_send(connection_states.SEND_PRIORITY_UPDATE)
     frame = encode.priority_update(stream_id, bytes(priority))
     if conn.streams.is_used(stream_id):
@@ -131,6 +134,8 @@ def send(conn: Connection, stream_id: int, priority: Priority) -> None:
         raise no_stream(conn, stream_id)
     else:
         conn.check_send(connection_states.SEND_OPEN)
+        if not heeded:
+            return
         limit = conn.remote_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
         if not _remember(conn, stream_id, limit):
             raise Violation(
@@ -138,4 +143,5 @@ def send(conn: Connection, stream_id: int, priority: Priority) -> None:
                 f"The peer allows {limit} concurrent streams, with those that have a priority "
                 "before they are open",
             ).exception()
-    conn.out.append(frame)
+    if heeded:
+        conn.out.append(frame)

@@ -18,7 +18,7 @@ from h2._core import (
 from h2._core.faults import fail, is_enforced, reset_stream, scope_of, terminate
 from h2._core.state import Connection, PartialFrame
 from h2._frames.decode import ID_MASK, u24, u31, unpack_header
-from h2._frames.describe import describe, name_of
+from h2._frames.describe import LoggedFrame, name_of
 from h2._frames.layout import (
     ACK,
     CONTINUATION,
@@ -263,7 +263,7 @@ def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None
         payload = data[body:stop] if only is None else only
         start = stop
         if log is not None:
-            log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
+            log.debug("Received frame: %s", LoggedFrame(type_, flags, stream_id, payload))
         handler = _ORDINARY[type_]
         if handler is None or not conn.ordinary:
             if conn.state == _TERMINATED:

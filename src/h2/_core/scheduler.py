@@ -195,13 +195,13 @@ class Scheduler:
     or :meth:`remove` of that stream makes it the turn of another one.
     """
 
-    __slots__ = ("_last_other", "_levels", "_passed", "_ready")
+    __slots__ = ("_last_other", "_levels", "_passed", "ready")
 
     def __init__(self) -> None:
         # By bit, which is 1 << urgency; a level is made when it is first needed.
         self._levels: dict[int, _Level] = {}
-        #: The bits of the levels in which a stream is ready.
-        self._ready: int = 0
+        #: The bits of the levels in which a stream is ready: 0 if none is.
+        self.ready: int = 0
         #: Frames of the most urgent level in a row while others were ready.
         self._passed: int = 0
         #: The bit of the level that had the last frame for the others.
@@ -209,7 +209,7 @@ class Scheduler:
 
     def __bool__(self) -> bool:
         """Whether any stream is ready."""
-        return self._ready != 0
+        return self.ready != 0
 
     def add(self, turn: Turn, fresh: bool) -> None:
         """Take in a stream that had nothing to send and has a window.
@@ -257,7 +257,7 @@ class Scheduler:
 
     def next(self) -> Turn | None:
         """Return the stream whose turn it is, None if none is ready."""
-        ready = self._ready
+        ready = self.ready
         if not ready:
             return None
         bit = ready & -ready
@@ -270,7 +270,7 @@ class Scheduler:
     def sent(self, turn: Turn) -> None:
         """Take note that the stream that :meth:`next` returned has sent, and has ``size`` left."""
         bit = 1 << turn.urgency
-        ready = self._ready
+        ready = self.ready
         if bit != ready:
             if ready & (bit - 1):  # a more urgent one is ready
                 self._passed = 0
@@ -292,7 +292,7 @@ class Scheduler:
     def alone(self, turn: Turn) -> bool:
         """Tell whether no other stream can have a turn before this one is dry or parked."""
         bit = 1 << turn.urgency
-        if self._ready != bit:
+        if self.ready != bit:
             return False
         level = self._levels[bit]
         if turn.incremental:
@@ -302,7 +302,7 @@ class Scheduler:
     def _enter(self, turn: Turn, fresh: bool) -> None:
         turn.place = READY
         bit = 1 << turn.urgency
-        self._ready |= bit
+        self.ready |= bit
         level = self._levels.get(bit)
         if level is None:
             level = self._levels[bit] = _Level(bit)
@@ -313,8 +313,8 @@ class Scheduler:
         level = self._levels[bit]
         level.leave(turn)
         if not level.active and not level.identifiers:
-            self._ready ^= bit
-            if not self._ready & (self._ready - 1):
+            self.ready ^= bit
+            if not self.ready & (self.ready - 1):
                 self._passed = 0
 
     def _forget_marks(self, turn: Turn) -> None:

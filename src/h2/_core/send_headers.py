@@ -12,6 +12,7 @@ from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, Stream
 from h2._frames import encode
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
+from h2._native import mypyc_attr
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
@@ -50,13 +51,20 @@ _METHOD_THAT_COUNTS: Final = HEAD | CONNECT
 MAX_STREAM_ID: Final = 2**31 - 1
 
 
+@mypyc_attr(native_class=False)
+class CheckedFields(list[Any]):
+    """Fields that were found to make a valid message, whatever the options say by now."""
+
+    __slots__ = ()
+
+
 def send_headers(
     conn: Connection, stream_id: int, headers: Any, end_stream: bool, priority: bytes
-) -> None:
+) -> Plan:
     """Send a field block in HEADERS; ``priority`` is the packed priority fields or empty.
 
     ``headers`` is a list or any other iterable of fields. Up to the comment "commit" nothing has
-    changed.
+    changed. Returns what was sent.
     """
     # First of all, because an iterable may call the connection.
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
@@ -73,7 +81,7 @@ def send_headers(
         raise not_allowed("HEADERS", stream_id, state)
     planner = conn.planner
     plan = planner.plan(conn.config, kind, fields)
-    if not plan.valid:
+    if not plan.valid and headers.__class__ is not CheckedFields:
         _check_message(conn, kind, plan)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     if stream is not None and (
@@ -82,7 +90,7 @@ def send_headers(
         or stream.method == CONNECT_METHOD
         or state == _RESERVED_LOCAL
     ):
-        after = _after_answer(conn, stream, kind, plan, after, end_stream)
+        after = after_answer(conn, stream, kind, plan, after, end_stream)
     # commit
     wire = plan.encoded or planner.encode(plan, kind, fields)
     length = len(wire)
@@ -105,6 +113,7 @@ def send_headers(
             stream.state = after
         else:
             conn.streams.move(stream, after, conn.max_reset)
+    return plan
 
 
 def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
@@ -120,7 +129,15 @@ def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
     plan.valid = True
 
 
-def _after_answer(
+def plan_block(conn: Connection, kind: int, fields: list[Any]) -> Plan:
+    """Return what to encode for the fields of a valid message, or raise."""
+    plan = conn.planner.plan(conn.config, kind, fields)
+    if not plan.valid:
+        _check_message(conn, kind, plan)
+    return plan
+
+
+def after_answer(
     conn: Connection, stream: Stream, kind: int, plan: Plan, after: int, end_stream: bool
 ) -> int:
     """Return the state of the stream after a response or trailers, or raise (section 8.1)."""
@@ -180,7 +197,7 @@ def _check_open(conn: Connection, stream_id: int) -> None:
         return
     if streams.is_used(stream_id):
         if streams.was_skipped(stream_id):
-            raise _too_low(stream_id, streams.highest_outbound)
+            raise too_low(stream_id, streams.highest_outbound)
         raise no_stream(conn, stream_id)
     conn.check_send(connection_states.SEND_OPEN)
     check_new_id(conn, stream_id)
@@ -191,7 +208,7 @@ def check_new_id(conn: Connection, stream_id: int) -> None:
     streams = conn.streams
     highest = streams.highest_outbound
     if stream_id <= 0 or (stream_id <= highest and not streams.is_inbound(stream_id)):
-        raise _too_low(stream_id, highest)
+        raise too_low(stream_id, highest)
     # "Streams initiated by a client MUST use odd-numbered stream identifiers; those initiated by
     # the server MUST use even-numbered stream identifiers."
     if streams.is_inbound(stream_id):
@@ -204,7 +221,8 @@ def check_new_id(conn: Connection, stream_id: int) -> None:
         ).exception()
 
 
-def _too_low(stream_id: int, highest: int) -> Exception:
+def too_low(stream_id: int, highest: int) -> Exception:
+    """Return the exception for an identifier that was passed over by a higher one."""
     return Violation(
         rules.STREAM_ID_TOO_LOW,
         f"Stream {stream_id} is lower than {highest}",
@@ -254,9 +272,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     if parent.tunnel:
         raise _in_tunnel("PUSH_PROMISE", stream_id)
     check_new_id(conn, promised_id)
-    plan = conn.planner.plan(conn.config, REQUEST, fields)
-    if not plan.valid:
-        _check_message(conn, REQUEST, plan)
+    plan = plan_block(conn, REQUEST, fields)
     if conn.config.validate_outbound_headers and not _is_pushable(plan):
         raise Violation(
             rules.PUSH_NOT_SAFE, "A promised request must be GET or HEAD, without content"

@@ -129,6 +129,7 @@ class Connection:
         "preface_left",
         "remote_settings",
         "send_windows",
+        "signals",
         "state",
         "streams",
         "transition_table",
@@ -179,6 +180,8 @@ class Connection:
         self.preface_left = b"" if client else PREFACE
         self.partial_frame = PartialFrame()
         self.partial_block: PartialBlock | None = None
+        #: Requests with fields that say something about priorities; None where nobody asks.
+        self.signals: list[int] | None = None
         # Output
         self.planner = FieldPlanner(config)
         self.out = Output()

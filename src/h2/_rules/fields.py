@@ -51,6 +51,11 @@ ODD_TARGET: Final = 0x400000
 NO_TOKEN: Final = 0x800000
 BAD_FORM: Final = 0x1000000
 
+#: Fields that say something about priorities: "priority" itself (RFC 9218 section 5), and those of
+#: proxies, which speak for several clients (section 13.1).
+PRIORITY: Final = 0x2000000
+OF_PROXY: Final = 0x4000000
+
 REQUEST_PSEUDO: Final = METHOD | SCHEME | AUTHORITY | PATH | PROTOCOL
 
 #: A block is valid by the masks of its fields alone if no bit came more than once and
@@ -100,16 +105,16 @@ KNOWN_NAMES: Final[dict[bytes, int]] = {
         b"alt-svc", b"cache-control", b"content-disposition", b"content-encoding",
         b"content-language", b"content-location", b"content-range", b"content-security-policy",
         b"content-type", b"cross-origin-opener-policy", b"date", b"dnt", b"early-data", b"etag",
-        b"expect", b"expires", b"forwarded", b"from", b"grpc-accept-encoding", b"grpc-encoding",
+        b"expect", b"expires", b"from", b"grpc-accept-encoding", b"grpc-encoding",
         b"grpc-message", b"grpc-status", b"grpc-timeout", b"if-match", b"if-modified-since",
         b"if-none-match", b"if-range", b"if-unmodified-since", b"last-modified", b"link",
-        b"location", b"max-forwards", b"origin", b"permissions-policy", b"pragma", b"priority",
+        b"location", b"max-forwards", b"origin", b"permissions-policy", b"pragma",
         b"proxy-authenticate", b"purpose", b"range", b"referer", b"referrer-policy", b"refresh",
         b"retry-after", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform",
         b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"server",
         b"server-timing", b"set-cookie", b"strict-transport-security", b"timing-allow-origin",
         b"traceparent", b"tracestate", b"upgrade-insecure-requests", b"user-agent", b"vary",
-        b"via", b"www-authenticate", b"x-content-type-options", b"x-forwarded-for",
+        b"www-authenticate", b"x-content-type-options",
         b"x-forwarded-host", b"x-forwarded-proto", b"x-frame-options", b"x-powered-by",
         b"x-real-ip", b"x-request-id", b"x-requested-with", b"x-xss-protection",
     ), 0),
@@ -120,6 +125,8 @@ KNOWN_NAMES: Final[dict[bytes, int]] = {
     b"te": TE,
     b"authorization": SENSITIVE,
     b"proxy-authorization": SENSITIVE,
+    b"priority": PRIORITY,
+    **dict.fromkeys((b"via", b"forwarded", b"x-forwarded-for"), OF_PROXY),
     **dict.fromkeys(_CONNECTION_FIELDS, CONNECTION_FIELD),
 }  # fmt: skip
 

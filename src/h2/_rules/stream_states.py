@@ -157,5 +157,11 @@ FIRST_PEER_ENDED: Final = HALF_REMOTE_WAITING
 #: A request that we have not responded to yet.
 UNANSWERED: Final = (OPEN_REQUEST_RECEIVED, HALF_REMOTE_WAITING)
 
+#: We have not ended our side, and more of our message may follow or has still to begin.
+UNENDED: Final = (
+    RESERVED_LOCAL, OPEN_REQUEST_SENT, OPEN_REQUEST_RECEIVED, OPEN_BOTH, HALF_REMOTE_WAITING,
+    HALF_REMOTE,
+)  # fmt: skip
+
 #: We have ended our side, and the peer has not.
 HALF_CLOSED_LOCAL: Final = (HALF_LOCAL_WAITING, HALF_LOCAL)

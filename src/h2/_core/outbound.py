@@ -1,0 +1,170 @@
+"""What waits on one stream: content, and the field blocks in front of it and behind it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2._core.output import Chunk
+from h2._core.scheduler import Turn
+from h2._core.send_headers import CheckedFields
+from h2._core.stream import Stream
+
+#: So many chunks that are gone stay in the list; more are cut off when they are half of it.
+_FEW: Final = 32
+
+#: Marks a chunk without padding in the list of paddings.
+_UNPADDED: Final = -1
+
+
+class Block:
+    """A field block that waits. It was checked in the call that gave it."""
+
+    __slots__ = ("end_stream", "fields", "priority")
+
+    def __init__(self, fields: CheckedFields, end_stream: bool, priority: bytes) -> None:
+        self.fields = fields
+        self.end_stream = end_stream
+        self.priority = priority  #: the packed priority fields of RFC 7540, or empty
+
+
+class Opening:
+    """The field blocks with which a stream opens, as long as the peer allows no more streams.
+
+    ``stream`` is in the state that the stream will be in behind these blocks. It is not among the
+    streams of the connection.
+    """
+
+    __slots__ = ("blocks", "stream")
+
+    def __init__(self, stream: Stream, first: Block) -> None:
+        self.blocks: list[Block] = [first]
+        self.stream = stream
+
+
+class Outbound(Turn):
+    """The content that waits on one stream, in chunks as the application gave it."""
+
+    __slots__ = (
+        "_chunks",
+        "_first",
+        "_offset",
+        "opening",
+        "paddings",
+        "reset_behind",
+        "trailers",
+        "unwritable",
+    )
+
+    def __init__(self, stream_id: int, urgency: int, incremental: bool) -> None:
+        super().__init__(stream_id, urgency, incremental)
+        self._chunks: list[bytes] = []
+        self._first: int = 0  # chunks at the front that are gone
+        self._offset: int = 0  # octets of the next chunk that are gone
+        #: The padding of each chunk; None as long as no chunk has any. Chunks are not put together
+        #: where one has.
+        self.paddings: list[int] | None = None
+        self.opening: Opening | None = None  #: what goes first on a stream that is not open yet
+        self.trailers: Block | None = None
+        self.unwritable: bool = False  #: so much waits that the application should not go on
+        self.reset_behind: bool = False  #: RST_STREAM follows the end of our message
+
+    @property
+    def holds(self) -> bool:
+        """Whether something waits that what is added now has to go behind."""
+        return self.size > 0 or self.ended or self.opening is not None
+
+    def append(self, data: bytes, pad_length: int | None) -> None:
+        """Add content that is not empty."""
+        if pad_length is not None and self.paddings is None:
+            self.paddings = [_UNPADDED] * len(self._chunks)
+        self._chunks.append(data)
+        self.size += len(data)
+        if self.paddings is not None:
+            self.paddings.append(_UNPADDED if pad_length is None else pad_length)
+
+    def next_padding(self) -> tuple[int, int]:
+        """Return the padding of the next chunk, and how much of that chunk is left."""
+        padding = _UNPADDED if self.paddings is None else self.paddings[self._first]
+        return padding, len(self._chunks[self._first]) - self._offset
+
+    def cut(self, size: int, largest: int) -> list[Chunk]:
+        """Return the next octets, at least one and not more than there are, and forget them.
+
+        They come in pieces of ``largest`` octets, but for the last one. Nothing is copied but small
+        chunks, which are put together.
+        """
+        self.size -= size
+        chunk = self._chunks[self._first]
+        offset = self._offset
+        left = len(chunk) - offset
+        if size > left:
+            return self._cut_chunks(size, largest)
+        pieces: list[Chunk]
+        if size == left and size <= largest and not offset:
+            pieces = [chunk]
+        else:
+            view = memoryview(chunk)
+            stop = offset + size
+            pieces = []
+            while stop - offset > largest:
+                end = offset + largest
+                pieces.append(view[offset:end])
+                offset = end
+            pieces.append(view[offset:stop])
+        if size == left:
+            self._first += 1
+            self._offset = 0
+            self._tidy()
+        else:
+            self._offset = stop
+        return pieces
+
+    def _cut_chunks(self, size: int, largest: int) -> list[Chunk]:
+        """Return octets that are in several chunks."""
+        pieces = []
+        while size:
+            length = size if size < largest else largest
+            size -= length
+            pieces.append(self._take(length))
+        self._tidy()
+        return pieces
+
+    def _take(self, size: int) -> Chunk:
+        """Return the octets of one piece."""
+        chunk = self._chunks[self._first]
+        offset = self._offset
+        left = len(chunk) - offset
+        if left > size:
+            self._offset = offset + size
+            return memoryview(chunk)[offset : self._offset]
+        self._first += 1
+        self._offset = 0
+        piece: Chunk = memoryview(chunk)[offset:] if offset else chunk
+        return self._join(piece, size - left) if left < size else piece
+
+    def _tidy(self) -> None:
+        """Let go of chunks that are gone."""
+        if not self.size:
+            self._chunks.clear()
+            self.paddings = None
+            self._first = 0
+        elif self._first > _FEW and 2 * self._first > len(self._chunks):
+            # Only when these prevail, so that the cost stays linear.
+            del self._chunks[: self._first]
+            if self.paddings is not None:
+                del self.paddings[: self._first]
+            self._first = 0
+
+    def _join(self, start: Chunk, missing: int) -> bytes:
+        """Put small chunks together."""
+        pieces: list[Chunk] = [start]
+        while missing:
+            chunk: Chunk = self._chunks[self._first]
+            if len(chunk) > missing:
+                chunk = memoryview(chunk)[:missing]
+                self._offset = missing
+            else:
+                self._first += 1
+            pieces.append(chunk)
+            missing -= len(chunk)
+        return b"".join(pieces)

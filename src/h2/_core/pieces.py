@@ -1,0 +1,65 @@
+"""Content that has arrived in pieces, to be taken in pieces of other sizes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Smaller pieces are put together, so that a peer that sends single octets does not make us keep an
+#: object for each.
+_SMALL: Final = 512
+
+
+class Pieces:
+    """Octets in the order of their arrival. What is taken from the front is not copied twice."""
+
+    __slots__ = ("_first", "_gone", "_pieces", "_size")
+
+    def __init__(self, piece: bytes) -> None:
+        self._pieces: list[bytes] = [piece]
+        self._first = 0  # pieces at the front that are gone, and still to be cut off
+        self._gone = 0  # octets of the next piece that are gone
+        self._size = len(piece)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, piece: bytes) -> None:
+        """Add what has arrived."""
+        self._size += len(piece)
+        pieces = self._pieces
+        if len(piece) < _SMALL and len(pieces[-1]) < _SMALL:
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+
+    def take_all(self) -> bytes:
+        """Return everything. Nothing may be taken or added after that."""
+        self._pieces[self._first] = self._pieces[self._first][self._gone :]
+        return b"".join(self._pieces[self._first :])
+
+    def take(self, amount: int) -> bytes:
+        """Return so many octets from the front, which are fewer than all, and forget them."""
+        self._size -= amount
+        pieces = self._pieces
+        taken: list[bytes] = []
+        place, gone = self._first, self._gone
+        while amount:
+            piece = pieces[place]
+            part = piece[gone : gone + amount]
+            taken.append(part)
+            amount -= len(part)
+            gone += len(part)
+            if gone == len(piece):
+                pieces[place] = b""
+                place += 1
+                gone = 0
+        # Cutting off what is gone only when it prevails keeps the cost linear. What is kept in
+        # memory is less than twice of what waits, and the pieces that are gone.
+        if 2 * gone > len(pieces[place]):
+            pieces[place] = pieces[place][gone:]
+            gone = 0
+        if 2 * place > len(pieces):
+            del pieces[:place]
+            place = 0
+        self._first, self._gone = place, gone
+        return b"".join(taken)

@@ -1,0 +1,124 @@
+"""Which priority the content of a stream has, out of all that was said about it (RFC 9218)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from h2._core.state import Connection
+from h2._core.stream import CONNECT_METHOD
+from h2._rules.stream_states import UNENDED
+from h2.priorities import Priority
+
+#: "a server can determine if a request came from an intermediary through configuration or can check
+#: to see if the request contains one of the following header fields" (section 13.1).
+_OF_PROXIES: Final = (b"via", b"forwarded", b"x-forwarded-for")
+
+#: Of streams about which nobody has said anything: one after the other for clients that know of
+#: priorities, as section 4 has it. Others do not, and one download would block everything else.
+_DEFAULT: Final = Priority()
+_SIDE_BY_SIDE: Final = Priority(incremental=True)
+
+#: So many priorities are kept before those of streams that are gone are looked for.
+_FEW: Final = 128
+
+
+class Priorities:
+    """The priorities of the streams on which we send.
+
+    The latest word counts: the ``priority`` field of the request, PRIORITY_UPDATE, the ``priority``
+    field of the response, or the program itself. Only the field of a request does not override a
+    PRIORITY_UPDATE that came before it.
+    """
+
+    __slots__ = ("_conn", "_known", "_many", "_proxy", "_signals")
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        #: Made when there is something to remember.
+        self._known: dict[int, Priority] | None = None
+        self._many: int = _FEW
+        #: The client has shown that it knows RFC 9218.
+        self._signals: bool = False
+        #: The requests are those of a proxy.
+        self._proxy: bool = False
+
+    def of(self, stream_id: int) -> Priority:
+        """Return the priority of a stream."""
+        known = self._known
+        if known is not None:
+            priority = known.get(stream_id)
+            if priority is not None:
+                return priority
+        return self._default(stream_id)
+
+    def _default(self, stream_id: int) -> Priority:
+        """Return the priority of a stream about which nobody has said anything."""
+        if not self._signals or self._proxy:
+            return _SIDE_BY_SIDE
+        # A tunnel may last for ever: side by side with others is what keeps "one CONNECT stream
+        # from blocking others" (section 11).
+        stream = self._conn.streams.get(stream_id)
+        if stream is not None and stream.method == CONNECT_METHOD:
+            return _SIDE_BY_SIDE
+        return _DEFAULT
+
+    def set(self, stream_id: int, priority: Priority) -> None:
+        """Remember the priority of a stream."""
+        known = self._known
+        if known is None:
+            known = self._known = {}
+        known[stream_id] = priority
+        if len(known) > self._many:
+            self._prune(known)
+
+    def forget(self, stream_id: int) -> None:
+        """Forget the priority of a stream on which we send nothing more."""
+        if self._known is not None:
+            self._known.pop(stream_id, None)
+
+    def _prune(self, known: dict[int, Priority]) -> None:
+        """Forget identifiers that were passed over."""
+        streams = self._conn.streams
+        for stream_id in list(known):
+            if stream_id not in streams and streams.is_used(stream_id):
+                del known[stream_id]
+        # Only when there are twice as many again, so that the cost stays linear.
+        self._many = max(_FEW, 2 * len(known))
+
+    def request_received(self, stream_id: int, fields: Iterable[Any]) -> None:
+        """Take note of a request that has a field which says something about priorities."""
+        values = []
+        for name, value in fields:
+            octets = _octets(name)
+            if octets == b"priority":
+                values.append(_octets(value))
+            elif octets in _OF_PROXIES:
+                # "if a server knows the intermediary is coalescing requests, then it could avoid
+                # serving the responses in their entirety and instead distribute bandwidth (for
+                # example, in a round-robin manner)." (section 13.1)
+                self._proxy = True
+        if self._proxy or not values:
+            return
+        self._signals = True
+        # "Reception of a PRIORITY_UPDATE" before the request overrides the field (section 7).
+        if self._is_sendable(stream_id) and not (self._known and stream_id in self._known):
+            self.set(stream_id, self._default(stream_id).merge(b", ".join(values)))
+
+    def update_received(self, stream_id: int, priority: Priority) -> bool:
+        """Take note of a PRIORITY_UPDATE frame; return whether it changes anything."""
+        self._signals = True
+        streams = self._conn.streams
+        if self._proxy or not (self._is_sendable(stream_id) or not streams.is_used(stream_id)):
+            return False
+        self.set(stream_id, priority)
+        return True
+
+    def _is_sendable(self, stream_id: int) -> bool:
+        stream = self._conn.streams.get(stream_id)
+        return stream is not None and stream.state in UNENDED
+
+
+def _octets(text: str | bytes) -> bytes:
+    """Return a name or a value as octets; no name or value that counts has others than ASCII."""
+    return text.encode("ascii", "replace") if isinstance(text, str) else text

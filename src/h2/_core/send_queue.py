@@ -1,0 +1,224 @@
+"""What the application has given and cannot be sent yet, and what became of it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from h2._core.misuse import no_stream, stream_closed
+from h2._core.outbound import Opening, Outbound
+from h2._core.priority_merging import Priorities
+from h2._core.scheduler import PARKED, Scheduler
+from h2._core.state import Connection
+from h2._rules import stream_states as states
+from h2._rules.connection_states import TERMINATED
+from h2.errors import ErrorCodes
+from h2.events import Event, StreamReset, StreamWritable
+from h2.exceptions import H2Error
+from h2.priorities import Priority
+
+#: So much content goes straight into the output between two calls that take bytes, as long as
+#: nothing else waits. Its order is clear, and small messages need no queue then.
+STRAIGHT: Final = 2**14
+
+_new: Final = object.__new__
+
+_ON_DATA: Final = states.TABLE[states.SEND_DATA]
+
+
+class SendQueue:
+    """What one connection has to send: the queues of its streams, and who waits to be opened.
+
+    Invariant: ``queues`` has the streams with something that waits, and those that had something
+    and may get more. All of them are streams of the connection, or in ``line``.
+    """
+
+    __slots__ = (
+        "closing",
+        "conn",
+        "early_updates",
+        "events",
+        "first_settings",
+        "high",
+        "highest_given",
+        "line",
+        "low",
+        "priorities",
+        "queues",
+        "scheduler",
+        "size",
+        "straight",
+        "streams_before_settings",
+        "takes_old_signals",
+        "takes_updates",
+        "windows_changed",
+    )
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.high = self.low = 0  #: marks for the size of a queue
+        self.streams_before_settings = 0
+        self.queues: dict[int, Outbound] = {}
+        self.scheduler = Scheduler()
+        self.priorities = Priorities(conn)
+        self.size = 0  #: octets in all queues
+        #: So many octets may go straight into the output. 0 as soon as something waits that the
+        #: next call which takes bytes has to look at.
+        self.straight = STRAIGHT
+        #: Streams that wait to be opened, in order; made when the first one has to.
+        self.line: OrderedDict[int, Opening] | None = None
+        self.highest_given = 0  #: the highest identifier of a request that had to wait
+        self.closing = False  #: the application opens no more streams
+        #: The peer's INITIAL_WINDOW_SIZE has changed: parked streams may have a window.
+        self.windows_changed = False
+        self.first_settings = False  #: the peer's first SETTINGS have arrived
+        # What a server said about priorities in them (RFC 9218 section 2.1.1).
+        self.takes_updates = True
+        self.takes_old_signals = True
+        #: PRIORITY_UPDATE for requests that are not open yet.
+        self.early_updates: dict[int, Priority] | None = None
+        self.events: list[Event] = []
+        if not conn.client:
+            conn.signals = []
+
+    # What the application asks.
+
+    def take_events(self) -> list[Event]:
+        """Return what no call has told yet."""
+        events = self.events
+        if events:
+            self.events = []
+            return events
+        return []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits: no content, no trailers, no stream to be opened."""
+        return not self.size and not self.line and not self.scheduler.ready
+
+    @property
+    def waiting_streams(self) -> int:
+        """How many streams wait to be opened."""
+        return len(self.line) if self.line else 0
+
+    def buffer_size(self, stream_id: int | None) -> int:
+        """Return how many octets wait on a stream, or on all."""
+        if stream_id is None:
+            return self.size
+        outbound = self.queues.get(stream_id)
+        return 0 if outbound is None else outbound.size
+
+    def is_writable(self, stream_id: int) -> bool:
+        """Tell whether to go on writing on a stream."""
+        outbound = self.queues.get(stream_id)
+        stream = self.conn.streams.get(stream_id)
+        if outbound is not None:
+            if outbound.unwritable or outbound.ended:
+                return False
+            if outbound.opening is not None:
+                stream = outbound.opening.stream
+        return stream is not None and _ON_DATA[stream.state] >= 0 and self.conn.state != TERMINATED
+
+    def no_stream(self, stream_id: int) -> H2Error:
+        """Return the exception for a stream that is idle or closed, or was never opened."""
+        if stream_id <= self.highest_given and not self.conn.streams.is_inbound(stream_id):
+            return stream_closed(stream_id)
+        return no_stream(self.conn, stream_id)
+
+    def get_priority(self, stream_id: int) -> Priority:
+        """Return how urgent what we send on a stream is."""
+        outbound = self.queues.get(stream_id)
+        if outbound is not None:
+            return Priority(outbound.urgency, outbound.incremental)
+        return self.priorities.of(stream_id)
+
+    def set_priority(self, stream_id: int, priority: Priority) -> None:
+        """Say how urgent what we send on a stream is; nothing to say where we send nothing more."""
+        outbound = self.queues.get(stream_id)
+        if outbound is not None:
+            self.scheduler.reprioritize(outbound, priority.urgency, priority.incremental)
+        if stream_id not in self.conn.streams:
+            if outbound is None:
+                raise self.no_stream(stream_id)
+        elif (
+            self.conn.streams[stream_id].state not in states.UNENDED
+            or self.conn.state == TERMINATED
+        ):
+            return
+        self.priorities.set(stream_id, priority)
+
+    # What the other modules do with it.
+
+    def make(self, stream_id: int) -> Outbound:
+        """Make the queue of a stream."""
+        priority = self.priorities.of(stream_id)
+        outbound = Outbound(stream_id, priority.urgency, priority.incremental)
+        self.queues[stream_id] = outbound
+        return outbound
+
+    def append(self, outbound: Outbound, data: bytes, pad_length: int | None) -> None:
+        """Add content to a queue."""
+        outbound.append(data, pad_length)
+        self.size += len(data)
+        if outbound.size >= self.high:
+            outbound.unwritable = True
+        if outbound.opening is None and outbound.place is None:
+            self.scheduler.add(outbound, True)
+            self.straight = 0
+
+    def wake(self, outbound: Outbound) -> None:
+        """Let a parked stream take part again if it has a window."""
+        stream = self.conn.streams.get(outbound.stream_id)
+        if stream is not None and self.conn.send_windows.initial + stream.send_offset > 0:
+            self.scheduler.wake(outbound)
+            self.straight = 0
+
+    def wake_all(self) -> None:
+        """Look at the parked streams once, however often the peer has changed their windows."""
+        self.windows_changed = False
+        for outbound in self.queues.values():
+            if outbound.place == PARKED:
+                self.wake(outbound)
+
+    def note_writable(self, outbound: Outbound) -> None:
+        """Say that the application may go on: enough has left."""
+        outbound.unwritable = False
+        event = _new(StreamWritable)
+        event.stream_id = outbound.stream_id
+        self.events.append(event)
+
+    def finish(self, stream_id: int) -> None:
+        """Forget a stream on which our message has ended."""
+        outbound = self.queues.pop(stream_id, None)
+        if outbound is not None:
+            self.scheduler.remove(outbound)
+        self.priorities.forget(stream_id)
+
+    def drop(self, stream_id: int) -> None:
+        """Forget a stream with all that waits on it."""
+        outbound = self.queues.get(stream_id)
+        if outbound is not None:
+            self.size -= outbound.size
+            if self.line is not None:
+                self.line.pop(stream_id, None)
+        if self.early_updates is not None:
+            self.early_updates.pop(stream_id, None)
+        self.finish(stream_id)
+
+    def drop_all(self) -> None:
+        """Forget all that waits: the connection has ended."""
+        self.queues.clear()
+        self.line = self.early_updates = None
+        self.scheduler = Scheduler()
+        self.priorities = Priorities(self.conn)
+        self.size = 0
+
+    def refuse(self, stream_id: int) -> None:
+        """Forget a stream of ours of which the peer has done nothing, and say so."""
+        self.drop(stream_id)
+        self.events.append(StreamReset(stream_id=stream_id, error_code=ErrorCodes.REFUSED_STREAM))
+
+    def refuse_waiting(self) -> None:
+        """Forget the requests that wait to be opened: they cannot be any more."""
+        for stream_id in list(self.line or ()):
+            self.refuse(stream_id)

@@ -1,0 +1,94 @@
+"""Connections that buffer, with the handshake done, and what they send as frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from h2.buffered import BufferedH2Connection
+from h2.config import H2Configuration
+from tests.support import wire
+
+#: Settings of a peer that sets no bounds to what these tests send.
+WIDE = ((wire.Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW),)
+
+POST = list(wire.POST)
+REQUEST = list(wire.REQUEST)
+RESPONSE = list(wire.RESPONSE)
+TRAILERS = list(wire.TRAILERS)
+
+
+def server(*peer_settings: tuple[int, int], **options: Any) -> BufferedH2Connection:
+    """A server whose client has announced these settings; the window of the connection is wide."""
+    conn = BufferedH2Connection(H2Configuration(client_side=False), **options)
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings(*peer_settings), wire.settings(ack=True))
+    widen(conn)
+    conn.data_to_send()
+    return conn
+
+
+def client(*peer_settings: tuple[int, int], **options: Any) -> BufferedH2Connection:
+    """A client whose server has announced these settings; the window of the connection is wide."""
+    conn = BufferedH2Connection(**options)
+    conn.initiate_connection()
+    wire.feed(conn, wire.settings(*peer_settings), wire.settings(ack=True))
+    widen(conn)
+    conn.data_to_send()
+    return conn
+
+
+def widen(conn: BufferedH2Connection) -> None:
+    """Make the window of the connection as wide as it can be."""
+    wire.feed(conn, wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
+
+
+def responding(conn: BufferedH2Connection, *stream_ids: int) -> BufferedH2Connection:
+    """A server with requests on these streams, received in full, to which responses have begun."""
+    for stream_id in stream_ids:
+        wire.feed(conn, wire.headers(stream_id, wire.REQUEST, end_stream=True))
+        conn.send_headers(stream_id, RESPONSE)
+    conn.data_to_send()
+    return conn
+
+
+def frames(conn: BufferedH2Connection, amount: int | None = None) -> list[wire.Frame]:
+    """What it sends now, which must end with a whole frame."""
+    return wire.parse(conn.data_to_send(amount))
+
+
+def shape(sent: list[wire.Frame]) -> list[tuple[int, int, int]]:
+    """Of DATA frames: stream, length of the payload, flags."""
+    return [
+        (frame.stream_id, len(frame.payload), frame.flags)
+        for frame in sent
+        if frame.type == wire.Type.DATA
+    ]
+
+
+def content(sent: list[wire.Frame], stream_id: int) -> bytes:
+    """The content in the DATA frames of a stream."""
+    return b"".join(
+        frame.data
+        for frame in sent
+        if frame.type == wire.Type.DATA and frame.stream_id == stream_id
+    )
+
+
+def types(sent: list[wire.Frame]) -> list[int]:
+    """The types of the frames."""
+    return [frame.type for frame in sent]
+
+
+def nothing_is_left(conn: BufferedH2Connection) -> bool:
+    """Whether nothing is kept: no queue, no octet, no stream that waits, no priority."""
+    queue = conn._sending
+    return (
+        not queue.queues
+        and not queue.size
+        and not queue.line
+        and not queue.scheduler
+        and not queue.priorities._known
+        and not queue.early_updates
+        and not conn.waiting_streams
+        and not conn.send_buffer_size()
+    )

@@ -1,0 +1,341 @@
+"""What data_to_send takes: cut as late as possible, never more than asked for, nothing lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from h2.buffered import BufferedH2Connection
+from h2.config import H2Configuration
+from h2.events import StreamOpened, StreamWritable
+from h2.exceptions import ProtocolError
+from tests.buffered.ends import (
+    POST,
+    REQUEST,
+    TRAILERS,
+    WIDE,
+    client,
+    content,
+    frames,
+    nothing_is_left,
+    responding,
+    server,
+    shape,
+    types,
+)
+from tests.support import wire
+from tests.support.wire import Setting, Type
+
+FRAME = wire.DEFAULT_FRAME_SIZE
+HEADER = wire.FRAME_HEADER
+END = wire.Flag.END_STREAM
+
+
+def test_a_frame_that_does_not_fit_is_left_for_the_next_call() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(4 * FRAME))
+    assert [length for _, length, _ in shape(frames(conn, 65536))] == [FRAME] * 3
+    conn.ping(b"01234567")
+    assert types(frames(conn, FRAME + HEADER)) == [Type.PING]
+    assert [length for _, length, _ in shape(frames(conn, 65536))] == [FRAME]
+
+
+def test_the_first_frame_of_a_call_may_be_shorter() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(FRAME + 1))
+    assert [length for _, length, _ in shape(frames(conn, 5000))] == [5000 - HEADER]
+    # But not much shorter: it goes on in the next call.
+    pieces = [conn.data_to_send(100) for _ in range(11)]
+    assert [len(piece) for piece in pieces] == [100] * 10 + [1024 + HEADER - 1000]
+    assert shape(wire.parse(b"".join(pieces))) == [(1, 1024, 0)]
+    assert conn.data_to_send(0) == b""
+    assert conn.send_buffer_size() == FRAME + 1 - 4991 - 1024
+
+
+def test_amount_with_padding() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(100), pad_length=100)
+    conn.send_data(1, bytes(50), pad_length=100)
+    conn.ping(b"01234567")
+    assert types(frames(conn, 200)) == [Type.PING]
+    assert len(conn.data_to_send(200)) == 200
+    assert len(conn.data_to_send(HEADER + 201 - 200 + HEADER + 150)) == HEADER + 201 - 200
+    assert shape(frames(conn)) == [(1, 151, wire.Flag.PADDED)]
+
+
+def test_what_is_pending_counts() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(1000))
+    assert len(conn.data_to_send(500)) == 500
+    conn.send_data(1, bytes(FRAME + 1))
+    assert len(conn.data_to_send(509 + FRAME)) == 509
+    assert [length for _, length, _ in shape(frames(conn))] == [FRAME, 1]
+
+
+def test_small_content_goes_straight_into_the_output_where_nothing_else_waits() -> None:
+    conn = responding(server(*WIDE), 1, 3)
+    conn.send_data(1, b"one")
+    assert conn.outbound_buffer_size == HEADER + 3
+    # The second write does not end the stream; then nothing may pass it.
+    conn.send_data(1, b"two")
+    conn.send_data(3, b"three", end_stream=True)
+    assert conn.outbound_buffer_size == HEADER + 3
+    sent = frames(conn)
+    assert content(sent, 1) == b"onetwo"
+    assert content(sent, 3) == b"three"
+
+
+def test_how_much_goes_straight_into_the_output() -> None:
+    conn = responding(server(*WIDE), 1, 3, 5)
+    conn.send_data(1, bytes(FRAME - 1), end_stream=True)
+    conn.send_data(3, bytes(2), end_stream=True)
+    assert conn.send_buffer_size(3) == 2
+    # Nothing that waits: an end needs no octets.
+    conn.end_stream(5)
+    assert [stream for stream, _, _ in shape(frames(conn))] == [1, 5, 3]
+
+
+@pytest.mark.parametrize("window", ["stream", "connection", "frame"])
+def test_content_that_does_not_fit_is_kept(window: str) -> None:
+    conn = BufferedH2Connection(H2Configuration(client_side=False))
+    conn.initiate_connection()
+    size = 10 if window == "stream" else 2**20
+    wire.feed(conn, wire.PREFACE, wire.settings((Setting.INITIAL_WINDOW_SIZE, size)))
+    responding(conn, 1, 3)
+    if window == "connection":
+        conn.send_data(1, bytes(wire.DEFAULT_WINDOW - 10))
+        conn.data_to_send()
+    elif window == "frame":
+        conn.max_outbound_frame_size = 10
+    conn.send_data(3, bytes(11), end_stream=True)
+    assert conn.send_buffer_size(3) == 11
+    assert shape(frames(conn))[0] == (3, 10, 0)
+
+
+def test_an_end_with_padding() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 5)), 1, 3, 5, 7)
+    conn.send_data(1, b"", end_stream=True, pad_length=3)
+    conn.send_data(3, b"", end_stream=True, pad_length=30)
+    conn.send_data(5, bytes(5), pad_length=0)
+    conn.send_data(7, bytes(4), pad_length=0)
+    assert shape(frames(conn)) == [
+        (1, 4, END | wire.Flag.PADDED),
+        (3, 5, END | wire.Flag.PADDED),
+        (5, 5, wire.Flag.PADDED),
+        (7, 5, wire.Flag.PADDED),
+    ]
+    wire.feed(conn, wire.window_update(5, 1))
+    conn.data_to_send()
+    conn.send_data(5, b"", end_stream=True, pad_length=30)
+    conn.send_data(7, b"", end_stream=True, pad_length=30)
+    assert shape(frames(conn)) == [(5, 0, END), (7, 0, END)]
+
+
+def test_windows_that_the_peer_has_used_up_are_opened() -> None:
+    """Also where the application acknowledges octets after the read in which they came."""
+    conn = client()
+    conn.send_headers(1, POST, end_stream=True)
+    conn.data_to_send()
+    content = [wire.data(1, bytes(size)) for size in (*[FRAME] * 3, FRAME - 1)]
+    wire.feed(conn, wire.headers(1, wire.RESPONSE), *content)
+    conn.acknowledge_received_data(100, 1)
+    assert {frame.type for frame in frames(conn)} == {Type.WINDOW_UPDATE}
+
+
+def test_a_request_that_has_waited_without_content() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 0))
+    conn.send_headers(1, POST)
+    conn.set_priority(1, urgency=1)
+    assert conn.get_priority(1) == (1, True)
+    assert conn.is_writable(1)
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 1)))
+    conn.data_to_send()
+    assert conn.events() == [StreamOpened(stream_id=1)]
+    conn.send_data(1, b"content")
+    conn.send_headers(1, TRAILERS, end_stream=True)
+    assert types(frames(conn)) == [Type.DATA, Type.HEADERS]
+    assert nothing_is_left(conn)
+
+
+def test_a_request_that_has_waited_with_trailers_and_no_content() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 0))
+    conn.send_headers(1, POST)
+    conn.send_data(1, b"")
+    conn.send_headers(1, TRAILERS, end_stream=True)
+    conn.send_headers(3, POST)
+    conn.end_stream(3)
+    with pytest.raises(ProtocolError):
+        conn.end_stream(3)
+    conn.send_headers(5, REQUEST, end_stream=True)
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 10)))
+    sent = [(frame.type, frame.stream_id, frame.has(END)) for frame in frames(conn)[1:]]
+    assert sent == [
+        (Type.HEADERS, 1, False),
+        (Type.HEADERS, 1, True),
+        (Type.HEADERS, 3, False),
+        (Type.DATA, 3, True),
+        (Type.HEADERS, 5, True),
+    ]
+    assert nothing_is_left(conn)
+
+
+def test_trailers_of_a_request_that_goes_on() -> None:
+    """The stream does not close with them: so what comes later is refused in another way."""
+    conn = client(*WIDE)
+    conn.send_headers(1, POST)
+    conn.send_data(1, bytes(2 * FRAME))
+    conn.send_headers(1, TRAILERS, end_stream=True)
+    for call in (conn.end_stream, lambda stream_id: conn.send_headers(stream_id, TRAILERS, True)):
+        with pytest.raises(ProtocolError, match="in state HALF_LOCAL_WAITING"):
+            call(1)
+
+
+def test_a_shutdown_opens_no_more_streams() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 1))
+    conn.send_headers(1, REQUEST, end_stream=True)
+    conn.send_headers(3, REQUEST, end_stream=True)
+    conn._sending.closing = True
+    with pytest.raises(ProtocolError, match="shutting down"):
+        conn.send_headers(5, REQUEST, end_stream=True)
+    assert not conn._sending.is_empty
+    conn.data_to_send()
+    wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
+    assert types(frames(conn)) == [Type.HEADERS]
+    assert conn._sending.is_empty
+
+
+def test_a_server_may_say_that_it_closes() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(2 * FRAME), end_stream=True)
+    conn.close_connection()
+    assert types(frames(conn)) == [Type.GOAWAY, Type.DATA, Type.DATA]
+    assert conn.events() == []
+
+
+def test_writers_are_woken_where_the_stream_ends() -> None:
+    """Whoever saw that the stream was not writable may wait for the event, or for a reset."""
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH))
+    assert not conn.is_writable(1)
+    conn.end_stream(1)
+    conn.data_to_send()
+    assert conn.events() == [StreamWritable(stream_id=1)]
+    assert conn.events() == []
+
+
+def test_events_come_with_what_is_received_too() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH))
+    conn.data_to_send()
+    events = wire.feed(conn, wire.window_update(1, 1), wire.ping())
+    assert StreamWritable(stream_id=1) in events
+
+
+SIZES = st.integers(0, 40) | st.integers(0, 3 * FRAME)
+WRITES = st.lists(st.tuples(SIZES, st.none() | st.integers(0, 255)), max_size=60)
+
+
+@given(
+    writes=WRITES,
+    ended=st.booleans(),
+    window=st.integers(0, 3 * FRAME),
+    updates=st.lists(st.integers(1, 3 * FRAME), max_size=10),
+    amounts=st.lists(st.none() | st.integers(0, 40_000), min_size=1, max_size=30),
+    frame_size=st.integers(1, 3 * FRAME),
+)
+def test_content_arrives_as_it_was_written(
+    writes: list[tuple[int, int | None]],
+    ended: bool,
+    window: int,
+    updates: list[int],
+    amounts: list[int | None],
+    frame_size: int,
+) -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, window)), 1)
+    conn.max_outbound_frame_size = frame_size
+    written = b""
+    sent = b""
+    taking = iter(amounts * 10)
+
+    def take() -> None:
+        nonlocal sent
+        amount = next(taking, None)
+        data = conn.data_to_send(amount)
+        assert amount is None or len(data) <= amount
+        sent += data
+
+    for number, (size, pad_length) in enumerate(writes):
+        data = bytes([number % 251]) * size
+        conn.send_data(1, data, pad_length=pad_length)
+        written += data
+        if number % 4 == 0:
+            take()
+    if ended:
+        conn.end_stream(1)
+    for update in updates:
+        if 1 in conn.streams:
+            wire.feed(conn, wire.window_update(1, update))
+        take()
+    while data := conn.data_to_send():
+        sent += data
+    received = wire.parse(sent)
+    arrived = content(received, 1)
+    assert arrived == written[: len(arrived)]
+    assert conn.send_buffer_size(1) == len(written) - len(arrived)
+    used = sum(length for _, length, _ in shape(received))
+    assert used <= window + sum(updates)
+    assert all(length <= frame_size for _, length, _ in shape(received))
+    # Work conservation: what is left has no window.
+    assert len(arrived) == len(written) or used == window + sum(updates)
+    assert any(frame.has(END) for frame in received) == (ended and arrived == written)
+    if ended and arrived == written:
+        assert nothing_is_left(conn)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 100), min_size=1, max_size=400),
+    window=st.integers(1, 50),
+    pad_length=st.none() | st.integers(0, 3),
+)
+def test_small_chunks_in_small_windows(
+    sizes: list[int], window: int, pad_length: int | None
+) -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    written = b""
+    for number, size in enumerate(sizes):
+        conn.send_data(1, bytes([number % 256]) * size, pad_length=pad_length)
+        written += bytes([number % 256]) * size
+    conn.end_stream(1)
+    received: list[wire.Frame] = []
+    while conn.send_buffer_size():
+        wire.feed(conn, wire.window_update(1, window))
+        received += frames(conn)
+    assert content(received, 1) == written
+    assert received[-1].has(END)
+
+
+@pytest.mark.parametrize("pad_length", [None, 0])
+def test_many_small_chunks_cost_the_same_each(pad_length: int | None) -> None:
+    """Chunks that are gone are cut off, and not one by one."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    for _ in range(2_000):
+        conn.send_data(1, b"xy", pad_length=pad_length)
+    outbound = conn._sending.queues[1]
+    for _ in range(1_800):
+        wire.feed(conn, wire.window_update(1, 3))
+        conn.data_to_send()
+        assert len(outbound._chunks) <= outbound.size + 100
+        assert outbound.paddings is None or len(outbound.paddings) == len(outbound._chunks)
+
+
+def test_several_frames_out_of_several_chunks() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    conn.send_data(1, b"a" * 10)
+    conn.send_data(1, b"b" * 40_000)
+    wire.feed(conn, wire.window_update(1, 30_000))
+    sent = frames(conn)
+    assert content(sent, 1) == b"a" * 10 + b"b" * 29_990
+    assert [length for _, length, _ in shape(sent)] == [FRAME, 30_000 - FRAME]
+    conn.reset_stream(1)
+    assert nothing_is_left(conn)
