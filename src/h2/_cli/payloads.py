@@ -76,10 +76,10 @@ def _settings(frame: Frame, payload: bytes, at: int) -> None:
     for number, (code, value) in enumerate(decode.settings(payload[:whole])):
         text = f"{_named(SettingCodes, code)} = {value}"
         bound = BOUNDS.get(code)
-        if bound is None or bound.minimum <= value <= bound.maximum:
+        if bound is None or bound[0] <= value <= bound[1]:
             frame.line(at + 6 * number, text)
         else:
-            what = f"{text}, which must be from {bound.minimum} to {bound.maximum}"
+            what = f"{text}, which must be from {bound[0]} to {bound[1]}"
             frame.fault(at + 6 * number, what)
     if whole < len(payload):
         raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: no multiple of 6")

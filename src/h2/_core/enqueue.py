@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import index
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from h2._core.misuse import find_stream, not_allowed, stream_closed
 from h2._core.outbound import Block, Outbound
 from h2._core.outbound_fields import Plan
 from h2._core.send import send_data as _send_data
+from h2._core.send_headers import push_stream as _push_stream
 from h2._core.send_headers import send_headers as _send_headers
 from h2._core.send_queue import STRAIGHT, SendQueue
 from h2._core.state import Connection
@@ -109,6 +111,14 @@ def _sender(queue: SendQueue, outbound: Outbound, what: str) -> Stream:
             raise stream_closed(stream_id)
         raise not_allowed(what, stream_id, state)
     return stream
+
+
+def push_stream(queue: SendQueue, stream_id: int, promised_id: int, headers: Iterable[Any]) -> None:
+    """Promise a response, unless the application has ended the one that the promise belongs to."""
+    outbound = queue.queues.get(stream_id)
+    if outbound is not None:
+        _sender(queue, outbound, "PUSH_PROMISE")
+    _push_stream(queue.conn, stream_id, promised_id, headers)
 
 
 def send_data(

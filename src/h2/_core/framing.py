@@ -75,19 +75,16 @@ def answer_connect(stream: Stream, seen: int) -> None:
     stream.tunnel = bool(seen & SUCCESSFUL)
 
 
-def count_content(stream: Stream, remaining: int, length: int, end: int) -> Violation | None:
-    """Take octets of content off those that the message announces; return what is wrong."""
-    stream.remaining = remaining = remaining - length
-    if remaining < 0 or (end and remaining):
-        if stream.content_length is None:
-            return Violation(
-                rules.CONTENT_NOT_ALLOWED,
-                f"Received content of a response that has none on stream {stream.stream_id}",
-                stream.stream_id,
-                InvalidBodyLengthError(0, -remaining),
-            )
-        return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
-    return None
+def wrong_content(stream: Stream, remaining: int) -> Violation:
+    """Return the violation for more content than the message announces, or for less at its end."""
+    if stream.content_length is None:
+        return Violation(
+            rules.CONTENT_NOT_ALLOWED,
+            f"Received content of a response that has none on stream {stream.stream_id}",
+            stream.stream_id,
+            InvalidBodyLengthError(0, -remaining),
+        )
+    return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
 
 
 def unmet(stream: Stream, remaining: int) -> Violation:

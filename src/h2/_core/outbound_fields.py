@@ -150,7 +150,13 @@ class FieldPlanner:
                 sent = None
             if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
                 return sent
-        entries = self._find_entries(headers)
+        if not COMPILED and {*map(type, headers)} in _PLAIN_TYPES:
+            try:
+                entries: list[Any] = list(map(self._checked.get, headers))
+            except TypeError:  # a field that is not hashable
+                entries = self._find_entries(headers)
+        else:
+            entries = self._find_entries(headers)
         new_fields = False
         authority: bytes | None = None
         seen = repeated = leading = 0
@@ -208,15 +214,10 @@ class FieldPlanner:
         self.check_all_fields()
 
     def _find_entries(self, headers: list[Any]) -> list[Any]:
-        """Return the entry for each field, or None where none stands for it as it is."""
+        """Return the entry for each field, or None where none stands for it; looks at each type."""
         checked = self._checked
         if COMPILED:
             return _find_natively(checked, headers)
-        if {*map(type, headers)} in _PLAIN_TYPES:
-            try:
-                return list(map(checked.get, headers))
-            except TypeError:  # a field that is not hashable
-                pass
         # A never-indexed field equals a plain one, and must not be taken for it.
         return [
             _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
@@ -228,9 +229,12 @@ class FieldPlanner:
 
         None means that it takes the place of no field or of several.
         """
-        if type(field) is not tuple or len(field) != 2:
+        if type(field) is not tuple:
             return self._normalized_entry(field)
-        name, value = field
+        try:
+            name, value = field
+        except ValueError:
+            return self._normalized_entry(field)
         if type(name) is not bytes or type(value) is not bytes:
             return self._normalized_entry(field)
         if self._normalize and (

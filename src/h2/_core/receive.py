@@ -77,11 +77,12 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             stream_id,
         )
     window.value = room
-    if stream.remaining is not None:
-        found = framing.count_content(stream, stream.remaining, len(content), end)
-        if found is not None:
+    remaining = stream.remaining
+    if remaining is not None:
+        stream.remaining = remaining = remaining - len(content)
+        if remaining < 0 or (end and remaining):
             hand_back(conn, length)
-            raise found
+            raise framing.wrong_content(stream, remaining)
     if length < SMALL_DATA and not end:
         abuse.small_data(conn, length, content)
     event = _new(DataReceived)

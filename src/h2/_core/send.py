@@ -10,6 +10,7 @@ from h2._core.output import COPY_BELOW
 from h2._core.state import Connection
 from h2._frames import encode
 from h2._frames.decode import ID_MASK
+from h2._frames.encode import pack_header
 from h2._frames.layout import DATA, END_STREAM, PADDED
 from h2._rules import connection_states
 from h2._rules import registry as rules
@@ -56,7 +57,7 @@ def send_data(
     if pad_length is not None:
         flags |= PADDED
         data = bytes((pad_length,)) + data + bytes(pad_length)
-    header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
+    header = pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
     if length < COPY_BELOW:
         conn.out.append(header + data)
     else:

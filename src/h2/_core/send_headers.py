@@ -11,6 +11,7 @@ from h2._core.outbound_fields import Plan
 from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, Stream
 from h2._frames import encode
+from h2._frames.encode import pack_header
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
 from h2._native import mypyc_attr
 from h2._rules import connection_states
@@ -101,9 +102,8 @@ def send_headers(
         conn.out.append(encode.field_block(HEADERS, flags, stream_id, priority, wire, size))
     else:
         flags |= END_HEADERS
-        conn.out.append(
-            encode.pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id) + wire
-        )
+        header = pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id)
+        conn.out.append(header + wire)
     if stream is None:
         _open_stream(conn, stream_id, after, plan)
     elif after != state:

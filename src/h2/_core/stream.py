@@ -154,7 +154,10 @@ class Streams:
         stream_id = stream.stream_id
         _put(self.table, stream_id, stream)
         if stream_id & 1 == self._inbound_parity:
-            self.use_inbound(stream_id)
+            # use_inbound, without the call.
+            if stream_id > self.highest_inbound + 2:
+                self._note_gap(self.highest_inbound, stream_id)
+            self.highest_inbound = stream_id
             if stream.state >= FIRST_COUNTED:
                 self.open.inbound += 1
         else:

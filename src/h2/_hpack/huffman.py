@@ -19,7 +19,7 @@ _PADDING: tuple[str, ...] = ("", "1111111", "111111", "11111", "1111", "111", "1
 # Bits are turned into octets in pieces, which bounds the memory that a long string takes meanwhile.
 _PIECE = 1024
 
-# Shorter strings go as they are: the code would save some five octets of them, and cost more time
+#: Shorter strings go as they are: the code would save some five octets of them, and cost more time
 # at both ends than all other work on the field. The blocks of the recorded traffic
 # (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that codes every string
 # and inserts every field.
