@@ -23,6 +23,7 @@ CHAPTERS = {
     "command line": "command-line",
     "tested peers": "interop",
     "flow control": "flow-control",
+    "sending": "sending",
     "receiving": "receiving",
     "header rules": "headers",
     "related events": "related-events",
