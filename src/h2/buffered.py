@@ -126,9 +126,8 @@ class BufferedH2Connection(H2Connection):
         :raises ProtocolError: if the connection has ended
         """
         self._limit_queues()
-        self._buffers.prepare()
-        super().initiate_connection()
-        self._buffers.started()
+        with self._buffers.starting():
+            super().initiate_connection()
 
     def initiate_upgrade_connection(self, settings_header: bytes | None = None) -> bytes | None:
         """Start on a connection that was upgraded from HTTP/1.1, as in ``H2Connection``.
@@ -137,10 +136,8 @@ class BufferedH2Connection(H2Connection):
         :raises ProtocolError: if the field is not valid, or stream 1 was used already
         """
         self._limit_queues()
-        self._buffers.prepare()
-        returned = super().initiate_upgrade_connection(settings_header)
-        self._buffers.started()
-        return returned
+        with self._buffers.starting():
+            return super().initiate_upgrade_connection(settings_header)
 
     def get_next_available_stream_id(self) -> int:
         """Return the identifier of the next stream that we can open (section 5.1.1).

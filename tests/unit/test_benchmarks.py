@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import buffered, gate, habits, scaling
+from benchmarks import buffered, gate, habits, scaling, served
 from benchmarks.gate import CountsByName
 from benchmarks.workloads import WORKLOADS
+from support.peers import require_program
 from support.processes import ROOT
 
 
@@ -117,3 +118,14 @@ def test_the_manual_has_every_habit(
     )
     assert len(measured) == len(habits.HABITS)
     assert shown == measured
+
+
+@pytest.mark.slow
+def test_two_servers_under_h2load() -> None:
+    """Figures of so few requests are worth nothing; that both answer all of them is what counts."""
+    require_program("h2load")
+    cases = {"small": served.Case(100, 300, 10), "large": served.Case(200_000, 30, 10)}
+    figures = served.measure(cases, 1)
+    assert figures.keys() == cases.keys()
+    assert all(found.keys() == {"by hand", "buffered"} for found in figures.values())
+    assert all(spent > 0 for found in figures.values() for spent in found.values())

@@ -31,6 +31,7 @@ CHAPTERS = {
     "push": "push",
     "errors": "errors",
     "graceful shutdown": "shutdown",
+    "timeouts and keepalive": "timeouts",
     "threads and free-threaded Python": "threads",
     "buffers and when to send": "buffers",
     "logging and debugging": "debugging",

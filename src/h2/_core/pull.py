@@ -87,6 +87,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         window = windows.initial + stream.send_offset
         if window <= 0:
             scheduler.park(outbound)
+            queue.parked[outbound.stream_id] = None
             continue
         if window > windows.connection:
             window = windows.connection

@@ -214,14 +214,20 @@ class Scheduler(Generic[T]):
 
         ``fresh`` lets it go first, once, if it is incremental and had nothing for a whole round.
         """
-        self._enter(turn, fresh)
+        turn.place = READY
+        bit = 1 << turn.urgency
+        self.ready |= bit
+        level = self._levels.get(bit)
+        if level is None:
+            level = self._levels[bit] = _Level(bit)
+        level.enter(turn, fresh)
 
     def wake(self, turn: T) -> None:
         """Take in a parked stream that has a window again.
 
         It is never fresh: a download whose client reads slowly must not pass one that was quiet.
         """
-        self._enter(turn, False)
+        self.add(turn, False)
 
     def park(self, turn: T) -> None:
         """Leave out a stream that :meth:`next` returned until it is woken: it has no window."""
@@ -252,7 +258,7 @@ class Scheduler(Generic[T]):
         turn.urgency = urgency
         turn.incremental = incremental
         if ready:
-            self._enter(turn, fresh)
+            self.add(turn, fresh)
 
     def next(self) -> T | None:
         """Return the stream whose turn it is, None if none is ready."""
@@ -288,13 +294,20 @@ class Scheduler(Generic[T]):
         if turn.incremental:
             level.sequential_was_last = False
             level.end_turn(turn, size > 0 or not turn.ended)
+            if size:
+                return
+            level.active -= 1
+            turn._line = 0
         else:
             level.sequential_was_last = True
-        if not size:
-            self._leave(turn)
-            turn.place = None
-            if turn.ended and turn._marks:
-                self._forget_marks(turn)
+            if size:
+                return
+            level.leave_sequence(turn)
+        turn.place = None
+        if not level.active and not level.identifiers:
+            self._empty(bit)
+        if turn.ended and turn._marks:
+            self._forget_marks(turn)
 
     def alone(self, turn: T) -> bool:
         """Tell whether no other stream can have a turn before this one is dry or parked."""
@@ -306,15 +319,6 @@ class Scheduler(Generic[T]):
             return level.active == 1 and not level.identifiers
         return not level.active
 
-    def _enter(self, turn: T, fresh: bool) -> None:
-        turn.place = READY
-        bit = 1 << turn.urgency
-        self.ready |= bit
-        level = self._levels.get(bit)
-        if level is None:
-            level = self._levels[bit] = _Level(bit)
-        level.enter(turn, fresh)
-
     def _leave(self, turn: T) -> None:
         bit = 1 << turn.urgency
         level = self._levels[bit]
@@ -324,9 +328,13 @@ class Scheduler(Generic[T]):
         else:
             level.leave_sequence(turn)
         if not level.active and not level.identifiers:
-            self.ready ^= bit
-            if not self.ready & (self.ready - 1):
-                self._passed = 0
+            self._empty(bit)
+
+    def _empty(self, bit: int) -> None:
+        """Note that nothing is ready at a level any more."""
+        self.ready ^= bit
+        if not self.ready & (self.ready - 1):
+            self._passed = 0
 
     def _forget_marks(self, turn: T) -> None:
         marks = turn._marks
