@@ -643,7 +643,7 @@ class H2Connection:
     @property
     def streams(self) -> dict[int, Stream]:
         """The streams that are not closed, by identifier."""
-        return self._core.streams
+        return self._core.streams.table
 
     @property
     def state_machine(self) -> H2ConnectionStateMachine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ _EPILOG: Final = "Exit statuses are those of curl. The manual is docs/command-li
 def parser() -> OptionParser:
     """Return the parser of the whole command line."""
     top = OptionParser(prog="python -m h2", description=_DESCRIPTION, epilog=_EPILOG)
-    top.add_argument("--version", action="version", version=f"h2 {h2.__version__}")
+    top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     get_ = commands.add_parser("get", help="fetch URLs", description=get_options.DESCRIPTION)
     get_.set_defaults(run=get.run)
@@ -40,8 +41,14 @@ def parser() -> OptionParser:
     return top
 
 
+def _version() -> str:
+    return f"h2 {h2.__version__} ({'compiled' if h2.__compiled__ else 'pure'})"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    if arguments is None and "_ARGCOMPLETE" in os.environ:
+        _complete()
     quiet = False
     try:
         # Whatever a peer sent can be printed, if need be with escapes.
@@ -63,6 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(Status.SCHEME, f"This needs a module that Python lacks here: {error.name}")
     except OSError as error:  # of our own output: everything else has been dealt with
         return _end(Status.WRITE, f"Could not write the output: {reason(error)}")
+
+
+def _complete() -> None:
+    """Tell a shell how the command line may go on, and end; if argcomplete is installed."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("argcomplete").autocomplete(parser())
 
 
 def _tolerate(out: TextIO) -> None:
