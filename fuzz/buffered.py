@@ -110,9 +110,9 @@ class BufferedRun(Run):
         """Read all that has arrived."""
         for stream_id in self.available:
             there = self.conn.readable(stream_id)
-            data = self.conn.read_data(stream_id)
-            require_same(len(data), there, "octets that are readable")
-            if data:
+            if there:
+                data = self.conn.read_data(stream_id)
+                require_same(len(data), there, "octets that are readable")
                 self.content[stream_id] = self.content.get(stream_id, b"") + data
 
     def check_same(self, other: Run) -> None:
