@@ -419,6 +419,18 @@ def test_requests_that_were_not_opened_in_time_are_refused(clock: Clock) -> None
     assert nothing_is_left(conn)
 
 
+def test_what_nobody_has_read_gives_its_window_back(clock: Clock) -> None:
+    conn = server(shutdown_timeout=5, clock=clock, receive_buffering=True)
+    wire.feed(conn, wire.headers(1, wire.POST), *[wire.data(1, bytes(16_000))] * 4)
+    conn.graceful_shutdown()
+    conn.data_to_send()
+    assert conn.readable(1) == 64_000
+    assert drained(pass_time(conn, clock, 5))
+    assert conn.readable(1) == 0
+    (given_back,) = (frame for frame in frames(conn) if frame.type == Type.WINDOW_UPDATE)
+    assert (given_back.stream_id, given_back.increment) == (0, 64_000)
+
+
 def test_a_shutdown_that_is_complete_does_not_time_out(clock: Clock) -> None:
     conn = client(shutdown_timeout=5, clock=clock)
     conn.graceful_shutdown()

@@ -139,6 +139,7 @@ def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, large
     pieces = outbound.cut(size, largest)
     last = pieces.pop()
     if pieces:
+        # All of these are taken in this call, so that they may be chunks of their own at any size.
         header = encode.pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
         for piece in pieces:
             append(header)

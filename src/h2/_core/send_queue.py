@@ -255,7 +255,7 @@ class SendQueue:
         self.size = 0
 
     def refuse(self, stream_id: int) -> None:
-        """Forget a stream of ours of which the peer has done nothing, and say so."""
+        """Forget one of our streams that the peer has not processed, and report it."""
         self.drop(stream_id)
         self.events.append(StreamReset(stream_id=stream_id, error_code=ErrorCodes.REFUSED_STREAM))
 
