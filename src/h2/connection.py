@@ -153,7 +153,7 @@ class H2Connection:
 
     @max_inbound_frame_size.setter
     def max_inbound_frame_size(self, size: int) -> None:
-        self._core.max_inbound_frame_size = size
+        self._core.max_inbound_frame_size = index(size)
 
     @property
     def max_outbound_frame_size(self) -> int:
@@ -164,7 +164,7 @@ class H2Connection:
     def max_outbound_frame_size(self, size: int) -> None:
         if size < 1:
             raise ValueError(f"max_outbound_frame_size must be positive, not {size}")
-        self._core.max_outbound_frame_size = size
+        self._core.max_outbound_frame_size = index(size)
 
     @property
     def open_inbound_streams(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from h2._compiled import COMPILED
 from h2._core import abuse
@@ -147,7 +147,7 @@ def _check_window(window: int) -> None:
         ).exception()
 
 
-def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
+def remote_flow_control_window(conn: Connection, stream_id: Any) -> int:
     """Return how much the peer may send on a stream now: the smaller of the two windows."""
     stream = conn.streams.table.get(stream_id)
     if stream is not None:
@@ -162,7 +162,7 @@ def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
 # What we may send.
 
 
-def local_flow_control_window(conn: Connection, stream_id: int) -> int:
+def local_flow_control_window(conn: Connection, stream_id: Any) -> int:
     """Return how much may be sent on a stream now: the smaller of the two windows."""
     stream = conn.streams.table.get(stream_id)
     if stream is None:
