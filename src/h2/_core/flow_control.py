@@ -100,6 +100,13 @@ def hand_back(conn: Connection, length: int) -> int:
     return increment
 
 
+def take_all(conn: Connection) -> bytes:
+    """Return all bytes for the peer, after opening the windows that DATA has exhausted."""
+    if conn.exhausted:
+        reopen(conn)
+    return conn.out.take_all(conn.config._active_logger)
+
+
 def reopen(conn: Connection) -> None:
     """Open the windows that are exhausted as far as there is room, without waiting for more of it.
 
