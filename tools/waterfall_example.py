@@ -3,8 +3,8 @@
 usage: python -m tools.waterfall_example [--check]
 
 A client and a server exchange octets over a link with a delay and a rate. Nothing takes real time,
-the page is the same each time. With `--check` nothing is written, and the exit status is 1 if it
-is out of date. `docs/diagrams/waterfall-*.png` are pictures of it, made with Chromium:
+so the page is the same each time. With `--check` nothing is written, and the exit status is 1 if
+the page is out of date. `docs/diagrams/waterfall-*.png` are pictures of it, made with Chromium:
 
     chromium --headless=new --hide-scrollbars --window-size=900,700 \
         --blink-settings=preferredColorScheme=1 --screenshot=docs/diagrams/waterfall-light.png \

@@ -84,11 +84,11 @@ class BufferedH2Connection(H2Connection):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(strict_unless_said(config))
-        windows = ReceiveWindows(self._core, stream_window, connection_window)
-        self._automatic = AutomaticWindow(self._core, clock) if automatic_window else None
         buffers = self._buffers = Buffers(
             self._core,
-            ReceiveQueue(self._core, receive_buffering, windows, self._automatic),
+            receive_buffering,
+            ReceiveWindows(self._core, stream_window, connection_window),
+            AutomaticWindow(self._core, clock) if automatic_window else None,
             Timers(self._core, keepalive, settings_timeout, shutdown_timeout, clock),
         )
         self._sending = buffers.sending
@@ -101,8 +101,8 @@ class BufferedH2Connection(H2Connection):
         sending.high = self.SEND_BUFFER_HIGH
         sending.low = self.SEND_BUFFER_LOW
         sending.streams_before_settings = self.STREAMS_BEFORE_SETTINGS
-        if self._automatic is not None:
-            self._automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
+        if self._buffers.automatic is not None:
+            self._buffers.automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
 
     # What H2Connection has, too.
 
@@ -116,9 +116,8 @@ class BufferedH2Connection(H2Connection):
         :raises ProtocolError: if the connection has ended
         """
         self._limit_queues()
-        self._buffers.prepare()
-        super().initiate_connection()
-        self._buffers.started()
+        with self._buffers.starting():
+            super().initiate_connection()
 
     def initiate_upgrade_connection(self, settings_header: bytes | None = None) -> bytes | None:
         """Start on a connection that was upgraded from HTTP/1.1, as in ``H2Connection``.
@@ -127,10 +126,8 @@ class BufferedH2Connection(H2Connection):
         :raises ProtocolError: if the field is not valid, or stream 1 was used already
         """
         self._limit_queues()
-        self._buffers.prepare()
-        returned = super().initiate_upgrade_connection(settings_header)
-        self._buffers.started()
-        return returned
+        with self._buffers.starting():
+            return super().initiate_upgrade_connection(settings_header)
 
     def get_next_available_stream_id(self) -> int:
         """Return the identifier of the next stream that we can open (section 5.1.1).
@@ -253,7 +250,8 @@ class BufferedH2Connection(H2Connection):
         """
         stream_id = index(stream_id)
         enqueue.reset_stream(self._sending, stream_id, _checked_code(error_code))
-        self._receiving.we_reset(stream_id)
+        if self._receiving is not None:
+            self._receiving.we_reset(stream_id)
 
     def send_priority_update(
         self, stream_id: int, urgency: int = 3, incremental: bool = False
@@ -339,7 +337,8 @@ class BufferedH2Connection(H2Connection):
             if amount < 0:
                 raise ValueError("amount must not be negative")
         data = _data_to_send(self._sending, amount)
-        if self._receiving.unread_requests and self._receiving.release_answered():
+        receiving = self._receiving
+        if receiving is not None and receiving.unread_requests and receiving.release_answered():
             # What the responses that have just ended give back goes with them.
             left = None if amount is None else amount - len(data)
             data += _data_to_send(self._sending, left)
@@ -363,7 +362,9 @@ class BufferedH2Connection(H2Connection):
         Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events, too, so a
         program that forgets the call is late, not stuck.
         """
-        return self._buffers.take_events()
+        if self._sending.events or self._buffers.shutdown is not None:
+            return self._buffers.take_events()
+        return []
 
     def is_writable(self, stream_id: int) -> bool:
         """Tell whether to go on writing on a stream.
@@ -440,7 +441,8 @@ class BufferedH2Connection(H2Connection):
                 raise ValueError("amount must not be negative")
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
-        return self._receiving.read(stream_id, amount)
+        receiving = self._receiving
+        return (self._kept() if receiving is None else receiving).read(stream_id, amount)
 
     def readable(self, stream_id: int) -> int:
         """Return how many octets of content wait on a stream to be read.
@@ -448,7 +450,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        return self._receiving.readable(stream_id)
+        return self._kept().readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
         """Tell whether all content of a stream has come and was read; false if it was cut.
@@ -456,7 +458,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        return self._receiving.at_end(stream_id)
+        return self._kept().at_end(stream_id)
 
     def discard_data(self, stream_id: int) -> None:
         """Drop the content of a stream: what waits to be read, and what is to come.
@@ -467,7 +469,13 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        self._receiving.discard(index(stream_id))
+        self._kept().discard(index(stream_id))
+
+    def _kept(self) -> ReceiveQueue:
+        """Return what keeps content that arrives, or raise if nothing does."""
+        if self._receiving is None:
+            raise RuntimeError("This needs a connection with receive_buffering=True")
+        return self._receiving
 
     # The end, and time.
 

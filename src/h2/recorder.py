@@ -6,18 +6,38 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from h2._frames.describe import LoggedFrame, flag_names, name_of
 from h2._recording.details import Direction
 from h2._recording.page import page
 from h2.config import DummyLogger
 
-__all__ = ["Recorder", "to_json", "waterfall"]
+__all__ = ["Frame", "Recorder", "to_json", "waterfall"]
 
 #: The name of the format, and its version: both are in every recording.
 FORMAT: Final = "h2-recording"
 VERSION: Final = 1
+
+
+class Frame(Protocol):
+    """What loggers get as the argument of a message about a frame; its text is made on demand."""
+
+    @property
+    def type(self) -> int:
+        """The type of the frame (RFC 9113 section 4.1)."""
+
+    @property
+    def flags(self) -> int:
+        """The flags of the frame."""
+
+    @property
+    def stream_id(self) -> int:
+        """The stream that it is on, 0 for the connection."""
+
+    @property
+    def payload(self) -> bytes:
+        """The payload, padding included."""
 
 
 class Recorder(DummyLogger):
@@ -65,11 +85,10 @@ class Recorder(DummyLogger):
         if len(vargs) == 2 and isinstance(vargs[1], LoggedFrame):
             self.record(vargs[1], sent=vargs[0].startswith("Sent"))
 
-    def record(self, frame: LoggedFrame, *, sent: bool, at: float | None = None) -> None:
+    def record(self, frame: Frame, *, sent: bool, at: float | None = None) -> None:
         """Keep a frame.
 
-        :param frame: an object with the attributes ``type``, ``flags``, ``stream_id`` and
-            ``payload``, such as loggers get
+        :param frame: the frame, as loggers get it
         :param sent: whether this end has sent it
         :param at: when, in the unit of the recording; now if ``None``
         """
@@ -81,7 +100,7 @@ class Recorder(DummyLogger):
             "length": len(frame.payload),
             "flags": flag_names(frame.type, frame.flags),
         }
-        self._directions[sent].add(frame, found)
+        self._directions[sent].add(frame.type, frame.flags, frame.payload, found)
         if len(self.frames) < self.limit:
             self.frames.append(found)
         else:

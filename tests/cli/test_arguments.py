@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import re
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from h2._cli.frame_log import FrameLog, wants_color
 from h2._cli.text import size
 from h2._cli.url import Url, parse
 from support import wire
-from support.processes import python_command, run
+from support.processes import python_command, require_module, run, run_for_bytes
 
 # --- the command line ---
 
@@ -84,6 +86,41 @@ def test_the_manual_names_every_option() -> None:
         for action in command._actions:
             for option in set(action.option_strings) - {"-h", "--help"}:
                 assert f"`{option}" in manual, f"{name} {option}"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("python -m h2 ", {"get", "serve", "decode", "--version", "--help", "-h"}),
+        ("python -m h2 get --max-", {"--max-time", "--max-redirs"}),
+        ("python -m h2 serve --wat", {"--waterfall"}),
+    ],
+)
+def test_shells_complete_the_line(line: str, found: set[str], tmp_path: Path) -> None:
+    require_module("argcomplete")
+    out = tmp_path / "out"
+    environ = {
+        **os.environ,
+        "_ARGCOMPLETE": "3",  # words before the arguments: python -m h2
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(out),
+        "_ARGCOMPLETE_IFS": "\n",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    done = run_for_bytes([sys.executable, "-m", "h2"], env=environ)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert {word.strip() for word in out.read_text().splitlines()} == found
+
+
+def test_completion_is_optional(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_ARGCOMPLETE", "3")
+    monkeypatch.setattr(sys, "argv", ["h2", "decode", "/does/not/exist"])
+    for module in (None, types.SimpleNamespace(autocomplete=lambda parser: parser.format_help())):
+        monkeypatch.setitem(sys.modules, "argcomplete", module)
+        assert main() == 26
+    assert "No such file" in capsys.readouterr().err
 
 
 def test_commands_that_fail_in_unforeseen_ways_do_not_leave_a_trace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import select
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import h2.config
 from h2._cli import content
 from h2._cli.arguments import main
 from h2._cli.channel import Channel
@@ -532,7 +534,8 @@ def test_a_server_that_does_not_read_the_answers_it_asks_for(
     get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Where it asks so much at once that a limit is crossed, that is another failure.
-    monkeypatch.setattr(H2Configuration, "limits", AbuseLimits.off())
+    without = functools.partial(H2Configuration, limits=AbuseLimits.off())
+    monkeypatch.setattr(h2.config, "H2Configuration", without)
     pings = wire.ping() * 5000
 
     def script(client: Client) -> None:

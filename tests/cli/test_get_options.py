@@ -249,6 +249,7 @@ def test_content_that_has_to_wait_for_its_turn_stops_nobody(get: Get) -> None:
 
         client.send(wire.headers(1, wire.RESPONSE), wire.headers(3, wire.RESPONSE))
         send(3, 50_000)
+        client.send(wire.data(3, b""))
         send(1, 100_000, end=True)
         send(3, 50_000, end=True)
         client.bye()
@@ -554,6 +555,16 @@ def test_statistics(get: Get) -> None:
     ]
     _, _, err = get("--stat", f"http://127.0.0.1:{free_port()}/")
     assert err.splitlines()[1].split()[:6] == ["-", "-", "-", "-", "-", "0"]
+
+
+def test_a_page_of_what_has_happened(get: Get, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    with server(echo) as url:
+        assert get("--waterfall", page, f"{url}/1", f"{url}/2") == (0, b"/1\n/2\n", "")
+        assert f"<title>h2 get {url}/1 and 1 more</title>" in page.read_text()
+    url = f"http://127.0.0.1:{free_port()}/"
+    assert get("--waterfall", page, url)[0] == 7
+    assert f"<title>h2 get {url}</title>" in page.read_text()
 
 
 # --- compressed content ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import selectors
@@ -359,7 +360,8 @@ def test_clients_that_vanish(root: Path, capfd: pytest.CaptureFixture[str]) -> N
 def test_a_client_that_reads_nothing_costs_little(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(h2.config.H2Configuration, "limits", AbuseLimits.off())
+    without = functools.partial(h2.config.H2Configuration, limits=AbuseLimits.off())
+    monkeypatch.setattr(h2.config, "H2Configuration", without)
     settings = (Setting.INITIAL_WINDOW_SIZE, HUGE_WINDOW)
     with serving(root) as (server, port), connect(port, settings) as sock:
         sock.sendall(wire.window_update(0, HUGE_WINDOW))
@@ -808,11 +810,15 @@ def client_thread(
 
 
 @pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
-def test_the_command(root: Path, order: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    root: Path, tmp_path: Path, order: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
     port = free_port()
     handler = signal.getsignal(order)
     with client_thread(lambda port: talk(port, get(1)), port, order):
-        assert main(["serve", str(root), str(port), "-v"]) == 0
+        assert main(["serve", str(root), str(port), "-v", "--waterfall", str(page)]) == 0
+    assert f"<title>h2 serve {root}</title>" in page.read_text()
     assert signal.getsignal(order) is handler
     out, err = capfd.readouterr()
     assert out == f"listening on http://127.0.0.1:{port}/ (Ctrl+C stops)\n"

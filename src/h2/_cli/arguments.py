@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -46,6 +47,8 @@ def _version() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    if arguments is None and "_ARGCOMPLETE" in os.environ:
+        _complete()
     quiet = False
     try:
         # Whatever a peer sent can be printed, if need be with escapes.
@@ -67,6 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(Status.SCHEME, f"This needs a module that Python lacks here: {error.name}")
     except OSError as error:  # of our own output: everything else has been dealt with
         return _end(Status.WRITE, f"Could not write the output: {reason(error)}")
+
+
+def _complete() -> None:
+    """Tell a shell how the command line may go on, and end; if argcomplete is installed."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("argcomplete").autocomplete(parser())
 
 
 def _tolerate(out: TextIO) -> None:

@@ -31,6 +31,9 @@ from h2._rules.setting_bounds import BOUNDS
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
+#: What a setting may be that is not known.
+_ANY: Final = (0, 2**32 - 1, ErrorCodes.NO_ERROR)
+
 
 def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
     """Check the stream and the length that a type must have (RFC 9113 sections 4.2 and 6).
@@ -75,12 +78,11 @@ def _settings(frame: Frame, payload: bytes, at: int) -> None:
     whole = len(payload) - len(payload) % 6
     for number, (code, value) in enumerate(decode.settings(payload[:whole])):
         text = f"{_named(SettingCodes, code)} = {value}"
-        bound = BOUNDS.get(code)
-        if bound is None or bound[0] <= value <= bound[1]:
+        least, most, _ = BOUNDS.get(code, _ANY)
+        if least <= value <= most:
             frame.line(at + 6 * number, text)
         else:
-            what = f"{text}, which must be from {bound[0]} to {bound[1]}"
-            frame.fault(at + 6 * number, what)
+            frame.fault(at + 6 * number, f"{text}, which must be from {least} to {most}")
     if whole < len(payload):
         raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: no multiple of 6")
 

@@ -7,7 +7,6 @@ from enum import IntEnum
 from typing import Any, Final
 
 from h2._frames import decode
-from h2._frames.describe import LoggedFrame
 from h2._frames.layout import (
     ALTSVC,
     CONTINUATION,
@@ -56,33 +55,34 @@ class Direction:
         self._block = bytearray()
         self._head: Details = {}  # the frame that the block under way began with
 
-    def add(self, frame: LoggedFrame, found: Details) -> None:
+    def add(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
         """Add to a recorded frame what its payload holds. Whatever that is, nothing is raised."""
-        kind = KIND_OF[frame.type]
-        if kind != UNKNOWN_KIND:
-            _, least, most, _ = SHAPES[kind]
-            payload = _content(frame)
-            if payload is None or not least <= len(frame.payload) <= most:
-                found["damaged"] = True
-            elif frame.type in {HEADERS, PUSH_PROMISE, CONTINUATION}:
-                self._add_block(frame, payload, found)
-            elif frame.type in _DETAILS:
-                found |= _DETAILS[frame.type](payload)
+        kind = KIND_OF[type_]
+        if kind == UNKNOWN_KIND:
+            return
+        _, least, most, _ = SHAPES[kind]
+        content = _content(type_, flags, payload)
+        if content is None or not least <= len(payload) <= most:
+            found["damaged"] = True
+        elif type_ in {HEADERS, PUSH_PROMISE, CONTINUATION}:
+            self._add_block(type_, flags, content, found)
+        else:
+            found |= _DETAILS[type_](content)
 
-    def _add_block(self, frame: LoggedFrame, payload: bytes, found: Details) -> None:
+    def _add_block(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
         """Take in a fragment of a field block; the frame that began it gets the fields."""
-        if frame.type != CONTINUATION:
+        if type_ != CONTINUATION:
             self._block.clear()
             self._head = found
             prefix = 0
-            if frame.type == HEADERS and frame.flags & PRIORITY_FLAG:
+            if type_ == HEADERS and flags & PRIORITY_FLAG:
                 prefix = 5
-            elif frame.type == PUSH_PROMISE:
+            elif type_ == PUSH_PROMISE:
                 prefix = 4
                 found["promised"] = decode.stream_id(payload.ljust(4, b"\0"))
             payload = payload[prefix:]
         self._block += payload
-        if frame.flags & END_HEADERS:
+        if flags & END_HEADERS:
             self._head["fields"] = self._decode(bytes(self._block))
             self._block.clear()
 
@@ -104,11 +104,11 @@ class Direction:
         return _text(value) if self._secrets or name not in _SECRET else "(not recorded)"
 
 
-def _content(frame: LoggedFrame) -> bytes | None:
+def _content(type_: int, flags: int, payload: bytes) -> bytes | None:
     """Return the payload without padding; None if that is too long."""
-    if frame.flags & PADDED and frame.type in {DATA, HEADERS, PUSH_PROMISE}:
-        return decode.strip_padding(frame.payload) if frame.payload else None
-    return frame.payload
+    if flags & PADDED and type_ in {DATA, HEADERS, PUSH_PROMISE}:
+        return decode.strip_padding(payload) if payload else None
+    return payload
 
 
 def _text(raw: bytes) -> str:
