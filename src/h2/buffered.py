@@ -116,9 +116,8 @@ class BufferedH2Connection(H2Connection):
         :raises ProtocolError: if the connection has ended
         """
         self._limit_queues()
-        self._buffers.prepare()
-        super().initiate_connection()
-        self._buffers.started()
+        with self._buffers.starting():
+            super().initiate_connection()
 
     def initiate_upgrade_connection(self, settings_header: bytes | None = None) -> bytes | None:
         """Start on a connection that was upgraded from HTTP/1.1, as in ``H2Connection``.
@@ -127,10 +126,8 @@ class BufferedH2Connection(H2Connection):
         :raises ProtocolError: if the field is not valid, or stream 1 was used already
         """
         self._limit_queues()
-        self._buffers.prepare()
-        returned = super().initiate_upgrade_connection(settings_header)
-        self._buffers.started()
-        return returned
+        with self._buffers.starting():
+            return super().initiate_upgrade_connection(settings_header)
 
     def get_next_available_stream_id(self) -> int:
         """Return the identifier of the next stream that we can open (section 5.1.1).
@@ -365,7 +362,9 @@ class BufferedH2Connection(H2Connection):
         Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events, too, so a
         program that forgets the call is late, not stuck.
         """
-        return self._buffers.take_events()
+        if self._sending.events or self._buffers.shutdown is not None:
+            return self._buffers.take_events()
+        return []
 
     def is_writable(self, stream_id: int) -> bool:
         """Tell whether to go on writing on a stream.

@@ -266,6 +266,9 @@ class H2Connection:
         informational responses, then the response. A block after that is the trailers, which must
         end the stream.
 
+        A client has to keep to the server's limit of concurrent streams;
+        :class:`~h2.buffered.BufferedH2Connection` lets requests wait.
+
         :param stream_id: the stream; a client opens it by this call
         :param headers: (name, value) pairs in order, pseudo-header fields first, as ``bytes`` or
             ``str``; ``hpack.NeverIndexedHeaderTuple`` keeps a field out of compression tables
@@ -306,6 +309,9 @@ class H2Connection:
         pad_length: int | None = None,
     ) -> None:
         """Send content in one DATA frame (RFC 9113 section 6.1).
+
+        It has to fit into the windows and into a frame;
+        :class:`~h2.buffered.BufferedH2Connection` takes any amount at any time.
 
         :param stream_id: the stream, on which a header section was sent before
         :param data: any bytes-like object; mutable ones are copied
@@ -637,7 +643,7 @@ class H2Connection:
     @property
     def streams(self) -> dict[int, Stream]:
         """The streams that are not closed, by identifier."""
-        return self._core.streams
+        return self._core.streams.table
 
     @property
     def state_machine(self) -> H2ConnectionStateMachine:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from h2.buffered import BufferedH2Connection
-from h2.config import H2Configuration
+from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import DataAvailable, DataReceived, StreamEnded, StreamReset, TrailersReceived
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError, StreamClosedError
@@ -311,6 +311,24 @@ def test_content_is_cut_by_the_end_of_the_connection() -> None:
     assert frames_of(conn) == []
 
 
+class Failing(DummyLogger):
+    """A logger that fails at PING."""
+
+    def debug(self, fmtstr: str, *args: object) -> None:
+        if "PING" in fmtstr % args:
+            raise OSError("disk full")
+
+
+def test_content_is_not_lost_where_something_else_than_the_peer_ends_the_connection() -> None:
+    conn = uploading(config={"logger": Failing()})
+    with pytest.raises(OSError, match="disk full"):
+        wire.feed(conn, wire.data(1, b"question"), wire.ping())
+    with pytest.raises(ProtocolError) as caught:
+        wire.feed(conn, wire.ping())
+    assert caught.value.events == [DataAvailable(stream_id=1)]
+    assert conn.read_data(1) == b"question"
+
+
 def test_what_is_read_after_the_end_of_the_connection_opens_no_window() -> None:
     conn = downloading(1, 3)
     fill(conn, 1, 40_000)
@@ -360,6 +378,20 @@ def test_a_complete_message_that_was_read_stays_complete_when_its_stream_is_rese
     wire.feed(conn, wire.rst_stream(1))
     assert conn.at_end(1)
     assert conn.read_data(1) == b""
+
+
+def test_a_message_stays_complete_however_many_streams_end_after_its_reset() -> None:
+    conn = client()
+    conn.send_headers(1, wire.POST)
+    wire.feed(conn, wire.headers(1, wire.RESPONSE), wire.data(1, b"no", end_stream=True))
+    assert conn.read_data(1) == b"no"
+    wire.feed(conn, wire.rst_stream(1))
+    for stream_id in range(3, 1001, 2):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        conn.data_to_send()
+        wire.feed(conn, wire.headers(stream_id, wire.RESPONSE, end_stream=True))
+    assert len(receiving_of(conn)._ended) < 200
+    assert conn.at_end(1)
 
 
 def test_a_response_that_was_complete_before_no_error_keeps_its_window() -> None:

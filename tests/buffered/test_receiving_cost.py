@@ -21,6 +21,6 @@ def test_kept_content_costs_little_more_than_acknowledging_by_hand() -> None:
 
 def test_a_ratio_above_its_limit_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "CASES", [receiving.Case(100, 1, 1.0)])
-    counts = iter([100.0, 101.0])
+    counts = iter([100.0, 101.0, 100.0])
     monkeypatch.setattr(receiving, "count", lambda read, case: next(counts))
     assert receiving.main() == 1

@@ -64,7 +64,9 @@ def test_mistakes_on_the_command_line(
 
 def test_version_and_help_are_for_standard_output() -> None:
     done = run(python_command("-m", "h2", "--version"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"h2 {h2.__version__}\n", "")
+    build = "compiled" if h2.__compiled__ else "pure"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"h2 {h2.__version__} ({build})\n"
     for arguments in (["--help"], ["get", "--help"], ["serve", "--help"], ["decode", "--help"]):
         done = run(python_command("-m", "h2", *arguments))
         assert (done.returncode, done.stderr) == (0, "")

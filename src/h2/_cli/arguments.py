@@ -23,7 +23,7 @@ _EPILOG: Final = "Exit statuses are those of curl. The manual is docs/command-li
 def parser() -> OptionParser:
     """Return the parser of the whole command line."""
     top = OptionParser(prog="python -m h2", description=_DESCRIPTION, epilog=_EPILOG)
-    top.add_argument("--version", action="version", version=f"h2 {h2.__version__}")
+    top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     get_ = commands.add_parser("get", help="fetch URLs", description=get_options.DESCRIPTION)
     get_.set_defaults(run=get.run)
@@ -39,6 +39,10 @@ def parser() -> OptionParser:
     decode_.set_defaults(run=decode.run)
     decode_options.add(decode_)
     return top
+
+
+def _version() -> str:
+    return f"h2 {h2.__version__} ({'compiled' if h2.__compiled__ else 'pure'})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

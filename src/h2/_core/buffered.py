@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 
 from h2._core import enqueue
@@ -59,13 +61,21 @@ class Buffers:
         self.keepalive = timers.keepalive
         self.shutdown: Shutdown | None = None  #: once it has begun
 
-    def prepare(self) -> None:
-        """Do what has to be done before our first SETTINGS."""
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Do what has to be done before our first SETTINGS and right after them.
+
+        Where they cannot be sent, nothing has changed.
+        """
+        local = self.conn.local_settings
+        before = copy(local)
         enqueue.prepare(self.sending)
         self.windows.prepare()
-
-    def started(self) -> None:
-        """Do what has to be done right after our first SETTINGS."""
+        try:
+            yield
+        except BaseException:
+            local.adopt(before)
+            raise
         self.windows.started()
         self.timers.started()
 

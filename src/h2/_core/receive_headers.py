@@ -93,7 +93,7 @@ def headers_block(
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
     except HPACKError as error:
@@ -189,7 +189,7 @@ def _is_new(conn: Connection, stream_id: int) -> bool:
         return False
     # _check_concurrency, without the call.
     limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and streams.inbound_open >= limit:
+    if limit is not None and streams.open.inbound >= limit:
         raise _too_many(conn, stream_id, limit)
     return True
 
@@ -219,7 +219,7 @@ def _discard(conn: Connection, stream_id: int) -> bool:
 
 def _check_concurrency(conn: Connection, stream_id: int) -> None:
     limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and conn.streams.inbound_open >= limit:
+    if limit is not None and conn.streams.open.inbound >= limit:
         raise _too_many(conn, stream_id, limit)
 
 
@@ -229,7 +229,7 @@ def _too_many(conn: Connection, stream_id: int, limit: int) -> Violation:
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
     # for promised streams, nor should it for a peer that cannot know of the limit yet.
     known_limit = conn.announced.acknowledged_stream_limit
-    known = not conn.client and known_limit is not None and conn.streams.inbound_open >= known_limit
+    known = not conn.client and known_limit is not None and conn.streams.open.inbound >= known_limit
     return Violation(
         rules.TOO_MANY_STREAMS if known else rules.STREAM_REFUSED,
         f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",

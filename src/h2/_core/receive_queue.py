@@ -179,15 +179,20 @@ class ReceiveQueue:
     def read(self, stream_id: int, amount: int | None) -> bytes:
         """Return content that has arrived, and acknowledge it."""
         waiting = self._waiting
-        if stream_id in waiting:
+        content = waiting.get(stream_id)
+        if content is None:
+            if self._leftovers is not None and stream_id in self._leftovers:
+                return self._leftovers.read(stream_id, amount)
+            return self._read_nothing(stream_id)
+        if amount is None and isinstance(content, bytes):
+            del waiting[stream_id]
+            data = content
+        else:
             data = take(waiting, stream_id, amount)
-            if self.unread_requests and stream_id not in waiting:
-                self.unread_requests.discard(stream_id)
-            acknowledge_reads(self._conn, len(data), stream_id)
-            return data
-        if self._leftovers is not None and stream_id in self._leftovers:
-            return self._leftovers.read(stream_id, amount)
-        return self._read_nothing(stream_id)
+        if self.unread_requests and stream_id not in waiting:
+            self.unread_requests.discard(stream_id)
+        acknowledge_reads(self._conn, len(data), stream_id)
+        return data
 
     def _read_nothing(self, stream_id: int) -> bytes:
         """Return b"" if content may still come, or all has come and was read; raise otherwise."""

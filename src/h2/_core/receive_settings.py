@@ -116,7 +116,7 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
 
 def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
     """Put into effect what the peer has acknowledged, and return what changed."""
-    streams = conn.streams.values()
+    streams = conn.streams.table.values()
     window_before = conn.recv_initial_window() if streams else 0
     frame = conn.announced.acknowledge()
     if frame is None:

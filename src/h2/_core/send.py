@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import index
-from typing import Final
+from typing import Any, Final
 
 from h2._core.misuse import check_frame_size, find_stream, no_stream, not_allowed
 from h2._core.output import COPY_BELOW
@@ -34,7 +34,7 @@ def send_data(
     """Send DATA (section 6.1)."""
     if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
     state = (_ON_DATA_END if end_stream else _ON_DATA)[stream.state]
@@ -93,10 +93,10 @@ def ping(conn: Connection, opaque_data: bytes) -> None:
 
 def priority_fields(
     conn: Connection,
-    stream_id: int,
-    weight: int | None,
-    depends_on: int | None,
-    exclusive: bool | None,
+    stream_id: Any,
+    weight: Any,
+    depends_on: Any,
+    exclusive: Any,
 ) -> bytes:
     """Return the packed priority fields, with the defaults of RFC 7540 section 5.3.5."""
     conn.check_send(connection_states.SEND_PRIORITY)
@@ -117,14 +117,15 @@ def priority_fields(
     return encode.priority_fields(depends_on, weight, bool(exclusive))
 
 
-def prioritize(conn: Connection, stream_id: int, fields: bytes) -> None:
+def prioritize(conn: Connection, stream_id: Any, fields: bytes) -> None:
     """Send PRIORITY (section 6.3)."""
-    if not 0 < index(stream_id) <= ID_MASK:
+    stream_id = index(stream_id)
+    if not 0 < stream_id <= ID_MASK:
         raise ValueError(f"Stream {stream_id} does not exist")
     conn.out.append(encode.priority(stream_id, fields))
 
 
-def advertise(conn: Connection, stream_id: int | None, origin: bytes, field_value: bytes) -> None:
+def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: bytes) -> None:
     """Send ALTSVC (RFC 7838 section 4): for an origin, or for the origin of a stream."""
     conn.check_send(connection_states.SEND_ALTSVC)
     if stream_id is not None:

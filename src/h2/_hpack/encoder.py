@@ -14,10 +14,12 @@ values are inserted only where the name itself is in no table.
 
 from __future__ import annotations
 
+from typing import Final
 from zlib import crc32
 
+from h2._compiled import COMPILED
 from h2._hpack.entry import Entry
-from h2._hpack.huffman import SHORT, encode_string, plain_string
+from h2._hpack.huffman import SHORT, plain_string
 from h2._hpack.integers import (
     INDEXED,
     INSERTED,
@@ -29,28 +31,33 @@ from h2._hpack.integers import (
 )
 from h2._hpack.static import StaticTable
 
-_NEXT_INDEX = 62
-_DEFAULT_SIZE = 4096
-_LARGEST_SIZE = 65536
+if COMPILED:
+    from h2._hpack.huffman_native import encode_string
+else:
+    from h2._hpack.huffman import encode_string
+
+_NEXT_INDEX: Final = 62
+_DEFAULT_SIZE: Final = 4096
+_LARGEST_SIZE: Final = 65536
 
 # The state of a name is (sequence number of its newest insertion) << 8 | credit, where the highest
 # credit stands for a name whose first block is still going on.
-_CREDIT = 0xFF
-_NEW_NAME = 0xFF
+_CREDIT: Final = 0xFF
+_NEW_NAME: Final = 0xFF
 
 # Names without an entry are remembered while there are at most this many names.
-_KEPT_NAMES = 64
+_KEPT_NAMES: Final = 64
 
 # A name with this much credit earns no more. It grows with the table up to the highest.
-_ENOUGH = 80
-_HIGHEST = 230
+_ENOUGH: Final = 80
+_HIGHEST: Final = 230
 
 # Check sums kept at least, octets of the table for each, so many more make cutting off worth while,
 # and the bits of a CRC-32 that are too many for a character.
-_RECENT = 32
-_OCTETS_PER_RECENT = 128
-_MORE_RECENT = 8
-_SPARE_BITS = 12
+_RECENT: Final = 32
+_OCTETS_PER_RECENT: Final = 128
+_MORE_RECENT: Final = 8
+_SPARE_BITS: Final = 12
 
 
 class Encoder:
