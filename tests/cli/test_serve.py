@@ -937,7 +937,7 @@ def test_what_the_command_cannot_do(
         return capfd.readouterr().err
 
     missing = str(root / "missing")
-    assert complaint(missing) == f"h2: (26) {missing} is no folder\n"
+    assert complaint(missing) == f"h2: (26) {missing} is not a folder\n"
     assert complaint(str(root), "--cert", missing) == (
         f"h2: (58) Could not use the certificate {missing}: No such file or directory\n"
     )

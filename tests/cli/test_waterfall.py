@@ -108,7 +108,7 @@ def test_decode_draws_what_a_program_has_recorded(
     assert capsys.readouterr() == ("", "")
     file.write_text("{}")
     assert main(["decode", str(file), "--waterfall", str(page)]) == 1
-    assert "is no recording: not a recording" in capsys.readouterr().err
+    assert "is not a recording: the format is not" in capsys.readouterr().err
     file.write_text(text)
     assert main(["decode", str(file), "--waterfall", str(tmp_path / "none" / "page.html")]) == 23
     assert main(["decode", str(file), "--waterfall", "a\0b"]) == 23

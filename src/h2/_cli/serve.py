@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         raise Failure(Status.USAGE, str(error)) from None
     root = Path(folder)
     if not root.is_dir():
-        raise Failure(Status.READ, f"{folder} is no folder")
+        raise Failure(Status.READ, f"{folder} is not a folder")
     if options.key and not options.cert:
         raise Failure(Status.USAGE, "--key needs --cert")
     context = _tls(options)

@@ -196,7 +196,7 @@ class Session:
             self.closed = self._end_at is not None
             return
         if self._end_at is not None:
-            return  # read only so that our last words are not lost with the socket
+            return  # read only to keep our last frames from being lost with the socket
         try:
             events = self._conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
