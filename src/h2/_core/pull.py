@@ -81,7 +81,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         outbound = scheduler.next()
         if outbound is None:
             break
-        stream = conn.streams.get(outbound.stream_id)
+        stream = conn.streams.table.get(outbound.stream_id)
         if stream is None:
             queue.drop(outbound.stream_id)  # the application has taken it out of the streams
             continue
