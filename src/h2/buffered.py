@@ -50,11 +50,12 @@ class BufferedH2Connection(H2Connection):
         ``None``
     :param automatic_window: whether the windows grow with what the connection turns out to carry in
         a round trip, up to :attr:`LARGEST_AUTOMATIC_WINDOW`. PING frames measure that.
-    :param keepalive: whether to send PING on a connection from which nothing comes, and when
+    :param keepalive: when to send PING because nothing comes, and when to give up; never if
+        ``None``
     :param settings_timeout: seconds that the peer has to acknowledge SETTINGS; no limit if ``None``
     :param shutdown_timeout: seconds for :meth:`graceful_shutdown`; no limit if ``None``
     :param clock: returns the time in seconds, for the four above
-    :raises ValueError: if a window is out of range
+    :raises ValueError: if a window is out of range, or a number of seconds is not above 0
     """
 
     #: Octets that wait on a stream from which :meth:`is_writable` is false.
@@ -361,7 +362,7 @@ class BufferedH2Connection(H2Connection):
         Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events, too, so a
         program that forgets the call is late, not stuck.
         """
-        return self._sending.take_events()
+        return self._buffers.take_events()
 
     def is_writable(self, stream_id: int) -> bool:
         """Tell whether to go on writing on a stream.
@@ -468,26 +469,38 @@ class BufferedH2Connection(H2Connection):
     # The end, and time.
 
     def graceful_shutdown(self) -> None:
-        """Take no new streams and finish those that exist (RFC 9113 section 6.8).
+        """Take no new streams and finish those that exist (RFC 9113 section 6.8). Never raises.
 
-        A server sends GOAWAY with the highest identifier and PING, and the second GOAWAY once the
-        acknowledgment is there. :class:`~h2.events.ConnectionDrained` says when nothing is left.
+        A server sends GOAWAY with the highest identifier and PING, and GOAWAY with the last stream
+        that it has received once the acknowledgment is there. A client refuses new requests of the
+        program, sends those that wait to be opened, and sends GOAWAY when all are over. Then, with
+        nothing left on either side, comes :class:`~h2.events.ConnectionDrained`.
+
+        With ``shutdown_timeout`` what is not complete by then is reset with ``CANCEL``, or refused
+        with ``REFUSED_STREAM`` if it was not opened; :class:`~h2.events.StreamReset` tells of each.
         """
         self._buffers.graceful_shutdown()
 
     def get_timer(self) -> float | None:
-        """Return when :meth:`handle_timer` has to be called, as the clock counts; ``None``: never.
+        """Return when to call :meth:`handle_timer`, in the seconds of the clock; ``None``: never.
 
-        It may change with every other call.
+        Any other call may change it, so ask again after each turn of the event loop.
         """
         return self._buffers.timers.due()
 
     def handle_timer(self, now: float) -> None:
-        """Do what is due: send PING, or give up waiting. :meth:`events` has what comes of it.
+        """Do what is due at this time, and nothing if that is nothing. Never raises.
 
-        :param now: the time, as the clock counts
+        Take in what has arrived first; call :meth:`data_to_send` and :meth:`events` afterwards.
+        :class:`~h2.events.KeepaliveTimedOut` says that nothing has come,
+        :class:`~h2.events.SettingsTimedOut` that the connection has ended.
+
+        PING frames that the connection sends by itself are not shown: there is no
+        :class:`~h2.events.PingAckReceived` for them.
+
+        :param now: the time, in the seconds of the clock
         """
-        self._buffers.timers.handle(now)
+        self._buffers.handle_timer(now)
 
 
 def _check_padding(pad_length: object) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "RequestReceived",
     "ResponseReceived",
     "SettingsAcknowledged",
+    "SettingsTimedOut",
     "StreamEnded",
     "StreamOpened",
     "StreamReset",
@@ -532,7 +533,8 @@ class DataAvailable(Event):
 class ConnectionDrained(Event):
     """A graceful shutdown is complete: no stream is left. Take what is pending, then close.
 
-    Of :class:`~h2.buffered.BufferedH2Connection`.
+    Of :class:`~h2.buffered.BufferedH2Connection`, after ``graceful_shutdown``. It comes also if the
+    connection has ended with an error meanwhile.
     """
 
     def __hash__(self) -> int:
@@ -554,6 +556,21 @@ class KeepaliveTimedOut(Event):
 
     def __repr__(self) -> str:
         return "<KeepaliveTimedOut>"
+
+
+@dataclass(kw_only=True, repr=False)
+class SettingsTimedOut(Event):
+    """The peer has not acknowledged SETTINGS in time: the connection has ended (section 6.5.3).
+
+    Of :class:`~h2.buffered.BufferedH2Connection` with ``settings_timeout``. Take what is pending,
+    which is GOAWAY with ``SETTINGS_TIMEOUT``, and close.
+    """
+
+    def __hash__(self) -> int:
+        return hash(SettingsTimedOut)
+
+    def __repr__(self) -> str:
+        return "<SettingsTimedOut>"
 
 
 @dataclass(kw_only=True, repr=False)

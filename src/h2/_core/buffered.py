@@ -9,10 +9,11 @@ from h2._core.follow import follow
 from h2._core.reader import receive_data
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.send_queue import SendQueue
+from h2._core.shutdown import Shutdown
 from h2._core.state import Connection
 from h2._core.timers import Timers
 from h2.config import H2Configuration
-from h2.events import Event
+from h2.events import Event, PingAckReceived
 from h2.exceptions import ProtocolError
 
 
@@ -29,7 +30,7 @@ def strict_unless_said(config: H2Configuration | None) -> H2Configuration:
 class Buffers:
     """What a connection that buffers has beside the state of every connection."""
 
-    __slots__ = ("conn", "receiving", "sending", "timers")
+    __slots__ = ("conn", "keepalive", "receiving", "sending", "shutdown", "timers")
 
     def __init__(self, conn: Connection, receiving: ReceiveQueue, timers: Timers) -> None:
         self.conn = conn
@@ -37,6 +38,8 @@ class Buffers:
         self.receiving = receiving
         receiving.sending = self.sending
         self.timers = timers
+        self.keepalive = timers.keepalive
+        self.shutdown: Shutdown | None = None  #: once it has begun
 
     def prepare(self) -> None:
         """Do what has to be done before our first SETTINGS."""
@@ -46,9 +49,12 @@ class Buffers:
     def started(self) -> None:
         """Do what has to be done right after our first SETTINGS."""
         self.receiving.windows.started()
+        self.timers.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take in bytes from the peer; let all parts follow the events."""
+        if self.keepalive is not None and data:
+            self.keepalive.heard()
         try:
             events = receive_data(self.conn, data)
         except ProtocolError as error:
@@ -57,8 +63,47 @@ class Buffers:
         return self._follow(events)
 
     def _follow(self, events: list[Event]) -> list[Event]:
+        if (self.keepalive or self.shutdown) and self._awaits_acknowledgment():
+            events = [event for event in events if not self._takes_acknowledgment(event)]
         events = follow(self.sending, events)
-        return self.receiving.follow(events) if self.receiving.following else events
+        if self.receiving.following:
+            events = self.receiving.follow(events)
+        if self.shutdown is not None:
+            events += self.take_events()
+        return events
+
+    def _awaits_acknowledgment(self) -> bool:
+        keepalive, shutdown = self.keepalive, self.shutdown
+        return (keepalive is not None and keepalive.unanswered > 0) or (
+            shutdown is not None and shutdown.unanswered
+        )
+
+    def _takes_acknowledgment(self, event: Event) -> bool:
+        """Tell whether an event acknowledges a PING that the program did not send."""
+        if not isinstance(event, PingAckReceived):
+            return False
+        data = event.ping_data
+        keepalive, shutdown = self.keepalive, self.shutdown
+        return (keepalive is not None and keepalive.acknowledged(data)) or (
+            shutdown is not None and shutdown.acknowledged(data)
+        )
+
+    def take_events(self) -> list[Event]:
+        """Return what no call has told yet."""
+        if self.shutdown is not None and self.shutdown.advance():
+            self.timers.shutdown_ended()
+        return self.sending.take_events()
 
     def graceful_shutdown(self) -> None:
         """Take no new streams, and finish those that exist."""
+        if self.shutdown is None:
+            self.timers.shutdown_began()
+            self.shutdown = Shutdown(self.sending)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        shutdown = self.shutdown
+        late = self.timers.handle(self.sending, now)
+        if late and shutdown is not None and not shutdown.advance():
+            for stream_id in shutdown.give_up():
+                self.receiving.we_reset(stream_id)

@@ -1,28 +1,127 @@
-"""What has to happen at a time: keepalive, and limits for answers that do not come."""
+"""What has to happen at a time: keepalive, and limits for answers that do not come.
+
+Nothing here runs by itself: the program asks when something is due, and calls at that time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from math import inf
+from typing import Final, NamedTuple
 
+from h2._core import send
+from h2._core.announced import Frame
+from h2._core.faults import send_goaway
+from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
+from h2._rules.connection_states import TERMINATED
+from h2.errors import ErrorCodes
+from h2.events import KeepaliveTimedOut, SettingsTimedOut
+
+#: Of the PING that asks whether the peer is still there.
+_STILL_THERE: Final = b"h2-alive"
 
 
 class Keepalive(NamedTuple):
-    """When to ask whether the peer is still there.
+    """When to ask whether the peer is still there, and how long to wait for it.
 
-    :param idle: seconds without a frame from the peer, after which PING is sent
-    :param timeout: seconds that the peer has to send anything after that
+    A server may take many PING frames for an attack, in particular while no stream is open: do not
+    make ``idle`` smaller than is needed, which is mostly some tens of seconds.
     """
 
+    #: Seconds without anything from the peer, after which PING is sent.
     idle: float
+
+    #: Seconds that the peer has after that to send anything at all.
     timeout: float
 
 
-class Timers:
-    """The times at which something has to happen on one connection."""
+def checked_seconds(name: str, seconds: float) -> float:
+    """Return a number of seconds, or raise ValueError."""
+    if not 0 < seconds < inf:
+        raise ValueError(f"{name} must be a number of seconds above 0, not {seconds}")
+    return seconds
 
-    __slots__ = ("clock", "conn", "keepalive", "settings_timeout", "shutdown_timeout")
+
+class KeepaliveTimer:
+    """Sends PING when nothing has come for long, and gives up when nothing comes then either."""
+
+    __slots__ = ("_clock", "_conn", "_heard", "_idle", "_pinged", "_timeout", "unanswered")
+
+    def __init__(self, conn: Connection, keepalive: Keepalive, clock: Callable[[], float]) -> None:
+        self._conn = conn
+        self._clock = clock
+        idle, timeout = keepalive
+        self._idle = checked_seconds("keepalive.idle", idle)
+        self._timeout = checked_seconds("keepalive.timeout", timeout)
+        #: When something came last; None before the connection has begun, and after giving up.
+        self._heard: float | None = None
+        #: When PING was sent, if nothing has come since.
+        self._pinged: float | None = None
+        #: PING frames whose acknowledgment is still to come.
+        self.unanswered = 0
+
+    def heard(self) -> None:
+        """Note that something has come, or that the connection begins."""
+        self._heard = self._clock()
+        self._pinged = None
+
+    def due(self) -> float | None:
+        """Return when something has to happen, None for never."""
+        if self._pinged is not None:
+            return self._pinged + self._timeout
+        return None if self._heard is None else self._heard + self._idle
+
+    def handle(self, now: float) -> bool:
+        """Do what is due; return whether the time is over."""
+        if self._pinged is None:
+            send.ping(self._conn, _STILL_THERE)
+            self.unanswered += 1
+            self._pinged = now
+            return False
+        self._heard = self._pinged = None
+        return True
+
+    def acknowledged(self, ping_data: bytes) -> bool:
+        """Tell whether an acknowledgment is for a PING of ours; it is counted then."""
+        if not self.unanswered or ping_data != _STILL_THERE:
+            return False
+        self.unanswered -= 1
+        return True
+
+
+class SettingsTimer:
+    """Watches that the peer acknowledges SETTINGS (RFC 9113 section 6.5.3).
+
+    The time runs from when this first sees a frame as the oldest one in flight. It looks when the
+    connection begins and when the program asks what is due, so it is a little late at most.
+    """
+
+    __slots__ = ("_clock", "_conn", "_oldest", "_since", "_timeout")
+
+    def __init__(self, conn: Connection, timeout: float, clock: Callable[[], float]) -> None:
+        self._conn = conn
+        self._clock = clock
+        self._timeout = checked_seconds("settings_timeout", timeout)
+        self._oldest: Frame | None = None
+        self._since = 0.0
+
+    def due(self) -> float | None:
+        """Return when the time is over, None if every frame was acknowledged."""
+        in_flight = self._conn.announced.in_flight
+        if not in_flight:
+            self._oldest = None
+            return None
+        if in_flight[0] is not self._oldest:
+            self._oldest = in_flight[0]
+            self._since = self._clock()
+        return self._since + self._timeout
+
+
+class Timers:
+    """The times at which something has to happen on one connection; none if nothing was asked."""
+
+    __slots__ = ("_clock", "_settings", "_shutdown_due", "_shutdown_timeout", "conn", "keepalive")
 
     def __init__(
         self,
@@ -33,14 +132,66 @@ class Timers:
         clock: Callable[[], float],
     ) -> None:
         self.conn = conn
-        self.keepalive = keepalive
-        self.settings_timeout = settings_timeout
-        self.shutdown_timeout = shutdown_timeout
-        self.clock = clock
+        self.keepalive = None if keepalive is None else KeepaliveTimer(conn, keepalive, clock)
+        self._settings = (
+            None if settings_timeout is None else SettingsTimer(conn, settings_timeout, clock)
+        )
+        if shutdown_timeout is not None:
+            checked_seconds("shutdown_timeout", shutdown_timeout)
+        self._shutdown_timeout = shutdown_timeout
+        self._shutdown_due: float | None = None
+        self._clock = clock
+
+    def started(self) -> None:
+        """Begin to count: our preface is on its way."""
+        if self.keepalive is not None:
+            self.keepalive.heard()
+        if self._settings is not None:
+            self._settings.due()
+
+    def shutdown_began(self) -> None:
+        """Begin to count for a graceful shutdown."""
+        if self._shutdown_timeout is not None:
+            self._shutdown_due = self._clock() + self._shutdown_timeout
+
+    def shutdown_ended(self) -> None:
+        """Count no more: the shutdown is complete."""
+        self._shutdown_due = None
 
     def due(self) -> float | None:
         """Return the next time at which something has to happen, None for never."""
-        return None
+        if self.conn.state == TERMINATED:
+            return None
+        times = (
+            None if self.keepalive is None else self.keepalive.due(),
+            None if self._settings is None else self._settings.due(),
+            self._shutdown_due,
+        )
+        return min((time for time in times if time is not None), default=None)
 
-    def handle(self, now: float) -> None:
-        """Do what is due."""
+    def handle(self, queue: SendQueue, now: float) -> bool:
+        """Do what is due; return whether the time of a graceful shutdown is over."""
+        conn = self.conn
+        if conn.state == TERMINATED:
+            return False
+        settings = self._settings
+        if settings is not None and _is_over(settings.due(), now):
+            # "If the sender of a SETTINGS frame does not receive an acknowledgment within a
+            # reasonable amount of time, it MAY issue a connection error (Section 5.4.1) of type
+            # SETTINGS_TIMEOUT."
+            send_goaway(conn, ErrorCodes.SETTINGS_TIMEOUT)
+            conn.end()
+            queue.drop_all()
+            queue.events.append(SettingsTimedOut())
+            return False
+        keepalive = self.keepalive
+        if keepalive is not None and _is_over(keepalive.due(), now) and keepalive.handle(now):
+            queue.events.append(KeepaliveTimedOut())
+        if _is_over(self._shutdown_due, now):
+            self._shutdown_due = None
+            return True
+        return False
+
+
+def _is_over(due: float | None, now: float) -> bool:
+    return due is not None and now >= due
