@@ -27,7 +27,7 @@ from h2.exceptions import ProtocolError, StreamClosedError
 
 IDLE_SECONDS = 60.0  # after which a client has to answer a PING, and a request that waits is reset
 HANDSHAKE_SECONDS, GRACE_SECONDS, LINGER_SECONDS = 10.0, 3.0, 1.0
-PATTERN = bytes(range(256)) * 64
+PATTERN = bytes(range(256)) * 256
 
 
 async def answer(request: "Request") -> bytes:
@@ -67,23 +67,23 @@ class Request:
         self.fields, self.trailers = as_dict(event.headers), dict[str, str]()
         self.is_head = self.fields[":method"] == "HEAD"
         self.expects = self.fields.get("expect") == "100-continue"
-        self.changed = asyncio.Event()
+        self.changed = connection.loop.create_future()
         self.task = connection.loop.create_task(self.run())
 
     async def run(self) -> None:
         """Answer the request; reset it if that fails, or if the rest of it is not wanted."""
         code = ErrorCodes.NO_ERROR
         try:
-            data = await answer(self)
-            self.h2.send_data(self.id, b"" if self.is_head else data, end_stream=True)
-        except asyncio.TimeoutError:
+            await self.write(await answer(self), end=True)
+        except (asyncio.TimeoutError, StreamClosedError):
             code = ErrorCodes.CANCEL
         except Exception as error:
             self.connection.loop.call_exception_handler({"message": "failed", "exception": error})
             code = ErrorCodes.INTERNAL_ERROR
-        with contextlib.suppress(StreamClosedError):  # it has ended both ways, as is the rule
-            self.h2.reset_stream(self.id, code)
-        del self.connection.requests[self.id]
+        if code or not self.h2.at_end(self.id):
+            with contextlib.suppress(StreamClosedError):
+                self.h2.reset_stream(self.id, code)
+        self.connection.requests.pop(self.id, None)
         self.connection.flush_soon()
 
     def respond(self, status: int, *fields: tuple[str, str]) -> None:
@@ -99,18 +99,26 @@ class Request:
             await self.wait()
         return data
 
-    async def write(self, data: bytes) -> None:
-        """Send content; return when there is room for more."""
-        if not self.is_head:
-            self.h2.send_data(self.id, data)
-        while not self.h2.is_writable(self.id):
+    async def write(self, data: bytes, end: bool = False) -> None:
+        """Send content; return when all of it is on its way."""
+        self.h2.send_data(self.id, b"" if self.is_head else data, end)
+        while self.h2.send_buffer_size(self.id):
             await self.wait()
 
     async def wait(self) -> None:
-        """Wait until something happens to the request."""
+        """Wait until something happens to the request, but not for ever."""
         self.connection.flush_soon()
-        self.changed.clear()
-        await asyncio.wait_for(self.changed.wait(), IDLE_SECONDS)
+        self.changed = self.connection.loop.create_future()
+        timer = self.connection.loop.call_later(IDLE_SECONDS, self.wake, asyncio.TimeoutError())
+        try:
+            await self.changed
+        finally:
+            timer.cancel()
+
+    def wake(self, error: Exception | None = None) -> None:
+        """Go on waiting no more: something has happened, or nothing for too long."""
+        if not self.changed.done():
+            self.changed.set_exception(error) if error else self.changed.set_result(None)
 
 
 class Connection(asyncio.Protocol):
@@ -124,6 +132,7 @@ class Connection(asyncio.Protocol):
             keepalive=Keepalive(IDLE_SECONDS, GRACE_SECONDS),
             shutdown_timeout=GRACE_SECONDS,
         )
+        self.h2.SEND_BUFFER_HIGH, self.h2.SEND_BUFFER_LOW = 1, 0  # see `Request.write()`
         self.loop = asyncio.get_running_loop()
         self.requests: dict[int, Request] = {}
         self.paused = self.flushing = self.leaving = False
@@ -165,7 +174,7 @@ class Connection(asyncio.Protocol):
                 case h2.events.ConnectionDrained():
                     self.leave()
             if request:
-                request.changed.set()
+                request.wake()
 
     def flush_soon(self) -> None:
         """Flush at the end of this turn of the loop, when all have written that want to."""

@@ -267,7 +267,7 @@ def test_a_client_that_takes_no_answers_is_cut_off(target: Target) -> None:
 def test_silent_requests_are_reset(impatient: Served) -> None:
     with RawClient(impatient.target, NO_WINDOW) as client:
         # One waits for content, one for a window.
-        client.send(request(1, "/", "POST", end_stream=False), request(3, "/bytes/200000"))
+        client.send(request(1, "/", "POST", end_stream=False), request(3, "/bytes/5"))
         frames = client.to_end()
     resets = {
         frame.stream_id: frame.error_code for frame in frames if frame.type == Type.RST_STREAM
