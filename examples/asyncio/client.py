@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
         self.responses: dict[int, Response] = {}  # those that have not ended
         self.taken = False  # whether the server may have acted on a request
         self.flushing = self.paused = self.draining = False
-        self.reason = "the server is going away"
+        self.reason = ""  # why it takes no more requests
         self.loop = asyncio.get_running_loop()
         self.closed = self.loop.create_future()
 
@@ -163,8 +163,8 @@ class Connection(asyncio.Protocol):
             stream_id = self.h2.get_next_available_stream_id()
             self.h2.send_headers(stream_id, fields, end_stream=content == b"")
         except NoAvailableStreamIDError as error:
-            self.draining = True
-            raise NotProcessedError("no stream identifiers are left") from error
+            self.reason, self.draining = "no stream identifiers are left", True
+            raise NotProcessedError(self.reason) from error
         except (ProtocolError, TypeError, ValueError) as error:
             raise RequestError(f"the request is malformed: {error}") from error
         response = Response(self, stream_id, self.h2.waiting_streams > before)
@@ -205,7 +205,7 @@ class Connection(asyncio.Protocol):
 
     def leave(self, reason: str, kind: type[RequestError] = RequestError) -> None:
         """End the connection, and everything that is under way on it."""
-        self.reason, self.draining = reason, True
+        self.reason, self.draining = self.reason or reason, True
         for response in list(self.responses.values()):
             self.end(response, kind(reason))
         self.hang_up()
@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
             response = self.responses.get(getattr(event, "stream_id", 0))
             match event:
                 case h2.events.ConnectionTerminated():
-                    self.draining = True
+                    self.reason, self.draining = "the server is going away", True
                     self.taken = self.taken and event.last_stream_id > 0
                 case h2.events.StreamOpened() if response:
                     response.waiting = False
@@ -258,7 +258,7 @@ class Connection(asyncio.Protocol):
                     self.settle(response)
                 case h2.events.StreamReset(error_code=code) if response:
                     if code == ErrorCodes.REFUSED_STREAM and not response.status:
-                        reason = self.reason if self.draining else "the server refused the request"
+                        reason = self.reason or "the server refused the request"
                         self.end(response, NotProcessedError(reason))
                     elif event.remote_reset:
                         self.end(response, RequestError(f"the server reset the request: {code!r}"))
