@@ -22,10 +22,13 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from math import ceil
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from .buffered import COMPARISONS
 from .scaling import opening
 from .workloads import ROOT, WORKLOADS, Api, Section, Workload, load
 
@@ -134,7 +137,7 @@ def count_opening(api: Api, already_open: int) -> Counts:
 
 
 def count_everything() -> dict[str, Counts]:
-    """The counts of all workloads whose data are there, and of opening streams."""
+    """The counts of all workloads whose data are there, of opening streams, of buffering."""
     gc.disable()
     api = load("h2")
     counts = {
@@ -144,6 +147,9 @@ def count_everything() -> dict[str, Counts]:
     }
     for already_open in OPEN_STREAMS:
         counts[f"open_stream_{already_open}"] = count_opening(api, already_open)
+    for name, comparison in COMPARISONS.items():
+        counts[f"{name}_first"] = count_sections(partial(comparison.first, comparison.few))
+        counts[f"{name}_second"] = count_sections(partial(comparison.second, comparison.few))
     return counts
 
 
@@ -176,7 +182,7 @@ def update(counts: dict[str, Counts]) -> None:
     """Write what was counted, and a little more, as the limits of the running interpreter."""
     limits = json.loads(LIMITS.read_text()) if LIMITS.exists() else {}
     limits[version()] = {
-        name: {what: round(count * HEADROOM[what]) for what, count in by_name.items()}
+        name: {what: ceil(count * HEADROOM[what]) for what, count in by_name.items()}
         for name, by_name in counts.items()
     }
     LIMITS.write_text(json.dumps(limits, indent=2, sort_keys=True) + "\n")

@@ -32,7 +32,8 @@ def _ours(conn: H2Connection) -> int:
     return conn.highest_outbound_stream_id
 
 
-def _theirs(conn: H2Connection) -> int:
+def theirs(conn: H2Connection) -> int:
+    """The last stream of the peer."""
     return conn.highest_inbound_stream_id
 
 
@@ -40,7 +41,7 @@ def _stream(source: Source) -> Any:
     """Return a stream identifier, or a function that finds one when the call is made."""
     choice = source.octet()
     if choice < 0x60:
-        return (_ours, _theirs, _theirs)[choice % 3]
+        return (_ours, theirs, theirs)[choice % 3]
     if choice < 0x68:
         return _next_id
     return STREAM_IDS[choice % len(STREAM_IDS)]
@@ -208,13 +209,13 @@ def _nonsense(source: Source) -> Call:
 
 #: Methods and the arguments in front of the one that is wrong.
 _TAKES_A_NUMBER: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
-    *(("end_stream", ()), ("reset_stream", ()), ("reset_stream", (_theirs,)), ("ping", ())),
+    *(("end_stream", ()), ("reset_stream", ()), ("reset_stream", (theirs,)), ("ping", ())),
     *(("acknowledge_received_data", (1,)), ("acknowledge_received_data", ())),
     *(("increment_flow_control_window", ()), ("increment_flow_control_window", (1,))),
     *(("update_settings", ()), ("close_connection", ()), ("close_connection", (0,))),
     *(("close_connection", (0, None)), ("prioritize", ()), ("prioritize", (1,))),
-    *(("send_data", (_theirs,)), ("send_data", (_theirs, b"x", False))),
-    *(("push_stream", (_theirs,)), ("receive_data", ()), ("stream_state", ())),
+    *(("send_data", (theirs,)), ("send_data", (theirs, b"x", False))),
+    *(("push_stream", (theirs,)), ("receive_data", ()), ("stream_state", ())),
     *(("initiate_upgrade_connection", ()), ("advertise_alternative_service", (b"h2=x",))),
 )
 

@@ -194,12 +194,22 @@ _CLIENT: tuple[tuple[Step, ...], ...] = (
 SCENES = 256
 
 
+def configuration(number: int) -> H2Configuration:
+    """Return how the connection of a scene is configured."""
+    options = _OPTIONS[number >> 5 & 7]
+    return H2Configuration(
+        client_side=bool(number & 1), strict=bool(number & 2), clock=_stopped, **options
+    )
+
+
+def beginning(number: int) -> tuple[Step, ...]:
+    """Return what happens before the history of a scene begins."""
+    return (_CLIENT if number & 1 else _SERVER)[number >> 2 & 7]
+
+
 @lru_cache(maxsize=SCENES)
 def scene(number: int) -> Scene:
     """Return a scene by number: its bits are role, mode, how far it has got, and options."""
-    client = bool(number & 1)
-    options = _OPTIONS[number >> 5 & 7]
-    config = H2Configuration(client_side=client, strict=bool(number & 2), clock=_stopped, **options)
-    before = (_CLIENT if client else _SERVER)[number >> 2 & 7]
+    config = configuration(number)
     cls = _CLASSES.get(number >> 5, H2Connection)
-    return Scene(client, lambda: cls(config), before)
+    return Scene(bool(number & 1), lambda: cls(config), beginning(number))

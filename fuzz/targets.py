@@ -7,6 +7,7 @@ from typing import Final
 
 from . import calls as application
 from . import compression, grammar, wire
+from .buffered import buffered
 from .play import Receive, Step, Take, check_history, cut_into
 from .scenes import scene
 from .source import Source
@@ -71,6 +72,7 @@ TARGETS: Final[dict[str, Target]] = {
     "octets": octets,
     "frames": frames,
     "calls": calls,
+    "buffered": buffered,
     "hpack-decode": compression.decode,
     "hpack-encode": compression.encode,
     "hpack-foreign": compression.encode_elsewhere,

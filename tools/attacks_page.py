@@ -24,6 +24,7 @@ from tools.pages import table, write_or_check
 
 TITLES = {
     "ours": "this package",
+    "buffered": "BufferedH2Connection",
     "published": "h2 4.4.1",
     "jh2": "jh2 5.0.15",
     "libnghttp2": "libnghttp2",

@@ -13,23 +13,20 @@ what talks to no other program.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from email.parser import BytesParser
 from pathlib import Path
 
+from tools.interpreters import Interpreter, candidates, interpreters
 from tools.venvs import ROOT, create
 
-OLDEST, NEWEST = (3, 10), (3, 13)
 METADATA = {
     "Name": "h2",
     "Version": "4.5.0",
@@ -41,61 +38,6 @@ PARALLEL = ("-n", "3", "--dist", "loadfile")
 # Tests that start no other programs and open no sockets.
 ALONE = ("tests/unit", "tests/property", "tests/conformance", "tests/compat")
 DEPENDENCIES = {"hpack<5,>=4.1", "hyperframe<7,>=6.1"}
-IDENTIFY = """
-import ensurepip, json, os, platform, sys, venv
-print(json.dumps([platform.python_implementation(), *sys.version_info[:4],
-                  os.path.realpath(sys.executable)]))
-"""
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """A Python that the tests are to run on."""
-
-    implementation: str
-    version: tuple[int, int]
-    program: str
-
-    @property
-    def name(self) -> str:
-        """How reports call it, such as `CPython 3.12`."""
-        return f"{self.implementation} {self.version[0]}.{self.version[1]}"
-
-
-def candidates() -> list[str]:
-    """Programs that may be a Python to test on; many of them will not exist."""
-    minors = range(OLDEST[1], NEWEST[1] + 1)
-    names = [sys.executable, "pypy3"]
-    names += [f"{kind}3.{minor}" for kind in ("python", "pypy") for minor in minors]
-    root = os.environ.get("PYENV_ROOT", "")
-    if not root and shutil.which("pyenv"):
-        asked = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
-        root = asked.stdout.strip()
-    if root:
-        names += map(str, sorted(Path(root).glob("versions/*/bin/python")))
-    return names
-
-
-def identify(program: str) -> Interpreter | None:
-    """What this program is, or None where it is no released Python that the package supports."""
-    try:
-        told = subprocess.run([program, "-c", IDENTIFY], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    implementation, major, minor, _, level, path = json.loads(told.stdout)
-    if level != "final" or not OLDEST <= (major, minor) <= NEWEST:
-        return None
-    return Interpreter(implementation, (major, minor), path)
-
-
-def interpreters(programs: list[str]) -> list[Interpreter]:
-    """The first of the programs for each implementation and minor version."""
-    found: dict[str, Interpreter] = {}
-    for program in programs:
-        interpreter = identify(program)
-        if interpreter:
-            found.setdefault(interpreter.name, interpreter)
-    return list(found.values())
 
 
 def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:

@@ -20,10 +20,11 @@ from . import record
 from .catalogue import ATTACKS, SAMPLE
 from .judge import faults, too_costly, verdict
 from .probe import Outcome, times
-from .victim import LIBRARY, MODES
+from .victim import BUFFERED, LIBRARY, MODES
 
-#: Environment of tools.venvs -> import name of the package in it; the C library needs none.
-PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY}
+#: What is attacked -> import name of the package. Environments of tools.venvs have the packages,
+#: that of ours the C library and our connection that buffers, too.
+PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY, BUFFERED: BUFFERED}
 
 # Quick runs are long enough for the limits that count frames.
 FRAMES, QUICK_FRAMES = 100_000, 12_000
@@ -84,7 +85,7 @@ def run(package: str, options: argparse.Namespace, names: list[str]) -> Iterator
     """These attacks on one package, in an environment that has it."""
     command = [
         *(
-            str(ensure("ours" if package == LIBRARY else package)),
+            str(ensure("ours" if package in (LIBRARY, BUFFERED) else package)),
             "-m",
             "benchmarks.attacks.probe",
             PACKAGES[package],
@@ -167,7 +168,7 @@ def main(arguments: Sequence[str]) -> int:
         for package, outcomes in found.items():
             runs[package] = record.run(options.frames, options.seconds, outcomes)
         record.write(options.json, runs)
-    return int(any(map(faults, found.get("ours", []))))
+    return int(any(map(faults, found.get("ours", []) + found.get(BUFFERED, []))))
 
 
 if __name__ == "__main__":

@@ -19,11 +19,13 @@ class Attack:
     """One attack on one role.
 
     `streams` is how many streams are open before it begins: requests with content to come for a
-    server, requests of its own for a client. `peer_settings` are what the attacker announces, and
+    server, requests of its own for a client. `answered` says that the server has answered these
+    with content, as far as windows allow. `peer_settings` are what the attacker announces, and
     `own_settings` what the application under attack does. A server answers a request with
-    `content` octets. `valid` says that it is valid, complete messages and nothing else, which every
-    application has to handle: `judge` has bars of their own for these. Octets arrive in reads of
-    64 KiB, or of so many frames as `batch` says, which gives the application time to answer.
+    `content` octets. `valid` says that it is valid, complete messages and nothing else, which
+    every application has to handle: `judge` has bars of their own for these. Octets arrive in
+    reads of 64 KiB, or of so many frames as `batch` says, which gives the application time to
+    answer.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Attack:
     content: int = 0
     batch: int = 0
     valid: bool = False
+    answered: bool = False
 
     @property
     def id(self) -> str:
@@ -61,6 +64,7 @@ def attack(
     content: int = 0,
     batch: int = 0,
     valid: bool = False,
+    answered: bool = False,
 ) -> Callable[[Generator], Generator]:
     """Put the frames that a function generates on the list, once for each role that they hit."""
 
@@ -79,6 +83,7 @@ def attack(
                 content=content,
                 batch=batch,
                 valid=valid,
+                answered=answered,
             )
             if found.id in ATTACKS:
                 raise ValueError(f"two attacks have the name {found.id}")

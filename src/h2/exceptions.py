@@ -77,11 +77,17 @@ class FrameDataMissingError(ProtocolError):
 
 
 class TooManyStreamsError(ProtocolError):
-    """Opening this stream would exceed SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 section 5.1.2)."""
+    """Opening this stream would exceed SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 section 5.1.2).
+
+    :class:`~h2.buffered.BufferedH2Connection` lets requests wait, and never raises it.
+    """
 
 
 class FlowControlError(ProtocolError):
-    """Something does not fit in a flow-control window (RFC 9113 section 5.2)."""
+    """Something does not fit in a flow-control window (RFC 9113 section 5.2).
+
+    :class:`~h2.buffered.BufferedH2Connection` keeps content until there is a window.
+    """
 
     error_code = ErrorCodes.FLOW_CONTROL_ERROR
 

@@ -300,11 +300,15 @@ class Settings(MutableMapping["SettingCodes | int", int]):
             if setting is None:
                 reported[code] = ChangedSetting(code, None, value)
                 continue
-            minimum, maximum, error_code = bounds[setting]
+            minimum, maximum, error_code = bounds[code]
             if not minimum <= value <= maximum:
                 if setting == _NO_RFC7540_PRIORITIES:
-                    # With `strict=True` the connection has refused it. Otherwise it is ignored.
+                    # With `strict=True` the connection has refused it. Otherwise it is ignored, and
+                    # so is an earlier value in the same frame.
                     reported[setting] = ChangedSetting(setting, before.get(setting), value)
+                    after.pop(setting, None)
+                    if setting in before:
+                        after[setting] = before[setting]
                     continue
                 raise invalid(setting, value, error_code)
             # Without the constructor: every connection begins with half a dozen of these.

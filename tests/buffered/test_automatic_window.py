@@ -88,7 +88,7 @@ class Link:
                 self.delivered += len(event.data)
                 length = event.flow_controlled_length
                 self.conn.acknowledge_received_data(length, event.stream_id)
-        if self.reading and self.conn._buffers.receiving._buffering:
+        if self.reading and self.conn._buffers.receiving is not None:
             for stream_id in self.windows.streams:
                 if self.conn.readable(stream_id):
                     self.delivered += len(self.conn.read_data(stream_id))

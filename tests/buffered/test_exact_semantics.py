@@ -286,14 +286,17 @@ def test_goaway_sent_without_error() -> None:
 
 
 def test_connection_error() -> None:
-    conn = responding(server(*WIDE), 1)
+    conn = responding(server(*WIDE), 1, 3)
     conn.send_data(1, bytes(100_000))
+    conn.set_priority(3, urgency=1)
     with pytest.raises(ProtocolError) as caught:
         wire.feed(conn, wire.rst_stream(1), wire.window_update(0, 0))
     assert [type(event) for event in caught.value.events] == [StreamReset]
+    conn.set_priority(3, urgency=2)
     assert types(frames(conn)) == [Type.GOAWAY]
     assert nothing_is_left(conn)
     assert not conn.is_writable(1)
+    assert not conn.is_writable(3)
 
 
 def test_max_concurrent_streams() -> None:

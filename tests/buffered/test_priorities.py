@@ -288,6 +288,25 @@ def test_priority_update_that_goes_out_with_a_request_that_does_not_wait() -> No
     assert nothing_is_left(conn)
 
 
+def test_signals_of_requests_that_wait_are_decided_when_they_leave() -> None:
+    conn = BufferedH2Connection()
+    conn.STREAMS_BEFORE_SETTINGS = 0
+    conn.initiate_connection()
+    conn.send_headers(1, REQUEST, True, priority_weight=5)
+    wire.feed(conn, wire.settings(HEEDS))
+    assert not frames(conn)[-1].has(wire.Flag.PRIORITY)
+
+
+def test_priority_updates_for_requests_that_cannot_come_are_forgotten() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 1), HEEDS)
+    conn.send_headers(1, REQUEST)
+    conn.send_priority_update(3, urgency=1)
+    wire.feed(conn, wire.goaway(1))
+    assert nothing_is_left(conn)
+    with pytest.raises(ProtocolError):
+        conn.send_priority_update(3, urgency=1)
+
+
 def test_a_server_says_that_it_goes_by_rfc_9218() -> None:
     conn = BufferedH2Connection(H2Configuration(client_side=False))
     conn.initiate_connection()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from h2.buffered import BufferedH2Connection
-from h2.config import H2Configuration
+from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import DataAvailable, DataReceived, StreamEnded, StreamReset, TrailersReceived
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError, StreamClosedError
@@ -18,6 +18,7 @@ from support.receiving import (
     frames_of,
     increments,
     kinds,
+    receiving_of,
     server,
     started,
     uploading,
@@ -310,6 +311,24 @@ def test_content_is_cut_by_the_end_of_the_connection() -> None:
     assert frames_of(conn) == []
 
 
+class Failing(DummyLogger):
+    """A logger that fails at PING."""
+
+    def debug(self, fmtstr: str, *args: object) -> None:
+        if "PING" in fmtstr % args:
+            raise OSError("disk full")
+
+
+def test_content_is_not_lost_where_something_else_than_the_peer_ends_the_connection() -> None:
+    conn = uploading(config={"logger": Failing()})
+    with pytest.raises(OSError, match="disk full"):
+        wire.feed(conn, wire.data(1, b"question"), wire.ping())
+    with pytest.raises(ProtocolError) as caught:
+        wire.feed(conn, wire.ping())
+    assert caught.value.events == [DataAvailable(stream_id=1)]
+    assert conn.read_data(1) == b"question"
+
+
 def test_what_is_read_after_the_end_of_the_connection_opens_no_window() -> None:
     conn = downloading(1, 3)
     fill(conn, 1, 40_000)
@@ -361,6 +380,20 @@ def test_a_complete_message_that_was_read_stays_complete_when_its_stream_is_rese
     assert conn.read_data(1) == b""
 
 
+def test_a_message_stays_complete_however_many_streams_end_after_its_reset() -> None:
+    conn = client()
+    conn.send_headers(1, wire.POST)
+    wire.feed(conn, wire.headers(1, wire.RESPONSE), wire.data(1, b"no", end_stream=True))
+    assert conn.read_data(1) == b"no"
+    wire.feed(conn, wire.rst_stream(1))
+    for stream_id in range(3, 1001, 2):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        conn.data_to_send()
+        wire.feed(conn, wire.headers(stream_id, wire.RESPONSE, end_stream=True))
+    assert len(receiving_of(conn)._ended) < 200
+    assert conn.at_end(1)
+
+
 def test_a_response_that_was_complete_before_no_error_keeps_its_window() -> None:
     conn = client()
     conn.send_headers(1, wire.POST)
@@ -385,7 +418,7 @@ def test_ended_streams_are_told_from_cut_ones_after_thousands_of_others() -> Non
         if cut:
             with pytest.raises(StreamClosedError):
                 conn.read_data(stream_id)
-    assert len(conn._buffers.receiving._ended) < 3000
+    assert len(receiving_of(conn)._ended) < 3000
 
 
 def test_a_response_that_waits_is_complete_however_many_streams_are_reset_meanwhile() -> None:
@@ -465,7 +498,18 @@ def test_discarded_content_gives_its_windows_back_and_so_does_what_follows() -> 
     assert conn.readable(1) == 0
     assert wire.feed(conn, wire.data(1, b"last", end_stream=True)) == [StreamEnded(stream_id=1)]
     assert conn.at_end(1)
-    assert not conn._buffers.receiving._ignored
+    assert not receiving_of(conn)._ignored
+
+
+def test_a_response_can_be_discarded_before_its_request_is_opened() -> None:
+    conn = waiting_client()
+    conn.discard_data(3)
+    wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
+    conn.data_to_send()
+    events = wire.feed(conn, wire.headers(3, wire.RESPONSE), wire.data(3, b"answer"))
+    assert kinds(events) == ["ResponseReceived", "StreamOpened"]
+    assert conn.readable(3) == 0
+    assert nothing_is_owed(conn)
 
 
 def test_content_of_a_closed_stream_can_be_discarded() -> None:
@@ -477,7 +521,7 @@ def test_content_of_a_closed_stream_can_be_discarded() -> None:
     assert increments(conn) == {0: 40_000}
     conn.discard_data(1)
     assert increments(conn) == {}
-    assert not conn._buffers.receiving._ignored
+    assert not receiving_of(conn)._ignored
 
 
 def test_content_of_a_stream_that_was_reset_can_be_discarded() -> None:
@@ -488,7 +532,9 @@ def test_content_of_a_stream_that_was_reset_can_be_discarded() -> None:
     conn.discard_data(1)
     assert increments(conn) == {}, "it was given back before"
     assert conn.readable(1) == 0
-    assert conn._buffers.receiving._kept_size == 0
+    left = receiving_of(conn)._leftovers
+    assert left is not None
+    assert left._size == 0
 
 
 def test_streams_that_are_ignored_and_reset_are_forgotten() -> None:
@@ -502,7 +548,26 @@ def test_streams_that_are_ignored_and_reset_are_forgotten() -> None:
         else:
             wire.feed(conn, wire.rst_stream(stream_id))
         conn.data_to_send()
-    assert len(conn._buffers.receiving._ignored) == 0
+    assert len(receiving_of(conn)._ignored) == 0
+
+
+def test_waiting_requests_that_are_ignored_are_not_forgotten() -> None:
+    conn = client()
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 0)))
+    for stream_id in range(1, 1001, 2):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        conn.discard_data(stream_id)
+    for stream_id in range(1, 997, 2):
+        conn.reset_stream(stream_id)
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 5)))
+    conn.data_to_send()
+    for stream_id in range(1001, 1401, 2):
+        conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
+        conn.discard_data(stream_id)
+        conn.reset_stream(stream_id)
+    assert len(receiving_of(conn)._ignored) == 2
+    wire.feed(conn, wire.headers(997, wire.RESPONSE), wire.data(997, b"answer"))
+    assert conn.readable(997) == 0
 
 
 def test_streams_that_are_ignored_and_taken_out_are_forgotten() -> None:
@@ -512,7 +577,7 @@ def test_streams_that_are_ignored_and_taken_out_are_forgotten() -> None:
         conn.discard_data(stream_id)
         conn.data_to_send()
         conn.streams.pop(stream_id)
-    assert len(conn._buffers.receiving._ignored) < 200
+    assert len(receiving_of(conn)._ignored) < 200
 
 
 def test_the_window_of_a_stream_that_the_peer_has_reset_is_given_back_unread() -> None:
@@ -602,7 +667,9 @@ def test_streams_that_lost_content_are_remembered_up_to_a_limit() -> None:
         wire.feed(conn, wire.data(stream_id, end_stream=True))
         conn.send_headers(stream_id, [(":status", "202")], end_stream=True)
         conn.data_to_send()
-    assert len(conn._buffers.receiving._dropped) == 10
+    left = receiving_of(conn)._leftovers
+    assert left is not None
+    assert len(left._lost) == 10
     assert conn.readable(199) == 40_000
     for stream_id in (197, 179):
         with pytest.raises(StreamClosedError):

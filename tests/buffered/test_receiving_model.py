@@ -17,7 +17,7 @@ from h2.errors import ErrorCodes
 from h2.events import DataAvailable
 from h2.exceptions import StreamClosedError
 from support import wire
-from support.receiving import PeerWindows, frames_of, started
+from support.receiving import PeerWindows, frames_of, receiving_of, started
 from support.wire import DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, Code, Setting
 
 STREAMS = (1, 3, 5)
@@ -50,7 +50,7 @@ class Message:
     def __init__(self) -> None:
         self.waiting = b""
         self.ended = False  #: by the peer
-        self.answered = False
+        self.answered = False  #: our message on the stream has ended
         self.reset = False  #: by either end
         self.lost = False  #: dropped, or the program has given it up
         self.ignored = False
@@ -65,18 +65,27 @@ class Message:
 
 
 class History:
-    """A server that keeps content, its program, and its client."""
+    """An end that keeps content, its program, and its peer."""
 
-    def __init__(self, stream_window: int | None, connection_window: int | None) -> None:
-        self.conn = started(False, stream_window=stream_window, connection_window=connection_window)
+    def __init__(
+        self, client_side: bool, stream_window: int | None, connection_window: int | None
+    ) -> None:
+        self.client_side = client_side
+        self.conn = started(
+            client_side, stream_window=stream_window, connection_window=connection_window
+        )
         self.windows = PeerWindows()
         self.messages = {stream_id: Message() for stream_id in STREAMS}
         self.kept: list[int] = []  #: streams whose content has no window any more, oldest first
         self.letter = 0
-        wire.feed(self.conn, wire.PREFACE, wire.settings())
+        wire.feed(self.conn, b"" if client_side else wire.PREFACE, wire.settings())
         self.flush()
         for stream_id in STREAMS:
-            wire.feed(self.conn, wire.headers(stream_id, wire.POST))
+            if client_side:
+                self.conn.send_headers(stream_id, wire.POST)
+                self.flush()
+            fields = wire.RESPONSE if client_side else wire.POST
+            wire.feed(self.conn, wire.headers(stream_id, fields))
             self.windows.open(stream_id)
 
     def step(self, action: str, stream_id: int, argument: Any) -> None:
@@ -96,7 +105,7 @@ class History:
             window = stream.window
             assert window.value + window.handed_back + len(message.waiting) == window.limit
 
-    # What the client does.
+    # What the peer does.
 
     def send(self, stream_id: int, amount: int) -> None:
         """DATA as far as the windows allow, some of it padded, all in one read."""
@@ -143,7 +152,7 @@ class History:
             self.flush()
 
     def settle(self, _: int, __: int) -> None:
-        """The client acknowledges a SETTINGS frame."""
+        """The peer acknowledges a SETTINGS frame."""
         if self.windows.unacknowledged:
             wire.feed(self.conn, self.windows.acknowledge())
 
@@ -163,7 +172,10 @@ class History:
     def answer(self, stream_id: int, _: int) -> None:
         message = self.messages[stream_id]
         if not message.answered and not message.closed:
-            self.conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+            if self.client_side:
+                self.conn.end_stream(stream_id)
+            else:
+                self.conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
             message.answered = True
             self.flush()
 
@@ -188,9 +200,10 @@ class History:
         self.conn.update_settings({Setting.INITIAL_WINDOW_SIZE: size})
 
     def flush(self, *_: int) -> None:
-        """What the server sends arrives."""
+        """What was sent arrives. A server gives back windows of requests that it has answered."""
         for stream_id, message in self.messages.items():
-            if message.ended and message.closed and stream_id not in self.kept:
+            over = message.ended and message.closed and not self.client_side
+            if over and stream_id not in self.kept:
                 self.keep(stream_id)
         self.windows.read(frames_of(self.conn))
 
@@ -231,23 +244,27 @@ class History:
                 assert room == window.value
                 assert window.value + window.handed_back == window.limit == self.windows.initial
                 assert room > 0
-        receiving = self.conn._buffers.receiving
+        receiving = receiving_of(self.conn)
         assert not receiving._waiting
-        assert not receiving._kept
-        assert receiving._kept_size == 0
+        left = receiving._leftovers
+        assert left is None or (len(left) == 0 and left._size == 0)
         assert not receiving.unread_requests
 
 
 @given(
+    st.booleans(),
     st.sampled_from([None, 1, 1000, 100_000]),
     st.sampled_from([None, DEFAULT_WINDOW, 150_000]),
     st.lists(STEPS, max_size=60),
 )
-@run(max_examples=200)
+@run(max_examples=300)
 def test_content_and_windows_in_any_history(
-    stream_window: int | None, connection_window: int | None, steps: list[Step]
+    client_side: bool,
+    stream_window: int | None,
+    connection_window: int | None,
+    steps: list[Step],
 ) -> None:
-    history = History(stream_window, connection_window)
+    history = History(client_side, stream_window, connection_window)
     for step in steps:
         history.step(*step)
     history.finish()

@@ -117,6 +117,8 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
     (lambda conn: conn.reset_stream(11), NoSuchStreamError),
     (lambda conn: conn.send_headers(2, REQUEST), ProtocolError),
     (lambda conn: conn.push_stream(1, 4, TRAILERS), ProtocolError),
+    (lambda conn: conn.push_stream(3, 4, REQUEST), StreamClosedError),
+    (lambda conn: conn.push_stream(9, 4, REQUEST), StreamClosedError),
     (lambda conn: conn.set_priority(9, 1), StreamClosedError),
     (lambda conn: conn.send_priority_update(1), ProtocolError),
     (lambda conn: conn.prioritize(1), RFC1122Error),
@@ -334,4 +336,16 @@ def test_an_application_that_takes_out_a_stream() -> None:
         conn.send_data(stream_id, bytes(2 * FRAME), end_stream=True)
     del conn.streams[1]
     assert {stream for stream, _, _ in shape(frames(conn))} == {3}
+    assert nothing_is_left(conn)
+
+
+def test_an_application_that_takes_out_a_promised_stream_that_waits() -> None:
+    conn = responding(server((Setting.MAX_CONCURRENT_STREAMS, 0)), 1)
+    for stream_id in (2, 4):
+        conn.push_stream(1, stream_id, REQUEST)
+        conn.send_headers(stream_id, RESPONSE, end_stream=True)
+    del conn.streams[2]
+    conn.data_to_send()
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 5)))
+    assert [frame.stream_id for frame in frames(conn) if frame.type == Type.HEADERS] == [4]
     assert nothing_is_left(conn)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import re
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from h2._cli.frame_log import FrameLog, wants_color
 from h2._cli.text import size
 from h2._cli.url import Url, parse
 from support import wire
-from support.processes import python_command, run
+from support.processes import python_command, require_module, run, run_for_bytes
 
 # --- the command line ---
 
@@ -29,7 +31,10 @@ from support.processes import python_command, run
         ([], "the following arguments are required: COMMAND\nTry 'python -m h2 --help'."),
         (["put"], "argument COMMAND: invalid choice: 'put'"),
         (["get"], "the following arguments are required: URL\nTry 'python -m h2 get --help'."),
-        (["get", "--nonsense", "http://a"], "unrecognized arguments: --nonsense"),
+        (
+            ["get", "--nonsense", "http://a"],
+            "unknown option: --nonsense\nTry 'python -m h2 get --help'.",
+        ),
         (["get", "-m", "x", "http://a"], "argument -m/--max-time: not a number of seconds: 'x'"),
         (["get", "-m", "0", "http://a"], "argument -m/--max-time: not a number of seconds: '0'"),
         (["get", "-m", "nan", "http://a"], "argument -m/--max-time: not a number of seconds"),
@@ -37,9 +42,13 @@ from support.processes import python_command, run
         (["get", "-I", "-d", "x", "http://a"], "--head goes without content"),
         (["get", "-d", "@x", "-d", "y", "http://a"], "--data @FILE cannot be joined with other"),
         (["get", "-H", "nonsense", "http://127.0.0.1:1"], "--header 'nonsense' is not 'NAME: VA"),
-        (["serve", "--port", "65536"], "argument --port: not a port: '65536'"),
-        (["serve", "--port", "http"], "argument --port: not a port: 'http'"),
+        (["serve", "--port", "65536"], "argument -p/--port: not a port: '65536'"),
+        (["serve", "--port", "http"], "argument -p/--port: not a port: 'http'"),
         (["serve", "--key", "x"], "--key needs --cert"),
+        (["serve", "80", "-p", "81"], "two ports: 81 and 80"),
+        (["serve", "80", "81"], "two ports: 80 and 81"),
+        (["serve", "65536"], "not a port: '65536'"),
+        (["serve", "a", "--tls", "b"], "two folders: a and b"),
         (["decode"], "the following arguments are required: FILE"),
     ],
 )
@@ -55,7 +64,9 @@ def test_mistakes_on_the_command_line(
 
 def test_version_and_help_are_for_standard_output() -> None:
     done = run(python_command("-m", "h2", "--version"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"h2 {h2.__version__}\n", "")
+    build = "compiled" if h2.__compiled__ else "pure"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"h2 {h2.__version__} ({build})\n"
     for arguments in (["--help"], ["get", "--help"], ["serve", "--help"], ["decode", "--help"]):
         done = run(python_command("-m", "h2", *arguments))
         assert (done.returncode, done.stderr) == (0, "")
@@ -63,15 +74,53 @@ def test_version_and_help_are_for_standard_output() -> None:
 
 
 def test_the_manual_names_every_option() -> None:
-    manual = Path(__file__).parents[2].joinpath("docs", "command-line.md").read_text("utf-8")
+    manual = (
+        Path(__file__).parents[2].joinpath("docs", "command-line-options.md").read_text("utf-8")
+    )
     (commands,) = (
         action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
     )
+    assert set(commands.choices) == {"get", "serve", "decode"}
     for name, command in commands.choices.items():
         assert f"python -m h2 {name}" in manual
         for action in command._actions:
-            for option in set(action.option_strings) - {"-h"}:
+            for option in set(action.option_strings) - {"-h", "--help"}:
                 assert f"`{option}" in manual, f"{name} {option}"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("python -m h2 ", {"get", "serve", "decode", "--version", "--help", "-h"}),
+        ("python -m h2 get --max-", {"--max-time", "--max-redirs"}),
+        ("python -m h2 serve --wat", {"--waterfall"}),
+    ],
+)
+def test_shells_complete_the_line(line: str, found: set[str], tmp_path: Path) -> None:
+    require_module("argcomplete")
+    out = tmp_path / "out"
+    environ = {
+        **os.environ,
+        "_ARGCOMPLETE": "3",  # words before the arguments: python -m h2
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(out),
+        "_ARGCOMPLETE_IFS": "\n",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    done = run_for_bytes([sys.executable, "-m", "h2"], env=environ)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert {word.strip() for word in out.read_text().splitlines()} == found
+
+
+def test_completion_is_optional(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_ARGCOMPLETE", "3")
+    monkeypatch.setattr(sys, "argv", ["h2", "decode", "/does/not/exist"])
+    for module in (None, types.SimpleNamespace(autocomplete=lambda parser: parser.format_help())):
+        monkeypatch.setitem(sys.modules, "argcomplete", module)
+        assert main() == 26
+    assert "No such file" in capsys.readouterr().err
 
 
 def test_commands_that_fail_in_unforeseen_ways_do_not_leave_a_trace(

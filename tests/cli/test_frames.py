@@ -239,6 +239,23 @@ def test_a_faulty_frame_says_what_and_where(raw: bytes, offset: int, text: str) 
     assert frames[-1].name == "PING"  # reading goes on
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        (2, 2, "ENABLE_PUSH = 2, which must be from 0 to 1"),
+        (4, 2**31, "INITIAL_WINDOW_SIZE = 2147483648, which must be from 0 to 2147483647"),
+        (5, 2**14 - 1, "MAX_FRAME_SIZE = 16383, which must be from 16384 to 16777215"),
+        (5, 2**24, "MAX_FRAME_SIZE = 16777216, which must be from 16384 to 16777215"),
+        (8, 7, "ENABLE_CONNECT_PROTOCOL = 7, which must be from 0 to 1"),
+        (9, 2, "NO_RFC7540_PRIORITIES = 2, which must be from 0 to 1"),
+    ],
+)
+def test_values_that_a_setting_cannot_have(setting: int, value: int, said: str) -> None:
+    frames = read(wire.settings((3, 2**32 - 1), (setting, value), (0xF000, 2**32 - 1)))
+    assert faults(frames) == [(15, said)]
+    assert len(frames[0].lines) == 3
+
+
 def test_what_is_whole_in_a_faulty_settings_frame_is_shown() -> None:
     payload = struct.pack(">HL", 5, 20_000) + b"\0\1"
     (frame,) = read(wire.frame(Type.SETTINGS, payload=payload))

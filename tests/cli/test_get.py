@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import select
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import h2.config
 from h2._cli import content
 from h2._cli.arguments import main
 from h2._cli.channel import Channel
@@ -144,6 +146,13 @@ def test_what_has_been_dealt_with_is_acknowledged_with_its_padding(get: Get) -> 
         client.bye()
 
     assert from_server(get, script) == (0, bytes(size), "")
+
+
+def test_windows_and_priorities_of_the_server_change_nothing(get: Get) -> None:
+    script = answering(
+        wire.window_update(1, 1), wire.priority(1), OK, wire.data(1, b"fine", end_stream=True)
+    )
+    assert from_server(get, script) == (0, b"fine", "")
 
 
 def test_a_reset_after_the_response_is_no_failure(get: Get) -> None:
@@ -494,7 +503,10 @@ def test_a_server_of_http_1(get: Get) -> None:
 
     status, _, err = from_server(get, script, "-v")
     assert status == 16
-    assert "h2: (16) The server answers in HTTP/1, it does not speak HTTP/2 here\n" in err
+    assert (
+        "h2: (16) The server answers in HTTP/1 and does not speak HTTP/2 without TLS: HTTP/1.1"
+        in err
+    )
     assert "error: this is HTTP/1, not HTTP/2" in err
 
 
@@ -522,7 +534,8 @@ def test_a_server_that_does_not_read_the_answers_it_asks_for(
     get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Where it asks so much at once that a limit is crossed, that is another failure.
-    monkeypatch.setattr(H2Configuration, "limits", AbuseLimits.off())
+    without = functools.partial(H2Configuration, limits=AbuseLimits.off())
+    monkeypatch.setattr(h2.config, "H2Configuration", without)
     pings = wire.ping() * 5000
 
     def script(client: Client) -> None:
@@ -733,7 +746,7 @@ def test_a_server_that_does_not_speak_tls(get: Get) -> None:
     with scripted(script) as port:
         status, _, err = get(f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) TLS handshake failed: ")
+    assert err.startswith("h2: (35) The server does not speak TLS on this port; http:// perhaps?\n")
 
 
 def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
@@ -743,7 +756,9 @@ def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
     with scripted(lambda client: None, context) as port:
         status, _, err = get(*trust, f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) The server did not pick h2 by ALPN; --prior-knowledge ")
+    assert err.startswith(
+        "h2: (35) The server does not offer HTTP/2 (ALPN picked nothing); --prior-"
+    )
     with scripted(HELLO, context) as port:
         url = f"https://localhost:{port}/"
         assert get(*trust, "--prior-knowledge", url) == (0, b"hello", "")

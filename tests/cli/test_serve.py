@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import selectors
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 
 import h2.config
 import h2.connection
-from h2._cli import serve, session, tls
+from h2._cli import http1, serve, session, tls
 from h2._cli.arguments import main
 from h2._cli.channel import Channel
 from h2._cli.failure import Failure
@@ -359,7 +360,8 @@ def test_clients_that_vanish(root: Path, capfd: pytest.CaptureFixture[str]) -> N
 def test_a_client_that_reads_nothing_costs_little(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(h2.config.H2Configuration, "limits", AbuseLimits.off())
+    without = functools.partial(h2.config.H2Configuration, limits=AbuseLimits.off())
+    monkeypatch.setattr(h2.config, "H2Configuration", without)
     settings = (Setting.INITIAL_WINDOW_SIZE, HUGE_WINDOW)
     with serving(root) as (server, port), connect(port, settings) as sock:
         sock.sendall(wire.window_update(0, HUGE_WINDOW))
@@ -604,23 +606,147 @@ def test_clients_that_do_not_offer_h2(
     server_context: ssl.SSLContext,
     certificates: Certificate,
     protocols: tuple[str, ...],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     context = client_context(certificates, *protocols)
     with (
-        serving(root, server_context) as (_, port),
+        serving(root, server_context, verbose=True) as (_, port),
         socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw,
-        contextlib.suppress(OSError),
         context.wrap_socket(raw, server_hostname="localhost") as sock,
     ):
-        assert sock.recv(100) == b""
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        answer = rest_of(sock)
+    assert answer.startswith(b"HTTP/1.1 505 ")
+    assert answer.endswith(b"\r\n\r\n" + http1.ANSWER_OVER_TLS.rpartition(b"\r\n")[2])
+    err = capfd.readouterr().err
+    assert "127.0.0.1 does not offer HTTP/2 in TLS (ALPN)\n" in err
+    assert "-->" not in err  # no frame was sent
 
 
-def test_clients_that_do_not_speak_tls(root: Path, server_context: ssl.SSLContext) -> None:
-    with serving(root, server_context) as (server, port):
-        with contextlib.suppress(OSError):
-            talk(port, get(1))
-        assert server._clients == 1
+@pytest.mark.parametrize(
+    ("octets", "line", "answer"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1", b"HTTP/1.1 400 "),
+        (wire.PREFACE, "PRI * HTTP/2.0", b""),
+        (b"\0\x1b" * 100, r"\x00\x1b" * 40, b""),
+    ],
+)
+def test_clients_that_do_not_speak_tls(
+    root: Path,
+    server_context: ssl.SSLContext,
+    octets: bytes,
+    line: str,
+    answer: bytes,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with serving(root, server_context, verbose=True) as (server, port):
+        with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock:
+            eventually(lambda: server._sessions)
+            sock.sendall(octets)
+            assert rest_of(sock).startswith(answer)
         eventually(lambda: not server._sessions)
+    err = capfd.readouterr().err
+    assert f'127.0.0.1 speaks plaintext on the TLS port: "{line}"\n' in err
+    assert "-->" not in err
+
+
+def test_handshakes_that_fail(
+    root: Path,
+    server_context: ssl.SSLContext,
+    certificates: Certificate,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    old = client_context(certificates, "h2")
+    old.set_ciphers("DHE+AESGCM")
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with serving(root, server_context) as (server, port):
+        for context in (ssl.create_default_context(), old):
+            with (
+                socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw,
+                pytest.raises(ssl.SSLError),
+            ):
+                context.wrap_socket(raw, server_hostname="localhost")
+            eventually(lambda: not server._sessions)
+        hello = b"\x16\x03\x01\0\5\1\0\0\1\3"
+        for octets in (b"", hello, hello[:3]):  # it leaves, with the handshake begun or not
+            with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw:
+                raw.sendall(octets)
+                raw.shutdown(socket.SHUT_WR)
+                rest_of(raw)
+            eventually(lambda: not server._sessions)
+        with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw:
+            eventually(lambda: server._sessions)
+            raw.sendall(hello[:3])
+            break_off(raw)
+        eventually(lambda: not server._sessions)
+    lines = [line.removeprefix("127.0.0.1 ") for line in capfd.readouterr().err.splitlines()]
+    assert lines[:2] == [
+        "TLS failed: the client does not trust the certificate",
+        "TLS failed: the client has no cipher that is allowed here",
+    ]
+    assert len(lines) == 5
+    assert all(line.startswith("TLS failed: ") for line in lines)
+
+
+# --- clients that speak something else, in cleartext ---
+
+
+@pytest.mark.parametrize("step", [1, 100])
+def test_http_1_is_answered_with_a_sentence(
+    root: Path, step: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    request = b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n"
+    with (
+        serving(root, verbose=True) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock,
+    ):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(request), step):
+            sock.sendall(request[at : at + step])
+        answer = rest_of(sock)
+    head, _, text = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 505 HTTP Version Not Supported\r\n")
+    assert f"content-length: {len(text)}".encode() in head
+    assert text.startswith(b"This server speaks HTTP/2 only: ")
+    assert text.count(b"\n") == 1
+    err = capfd.readouterr().err
+    assert (
+        len(re.findall(r'^127\.0\.0\.1 speaks HTTP/1: "GET /hello?( HTTP/1\.1)?"', err, re.M)) == 1
+    )
+    assert "-->" not in err
+
+
+def test_tls_on_the_port_for_cleartext(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with (
+        serving(root) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock,
+        pytest.raises(ssl.SSLError),
+    ):
+        ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
+    assert capfd.readouterr().err == "127.0.0.1 speaks TLS, and this port is for cleartext\n"
+
+
+def test_clients_that_say_nothing(
+    root: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(root) as (server, port):
+        with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock:
+            sock.sendall(b"PRI")
+            eventually(lambda: server._sessions)
+        eventually(lambda: not server._sessions)
+    assert capfd.readouterr().err == ""
+    with contextlib.ExitStack() as stack:
+        with serving(root) as (server, port):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            eventually(lambda: server._sessions)
+        assert sock.recv(100) == b""  # when the server stops, it need not be waited for
+    monkeypatch.setattr(session, "IDLE_SECONDS", 0.3)
+    with (
+        serving(root) as (server, port),
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock,
+    ):
+        assert sock.recv(100) == b""
+    assert capfd.readouterr().err == "127.0.0.1 was silent for too long\n"
 
 
 class Stubborn:
@@ -658,8 +784,10 @@ def test_tls_may_wait_for_either_direction(error: type[ssl.SSLError], blocked: b
 
 
 @contextmanager
-def client_thread(work: Callable[[int], object], port: int) -> Iterator[None]:
-    """Do this once somebody listens, then press Ctrl+C."""
+def client_thread(
+    work: Callable[[int], object], port: int, order: signal.Signals = signal.SIGINT
+) -> Iterator[None]:
+    """Do this once somebody listens, then press Ctrl+C or send another signal."""
     errors: list[BaseException] = []
 
     def run() -> None:
@@ -669,7 +797,7 @@ def client_thread(work: Callable[[int], object], port: int) -> Iterator[None]:
         except BaseException as error:
             errors.append(error)
         finally:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), order)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -681,12 +809,17 @@ def client_thread(work: Callable[[int], object], port: int) -> Iterator[None]:
         raise error
 
 
-def test_the_command(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
+def test_the_command(
+    root: Path, tmp_path: Path, order: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
     port = free_port()
-    handler = signal.getsignal(signal.SIGINT)
-    with client_thread(lambda port: talk(port, get(1)), port):
-        assert main(["serve", str(root), "--port", str(port), "-v"]) == 0
-    assert signal.getsignal(signal.SIGINT) is handler
+    handler = signal.getsignal(order)
+    with client_thread(lambda port: talk(port, get(1)), port, order):
+        assert main(["serve", str(root), str(port), "-v", "--waterfall", str(page)]) == 0
+    assert f"<title>h2 serve {root}</title>" in page.read_text()
+    assert signal.getsignal(order) is handler
     out, err = capfd.readouterr()
     assert out == f"listening on http://127.0.0.1:{port}/ (Ctrl+C stops)\n"
     assert err.count("seconds       frame") == 1

@@ -273,3 +273,90 @@ def test_files_that_cannot_be_opened(
 
     monkeypatch.setattr(Path, "open", fail)
     assert status(root, "/file.txt") == expected
+
+
+# --- compressed siblings ---
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("packed").resolve()
+    (root / "page.html").write_bytes(bytes(100))
+    (root / "page.html.br").write_bytes(b"b" * 20)
+    (root / "page.html.zst").write_bytes(b"z" * 10)
+    (root / "page.html.gz").write_bytes(b"g" * 30)
+    (root / "stale").write_bytes(bytes(100))
+    (root / "stale.gz").write_bytes(b"old")
+    os.utime(root / "stale.gz", (1, 1))
+    (root / "folder").write_bytes(bytes(100))
+    (root / "folder.gz").mkdir()
+    (root / "out").write_bytes(bytes(100))
+    os.utime(root / "out", (1, 1))
+    (root / "out.gz").symlink_to("/etc/hostname")
+    (root / "nowhere").write_bytes(bytes(100))
+    (root / "nowhere.gz").symlink_to("missing")
+    (root / "grown").write_bytes(b"g")
+    (root / "grown.gz").write_bytes(b"g" * 30)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, br", "br"),
+        ("GZIP , br,zstd", "zstd"),
+        ("gzip, br;q=0.5, zstd;q=0.1", "gzip"),
+        ("*", "zstd"),
+        ("*, zstd;q=0", "br"),
+        ("gzip;q=0", None),
+        ("gzip;q=nonsense", None),
+        ("gzip;q=7, br;q=1", "br"),
+        ("gzip;q=0.5, identity", None),
+        ("gzip;x=1", "gzip"),
+        ("deflate", None),
+        ("", None),
+    ],
+)
+def test_the_best_sibling_is_sent(packed: Path, accept: str, coding: str | None) -> None:
+    reply = ask(packed, "/page.html", accept_encoding=accept)
+    assert reply.fields.get("content-encoding") == coding
+    assert reply.fields["content-type"] == "text/html"
+    assert reply.fields["vary"] == "accept-encoding"
+    first = {"gzip": b"g", "br": b"b", "zstd": b"z", None: b"\0"}[coding]
+    data = content(reply)
+    assert data[:1] == first
+    assert reply.fields["content-length"] == str(len(data))
+
+
+def fields(root: Path, path: str, **given: str) -> dict[str, str]:
+    reply = ask(root, path, **given)
+    reply.close()
+    return reply.fields
+
+
+def test_what_is_known_of_siblings(packed: Path) -> None:
+    tags = set()
+    for accept in ("", "gzip", "br"):
+        tag = fields(packed, "/page.html", accept_encoding=accept)["etag"]
+        tags.add(tag)
+        reply = ask(packed, "/page.html", accept_encoding=accept, if_none_match=tag)
+        assert (reply.status, content(reply), reply.fields["vary"]) == (304, b"", "accept-encoding")
+    assert len(tags) == 3
+    reply = ask(packed, "/page.html", accept_encoding="gzip", range="bytes=0-4")
+    assert (reply.status, content(reply)) == (206, b"ggggg")
+    assert reply.fields["content-range"] == "bytes 0-4/30"
+
+
+@pytest.mark.parametrize("name", ["stale", "folder", "out", "nowhere"])
+def test_siblings_that_are_none(packed: Path, name: str) -> None:
+    reply = ask(packed, f"/{name}", accept_encoding="gzip")
+    assert {"vary", "content-encoding"}.isdisjoint(reply.fields)
+    assert content(reply) == bytes(100)
+
+
+def test_a_sibling_is_sent_even_if_it_is_larger_unless_the_client_minds(packed: Path) -> None:
+    assert "content-encoding" in fields(packed, "/grown", accept_encoding="gzip")
+    both = fields(packed, "/grown", accept_encoding="gzip, identity")
+    assert "content-encoding" not in both
+    assert both["vary"] == "accept-encoding"

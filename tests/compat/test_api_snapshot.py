@@ -22,6 +22,7 @@ PRIVATE = ":meta private:"
 SNAPSHOT = Path(__file__).with_name("api_snapshot.txt")
 MODULES = (
     "h2.connection",
+    "h2.buffered",
     "h2.config",
     "h2.events",
     "h2.exceptions",

@@ -466,6 +466,17 @@ def test_values_that_are_out_of_range(make: Callable[..., H2Connection], value: 
     assert conn.remote_settings.no_rfc7540_priorities == 0
 
 
+@pytest.mark.parametrize("before", [(), ((NO_PRIORITIES, 1),)])
+def test_only_the_last_value_in_a_frame_counts(before: tuple[tuple[int, int], ...]) -> None:
+    """By default, as in h2 4.4.1: one that is ignored leaves what was there before the frame."""
+    conn = wire.server(*before)
+    if conn.config.strict:
+        return
+    wire.feed(conn, wire.settings((NO_PRIORITIES, 0), (NO_PRIORITIES, 2)))
+    assert conn.remote_settings.no_rfc7540_priorities == len(before)
+    assert (NO_PRIORITIES in conn.remote_settings) == bool(before)
+
+
 @pytest.mark.parametrize("make", [wire.server, wire.client])
 @pytest.mark.parametrize("value", [0, 1])
 def test_a_value_that_changes(make: Callable[..., H2Connection], value: int) -> None:

@@ -14,6 +14,7 @@ from h2.events import DataReceived, Event, PingReceived
 from h2.exceptions import DenialOfServiceError, H2Error
 from h2.limits import AbuseLimits, Rate
 from support import wire
+from support.builds import pure_build
 from support.outcome import assert_alive, assert_dead, sent
 from support.wire import Code, Setting, Type
 
@@ -688,6 +689,7 @@ def test_streams_that_were_passed_over_give_nothing() -> None:
         wire.feed(conn, wire.priority(1))
 
 
+@pure_build
 def test_what_a_stream_error_leaves_behind() -> None:
     """A peer that is at fault in many large frames makes no garbage of them."""
     conn = wire.server(limits=AbuseLimits.off(), strict=True)

@@ -46,7 +46,7 @@ def fault(owner: Any, name: str, target: str, says: str) -> Callable[[Any], Any]
 def a_stream_that_the_peer_resets_still_counts(right: Any) -> Any:
     def move(self: Any, stream: Any, state: int, max_reset: int) -> None:
         right(self, stream, state, max_reset)
-        self.inbound_open += state == CLOSED_BY_PEER
+        self.open.inbound += state == CLOSED_BY_PEER
 
     return move
 

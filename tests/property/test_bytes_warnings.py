@@ -10,6 +10,7 @@ import pytest
 from h2._core import outbound_fields
 from h2.connection import H2Connection
 from support import wire
+from support.builds import pure_build
 from support.processes import ROOT, TIMEOUT
 
 # In text, octets and mixtures, so that equal octets meet in every place where fields are kept.
@@ -68,6 +69,7 @@ def test_sending_under_minus_bb() -> None:
     assert (done.stderr, done.stdout) == ("", "81\n")
 
 
+@pure_build
 def test_look_ups_that_are_left_out_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection behaves the same where it must not compare, only slower."""
     conns = [wire.client(), wire.client()]

@@ -169,7 +169,8 @@ class Both:
         assert self.out.pending_content(stream_id) == (0, False)
 
     def take(self, amount: int | None) -> None:
-        taken = self.out.take_all(self.log) if amount is None else self.out.take(amount, self.log)
+        out, log = self.out, self.log
+        taken = out.take_all(log) if amount is None else out.take(amount, log)
         assert taken == self.naive.take(amount)
         self.octets += taken
         if not self.naive.frames:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from h2._core.receive_queue import ReceiveQueue
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 from h2.events import Event
@@ -52,6 +53,13 @@ def downloading(*stream_ids: int, **options: Any) -> BufferedH2Connection:
     conn.data_to_send()
     wire.feed(conn, *(wire.headers(stream_id, wire.RESPONSE) for stream_id in stream_ids or (1,)))
     return conn
+
+
+def receiving_of(conn: BufferedH2Connection) -> ReceiveQueue:
+    """What a connection keeps."""
+    receiving = conn._buffers.receiving
+    assert receiving is not None
+    return receiving
 
 
 def frames_of(conn: BufferedH2Connection) -> list[Frame]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import platform
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
-from benchmarks import gate, habits, scaling
+from benchmarks import buffered, gate, habits, scaling, served
 from benchmarks.gate import CountsByName
 from benchmarks.workloads import WORKLOADS
+from support.peers import require_program
 from support.processes import ROOT
 
 
@@ -36,11 +38,50 @@ def test_no_workload_takes_more_than_its_limit(counts: CountsByName, limits: Cou
 
 def test_every_workload_has_limits(limits: CountsByName) -> None:
     assert WORKLOADS.keys() <= limits.keys()
+    for name in buffered.COMPARISONS:
+        assert {f"{name}_first", f"{name}_second"} <= limits.keys()
 
 
 def test_opening_a_stream_does_not_look_at_the_open_ones(counts: CountsByName) -> None:
     few, many = (counts[f"open_stream_{number}"]["calls"] for number in gate.OPEN_STREAMS)
     assert many <= few * 1.02
+
+
+@pytest.mark.parametrize("name", buffered.COMPARISONS)
+def test_buffering_costs_no_more_than_was_asked_for(name: str, counts: CountsByName) -> None:
+    first, second = (counts[f"{name}_{way}"]["instructions"] for way in ("first", "second"))
+    assert second <= first * buffered.COMPARISONS[name].instructions
+
+
+def test_both_ways_are_measured_and_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ratios of one short run are worth nothing; that every comparison runs is what counts."""
+    for name, comparison in buffered.COMPARISONS.items():
+        monkeypatch.setitem(buffered.COMPARISONS, name, replace(comparison, size=comparison.few))
+    figures = buffered.measure(1)
+    assert figures.keys() == {*buffered.COMPARISONS, *buffered.MEMORY}
+    monkeypatch.setattr(buffered, "measure", lambda repeats: figures)
+    monkeypatch.setattr(sys, "argv", ["buffered"])
+    buffered.main()
+    assert len(capsys.readouterr().out.splitlines()) == len(figures)
+
+
+def test_a_ratio_above_what_was_asked_for_is_found() -> None:
+    names = (*buffered.COMPARISONS, *buffered.MEMORY)
+    figures = {name: {"ratio": 1.0, "octets": 1.0} for name in names}
+    assert buffered.above(figures) == []
+    figures["message"]["ratio"] = 1.41
+    figures["stream memory"]["octets"] = 401
+    assert buffered.above(figures) == ["message", "stream memory"]
+
+
+@pytest.mark.slow
+def test_memory_of_what_is_buffered() -> None:
+    if platform.python_implementation() != "CPython":
+        pytest.skip("memory is counted with tracemalloc, which only CPython has")
+    for name, octets in buffered.memory_in_own_process().items():
+        assert octets <= buffered.MEMORY[name].most, name
 
 
 @pytest.mark.slow
@@ -77,3 +118,14 @@ def test_the_manual_has_every_habit(
     )
     assert len(measured) == len(habits.HABITS)
     assert shown == measured
+
+
+@pytest.mark.slow
+def test_two_servers_under_h2load() -> None:
+    """Figures of so few requests are worth nothing; that both answer all of them is what counts."""
+    require_program("h2load")
+    cases = {"small": served.Case(100, 300, 10), "large": served.Case(200_000, 30, 10)}
+    figures = served.measure(cases, 1)
+    assert figures.keys() == cases.keys()
+    assert all(found.keys() == {"by hand", "buffered"} for found in figures.values())
+    assert all(spent > 0 for found in figures.values() for spent in found.values())

@@ -35,6 +35,7 @@ from h2.events import (
     RequestReceived,
     ResponseReceived,
     SettingsAcknowledged,
+    SettingsTimedOut,
     StreamEnded,
     StreamOpened,
     StreamReset,
@@ -76,6 +77,7 @@ REQUIRED: dict[type[Any], dict[str, Any]] = {
     DataAvailable: {},
     ConnectionDrained: {},
     KeepaliveTimedOut: {},
+    SettingsTimedOut: {},
 }
 MESSAGE = {"headers": HEADERS, "stream_ended": ENDED, "priority_updated": PRIORITY}
 CHANGES: dict[SettingCodes | int, ChangedSetting] = {
@@ -111,6 +113,7 @@ OPTIONAL: dict[type[Any], dict[str, Any]] = {
     DataAvailable: {"stream_id": 5},
     ConnectionDrained: {},
     KeepaliveTimedOut: {},
+    SettingsTimedOut: {},
 }
 # Defaults other than None. A fresh dict for each event.
 OTHER_DEFAULTS: dict[type[Any], dict[str, Any]] = {
@@ -385,6 +388,7 @@ def test_repr_of_pings(cls: type[Any]) -> None:
         (DataAvailable(stream_id=5), "<DataAvailable stream_id:5>"),
         (ConnectionDrained(), "<ConnectionDrained>"),
         (KeepaliveTimedOut(), "<KeepaliveTimedOut>"),
+        (SettingsTimedOut(), "<SettingsTimedOut>"),
         (
             OriginReceived(origins=(b"https://example.com", b"http://\xff")),
             "<OriginReceived origins:https://example.com, http://\ufffd>",

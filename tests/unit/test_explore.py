@@ -12,6 +12,7 @@ from h2._core import receive_settings, send
 from h2._rules import connection_states, stream_states
 from h2._rules.stream_states import CLOSED, HALF_LOCAL, OPEN_BOTH
 from h2.errors import ErrorCodes
+from support.builds import pure_build
 from tools.explore import __main__ as program
 from tools.explore import seeded
 from tools.explore.calls import SCENARIOS, Call
@@ -26,6 +27,8 @@ from tools.explore.seeded import CLIENT, SERVER, STREAM, Cell
 from tools.explore.starts import settle, start
 from tools.explore.walks import walk
 from tools.explore.worlds import check_agreement
+
+pytestmark = pure_build
 
 # What is searched in the test suite: calls in a row, with one stream and with two, and so many
 # states at least. `python -m tools.explore` goes further.
@@ -184,7 +187,7 @@ def test_a_setting_that_is_not_followed_is_found(monkeypatch: pytest.MonkeyPatch
 
 
 def cut_streams(end: Endpoint) -> None:
-    end.conn._core.streams.inbound_open += 1
+    end.conn._core.streams.open.inbound += 1
 
 
 def take_window(end: Endpoint) -> None:

@@ -21,6 +21,7 @@ from h2.exceptions import StreamClosedError
 from support import wire
 from support.processes import ROOT, run
 from tools import (
+    command_line_page,
     flow_control,
     interop_page,
     overview,
@@ -28,6 +29,7 @@ from tools import (
     requirements,
     rule_index,
     state_diagrams,
+    waterfall_example,
 )
 from tools.drawing import CHARACTER
 from unit.rules.scenarios import SCENARIOS, STREAM
@@ -37,6 +39,8 @@ GENERATED = {
     requirements: requirements.pages(),
     state_diagrams: {"states.md": state_diagrams.page(), **state_diagrams.diagrams()},
     overview: {"diagrams/overview.svg": overview.drawing()},
+    command_line_page: {command_line_page.NAME: command_line_page.page()},
+    waterfall_example: {waterfall_example.NAME: waterfall_example.page()},
     flow_control: {"diagrams/flow-control.svg": flow_control.drawing()},
 }
 
@@ -47,7 +51,15 @@ DRAWINGS = {
 every_generator = pytest.mark.parametrize(
     ("generator", "files"),
     GENERATED.items(),
-    ids=["conformance", "requirements", "states", "overview", "flow control"],
+    ids=[
+        "conformance",
+        "requirements",
+        "states",
+        "overview",
+        "options",
+        "waterfall",
+        "flow control",
+    ],
 )
 
 

@@ -45,7 +45,7 @@ _LEFT_OUT: dict[type, set[str]] = {
         *("streams", "no_events", "out"),
         *("conduct", "now", "window_given"),
     },
-    Streams: {"reset"},
+    Streams: {"reset", "table"},
     Stream: {"stream_id"},
     FieldPlanner: {
         *("_options", "_normalize", "_split_cookies"),

@@ -17,6 +17,14 @@ PIECE: Final = 16384
 _ENOUGH: Final = 256 * 1024
 
 
+class NotHttp2(ConnectionError):  # noqa: N818 - what the other end speaks is its choice
+    """The other end speaks something else, or TLS failed. The message says what."""
+
+    def __init__(self, text: str, answer: bytes = b"") -> None:
+        super().__init__(text)
+        self.answer = answer  # what to say to it
+
+
 class Channel:
     """Carries bytes between a connection and a socket, and shows them to a log."""
 
@@ -61,6 +69,10 @@ class Channel:
     def end(self) -> None:
         """Say that nothing more will be sent."""
         self.sock.shutdown(socket.SHUT_WR)
+
+    def explain(self, _error: OSError) -> str | None:
+        """Return what an error of the socket means, where it is not the end of the connection."""
+        return None
 
     def _recv(self, amount: int) -> bytes | None:
         try:

@@ -67,9 +67,14 @@ class Source:
         """Whether all of it is known to have been read."""
         return self.taken == self.length
 
+    @property
+    def standard_input(self) -> bool:
+        """Whether it is standard input, which can be read once."""
+        return self._file is sys.stdin.buffer
+
     def close(self) -> None:
         """Close the file."""
-        if self._file is not sys.stdin.buffer:
+        if not self.standard_input:
             self._file.close()
 
 
@@ -87,33 +92,48 @@ class Sink:
     """Where the content of a response goes: a file that is opened when it is needed, or stdout."""
 
     def __init__(self, name: str | None) -> None:
-        self._name = "standard output" if name in {None, "-"} else str(name)
-        self._file: BinaryIO | None = None
-        if name in {None, "-"}:
-            self._file = sys.stdout.buffer
+        self.name = None if name == "-" else name  # of a file
+        self._title = self.name or "standard output"
+        self._file: BinaryIO | None = sys.stdout.buffer if self.name is None else None
         self._checked = name is not None  # whether bytes may be anything
         self._failed = False
+        self.held = False  # whether what is written is kept until it is the turn of this response
+        self._kept: list[bytes] = []
 
     @property
     def shown(self) -> bool:
         """Whether what is written appears on a terminal."""
         return self._file is sys.stdout.buffer and sys.stdout.isatty()
 
+    def hold(self) -> None:
+        """Keep what is written, if it is for standard output."""
+        self.held = self.name is None
+
+    def release(self) -> None:
+        """Write what was kept, and everything at once from now on."""
+        self.held = False
+        kept, self._kept = self._kept, []
+        for data in kept:
+            self.write(data)
+
     def write(self, data: bytes) -> None:
-        """Write at once."""
+        """Write at once, unless others come first."""
+        if self.held:
+            self._kept.append(data)
+            return
         if not self._checked and self.shown and b"\0" in data:
             text = "The content is binary and could upset your terminal; '--output -' shows it"
             raise Failure(Status.WRITE, text)
         try:
             if self._file is None:
-                self._file = open(self._name, "wb")  # noqa: SIM115 - close() closes it
+                self._file = open(self._title, "wb")  # noqa: SIM115 - close() closes it
             self._file.write(data)
             self._file.flush()
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
             self._failed = True
-            text = f"Could not write to {self._name}: {reason(error)}"
+            text = f"Could not write to {self._title}: {reason(error)}"
             raise Failure(Status.WRITE, text) from None
 
     def close(self) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from h2._cli import hex_text
+from h2._cli import hex_text, waterfall
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import print_listing
 from h2._cli.frames import FrameReader
 from h2._cli.listing import Frame
 from h2._cli.text import reason
+from h2.recorder import Recorder
 
 _CHUNK = 65536
 
@@ -21,14 +23,33 @@ _CHUNK = 65536
 def run(options: argparse.Namespace) -> int:
     """Print what is in the file; returns the exit status."""
     name = "standard input" if options.file == "-" else options.file
+    recorder = None
+    if options.waterfall:
+        recorder = Recorder(name)
+        recorder.unit = "octets"
     with contextlib.ExitStack() as stack:
-        file = _open(options.file, stack)
-        chunks = _chunks(file, name)
-        faults = print_listing(_frames(chunks, options.format, name), sys.stdout)
+        chunks = _chunks(_open(options.file, stack), name)
+        first = next(chunks, b"")
+        if recorder is not None and options.format == "auto" and first.startswith(b"{"):
+            return _draw(options.waterfall, b"".join([first, *chunks]), name)
+        chunks = itertools.chain([first] * bool(first), chunks)
+        reader = FrameReader(recorder)
+        faults = print_listing(_frames(reader, chunks, options.format, name), sys.stdout)
+    if recorder is not None:
+        waterfall.save(options.waterfall, [recorder], name)
     if not faults:
         return 0
     number = "1 error" if len(faults) == 1 else f"{len(faults)} errors, the first one"
     raise Failure(Status.DAMAGED, f"{name} is damaged: {number} at {faults[0]}")
+
+
+def _draw(target: str, recording: bytes, name: str) -> int:
+    """Make a page of a recording that a program has written."""
+    try:
+        waterfall.save_recording(target, recording.decode(), name)
+    except ValueError as error:
+        raise Failure(Status.DAMAGED, f"{name} is no recording: {error}") from None
+    return 0
 
 
 def _open(name: str, stack: contextlib.ExitStack) -> BinaryIO:
@@ -49,9 +70,8 @@ def _chunks(file: BinaryIO, name: str) -> Iterator[bytes]:
         raise Failure(Status.READ, f"Could not read {name}: {reason(error)}") from None
 
 
-def _frames(chunks: Iterator[bytes], form: str, name: str) -> Iterator[Frame]:
+def _frames(reader: FrameReader, chunks: Iterator[bytes], form: str, name: str) -> Iterator[Frame]:
     """Return the frames of a file, raw ones as soon as they are complete."""
-    reader = FrameReader()
     for chunk in chunks:
         data = chunk
         if form == "auto":

@@ -23,11 +23,14 @@ class Status(IntEnum):
     TIMEOUT = 28
     TLS = 35
     BIND = 45
+    REDIRECTS = 47
     EMPTY = 52
     SEND = 55
     RECEIVE = 56
     CERTIFICATE_FILE = 58
     CERTIFICATE = 60
+    ENCODING = 61
+    REWIND = 65
     AUTHORITY_FILE = 77
     STREAM = 92
     INTERRUPTED = 130

@@ -13,7 +13,7 @@ from h2._cli import payloads
 from h2._cli.field_blocks import FieldBlocks
 from h2._cli.listing import Damage, Frame
 from h2._frames import decode
-from h2._frames.describe import flag_names, name_of
+from h2._frames.describe import LoggedFrame, flag_names, name_of
 from h2._frames.layout import (
     CONTINUATION,
     DATA,
@@ -25,6 +25,7 @@ from h2._frames.layout import (
     PRIORITY_FLAG,
     PUSH_PROMISE,
 )
+from h2.recorder import Recorder
 
 #: What begins like this is often taken for HTTP/2 by mistake.
 _FOREIGN: Final = {
@@ -46,9 +47,13 @@ _PREFIXES: Final = {
 
 
 class FrameReader:
-    """Cuts the bytes of one direction into frames, and remembers what later ones depend on."""
+    """Cuts the bytes of one direction into frames, and remembers what later ones depend on.
 
-    def __init__(self) -> None:
+    :param recorder: gets all frames that are complete, with their offsets as times
+    """
+
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self._recorder = recorder
         self.offset = 0  # of the first byte that was not read yet
         self._data = bytearray()
         self._blocks = FieldBlocks()
@@ -130,6 +135,9 @@ class FrameReader:
         """Put the frame at the beginning into words; of its payload, so much is there."""
         _, _, kind, flags, stream_id = decode.unpack_header(self._data)
         stream_id &= decode.ID_MASK
+        if self._recorder is not None and len(payload) == self._length():
+            raw = LoggedFrame(kind, flags, stream_id, payload)
+            self._recorder.record(raw, sent=True, at=self.offset)
         names = " ".join(flag_names(kind, flags))
         frame = Frame(self.offset, name_of(kind), str(stream_id), self._length(), names)
         self._check_order(frame, kind, stream_id)

@@ -1,129 +1,147 @@
-"""`python -m h2 get`: one request, on a connection of its own."""
+"""`python -m h2 get`: URLs, one connection for those in a row that are of one server."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import socket
 import sys
-from typing import Final
+import time
+from collections import deque
+from dataclasses import replace
 
-import h2.config
-import h2.connection
-from h2._cli import request
-from h2._cli.channel import Channel
+from h2._cli import report, request, waterfall
+from h2._cli.client import Client
+from h2._cli.connect import connect
 from h2._cli.content import Sink
 from h2._cli.deadline import Deadline
-from h2._cli.exchange import Exchange
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
-from h2._cli.text import reason
-from h2._cli.url import Url
+from h2._cli.request import Request
+from h2._cli.transfer import Times, Transfer
 from h2._cli.url import parse as parse_url
-from h2.settings import SettingCodes, Settings
-
-#: How much the server may send ahead of what we have dealt with, in octets.
-_WINDOW: Final = 1024 * 1024
-_FIRST_WINDOW: Final = 65535
-
-_SETTINGS: Final[dict[SettingCodes, int]] = {
-    SettingCodes.ENABLE_PUSH: 0,
-    SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
-    SettingCodes.MAX_HEADER_LIST_SIZE: 256 * 1024,
-}
+from h2.recorder import Recorder
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the command line says; returns the exit status."""
-    deadline = Deadline(options.max_time, "Operation")
-    url = parse_url(options.url)
-    log = FrameLog(sys.stderr) if options.verbose else None
+    if options.key and not options.cert:
+        raise Failure(Status.USAGE, "--key needs --cert")
+    request.check(options)
+    request.ask_for_password(options)
+    transfers = _transfers(options)
     with contextlib.ExitStack() as stack:
-        source = request.content(options)
-        if source is not None:
-            stack.callback(source.close)
-        fields = request.fields(options, url, source)
-        sink = Sink(options.output)
-        stack.callback(sink.close)
-        channel = _connect(options, url, deadline, log, stack)
-        exchange = Exchange(
-            channel,
-            deadline,
-            sink,
-            source,
-            include=options.include or options.head,
-            fail=options.fail,
-            progress=log is None and not options.silent and sys.stderr.isatty(),
-        )
-        exchange.run(fields)
-    return 0
+        for transfer in transfers:
+            stack.callback(transfer.close)
+            transfer.open()
+        fetch = Fetch(options, transfers)
+        failures = fetch.run()
+        if options.stat:
+            report.tell(report.statistics(transfers))
+        if options.waterfall:
+            more = f" and {len(transfers) - 1} more" * (len(transfers) > 1)
+            waterfall.save(options.waterfall, fetch.recorders, f"h2 get {options.urls[0]}{more}")
+    if not failures:
+        return 0
+    raise failures[-1]
 
 
-def _connect(
-    options: argparse.Namespace,
-    url: Url,
-    deadline: Deadline,
-    log: FrameLog | None,
-    stack: contextlib.ExitStack,
-) -> Channel:
-    """Return a channel to the server, with the connection preface waiting to be sent."""
-    limit = deadline.within(options.connect_timeout, "Connection")
-    conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
-    conn.local_settings = Settings(initial_values=_SETTINGS)
-    conn.initiate_connection()
-    conn.increment_flow_control_window(_WINDOW - _FIRST_WINDOW)
-    if url.scheme == "http":
-        sock = stack.enter_context(_open_socket(url, limit, log))
-        return Channel(sock, conn, log)
-    from h2._cli import tls
-
-    context = tls.client_context(options.cacert, options.insecure)
-    sock = stack.enter_context(_open_socket(url, limit, log))
-    sock.settimeout(limit.left())
-    secure = stack.enter_context(tls.connect(sock, context, url.host.partition("%")[0], limit))
-    picked = secure.selected_alpn_protocol()
-    _note(log, f"{secure.version()}, {(secure.cipher() or ('?',))[0]}, ALPN {picked}")
-    if picked != "h2" and not options.prior_knowledge:
-        text = "The server did not pick h2 by ALPN; --prior-knowledge speaks HTTP/2 all the same"
-        raise Failure(Status.TLS, text)
-    return tls.SecureChannel(secure, conn, log)
+def _transfers(options: argparse.Namespace) -> list[Transfer]:
+    """Return what is to be done for each URL."""
+    names = options.output or []
+    if len(names) > len(options.urls):
+        raise Failure(Status.USAGE, "There are more --output than URLs")
+    progress = (
+        len(options.urls) == 1
+        and not (options.verbose or options.silent or options.stat)
+        and sys.stderr.isatty()
+    )
+    transfers = []
+    for number, text in enumerate(options.urls):
+        url = parse_url(text)
+        name = names[number] if number < len(names) else None
+        sink = Sink(url.file_name() if options.remote_name else name)
+        asked = Request(options, url, number)
+        transfers.append(Transfer(options, asked, text, number, sink, progress=progress))
+    return transfers
 
 
-def _note(log: FrameLog | None, text: str) -> None:
-    if log is not None:
-        log.note(text)
+class Fetch:
+    """Carries out all transfers. What they write comes in the order of the URLs."""
 
+    def __init__(self, options: argparse.Namespace, transfers: list[Transfer]) -> None:
+        self._options = options
+        self._transfers = transfers
+        self._queue = deque(transfers)  # those that are not done; the first one may write
+        self._failures: list[Failure] = []
+        self._deadline = Deadline(options.max_time, "Operation")
+        self.recorders: list[Recorder] = []  # one for each connection, if they are to be shown
 
-def _open_socket(url: Url, limit: Deadline, log: FrameLog | None) -> socket.socket:
-    """Connect to the first address of the host that answers."""
-    try:
-        found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Failure(Status.RESOLVE, f"Could not resolve host: {url.host}") from None
-    problem = "it has no address"
-    for family, kind, protocol, _, address in found:
-        try:
-            sock = _open_address(family, kind, protocol, address, limit)
-        except OSError as error:
-            limit.left()
-            problem = reason(error)
-        else:
-            host, port = map(str, address[:2])
-            _note(log, f"connected to {host} port {port}")
-            return sock
-    text = f"Failed to connect to {url.host} port {url.port}: {problem}"
-    raise Failure(Status.CONNECT, text)
+    def run(self) -> list[Failure]:
+        """Do everything; returns what went wrong. That has been told if there are several URLs."""
+        for transfer in self._transfers[1:]:
+            transfer.sink.hold()
+        pending = deque(self._transfers)
+        while pending:
+            group = [pending.popleft()]
+            origin = group[0].request.url.origin
+            while pending and pending[0].request.url.origin == origin:
+                group.append(pending.popleft())
+            pending += self._fetch(group)
+        return self._failures
 
+    def _fetch(self, group: list[Transfer]) -> list[Transfer]:
+        """Carry out transfers with one server; returns those that it has sent elsewhere."""
+        began = time.monotonic()
+        url = group[0].request.url
+        client = None
+        log = None
+        if self._options.verbose:
+            log = FrameLog(sys.stderr, titles=group[0] is self._transfers[0])
+        recorder = None
+        if self._options.waterfall:
+            recorder = Recorder(f"client of {url.authority}")
+            self.recorders.append(recorder)
+        with contextlib.ExitStack() as stack:
+            times = Times(began=began)
+            for transfer in group:
+                transfer.times = times if transfer is group[0] else Times(began=began)
+            try:
+                channel = connect(self._options, url, self._deadline, log, stack, times, recorder)
+                for transfer in group[1:]:
+                    transfer.times = replace(times)
+                client = Client(channel, self._deadline, url, self._through, self._options.padding)
+                client.run(group)
+            except Failure as failure:
+                for transfer in group:
+                    if not (transfer.done or (client and transfer in client.elsewhere)):
+                        transfer.fail(failure)
+                        self._through(transfer)
+        return client.elsewhere if client else []
 
-def _open_address(
-    family: int, kind: int, protocol: int, address: tuple[object, ...], limit: Deadline
-) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.settimeout(limit.left())
-        sock.connect(address)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    def _through(self, transfer: Transfer) -> None:
+        """Let those write whose turn it is: this transfer is done, or goes on elsewhere."""
+        if not transfer.done:  # it must not keep the others from writing meanwhile
+            self._queue.remove(transfer)
+            self._queue.append(transfer)
+            transfer.sink.hold()
+        while self._queue:
+            transfer = self._queue[0]
+            transfer.sink.release()
+            if not transfer.done:
+                return
+            self._queue.popleft()
+            self._report(transfer)
+
+    def _report(self, transfer: Transfer) -> None:
+        """Tell what there is to tell about a transfer besides its content."""
+        transfer.close()
+        failure = transfer.failure
+        if self._options.write_out:
+            sys.stdout.write(report.written_out(self._options.write_out, transfer))
+            sys.stdout.flush()
+        if failure is not None and len(self._transfers) > 1:
+            if not self._options.silent or self._options.show_error:
+                report.tell(f"h2: ({failure.status.value}) {transfer.url}: {failure}")
+            failure = Failure(failure.status)
+        if failure is not None:
+            self._failures.append(failure)

@@ -27,8 +27,12 @@ from h2._frames.layout import (
     UNKNOWN_KIND,
     WINDOW_UPDATE,
 )
+from h2._rules.setting_bounds import BOUNDS
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
+
+#: What a setting may be that is not known.
+_ANY: Final = (0, 2**32 - 1, ErrorCodes.NO_ERROR)
 
 
 def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
@@ -73,7 +77,12 @@ def _rst_stream(frame: Frame, payload: bytes, _at: int) -> None:
 def _settings(frame: Frame, payload: bytes, at: int) -> None:
     whole = len(payload) - len(payload) % 6
     for number, (code, value) in enumerate(decode.settings(payload[:whole])):
-        frame.line(at + 6 * number, f"{_named(SettingCodes, code)} = {value}")
+        text = f"{_named(SettingCodes, code)} = {value}"
+        least, most, _ = BOUNDS.get(code, _ANY)
+        if least <= value <= most:
+            frame.line(at + 6 * number, text)
+        else:
+            frame.fault(at + 6 * number, f"{text}, which must be from {least} to {most}")
     if whole < len(payload):
         raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: no multiple of 6")
 

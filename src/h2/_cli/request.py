@@ -1,27 +1,101 @@
-"""What the command line says about a request: its header section and its content."""
+"""What the command line says about a request: its header section, its content, its trailers."""
 
 from __future__ import annotations
 
 import argparse
+import base64
+import getpass
 import io
 from typing import Final
 
 import h2
+from h2._cli import coding
 from h2._cli.content import Source, open_source
 from h2._cli.failure import Failure, Status
 from h2._cli.url import Url
+from h2._cli.url import parse as parse_url
 
 Fields = list[tuple[bytes, bytes]]
 
 _FORM: Final = "application/x-www-form-urlencoded"
+#: Fields that belong to the server that the user has named, and to no other.
+_CREDENTIALS: Final = {"authorization", "cookie"}
+_OF_CONTENT: Final = {"content-length", "content-type"}
+REDIRECTS: Final = {301, 302, 303, 307, 308}
+
+
+class Request:
+    """What is asked for, which redirects change.
+
+    :param options: the command line
+    :param url: the URL to begin with
+    :param number: how many URLs come before it on the command line
+    """
+
+    def __init__(self, options: argparse.Namespace, url: Url, number: int = 0) -> None:
+        self.url = url
+        self.method = options.request or _method(options)
+        self._options = options
+        self._number = number
+        self._first = url
+        self.has_content = True
+
+    def content(self) -> Source | None:
+        """Open the content of the request, if it has any."""
+        return content(self._options) if self.has_content else None
+
+    def fields(self, source: Source | None) -> Fields:
+        """Return the header section."""
+        options = self._options
+        trusted = self.url.origin == self._first.origin
+        usual = _usual(options, self.url, source, trusted)
+        if options.urgency is not None or options.incremental:
+            urgencies = options.urgency or [3]
+            urgency = urgencies[min(self._number, len(urgencies) - 1)]
+            usual["priority"] = f"u={urgency}" + ", i" * options.incremental
+        authority = self.url.authority
+        added = []
+        for text in options.header:
+            name, value = split(text)
+            if name in _OF_CONTENT and not self.has_content:
+                continue
+            usual.pop(name, None)
+            if name == "host":
+                authority = (value if trusted else None) or authority
+            elif value is not None and (trusted or name not in _CREDENTIALS):
+                added.append((name, value))
+        pseudo = [
+            (":method", self.method),
+            (":scheme", self.url.scheme),
+            (":authority", authority),
+            (":path", self.url.path),
+        ]
+        return [
+            (_octets(name), _octets(value)) for name, value in [*pseudo, *usual.items(), *added]
+        ]
+
+    def trailers(self) -> Fields:
+        """Return the trailer section, empty where there is none."""
+        if not self.has_content:
+            return []
+        pairs = map(split, self._options.trailer)
+        return [(_octets(name), _octets(value or "")) for name, value in pairs]
+
+    def redirect(self, status: int, location: str) -> None:
+        """Go where a response sends the client (RFC 9110 section 15.4), as curl does."""
+        self.url = parse_url(location)
+        if status == 303 or (status in {301, 302} and self.method == "POST"):
+            self.has_content = False
+            if self._options.request is None and self.method != "HEAD":
+                self.method = "GET"
 
 
 def content(options: argparse.Namespace) -> Source | None:
-    """Open the content of the request, if it has any."""
+    """Open the content that the command line has for a request."""
     data = options.data
     file = options.upload_file if options.upload is None else options.upload
     if data is None and file is None:
-        return None
+        return Source(io.BytesIO(), "no content") if options.trailer else None
     if options.head:
         raise Failure(Status.USAGE, "--head goes without content")
     if file is not None:
@@ -34,24 +108,22 @@ def content(options: argparse.Namespace) -> Source | None:
 
 
 def fields(options: argparse.Namespace, url: Url, source: Source | None) -> Fields:
-    """Return the header section of the request."""
-    usual = _usual(options, url, source)
-    authority = url.authority
-    added = []
-    for text in options.header:
-        name, value = _split(text)
-        usual.pop(name, None)
-        if name == "host":
-            authority = value or authority
-        elif value is not None:
-            added.append((name, value))
-    pseudo = [
-        (":method", options.request or _method(options)),
-        (":scheme", url.scheme),
-        (":authority", authority),
-        (":path", url.path),
-    ]
-    return [(_octets(name), _octets(value)) for name, value in [*pseudo, *usual.items(), *added]]
+    """Return the header section of the first request."""
+    return Request(options, url).fields(source)
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse what can be sent once only for more than one URL."""
+    from_data = "@-" in (options.data or [])
+    if len(options.urls) > 1 and (from_data or "-" in {options.upload, options.upload_file}):
+        raise Failure(Status.USAGE, "Standard input can be sent to one URL only")
+
+
+def ask_for_password(options: argparse.Namespace) -> None:
+    """Complete a `--user` that is only a name, as curl does."""
+    if options.user is not None and ":" not in options.user:
+        password = getpass.getpass(f"Password for {options.user}: ")
+        options.user = f"{options.user}:{password}"
 
 
 def _method(options: argparse.Namespace) -> str:
@@ -62,20 +134,34 @@ def _method(options: argparse.Namespace) -> str:
     return "GET" if options.data is None and options.upload is None else "POST"
 
 
-def _usual(options: argparse.Namespace, url: Url, source: Source | None) -> dict[str, str]:
+def _usual(
+    options: argparse.Namespace, url: Url, source: Source | None, trusted: bool
+) -> dict[str, str]:
     """Return the fields that are sent unless the user says otherwise."""
-    usual = {"user-agent": f"python-h2/{h2.__version__}", "accept": "*/*"}
+    agent = options.user_agent
+    usual = {"user-agent": f"python-h2/{h2.__version__}" if agent is None else agent}
+    if agent == "":
+        del usual["user-agent"]
+    usual["accept"] = "*/*"
     if url.authorization is not None:
         usual["authorization"] = url.authorization
-    if options.data is not None:
-        usual["content-type"] = _FORM
-    if source is not None and source.length is not None:
-        usual["content-length"] = str(source.length)
+    if options.user is not None and trusted:
+        raw = base64.b64encode(_octets(options.user))
+        usual["authorization"] = "Basic " + raw.decode("ascii")
+    if options.range is not None:
+        usual["range"] = f"bytes={options.range}"
+    if options.compressed:
+        usual["accept-encoding"] = coding.supported()
+    if source is not None:
+        if options.data is not None:
+            usual["content-type"] = _FORM
+        if source.length is not None and not options.trailer:
+            usual["content-length"] = str(source.length)
     return usual
 
 
-def _split(text: str) -> tuple[str, str | None]:
-    """Take a --header apart; there is no value where the field is to be left out."""
+def split(text: str) -> tuple[str, str | None]:
+    """Take a `--header` apart; there is no value where the field is to be left out."""
     name, colon, value = text.partition(":")
     if colon:
         return name.strip().lower(), value.strip() or None

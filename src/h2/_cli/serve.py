@@ -20,30 +20,39 @@ from typing import TYPE_CHECKING, Final
 
 import h2.config
 import h2.connection
+from h2._cli import waterfall
 from h2._cli.channel import Channel
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
+from h2._cli.serve_options import place_of
 from h2._cli.session import LINGER_SECONDS, Session
 from h2._cli.text import reason
+from h2.recorder import Recorder
 
 if TYPE_CHECKING:
     import ssl
 
 MAX_CLIENTS: Final = 200  # further ones are hung up on
+MAX_RECORDED: Final = 100  # connections for --waterfall, and frames of each
+MAX_FRAMES: Final = 20_000
 POLL_SECONDS: Final = 0.25  # how often the server looks whether it is to stop, and at the clock
 _PAUSE_SECONDS: Final = 0.01
+_ORDERS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS: Final = 3.0  # for responses under way when the server is to stop
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the command line says; returns the exit status."""
-    root = Path(options.directory)
+    try:
+        folder, port = place_of(options)
+    except ValueError as error:
+        raise Failure(Status.USAGE, str(error)) from None
+    root = Path(folder)
     if not root.is_dir():
-        raise Failure(Status.READ, f"{options.directory} is no folder")
+        raise Failure(Status.READ, f"{folder} is no folder")
     if options.key and not options.cert:
         raise Failure(Status.USAGE, "--key needs --cert")
     context = _tls(options)
-    port = options.port
     if port is None:
         port = 8443 if context else 8080
     stopping = threading.Event()
@@ -52,7 +61,11 @@ def run(options: argparse.Namespace) -> int:
         shown = f"[{host}]" if ":" in host else host
         scheme = "https" if context else "http"
         print(f"listening on {scheme}://{shown}:{port}/ (Ctrl+C stops)", flush=True)
-        Server(listener, root.resolve(), context, options.verbose).run(stopping)
+        server = Server(listener, root.resolve(), context, options.verbose)
+        server.recording = options.waterfall is not None
+        server.run(stopping)
+    if options.waterfall:
+        waterfall.save(options.waterfall, server.recorders, f"h2 serve {folder}")
     return 0
 
 
@@ -82,16 +95,17 @@ def _listener(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def _on_interrupt(stopping: threading.Event) -> Iterator[None]:
-    """Let Ctrl+C give the order to stop: an exception could come in the middle of anything."""
+    """Let Ctrl+C and `kill` order to stop: an exception could come in the middle of anything."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in _ORDERS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Server:
@@ -113,6 +127,8 @@ class Server:
         self._eager: set[int] = set()  # those that can go on at once
         self._ticked = time.monotonic()
         self._clients = 0  # there have been so many
+        self.recording = False  # whether to record what clients do
+        self.recorders: list[Recorder] = []
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until somebody says stop, then let the clients go."""
@@ -183,7 +199,12 @@ class Server:
 
     def _channel(self, sock: socket.socket) -> Channel:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
+        recorder = None
+        if self.recording and len(self.recorders) < MAX_RECORDED:
+            recorder = Recorder(f"client #{self._clients}", limit=MAX_FRAMES)
+            self.recorders.append(recorder)
+        config = h2.config.H2Configuration(client_side=False, strict=True, logger=recorder)
+        conn = h2.connection.H2Connection(config)
         log = None
         if self._verbose:
             first = self._clients == 1

@@ -11,14 +11,17 @@ from hpack.struct import Header
 
 import h2.events
 import h2.exceptions
-from h2._cli.channel import PIECE, Channel
+from h2._cli import http1
+from h2._cli.channel import PIECE, Channel, NotHttp2
 from h2._cli.site import Reply, respond
 from h2._cli.text import named, printable
+from h2._frames.protocols import protocol_of
 from h2.errors import ErrorCodes
 
 IDLE_SECONDS: Final = 60.0  # without an octet in either direction
 LINGER_SECONDS: Final = 1.0  # how long a client has to read our last words
 _LAST_CALL: Final = b"lastcall"  # what we ping with before the last GOAWAY
+_ENOUGH: Final = 9  # octets that tell HTTP/2 from HTTP/1
 _TURNS: Final = 16  # reads and rounds of writing, before other clients have their turn
 
 
@@ -59,7 +62,8 @@ class Session:
         self._draining = False  # whether the end comes with the last response
         self._end_at: float | None = None  # when we stop to listen, our last word being said
         self._shut = False
-        self._conn.initiate_connection()
+        # What the client has said, until it is known that this is HTTP/2: nothing is sent before.
+        self._opening: bytes | None = b""
 
     @property
     def listening(self) -> bool:
@@ -71,6 +75,8 @@ class Session:
 
         Raises OSError if the client has gone.
         """
+        if self._opening is not None:
+            return self._open()
         for _ in range(_TURNS):
             went_on = self._write()
             data = self.channel.receive() if self.listening else None
@@ -81,6 +87,39 @@ class Session:
                 return False
         return True
 
+    def _open(self) -> bool:
+        """Find out whether the client speaks HTTP/2; returns whether to go on at once."""
+        try:
+            data = self.channel.receive()
+        except NotHttp2 as error:
+            self._turn_away(str(error), error.answer)
+            return True
+        if data is None:
+            return False
+        if not data:  # it has left without a word
+            self.closed = True
+            return False
+        self._opening = octets = (self._opening or b"") + data
+        if len(octets) < _ENOUGH and b"\n" not in octets:
+            return True
+        if http1.is_http1(octets):
+            self._turn_away(f"speaks HTTP/1: {http1.first_line(octets)}", http1.ANSWER)
+            return True
+        if protocol_of(octets) == "TLS":
+            self._turn_away("speaks TLS, and this port is for cleartext", http1.ANSWER)
+            return True
+        self._opening = None
+        self._conn.initiate_connection()
+        self._take(octets)
+        return True
+
+    def _turn_away(self, why: str, answer: bytes) -> None:
+        """Note a client that does not speak HTTP/2, and tell it so if it understands that."""
+        self._opening = None
+        self._tell(f"{self._client} {why}")
+        self.channel.unsent += answer
+        self._end()
+
     def tick(self, now: float) -> bool:
         """Give up a client that has been silent for too long; returns whether that is so."""
         if self._end_at is not None:
@@ -88,6 +127,10 @@ class Session:
             return self.closed
         if now - self.channel.last_progress < IDLE_SECONDS:
             return False
+        if self._opening is not None:
+            self._tell(f"{self._client} was silent for too long")
+            self.closed = True
+            return True
         self._say_goodbye()
         self._fail("was silent for too long")
         return True
@@ -98,7 +141,9 @@ class Session:
         Those that are on their way are still answered, so no last stream is named yet. When the
         client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
         """
-        if self._at_end:  # nothing is on its way
+        if self._opening is not None:
+            self.closed = True
+        elif self._at_end:  # nothing is on its way
             self._say_goodbye()
         elif not (self._leaving or self._draining) and self._end_at is None:
             self._leaving = True

@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 from urllib.parse import quote, unquote_to_bytes
 
 import h2
+from h2._cli import siblings
 from h2._cli.text import printable
 
 _RANGE: Final = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})")
@@ -106,9 +107,14 @@ def _find(root: Path, request: dict[bytes, bytes]) -> Reply:
         raise Refused(HTTPStatus.NOT_FOUND)
     if not path.is_file():  # opening a pipe would wait for somebody to write into it
         raise Refused(HTTPStatus.NOT_FOUND)
-    file = path.open("rb")
+    choice = siblings.choose(
+        path,
+        request.get(b"accept-encoding", b""),
+        lambda sibling: sibling.resolve().is_relative_to(root),
+    )
+    file = choice.path.open("rb")
     try:
-        return _file(file, path.name, request)
+        return _file(file, path.name, request, choice)
     except BaseException:
         file.close()
         raise
@@ -150,11 +156,15 @@ def _text(status: HTTPStatus, text: str, kind: str, fields: dict[str, str]) -> R
     return Reply(status, fields, BytesIO(content), len(content))
 
 
-def _file(file: BinaryIO, name: str, request: dict[bytes, bytes]) -> Reply:
-    """Return the response with a file, or with a part of it, or that the client has it already."""
+def _file(file: BinaryIO, name: str, request: dict[bytes, bytes], choice: siblings.Choice) -> Reply:
+    """Return the response with a file, or with a part of it, or that the client has it already.
+
+    :param name: of the file that is asked for; it tells the type of the content
+    """
     about = os.fstat(file.fileno())
     size = about.st_size
-    tag = f'"{about.st_mtime_ns:x}-{size:x}"'
+    coded = f"-{choice.coding}" if choice.coding else ""
+    tag = f'"{about.st_mtime_ns:x}-{size:x}{coded}"'
     # "An origin server with a clock [...] MUST NOT generate a Last-Modified date that is later than
     # the server's time of message origination" (RFC 9110 section 8.8.2.1).
     modified = min(max(0.0, about.st_mtime), time.time())
@@ -163,10 +173,14 @@ def _file(file: BinaryIO, name: str, request: dict[bytes, bytes]) -> Reply:
         "last-modified": formatdate(modified, usegmt=True),
         "accept-ranges": "bytes",
     }
+    if choice.varies:
+        fields["vary"] = "accept-encoding"
     if _is_known(request, tag.encode(), int(modified)):
         return Reply(HTTPStatus.NOT_MODIFIED, fields, file, 0)
     kind, encoding = mimetypes.guess_type(name)
     fields["content-type"] = kind if kind and not encoding else "application/octet-stream"
+    if choice.coding:
+        fields["content-encoding"] = choice.coding
     part = _part(request, tag.encode(), size)
     if part is None:
         fields["content-length"] = str(size)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from h2.errors import ErrorCodes
+
+_SHOWN: Final = 60  # characters of what a peer says that is not HTTP/2
 
 
 def printable(raw: bytes | str) -> str:
@@ -41,3 +45,22 @@ def named(code: ErrorCodes | int) -> str:
 def reason(error: Exception) -> str:
     """Return what is wrong, without the number of the error and the name of a file."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def other_protocol(octets: bytes, scheme: str) -> str | None:
+    """Say what a server seems to speak, judging by what it sent first; None for HTTP/2.
+
+    :param scheme: of the URL, which may be what is wrong
+    """
+    if not octets or octets[3:4] == b"\x04":  # the first frame of HTTP/2 is SETTINGS
+        return None
+    if octets.startswith(b"\x15\x03"):
+        return "The server speaks TLS on this port; https:// perhaps?"
+    line = octets.partition(b"\n")[0].rstrip(b"\r")
+    if not (line.isascii() and line.decode("ascii").isprintable()):
+        return None
+    shown = printable(line[:_SHOWN])
+    where = "here" if scheme == "https" else "without TLS"
+    if line.upper().startswith(b"HTTP"):
+        return f"The server answers in HTTP/1 and does not speak HTTP/2 {where}: {shown}"
+    return f"The server answers with text and does not speak HTTP/2 {where}: {shown}"

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import importlib
 import ipaddress
+import re
 import socket
 import ssl
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import h2.connection
-from h2._cli.channel import Channel
+from h2._cli import http1
+from h2._cli.channel import Channel, NotHttp2
 from h2._cli.deadline import Deadline
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
-from h2._cli.text import reason
+from h2._cli.text import printable, reason
+
+_NO_TLS: Final = "The server does not speak TLS on this port; http:// perhaps?"
+#: What OpenSSL says of a server, and what it means.
+_SERVERS: Final = {
+    "NO APPLICATION PROTOCOL": "The server does not offer HTTP/2 (it refuses ALPN h2)",
+    "WRONG VERSION NUMBER": _NO_TLS,
+    "RECORD LAYER FAILURE": _NO_TLS,
+    "HTTP REQUEST": _NO_TLS,
+    "CERTIFICATE REQUIRED": "The server wants a certificate of the client (--cert)",
+}
+
+
+#: What it says of a client.
+_CLIENTS: Final = {
+    "UNKNOWN CA": "the client does not trust the certificate",
+    "CERTIFICATE UNKNOWN": "the client does not trust the certificate",
+    "BAD CERTIFICATE": "the client does not trust the certificate",
+    "UNSUPPORTED PROTOCOL": "the client has no TLS 1.2 or newer",
+    "NO SHARED CIPHER": "the client has no cipher that is allowed here",
+    "EOF": "the client hung up",
+}
+_HANDSHAKE: Final = 22  # the type of the first record (RFC 8446 section 5.1)
 
 
 class SecureChannel(Channel):
@@ -30,6 +55,9 @@ class SecureChannel(Channel):
     ) -> None:
         super().__init__(sock, conn, log)
         self._shaken = sock.version() is not None
+        self._heard = self._shaken  # whether the other end has shown that it accepts the handshake
+        self._looked = self._shaken  # whether the first octets are known to be TLS
+        self._raw = False  # whether TLS has failed, so that the socket is read as it is
 
     def end(self) -> None:
         """Say that nothing more will be sent, in TLS and below it."""
@@ -39,29 +67,74 @@ class SecureChannel(Channel):
 
     def _recv(self, amount: int) -> bytes | None:
         try:
-            self._shake_hands()
-            return super()._recv(amount)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if self._raw:
+                return socket.socket.recv(self.sock, amount)
+            if not self._shaken and not self._shake_hands():
+                return b""
+            data = super()._recv(amount)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
+        except (ssl.SSLError, ConnectionError) as error:
+            if self._heard or isinstance(error, NotHttp2):
+                raise
+            # With TLS 1.3 a client may refuse the certificate after the server is done.
+            self._raw = True
+            why = _cause(error, _CLIENTS) or _plain(error)
+            raise NotHttp2(f"TLS failed: {why}") from None
+        self._heard = True
+        return data
 
     def _send(self, data: bytearray) -> int:
         try:
-            self._shake_hands()
+            if self._raw:
+                return socket.socket.send(self.sock, data)
             return super()._send(data)
         except ssl.SSLWantReadError:
             return 0
-        except ssl.SSLWantWriteError:
+        except (BlockingIOError, ssl.SSLWantWriteError):
             self.blocked = True
             return 0
 
-    def _shake_hands(self) -> None:
-        """Go on with the handshake until it is done; raises OSError if it cannot be."""
-        if self._shaken:
-            return
+    def explain(self, error: OSError) -> str | None:
+        """Return what a server means by an alert, which may come after the handshake."""
+        return _cause(error, _SERVERS)
+
+    def _shake_hands(self) -> bool:
+        """Go on with the handshake until it is done; raises OSError if it cannot be.
+
+        Returns whether there is somebody to shake hands with.
+        """
+        if not self._looked and not self._look_ahead():
+            return False
         self.sock.do_handshake()
-        if self.sock.selected_alpn_protocol() != "h2":
-            raise ConnectionError("ALPN did not pick h2")
         self._shaken = True
+        if self.sock.selected_alpn_protocol() != "h2":
+            raise NotHttp2("does not offer HTTP/2 in TLS (ALPN)", http1.ANSWER_OVER_TLS)
+        return True
+
+    def _look_ahead(self) -> bool:
+        """Find out whether the first octets are TLS, without taking them."""
+        octets = socket.socket.recv(self.sock, 200, socket.MSG_PEEK)
+        self._looked = True
+        if octets and octets[0] != _HANDSHAKE:
+            self._raw = True
+            answer = http1.ANSWER_TO_PLAINTEXT if http1.is_http1(octets) else b""
+            raise NotHttp2(f"speaks plaintext on the TLS port: {http1.first_line(octets)}", answer)
+        return bool(octets)
+
+
+def _cause(error: OSError, meanings: dict[str, str]) -> str | None:
+    """Return what an error of OpenSSL means, if that is known.
+
+    Its code is missing in older versions of Python, so the text is looked at.
+    """
+    said = f"{getattr(error, 'reason', '')} {error}".upper().replace("_", " ")
+    return next((text for part, text in meanings.items() if part in said), None)
+
+
+def _plain(error: OSError) -> str:
+    """Return what is wrong, without where OpenSSL and Python noticed it."""
+    return re.sub(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$", "", reason(error))
 
 
 def client_context(authority: str | None, insecure: bool) -> ssl.SSLContext:
@@ -90,7 +163,48 @@ def connect(
         raise Failure(Status.CERTIFICATE, text) from None
     except OSError as error:
         limit.left()  # raises if that is what is wrong
-        raise Failure(Status.TLS, f"TLS handshake failed: {reason(error)}") from None
+        text = _cause(error, _SERVERS) or f"TLS handshake failed: {_plain(error)}"
+        raise Failure(Status.TLS, text) from None
+
+
+def describe(sock: ssl.SSLSocket) -> list[str]:
+    """Return lines about a connection that has been made: protocol and certificate."""
+    cipher = (sock.cipher() or ("?",))[0]
+    lines = [
+        f"{sock.version()}, {cipher}, ALPN {sock.selected_alpn_protocol() or 'picked nothing'}"
+    ]
+    raw = sock.getpeercert(binary_form=True) or b""
+    about: Any = sock.getpeercert()
+    if about:  # otherwise it was not verified, and Python does not take it apart
+        names = ", ".join(f"{kind}:{name}" for kind, name in about.get("subjectAltName", ()))
+        lines += [
+            f"certificate for {_name(about['subject'])} ({names})",
+            f"issued by {_name(about['issuer'])}",
+            f"valid from {about['notBefore']} to {about['notAfter']}, verified",
+        ]
+    else:
+        lines += _unverified(raw)
+    lines.append(f"SHA-256 fingerprint {hashlib.sha256(raw).hexdigest()}")
+    return [printable(line) for line in lines]
+
+
+def _unverified(raw: bytes) -> list[str]:
+    """Return lines about a certificate that was not verified, if cryptography can read it."""
+    try:
+        x509: Any = importlib.import_module("cryptography.x509")
+    except ImportError:
+        return ["certificate not verified"]
+    found = x509.load_der_x509_certificate(raw)
+    return [
+        f"certificate for {found.subject.rfc4514_string()}, NOT VERIFIED",
+        f"issued by {found.issuer.rfc4514_string()}",
+        f"valid from {found.not_valid_before_utc} to {found.not_valid_after_utc}",
+    ]
+
+
+def _name(parts: Any) -> str:
+    """Return a distinguished name as text."""
+    return ", ".join(f"{kind}={value}" for part in parts for kind, value in part)
 
 
 def server_context() -> ssl.SSLContext:

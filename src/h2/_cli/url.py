@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
 from h2._cli.failure import Failure, Status
 
@@ -26,6 +27,29 @@ class Url:
     authority: str  # host, and port where it is not the usual one, as `:authority` takes them
     path: str  # with the query, as `:path` takes it
     authorization: str | None  # Basic credentials, where the URL has a user
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What a connection is made for: scheme, host and port."""
+        return self.scheme, self.host, self.port
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+    def join(self, location: bytes) -> str:
+        """Return where a `location` field leads."""
+        try:
+            return urljoin(str(self), quote(location, _SAFE))
+        except ValueError as error:
+            text = f"The response redirects to a URL that cannot be read: {error}"
+            raise Failure(Status.URL, text) from None
+
+    def file_name(self) -> str:
+        """Return the last part of the path, as a name for a file in this folder."""
+        name = self.path.partition("?")[0].rpartition("/")[2]
+        if name in {"", ".", ".."} or PurePath(name).name != name:
+            raise Failure(Status.WRITE, f"{self} has no name for --remote-name; --output has one")
+        return name
 
 
 def parse(text: str) -> Url:

@@ -50,14 +50,15 @@ class AnnouncedSettings:
 
         ``place`` is the number of frames in flight that the peer receives before it.
         """
-        before, after = self.in_flight[:place], self.in_flight[place:]
-        changes = _NOTHING
-        if before:
+        if self.in_flight:
+            before, after = self.in_flight[:place], self.in_flight[place:]
             told = {code: value for frame, _ in before for code, value in frame.items()}
             changes = {
                 code: value for code, value in values.items() if told.get(code, value) != value
             }
-        self.in_flight = (*before, (values, changes), *after)
+            self.in_flight = (*before, (values, changes), *after)
+        else:
+            self.in_flight = ((values, _NOTHING),)
         if values.get(ENABLE_CONNECT_PROTOCOL):
             self.connect_protocol = True
 

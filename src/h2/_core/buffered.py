@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 
 from h2._core import enqueue
 from h2._core.follow import follow
 from h2._core.reader import receive_data
 from h2._core.receive_queue import ReceiveQueue
+from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
 from h2._core.send_queue import SendQueue
 from h2._core.shutdown import Shutdown
 from h2._core.state import Connection
@@ -30,25 +33,50 @@ def strict_unless_said(config: H2Configuration | None) -> H2Configuration:
 class Buffers:
     """What a connection that buffers has beside the state of every connection."""
 
-    __slots__ = ("conn", "keepalive", "receiving", "sending", "shutdown", "timers")
+    __slots__ = (
+        "automatic",
+        "conn",
+        "keepalive",
+        "receiving",
+        "sending",
+        "shutdown",
+        "timers",
+        "windows",
+    )
 
-    def __init__(self, conn: Connection, receiving: ReceiveQueue, timers: Timers) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        receive_buffering: bool,
+        windows: ReceiveWindows,
+        automatic: AutomaticWindow | None,
+        timers: Timers,
+    ) -> None:
         self.conn = conn
         self.sending = SendQueue(conn)
-        self.receiving = receiving
-        receiving.sending = self.sending
+        self.receiving = ReceiveQueue(conn, self.sending) if receive_buffering else None
+        self.windows = windows
+        self.automatic = automatic
         self.timers = timers
         self.keepalive = timers.keepalive
         self.shutdown: Shutdown | None = None  #: once it has begun
 
-    def prepare(self) -> None:
-        """Do what has to be done before our first SETTINGS."""
-        enqueue.prepare(self.sending)
-        self.receiving.windows.prepare()
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Do what has to be done before our first SETTINGS and right after them.
 
-    def started(self) -> None:
-        """Do what has to be done right after our first SETTINGS."""
-        self.receiving.windows.started()
+        Where they cannot be sent, nothing has changed.
+        """
+        local = self.conn.local_settings
+        before = copy(local)
+        enqueue.prepare(self.sending)
+        self.windows.prepare()
+        try:
+            yield
+        except BaseException:
+            local.adopt(before)
+            raise
+        self.windows.started()
         self.timers.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
@@ -66,7 +94,9 @@ class Buffers:
         if (self.keepalive or self.shutdown) and self._awaits_acknowledgment():
             events = [event for event in events if not self._takes_acknowledgment(event)]
         events = follow(self.sending, events)
-        if self.receiving.following:
+        if self.automatic is not None:
+            events = self.automatic.follow(events)
+        if self.receiving is not None:
             events = self.receiving.follow(events)
         if self.shutdown is not None:
             events += self.take_events()
@@ -105,5 +135,7 @@ class Buffers:
         shutdown = self.shutdown
         late = self.timers.handle(self.sending, now)
         if late and shutdown is not None and not shutdown.advance():
-            for stream_id in shutdown.give_up():
-                self.receiving.we_reset(stream_id)
+            given_up = shutdown.give_up()
+            if self.receiving is not None:
+                for stream_id in given_up:
+                    self.receiving.we_reset(stream_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import index
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from h2._core.misuse import find_stream, not_allowed, stream_closed
 from h2._core.outbound import Block, Outbound
 from h2._core.outbound_fields import Plan
 from h2._core.send import send_data as _send_data
+from h2._core.send_headers import push_stream as _push_stream
 from h2._core.send_headers import send_headers as _send_headers
 from h2._core.send_queue import STRAIGHT, SendQueue
 from h2._core.state import Connection
@@ -111,18 +113,25 @@ def _sender(queue: SendQueue, outbound: Outbound, what: str) -> Stream:
     return stream
 
 
+def push_stream(queue: SendQueue, stream_id: int, promised_id: int, headers: Iterable[Any]) -> None:
+    """Promise a response, unless the application has ended the one that the promise belongs to."""
+    outbound = queue.queues.get(stream_id)
+    if outbound is not None:
+        _sender(queue, outbound, "PUSH_PROMISE")
+    _push_stream(queue.conn, stream_id, promised_id, headers)
+
+
 def send_data(
     queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
     """Send content, or keep it."""
-    outbound = queue.queues.get(stream_id)
-    straight = queue.straight
     size = len(data)
+    straight = queue.straight
     if (
-        (outbound is None or not outbound.holds)
-        and pad_length is None
-        and size <= straight
+        size <= straight
         and (end_stream or (size and straight == STRAIGHT))
+        and pad_length is None
+        and (stream_id not in queue.queues or not queue.queues[stream_id].holds)
     ):
         try:
             _send_data(queue.conn, stream_id, data, end_stream, None)
@@ -133,19 +142,15 @@ def send_data(
             if end_stream:
                 queue.finish(stream_id)
             return
-    _keep_data(queue, outbound, stream_id, data, end_stream, pad_length)
+    _keep_data(queue, stream_id, data, end_stream, pad_length)
 
 
 def _keep_data(
-    queue: SendQueue,
-    outbound: Outbound | None,
-    stream_id: int,
-    data: bytes,
-    end_stream: bool,
-    pad_length: int | None,
+    queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
     """Keep content, behind what waits already."""
     conn = queue.conn
+    outbound = queue.queues.get(stream_id)
     if outbound is not None and (outbound.ended or outbound.opening is not None):
         stream = _sender(queue, outbound, "DATA")
     else:

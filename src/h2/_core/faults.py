@@ -33,7 +33,7 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
     strict = conn.config.strict
     code = rule.strict_code if strict else rule.code
     streams = conn.streams
-    stream = streams.get(stream_id)
+    stream = streams.table.get(stream_id)
     abuse.reset_by_us(conn, stream, violation)
     refused = stream is None and not streams.is_used(stream_id)
     if refused:

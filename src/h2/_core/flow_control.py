@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._compiled import COMPILED
 from h2._core import abuse
 from h2._core.faults import is_enforced
 from h2._core.frame_checks import not_allowed, wrong_size
@@ -11,7 +12,7 @@ from h2._core.misuse import find_stream, no_stream
 from h2._core.misuse import not_allowed as not_allowed_now
 from h2._core.state import Connection
 from h2._frames import encode, layout
-from h2._frames.decode import ID_MASK, unpack_long
+from h2._frames.decode import ID_MASK, u31, unpack_long
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
@@ -33,7 +34,7 @@ _TERMINATED: Final = connection_states.TERMINATED
 
 def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> None:
     """Take back octets that the application has dealt with; opens windows when it pays."""
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None and not conn.streams.is_used(stream_id):
         raise no_stream(conn, stream_id)
     if conn.state == _TERMINATED:
@@ -60,11 +61,15 @@ def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
         return
     window = conn.window
     if window.value > 0:
-        hand_back(conn, length)
+        increment = window.hand_back(length)
+        if increment:
+            if conn.conduct.small is not None:
+                conn.window_given += increment
+            conn.out.append(encode.window_update(0, increment))
     else:
         window.handed_back += length
         _reopen_later(conn, stream_id)
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is not None and stream.state < _PEER_ENDED:
         window = stream.window
         if window.value > 0:
@@ -109,7 +114,7 @@ def reopen(conn: Connection) -> None:
 
 def follow_initial_window(conn: Connection, change: int) -> None:
     """Change the windows of all streams with our acknowledged INITIAL_WINDOW_SIZE (6.9.2)."""
-    for stream in conn.streams.values():
+    for stream in conn.streams.table.values():
         increment = stream.window.resize(change)
         if increment and stream.state < _PEER_ENDED:
             conn.out.append(encode.window_update(stream.stream_id, increment))
@@ -144,7 +149,7 @@ def _check_window(window: int) -> None:
 
 def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
     """Return how much the peer may send on a stream now: the smaller of the two windows."""
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is not None:
         own = stream.window.value
     elif conn.streams.is_used(stream_id):
@@ -159,7 +164,7 @@ def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
 
 def local_flow_control_window(conn: Connection, stream_id: int) -> int:
     """Return how much may be sent on a stream now: the smaller of the two windows."""
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         if not conn.streams.is_used(stream_id):
             raise no_stream(conn, stream_id)
@@ -173,7 +178,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
     """WINDOW_UPDATE (section 6.9)."""
     if len(payload) != 4:
         raise wrong_size(layout.WINDOW_UPDATE, stream_id, payload)
-    increment = unpack_long(payload)[0] & ID_MASK
+    increment = u31(payload, 0) if COMPILED else unpack_long(payload)[0] & ID_MASK
     windows = conn.send_windows
     if not stream_id:
         window = windows.connection + increment
@@ -191,7 +196,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
             )
         windows.connection = window
     else:
-        stream = conn.streams.get(stream_id)
+        stream = conn.streams.table.get(stream_id)
         reaction = _ON_RECV[conn.streams.state_of(stream_id) if stream is None else stream.state]
         if reaction < 0 and reaction != states.IGNORE:
             violation = not_allowed(reaction, layout.WINDOW_UPDATE, stream_id)
@@ -246,7 +251,7 @@ def change_send_windows(conn: Connection, size: int) -> None:
     windows = conn.send_windows
     if size + windows.largest_offset > MAX_WINDOW:
         # The bound never shrinks by itself; only here it pays to look at every stream.
-        offsets = [stream.send_offset for stream in conn.streams.values()]
+        offsets = [stream.send_offset for stream in conn.streams.table.values()]
         windows.largest_offset = max(0, *offsets, 0)
         if size + windows.largest_offset > MAX_WINDOW:
             raise Violation(

@@ -69,6 +69,7 @@ def _going_away(queue: SendQueue, event: Any) -> None:
         queue.refuse(stream_id)
     if queue.conn.client:
         queue.refuse_waiting()
+        queue.early_updates = None
 
 
 def _priority_updated(queue: SendQueue, event: Any) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core.stream import CONNECT_METHOD, HEAD_METHOD, UNKNOWN_METHOD, Stream
+from h2._core.stream import (
+    CONNECT_METHOD,
+    HEAD_METHOD,
+    ORDINARY_METHOD,
+    UNKNOWN_METHOD,
+    Stream,
+)
 from h2._frames.describe import name_of
 from h2._hpack import FieldSection
 from h2._rules import registry as rules
@@ -39,13 +45,7 @@ def begin_request(stream: Stream, section: FieldSection, signals: list[int] | No
 
 def begin_response(stream: Stream, section: FieldSection) -> None:
     """Remember how much content a final response announces."""
-    if stream.method == CONNECT_METHOD and section.seen & SUCCESSFUL:
-        stream.tunnel = True
-        return
-    # "A response that is defined to have no content [...] MAY have a non-zero content-length
-    # header field, even though no content is included in DATA frames."
-    if stream.method == HEAD_METHOD:
-        stream.content_length = stream.remaining = 0
+    if stream.method != ORDINARY_METHOD and _answers_method(stream, section.seen):
         return
     if section.seen & NO_CONTENT:
         stream.content_length = None
@@ -57,24 +57,34 @@ def begin_response(stream: Stream, section: FieldSection) -> None:
     stream.content_length = stream.remaining = int(section.noted)
 
 
+def _answers_method(stream: Stream, seen: int) -> bool:
+    """Tell whether the method of the request alone decides how the response ends; note it then."""
+    if stream.method == CONNECT_METHOD and seen & SUCCESSFUL:
+        stream.tunnel = True
+        return True
+    # "A response that is defined to have no content [...] MAY have a non-zero content-length
+    # header field, even though no content is included in DATA frames."
+    if stream.method == HEAD_METHOD:
+        stream.content_length = stream.remaining = 0
+        return True
+    return False
+
+
 def answer_connect(stream: Stream, seen: int) -> None:
     """Our final response to CONNECT makes the stream a tunnel, or refuses it."""
     stream.tunnel = bool(seen & SUCCESSFUL)
 
 
-def count_content(stream: Stream, remaining: int, length: int, end: int) -> Violation | None:
-    """Take octets of content off those that the message announces; return what is wrong."""
-    stream.remaining = remaining = remaining - length
-    if remaining < 0 or (end and remaining):
-        if stream.content_length is None:
-            return Violation(
-                rules.CONTENT_NOT_ALLOWED,
-                f"Received content of a response that has none on stream {stream.stream_id}",
-                stream.stream_id,
-                InvalidBodyLengthError(0, -remaining),
-            )
-        return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
-    return None
+def wrong_content(stream: Stream, remaining: int) -> Violation:
+    """Return the violation for more content than the message announces, or for less at its end."""
+    if stream.content_length is None:
+        return Violation(
+            rules.CONTENT_NOT_ALLOWED,
+            f"Received content of a response that has none on stream {stream.stream_id}",
+            stream.stream_id,
+            InvalidBodyLengthError(0, -remaining),
+        )
+    return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
 
 
 def unmet(stream: Stream, remaining: int) -> Violation:

@@ -25,8 +25,8 @@ from h2._rules.registry import Violation
 
 _LENGTH_RULES: Final = (rules.CONTENT_LENGTH_INVALID, rules.CONTENT_LENGTH_CONFLICT)
 
-#: Fields with a class of their own that may come several times.
-_REPEATABLE: Final = COOKIE | PRIORITY | OF_PROXY
+#: All classes of fields but those that may come several times.
+_ONLY_ONCE: Final = ~(COOKIE | PRIORITY | OF_PROXY)
 
 
 def checked_fields(
@@ -36,7 +36,7 @@ def checked_fields(
     config = conn.config
     seen = section.seen
     if config.validate_inbound_headers:
-        if section.repeated & ~_REPEATABLE or PLAIN[kind].get(seen & DECIDING) != section.leading:
+        if section.repeated & _ONLY_ONCE or PLAIN[kind].get(seen & DECIDING) != section.leading:
             found = check_message(kind, section.fields, conn.connect_protocol())
             if found is not None and seen & COOKIE and config.normalize_inbound_headers:
                 found = _with_cookies_joined(conn, found, kind, section)
@@ -51,8 +51,9 @@ def checked_fields(
         fields = _join_cookies(section)
     else:
         fields = section.fields.copy()
-    if isinstance(config.header_encoding, str):
-        fields = _decode_text(fields, config.header_encoding)
+    encoding = config.header_encoding
+    if encoding and isinstance(encoding, str):
+        fields = _decode_text(fields, encoding)
     return fields
 
 
@@ -100,10 +101,12 @@ def _join_cookies(section: FieldSection) -> list[HeaderTuple]:
     """Return the fields with one cookie field, at the end (section 8.2.3)."""
     fields = section.fields
     if not section.repeated & COOKIE:
-        position = len(fields) - 1
+        position = -1
         while fields[position][0] != b"cookie":
             position -= 1
-        return [*fields[:position], *fields[position + 1 :], fields[position]]
+        moved = fields.copy()
+        moved.append(moved.pop(position))
+        return moved
     # "If there are multiple Cookie header fields after decompression, these MUST be concatenated
     # into a single octet string using the two-octet delimiter of 0x3b, 0x20"
     cookies = [value for name, value in fields if name == b"cookie"]

@@ -6,8 +6,9 @@ import base64
 import binascii
 from collections.abc import Mapping
 from copy import copy
+from functools import lru_cache
 from operator import index
-from typing import Final
+from typing import Any, Final
 
 from h2._core.misuse import check_frame_size
 from h2._core.receive_settings import apply_remote_settings, take_received
@@ -47,7 +48,7 @@ def initiate(conn: Connection) -> None:
     values = conn.local_settings.listed()
     if conn.config.strict:
         _check_values(conn, values)
-    frames = preface + _settings_frame(conn, values)
+    frames = preface + _checked(conn, _encoded_settings(*values.items()))
     # commit
     overtaken = 0
     if conn.initiated:
@@ -73,8 +74,14 @@ def _pending_settings(conn: Connection) -> int:
     return count
 
 
-def _settings_frame(conn: Connection, values: Mapping[SettingCodes | int, int]) -> bytes:
-    frame = encode.settings(values.items())
+@lru_cache(maxsize=8)
+def _encoded_settings(*pairs: tuple[int, int]) -> bytes:
+    """Return the SETTINGS frame for these values: most connections of a program send the same."""
+    return encode.settings(pairs)
+
+
+def _checked(conn: Connection, frame: bytes) -> bytes:
+    """Return the frame, which the peer must not find too large."""
     check_frame_size(conn, len(frame) - HEADER_LENGTH)
     return frame
 
@@ -100,7 +107,7 @@ def _follow_local_settings(conn: Connection) -> None:
         conn.decoder.max_allowed_table_size = local.header_table_size
 
 
-def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int]) -> None:
+def update_settings(conn: Connection, changes: Any) -> None:
     """Send SETTINGS with changed values (section 6.5)."""
     conn.check_send(connection_states.SEND_CONTROL)
     if not isinstance(changes, Mapping):
@@ -119,7 +126,7 @@ def update_settings(conn: Connection, changes: Mapping[SettingCodes | int, int])
     size = values.get(INITIAL_WINDOW_SIZE)
     if size is not None:
         _check_receive_windows(conn, size)
-    frame = _settings_frame(conn, values)
+    frame = _checked(conn, encode.settings(values.items()))
     # commit
     conn.out.append(frame)
     conn.announced.send(values)
@@ -131,7 +138,7 @@ def _check_receive_windows(conn: Connection, size: int) -> None:
     change = size - conn.recv_initial_window()
     if change <= 0:
         return
-    largest = max((stream.window.limit for stream in conn.streams.values()), default=0)
+    largest = max((stream.window.limit for stream in conn.streams.table.values()), default=0)
     if largest + change > MAX_WINDOW:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW,
@@ -139,7 +146,7 @@ def _check_receive_windows(conn: Connection, size: int) -> None:
         ).exception()
 
 
-def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes | None:
+def initiate_upgrade(conn: Connection, settings_header: Any) -> bytes | None:
     """Start after an HTTP/1.1 upgrade (RFC 7540 section 3.2): stream 1 holds that request."""
     conn.check_send(connection_states.SEND_CONTROL)
     if conn.streams.is_used(1):
@@ -167,7 +174,7 @@ def initiate_upgrade(conn: Connection, settings_header: bytes | None) -> bytes |
     return returned
 
 
-def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
+def _upgrade_settings(conn: Connection, header: Any) -> list[tuple[int, int]]:
     """Return the settings of an HTTP2-Settings field, checked (RFC 7540 section 3.2.1)."""
     try:
         text = header.encode("ascii") if isinstance(header, str) else bytes(memoryview(header))
@@ -187,7 +194,7 @@ def _upgrade_settings(conn: Connection, header: bytes) -> list[tuple[int, int]]:
     return pairs
 
 
-def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: int | None) -> None:
+def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: Any) -> None:
     """Send GOAWAY (section 6.8): with NO_ERROR streams that exist go on, else nothing does."""
     graceful = error_code == ErrorCodes.NO_ERROR
     state = conn.transitions[

@@ -42,7 +42,7 @@ def not_allowed(what: str, stream_id: int, state: int) -> H2Error:
 
 def find_stream(conn: Connection, stream_id: int) -> Stream:
     """Return a stream that is not closed, or raise."""
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
     return stream

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
+from h2._compiled import COMPILED
 from h2._core.hpack_foreign import ForeignEncoder
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
@@ -62,7 +63,7 @@ class Plan:
 
     def __init__(
         self,
-        entries: list[Entry],
+        entries: list[Any],
         seen: int,
         authority: bytes | None,
         valid: bool,
@@ -149,10 +150,17 @@ class FieldPlanner:
                 sent = None
             if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
                 return sent
-        entries = self._find_entries(headers)
+        if not COMPILED and {*map(type, headers)} in _PLAIN_TYPES:
+            try:
+                entries: list[Any] = list(map(self._checked.get, headers))
+            except TypeError:  # a field that is not hashable
+                entries = self._find_entries(headers)
+        else:
+            entries = self._find_entries(headers)
         new_fields = False
         authority: bytes | None = None
         seen = repeated = leading = 0
+        entry: Entry | None
         for position, entry in enumerate(entries):
             if entry is None:
                 entry = self._entry(headers[position])
@@ -160,8 +168,9 @@ class FieldPlanner:
                     # Some fields stand for none or for several: replace them and start again.
                     return self.plan(config, kind, self._replace(headers))
                 entries[position] = entry
-                new_fields |= not entry.seq
-            mask = entry.mask
+                if not entry.seq:
+                    new_fields = True
+            mask: int = entry.mask
             if mask:
                 repeated |= seen & mask
                 seen |= mask
@@ -205,13 +214,10 @@ class FieldPlanner:
         self.check_all_fields()
 
     def _find_entries(self, headers: list[Any]) -> list[Any]:
-        """Return the entry for each field, or None where none stands for it as it is."""
+        """Return the entry for each field, or None where none stands for it; looks at each type."""
         checked = self._checked
-        if {*map(type, headers)} in _PLAIN_TYPES:
-            try:
-                return list(map(checked.get, headers))
-            except TypeError:  # a field that is not hashable
-                pass
+        if COMPILED:
+            return _find_natively(checked, headers)
         # A never-indexed field equals a plain one, and must not be taken for it.
         return [
             _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
@@ -223,10 +229,13 @@ class FieldPlanner:
 
         None means that it takes the place of no field or of several.
         """
-        if field.__class__ is not tuple or len(field) != 2:
+        if type(field) is not tuple:
             return self._normalized_entry(field)
-        name, value = field
-        if name.__class__ is not bytes or value.__class__ is not bytes:
+        try:
+            name, value = field
+        except ValueError:
+            return self._normalized_entry(field)
+        if type(name) is not bytes or type(value) is not bytes:
             return self._normalized_entry(field)
         if self._normalize and (
             value.strip() != value or (name not in KNOWN_NAMES and name.strip().lower() != name)
@@ -301,6 +310,18 @@ class FieldPlanner:
             else:
                 fields.append(field)
         return fields
+
+
+def _find_natively(checked: dict[Any, Entry], headers: list[Any]) -> list[Any]:
+    """Do what `FieldPlanner._find_entries` does, in the way that is quick where it is compiled."""
+    entries: list[Any] = []
+    for field in headers:
+        cls = type(field)
+        if (cls is tuple or cls is HeaderTuple) and _MAY_COMPARE:
+            entries.append(_find(checked, field))
+        else:
+            entries.append(None)
+    return entries
 
 
 def _find(known: dict[Any, T], field: object) -> T | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from h2._frames.decode import ID_MASK, unpack_header
-from h2._frames.describe import describe
+from h2._frames.describe import LoggedFrame
 from h2._frames.layout import ACK, END_STREAM, HEADER_LENGTH, PING, PREFACE, SETTINGS
 from h2.config import DummyLogger, OutputLogger
 
@@ -283,4 +283,4 @@ def _log_frames(log: DummyLogger | OutputLogger, chunk: Chunk) -> None:
 
 def _log_frame(log: DummyLogger | OutputLogger, header: Chunk, payload: Chunk) -> None:
     _, _, type_, flags, stream_id = unpack_header(header)
-    log.debug("Sent frame: %s", describe(type_, flags, stream_id & ID_MASK, bytes(payload)))
+    log.debug("Sent frame: %s", LoggedFrame(type_, flags, stream_id & ID_MASK, bytes(payload)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Final
 
 #: Smaller pieces are put together, so that a peer that sends single octets does not make us keep an
@@ -63,3 +64,18 @@ class Pieces:
             place = 0
         self._first, self._gone = place, gone
         return b"".join(taken)
+
+
+#: Content that came in one frame is the payload of that frame.
+Content = bytes | Pieces
+
+
+def take(queue: MutableMapping[int, Content], stream_id: int, amount: int | None) -> bytes:
+    """Take at most so many octets, or all, out of a queue of content, in which the stream is."""
+    content = queue[stream_id]
+    if amount is None or amount >= len(content):
+        del queue[stream_id]
+        return content if isinstance(content, bytes) else content.take_all()
+    if isinstance(content, bytes):
+        content = queue[stream_id] = Pieces(content)
+    return content.take(amount)

@@ -35,12 +35,11 @@ def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
         flow_control.reopen(conn)
     if queue.straight:
         queue.straight = STRAIGHT
-        if not out.chunks:
-            return b""
-        room = 0 if amount is None else out.room(amount)
-    else:
-        room = _fill(queue, _UNLIMITED if amount is None else amount)
-        queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
+        if amount is None or out.room(amount) >= 0:
+            return out.take_all(conn.config._active_logger)
+        return out.take(amount, conn.config._active_logger)
+    room = _fill(queue, _UNLIMITED if amount is None else amount)
+    queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
     if amount is None or room >= 0:
         return out.take_all(conn.config._active_logger)
     return out.take(amount, conn.config._active_logger)
@@ -78,17 +77,17 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
     largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
     full = False
     while not full and windows.connection > 0 and room > 0:
-        turn = scheduler.next()
-        if turn is None:
+        outbound = scheduler.next()
+        if outbound is None:
             break
-        outbound = queue.queues[turn.stream_id]
-        stream = conn.streams.get(turn.stream_id)
+        stream = conn.streams.get(outbound.stream_id)
         if stream is None:
-            queue.drop(turn.stream_id)  # the application has taken it out of the streams
+            queue.drop(outbound.stream_id)  # the application has taken it out of the streams
             continue
         window = windows.initial + stream.send_offset
         if window <= 0:
-            scheduler.park(turn)
+            scheduler.park(outbound)
+            queue.parked[outbound.stream_id] = None
             continue
         if window > windows.connection:
             window = windows.connection
@@ -98,7 +97,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             size = outbound.size
             if size > window:
                 size = window
-            if size > largest and not scheduler.alone(turn):
+            if size > largest and not scheduler.alone(outbound):
                 size = largest
             used = size + HEADER_LENGTH * (-(-size // largest) if size > largest else 1)
             if used > room:
@@ -111,7 +110,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             break  # rather than a frame that is cut short
         room -= used
         first = False
-        scheduler.sent(turn)
+        scheduler.sent(outbound)
         if outbound.unwritable and outbound.size <= queue.low:
             queue.note_writable(outbound)
         if not outbound.size and outbound.ended:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._compiled import COMPILED
 from h2._core import (
     flow_control,
     origin,
@@ -16,8 +17,8 @@ from h2._core import (
 )
 from h2._core.faults import fail, is_enforced, reset_stream, scope_of, terminate
 from h2._core.state import Connection, PartialFrame
-from h2._frames.decode import ID_MASK, unpack_header
-from h2._frames.describe import describe, name_of
+from h2._frames.decode import ID_MASK, u24, u31, unpack_header
+from h2._frames.describe import LoggedFrame, name_of
 from h2._frames.layout import (
     ACK,
     CONTINUATION,
@@ -28,6 +29,7 @@ from h2._frames.layout import (
     UNKNOWN_KIND,
 )
 from h2._frames.protocols import TEXT, protocol_of
+from h2._native import i64
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
 from h2._rules.quote import quoted
@@ -233,18 +235,25 @@ def _too_large(conn: Connection, header: bytes) -> Violation:
     )
 
 
-def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None) -> int:
+def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None) -> i64:
     """Handle every complete frame from ``start`` on; return where the next one begins.
 
     Where ``only`` is given, it is the payload of the only frame and ``data`` its header: putting
     the two together just to take them apart again would copy every large frame once more. One
     long loop, because everything here is paid for each frame.
     """
-    end = len(data) if only is None else HEADER_LENGTH + len(only)
+    end: i64 = len(data) if only is None else HEADER_LENGTH + len(only)
     log = conn.config._active_logger
     while end - start >= HEADER_LENGTH:
-        high, low, type_, flags, stream_id = unpack_header(data, start)
-        length = high << 8 | low
+        if COMPILED:
+            length = u24(data, start)
+            type_ = data[start + 3]
+            flags = data[start + 4]
+            stream_id = u31(data, start + 5)
+        else:
+            high, low, type_, flags, stream_id = unpack_header(data, start)
+            length = high << 8 | low
+            stream_id &= ID_MASK
         body = start + HEADER_LENGTH
         stop = body + length
         if stop > end:
@@ -253,9 +262,8 @@ def _frames(conn: Connection, data: bytes, start: int, only: bytes | None = None
             raise _too_large(conn, data[start:body])
         payload = data[body:stop] if only is None else only
         start = stop
-        stream_id &= ID_MASK
         if log is not None:
-            log.debug("Received frame: %s", describe(type_, flags, stream_id, payload))
+            log.debug("Received frame: %s", LoggedFrame(type_, flags, stream_id, payload))
         handler = _ORDINARY[type_]
         if handler is None or not conn.ordinary:
             if conn.state == _TERMINATED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from h2._core import abuse, framing
 from h2._core.faults import is_enforced
@@ -31,6 +31,9 @@ from h2.events import (
 
 _new: Final = object.__new__
 
+# A member of ErrorCodes stays one only where its type is not known to be an integer, too.
+_code_of: Final[Any] = _error_code_from_int
+
 _ON_DATA: Final = states.TABLE[states.RECV_DATA]
 _ON_DATA_END: Final = states.TABLE[states.RECV_DATA_END]
 _ON_RST_STREAM: Final = states.TABLE[states.RECV_RST_STREAM]
@@ -53,7 +56,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             f"Received {length} octets of DATA, the window of the connection is {window.value}",
         )
     window.value = left
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
         _discard_data(conn, end, stream_id, length)
@@ -74,11 +77,12 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             stream_id,
         )
     window.value = room
-    if stream.remaining is not None:
-        found = framing.count_content(stream, stream.remaining, len(content), end)
-        if found is not None:
+    remaining = stream.remaining
+    if remaining is not None:
+        stream.remaining = remaining = remaining - len(content)
+        if remaining < 0 or (end and remaining):
             hand_back(conn, length)
-            raise found
+            raise framing.wrong_content(stream, remaining)
     if length < SMALL_DATA and not end:
         abuse.small_data(conn, length, content)
     event = _new(DataReceived)
@@ -148,7 +152,7 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if not stream_id or len(payload) != 4:
         check_shape(layout.RST_STREAM, stream_id, payload)
     streams = conn.streams
-    stream = streams.get(stream_id)
+    stream = streams.table.get(stream_id)
     if stream is None:
         # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state."
         reaction = _ON_RST_STREAM[streams.state_of(stream_id)]
@@ -169,7 +173,7 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     conn.abandon(stream, CLOSED_BY_PEER)
     event = _new(StreamReset)
     event.stream_id = stream_id
-    event.error_code = _error_code_from_int(decode.error_code(payload))
+    event.error_code = _code_of(decode.error_code(payload))
     event.remote_reset = True
     conn.events.append(event)
 
@@ -218,7 +222,7 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
             conn.abandon(conn.streams[stream_id], CLOSED_BY_US)
     conn.goaway_received_last = min(last, conn.goaway_received_last)
     return ConnectionTerminated(
-        error_code=_error_code_from_int(code),
+        error_code=_code_of(code),
         last_stream_id=last,
         additional_data=debug_data or None,
         unprocessed_stream_ids=unprocessed,
@@ -231,7 +235,7 @@ def _opened_above(conn: Connection, last: int) -> tuple[int, ...]:
     Looks at the latest ones only: a peer may lower the identifier with every GOAWAY.
     """
     found: list[int] = []
-    for stream_id in reversed(conn.streams):
+    for stream_id in reversed(conn.streams.table):
         if not conn.streams.is_inbound(stream_id):
             if stream_id <= last:
                 break
@@ -252,7 +256,7 @@ def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None
         raise wrong_size(layout.ALTSVC, stream_id, payload)
     origin, field_value = fields
     if stream_id:
-        stream = conn.streams.get(stream_id)
+        stream = conn.streams.table.get(stream_id)
         # "An ALTSVC frame on a stream other than stream 0 containing non-empty 'Origin'
         # information is invalid and MUST be ignored."
         if stream is None or origin or _ON_ALTSVC[stream.state] < 0 or stream.authority is None:

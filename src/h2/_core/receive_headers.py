@@ -58,6 +58,9 @@ _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
 
+#: HEADERS with one of these flags has more in it than the field block.
+_MORE_FIELDS: Final = PADDED | PRIORITY_FLAG
+
 #: A request without these needs no closer look.
 _REQUEST_THAT_COUNTS: Final = CONTENT_LENGTH | CONNECT | PRIORITY | OF_PROXY
 
@@ -69,20 +72,20 @@ def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> Non
     """HEADERS (section 6.2)."""
     if not stream_id:
         check_shape(HEADERS, stream_id, payload)
-    if flags & PADDED:
-        payload = unpad(HEADERS, stream_id, payload)
     fields: Priority | None = None
-    if flags & PRIORITY_FLAG:
-        if len(payload) < 5:
-            raise wrong_size(HEADERS, stream_id, payload)
-        fields = decode.priority(payload)
-        payload = payload[5:]
+    if flags & _MORE_FIELDS:
+        if flags & PADDED:
+            payload = unpad(HEADERS, stream_id, payload)
+        if flags & PRIORITY_FLAG:
+            if len(payload) < 5:
+                raise wrong_size(HEADERS, stream_id, payload)
+            fields = decode.priority(payload)
+            payload = payload[5:]
+    end_stream = flags & END_STREAM != 0
     if flags & END_HEADERS:
-        headers_block(conn, stream_id, payload, bool(flags & END_STREAM), fields)
+        headers_block(conn, stream_id, payload, end_stream, fields)
     else:
-        field_blocks.begin(
-            conn, PartialBlock(stream_id, payload, bool(flags & END_STREAM), fields, None)
-        )
+        field_blocks.begin(conn, PartialBlock(stream_id, payload, end_stream, fields, None))
 
 
 def headers_block(
@@ -90,18 +93,18 @@ def headers_block(
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
     except HPACKError as error:
-        _not_decoded(conn, stream, stream_id, error)
-        return
-    state, kind = _IDLE, REQUEST
+        return _not_decoded(conn, stream, stream_id, error)
     if stream is not None:
         state = stream.state
         kind = _RECEIVED_KIND[state]
-    elif not _is_new(conn, stream_id):
-        return
+    elif _is_new(conn, stream_id):
+        state, kind = _IDLE, REQUEST
+    else:
+        return None
     if section.size > conn.config._suspect_list:
         abuse.check_section(conn, section, len(data), stream_id)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
@@ -112,7 +115,7 @@ def headers_block(
     if after < 0:
         raise _not_now(stream, after, stream_id)
     fields = checked_fields(conn, kind, section, stream_id)
-    priority_updated = None if priority is None else priority_event(conn, stream_id, priority)
+    priority_updated = priority and priority_event(conn, stream_id, priority)
     if stream is None:
         stream = Stream(stream_id, after, conn.recv_initial_window())
         if section.seen & _REQUEST_THAT_COUNTS:
@@ -184,7 +187,10 @@ def _is_new(conn: Connection, stream_id: int) -> bool:
         # the receiver with identifiers higher than the identified last stream." (section 6.8)
         field_blocks.skip(conn, stream_id)
         return False
-    _check_concurrency(conn, stream_id)
+    # _check_concurrency, without the call.
+    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
+    if limit is not None and streams.open.inbound >= limit:
+        raise _too_many(conn, stream_id, limit)
     return True
 
 
@@ -212,17 +218,20 @@ def _discard(conn: Connection, stream_id: int) -> bool:
 
 
 def _check_concurrency(conn: Connection, stream_id: int) -> None:
+    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
+    if limit is not None and conn.streams.open.inbound >= limit:
+        raise _too_many(conn, stream_id, limit)
+
+
+def _too_many(conn: Connection, stream_id: int, limit: int) -> Violation:
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
     # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
     # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
     # for promised streams, nor should it for a peer that cannot know of the limit yet.
-    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    open_streams = conn.streams.inbound_open
-    if limit is not None and open_streams >= limit:
-        known_limit = conn.announced.acknowledged_stream_limit
-        known = not conn.client and known_limit is not None and open_streams >= known_limit
-        raise Violation(
-            rules.TOO_MANY_STREAMS if known else rules.STREAM_REFUSED,
-            f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
-            stream_id,
-        )
+    known_limit = conn.announced.acknowledged_stream_limit
+    known = not conn.client and known_limit is not None and conn.streams.open.inbound >= known_limit
+    return Violation(
+        rules.TOO_MANY_STREAMS if known else rules.STREAM_REFUSED,
+        f"Stream {stream_id} exceeds the limit of {limit} concurrent streams",
+        stream_id,
+    )

@@ -44,8 +44,8 @@ def promised_block(conn: Connection, stream_id: int, promised_id: int, data: byt
         section = conn.decoder.decode(data, conn.header_list_limit())
     except HeaderListTooLarge as error:
         section = error
-    except HPACKError as error:
-        raise field_blocks.not_decoded(stream_id, error) from None
+    except HPACKError as failure:
+        raise field_blocks.not_decoded(stream_id, failure) from None
     reaction = _check_promise(conn, stream_id, promised_id)
     if promised_id > conn.goaway_sent_last:
         field_blocks.skip(conn, promised_id)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 from h2._core.flow_control import acknowledge_reads, hand_back
-from h2._core.pieces import Pieces
-from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
+from h2._core.leftovers import Leftovers
+from h2._core.pieces import Content, Pieces, take
 from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._rules import connection_states
@@ -20,7 +19,6 @@ from h2.events import (
     DataAvailable,
     DataReceived,
     Event,
-    PingAckReceived,
     StreamEnded,
     StreamReset,
 )
@@ -28,13 +26,8 @@ from h2.exceptions import H2Error, StreamClosedError
 
 _new: Final = object.__new__
 
-#: What the content of one stream takes beside its octets, where it is kept without a window.
-_OVERHEAD: Final = 128
-
 #: Streams that have ended are remembered as long as somebody may ask how; at least so many.
 _REMEMBERED: Final = 64
-
-Content = bytes | Pieces
 
 
 class ReceiveQueue:
@@ -42,51 +35,31 @@ class ReceiveQueue:
 
     Content is in ``_waiting`` as long as its window was not given back, so that the windows bound
     it. The content of a stream that was reset, or of a request that was answered before anybody has
-    read it, gives its window back at once: often nobody wants it any more. It can still be read.
-    ``_kept`` has it, at most as much as the window of the connection is large, and the oldest is
-    dropped if there is more.
+    read it, gives its window back at once: often nobody wants it any more. It can still be read
+    from ``_leftovers``, which have at most as much as the window of the connection is large; the
+    oldest is dropped if there is more.
     """
 
     __slots__ = (
-        "_automatic",
-        "_buffering",
         "_conn",
-        "_dropped",
         "_ended",
         "_ignored",
-        "_kept",
-        "_kept_size",
+        "_leftovers",
+        "_sending",
         "_waiting",
-        "following",
-        "sending",
         "unread_requests",
-        "windows",
     )
 
-    def __init__(
-        self,
-        conn: Connection,
-        buffering: bool,
-        windows: ReceiveWindows,
-        automatic: AutomaticWindow | None,
-    ) -> None:
+    def __init__(self, conn: Connection, sending: SendQueue) -> None:
         self._conn = conn
-        self._buffering = buffering
-        self._automatic = automatic
-        self.windows = windows
-        self.sending: SendQueue  #: what goes the other way, and which requests wait to be opened
-        #: Whether there is anything to do for events.
-        self.following = buffering or automatic is not None
+        self._sending = sending  #: knows which requests wait to be opened
         self._waiting: dict[int, Content] = {}
-        self._kept: OrderedDict[int, Content] = OrderedDict()
-        self._kept_size = 0
+        self._leftovers: Leftovers | None = None  # made when there are any
         #: Requests that arrived in full and were not read in full, to see when they are answered.
         self.unread_requests: set[int] = set()
         self._ignored: set[int] = set()  # streams of which no content is kept
         # Streams on which all content has arrived; how others ended can be told from their state.
         self._ended: set[int] = set()
-        # The latest streams of which content was lost.
-        self._dropped: OrderedDict[int, None] = OrderedDict()
 
     # What arrives.
 
@@ -94,29 +67,45 @@ class ReceiveQueue:
         """Take the content out of the events of a call of receive_data; return what is left."""
         left: list[Event] = []
         told: set[int] = set()
-        octets = 0
+        waiting, ignored = self._waiting, self._ignored
         for event in events:
-            if isinstance(event, DataReceived):
-                octets += event.flow_controlled_length
-                if not self._buffering:
-                    left.append(event)
-                elif self._take_in(event) and event.stream_id not in told:
-                    told.add(event.stream_id)
-                    available = _new(DataAvailable)
-                    available.stream_id = event.stream_id
-                    left.append(available)
-            elif not self._is_ours(event):
+            if not isinstance(event, DataReceived):
+                self._act(event)
                 left.append(event)
-        if self._automatic is not None:
-            self._automatic.received(octets)
+                continue
+            stream_id, content = event.stream_id, event.data
+            length = event.flow_controlled_length
+            if length == len(content) > 0 and stream_id not in waiting and not ignored:
+                waiting[stream_id] = content
+            elif not self._take_in(stream_id, content, length):
+                continue
+            if stream_id not in told:
+                told.add(stream_id)
+                available = _new(DataAvailable)
+                available.stream_id = stream_id
+                left.append(available)
         return left
 
-    def _is_ours(self, event: Event) -> bool:
-        """Act on an event; tell whether it concerns nobody else."""
-        if isinstance(event, PingAckReceived):
-            return self._automatic is not None and self._automatic.acknowledged(event.ping_data)
-        if not self._buffering:
+    def _take_in(self, stream_id: int, content: bytes, length: int) -> bool:
+        """Keep the content of a DATA frame of this length; tell whether there is any."""
+        size = 0 if stream_id in self._ignored else len(content)
+        if length != size:
+            # Nobody reads padding, nor what is ignored.
+            acknowledge_reads(self._conn, length - size, stream_id)
+        if not size:
             return False
+        before = self._waiting.get(stream_id)
+        if isinstance(before, Pieces):
+            before.append(content)
+        elif before is not None:
+            pieces = self._waiting[stream_id] = Pieces(before)
+            pieces.append(content)
+        else:
+            self._waiting[stream_id] = content
+        return True
+
+    def _act(self, event: Event) -> None:
+        """Follow an event that says how a stream goes on."""
         if isinstance(event, StreamEnded):
             self._end(event.stream_id)
         elif isinstance(event, StreamReset):
@@ -124,29 +113,6 @@ class ReceiveQueue:
         elif isinstance(event, ConnectionTerminated):
             for stream_id in event.unprocessed_stream_ids:
                 self._cut(stream_id, ErrorCodes.REFUSED_STREAM)
-        return False
-
-    def _take_in(self, event: DataReceived) -> bool:
-        """Keep the content of a DATA frame; tell whether there is any."""
-        stream_id, content = event.stream_id, event.data
-        length = event.flow_controlled_length
-        if stream_id in self._ignored:
-            acknowledge_reads(self._conn, length, stream_id)
-            return False
-        if length != len(content):
-            # Nobody reads padding.
-            acknowledge_reads(self._conn, length - len(content), stream_id)
-        if not content:
-            return False
-        waiting = self._waiting
-        before = waiting.get(stream_id)
-        if before is None:
-            waiting[stream_id] = content
-        else:
-            if isinstance(before, bytes):
-                before = waiting[stream_id] = Pieces(before)
-            before.append(content)
-        return True
 
     def _end(self, stream_id: int) -> None:
         """Note that all content of a stream has arrived."""
@@ -156,7 +122,8 @@ class ReceiveQueue:
         streams = self._conn.streams
         if stream_id in self._waiting and not self._conn.client:
             self.unread_requests.add(stream_id)
-        worth_keeping = len(streams) + len(streams.reset) + len(self._waiting) + len(self._kept)
+        left = self._leftovers or ()
+        worth_keeping = len(streams) + len(streams.reset) + len(self._waiting) + len(left)
         if len(ended) > 2 * (worth_keeping + _REMEMBERED):
             self._ended = {
                 stream_id
@@ -164,7 +131,7 @@ class ReceiveQueue:
                 if stream_id in streams
                 or stream_id in streams.reset
                 or stream_id in self._waiting
-                or stream_id in self._kept
+                or stream_id in left
             }
 
     def _cut(self, stream_id: int, error_code: int) -> None:
@@ -195,48 +162,36 @@ class ReceiveQueue:
         conn = self._conn
         if conn.state != connection_states.TERMINATED:
             hand_back(conn, len(content))
-        kept = self._kept
-        kept[stream_id] = content
-        self._kept_size += len(content) + _OVERHEAD
-        while self._kept_size > conn.window.limit and len(kept) > 1:
-            oldest, content = kept.popitem(last=False)
-            self._kept_size -= len(content) + _OVERHEAD
-            self._forget(oldest)
+        if self._leftovers is None:
+            self._leftovers = Leftovers()
+        for dropped in self._leftovers.keep(stream_id, content, conn.window.limit):
+            self._lose(dropped)
 
-    def _forget(self, stream_id: int) -> None:
+    def _lose(self, stream_id: int) -> None:
         """Note that a stream has lost content."""
         self._ended.discard(stream_id)
-        dropped = self._dropped
-        dropped[stream_id] = None
-        if len(dropped) > self._conn.max_reset:
-            dropped.popitem(last=False)
+        if self._leftovers is None:
+            self._leftovers = Leftovers()
+        self._leftovers.note_lost(stream_id, self._conn.max_reset)
 
     # What the application takes.
 
     def read(self, stream_id: int, amount: int | None) -> bytes:
         """Return content that has arrived, and acknowledge it."""
-        self._check_buffering("read_data")
-        queue: dict[int, Content] = self._waiting
-        content = queue.get(stream_id)
+        waiting = self._waiting
+        content = waiting.get(stream_id)
         if content is None:
-            queue = self._kept
-            content = queue.get(stream_id)
-            if content is None:
-                return self._read_nothing(stream_id)
-        size = len(content)
-        if amount is None or amount >= size:
-            del queue[stream_id]
-            data = content if isinstance(content, bytes) else content.take_all()
+            if self._leftovers is not None and stream_id in self._leftovers:
+                return self._leftovers.read(stream_id, amount)
+            return self._read_nothing(stream_id)
+        if amount is None and isinstance(content, bytes):
+            del waiting[stream_id]
+            data = content
         else:
-            if isinstance(content, bytes):
-                content = queue[stream_id] = Pieces(content)
-            data = content.take(amount)
-        if queue is self._kept:
-            self._kept_size -= len(data) + (len(data) == size) * _OVERHEAD
-        else:
-            if self.unread_requests and len(data) == size:
-                self.unread_requests.discard(stream_id)
-            acknowledge_reads(self._conn, len(data), stream_id)
+            data = take(waiting, stream_id, amount)
+        if self.unread_requests and stream_id not in waiting:
+            self.unread_requests.discard(stream_id)
+        acknowledge_reads(self._conn, len(data), stream_id)
         return data
 
     def _read_nothing(self, stream_id: int) -> bytes:
@@ -247,14 +202,14 @@ class ReceiveQueue:
         state = conn.streams.state_of(stream_id)
         if state == states.IDLE:
             # A request of ours may wait to be opened.
-            if not self.sending.line or stream_id not in self.sending.line:
-                raise self.sending.no_stream(stream_id)
+            if not self._waits_to_open(stream_id):
+                raise self._sending.no_stream(stream_id)
         elif state > states.CLOSED:
             raise _cut_off(stream_id, f"Stream {stream_id} was reset before all of it was read")
-        elif stream_id in self._dropped:
+        elif self._leftovers is not None and self._leftovers.has_lost(stream_id):
             raise _cut_off(stream_id, f"The content of stream {stream_id} was dropped")
         elif state == states.CLOSED:
-            raise self.sending.no_stream(stream_id)
+            raise self._sending.no_stream(stream_id)
         if conn.state == connection_states.TERMINATED:
             raise Violation(
                 rules.CONNECTION_CLOSED,
@@ -265,19 +220,13 @@ class ReceiveQueue:
     def readable(self, stream_id: int) -> int:
         """Return how many octets wait."""
         content = self._waiting.get(stream_id)
-        if content is None:
-            self._check_buffering("readable")
-            content = self._kept.get(stream_id, b"")
-        return len(content)
+        if content is not None:
+            return len(content)
+        return 0 if self._leftovers is None else self._leftovers.readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
         """Tell whether all content has come and was read."""
-        self._check_buffering("at_end")
-        return (
-            stream_id not in self._waiting
-            and stream_id not in self._kept
-            and self._is_complete(stream_id)
-        )
+        return not self.readable(stream_id) and self._is_complete(stream_id)
 
     def _is_complete(self, stream_id: int) -> bool:
         """Tell whether all content of a stream has arrived, and none was dropped."""
@@ -287,37 +236,44 @@ class ReceiveQueue:
         state = streams.state_of(stream_id)
         if state != states.CLOSED:
             return states.FIRST_PEER_ENDED <= state < states.CLOSED
-        return stream_id not in self._dropped and not streams.was_skipped(stream_id)
+        lost = self._leftovers is not None and self._leftovers.has_lost(stream_id)
+        return not lost and not streams.was_skipped(stream_id)
 
     def discard(self, stream_id: int) -> None:
         """Drop what waits on a stream, and what is to come."""
-        self._check_buffering("discard_data")
         conn = self._conn
         self.unread_requests.discard(stream_id)
         content = self._waiting.pop(stream_id, None)
         if content is not None:
             acknowledge_reads(conn, len(content), stream_id)
-        content = self._kept.pop(stream_id, None)
-        if content is not None:
-            self._kept_size -= len(content) + _OVERHEAD
+        if self._leftovers is not None:
+            self._leftovers.discard(stream_id)
         stream = conn.streams.get(stream_id)
-        if stream is not None and stream.state < states.FIRST_PEER_ENDED:
+        if stream is None:
+            more_may_come = self._waits_to_open(stream_id)
+        else:
+            more_may_come = stream.state < states.FIRST_PEER_ENDED
+        if more_may_come:
             ignored = self._ignored
             ignored.add(stream_id)
             # Of streams that we reset there is no event.
-            if len(ignored) > 2 * (len(conn.streams) + _REMEMBERED):
-                ignored.intersection_update(conn.streams)
+            if len(ignored) > 2 * (len(conn.streams) + self._sending.waiting_streams + _REMEMBERED):
+                self._ignored = {
+                    stream_id
+                    for stream_id in ignored
+                    if stream_id in conn.streams or self._waits_to_open(stream_id)
+                }
+
+    def _waits_to_open(self, stream_id: int) -> bool:
+        """Tell whether the request of a stream waits to be opened."""
+        line = self._sending.line
+        return line is not None and stream_id in line
 
     def we_reset(self, stream_id: int) -> None:
         """Drop what waits on a stream that the application has reset."""
-        if self._buffering:
-            self._ignored.discard(stream_id)
-            self.discard(stream_id)
-            self._forget(stream_id)
-
-    def _check_buffering(self, what: str) -> None:
-        if not self._buffering:
-            raise RuntimeError(f"{what}() needs a connection with receive_buffering=True")
+        self._ignored.discard(stream_id)
+        self.discard(stream_id)
+        self._lose(stream_id)
 
 
 def _cut_off(stream_id: int, message: str) -> H2Error:

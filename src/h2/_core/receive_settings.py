@@ -77,11 +77,15 @@ def take_received(
 
     By default only the last value of each setting is looked at, as h2 4.4.1 does.
     """
-    if conn.config.strict:
+    strict = conn.config.strict
+    if strict:
         _check_extensions(remote, pairs)
-    elif len(latest := dict(pairs)) != len(pairs):
-        return remote.receive(latest.items())
-    return remote.receive(pairs)
+    try:
+        return remote.receive(pairs)
+    except Violation:
+        if strict or len(dict(pairs)) == len(pairs):
+            raise
+    return remote.receive(dict(pairs).items())
 
 
 def _check_extensions(remote: Settings, pairs: Sequence[tuple[int, int]]) -> None:
@@ -112,7 +116,7 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
 
 def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
     """Put into effect what the peer has acknowledged, and return what changed."""
-    streams = conn.streams.values()
+    streams = conn.streams.table.values()
     window_before = conn.recv_initial_window() if streams else 0
     frame = conn.announced.acknowledge()
     if frame is None:

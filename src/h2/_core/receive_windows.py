@@ -14,6 +14,7 @@ from h2._frames import encode
 from h2._rules import connection_states
 from h2._rules.flow_control import DEFAULT_WINDOW, MAX_WINDOW
 from h2._rules.setting_bounds import INITIAL_WINDOW_SIZE
+from h2.events import DataReceived, Event, PingAckReceived
 from h2.exceptions import FlowControlError
 
 #: The payload of the PING frames that measure.
@@ -108,14 +109,26 @@ class AutomaticWindow:
         self._pause = 0.0
         self._next = -inf  # no PING before that time
 
-    def acknowledged(self, ping_data: bytes) -> bool:
-        """Tell whether an acknowledgment of PING is one that ends a measurement."""
-        if self._sent_at is None or self._measured or ping_data != _MEASURING:
-            return False
-        self._measured = True
-        return True
+    def follow(self, events: list[Event]) -> list[Event]:
+        """Measure what a call of receive_data has brought; return what is left of its events."""
+        left: list[Event] = []
+        octets = 0
+        for event in events:
+            if isinstance(event, DataReceived):
+                octets += event.flow_controlled_length
+            elif isinstance(event, PingAckReceived) and self._is_ours(event):
+                self._measured = True
+                continue
+            left.append(event)
+        self._count(octets)
+        return left
 
-    def received(self, octets: int) -> None:
+    def _is_ours(self, event: PingAckReceived) -> bool:
+        """Tell whether an acknowledgment of PING is one that ends a measurement."""
+        asked = self._sent_at is not None and not self._measured
+        return asked and event.ping_data == _MEASURING
+
+    def _count(self, octets: int) -> None:
         """Count the content of a call of receive_data; end a measurement, or begin one."""
         self._octets += octets
         conn = self._conn

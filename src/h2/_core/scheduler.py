@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 #: Where a stream is: it can send, or it has content and no window. None if it has nothing to send.
 READY: Final = 1
@@ -49,13 +49,15 @@ class Turn:
         self._marks: int = 0
 
 
+T = TypeVar("T", bound=Turn)
+
 #: A line that was not made yet; it stays empty.
-_NOBODY: Final[deque[Turn]] = deque()
+_NOBODY: Final[deque[Any]] = deque()
 
 _ALL: Final = -1
 
 
-class _Level:
+class _Level(Generic[T]):
     """The streams of one urgency.
 
     Those that are not incremental are sorted by identifier, and the first one is served. Those that
@@ -84,17 +86,17 @@ class _Level:
     def __init__(self, bit: int) -> None:
         self.bit: int = bit
         self.identifiers: list[int] = []  #: of the streams in ``sequential``
-        self.sequential: list[Turn] = []
+        self.sequential: list[T] = []
         # The lines have one entry of a stream at most. Each is made when it is first needed.
-        self.fresh: deque[Turn] = _NOBODY
-        self.ring: deque[Turn] = _NOBODY
+        self.fresh: deque[T] = _NOBODY
+        self.ring: deque[T] = _NOBODY
         self.active: int = 0  #: how many entries in the lines are ready
         self.dead: int = 0  #: how many belong to streams that are gone
         self.sequential_was_last: bool = False
         #: How many fresh streams may still go before one of the ring; _ALL before the first.
         self.fresh_left: int = _ALL
 
-    def front(self) -> Turn:
+    def front(self) -> T:
         """Return the stream whose turn it is; at least one must be ready."""
         # Both kinds: in turns, because "early non-incremental responses might prevent the serving
         # of incremental responses issued later [...] It is RECOMMENDED that servers avoid such
@@ -110,7 +112,7 @@ class _Level:
                 return turn
             self._drop_first(line)
 
-    def _drop_first(self, line: deque[Turn]) -> None:
+    def _drop_first(self, line: deque[T]) -> None:
         """Take out a mark that has come to the front."""
         turn = line.popleft()
         if turn._marks & self.bit:
@@ -118,7 +120,7 @@ class _Level:
         else:
             self.dead -= 1
 
-    def enter(self, turn: Turn, fresh: bool) -> None:
+    def enter(self, turn: T, fresh: bool) -> None:
         """Take in a stream that can send."""
         if not turn.incremental:
             place = bisect_left(self.identifiers, turn.stream_id)
@@ -139,17 +141,13 @@ class _Level:
         else:
             self.fresh.append(turn)
 
-    def leave(self, turn: Turn) -> None:
-        """Take out a stream that cannot send now; its entry in a line stays as a mark."""
-        if turn.incremental:
-            self.active -= 1
-            turn._line = 0
-        else:
-            place = bisect_left(self.identifiers, turn.stream_id)
-            del self.identifiers[place]
-            del self.sequential[place]
+    def leave_sequence(self, turn: T) -> None:
+        """Take out a stream that is not incremental. The entry of another one stays as a mark."""
+        place = bisect_left(self.identifiers, turn.stream_id)
+        del self.identifiers[place]
+        del self.sequential[place]
 
-    def end_turn(self, turn: Turn, stays: bool) -> None:
+    def end_turn(self, turn: T, stays: bool) -> None:
         """Put the entry of the stream at the front of a line at the end of the ring, or nowhere."""
         ring = self.ring
         if ring and ring[0] is turn:
@@ -170,7 +168,7 @@ class _Level:
                 return
         turn._marks ^= self.bit
 
-    def _into_ring(self, turn: Turn) -> None:
+    def _into_ring(self, turn: T) -> None:
         if self.ring is _NOBODY:
             self.ring = deque((turn,))
         else:
@@ -185,7 +183,7 @@ class _Level:
             self.dead = 0
 
 
-class Scheduler:
+class Scheduler(Generic[T]):
     """The streams that have content to send, in the order in which they should send it.
 
     The most urgent level goes first, but for one frame of 32, which the others get in rotation: so
@@ -199,7 +197,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         # By bit, which is 1 << urgency; a level is made when it is first needed.
-        self._levels: dict[int, _Level] = {}
+        self._levels: dict[int, _Level[T]] = {}
         #: The bits of the levels in which a stream is ready: 0 if none is.
         self.ready: int = 0
         #: Frames of the most urgent level in a row while others were ready.
@@ -211,35 +209,42 @@ class Scheduler:
         """Whether any stream is ready."""
         return self.ready != 0
 
-    def add(self, turn: Turn, fresh: bool) -> None:
+    def add(self, turn: T, fresh: bool) -> None:
         """Take in a stream that had nothing to send and has a window.
 
         ``fresh`` lets it go first, once, if it is incremental and had nothing for a whole round.
         """
-        self._enter(turn, fresh)
+        turn.place = READY
+        bit = 1 << turn.urgency
+        self.ready |= bit
+        level = self._levels.get(bit)
+        if level is None:
+            level = self._levels[bit] = _Level(bit)
+        level.enter(turn, fresh)
 
-    def wake(self, turn: Turn) -> None:
+    def wake(self, turn: T) -> None:
         """Take in a parked stream that has a window again.
 
         It is never fresh: a download whose client reads slowly must not pass one that was quiet.
         """
-        self._enter(turn, False)
+        self.add(turn, False)
 
-    def park(self, turn: Turn) -> None:
+    def park(self, turn: T) -> None:
         """Leave out a stream that :meth:`next` returned until it is woken: it has no window."""
         if turn.incremental:
             self._levels[1 << turn.urgency].end_turn(turn, True)
         self._leave(turn)
         turn.place = PARKED
 
-    def remove(self, turn: Turn) -> None:
+    def remove(self, turn: T) -> None:
         """Forget a stream that has ended or was reset, wherever it is. It must not come back."""
         if turn.place == READY:
             self._leave(turn)
         turn.place = None
-        self._forget_marks(turn)
+        if turn._marks:
+            self._forget_marks(turn)
 
-    def reprioritize(self, turn: Turn, urgency: int, incremental: bool) -> None:
+    def reprioritize(self, turn: T, urgency: int, incremental: bool) -> None:
         """Change the priority of a stream, wherever it is.
 
         One that goes away from a level and comes back to it finds its place there.
@@ -253,9 +258,9 @@ class Scheduler:
         turn.urgency = urgency
         turn.incremental = incremental
         if ready:
-            self._enter(turn, fresh)
+            self.add(turn, fresh)
 
-    def next(self) -> Turn | None:
+    def next(self) -> T | None:
         """Return the stream whose turn it is, None if none is ready."""
         ready = self.ready
         if not ready:
@@ -265,9 +270,16 @@ class Scheduler:
             others = ready ^ bit
             later = others & -(self._last_other << 1)
             bit = later & -later if later else others & -others
-        return self._levels[bit].front()
+        level = self._levels[bit]
+        if not level.identifiers and level.fresh_left:
+            # The usual case of what `front` does, without a call.
+            line = level.fresh or level.ring
+            turn = line[0]
+            if turn._line == bit:
+                return turn
+        return level.front()
 
-    def sent(self, turn: Turn) -> None:
+    def sent(self, turn: T) -> None:
         """Take note that the stream that :meth:`next` returned has sent, and has ``size`` left."""
         bit = 1 << turn.urgency
         ready = self.ready
@@ -278,18 +290,26 @@ class Scheduler:
             else:
                 self._passed += 1
         level = self._levels[bit]
+        size = turn.size
         if turn.incremental:
             level.sequential_was_last = False
-            level.end_turn(turn, turn.size > 0 or not turn.ended)
+            level.end_turn(turn, size > 0 or not turn.ended)
+            if size:
+                return
+            level.active -= 1
+            turn._line = 0
         else:
             level.sequential_was_last = True
-        if not turn.size:
-            self._leave(turn)
-            turn.place = None
-            if turn.ended:
-                self._forget_marks(turn)
+            if size:
+                return
+            level.leave_sequence(turn)
+        turn.place = None
+        if not level.active and not level.identifiers:
+            self._empty(bit)
+        if turn.ended and turn._marks:
+            self._forget_marks(turn)
 
-    def alone(self, turn: Turn) -> bool:
+    def alone(self, turn: T) -> bool:
         """Tell whether no other stream can have a turn before this one is dry or parked."""
         bit = 1 << turn.urgency
         if self.ready != bit:
@@ -299,25 +319,24 @@ class Scheduler:
             return level.active == 1 and not level.identifiers
         return not level.active
 
-    def _enter(self, turn: Turn, fresh: bool) -> None:
-        turn.place = READY
-        bit = 1 << turn.urgency
-        self.ready |= bit
-        level = self._levels.get(bit)
-        if level is None:
-            level = self._levels[bit] = _Level(bit)
-        level.enter(turn, fresh)
-
-    def _leave(self, turn: Turn) -> None:
+    def _leave(self, turn: T) -> None:
         bit = 1 << turn.urgency
         level = self._levels[bit]
-        level.leave(turn)
+        if turn.incremental:
+            level.active -= 1
+            turn._line = 0
+        else:
+            level.leave_sequence(turn)
         if not level.active and not level.identifiers:
-            self.ready ^= bit
-            if not self.ready & (self.ready - 1):
-                self._passed = 0
+            self._empty(bit)
 
-    def _forget_marks(self, turn: Turn) -> None:
+    def _empty(self, bit: int) -> None:
+        """Note that nothing is ready at a level any more."""
+        self.ready ^= bit
+        if not self.ready & (self.ready - 1):
+            self._passed = 0
+
+    def _forget_marks(self, turn: T) -> None:
         marks = turn._marks
         turn._marks = 0
         while marks:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from operator import index
-from typing import Final
+from typing import Any, Final
 
 from h2._core.misuse import check_frame_size, find_stream, no_stream, not_allowed
 from h2._core.output import COPY_BELOW
 from h2._core.state import Connection
 from h2._frames import encode
 from h2._frames.decode import ID_MASK
+from h2._frames.encode import pack_header
 from h2._frames.layout import DATA, END_STREAM, PADDED
 from h2._rules import connection_states
 from h2._rules import registry as rules
@@ -33,7 +34,7 @@ def send_data(
     """Send DATA (section 6.1)."""
     if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
     state = (_ON_DATA_END if end_stream else _ON_DATA)[stream.state]
@@ -56,7 +57,7 @@ def send_data(
     if pad_length is not None:
         flags |= PADDED
         data = bytes((pad_length,)) + data + bytes(pad_length)
-    header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
+    header = pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
     if length < COPY_BELOW:
         conn.out.append(header + data)
     else:
@@ -92,10 +93,10 @@ def ping(conn: Connection, opaque_data: bytes) -> None:
 
 def priority_fields(
     conn: Connection,
-    stream_id: int,
-    weight: int | None,
-    depends_on: int | None,
-    exclusive: bool | None,
+    stream_id: Any,
+    weight: Any,
+    depends_on: Any,
+    exclusive: Any,
 ) -> bytes:
     """Return the packed priority fields, with the defaults of RFC 7540 section 5.3.5."""
     conn.check_send(connection_states.SEND_PRIORITY)
@@ -116,14 +117,15 @@ def priority_fields(
     return encode.priority_fields(depends_on, weight, bool(exclusive))
 
 
-def prioritize(conn: Connection, stream_id: int, fields: bytes) -> None:
+def prioritize(conn: Connection, stream_id: Any, fields: bytes) -> None:
     """Send PRIORITY (section 6.3)."""
-    if not 0 < index(stream_id) <= ID_MASK:
+    stream_id = index(stream_id)
+    if not 0 < stream_id <= ID_MASK:
         raise ValueError(f"Stream {stream_id} does not exist")
     conn.out.append(encode.priority(stream_id, fields))
 
 
-def advertise(conn: Connection, stream_id: int | None, origin: bytes, field_value: bytes) -> None:
+def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: bytes) -> None:
     """Send ALTSVC (RFC 7838 section 4): for an origin, or for the origin of a stream."""
     conn.check_send(connection_states.SEND_ALTSVC)
     if stream_id is not None:

@@ -11,7 +11,9 @@ from h2._core.outbound_fields import Plan
 from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, Stream
 from h2._frames import encode
+from h2._frames.encode import pack_header
 from h2._frames.layout import END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, PUSH_PROMISE
+from h2._native import mypyc_attr
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
@@ -50,6 +52,7 @@ _METHOD_THAT_COUNTS: Final = HEAD | CONNECT
 MAX_STREAM_ID: Final = 2**31 - 1
 
 
+@mypyc_attr(native_class=False)
 class CheckedFields(list[Any]):
     """Fields that were found to make a valid message, whatever the options say by now."""
 
@@ -66,7 +69,7 @@ def send_headers(
     """
     # First of all, because an iterable may call the connection.
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if stream is None:
         _check_open(conn, stream_id)
         state = _IDLE
@@ -99,9 +102,8 @@ def send_headers(
         conn.out.append(encode.field_block(HEADERS, flags, stream_id, priority, wire, size))
     else:
         flags |= END_HEADERS
-        conn.out.append(
-            encode.pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id) + wire
-        )
+        header = pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id)
+        conn.out.append(header + wire)
     if stream is None:
         _open_stream(conn, stream_id, after, plan)
     elif after != state:
@@ -232,7 +234,7 @@ def too_low(stream_id: int, highest: int) -> Exception:
 def _check_peer_limit(conn: Connection) -> None:
     # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
     limit = conn.remote_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and conn.streams.outbound_open >= limit:
+    if limit is not None and conn.streams.open.outbound >= limit:
         raise Violation(
             rules.PEER_LIMIT_REACHED,
             f"The peer allows {limit} concurrent streams, {conn.streams.outbound_open} are open",
@@ -256,7 +258,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     # set to 0."
     if not conn.remote_settings.enable_push:
         raise Violation(rules.PUSH_DISABLED, "The peer has disabled push").exception()
-    parent = conn.streams.get(stream_id)
+    parent = conn.streams.table.get(stream_id)
     if parent is None:
         raise no_stream(conn, stream_id)
     # "PUSH_PROMISE frames MUST only be sent on a peer-initiated stream that is in either the

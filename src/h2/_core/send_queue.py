@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from h2._core.misuse import no_stream, stream_closed
@@ -23,6 +24,9 @@ STRAIGHT: Final = 2**14
 
 _new: Final = object.__new__
 
+#: So many stale entries of parked streams are kept.
+_FEW: Final = 32
+
 _ON_DATA: Final = states.TABLE[states.SEND_DATA]
 
 
@@ -34,6 +38,7 @@ class SendQueue:
     """
 
     __slots__ = (
+        "_lacking",
         "closing",
         "conn",
         "early_updates",
@@ -43,6 +48,7 @@ class SendQueue:
         "highest_given",
         "line",
         "low",
+        "parked",
         "priorities",
         "queues",
         "scheduler",
@@ -59,7 +65,12 @@ class SendQueue:
         self.high = self.low = 0  #: marks for the size of a queue
         self.streams_before_settings = 0
         self.queues: dict[int, Outbound] = {}
-        self.scheduler = Scheduler()
+        self.scheduler: Scheduler[Outbound] = Scheduler()
+        #: Streams that have been parked, or whose window has grown, since ``wake_all``.
+        self.parked: dict[int, None] = {}
+        # A heap of those parked before: by the INITIAL_WINDOW_SIZE that they lack, the least first.
+        # Entries of streams that wait no more, or that lack something else by now, are stale.
+        self._lacking: list[tuple[int, int]] = []
         self.priorities = Priorities(conn)
         self.size = 0  #: octets in all queues
         #: So many octets may go straight into the output. 0 as soon as something waits that the
@@ -140,7 +151,10 @@ class SendQueue:
         if stream_id not in self.conn.streams:
             if outbound is None:
                 raise self.no_stream(stream_id)
-        elif self.conn.streams[stream_id].state not in states.UNENDED:
+        elif (
+            self.conn.streams[stream_id].state not in states.UNENDED
+            or self.conn.state == TERMINATED
+        ):
             return
         self.priorities.set(stream_id, priority)
 
@@ -166,16 +180,39 @@ class SendQueue:
     def wake(self, outbound: Outbound) -> None:
         """Let a parked stream take part again if it has a window."""
         stream = self.conn.streams.get(outbound.stream_id)
-        if stream is not None and self.conn.send_windows.initial + stream.send_offset > 0:
+        if stream is None:
+            return
+        if self.conn.send_windows.initial + stream.send_offset > 0:
             self.scheduler.wake(outbound)
             self.straight = 0
+        else:
+            self.parked[outbound.stream_id] = None  # it lacks less than before
 
     def wake_all(self) -> None:
-        """Look at the parked streams once, however often the peer has changed their windows."""
+        """Wake the parked streams that have a window now.
+
+        Those that have none are looked at once, however often the peer changes INITIAL_WINDOW_SIZE.
+        """
         self.windows_changed = False
-        for outbound in self.queues.values():
-            if outbound.place == PARKED:
+        streams = self.conn.streams
+        lacking = self._lacking
+        for stream_id in self.parked:
+            if stream_id in streams:
+                heappush(lacking, (-streams[stream_id].send_offset, stream_id))
+        self.parked.clear()
+        initial = self.conn.send_windows.initial
+        while lacking and lacking[0][0] < initial:
+            outbound = self.queues.get(heappop(lacking)[1])
+            if outbound is not None and outbound.place == PARKED:
                 self.wake(outbound)
+        if len(lacking) > 2 * (len(self.queues) + _FEW):
+            # Only when stale entries prevail, so that the cost stays the same for each.
+            self._lacking = [
+                (-streams[stream_id].send_offset, stream_id)
+                for stream_id, outbound in self.queues.items()
+                if outbound.place == PARKED and stream_id in streams
+            ]
+            heapify(self._lacking)
 
     def note_writable(self, outbound: Outbound) -> None:
         """Say that the application may go on: enough has left."""
@@ -189,6 +226,10 @@ class SendQueue:
         outbound = self.queues.pop(stream_id, None)
         if outbound is not None:
             self.scheduler.remove(outbound)
+            if self.parked:
+                self.parked.pop(stream_id, None)
+            if self._lacking and not self.queues:
+                self._lacking.clear()
         self.priorities.forget(stream_id)
 
     def drop(self, stream_id: int) -> None:
@@ -205,8 +246,12 @@ class SendQueue:
     def drop_all(self) -> None:
         """Forget all that waits: the connection has ended."""
         self.queues.clear()
+        self.parked.clear()
+        self._lacking.clear()
+        self.priorities.forget_all()
         self.line = self.early_updates = None
         self.scheduler = Scheduler()
+        self.priorities = Priorities(self.conn)
         self.size = 0
 
     def refuse(self, stream_id: int) -> None:

@@ -257,9 +257,9 @@ class Connection:
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
         limit = self.decoder.max_header_list_size
-        if limit is None:
-            limit = self.local_settings.in_effect.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
-        return limit
+        if limit is not None:
+            return limit
+        return self.local_settings.in_effect.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import ItemsView, Iterator, ValuesView
 from typing import Any, Final
 
+from h2._core.counts import Counts
+from h2._core.open_streams import OpenStreams
 from h2._core.views import StreamStateMachine
 from h2._rules.flow_control import ReceiveWindow
 from h2._rules.stream_states import CLOSED, CLOSED_BY_US, FIRST_COUNTED, IDLE
@@ -73,10 +76,10 @@ class Stream:
         return self.state >= CLOSED
 
 
-class Streams(dict[int, Stream]):
-    """The streams that are not closed, by identifier, with counters that are kept, not computed.
+class Streams:
+    """The streams that are not closed, and what is remembered of those that were.
 
-    Consumers know it as ``H2Connection.streams``.
+    Counters are kept, not computed. ``table`` has the streams by identifier.
     """
 
     __slots__ = (
@@ -87,25 +90,60 @@ class Streams(dict[int, Stream]):
         "highest_inbound",
         "highest_outbound",
         "highest_promised",
-        "inbound_open",
-        "outbound_open",
+        "open",
         "reset",
+        "table",
     )
 
     def __init__(self, client: bool) -> None:
-        # No call of dict.__init__: there is nothing that it could put in.
         self._inbound_parity = 0 if client else 1
+        self.open = Counts(self._inbound_parity)
+        self.table: dict[int, Stream] = OpenStreams(self.open)
         self.highest_inbound = 0
         self.highest_promised = 0  #: by a promise of the server that was taken
         self.highest_outbound = 0
-        self.inbound_open = 0
-        self.outbound_open = 0
         #: How streams that did not end by END_STREAM were closed, the latest ones.
         self.reset: dict[int, int] = {}
         # The highest identifier, even and odd, of a stream that was reset and is not in there.
         self._forgotten = (0, 0)
         self._gaps: list[tuple[int, int]] = []
         self._skipped = 0  # identifiers that were passed over, those of forgotten gaps too
+
+    # The streams that are not closed, as a mapping. What runs for each frame asks ``table`` itself.
+
+    def get(self, stream_id: int) -> Stream | None:
+        """Return a stream, or None if it is not there."""
+        return self.table.get(stream_id)
+
+    def __getitem__(self, stream_id: int) -> Stream:
+        return self.table[stream_id]
+
+    def __contains__(self, stream_id: int) -> bool:
+        return stream_id in self.table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.table)
+
+    def values(self) -> ValuesView[Stream]:
+        """Return the streams."""
+        return self.table.values()
+
+    def items(self) -> ItemsView[int, Stream]:
+        """Return the streams with their identifiers."""
+        return self.table.items()
+
+    @property
+    def inbound_open(self) -> int:
+        """How many streams that the peer opened are open or half-closed."""
+        return self.open.inbound
+
+    @property
+    def outbound_open(self) -> int:
+        """How many streams that we opened are open or half-closed."""
+        return self.open.outbound
 
     def is_inbound(self, stream_id: int) -> bool:
         """Tell whether the peer is the one to open this stream (section 5.1.1)."""
@@ -114,17 +152,20 @@ class Streams(dict[int, Stream]):
     def add(self, stream: Stream) -> None:
         """Take in a stream that was just opened or reserved."""
         stream_id = stream.stream_id
-        self[stream_id] = stream
+        _put(self.table, stream_id, stream)
         if stream_id & 1 == self._inbound_parity:
-            self.use_inbound(stream_id)
+            # use_inbound, without the call.
+            if stream_id > self.highest_inbound + 2:
+                self._note_gap(self.highest_inbound, stream_id)
+            self.highest_inbound = stream_id
             if stream.state >= FIRST_COUNTED:
-                self.inbound_open += 1
+                self.open.inbound += 1
         else:
             if stream_id > self.highest_outbound + 2:
                 self._note_gap(self.highest_outbound, stream_id)
             self.highest_outbound = stream_id
             if stream.state >= FIRST_COUNTED:
-                self.outbound_open += 1
+                self.open.outbound += 1
 
     def use_inbound(self, stream_id: int) -> None:
         """Count an identifier of the peer as used, which is higher than all before."""
@@ -144,17 +185,17 @@ class Streams(dict[int, Stream]):
         stream.state = state
         if state >= CLOSED:
             stream_id = stream.stream_id
-            if _pop(self, stream_id, None) is None:
+            if _pop(self.table, stream_id, None) is None:
                 return  # an application took it out by itself
             if state > CLOSED:
                 self.remember(stream_id, state, max_reset)
             if before >= FIRST_COUNTED:
                 if stream_id & 1 == self._inbound_parity:
-                    self.inbound_open -= 1
+                    self.open.inbound -= 1
                 else:
-                    self.outbound_open -= 1
+                    self.open.outbound -= 1
         elif before < FIRST_COUNTED <= state:
-            self._count(stream.stream_id, 1)
+            self.open.change(stream.stream_id, 1)
 
     def remember(self, stream_id: int, state: int, max_reset: int) -> None:
         """Remember how a stream was closed, and of the earlier ones at most ``max_reset``."""
@@ -165,12 +206,6 @@ class Streams(dict[int, Stream]):
             del reset[oldest]
             even, odd = self._forgotten
             self._forgotten = (even, max(odd, oldest)) if oldest & 1 else (max(even, oldest), odd)
-
-    def _count(self, stream_id: int, change: int) -> None:
-        if stream_id & 1 == self._inbound_parity:
-            self.inbound_open += change
-        else:
-            self.outbound_open += change
 
     def is_used(self, stream_id: int) -> bool:
         """Tell whether an identifier is not idle any more (section 5.1.1)."""
@@ -184,7 +219,7 @@ class Streams(dict[int, Stream]):
         Below an identifier that was reset and is forgotten, nobody can tell any more how a stream
         was closed. It counts as reset by us then: frames that were in flight are no error.
         """
-        stream = self.get(stream_id)
+        stream = self.table.get(stream_id)
         if stream is not None:
             return stream.state
         if not self.is_used(stream_id):
@@ -206,29 +241,7 @@ class Streams(dict[int, Stream]):
             before < stream_id < after and after & 1 == parity for before, after in self._gaps
         )
 
-    # What some consumers do: a stream that they take out is not counted any more.
 
-    def pop(self, stream_id: int, *default: Any) -> Any:
-        """Take a stream out."""
-        stream = dict.pop(self, stream_id, *default)
-        if isinstance(stream, Stream) and stream.open:
-            self._count(stream_id, -1)
-        return stream
-
-    def popitem(self) -> tuple[int, Stream]:
-        """Take out the stream that was opened last."""
-        stream_id, stream = dict.popitem(self)
-        if stream.open:
-            self._count(stream_id, -1)
-        return stream_id, stream
-
-    def clear(self) -> None:
-        """Take out all streams."""
-        dict.clear(self)
-        self.inbound_open = self.outbound_open = 0
-
-    def __delitem__(self, stream_id: int) -> None:
-        self.pop(stream_id)
-
-
-_pop: Final = dict.pop
+# A dict does these without a look at what programs do to the table.
+_put: Final[Any] = dict.setdefault
+_pop: Final[Any] = dict.pop

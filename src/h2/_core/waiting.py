@@ -132,10 +132,14 @@ def open_waiting(queue: SendQueue) -> None:
     conn = queue.conn
     while queue.line and can_open(queue):
         stream_id, opening = queue.line.popitem(last=False)
+        if not conn.client and stream_id not in conn.streams:
+            queue.drop(stream_id)  # the application has taken it out of the streams
+            continue
         outbound = queue.queues[stream_id]
         outbound.opening = None
         for block in opening.blocks:
-            send_headers(conn, stream_id, block.fields, block.end_stream, block.priority)
+            priority = block.priority if queue.takes_old_signals else b""
+            send_headers(conn, stream_id, block.fields, block.end_stream, priority)
         if queue.early_updates:
             send_early_update(queue, stream_id)
         queue.events.append(StreamOpened(stream_id=stream_id))

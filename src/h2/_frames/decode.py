@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+from h2._native import i64
+
 #: Length (16 + 8 bits), type, flags, stream identifier with its reserved bit.
 unpack_header: Final = struct.Struct(">HBBBL").unpack_from
 _unpack_setting: Final = struct.Struct(">HL").iter_unpack
@@ -17,6 +19,23 @@ _unpack_goaway: Final = struct.Struct(">LL").unpack_from
 #: Without the reserved bit: "The semantics of this bit are undefined, and the bit MUST remain unset
 #: (0x00) when sending and MUST be ignored when receiving." (section 4.1)
 ID_MASK: Final = 0x7FFFFFFF
+
+
+# What `unpack_header` and `unpack_long` read, in the way that is quick where it is compiled.
+
+
+def u24(data: bytes, at: i64) -> i64:
+    """Return the 24 bits at a place: the length of a frame."""
+    high: i64 = data[at]
+    middle: i64 = data[at + 1]
+    low: i64 = data[at + 2]
+    return high << 16 | middle << 8 | low
+
+
+def u31(data: bytes, at: i64) -> i64:
+    """Return the 32 bits at a place without the first one: a stream identifier, an increment."""
+    first: i64 = data[at]
+    return (first & 0x7F) << 24 | u24(data, at + 1)
 
 
 def strip_padding(payload: bytes) -> bytes | None:

@@ -40,11 +40,25 @@ def flag_names(type_: int, flags: int) -> list[str]:
     return [name for bit, name in _FLAGS.get(type_, ()) if flags & bit]
 
 
-def describe(type_: int, flags: int, stream_id: int, payload: bytes) -> str:
-    """Return one line that says what a frame is and how its payload begins."""
-    names = flag_names(type_, flags)
-    shown = payload[:_SHOWN_OCTETS].hex() + ("..." if len(payload) > _SHOWN_OCTETS else "")
-    return (
-        f"{name_of(type_)} stream={stream_id} flags=[{', '.join(names)}] "
-        f"length={len(payload)} payload={shown}"
-    )
+class LoggedFrame:
+    """A frame as loggers get it. Its text says what it is and how its payload begins.
+
+    It is put into words only where somebody asks for the text.
+    """
+
+    __slots__ = ("flags", "payload", "stream_id", "type")
+
+    def __init__(self, type_: int, flags: int, stream_id: int, payload: bytes) -> None:
+        self.type = type_
+        self.flags = flags
+        self.stream_id = stream_id
+        self.payload = payload
+
+    def __str__(self) -> str:
+        payload = self.payload
+        names = flag_names(self.type, self.flags)
+        shown = payload[:_SHOWN_OCTETS].hex() + ("..." if len(payload) > _SHOWN_OCTETS else "")
+        return (
+            f"{name_of(self.type)} stream={self.stream_id} flags=[{', '.join(names)}] "
+            f"length={len(payload)} payload={shown}"
+        )

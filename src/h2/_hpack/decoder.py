@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
-from h2._hpack.entry import LEADING, NOTED, OVERHEAD, FieldSection, Received
+from h2._compiled import COMPILED
+from h2._hpack.entry import LEADING, NOTED, OVERHEAD, FieldSection, Received, Run
 from h2._hpack.errors import (
     HeaderListTooLarge,
     HpackDecodingError,
     TableIndexError,
     TableSizeError,
 )
-from h2._hpack.huffman import decode as huffman_decode
 from h2._hpack.integers import decode_integer
 from h2._hpack.static import StaticTable
+from h2._native import i64
 
-_STATIC = 61
-_CACHED_BLOCKS = 16
-_CACHED_OCTETS = 128
+if COMPILED:
+    from h2._hpack.huffman_native import decode as huffman_decode
+else:
+    from h2._hpack.huffman import decode as huffman_decode
+
+_STATIC: Final = 61
+_CACHED_BLOCKS: Final = 16
+_CACHED_OCTETS: Final = 128
 
 # Size updates in front of one block (CVE-2022-41723).
-_MOST_UPDATES = 32
+_MOST_UPDATES: Final = 32
+
+# More than any list has.
+_NO_LIMIT: Final = 1 << 62
 
 # Shorter runs of indexed fields are read as quickly one by one.
-_SHORTEST_RUN = 3
+_SHORTEST_RUN: Final = 3
 
 
 class Decoder:
@@ -63,7 +74,7 @@ class Decoder:
         # Blocks of nothing but indexed fields, valid until the dynamic table changes.
         self._blocks: dict[bytes, FieldSection] = {}
         # Runs of indexed fields inside other blocks, by their first octet, valid just as long.
-        self._runs: dict[int, tuple[bytes, FieldSection]] = {}
+        self._runs: dict[int, Run] = {}
         # Whether the table changed since the last block began.
         self._changed = True
 
@@ -109,37 +120,53 @@ class Decoder:
         """
         # One long loop on purpose: a function call per field or string would cost as much as all
         # the rest. The branches for indexed and for literal fields meet in the common tail.
-        end = len(data)
+        end: i64 = len(data)
         if self._blocks and end <= _CACHED_OCTETS:
             known = self._blocks.get(data)
             if known is not None:
                 if known.size > max_list_size:
                     raise HeaderListTooLarge(_too_large(max_list_size))
                 return known
-        pos = 0
+        pos: i64 = 0
         if self._must_reach >= 0 or (end and data[0] & 0xE0 == 0x20):
             pos = self._update_size(data)
         static = self._static.received
         name_at = self._static.name_at
         classify = self._static.classify
-        new = tuple.__new__
+        new = _new_tuple
         table = self._entries
-        highest = _STATIC + len(table) - self._evicted
-        fields: list[HeaderTuple] = []
-        seen = repeated = leading = size = 0
+        highest: i64 = _STATIC + len(table) - self._evicted
+        fields: list[Any] = []
+        seen: i64 = 0
+        repeated: i64 = 0
+        leading: i64 = 0
+        size: i64 = 0
         noted: bytes | None = None
         cacheable = pos == 0
         oversized = False
-        field: HeaderTuple
+        # The compiler has to know which numbers fit into a machine word.
+        field: Any
+        octet: i64
+        index: i64
+        prefix: i64
+        first: i64
+        length: i64
+        mask: i64
+        cost: i64
+        limit: i64 = max_list_size if max_list_size < _NO_LIMIT else _NO_LIMIT
         runs = self._runs
         stable = not self._changed
         self._changed = False
-        begin = pos  # where the indexed fields began that are being read
+        begin: i64 = pos  # where the indexed fields began that are being read
         while pos < end:
             if runs and pos == begin:
                 run = runs.get(data[pos])
-                if run is not None and data.startswith(run[0], pos):
-                    block = run[1]
+                if run is not None and (
+                    data[pos : pos + len(run.octets)] == run.octets
+                    if COMPILED
+                    else data.startswith(run.octets, pos)
+                ):
+                    block = run.section
                     if block.leading:
                         leading = len(fields) + block.leading
                     fields += block.fields
@@ -148,12 +175,12 @@ class Decoder:
                     if block.noted is not None:
                         noted = block.noted
                     size += block.size
-                    if size > max_list_size:
+                    if size > limit:
                         stable = False
                         oversized = True
                         fields.clear()
                         size = 0
-                    pos += len(run[0])
+                    pos += len(run.octets)
                     begin = pos
                     continue
             octet = data[pos]
@@ -235,7 +262,7 @@ class Decoder:
                 elif mask & NOTED:
                     noted = field[1]
             size += cost
-            if size > max_list_size:
+            if size > limit:
                 # The rest is decoded for the table alone; its fields are not kept.
                 stable = False
                 oversized = True
@@ -256,7 +283,7 @@ class Decoder:
     def _remember_run(self, octets: bytes, max_list_size: int) -> None:
         """Keep what a run of indexed fields stands for, until the dynamic table changes."""
         if len(octets) <= _CACHED_OCTETS:
-            self._runs[octets[0]] = (octets, self.decode(octets, max_list_size))
+            self._runs[octets[0]] = Run(octets, self.decode(octets, max_list_size))
 
     def _forget(self) -> None:
         """Drop what is valid for the present dynamic table only."""
@@ -324,7 +351,7 @@ class Decoder:
         return pos
 
 
-def _string(data: bytes, pos: int) -> tuple[bytes, int]:
+def _string(data: bytes, pos: i64) -> tuple[bytes, i64]:
     """Return the string literal at a position and the position after it (RFC 7541 5.2)."""
     if pos >= len(data):
         raise HpackDecodingError("block ends inside a field")
@@ -338,6 +365,9 @@ def _string(data: bytes, pos: int) -> tuple[bytes, int]:
         raise HpackDecodingError("block ends inside a string")
     text = data[pos:stop]
     return (huffman_decode(text) if first >= 0x80 else text), stop
+
+
+_new_tuple: Final[Any] = tuple.__new__
 
 
 def _no_entry(index: int) -> str:

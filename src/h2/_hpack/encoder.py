@@ -14,42 +14,50 @@ values are inserted only where the name itself is in no table.
 
 from __future__ import annotations
 
+from typing import Final
 from zlib import crc32
 
+from h2._compiled import COMPILED
 from h2._hpack.entry import Entry
-from h2._hpack.huffman import encode_string, plain_string
+from h2._hpack.huffman import SHORT, plain_string
 from h2._hpack.integers import (
     INDEXED,
     INSERTED,
     NEVER_INDEXED,
     NOT_INDEXED,
+    OCTETS,
     encode_integer,
     literal_head,
 )
 from h2._hpack.static import StaticTable
 
-_NEXT_INDEX = 62
-_DEFAULT_SIZE = 4096
-_LARGEST_SIZE = 65536
+if COMPILED:
+    from h2._hpack.huffman_native import encode_string
+else:
+    from h2._hpack.huffman import encode_string
+
+_NEXT_INDEX: Final = 62
+_DEFAULT_SIZE: Final = 4096
+_LARGEST_SIZE: Final = 65536
 
 # The state of a name is (sequence number of its newest insertion) << 8 | credit, where the highest
 # credit stands for a name whose first block is still going on.
-_CREDIT = 0xFF
-_NEW_NAME = 0xFF
+_CREDIT: Final = 0xFF
+_NEW_NAME: Final = 0xFF
 
 # Names without an entry are remembered while there are at most this many names.
-_KEPT_NAMES = 64
+_KEPT_NAMES: Final = 64
 
 # A name with this much credit earns no more. It grows with the table up to the highest.
-_ENOUGH = 80
-_HIGHEST = 230
+_ENOUGH: Final = 80
+_HIGHEST: Final = 230
 
 # Check sums kept at least, octets of the table for each, so many more make cutting off worth while,
 # and the bits of a CRC-32 that are too many for a character.
-_RECENT = 32
-_OCTETS_PER_RECENT = 128
-_MORE_RECENT = 8
-_SPARE_BITS = 12
+_RECENT: Final = 32
+_OCTETS_PER_RECENT: Final = 128
+_MORE_RECENT: Final = 8
+_SPARE_BITS: Final = 12
 
 
 class Encoder:
@@ -72,9 +80,10 @@ class Encoder:
         "_lowest",
         "_names",
         "_recent",
-        "_recent_kept",
+        "_recent_full",
         "_size",
         "_static",
+        "_static_names",
         "_string",
         "_used",
         "fields",
@@ -84,6 +93,7 @@ class Encoder:
 
     def __init__(self, static: StaticTable) -> None:
         self._static = static
+        self._static_names = static.names
         self._string = encode_string
         self.fields: dict[tuple[bytes, bytes], Entry] = {}
         self.generation = 0
@@ -101,7 +111,7 @@ class Encoder:
         self._earned = 1
         self._enough = _ENOUGH
         self._recent = ""
-        self._recent_kept = _RECENT
+        self._recent_full = _RECENT + _MORE_RECENT
 
     @property
     def header_table_size(self) -> int:
@@ -135,7 +145,7 @@ class Encoder:
         # in a string, and to add one, is quick. Not many more than the table has room for entries:
         # a value that comes back only after the table has turned over does not count as returning.
         self._recent = ""
-        self._recent_kept = max(_RECENT, size // _OCTETS_PER_RECENT)
+        self._recent_full = max(_RECENT, size // _OCTETS_PER_RECENT) + _MORE_RECENT
 
     @property
     def huffman(self) -> bool:
@@ -197,8 +207,8 @@ class Encoder:
                 out.append(indexed[-seq])
             else:
                 self._literal(entry, out, before)
-                evicted = self._evicted
                 following = self._inserted + _NEXT_INDEX
+                evicted = self._evicted
         return b"".join(out)
 
     def _updates(self) -> bytes:
@@ -217,19 +227,22 @@ class Encoder:
         """
         name = entry.name
         state = self._names.get(name, _NEW_NAME)
-        index = self._static.names.get(name, 0)
+        index = self._static_names.get(name, 0)
         if index == 0 and state >> 8 > self._evicted:
             index = self._inserted + _NEXT_INDEX - (state >> 8)
+        value = entry.value
+        credit = 0
         if entry.never:
             heads = NEVER_INDEXED
         else:
             # _remember, without the call.
-            check = chr(crc32(entry.value, entry.size) >> _SPARE_BITS)
+            check = chr(crc32(value, entry.size) >> _SPARE_BITS)
             recent = self._recent
             returning = check in recent
             recent += check
-            kept = self._recent_kept
-            self._recent = recent if len(recent) < kept + _MORE_RECENT else recent[-kept:]
+            if len(recent) >= self._recent_full:
+                recent = recent[_MORE_RECENT:]
+            self._recent = recent
             if not returning and index and not state & _CREDIT:
                 heads = NOT_INDEXED
             elif entry.field in self.fields:
@@ -241,13 +254,18 @@ class Encoder:
             else:
                 heads = INSERTED
                 entry.used = False
-                self._charge(name, state, returning, before)
-        out.append(heads[index] if index < len(heads) else literal_head(index, heads))
+                credit = self._charge(state, returning, before)
+        try:
+            out.append(heads[index])
+        except IndexError:
+            out.append(literal_head(index, heads))
         if index == 0:
             out.append(self._string(name))
-        out.append(self._string(entry.value))
+        length = len(value)
+        # Short strings are the same with and without Huffman coding, so they need no call.
+        out.append(OCTETS[length] + value if length < SHORT else self._string(value))
         if heads is INSERTED:
-            self._insert(entry)
+            self._insert(entry, credit)
 
     def _indexed(self, entry: Entry, out: list[bytes]) -> None:
         """Append the index of an entry of the dynamic table."""
@@ -267,24 +285,23 @@ class Encoder:
     def _remember(self, entry: Entry) -> None:
         """Note that a value comes back."""
         recent = self._recent + chr(crc32(entry.value, entry.size) >> _SPARE_BITS)
-        kept = self._recent_kept
-        self._recent = recent if len(recent) < kept + _MORE_RECENT else recent[-kept:]
+        self._recent = recent[_MORE_RECENT:] if len(recent) >= self._recent_full else recent
 
-    def _charge(self, name: bytes, state: int, returning: bool, before: int) -> None:
-        """Keep the account of a name for the insertion of one of its values."""
+    def _charge(self, state: int, returning: bool, before: int) -> int:
+        """Return the credit that a name has after the insertion of one of its values."""
         credit = state & _CREDIT
         if credit == _NEW_NAME:
             if state >> 8 > before or state == _NEW_NAME:
-                return
+                return credit
             credit = 0
         if returning:
             if credit < self._enough:
                 credit += self._earned
         elif credit:
             credit -= 1
-        self._names[name] = state & ~_CREDIT | credit
+        return credit
 
-    def _insert(self, entry: Entry) -> None:
+    def _insert(self, entry: Entry, credit: int) -> None:
         """Add an entry to the dynamic table, evicting what it displaces (RFC 7541 4.4)."""
         self.generation += 1
         if self._used + entry.size > self._size:
@@ -294,7 +311,7 @@ class Encoder:
         self._inserted = seq = self._inserted + 1
         entry.seq = seq
         self.fields[entry.field] = entry
-        self._names[entry.name] = seq << 8 | self._names.get(entry.name, _NEW_NAME) & _CREDIT
+        self._names[entry.name] = seq << 8 | credit
 
     def _evict(self, room: int) -> None:
         """Drop the oldest entries until the rest takes up at most ``room`` octets."""

@@ -32,6 +32,16 @@ class Received:
         self.size = size
 
 
+class Run:
+    """Octets that stand for indexed fields, and what they stand for while the table is the same."""
+
+    __slots__ = ("octets", "section")
+
+    def __init__(self, octets: bytes, section: FieldSection) -> None:
+        self.octets = octets
+        self.section = section
+
+
 class Entry:
     """A field on its way through an encoder, with everything about it that is worked out once.
 

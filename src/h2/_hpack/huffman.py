@@ -19,11 +19,11 @@ _PADDING: tuple[str, ...] = ("", "1111111", "111111", "11111", "1111", "111", "1
 # Bits are turned into octets in pieces, which bounds the memory that a long string takes meanwhile.
 _PIECE = 1024
 
-# Shorter strings go as they are: the code would save some five octets of them, and cost more time
+#: Shorter strings go as they are: the code would save some five octets of them, and cost more time
 # at both ends than all other work on the field. The blocks of the recorded traffic
 # (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that codes every string
 # and inserts every field.
-_SHORT = 24
+SHORT = 24
 
 # The first octet of a Huffman-coded string literal, as bits, by length.
 _LENGTH_BITS: tuple[str, ...] = tuple(f"1{length:07b}" for length in range(0x7F))
@@ -38,13 +38,13 @@ _LENGTH_BITS: tuple[str, ...] = tuple(f"1{length:07b}" for length in range(0x7F)
 # bits of padding.
 #
 # Peers choose the text. All 65,536 cells would take 6 MB of the process, so there are no more than
-# _MOST_CELLS: more than a million octets of the recorded traffic need 11,519 of them. A string that
-# needs others is decoded by a second automaton, over half octets: it is complete with 4,096 cells,
-# and takes three times as long.
+# _MOST_CELLS, which take less than 2 MB: more than a million octets of the recorded traffic need
+# 11,519 of them. A string that needs others is decoded by a second automaton, over half octets: it
+# is complete with 4,096 cells, and takes three times as long.
 Row = list[tuple[Any, str]]
 HalfRow = dict[str, tuple[Any, str]]
 
-_MOST_CELLS = 8192
+_MOST_CELLS = 12_288
 _cells_left = _MOST_CELLS
 
 _NAME = 256
@@ -58,7 +58,7 @@ _FAILED += [(_FAILED, "")] * 258
 def encode_string(text: bytes) -> bytes:
     """Return a string literal with its length, Huffman-coded where that pays."""
     length = len(text)
-    if length < _SHORT:
+    if length < SHORT:
         return OCTETS[length] + text
     if length > _PIECE:
         code = encode(text)
@@ -108,7 +108,7 @@ def decode(data: bytes) -> bytes:
         text = "".join([(cell := cell[0][octet])[1] for octet in data])
         end = cell[0][_MAY_END]
     except TypeError:  # a cell that was not needed before
-        text, end = _decode_first(data)
+        text, end = _decode_first(data) if _cells_left else _decode_halves(data)
     if not end[1]:
         raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
     return text.encode("latin-1")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from h2._hpack.errors import HpackDecodingError
+from typing import Final
 
-_MOST_OCTETS = 5
-_LIMIT = 1 << 32
-OCTETS: tuple[bytes, ...] = tuple(bytes((octet,)) for octet in range(256))
+from h2._hpack.errors import HpackDecodingError
+from h2._native import i64
+
+_MOST_OCTETS: Final = 5
+_LIMIT: Final = 1 << 32
+OCTETS: Final[tuple[bytes, ...]] = tuple(bytes((octet,)) for octet in range(256))
 
 
 def encode_integer(value: int, prefix: int, first: int) -> bytes:
@@ -22,14 +25,15 @@ def encode_integer(value: int, prefix: int, first: int) -> bytes:
     return bytes(out)
 
 
-def decode_integer(data: bytes, pos: int, prefix: int) -> tuple[int, int]:
+def decode_integer(data: bytes, pos: i64, prefix: i64) -> tuple[i64, i64]:
     """Return the integer whose prefix was all ones, and the position after it.
 
     ``pos`` is the position after the prefix, ``prefix`` its mask. Raises HpackDecodingError if the
     integer is cut off, takes more than five octets after the prefix or is 2**32 or more.
     """
-    value = prefix
-    shift = 0
+    value: i64 = prefix
+    shift: i64 = 0
+    octet: i64
     for octet in data[pos : pos + _MOST_OCTETS]:
         pos += 1
         value += (octet & 0x7F) << shift
@@ -44,12 +48,18 @@ def decode_integer(data: bytes, pos: int, prefix: int) -> tuple[int, int]:
 
 
 # The representation of indexed fields (RFC 7541 6.1), by index: what a table of 4096 octets needs.
-INDEXED: tuple[bytes, ...] = tuple(encode_integer(index, 0x7F, 0x80) for index in range(192))
+INDEXED: Final[tuple[bytes, ...]] = tuple(encode_integer(index, 0x7F, 0x80) for index in range(192))
 
 # The first octets of literals (RFC 7541 6.2), by the index of the name, 0 for a name of its own.
-INSERTED: tuple[bytes, ...] = tuple(encode_integer(index, 0x3F, 0x40) for index in range(192))
-NOT_INDEXED: tuple[bytes, ...] = tuple(encode_integer(index, 0x0F, 0x00) for index in range(192))
-NEVER_INDEXED: tuple[bytes, ...] = tuple(encode_integer(index, 0x0F, 0x10) for index in range(192))
+INSERTED: Final[tuple[bytes, ...]] = tuple(
+    encode_integer(index, 0x3F, 0x40) for index in range(192)
+)
+NOT_INDEXED: Final[tuple[bytes, ...]] = tuple(
+    encode_integer(index, 0x0F, 0x00) for index in range(192)
+)
+NEVER_INDEXED: Final[tuple[bytes, ...]] = tuple(
+    encode_integer(index, 0x0F, 0x10) for index in range(192)
+)
 
 
 def literal_head(index: int, heads: tuple[bytes, ...]) -> bytes:

@@ -88,8 +88,8 @@ class Conduct:
     def __init__(self) -> None:
         self.buckets: dict[str, TokenBucket] = {}  #: by the limit that they belong to
         self.empty = 0  #: DATA frames without content that ordinary traffic has
-        self.extras: float = 0  #: frames that ordinary traffic has for each stream
-        self._due_updates = 0  # small window updates that follow from what was sent
+        self.extras: float = 0.0  #: frames that ordinary traffic has for each stream
+        self._due_updates: float = 0.0  # small window updates that follow from what was sent
         #: Of the connection: after the last small update, and with the large ones since then. None
         #: as long as no small one came.
         self.send_window: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import index
-from typing import Final, NamedTuple
+from typing import Final
 
 from h2._rules import registry as rules
 from h2._rules.registry import Violation
@@ -26,38 +26,34 @@ LARGEST_VALUE: Final = 2**32 - 1
 _PROTOCOL_ERROR: Final = ErrorCodes.PROTOCOL_ERROR
 
 
-class Bound(NamedTuple):
-    """The values that a setting may have, and the error code for all others."""
-
-    minimum: int
-    maximum: int
-    error_code: ErrorCodes
-
+#: The smallest and the largest value that a setting may have, and the error code for all others.
+#: A plain tuple is the quickest to take apart.
+Bound = tuple[int, int, ErrorCodes]
 
 #: What fits into the field.
-_UNBOUNDED: Final = Bound(0, LARGEST_VALUE, _PROTOCOL_ERROR)
+_UNBOUNDED: Final[Bound] = (0, LARGEST_VALUE, _PROTOCOL_ERROR)
 
 #: The values that the known settings may have.
 BOUNDS: Final[dict[int, Bound]] = {
     HEADER_TABLE_SIZE: _UNBOUNDED,
     # "Any value other than 0 or 1 MUST be treated as a connection error (Section 5.4.1) of type
     # PROTOCOL_ERROR."
-    ENABLE_PUSH: Bound(0, 1, _PROTOCOL_ERROR),
+    ENABLE_PUSH: (0, 1, _PROTOCOL_ERROR),
     MAX_CONCURRENT_STREAMS: _UNBOUNDED,
     # "Values above the maximum flow-control window size of 2^31-1 MUST be treated as a connection
     # error (Section 5.4.1) of type FLOW_CONTROL_ERROR."
-    INITIAL_WINDOW_SIZE: Bound(0, 2**31 - 1, ErrorCodes.FLOW_CONTROL_ERROR),
+    INITIAL_WINDOW_SIZE: (0, 2**31 - 1, ErrorCodes.FLOW_CONTROL_ERROR),
     # "The value advertised by an endpoint MUST be between this initial value and the maximum
     # allowed frame size (2^24-1 or 16,777,215 octets), inclusive. Values outside this range MUST
     # be treated as a connection error (Section 5.4.1) of type PROTOCOL_ERROR."
-    MAX_FRAME_SIZE: Bound(2**14, 2**24 - 1, _PROTOCOL_ERROR),
+    MAX_FRAME_SIZE: (2**14, 2**24 - 1, _PROTOCOL_ERROR),
     MAX_HEADER_LIST_SIZE: _UNBOUNDED,
     # RFC 8441: "The value of the parameter MUST be 0 or 1."
-    ENABLE_CONNECT_PROTOCOL: Bound(0, 1, _PROTOCOL_ERROR),
+    ENABLE_CONNECT_PROTOCOL: (0, 1, _PROTOCOL_ERROR),
     # RFC 9218: "The value of SETTINGS_NO_RFC7540_PRIORITIES MUST be 0 or 1. Any value other than 0
     # or 1 MUST be treated as a connection error (see Section 5.4.1 of [HTTP/2]) of type
     # PROTOCOL_ERROR."
-    NO_RFC7540_PRIORITIES: Bound(0, 1, _PROTOCOL_ERROR),
+    NO_RFC7540_PRIORITIES: (0, 1, _PROTOCOL_ERROR),
 }
 
 #: The values that an endpoint may send, by whether it is a client.
@@ -66,7 +62,7 @@ SENDER_BOUNDS: Final[dict[bool, dict[int, Bound]]] = {
     # "A server MUST NOT explicitly set this value to 1. [...] A client MUST treat receipt of a
     # SETTINGS frame with SETTINGS_ENABLE_PUSH set to 1 as a connection error (Section 5.4.1) of
     # type PROTOCOL_ERROR."
-    False: {**BOUNDS, ENABLE_PUSH: Bound(0, 0, _PROTOCOL_ERROR)},
+    False: {**BOUNDS, ENABLE_PUSH: (0, 0, _PROTOCOL_ERROR)},
 }
 
 

@@ -176,7 +176,7 @@ def test_closing_a_stream_that_was_taken_out_does_not_count_twice() -> None:
     streams = Streams(client=True)
     stream = Stream(1, states.OPEN_REQUEST_SENT, 65_535)
     streams.add(stream)
-    streams.pop(1)
+    streams.table.pop(1)
     streams.move(stream, states.CLOSED_BY_US, 10)
     assert streams.outbound_open == 0
     assert streams.state_of(1) == states.CLOSED

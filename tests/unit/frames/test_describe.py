@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from h2._frames.describe import describe, name_of
+from h2._frames.describe import LoggedFrame, name_of
 from support.wire import Flag, Type
 
 
@@ -27,17 +27,17 @@ from support.wire import Flag, Type
     ],
 )
 def test_flags_by_name(type_: int, flags: int, shown: str) -> None:
-    assert f" flags=[{shown}] " in describe(type_, flags, 1, b"")
+    assert f" flags=[{shown}] " in str(LoggedFrame(type_, flags, 1, b""))
 
 
 def test_one_line() -> None:
-    line = describe(Type.PING, 1, 0, b"12345678")
+    line = str(LoggedFrame(Type.PING, 1, 0, b"12345678"))
     assert line == "PING stream=0 flags=[ACK] length=8 payload=3132333435363738"
 
 
 def test_long_payloads_are_cut() -> None:
-    assert describe(0, 0, 1, bytes(16)).endswith("length=16 payload=" + "00" * 16)
-    assert describe(0, 0, 1, bytes(17)).endswith("length=17 payload=" + "00" * 16 + "...")
+    assert str(LoggedFrame(0, 0, 1, bytes(16))).endswith("length=16 payload=" + "00" * 16)
+    assert str(LoggedFrame(0, 0, 1, bytes(17))).endswith("length=17 payload=" + "00" * 16 + "...")
 
 
 def test_names() -> None:

@@ -1,0 +1,131 @@
+"""The options of `python -m h2 get`. Where curl or nghttp has one, ours has its name."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from h2._cli import report, waterfall
+from h2._cli.option_parser import OptionParser, number, seconds
+from h2._cli.resolve import override
+
+DESCRIPTION: Final = """
+Send requests over HTTP/2 and write the content of the responses to standard output.
+https:// negotiates HTTP/2 with ALPN; http:// speaks it from the first byte (prior knowledge).
+Several URLs of one server are fetched at the same time, over one connection.
+"""
+
+_MAX_WINDOW: Final = 2**31 - 1
+
+
+def add(parser: OptionParser) -> None:
+    """Add all options to the parser of the command."""
+    parser.further = "urls"
+    parser.add_argument("urls", metavar="URL", nargs="+", help="https://... or http://...")
+    _add_request(parser.add_argument_group("request"))
+    _add_response(parser.add_argument_group("response"))
+    _add_connection(parser.add_argument_group("connection"))
+    _add_http2(parser.add_argument_group("HTTP/2"))
+    _add_messages(parser.add_argument_group("what is shown"))
+
+
+def _add_request(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-X", "--request", metavar="METHOD", help="method (default: follows from the content)")
+    add("-I", "--head", action="store_true", help="HEAD; show the header section only")
+    add("-H", "--header", metavar="FIELD", action="append", default=[],
+        help="add 'NAME: VALUE'; 'NAME:' leaves out what is sent otherwise, 'NAME;' sends it empty"
+    )  # fmt: skip
+    add("-A", "--user-agent", metavar="TEXT", help="the user-agent field; '' leaves it out")
+    add("-u", "--user", metavar="USER:PASSWORD",
+        help="send these credentials (Basic); without ':PASSWORD' it is asked for"
+    )  # fmt: skip
+    add("-r", "--range", metavar="RANGE", help="a part of the content: 0-99, 100-, -100 (the last)")
+    add("--compressed", action="store_true",
+        help="accept compressed content and decompress it: gzip, and zstd from Python 3.14 on"
+    )  # fmt: skip
+    content = group.add_mutually_exclusive_group()
+    add = content.add_argument
+    add("-d", "--data", metavar="DATA", action="append",
+        help="POST this; several are joined with '&'; '@FILE' sends a file as it is, '@-' standard "
+        "input"
+    )  # fmt: skip
+    add("--upload", metavar="FILE", help="POST this file; '-' is standard input")
+    add("-T", "--upload-file", metavar="FILE", help="PUT this file; '-' is standard input")
+
+
+def _add_response(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-i", "--include", action="store_true", help="show the header section before the content")
+    where = group.add_mutually_exclusive_group()
+    where.add_argument("-o", "--output", metavar="FILE", action="append",
+        help="write the content to this file, '-' is standard output; repeat it for further URLs"
+    )  # fmt: skip
+    where.add_argument("-O", "--remote-name", action="store_true",
+        help="write the content of each URL to a file with the last part of its path as the name"
+    )  # fmt: skip
+    add("-f", "--fail", action="store_true", help="exit status 22 for status codes from 400 on")
+    add("-L", "--location", action="store_true", help="follow redirects")
+    add("--max-redirs", metavar="N", type=number(0, 10**6, "a number of redirects"), default=50,
+        help="follow so many redirects at the most (default: 50)"
+    )  # fmt: skip
+
+
+def _add_connection(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-k", "--insecure", action="store_true", help="accept any certificate")
+    add("--cacert", metavar="FILE", help="trust this authority (PEM) instead of the system's")
+    add("-E", "--cert", metavar="FILE", help="certificate of the client (PEM)")
+    add("--key", metavar="FILE", help="its private key (PEM), if it is not in the --cert file")
+    add("--resolve", metavar="HOST:PORT:ADDRESS", type=override, action="append", default=[],
+        help="connect to this address (or several, with commas between) for HOST and PORT; '*' is "
+        "any host"
+    )  # fmt: skip
+    add("--prior-knowledge", action="store_true",
+        help="speak HTTP/2 even if ALPN did not pick it; http:// always does"
+    )  # fmt: skip
+    add("-m", "--max-time", metavar="SECONDS", type=seconds, help="limit for everything")
+    add("--connect-timeout", metavar="SECONDS", type=seconds, default=300.0,
+        help="limit for establishing a connection, TLS included (default: 300)"
+    )  # fmt: skip
+
+
+def _add_http2(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    size = number(0, _MAX_WINDOW, "the size of a window, 0 to 2147483647 octets")
+    add("--window", metavar="OCTETS", type=size, default=1024 * 1024,
+        help="window of each stream: how much the server may send ahead (default: 1048576)"
+    )  # fmt: skip
+    add("--connection-window", metavar="OCTETS",
+        type=number(65535, _MAX_WINDOW, "the size of a window, 65535 to 2147483647 octets"),
+        default=1024 * 1024, help="window of the connection, 65535 or more (default: 1048576)"
+    )  # fmt: skip
+    add("--padding", metavar="OCTETS", type=number(0, 255, "a number of octets, 0 to 255"),
+        help="pad each DATA frame that is sent"
+    )  # fmt: skip
+    add("--trailer", metavar="FIELD", action="append", default=[],
+        help="send 'NAME: VALUE' after the content"
+    )  # fmt: skip
+    add("--urgency", metavar="N", type=number(0, 7, "an urgency, 0 to 7"), action="append",
+        help="priority of the response, 0 is the most urgent (RFC 9218); repeat it for further URLs"
+    )  # fmt: skip
+    add("--incremental", action="store_true",
+        help="the content is useful in pieces, so it may take turns with others (RFC 9218)"
+    )  # fmt: skip
+
+
+def _add_messages(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-v", "--verbose", action="store_true",
+        help="show the certificate and every frame on standard error"
+    )  # fmt: skip
+    add("--waterfall", metavar="FILE", help=waterfall.HELP)
+    add("--stat", action="store_true",
+        help="show for each stream when it was sent, answered and complete, on standard error"
+    )  # fmt: skip
+    add("-w", "--write-out", metavar="FORMAT", type=report.write_out_format,
+        help="write this after each response; %%{NAME} is a fact about it, such as "
+        "%%{response_code}; '@FILE' reads the format from a file"
+    )  # fmt: skip
+    add("-s", "--silent", action="store_true", help="no progress bar, no error messages")
+    add("-S", "--show-error", action="store_true", help="error messages even with --silent")

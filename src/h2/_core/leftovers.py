@@ -1,0 +1,68 @@
+"""Content whose window was given back, because probably nobody reads it any more."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from h2._core.pieces import Content, take
+
+#: What the content of one stream takes beside its octets.
+_OVERHEAD: Final = 128
+
+
+class Leftovers:
+    """The content of some streams, by age, and which streams have lost content."""
+
+    __slots__ = ("_content", "_lost", "_size")
+
+    def __init__(self) -> None:
+        self._content: OrderedDict[int, Content] = OrderedDict()
+        self._size = 0
+        self._lost: OrderedDict[int, None] = OrderedDict()
+
+    def __contains__(self, stream_id: int) -> bool:
+        return stream_id in self._content
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def keep(self, stream_id: int, content: Content, room: int) -> list[int]:
+        """Add content; return the streams of which the oldest was dropped to make room."""
+        self._content[stream_id] = content
+        self._size += len(content) + _OVERHEAD
+        dropped: list[int] = []
+        while self._size > room and len(self._content) > 1:
+            oldest, content = self._content.popitem(last=False)
+            self._size -= len(content) + _OVERHEAD
+            dropped.append(oldest)
+        return dropped
+
+    def readable(self, stream_id: int) -> int:
+        """Return how many octets of a stream there are."""
+        content = self._content.get(stream_id)
+        return 0 if content is None else len(content)
+
+    def read(self, stream_id: int, amount: int | None) -> bytes:
+        """Return octets of a stream, which has some, and forget them."""
+        data = take(self._content, stream_id, amount)
+        self._size -= len(data)
+        if stream_id not in self._content:
+            self._size -= _OVERHEAD
+        return data
+
+    def discard(self, stream_id: int) -> None:
+        """Forget what there is of a stream."""
+        content = self._content.pop(stream_id, None)
+        if content is not None:
+            self._size -= len(content) + _OVERHEAD
+
+    def note_lost(self, stream_id: int, most: int) -> None:
+        """Note that a stream has lost content; the latest ``most`` of them are remembered."""
+        self._lost[stream_id] = None
+        if len(self._lost) > most:
+            self._lost.popitem(last=False)
+
+    def has_lost(self, stream_id: int) -> bool:
+        """Tell whether a stream has lost content."""
+        return stream_id in self._lost

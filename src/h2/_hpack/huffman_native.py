@@ -1,0 +1,164 @@
+"""The Huffman code (RFC 7541 5.2 and Appendix B) as loops over bits, for the compiled build.
+
+:mod:`h2._hpack.huffman` does the same in the way that is quick without a compiler. Which of the
+two is used is decided where they are imported.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2._hpack.errors import HpackDecodingError
+from h2._hpack.huffman import SHORT
+from h2._hpack.integers import OCTETS, encode_integer
+from h2._hpack.tables import HUFFMAN_CODE
+from h2._native import i64
+
+_EOS: Final = 256
+_LONGEST: Final = 30
+
+# By symbol.
+_CODES: Final[list[int]] = [code for code, _ in HUFFMAN_CODE]
+_LENGTHS: Final[bytes] = bytes([length for _, length in HUFFMAN_CODE])
+
+
+def _codes_in_octets() -> list[tuple[int, int, int]]:
+    """Return (octet, symbol, length) for each octet that begins with a whole code."""
+    return [
+        (code << (8 - length) | rest, symbol, length)
+        for symbol, (code, length) in enumerate(HUFFMAN_CODE)
+        if length <= 8
+        for rest in range(1 << (8 - length))
+    ]
+
+
+def _by_octet(place: int) -> bytes:
+    table = bytearray(256)
+    for row in _codes_in_octets():
+        table[row[0]] = row[place]
+    return bytes(table)
+
+
+# By the next eight bits: the symbol that they begin with, and the length of its code; 0 where the
+# code is longer than that.
+_SYMBOL_AT: Final[bytes] = _by_octet(1)
+_LENGTH_AT: Final[bytes] = _by_octet(2)
+
+# The code is canonical: codes of one length are consecutive numbers, in the order of their symbols.
+# By length: the lowest code, how many there are, and where their symbols begin.
+_ORDER: Final[list[int]] = sorted(range(257), key=lambda symbol: HUFFMAN_CODE[symbol][::-1])
+_COUNT: Final[list[int]] = [_LENGTHS.count(length) for length in range(_LONGEST + 1)]
+_BEGIN: Final[list[int]] = [sum(_COUNT[:length]) for length in range(_LONGEST + 1)]
+_LOWEST: Final[list[int]] = [
+    _CODES[_ORDER[_BEGIN[length]]] if _COUNT[length] else 0 for length in range(_LONGEST + 1)
+]
+
+
+def encode_string(text: bytes) -> bytes:
+    """Return a string literal with its length, Huffman-coded where that pays."""
+    length: i64 = len(text)
+    if length < SHORT:
+        return OCTETS[length] + text
+    lengths = _LENGTHS
+    bits: i64 = 7
+    at: i64 = 0
+    octet: i64
+    while at < length:
+        octet = text[at]
+        bits += lengths[octet]
+        at += 1
+    size: i64 = bits >> 3
+    if size >= length:
+        return encode_integer(length, 0x7F, 0) + text
+    return encode_integer(size, 0x7F, 0x80) + encode(text)
+
+
+def encode(data: bytes) -> bytes:
+    """Return the Huffman code of the octets, padded with the first bits of EOS."""
+    out: list[int] = []
+    codes = _CODES
+    lengths = _LENGTHS
+    word: i64 = 0  # the bits that are not written yet are its last ones
+    bits: i64 = 0  # so many
+    at: i64 = 0
+    end: i64 = len(data)
+    octet: i64
+    length: i64
+    code: i64
+    while at < end:
+        octet = data[at]
+        at += 1
+        length = lengths[octet]
+        code = codes[octet]
+        word = (word << length | code) & 0x3FFFFFFFFF
+        bits += length
+        while bits >= 8:
+            bits -= 8
+            out.append(word >> bits & 0xFF)
+    if bits:
+        out.append((word << (8 - bits) | 0xFF >> bits) & 0xFF)
+    return bytes(out)
+
+
+def decode(data: bytes) -> bytes:
+    """Return the octets that the Huffman code stands for.
+
+    Raises HpackDecodingError if the string holds EOS or does not end in a padding of at most
+    seven one bits (RFC 7541 5.2).
+    """
+    out: list[int] = []
+    length_at = _LENGTH_AT
+    symbol_at = _SYMBOL_AT
+    word: i64 = 0  # the bits that are not decoded yet are its last ones
+    bits: i64 = 0  # so many
+    at: i64 = 0
+    end: i64 = len(data)
+    octet: i64
+    length: i64
+    symbol: i64
+    while True:
+        while bits < 32 and at < end:
+            octet = data[at]
+            at += 1
+            word = (word << 8 | octet) & 0xFFFFFFFFFF
+            bits += 8
+        octet = (word << 8 | 0xFF) >> bits & 0xFF  # the last ones are filled up with padding
+        length = length_at[octet]
+        if not length and bits >= 8:
+            length = _long_code(word, bits)
+            symbol = _long_symbol(word >> (bits - length), length) if length else _EOS
+        else:
+            symbol = symbol_at[octet]
+        if not length or length > bits:
+            break
+        if symbol == _EOS:
+            raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
+        bits -= length
+        out.append(symbol)
+    if bits >= 8 or (word | -1 << bits) != -1:
+        raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
+    return bytes(out)
+
+
+def _long_code(word: i64, bits: i64) -> i64:
+    """Return the length of the code of more than eight bits that comes next; 0 if it is cut off."""
+    length: i64 = 9
+    code: i64
+    lowest: i64
+    count: i64
+    while length <= bits and length <= _LONGEST:
+        code = word >> (bits - length) & 0x3FFFFFFF >> (_LONGEST - length)
+        lowest = _LOWEST[length]
+        count = _COUNT[length]
+        if code < lowest + count:
+            return length
+        length += 1
+    return 0
+
+
+def _long_symbol(code: i64, length: i64) -> i64:
+    lowest: i64 = _LOWEST[length]
+    begin: i64 = _BEGIN[length]
+    place: i64 = begin - lowest + (code & 0x3FFFFFFF >> (_LONGEST - length))
+    symbol: i64 = _ORDER[place]
+    return symbol

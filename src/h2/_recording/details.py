@@ -1,0 +1,177 @@
+"""What a recording says about a frame besides its header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Final
+
+from h2._frames import decode
+from h2._frames.layout import (
+    ALTSVC,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    GOAWAY,
+    HEADERS,
+    KIND_OF,
+    ORIGIN,
+    PADDED,
+    PING,
+    PRIORITY,
+    PRIORITY_FLAG,
+    PRIORITY_UPDATE,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    SHAPES,
+    UNKNOWN_KIND,
+    WINDOW_UPDATE,
+)
+from h2._hpack import Decoder, HeaderListTooLarge, HpackDecodingError, build_static_table
+from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+
+_STATIC: Final = build_static_table(lambda _name, _value: 0)
+#: A field section is not decoded beyond this: a few octets can stand for gigabytes.
+_MAX_SECTION: Final = 1024 * 1024
+_SECRET: Final = {b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"}
+_MOST_TEXT: Final = 200  # octets of text that a peer chose: debug data, origins
+
+Details = dict[str, Any]
+
+
+class Direction:
+    """What goes one way: its field blocks depend on those before.
+
+    :param secrets: whether to keep the values of fields with credentials
+    """
+
+    def __init__(self, secrets: bool) -> None:
+        self._secrets = secrets
+        self._decoder: Decoder | None = Decoder(_STATIC)
+        # What the other end allows stands in its SETTINGS; the encoder says which size it uses.
+        self._decoder.max_allowed_table_size = 2**32 - 1
+        self._block = bytearray()
+        self._head: Details = {}  # the frame that the block under way began with
+
+    def add(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
+        """Add to a recorded frame what its payload holds. Whatever that is, nothing is raised."""
+        kind = KIND_OF[type_]
+        if kind == UNKNOWN_KIND:
+            return
+        _, least, most, _ = SHAPES[kind]
+        content = _content(type_, flags, payload)
+        if content is None or not least <= len(payload) <= most:
+            found["damaged"] = True
+        elif type_ in {HEADERS, PUSH_PROMISE, CONTINUATION}:
+            self._add_block(type_, flags, content, found)
+        else:
+            found |= _DETAILS[type_](content)
+
+    def _add_block(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
+        """Take in a fragment of a field block; the frame that began it gets the fields."""
+        if type_ != CONTINUATION:
+            self._block.clear()
+            self._head = found
+            prefix = 0
+            if type_ == HEADERS and flags & PRIORITY_FLAG:
+                prefix = 5
+            elif type_ == PUSH_PROMISE:
+                prefix = 4
+                found["promised"] = decode.stream_id(payload.ljust(4, b"\0"))
+            payload = payload[prefix:]
+        self._block += payload
+        if flags & END_HEADERS:
+            self._head["fields"] = self._decode(bytes(self._block))
+            self._block.clear()
+
+    def _decode(self, block: bytes) -> list[list[str]] | None:
+        """Return the fields of a block; None if they cannot be decoded, or those before could not.
+
+        The compression table is lost then.
+        """
+        if self._decoder is None:
+            return None
+        try:
+            fields = self._decoder.decode(block, _MAX_SECTION).fields
+        except (HpackDecodingError, HeaderListTooLarge):
+            self._decoder = None
+            return None
+        return [[_text(name), self._shown(name, value)] for name, value in fields]
+
+    def _shown(self, name: bytes, value: bytes) -> str:
+        return _text(value) if self._secrets or name not in _SECRET else "(not recorded)"
+
+
+def _content(type_: int, flags: int, payload: bytes) -> bytes | None:
+    """Return the payload without padding; None if that is too long."""
+    if flags & PADDED and type_ in {DATA, HEADERS, PUSH_PROMISE}:
+        return decode.strip_padding(payload) if payload else None
+    return payload
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _named(registry: type[IntEnum], value: int) -> str:
+    try:
+        return registry(value).name
+    except ValueError:
+        return f"{value:#x}"
+
+
+def _data(payload: bytes) -> Details:
+    return {"content": len(payload)}
+
+
+def _priority(payload: bytes) -> Details:
+    depends_on, weight, exclusive = decode.priority(payload)
+    return {"depends_on": depends_on, "weight": weight, "exclusive": exclusive}
+
+
+def _rst_stream(payload: bytes) -> Details:
+    return {"error": _named(ErrorCodes, decode.error_code(payload))}
+
+
+def _settings(payload: bytes) -> Details:
+    whole = len(payload) - len(payload) % 6
+    pairs = decode.settings(payload[:whole])
+    return {"settings": [[_named(SettingCodes, code), value] for code, value in pairs]}
+
+
+def _ping(payload: bytes) -> Details:
+    return {"opaque": payload.hex()}
+
+
+def _goaway(payload: bytes) -> Details:
+    last, code, debug_data = decode.goaway(payload)
+    text = _text(debug_data[:_MOST_TEXT])
+    return {"last_stream": last, "error": _named(ErrorCodes, code), "debug_data": text}
+
+
+def _window_update(payload: bytes) -> Details:
+    return {"increment": decode.stream_id(payload)}
+
+
+def _text_only(payload: bytes) -> Details:
+    return {"text": _text(payload[2 : 2 + _MOST_TEXT])}
+
+
+def _priority_update(payload: bytes) -> Details:
+    return {"prioritized": decode.stream_id(payload), "priority": _text(payload[4:])}
+
+
+_DETAILS: Final[dict[int, Callable[[bytes], Details]]] = {
+    DATA: _data,
+    PRIORITY: _priority,
+    RST_STREAM: _rst_stream,
+    SETTINGS: _settings,
+    PING: _ping,
+    GOAWAY: _goaway,
+    WINDOW_UPDATE: _window_update,
+    ALTSVC: _text_only,
+    ORIGIN: _text_only,
+    PRIORITY_UPDATE: _priority_update,
+}

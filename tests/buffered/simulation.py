@@ -1,0 +1,372 @@
+"""A simulation of two buffered connections: nothing lost, nothing late, nothing refused, all ends.
+
+usage: python -m tools.simulation [--runs 100000] [--first 0] [--show]
+
+Each seed makes a history: windows of any size, limits, resets, trailers, padding, promises,
+tunnels, reads that are cut anywhere. At its end every stream that nobody has reset has exactly its
+octets, its END_STREAM and its trailers, and neither end holds anything. A history that breaks
+something is shortened and printed; `--show` tells what happens in it, step by step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from h2.exceptions import H2Error, ProtocolError
+
+from .simulation_end import End, Message
+from .simulation_text import Broken, Choices, History, demand, generate
+from .simulation_world import World
+
+#: How streams ended, or that their content was dropped, is remembered of so many of them.
+REMEMBERED: Final = {
+    ".receiving._ended": 200,
+    ".receiving._ignored": 200,
+    ".receiving._dropped": 1_024,
+}
+
+#: So many rounds it may take until all is said: more means that it never ends.
+_ROUNDS: Final = 2_000
+
+
+def quiet(_: str) -> None:
+    """Tell nothing."""
+
+
+def play(history: History, tell: Callable[[str], None] = quiet) -> World:
+    """Play a history to its end, and check all that must hold."""
+    world = World(history.setup, tell)
+    for step in history.steps:
+        world.step(step)
+    ending = Choices(history.steps[-1].number if history.steps else 0).below(25)
+    if ending < 22:
+        settle(world)
+        check_messages(world)
+    else:
+        end = world.ends[ending % 2]
+        (break_off, misbehave, fall_silent)[ending - 22](world, end)
+    for end in world.ends:
+        check_nothing_left(end)
+    return world
+
+
+# Ends of a history.
+
+
+def settle(world: World) -> None:
+    """All programs come to an end, and all that is under way arrives."""
+    for end in world.ends:
+        tell_larger_windows(world, end)
+    choices = Choices(0)
+    for turn in range(_ROUNDS):
+        moved = 0
+        for end in world.ends:
+            end.take(world.told(end, end.conn.events()))
+            for message in list(end.messages.values()):
+                moved += finish(world, end, message, Choices(message.stream_id + turn))
+            for message in list(end.messages.values()):
+                moved += world.hand_back_one(end, message)
+            moved += world.carry(end, choices.pick((None, 5_000)), 1 << 30)
+        if not moved and not any(world.wires.values()):
+            return
+    raise Broken("no end", f"after {_ROUNDS} rounds")
+
+
+def tell_larger_windows(world: World, end: End) -> None:
+    """Windows and limits with which everything comes to an end soon."""
+    conn = end.conn
+    world.do(end, "update_settings", {4: 50_000, 3: 4})
+    if conn.inbound_flow_control_window < 10_000:
+        world.do(end, "increment_flow_control_window", 100_000)
+
+
+def finish(world: World, end: End, message: Message, choices: Choices) -> int:
+    """End the program's side of one stream."""
+    if message.over:
+        return 0
+    if not message.begun:
+        world.begin(end, message, [(b":status", b"200")])
+    if message.may_write:
+        world.finish_one(end, message, choices)
+        return 1
+    return 0
+
+
+def break_off(world: World, end: End) -> None:
+    """A program ends the connection with an error."""
+    world.do(end, "close_connection", 2)
+    end.ended = True
+    demand(end.conn.send_buffer_size() == 0, "content after the end", end)
+    world.carry(end, None, 1 << 30)
+    check_over(end, told=True)
+    other = world.other(end)
+    demand(other.goaway_heard, "GOAWAY with an error was not heard", other)
+    # Streams that it may have processed go on, until the transport is closed.
+    demand(not (other.client and other.conn.waiting_streams), "waits after GOAWAY", other)
+    fall_silent(world, other)
+
+
+def misbehave(world: World, end: End) -> None:
+    """A peer sends what it must not: the connection is over, in its way."""
+    world.push_out(world.other(end), None)
+    world.wires[end] += b"\0\0\3\x08\0\0\0\0\0abc"
+    world.tell("WINDOW_UPDATE of three octets is behind it")
+    try:
+        world.deliver(end, 1 << 30)
+    except ProtocolError as error:
+        end.ended = True
+        end.take(world.told(end, error.events))
+    demand(end.ended, "a fault of the peer passes", end)
+    check_over(end)
+    fall_silent(world, world.other(end))
+
+
+def fall_silent(world: World, end: End) -> None:
+    """Nothing arrives any more: what is there goes out, or stays."""
+    for each in world.ends:
+        if not each.ended:
+            each.pull(None)
+            each.take(each.conn.events())
+            each.pull(None)  # the last GOAWAY, where that was the end of the last stream
+            demand(not each.pull(None), "more than all", each)
+            each.ended = True
+            world.do(each, "close_connection", 2)
+            check_over(each)
+
+
+def check_over(end: End, told: bool = False) -> None:
+    """A connection that has ended keeps nothing, and gives nothing but what says so."""
+    conn = end.conn
+    demand(conn.send_buffer_size() == 0, "content after the end", end)
+    demand(conn.waiting_streams == 0, "requests wait after the end", end)
+    for stream_id, message in end.messages.items():
+        demand(not conn.is_writable(stream_id), "writable after the end", end, stream_id)
+        if message.available and conn.readable(stream_id):
+            end.reads(stream_id, None)  # what had arrived is there all the same
+    data = end.pull(None)
+    demand(not end.pull(None), "output without end", end)
+    end.take(conn.events())
+    told = told or end.goaway_heard or b"\x07\0\0\0\0\0" in data[-40:]
+    demand(told, "no GOAWAY", end, data[-40:])
+    try:
+        conn.send_data(1, b"x")
+    except H2Error:
+        return
+    raise Broken("a call after the end", f"{end}")
+
+
+# What must hold at the end.
+
+
+def check_messages(world: World) -> None:
+    """All that was sent has arrived, but on streams that somebody has reset."""
+    for end in world.ends:
+        other = world.other(end)
+        for stream_id, message in end.messages.items():
+            theirs = other.messages.get(stream_id)
+            if message.lost is not None:
+                check_reset(end, other, message, theirs)
+            elif message.waited and message.reset is None:
+                demand(message.opened, "no StreamOpened", end, message)
+            if theirs is None:
+                over = message.over or is_unwanted(other, message)
+                demand(over, "a request that nobody has heard", end, message)
+            elif (message.complete and theirs.reset is None) or not (theirs.over or message.over):
+                check_whole(end, message, theirs)
+        if end.shut_down:
+            demand(end.drained == 1, "ConnectionDrained", end, end.drained)
+        else:
+            demand(end.drained == 0, "ConnectionDrained without a shutdown", end)
+
+
+def check_reset(end: End, other: End, message: Message, theirs: Message | None) -> None:
+    """There is a reason for every StreamReset."""
+    if theirs is not None:
+        reset = theirs.reset
+        demand(reset is not None, "StreamReset that nobody has sent", end, message)
+        demand(reset == message.lost, "StreamReset with another code", end, message, theirs)
+        return
+    demand(message.lost == 7, "lost with another code than REFUSED_STREAM", end, message)
+    left = end.closing or end.shut_down
+    left = left or is_unwanted(other, message)
+    reasons = left or end.goaway_heard or message.hasty
+    demand(reasons, "refused without a reason", end, message)
+
+
+def is_unwanted(other: End, message: Message) -> bool:
+    """Tell whether the client refuses a promise: it has reset the stream, or wants no more."""
+    parent = other.messages.get(message.parent)
+    return parent is not None and (parent.reset is not None or other.closing or other.shut_down)
+
+
+def check_whole(end: End, message: Message, theirs: Message) -> None:
+    """What one end has sent is what the other has heard."""
+    where = (end, message, theirs)
+    demand(theirs.heard == message.begun, "the header section is lost", *where)
+    demand(theirs.heard_early == message.early, "1xx is lost", *where)
+    whole = theirs.read == message.written or theirs.ignored
+    demand(whole, "octets are lost", *where)
+    demand(theirs.heard_end == message.ended, "END_STREAM is lost", *where)
+    demand(theirs.heard_trailers == message.trailers, "trailers are lost", *where)
+
+
+def check_nothing_left(end: End) -> None:
+    """A connection on which nothing is under way any more holds nothing."""
+    conn = end.conn
+    demand(conn.events() == [], "an event is left", end)
+    demand(conn.data_to_send() == b"", "output is left", end)
+    demand(conn.send_buffer_size() == 0, "content is left", end, conn.send_buffer_size())
+    demand(conn.waiting_streams == 0, "a request is left", end, conn.waiting_streams)
+    for message in end.messages.values():
+        waits = message.full and not message.over and not end.ended
+        demand(not waits, "a writer waits for ever", end, message)
+    if not end.ended:
+        demand(not conn.streams, "streams are left", end, list(conn.streams))
+        demand(conn.open_outbound_streams == 0, "counted as open", end)
+        demand(conn.open_inbound_streams == 0, "counted as open", end)
+        window = conn._core.window
+        given = window.value + window.handed_back
+        demand(given >= window.limit, "a part of the window is lost", end, given, window.limit)
+        check_windows(end)
+    for place, what in held(conn._buffers):
+        bound = REMEMBERED.get(place, 0)
+        demand(len(what) <= bound, "something is held", end, place, what)
+
+
+def check_windows(end: End) -> None:
+    """Nothing that was received is still to be acknowledged."""
+    for message in end.messages.values():
+        demand(message.owed == 0, "an error of the simulation: owed", end, message)
+
+
+def held(thing: object, place: str = "", seen: set[int] | None = None) -> Iterator[Any]:
+    """Find the containers that are not empty, in all parts of the buffers but the core."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, (dict, set, deque, list)):
+        parts = list(thing.values()) if isinstance(thing, dict) else list(thing)
+        if all(map(_is_part, parts)):
+            for number, part in enumerate(parts):
+                yield from held(part, f"{place}[{number}]", seen)
+        else:
+            yield place, thing
+    elif hasattr(thing, "dead"):
+        # Streams that are gone may leave a few marks in the lines of a level, which counts them.
+        left = [*thing.fresh, *thing.ring]
+        if len(left) != thing.dead or thing.active or thing.sequential or thing.identifiers:
+            yield place, left
+    elif _is_part(thing):
+        for name in slots(thing):
+            yield from held(getattr(thing, name), f"{place}.{name}", seen)
+    elif hasattr(thing, "stream_id"):
+        yield place, [thing]
+
+
+def _is_part(thing: object) -> bool:
+    """Tell whether something is an object of the package that may hold others."""
+    kind = type(thing)
+    ours = kind.__module__.startswith("h2._core.") or kind.__module__ == "h2.buffered"
+    return ours and kind.__name__ != "Connection" and not hasattr(thing, "stream_id")
+
+
+def slots(thing: object) -> Iterator[str]:
+    """The attributes of an object, in slots or not."""
+    yield from getattr(thing, "__dict__", ())
+    for kind in type(thing).__mro__:
+        for name in getattr(kind, "__slots__", ()):
+            if hasattr(thing, name):
+                yield name
+
+
+# The search.
+
+
+def failure(history: History) -> Exception | None:
+    """What goes wrong in a history, if anything does."""
+    try:
+        play(history)
+    except Exception as error:  # whatever it is, it is wrong
+        return error
+    return None
+
+
+def kind_of(error: Exception) -> str:
+    """What stays the same while a history is shortened."""
+    return error.kind if isinstance(error, Broken) else type(error).__name__
+
+
+def shorten(history: History, error: Exception) -> History:
+    """Leave out of a history what is not needed for the same failure."""
+    wanted = kind_of(error)
+
+    def fails(candidate: History) -> bool:
+        found = failure(candidate)
+        return found is not None and kind_of(found) == wanted
+
+    size = len(history.steps) // 2
+    while size:
+        start = 0
+        while start < len(history.steps):
+            steps = history.steps[:start] + history.steps[start + size :]
+            candidate = history._replace(steps=steps)
+            if fails(candidate):
+                history = candidate
+            else:
+                start += size
+        size //= 2
+    if fails(history._replace(setup=0)):
+        history = history._replace(setup=0)
+    for place, step in enumerate(history.steps):
+        steps = (*history.steps[:place], step._replace(number=0), *history.steps[place + 1 :])
+        if fails(history._replace(steps=steps)):
+            history = history._replace(steps=steps)
+    return history
+
+
+def report(history: History) -> str:
+    """What happens in a history, and what goes wrong."""
+    lines = [f"{history!r}"]
+    try:
+        play(history, lines.append)
+    except Exception as error:  # it is what is reported
+        lines.append(f"{type(error).__name__}: {error}")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play histories; returns 1 if one of them breaks something."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.simulation", description="Simulate two buffered connections."
+    )
+    parser.add_argument("--runs", type=int, default=100_000, help="how many histories")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--quick", action="store_true", help="do not shorten what is found")
+    parser.add_argument("--show", action="store_true", help="tell what happens in the first one")
+    options = parser.parse_args(arguments)
+    if options.show:
+        print(report(generate(options.first)))
+        return 0
+    began = time.process_time()
+    streams = octets = 0
+    for seed in range(options.first, options.first + options.runs):
+        history = generate(seed)
+        try:
+            world = play(history)
+        except Exception as error:  # whatever it is, it is wrong
+            print(f"seed {seed}: {type(error).__name__}: {error}\n")
+            if not options.quick:
+                print(report(shorten(history, error)))
+            return 1
+        for end in world.ends:
+            streams += len(end.messages)
+            octets += sum(message.read for message in end.messages.values())
+    seconds = time.process_time() - began
+    print(f"{options.runs:,} histories, {streams // 2:,} streams, {octets:,} octets: nothing wrong")
+    print(f"{seconds:.0f} seconds of CPU time")
+    return 0

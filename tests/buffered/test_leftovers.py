@@ -1,0 +1,56 @@
+"""h2._core.leftovers: content whose window was given back."""
+
+from __future__ import annotations
+
+from h2._core.leftovers import Leftovers
+from h2._core.pieces import Pieces
+
+ROOM = 10_000
+
+
+def test_the_oldest_is_dropped_as_long_as_there_is_too_much() -> None:
+    left = Leftovers()
+    assert left.keep(1, bytes(4000), ROOM) == []
+    assert left.keep(3, Pieces(bytes(4000)), ROOM) == []
+    assert left.keep(5, bytes(1000), ROOM) == []
+    assert left.keep(7, bytes(1000), ROOM) == [1]
+    assert left.keep(9, bytes(3000), ROOM) == []
+    assert left.keep(11, bytes(9000), ROOM) == [3, 5, 7, 9]
+    assert (len(left), left.readable(11), left.readable(9)) == (1, 9000, 0)
+
+
+def test_each_stream_counts_128_octets_more_than_it_has() -> None:
+    left = Leftovers()
+    dropped = [left.keep(stream_id, b"x", ROOM) for stream_id in range(1, 201, 2)]
+    assert dropped[:77] == [[]] * 77
+    assert dropped[77:] == [[stream_id] for stream_id in range(1, 46, 2)]
+
+
+def test_the_latest_stays_even_if_it_is_too_large_alone() -> None:
+    left = Leftovers()
+    assert left.keep(1, bytes(2 * ROOM), ROOM) == []
+    assert left.read(1, None) == bytes(2 * ROOM)
+    assert left.keep(3, bytes(9000), ROOM) == []
+    assert left.keep(5, b"", ROOM) == []
+
+
+def test_what_is_read_or_discarded_makes_room() -> None:
+    left = Leftovers()
+    for stream_id in (1, 3):
+        left.keep(stream_id, bytes(4800), ROOM)
+    assert left.read(1, 4000) == bytes(4000)
+    assert left.readable(1) == 800
+    assert left.keep(5, bytes(3800), ROOM) == []
+    assert left.read(1, 800) == bytes(800)
+    assert 1 not in left
+    left.discard(3)
+    left.discard(3)
+    assert left.keep(7, bytes(5900), ROOM) == []
+    assert left.keep(9, b"", ROOM) == [5], "128 octets for each"
+
+
+def test_the_latest_streams_that_lost_content_are_remembered() -> None:
+    left = Leftovers()
+    for stream_id in range(1, 21, 2):
+        left.note_lost(stream_id, 3)
+    assert [at for at in range(1, 21, 2) if left.has_lost(at)] == [15, 17, 19]

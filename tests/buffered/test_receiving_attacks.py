@@ -1,0 +1,113 @@
+"""What a peer can make a connection with ``receive_buffering`` keep, if nobody reads."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from h2.buffered import BufferedH2Connection
+from h2.exceptions import DenialOfServiceError
+from support import wire
+from support.receiving import server, uploading
+from support.wire import DEFAULT_WINDOW, Code
+
+WINDOW = 2**20
+Attack = Callable[[BufferedH2Connection], Iterator[bytes]]
+
+
+def grown(conn: BufferedH2Connection, attack: Attack) -> int:
+    """By how much the memory of a connection grows while a peer sends what an attack yields."""
+    tracemalloc.start()
+    for data in attack(conn):
+        conn.receive_data(data)
+        conn.data_to_send()
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return size
+
+
+def resets(conn: BufferedH2Connection) -> Iterator[bytes]:
+    """Streams that are reset when as much of them has come as the windows allow."""
+    for stream_id in range(1, 2001, 2):
+        yield wire.headers(stream_id, wire.POST)
+        for _ in range(3):
+            yield wire.data(stream_id, b"x" * 16_384)
+        yield wire.rst_stream(stream_id)
+
+
+def small_resets(conn: BufferedH2Connection) -> Iterator[bytes]:
+    """The same with an octet each, which takes more memory than it has octets."""
+    for stream_id in range(1, 4001, 2):
+        yield wire.headers(stream_id, wire.POST)
+        yield wire.data(stream_id, b"x")
+        yield wire.rst_stream(stream_id, Code.NO_ERROR)
+
+
+def answered(conn: BufferedH2Connection) -> Iterator[bytes]:
+    """Requests of an octet that the server answers and never reads."""
+    for stream_id in range(1, 6001, 2):
+        yield wire.headers(stream_id, wire.POST) + wire.data(stream_id, b"x", end_stream=True)
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+
+
+def large_answered(conn: BufferedH2Connection) -> Iterator[bytes]:
+    """Requests that fill a window, which the server answers and never reads."""
+    for stream_id in range(1, 1001, 2):
+        yield wire.headers(stream_id, wire.POST) + wire.data(stream_id, b"x" * 16_384)
+        yield wire.data(stream_id, b"x" * 16_384, end_stream=True)
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+
+
+def padding(conn: BufferedH2Connection) -> Iterator[bytes]:
+    """Frames of nothing but padding."""
+    yield wire.headers(1, wire.POST)
+    for _ in range(5000):
+        yield wire.data(1, b"", pad=255)
+
+
+@pytest.mark.parametrize("attack", [resets, small_resets, answered, large_answered, padding])
+def test_memory_does_not_grow_with_what_a_peer_does(attack: Attack) -> None:
+    # What is kept without a window counts 128 octets for each stream, and takes not much more. The
+    # rest is what the connection remembers of streams that were reset.
+    assert grown(server(), attack) < 3 * DEFAULT_WINDOW + 300_000
+
+
+def single_octets(conn: BufferedH2Connection) -> Iterator[bytes]:
+    """As many frames of one octet as may be unacknowledged."""
+    yield wire.headers(1, wire.POST)
+    for _ in range(160):
+        yield wire.data(1, b"x") * 100
+
+
+def full_windows(conn: BufferedH2Connection) -> Iterator[bytes]:
+    """A hundred streams that fill the window of the connection."""
+    for stream_id in range(1, 201, 2):
+        yield wire.headers(stream_id, wire.POST)
+        yield wire.data(stream_id, b"x" * 10_000)
+
+
+def test_single_octets_take_little_more_than_one_octet_each() -> None:
+    assert grown(server(), single_octets) < 16_000 * 1.2 + 5000
+
+
+def test_a_reader_that_is_slow_keeps_what_the_window_allows() -> None:
+    conn = server(connection_window=WINDOW)
+    assert grown(conn, full_windows) < 1_000_000 * 1.2 + 100_000
+
+
+def test_single_octets_without_end_are_refused() -> None:
+    conn = uploading()
+    with pytest.raises(DenialOfServiceError) as caught:
+        wire.feed(conn, wire.data(1, b"x") * 16_400)
+    assert caught.value.limit == "small_data"
+    assert conn.readable(1) == 2**14, "what came before can be read"
+
+
+def test_single_octets_that_are_read_go_on_without_end() -> None:
+    conn = uploading()
+    for _ in range(2000):
+        wire.feed(conn, wire.data(1, b"x") * 100)
+        assert conn.read_data(1) == b"x" * 100
+        conn.data_to_send()

@@ -1,0 +1,26 @@
+"""What `python -m benchmarks.receiving` counts, where no coverage tool counts along."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from benchmarks import receiving
+from support.processes import python_command, run
+
+
+@pytest.mark.skipif(
+    platform.python_implementation() != "CPython", reason="counts instructions of CPython"
+)
+def test_kept_content_costs_little_more_than_acknowledging_by_hand() -> None:
+    done = run(python_command("-m", "benchmarks.receiving"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert len(done.stdout.splitlines()) == 1 + len(receiving.CASES)
+
+
+def test_a_ratio_above_its_limit_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "CASES", [receiving.Case(100, 1, 1.0)])
+    counts = iter([100.0, 101.0, 100.0])
+    monkeypatch.setattr(receiving, "count", lambda read, case: next(counts))
+    assert receiving.main() == 1

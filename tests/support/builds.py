@@ -1,0 +1,11 @@
+"""What only one of the two builds allows: the pure one, or the compiled one."""
+
+from __future__ import annotations
+
+import pytest
+
+import h2
+
+#: For tests that replace a function or a constant of an inner module, or copy an object of one.
+#: Compiled modules call each other directly, and compiled objects come out of a constructor alone.
+pure_build = pytest.mark.skipif(h2.__compiled__, reason="reaches into the pure source")
