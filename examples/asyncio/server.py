@@ -81,6 +81,7 @@ class Request:
             self.connection.loop.call_exception_handler({"message": "failed", "exception": error})
             code = ErrorCodes.INTERNAL_ERROR
         if code or not self.h2.at_end(self.id):
+            self.connection.flush()  # curl drops a response that arrives together with a reset
             with contextlib.suppress(StreamClosedError):
                 self.h2.reset_stream(self.id, code)
         self.connection.requests.pop(self.id, None)
