@@ -113,7 +113,7 @@ class Client:
     def _step(self) -> None:
         # Flushing comes last in both: whatever is left then has to wait for the socket.
         self._flush()
-        if len(self._channel.unsent) > _MOST_UNSENT:
+        if self._channel.pending > _MOST_UNSENT:
             raise Failure(Status.SEND, "The server goes on asking and does not read the answers")
         for transfer in list(self._active.values()):
             try:
