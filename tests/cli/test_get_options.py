@@ -9,6 +9,7 @@ import io
 import re
 import socket
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import hpack
 import pytest
 
+from h2._cli import client as client_module
 from h2._cli import coding
 from h2._cli.arguments import main
 from h2._cli.failure import Failure
@@ -761,13 +763,31 @@ def test_answers_that_are_not_http_2(get: Get) -> None:
         assert answer_to(get, octets) == http1 + line
     assert answer_to(get, b"HTTP") == http1 + "HTTP"
     assert answer_to(get, b"<html>\n<p>Bad Request</p>") == text + "<html>"
-    assert answer_to(get, b"SSH-2.0-x" * 20 + b"\r\n").startswith(text + "SSH-2.0-x")
+    assert answer_to(get, b"SSH-2.0-x" * 20 + b"\r\n") == text + ("SSH-2.0-x" * 20)[:60]
     assert "The server speaks TLS on this port" in answer_to(get, b"\x15\x03\x01\0\2\2\x46")
     assert "HTTP/2 framing" in answer_to(get, bytes(range(128, 148)))
     assert "HTTP/2 framing" in answer_to(get, b"abc\x04\x1b" * 9)
     assert "HTTP/2 framing" in answer_to(get, b"abcd\x1b" * 9)
     hint = "; perhaps it does not speak HTTP/2 without TLS"
     assert answer_to(get, b"") == "Empty reply from server" + hint
+
+
+def test_the_rest_of_a_line_is_not_waited_for_very_long(
+    get: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_MOMENT", 0.1)
+    told = threading.Event()
+
+    def script(sock: socket.socket) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 400")
+        told.wait()
+
+    with listening(script) as port:
+        status, _, err = get(f"http://127.0.0.1:{port}/")
+        told.set()
+    assert status == 16
+    assert err.endswith("does not speak HTTP/2 without TLS: HTTP/1.1 400\n")
 
 
 def test_a_server_that_refuses_h2(get: Get, certificates: Certificate) -> None:

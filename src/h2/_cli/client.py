@@ -27,6 +27,7 @@ _MOST_UNSENT: Final = 1024 * 1024
 #: Requests at a time, where the server allows more.
 _AT_ONCE: Final = 100
 _SHOWN_OCTETS: Final = 200  # of what a server says that is not HTTP/2
+_MOMENT: Final = 0.5  # seconds
 
 
 class Client:
@@ -193,9 +194,26 @@ class Client:
             self._act(event)
         if fault is not None and self._active:
             text = other_protocol(self._first_octets, self._url.scheme)
+            if text is not None:
+                self._read_line()
+                text = other_protocol(self._first_octets, self._url.scheme)
             raise Failure(Status.HTTP2, text or f"Error in the HTTP/2 framing layer: {fault}")
         for transfer in self._active.values():
             transfer.show_progress()
+
+    @property
+    def _line_is_cut(self) -> bool:
+        return b"\n" not in self._first_octets and len(self._first_octets) < _SHOWN_OCTETS
+
+    def _read_line(self) -> None:
+        """Wait a moment for the rest of the first line of what is not HTTP/2: it is shown."""
+        limit = Deadline(_MOMENT, "The first line")
+        with contextlib.suppress(OSError, Failure):
+            data: bytes | None = None
+            while data != b"" and self._line_is_cut:
+                select.select([self._channel.sock], [], [], limit.left())
+                data = self._channel.receive()
+                self._first_octets += data or b""
 
     def _act(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RemoteSettingsChanged):
