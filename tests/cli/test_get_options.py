@@ -338,14 +338,24 @@ def test_a_connection_that_fails_fails_all_that_is_left(get: Get) -> None:
     assert (status, err.count("Connection refused")) == (7, 2)
 
 
-def test_a_goaway_refuses_what_has_not_been_sent(get: Get) -> None:
+def test_after_a_goaway_what_was_not_sent_goes_over_another_connection(get: Get) -> None:
     def answer(client: Client, stream_id: int, fields: Fields) -> None:
-        client.send(wire.goaway(stream_id), content(stream_id, b"one"))
+        answers = [wire.goaway(stream_id), content(stream_id, fields[b":path"])]
+        client.send(*(answers if fields[b":path"] == b"/1" else reversed(answers)))
+
+    with server(answer, (Setting.MAX_CONCURRENT_STREAMS, 1), clients=3) as url:
+        status, out, err = get(f"{url}/1", f"{url}/2", f"{url}/3")
+    assert (status, out, err) == (0, b"/1/2/3", "")
+
+
+def test_a_server_that_only_says_goodbye_is_not_asked_again(get: Get) -> None:
+    def answer(client: Client, stream_id: int, fields: Fields) -> None:
+        client.send(wire.goaway(0))
 
     with server(answer, (Setting.MAX_CONCURRENT_STREAMS, 1)) as url:
         status, out, err = get(f"{url}/1", f"{url}/2")
-    assert (status, out) == (16, b"one")
-    assert f"{url}/2: The server refused the request by GOAWAY with NO_ERROR" in err
+    assert (status, out) == (16, b"")
+    assert err.count("The server refused the request by GOAWAY with NO_ERROR") == 2
 
 
 def test_content_of_requests_to_several_urls(get: Get, tmp_path: Path) -> None:

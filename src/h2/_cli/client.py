@@ -33,7 +33,7 @@ _MOMENT: Final = 0.5  # seconds
 class Client:
     """Carries out transfers over one connection.
 
-    :param through: told of each transfer that is done, or redirected to another server
+    :param through: told of each transfer that is done, or needs another connection
     :param padding: octets of padding in each DATA frame
     """
 
@@ -45,7 +45,7 @@ class Client:
         through: Callable[[Transfer], None],
         padding: int | None,
     ) -> None:
-        self.elsewhere: list[Transfer] = []  # redirected to other servers
+        self.elsewhere: list[Transfer] = []  # those that need another connection
         self._channel = channel
         self._conn = channel.conn
         self._deadline = deadline
@@ -55,6 +55,7 @@ class Client:
         self._waiting: deque[Transfer] = deque()
         self._active: dict[int, Transfer] = {}
         self._limit = 1  # of requests at a time; the server's is known when its SETTINGS come
+        self._finished = False  # whether a response is complete
         self._first_octets = b""
         self._goodbye = ""  # what the server said with GOAWAY
         self._send_error = ""
@@ -241,6 +242,7 @@ class Client:
                 self._acknowledge(transfer, event.flow_controlled_length)
             case h2.events.StreamEnded():
                 transfer.finish()
+                self._finished = True
                 self._end(transfer)
             case h2.events.StreamReset():
                 raise _reset(event)
@@ -299,8 +301,15 @@ class Client:
             self._goodbye += f" ({printable(event.additional_data)})"
         text = f"The server refused the request by {self._goodbye}: {_REFUSED}"
         unprocessed = [self._active[i] for i in event.unprocessed_stream_ids if i in self._active]
+        # What was not sent goes over another connection, if this one has been of any use.
+        useful = len(self._active) > len(unprocessed) or self._finished
         while self._waiting:
-            unprocessed.append(self._waiting.popleft())
+            transfer = self._waiting.popleft()
+            if useful:
+                self.elsewhere.append(transfer)
+                self._hand_on(transfer)
+            else:
+                unprocessed.append(transfer)
         for transfer in unprocessed:
             self._fail(transfer, Failure(Status.HTTP2, text))
 
