@@ -397,7 +397,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
         )
         async with trio.open_nursery() as accepting:
             listeners = await accepting.start(accept)
-            with trio.open_signal_receiver(signal.SIGINT) as signals:
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 announce(listeners[0].transport_listener.socket.getsockname()[1], host)
                 async for _ in signals:
                     accepting.cancel_scope.cancel()
