@@ -7,8 +7,10 @@
 #   make docs         the manual, in build/docs; warnings are errors
 #   make bench        speed against the published h2 and jh2, and growth; ARGS="--only get"
 #   make gate         the counts that CI compares; ARGS="--update" writes new limits
+#   make machine-gate machine instructions of the compiled build against limits; needs valgrind
 #   make consumers    tests of programs that use h2: the wheel against h2 4.4.1; ARGS="httpcore"
-#   make wheel-test   sdist and wheel, and the tests against the wheel on every Python at hand
+#   make wheels       sdist, pure wheel and a compiled one for each CPython at hand, in dist
+#   make wheel-test   sdist and wheels, and the tests against them on every Python at hand
 #   make clean        remove all that the targets above made
 #
 # PYTHON=python3.12 chooses the interpreter below .venv; otherwise a fitting one is looked for.
@@ -18,7 +20,7 @@ VENV := .venv/bin
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL := -n 4 --dist loadfile
 
-.PHONY: demo test lint docs bench gate consumers wheel-test clean venv
+.PHONY: demo test lint docs bench gate machine-gate consumers wheels wheel-test clean venv
 
 demo: venv
 	$(VENV)/python -m examples.demo $(ARGS)
@@ -41,8 +43,14 @@ bench: venv
 gate: venv
 	$(VENV)/python -m benchmarks.gate $(ARGS)
 
+machine-gate: venv
+	$(VENV)/python -m benchmarks.machine $(ARGS)
+
 consumers: venv
 	$(VENV)/python -m tools.consumer_suites $(ARGS)
+
+wheels: venv
+	$(VENV)/python -m tools.wheels $(ARGS)
 
 wheel-test: venv
 	$(VENV)/python -m tools.wheel_test $(ARGS)

@@ -106,6 +106,16 @@ class BufferedH2Connection(H2Connection):
 
     # What H2Connection has, too.
 
+    @property
+    def config(self) -> H2Configuration:
+        """The configuration of this connection, which says ``strict`` in any case."""
+        return self._core.config
+
+    @config.setter
+    def config(self, config: H2Configuration) -> None:
+        self._core.config = strict_unless_said(config)
+        self._core.planner.options_changed()
+
     def initiate_connection(self) -> None:
         """Send the connection preface, as ``H2Connection.initiate_connection`` does.
 

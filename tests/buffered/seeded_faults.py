@@ -81,8 +81,8 @@ FAULTS: Final = (
     Fault(
         "a stream without a window stops all others",
         "_core/pull.py",
-        "            queue.parked.add(turn.stream_id)\n            continue\n",
-        "            queue.parked.add(turn.stream_id)\n            break\n",
+        "            queue.parked[outbound.stream_id] = None\n            continue\n",
+        "            queue.parked[outbound.stream_id] = None\n            break\n",
     ),
     Fault(
         "padding does not count",
@@ -105,7 +105,7 @@ FAULTS: Final = (
     Fault(
         "a window that grew and was still shut is forgotten",
         "_core/send_queue.py",
-        "            self.parked.add(outbound.stream_id)  # it lacks less than before\n",
+        "            self.parked[outbound.stream_id] = None  # it lacks less than before\n",
         "            pass\n",
     ),
     # Frames.
@@ -380,8 +380,8 @@ FAULTS: Final = (
     Fault(
         "the end of content comes before the content was read",
         "_core/receive_queue.py",
-        "            stream_id not in self._waiting\n            and stream_id not in self._kept\n",
-        "            stream_id not in self._kept\n",
+        "return not self.readable(stream_id) and self._is_complete(stream_id)",
+        "return self._is_complete(stream_id)",
     ),
     # Shutdown.
     Fault(
@@ -412,7 +412,7 @@ FAULTS: Final = (
     Fault(
         "a stream with another priority is lost",
         "_core/scheduler.py",
-        "        if ready:\n            self._enter(turn, fresh)\n",
+        "        if ready:\n            self.add(turn, fresh)\n",
         "",
     ),
 )

@@ -26,7 +26,7 @@ from .simulation_world import World
 REMEMBERED: Final = {
     ".receiving._ended": 200,
     ".receiving._ignored": 200,
-    ".receiving._dropped": 1_024,
+    ".receiving._leftovers._lost": 1_024,
 }
 
 #: So many rounds it may take until all is said: more means that it never ends.

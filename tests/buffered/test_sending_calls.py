@@ -321,6 +321,9 @@ def test_strict_by_default() -> None:
     assert conn.config.strict
     assert not conn.config.client_side
     assert not unsaid.strict
+    conn.config = unsaid
+    assert conn.config.strict
+    assert not conn.config.client_side
     for value in (True, False):
         said = H2Configuration(strict=value)
         assert BufferedH2Connection(said).config is said

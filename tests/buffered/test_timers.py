@@ -105,6 +105,11 @@ def test_a_connection_that_has_not_begun_waits_for_nothing(client: bool, clock: 
     assert conn.get_timer() is None
     assert pass_time(conn, clock, 100) == []
     assert conn.data_to_send() == b""
+    # SETTINGS that go out before the preface have no peer that could acknowledge them.
+    conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 70_000})
+    assert conn.get_timer() is None
+    conn.initiate_connection()
+    assert due(conn, clock) == 5
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])

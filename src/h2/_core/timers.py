@@ -109,7 +109,7 @@ class SettingsTimer:
     def due(self) -> float | None:
         """Return when the time is over, None if every frame was acknowledged."""
         in_flight = self._conn.announced.in_flight
-        if not in_flight:
+        if not in_flight or not self._conn.initiated:
             self._oldest = None
             return None
         if in_flight[0] is not self._oldest:

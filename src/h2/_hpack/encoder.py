@@ -83,7 +83,6 @@ class Encoder:
         "_recent_full",
         "_size",
         "_static",
-        "_static_names",
         "_string",
         "_used",
         "fields",
@@ -93,7 +92,6 @@ class Encoder:
 
     def __init__(self, static: StaticTable) -> None:
         self._static = static
-        self._static_names = static.names
         self._string = encode_string
         self.fields: dict[tuple[bytes, bytes], Entry] = {}
         self.generation = 0
@@ -227,7 +225,7 @@ class Encoder:
         """
         name = entry.name
         state = self._names.get(name, _NEW_NAME)
-        index = self._static_names.get(name, 0)
+        index = self._static.names.get(name, 0)
         if index == 0 and state >> 8 > self._evicted:
             index = self._inserted + _NEXT_INDEX - (state >> 8)
         value = entry.value
