@@ -41,7 +41,7 @@ REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":pat
 
 #: What is missing on purpose: why, in the words of docs/differences.md, and patterns of names.
 ACCEPTED = {
-    "Machines take no input.": (
+    "State machines accept no input.": (
         "h2.connection.AllowedStreamIDs*",
         "h2.connection.ConnectionInputs*",
         "h2.connection.H2ConnectionStateMachine.process_input",
@@ -49,13 +49,13 @@ ACCEPTED = {
         "h2.stream.STREAM_OPEN",
         "h2.stream.StreamInputs*",
     ),
-    "Streams do nothing by themselves.": ("h2.stream.H2Stream.*",),
-    "Streams and machines come from a connection.": (
+    "Streams have no methods.": ("h2.stream.H2Stream.*",),
+    "Streams and state machines are created by a connection.": (
         "h2.connection.H2ConnectionStateMachine",
         "h2.stream.H2Stream",
         "h2.stream.H2StreamStateMachine",
     ),
-    "Parts that are built in another way.": (
+    "Internal parts that do not exist.": (
         "h2.connection.H2Connection._frame_dispatch_table",
         "h2.connection.H2Connection.incoming_buffer",
         "h2.events.kw_only",
