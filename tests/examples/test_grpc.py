@@ -106,10 +106,13 @@ class Grpclib:
         echo: Any = StreamStreamMethod(channel, f"/echo.Echo/{method}", bytes, bytes)
         try:
             async with echo.open(timeout=timeout) as stream:
+                await stream.send_request()
                 sending = asyncio.create_task(self._send(stream, messages))
-                answers = [answer async for answer in stream]
-                await sending
-            return answers
+                try:
+                    return [answer async for answer in stream]
+                finally:
+                    sending.cancel()
+                    await asyncio.wait([sending])
         except GRPCError as error:
             raise RuntimeError(error.status.name, error.message) from None
         except asyncio.TimeoutError:
@@ -119,7 +122,6 @@ class Grpclib:
             await asyncio.sleep(0.1)  # this is how long its transport takes
 
     async def _send(self, stream: Any, messages: list[bytes]) -> None:
-        await stream.send_request()
         for message in messages:
             await stream.send_message(message)
         await stream.end()
