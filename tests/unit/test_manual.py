@@ -66,6 +66,11 @@ def test_every_page_in_the_table_of_contents_exists(entries: list[str]) -> None:
     assert not missing
 
 
+def test_the_landing_page_names_each_chapter_once(entries: list[str]) -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- \[.+\]\((.+)\.md\): .+\?$", text, re.MULTILINE) == entries
+
+
 # --- public names ---
 
 
