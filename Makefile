@@ -2,6 +2,7 @@
 # .venv, dependencies from PyPI) and is quick where that is there already.
 #
 #   make demo         a server and a client over a real socket, frame by frame
+#   make check        linters, types, the quick tests: under a minute, for every save
 #   make test         linters, types, all tests, branch coverage
 #   make lint         linters and types only
 #   make docs         the manual, in build/docs; warnings are errors
@@ -9,6 +10,8 @@
 #   make gate         the counts that CI compares; ARGS="--update" writes new limits
 #   make consumers    tests of programs that use h2: the wheel against h2 4.4.1; ARGS="httpcore"
 #   make wheel-test   sdist and wheel, and the tests against the wheel on every Python at hand
+#   make wheels       sdist, pure wheel and compiled wheels, in dist
+#   make release-check  a release up to the upload, rehearsed in a clone; ARGS="--pure"
 #   make clean        remove all that the targets above made
 #
 # PYTHON=python3.12 chooses the interpreter below .venv; otherwise a fitting one is looked for.
@@ -18,10 +21,17 @@ VENV := .venv/bin
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL := -n 4 --dist loadfile
 
-.PHONY: demo test lint docs bench gate consumers wheel-test clean venv
+# What is not slow of the tests of the package itself: those of the tools and of the manual, and
+# long searches, are left to `make test`.
+QUICK := tests/unit tests/conformance -m "not slow and not heavy" -q -n 2 --dist loadfile
+
+.PHONY: demo check test lint docs bench gate consumers wheel-test wheels release-check clean venv
 
 demo: venv
 	$(VENV)/python -m examples.demo $(ARGS)
+
+check: lint
+	$(VENV)/python -m pytest $(QUICK) $(ARGS)
 
 test: lint
 	$(VENV)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing --cov-fail-under=100 $(ARGS)
@@ -43,6 +53,12 @@ gate: venv
 
 consumers: venv
 	$(VENV)/python -m tools.consumer_suites $(ARGS)
+
+wheels: venv
+	$(VENV)/python -m tools.wheels $(ARGS)
+
+release-check: venv
+	$(VENV)/python -m tools.release check $(ARGS)
 
 wheel-test: venv
 	$(VENV)/python -m tools.wheel_test $(ARGS)

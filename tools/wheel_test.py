@@ -17,27 +17,18 @@ import os
 import shlex
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from email.parser import BytesParser
 from pathlib import Path
 
+from tools.distributions import build, check, inspect_sdist, inspect_wheel, validate
 from tools.interpreters import Interpreter, candidates, interpreters
 from tools.venvs import ROOT, create
 
-METADATA = {
-    "Name": "h2",
-    "Version": "4.5.0",
-    "Requires-Python": ">=3.10",
-    "License-Expression": "MIT",
-}
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL = ("-n", "3", "--dist", "loadfile")
 # Tests that start no other programs and open no sockets.
 ALONE = ("tests/unit", "tests/property", "tests/conformance", "tests/compat")
-DEPENDENCIES = {"hpack<5,>=4.1", "hyperframe<7,>=6.1"}
 
 
 def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:
@@ -46,51 +37,6 @@ def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:
         other.version for other in found if other.implementation == interpreter.implementation
     ]
     return min(versions) < interpreter.version < max(versions)
-
-
-def check(holds: bool, complaint: str) -> None:
-    """End the program with this complaint unless the condition holds."""
-    if not holds:
-        sys.exit(f"wheel-test: {complaint}")
-
-
-def build(folder: Path) -> tuple[Path, Path]:
-    """Build both distributions, the wheel out of the sdist, and return their paths."""
-    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    check(done.returncode == 0, f"the build failed\n{done.stdout}\n{done.stderr}")
-    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
-    return sdist, wheel
-
-
-def inspect_wheel(wheel: Path) -> None:
-    """Check the metadata, and that the wheel holds the whole package and nothing else."""
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        contents = {name: archive.read(name) for name in names if name.endswith(".py")}
-        (metadata_name,) = (name for name in names if name.endswith(".dist-info/METADATA"))
-        metadata = BytesParser().parsebytes(archive.read(metadata_name))
-    for key, wanted in METADATA.items():
-        check(metadata[key] == wanted, f"{key} is {metadata[key]!r}, not {wanted!r}")
-    needs = {line.replace(" ", "") for line in metadata.get_all("Requires-Dist", [])}
-    check(needs == DEPENDENCIES, f"the wheel needs {sorted(needs)}")
-    info = metadata_name.rpartition("/")[0]
-    check(f"{info}/licenses/LICENSE" in names, "the wheel has no LICENSE")
-    source = ROOT / "src"
-    wanted_names = {str(path.relative_to(source)) for path in source.glob("h2/**/*.py")}
-    wanted_names.add("h2/py.typed")
-    packed = {name for name in names if not name.startswith(f"{info}/")}
-    check(packed == wanted_names, f"not in wheel and tree alike: {sorted(packed ^ wanted_names)}")
-    changed = [name for name in contents if contents[name] != (source / name).read_bytes()]
-    check(not changed, f"not the same in wheel and tree: {changed}")
-
-
-def inspect_sdist(sdist: Path) -> None:
-    """Check that the sdist is enough to run the tests."""
-    with tarfile.open(sdist) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "tests/support/peers.py"}
-    check(wanted <= names, f"the sdist lacks {sorted(wanted - names)}")
 
 
 def run_tests(interpreter: Interpreter, wheel: Path, folder: Path, arguments: list[str]) -> str:
@@ -134,6 +80,7 @@ def main() -> int:
         sdist, wheel = build(folder)
         inspect_wheel(wheel)
         inspect_sdist(sdist)
+        validate([sdist, wheel])
         print(f"{sdist.name} and {wheel.name} are as they should be", flush=True)
 
         def test(interpreter: Interpreter) -> bool:
