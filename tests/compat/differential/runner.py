@@ -36,6 +36,7 @@ class Runner:
             text=True,
             cwd=HERE,
             env=environment,
+            timeout=900,
             check=False,
         )
         if done.returncode:
