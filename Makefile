@@ -23,7 +23,7 @@ PARALLEL := -n 4 --dist loadfile
 
 # What is not slow of the tests of the package itself: those of the tools and of the manual, and
 # long searches, are left to `make test`.
-QUICK := tests/unit tests/conformance -m "not slow and not heavy" -q -n 2 --dist loadfile
+QUICK := tests/unit tests/conformance tests/buffered -m "not slow and not heavy" -q -n 2 --dist loadfile
 
 .PHONY: demo check test lint docs bench gate consumers wheel-test wheels release-check clean venv
 

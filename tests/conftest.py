@@ -30,6 +30,7 @@ _DIFFERENCE = pytest.StashKey[list[str]]()
 # What `make check` leaves out of its folders, to take less than a minute: tests of the tools and of
 # the manual, and long searches.
 _HEAVY = {
+    "test_attacks.py",
     "test_benchmarks.py",
     "test_bytes_warning.py",
     "test_conformance_suite.py",
@@ -38,10 +39,15 @@ _HEAVY = {
     "test_generated_docs.py",
     "test_manual.py",
     "test_mutation.py",
+    "test_receiving_attacks.py",
+    "test_receiving_cost.py",
     "test_release.py",
     "test_requirements.py",
+    "test_seeded_faults.py",
+    "test_sending_cost.py",
     "test_sentences.py",
     "test_settling.py",
+    "test_simulation.py",
     "test_soak.py",
 }
 
