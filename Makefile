@@ -8,9 +8,10 @@
 #   make docs         the manual, in build/docs; warnings are errors
 #   make bench        speed against the published h2 and jh2, and growth; ARGS="--only get"
 #   make gate         the counts that CI compares; ARGS="--update" writes new limits
+#   make machine-gate machine instructions of the compiled build against limits; needs valgrind
 #   make consumers    tests of programs that use h2: the wheel against h2 4.4.1; ARGS="httpcore"
-#   make wheel-test   sdist and wheel, and the tests against the wheel on every Python at hand
-#   make wheels       sdist, pure wheel and compiled wheels, in dist
+#   make wheels       sdist, pure wheel and a compiled one for each CPython at hand, in dist
+#   make wheel-test   sdist and wheels, and the tests against them on every Python at hand
 #   make release-check  a release up to the upload, rehearsed in a clone; ARGS="--pure"
 #   make clean        remove all that the targets above made
 #
@@ -23,9 +24,11 @@ PARALLEL := -n 4 --dist loadfile
 
 # What is not slow of the tests of the package itself: those of the tools and of the manual, and
 # long searches, are left to `make test`.
-QUICK := tests/unit tests/conformance tests/buffered -m "not slow and not heavy" -q -n 2 --dist loadfile
+QUICK := tests/unit tests/conformance tests/buffered -m "not slow and not heavy" -q -n 2 \
+	--dist loadfile
 
-.PHONY: demo check test lint docs bench gate consumers wheel-test wheels release-check clean venv
+.PHONY: demo check test lint docs bench gate machine-gate consumers wheels release-check \
+	wheel-test clean venv
 
 demo: venv
 	$(VENV)/python -m examples.demo $(ARGS)
@@ -50,6 +53,9 @@ bench: venv
 
 gate: venv
 	$(VENV)/python -m benchmarks.gate $(ARGS)
+
+machine-gate: venv
+	$(VENV)/python -m benchmarks.machine $(ARGS)
 
 consumers: venv
 	$(VENV)/python -m tools.consumer_suites $(ARGS)

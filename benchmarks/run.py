@@ -1,8 +1,9 @@
 """The package against its peers: the one command of the benchmarks (`make bench`).
 
-Makes environments for this checkout, the published h2 and jh2, runs every workload in turn on
-each of them, several rounds, each in a new process, and prints the CPU time per unit, the ratios
-and the ratio that is asked for. Then it prints how costs grow (see `benchmarks.scaling`).
+Makes environments for this checkout, pure and compiled, the published h2 and jh2, runs every
+workload in turn on each of them, several rounds, each in a new process, and prints the CPU time per
+unit, the ratios and those that are asked for. Where the headers of libnghttp2 are installed, a
+program in C does the same work. Then it prints how costs grow (see `benchmarks.scaling`).
 
 Seconds on a shared machine are noise, so nothing here fails: compare the ratios of one run, and
 leave it to `benchmarks.gate` to refuse a change.
@@ -22,12 +23,15 @@ from pathlib import Path
 
 from tools.venvs import ensure
 
+from . import libnghttp2
 from .scaling import MEASUREMENTS, Figures, in_own_process, show
 from .workloads import ROOT, WORKLOADS
 
 # Environment of tools.venvs -> import name of the package in it.
-PACKAGES = {"published": "h2", "jh2": "jh2", "ours": "h2"}
-TITLES = {"published": "h2 4.4.1", "jh2": "jh2", "ours": "ours"}
+PACKAGES = {"published": "h2", "jh2": "jh2", "ours": "h2", "compiled": "h2"}
+TITLES = {"published": "h2 4.4.1", "jh2": "jh2", "ours": "pure", "compiled": "compiled"}
+# The same work in C, where its headers are there.
+IN_C = "libnghttp2"
 
 Runs = dict[str, dict[str, list[float]]]
 
@@ -62,12 +66,16 @@ def environments(python: str) -> dict[str, str]:
 def measure(pythons: dict[str, str], names: list[str], rounds: int, repeats: int) -> Runs:
     """Microseconds per unit by workload and package, packages taking turns within a round."""
     runs: Runs = {name: defaultdict(list) for name in names}
+    program = libnghttp2.build(ROOT / ".benchmarks")
     for number in range(rounds):
         for package, python in pythons.items():
             command = [python, "-m", "benchmarks.measure", PACKAGES[package], str(repeats), *names]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
             for name, figures in json.loads(done.stdout).items():
                 runs[name][package] += figures
+        if program is not None:
+            for name, figures in libnghttp2.measure(program, names, repeats).items():
+                runs[name][IN_C] += figures
         print(f"round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
     return runs
 
@@ -80,7 +88,8 @@ def figure(name: str, cost: float) -> str:
 def print_table(runs: Runs) -> None:
     """Best and median of every package, and how many times faster ours is, by the best runs."""
     print("CPU time per unit, both ends: best (median)", "\n")
-    head = ["workload", "unit", *TITLES.values(), "to h2", "to jh2", "asked"]
+    head = ["workload", "unit", *TITLES.values(), IN_C]
+    head += ["pure to h2", "asked", "compiled to h2", "asked", "libnghttp2 to compiled"]
     rows = [head, ["---"] * len(head)]
     for name, by_package in runs.items():
         unit = WORKLOADS[name].unit
@@ -88,12 +97,15 @@ def print_table(runs: Runs) -> None:
         for package in TITLES:
             best, middle = min(by_package[package]), statistics.median(by_package[package])
             row.append(f"{figure(name, best)} ({figure(name, middle)})")
-        best = min(by_package["ours"])
-        to_h2, to_jh2 = (min(by_package[peer]) / best for peer in ("published", "jh2"))
-        floor = WORKLOADS[name].floor
-        row += [f"{to_h2:.1f}x", f"{to_jh2:.1f}x", f"{floor:g}x"]
-        if to_h2 < floor:
-            row[-1] += " BELOW"
+        in_c = min(by_package[IN_C], default=0)
+        row.append(figure(name, in_c) if in_c else "-")
+        for build, floor in (
+            ("ours", WORKLOADS[name].floor),
+            ("compiled", WORKLOADS[name].compiled),
+        ):
+            to_h2 = min(by_package["published"]) / min(by_package[build])
+            row += [f"{to_h2:.1f}x", f"{floor:g}x" + (" BELOW" if to_h2 < floor else "")]
+        row.append(f"{min(by_package['compiled']) / in_c:.1f}x" if in_c else "-")
         rows.append(row)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -259,12 +259,17 @@ _KINDS: Final = (
 def buffered(data: bytes) -> None:
     """Calls of the application and frames of the peer in any order; what can not go waits."""
     source = Source(data)
-    begin = buffered_scene(source.octet(), source.octet() & 0xF)
+    number, choice = source.octet(), source.octet()
+    begin = buffered_scene(number, choice & 0xF)
     cut = cut_into(1 + source.octet() % 40)
     peer = grammar.Peer(not begin.client)
     steps: list[Step] = []
     if not begin.before and not begin.client:
         steps.append(Receive(wire.PREFACE))
+    if choice & 0x10:
+        # The windows of streams are what most of them wait for.
+        small = wire.settings((wire.INITIAL_WINDOW_SIZE, choice >> 5))
+        steps.append(Receive(small + wire.window_update(0, 1_000_000)))
     while source.more and len(steps) < 100:
         choice = source.octet()
         if choice < 0x50:

@@ -37,6 +37,7 @@ _HEAVY = {
     "test_consumer_suites.py",
     "test_explore.py",
     "test_generated_docs.py",
+    "test_machine_benchmarks.py",
     "test_manual.py",
     "test_mutation.py",
     "test_receiving_attacks.py",

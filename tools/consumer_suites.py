@@ -1,6 +1,6 @@
 """Run the tests of programs that use h2, with the published h2 and with our wheel, and compare.
 
-usage: python -m tools.consumer_suites [--keep FOLDER] [NAME ...]
+usage: python -m tools.consumer_suites [--keep FOLDER] [--buffered] [NAME ...]
 
 The consumers are in `tools/consumers/catalogue.py`, their versions beside it. The wheel of this
 tree is built first. One environment has h2 4.4.1 and one has that wheel, with all consumers in each
@@ -11,6 +11,10 @@ takes their place.
 A test that passes with 4.4.1 must pass with ours. One that does not is run up to three times more,
 when all else has ended, before it counts. The exit status is 1 if such a test is left or if a suite
 did not run, and 2 if something could not be had from PyPI.
+
+`--buffered` is an experiment: it compares our wheel with itself, with `BufferedH2Connection` in the
+place of `H2Connection`, and shows which tests notice (docs/migrating.md says why). Its exit status
+is 1 only if a suite did not run.
 """
 
 from __future__ import annotations
@@ -41,8 +45,10 @@ from tools.venvs import ROOT, Environment, fresh
 
 PLACE = ".consumers"
 SDISTS = ROOT / PLACE / "sdists"
-PUBLISHED, OURS = "published", "ours"
+PUBLISHED, OURS, BUFFERED = "published", "ours", "buffered"
 PUBLISHED_VERSION = "4.4.1"
+#: Two ways to run a suite that are compared; the experiment runs both with our wheel.
+KINDS, EXPERIMENT = (PUBLISHED, OURS), (OURS, BUFFERED)
 #: What h2 stands on, with either h2: some consumers ask for older versions.
 BELOW = ("hpack==4.2.0", "hyperframe==6.1.0")
 RERUNS = 3
@@ -113,9 +119,10 @@ class Prepared:
     sdists: dict[str, Path]
 
 
-def prepare(consumers: Sequence[Consumer], folder: Path) -> Prepared:
+def prepare(consumers: Sequence[Consumer], folder: Path, kinds: Sequence[str]) -> Prepared:
     """Build the wheel, make the environments, download the source distributions."""
-    wanted = list(product(sorted({consumer.set for consumer in consumers}), (PUBLISHED, OURS)))
+    kinds = [kind for kind in kinds if kind != BUFFERED]  # has the environment of ours
+    wanted = list(product(sorted({consumer.set for consumer in consumers}), kinds))
     packed = [consumer for consumer in consumers if consumer.source == SDIST]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         built = pool.submit(distributions.build, folder)
@@ -135,6 +142,8 @@ class Suite:
     consumer: Consumer
     python: Path
     folder: Path
+    #: A connection that buffers takes the place of `H2Connection`.
+    swapped: bool = False
     #: What kept a run from its end.
     troubles: list[str] = field(default_factory=list)
 
@@ -202,6 +211,8 @@ class Suite:
             # Some of gunicorn's tests put their logs there.
             "PYTEST_TMP": str(scratch),
         }
+        if self.swapped:
+            environ["PYTHONPATH"] = str(catalogue.HERE / "swapped")
         with output.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -224,26 +235,28 @@ class Suite:
         return True
 
 
-async def run_both(consumer: Consumer, prepared: Prepared, folder: Path) -> tuple[Report, Suite]:
+async def run_both(
+    consumer: Consumer, prepared: Prepared, folder: Path, kinds: Sequence[str]
+) -> tuple[Report, Suite]:
     """Run a suite with both, one after the other: some tests want ports of their own.
 
     Returns what came of it, and the suite as it can be run with ours again.
     """
     found: dict[str, Results] = {}
     troubles = []
-    for kind in (PUBLISHED, OURS):
-        python = prepared.pythons[consumer.set, kind]
-        suite = Suite(consumer, python, folder / consumer.name / kind)
+    for kind in kinds:
+        python = prepared.pythons[consumer.set, OURS if kind == BUFFERED else kind]
+        suite = Suite(consumer, python, folder / consumer.name / kind, kind == BUFFERED)
         suite.unpack(prepared.sdists.get(consumer.name))
         found[kind] = await suite.run(consumer.tests, "all")
         troubles += [f"with {kind} h2, {trouble}" for trouble in suite.troubles]
     report = Report(
         consumer.name,
         consumer.version,
-        found[PUBLISHED],
-        found[OURS],
+        found[kinds[0]],
+        found[kinds[1]],
         consumer.at_least,
-        catalogue.ACCEPTED.get(consumer.name, {}),
+        {} if BUFFERED in kinds else catalogue.ACCEPTED.get(consumer.name, {}),
         troubles,
     )
     return report, suite
@@ -258,14 +271,16 @@ async def run_again(report: Report, suite: Suite) -> None:
         report.ours.update(dict.fromkeys(results.passed(again), results.PASSED))
 
 
-async def run_all(consumers: Sequence[Consumer], prepared: Prepared, folder: Path) -> list[Report]:
+async def run_all(
+    consumers: Sequence[Consumer], prepared: Prepared, folder: Path, kinds: Sequence[str]
+) -> list[Report]:
     """Run the suites, as many at a time as there are cores, then some tests again, one by one."""
     places = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def run(consumer: Consumer) -> tuple[Report, Suite]:
         async with places:
             began = time.monotonic()
-            ran = await run_both(consumer, prepared, folder)
+            ran = await run_both(consumer, prepared, folder, kinds)
             took = time.monotonic() - began
             print(f"--- {consumer.name}: {took:.0f} s", flush=True)
             return ran
@@ -282,7 +297,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests of consumers of h2.")
     parser.add_argument("names", nargs="*", type=str.lower, metavar="NAME", help=", ".join(known))
     parser.add_argument("--keep", type=Path, help="a folder for the files and output of the tests")
+    parser.add_argument(
+        "--buffered", action="store_true", help="with BufferedH2Connection in place of H2Connection"
+    )
     options = parser.parse_args()
+    kinds = EXPERIMENT if options.buffered else KINDS
     distributions.check(sys.version_info >= (3, 11), "the suites of consumers need Python 3.11")
     unknown = set(options.names) - set(known)
     if unknown:
@@ -293,12 +312,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
         try:
-            prepared = prepare(consumers, folder / "wheel")
+            prepared = prepare(consumers, folder / "wheel", kinds)
         except UnavailableError as error:
             print(f"consumer-suites: {error}\nCan PyPI be reached?", file=sys.stderr)
             return 2
-        reports = asyncio.run(run_all(consumers, prepared, (options.keep or folder).resolve()))
-    print(results.table(reports))
+        kept = (options.keep or folder).resolve()
+        reports = asyncio.run(run_all(consumers, prepared, kept, kinds))
+    print(results.table(reports, results.EXPERIMENT if options.buffered else results.COLUMNS))
+    if options.buffered:
+        for report in reports:
+            for line in (*report.troubles, *report.failing):
+                print(f"{report.consumer}: {line}")
+        return 1 if any(report.troubles for report in reports) else 0
     complaints = [f"{report.consumer}: {line}" for report in reports for line in report.complaints]
     for line in complaints:
         print(line)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ class Environment:
 
     folder: str
     requirements: tuple[str, ...]
+    compiled: bool = False  # the package in it is the compiled build, made anew when source changes
 
     @property
     def path(self) -> Path:
@@ -39,6 +41,7 @@ class Environment:
 ENVIRONMENTS = {
     "dev": Environment(".venv", ("--group", f"{ROOT / 'pyproject.toml'}:dev", *CHECKOUT)),
     "ours": Environment(".benchmarks/ours", CHECKOUT),
+    "compiled": Environment(".benchmarks/compiled", (str(ROOT),), compiled=True),
     "published": Environment(".benchmarks/published", ("h2==4.4.1",)),
     "hypercorn": Environment(".benchmarks/hypercorn", ("h2==4.4.1", "hypercorn==0.18.0")),
     "pyright": Environment(".benchmarks/pyright", ("pyright==1.1.414",)),
@@ -52,8 +55,12 @@ def interpreter(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def create(folder: Path, requirements: tuple[str, ...], python: str) -> Path:
+def create(
+    folder: Path, requirements: tuple[str, ...], python: str, compiled: bool = False
+) -> Path:
     """Make an environment in this folder, replacing what is there, and return its interpreter.
+
+    Where the checkout is among the requirements, it is compiled if ``compiled`` says so.
 
     Raises `subprocess.CalledProcessError` when the environment cannot be made; the program that
     failed has then said why.
@@ -65,7 +72,8 @@ def create(folder: Path, requirements: tuple[str, ...], python: str) -> Path:
     # Dependency groups are known to pip from 25.1 on, and a new environment may hold an older one.
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
     if requirements:
-        subprocess.run([*pip, *requirements], check=True)
+        build = {**os.environ, "H2_COMPILE": "1" if compiled else ""}
+        subprocess.run([*pip, *requirements], check=True, env=build)
     return interpreter(folder)
 
 
@@ -85,7 +93,7 @@ def fresh(environment: Environment, python: str = sys.executable, suffix: str = 
     if interpreter(folder).exists() and stamp.exists() and stamp.read_text() == wanted:
         return interpreter(folder)
     print(f"making the environment {folder.relative_to(ROOT)}", file=sys.stderr, flush=True)
-    made = create(folder, environment.requirements, python)
+    made = create(folder, environment.requirements, python, environment.compiled)
     stamp.write_text(wanted)
     return made
 
@@ -98,6 +106,10 @@ def _made_from(environment: Environment, python: str) -> str:
     }
     if set(CHECKOUT) <= set(environment.requirements):
         facts["pyproject"] = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if environment.compiled:
+        sources = [ROOT / "setup.py", *sorted((ROOT / "src").rglob("*.py"))]
+        whole = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
+        facts["source"] = whole.hexdigest()
     return json.dumps(facts, indent=1)
 
 

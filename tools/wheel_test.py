@@ -1,6 +1,6 @@
-"""Build the sdist and the wheel, look into them, and run the tests against the installed wheel.
+"""Build the sdist and the wheels, look into them, and run the tests against installed wheels.
 
-usage: python -m tools.wheel_test [--python PROGRAM ...] [--tests ARGUMENTS]
+usage: python -m tools.wheel_test [--build pure|compiled] [--python PROGRAM ...] [--tests ARGUMENTS]
 
 The tests run in a new environment for each Python from 3.10 on that the machine has: CPython and
 PyPy, one for each minor version, found on PATH and among the versions of pyenv. What is tested
@@ -8,6 +8,10 @@ is the wheel, not the tree: an environment holds no path into the checkout. Test
 as slow are left out: `make test` runs them on the same code, for the wheel holds the files of the
 tree. The oldest and the newest Python of each implementation run the rest; those between them run
 what talks to no other program.
+
+After the pure wheel come the compiled ones, one for each CPython: all tests on the version that
+runs this program, and on the others those of what is compiled. `pip` chooses the wheel there, out
+of a folder that has the pure one, too.
 """
 
 from __future__ import annotations
@@ -21,14 +25,17 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.distributions import build, check, inspect_sdist, inspect_wheel, validate
+from tools.distributions import build, check, inspect_sdist, inspect_wheel, validate, version
 from tools.interpreters import Interpreter, candidates, interpreters
 from tools.venvs import ROOT, create
+from tools.wheels import build_compiled
 
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL = ("-n", "3", "--dist", "loadfile")
 # Tests that start no other programs and open no sockets.
 ALONE = ("tests/unit", "tests/property", "tests/conformance", "tests/compat")
+# Tests that run little but what is compiled.
+OF_WHAT_IS_COMPILED = ("tests/compiled", "tests/unit/core", "tests/unit/hpack")
 
 
 def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:
@@ -39,37 +46,74 @@ def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:
     return min(versions) < interpreter.version < max(versions)
 
 
-def run_tests(interpreter: Interpreter, wheel: Path, folder: Path, arguments: list[str]) -> str:
-    """Run the tests on the wheel in a new environment; returns what pytest printed.
+def run_tests(
+    interpreter: Interpreter, source: tuple[str, ...], folder: Path, arguments: list[str]
+) -> str:
+    """Run the tests on a wheel in a new environment; returns what pytest printed.
 
-    Raises `subprocess.CalledProcessError` where the environment or the tests fail.
+    ``source`` is what tells pip which wheel. Raises `subprocess.CalledProcessError` where the
+    environment or the tests fail.
     """
-    place = folder / interpreter.name.replace(" ", "-")
+    compiled = len(source) > 1
+    place = folder / f"{interpreter.name.replace(' ', '-')}-{'compiled' if compiled else 'pure'}"
     group = f"{ROOT / 'pyproject.toml'}:test"
-    python = create(place, ("--group", group, str(wheel)), interpreter.program)
-    code = "import h2.connection; print(h2.__file__)"
+    python = create(place, ("--group", group, *source), interpreter.program)
+    code = "import h2.connection; print(h2.__compiled__, h2.__file__)"
     asked = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
-    check(asked.stdout.startswith(str(place)), f"not the wheel: {asked.stdout}")
+    check(asked.stdout.startswith(f"{compiled} {place}"), f"not the wheel: {asked.stdout}")
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PARALLEL, *arguments]
     return subprocess.run(
         command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ).stdout
 
 
-def report(interpreter: Interpreter, wheel: Path, folder: Path, arguments: list[str]) -> bool:
+def report(
+    interpreter: Interpreter, source: tuple[str, ...], folder: Path, arguments: list[str]
+) -> bool:
     """Run the tests on one Python and print how it went; returns whether it went well."""
+    name = f"{interpreter.name}, {'compiled' if len(source) > 1 else 'pure'}"
     try:
-        output = run_tests(interpreter, wheel, folder, arguments)
+        output = run_tests(interpreter, source, folder, arguments)
     except subprocess.CalledProcessError as error:
-        print(f"--- {interpreter.name}: FAILED\n{error}\n{error.stdout or ''}", flush=True)
+        print(f"--- {name}: FAILED\n{error}\n{error.stdout or ''}", flush=True)
         return False
-    print(f"--- {interpreter.name}: {output.strip().splitlines()[-1]}", flush=True)
+    print(f"--- {name}: {output.strip().splitlines()[-1]}", flush=True)
     return True
+
+
+def test_pure(found: list[Interpreter], wheel: Path, folder: Path, tests: list[str]) -> bool:
+    """Run the tests on the pure wheel; returns whether all went well."""
+
+    def test(interpreter: Interpreter) -> bool:
+        arguments = ["-m", "not slow", *tests]
+        if not tests and is_between(interpreter, found):
+            arguments += ALONE
+        return report(interpreter, (str(wheel),), folder, arguments)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return all(list(pool.map(test, found)))
+
+
+def test_compiled(found: list[Interpreter], sdist: Path, folder: Path, tests: list[str]) -> bool:
+    """Build the compiled wheels and run the tests on them; returns whether all went well."""
+
+    def test(interpreter: Interpreter) -> bool:
+        inspect_wheel(build_compiled(interpreter, sdist, folder))
+        arguments = ["-m", "not slow", *tests]
+        if not tests and interpreter.version != sys.version_info[:2]:
+            arguments += OF_WHAT_IS_COMPILED
+        source = ("--find-links", str(folder), f"h2=={version()}")
+        return report(interpreter, source, folder, arguments)
+
+    pythons = [interpreter for interpreter in found if interpreter.implementation == "CPython"]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return all(list(pool.map(test, pythons)))
 
 
 def main() -> int:
     """Build, inspect, and test on every Python; returns the exit status."""
     parser = argparse.ArgumentParser(description="Test the distributions.")
+    parser.add_argument("--build", choices=("pure", "compiled"), help="test this build only")
     parser.add_argument("--python", action="append", help="test on this one only; repeatable")
     parser.add_argument("--tests", default="", help="arguments for pytest, in one string")
     options = parser.parse_args()
@@ -83,15 +127,11 @@ def main() -> int:
         validate([sdist, wheel])
         print(f"{sdist.name} and {wheel.name} are as they should be", flush=True)
 
-        def test(interpreter: Interpreter) -> bool:
-            arguments = ["-m", "not slow", *shlex.split(options.tests)]
-            if not options.tests and is_between(interpreter, found):
-                arguments += ALONE
-            return report(interpreter, wheel, folder, arguments)
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            went_well = list(pool.map(test, found))
-    return 0 if all(went_well) else 1
+        tests = shlex.split(options.tests)
+        went_well = options.build == "compiled" or test_pure(found, wheel, folder, tests)
+        if options.build != "pure":
+            went_well &= test_compiled(found, sdist, folder, tests)
+    return 0 if went_well else 1
 
 
 if __name__ == "__main__":

@@ -26,14 +26,14 @@ from email.utils import formatdate
 from typing import Any, cast
 from urllib.parse import unquote
 
-import h2.config
-import h2.connection
 import h2.events
-import h2.exceptions
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
 from examples.common.transport import close
+from h2.buffered import BufferedH2Connection, Keepalive
+from h2.config import H2Configuration
 from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
 
 MAX_CLIENTS = 100  # served at the same time; further ones wait in line
 HANDSHAKE_SECONDS = 10.0  # how long a client may take for TLS
@@ -41,10 +41,9 @@ IDLE_SECONDS = 60.0  # after such a silence a client is asked for a sign of life
 STALL_SECONDS = 60.0  # how long a request waits for its client to send or to take content
 LINGER_SECONDS = 1.0  # how long a client may take to read why we hang up
 GRACE_SECONDS = 3.0  # how long requests that are under way may go on after Ctrl+C
-LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 WINDOW = 65_535  # how much content of one request may wait for the application
+PIECE = 16_384  # how much of that it gets at a time
 MAX_REQUESTS = 100  # on one connection; the value that h2 announces to the client
-FRAME_SIZE = 16_384  # every client takes frames of this size, and streams take turns more often
 
 Task = asyncio.Task[None]
 Fields = list[tuple[bytes, bytes]]
@@ -126,7 +125,7 @@ class Exchange:
             body = await self.stream.read()
         except ClientGoneError:
             return {"type": "http.disconnect"}
-        self.delivered = self.stream.complete and not self.stream.content
+        self.delivered = self.stream.conn.at_end(self.stream.id)
         return {"type": "http.request", "body": body, "more_body": not self.delivered}
 
     async def send(self, message: Message) -> None:
@@ -249,31 +248,18 @@ class Stream:
         self.id = stream_id
         self.fields = fields
         self.expects_continue = (b"expect", b"100-continue") in fields
-        self.content = bytearray()  # of the request: arrived, but not yet taken
         self.complete = False  # the request has arrived in full
         self.started = False  # the header section of the response was sent
         self.ended = False  # the response was sent in full
         self.gone = False  # the exchange was broken off
-        self.changed = asyncio.Event()
+        self.changed = connection.loop.create_future()
         self.waiting: Task | None = None  # for others; ends with the exchange
-
-    def feed(self, event: h2.events.DataReceived) -> None:
-        """Keep content until it is taken; only its padding is done with at once."""
-        self.content += event.data
-        self.acknowledge(event.flow_controlled_length - len(event.data))
-        self.wake()
-
-    def acknowledge(self, size: int) -> None:
-        """Let the client send as much again."""
-        if size:
-            self.conn.acknowledge_received_data(size, self.id)
-            self.connection.flush()
 
     def reset(self, code: ErrorCodes) -> None:
         """Break the exchange off."""
         if not self.gone and not self.ended:
             self.conn.reset_stream(self.id, code)
-            self.connection.flush()
+            self.connection.flush_soon()
             self.lose()
 
     def lose(self) -> None:
@@ -281,25 +267,22 @@ class Stream:
         self.gone = not self.ended
         if self.waiting is not None:
             self.waiting.cancel()
-        self.drop_content()
-
-    def drop_content(self) -> None:
-        """Throw away what nobody will take. Its room goes back to the connection."""
-        self.acknowledge(len(self.content))
-        self.content.clear()
         self.wake()
 
     def wake(self) -> None:
         """Let everybody go on who waits for a change."""
-        self.changed.set()
-        self.changed = asyncio.Event()  # for those who come later
+        changed, self.changed = self.changed, self.connection.loop.create_future()
+        changed.set_result(None)
 
     async def wait(self, seconds: float | None = STALL_SECONDS) -> None:
-        """Wait until something has changed; in vain, and the exchange is broken off."""
-        try:
-            await asyncio.wait_for(self.changed.wait(), seconds)
-        except asyncio.TimeoutError:
-            self.reset(ErrorCodes.CANCEL)
+        """Wait until something has changed; if nothing moves, the exchange is broken off."""
+        self.connection.flush_soon()
+        changed = self.changed
+        while not changed.done():
+            unsent = self.conn.send_buffer_size(self.id)
+            await asyncio.wait([changed], timeout=seconds)
+            if not changed.done() and unsent == self.conn.send_buffer_size(self.id):
+                self.reset(ErrorCodes.CANCEL)
         self.check()
 
     def check(self) -> None:
@@ -307,63 +290,44 @@ class Stream:
         if self.gone or self.ended:
             raise ClientGoneError("the exchange with the client is over")
 
-    async def read(self, size: int = FRAME_SIZE) -> bytes:
+    async def read(self, size: int = PIECE) -> bytes:
         """Return content as it arrives, none at its end; what was taken makes room for more."""
         self.check()
-        if self.expects_continue and not self.started and not self.content:
+        if self.expects_continue and not self.started and not self.conn.readable(self.id):
             self.conn.send_headers(self.id, [(":status", "100")])
-            self.connection.flush()
         self.expects_continue = False
-        while not self.content and not self.complete:
+        while not (data := self.conn.read_data(self.id, size)) and not self.conn.at_end(self.id):
             await self.wait()
-        data = bytes(self.content[:size])
-        del self.content[:size]
-        self.acknowledge(len(data))
+        self.connection.flush_soon()
         return data
 
     def send_headers(self, fields: Fields, end: bool) -> None:
         """Send a header section, or trailers if there was one."""
         self.check()
         self.conn.send_headers(self.id, fields, end_stream=end)
-        self.connection.flush()
         self.started = True
         if end:
             self.end_response()
 
     async def send_data(self, data: bytes, end: bool) -> None:
-        """Send content as fast as the windows, the transport and the other streams permit."""
-        rest = memoryview(data)
-        while rest:
-            size = min(self.room(), len(rest))
-            if not self.connection.writable.is_set():
-                await self.connection.writable.wait()
-            elif size <= 0:
-                await self.wait()
-            else:
-                last = end and size == len(rest)
-                self.conn.send_data(self.id, rest[:size], end_stream=last)
-                self.connection.flush()
-                rest = rest[size:]
-                if last:
-                    self.end_response()
-                await asyncio.sleep(0)  # now others have their turn, however fast our client is
-        if end and not self.ended:
-            self.check()
-            self.conn.end_stream(self.id)
-            self.end_response()
-
-    def room(self) -> int:
-        """How much may be sent now."""
+        """Send content; return when client and transport have had room for it."""
         self.check()
-        return min(self.conn.local_flow_control_window(self.id), FRAME_SIZE)
+        self.conn.send_data(self.id, data, end_stream=end)
+        while self.conn.send_buffer_size(self.id):
+            await self.wait()
+        if end:
+            self.end_response()
 
     def end_response(self) -> None:
         """Note that the response was sent; if the request still arrives, it need not go on."""
         self.ended = True
         if not self.complete:  # RFC 9113 section 8.1
+            # On its own: curl and Node drop a response that arrives together with the reset.
+            self.connection.flush()
             self.conn.reset_stream(self.id, ErrorCodes.NO_ERROR)
-        self.connection.flush()
-        self.drop_content()
+        self.conn.discard_data(self.id)
+        self.connection.flush_soon()
+        self.wake()
 
 
 class Connection(asyncio.Protocol):
@@ -372,20 +336,27 @@ class Connection(asyncio.Protocol):
     transport: asyncio.Transport
     address: tuple[str, int]  # ours
     peer: tuple[str, int]  # and the client's; a transport that has closed does not tell any more
-    timer: asyncio.TimerHandle
+    timer: asyncio.TimerHandle | None = None
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.loop = asyncio.get_running_loop()
-        config = h2.config.H2Configuration(client_side=False, strict=True)
-        self.conn = h2.connection.H2Connection(config)
+        self.conn = BufferedH2Connection(
+            H2Configuration(client_side=False),
+            receive_buffering=True,
+            # Room for what all requests may keep waiting: otherwise a few of them that nobody
+            # reads would use up the window of the connection, and hold up the others.
+            connection_window=MAX_REQUESTS * WINDOW,
+            keepalive=Keepalive(IDLE_SECONDS, IDLE_SECONDS),
+            shutdown_timeout=GRACE_SECONDS,
+        )
+        # An application goes on when all that it has sent is on its way.
+        self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0
         self.streams: dict[int, Stream] = {}  # until the application is done with them
-        self.writable = asyncio.Event()
-        self.writable.set()
-        self.asked = False  # for a sign of life
-        self.said_goodbye = False  # whether the client knows which request is the last one
+        self.heard = self.loop.time()
+        self.paused = False  # whether the transport has enough to write
+        self.flushing = False  # whether `flush()` is about to be called
         self.leaving = False  # whether nothing is done any more
-        self.last_call = asyncio.Event()  # no requests are on their way any more
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -394,52 +365,42 @@ class Connection(asyncio.Protocol):
         self.address = transport.get_extra_info("sockname")[:2]
         self.peer = transport.get_extra_info("peername")[:2]
         self.server.connections.add(self)
-        self.timer = self.loop.call_later(IDLE_SECONDS, self.after_silence)
-        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-            close(self.transport)
-            return
-        self.conn.initiate_connection()
-        # Room for what all requests together may keep waiting: otherwise a few of them that
-        # nobody reads would use up the window of the connection, and hold up the others.
-        self.conn.increment_flow_control_window((MAX_REQUESTS - 1) * WINDOW)
-        self.flush()
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
+            self.conn.initiate_connection()
+            self.look()
+        else:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Act on what the client says."""
         if self.leaving:
             return
-        self.restart_timer()
+        self.heard = self.loop.time()
         try:
             self.handle(self.conn.receive_data(data))
-        except h2.exceptions.ProtocolError as error:
+        except ProtocolError as error:
             self.handle(error.events)
             self.hang_up()  # the GOAWAY frame that tells why is waiting to be sent
-        self.flush()
+        self.flush_soon()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
         """Hand events to the streams; those that are not listed need no action."""
         for event in events:
+            stream = self.streams.get(getattr(event, "stream_id", 0))
             match event:
                 case h2.events.RequestReceived():
                     self.begin(Stream(self, event.stream_id, event.headers))
-                case h2.events.DataReceived() if stream := self.streams.get(event.stream_id):
-                    stream.feed(event)
-                case h2.events.DataReceived():  # of a request that was refused
-                    length = event.flow_controlled_length
-                    self.conn.acknowledge_received_data(length, event.stream_id)
-                case h2.events.StreamEnded() if stream := self.streams.get(event.stream_id):
+                case h2.events.StreamEnded() if stream:
                     stream.complete = True
-                    stream.wake()
-                case h2.events.StreamReset() if stream := self.streams.get(event.stream_id):
+                case h2.events.StreamReset() if stream:
                     stream.lose()
-                case h2.events.WindowUpdated() if stream := self.streams.get(event.stream_id):
-                    stream.wake()
-                case h2.events.WindowUpdated(stream_id=0) | h2.events.RemoteSettingsChanged():
-                    for stream in self.streams.values():
-                        stream.wake()
-                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
-                    self.last_call.set()
-                    self.say_goodbye()
+                case h2.events.ConnectionDrained():
+                    self.hang_up()
+                case h2.events.KeepaliveTimedOut():
+                    self.conn.close_connection()
+                    self.hang_up()
+            if stream:
+                stream.wake()
 
     def begin(self, stream: Stream) -> None:
         """Start the application, unless it has enough to do for this client.
@@ -450,7 +411,7 @@ class Connection(asyncio.Protocol):
             self.streams[stream.id] = stream
             self.server.start(self.serve(stream), self.server.requests)
             return
-        with contextlib.suppress(h2.exceptions.ProtocolError):  # the client reset it at once
+        with contextlib.suppress(ProtocolError):  # the client reset it at once
             self.conn.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
 
     async def serve(self, stream: Stream) -> None:
@@ -461,58 +422,46 @@ class Connection(asyncio.Protocol):
         finally:
             del self.streams[stream.id]
 
+    def flush_soon(self) -> None:
+        """Flush at the end of this turn of the loop, when all have written that want to."""
+        if not self.flushing:
+            self.flushing = True
+            self.loop.call_soon(self.flush)
+
     def flush(self) -> None:
-        """Write everything that h2 has to say."""
-        data = self.conn.data_to_send()
-        if data and not self.transport.is_closing():
+        """Write what can be sent, as much of it as the transport wants."""
+        self.flushing = False
+        while not (self.paused or self.transport.is_closing()) and (
+            data := self.conn.data_to_send(65_536)
+        ):
             self.transport.write(data)
+        self.handle(self.conn.events())
 
     def pause_writing(self) -> None:
-        """Stop when the client does not read: neither content nor answers to its frames pile up."""
-        self.writable.clear()
-        self.transport.pause_reading()
+        """Stop sending: the client is slower than we are."""
+        self.paused = True
 
     def resume_writing(self) -> None:
-        """Go on when the client reads again."""
-        self.restart_timer()
-        self.writable.set()
-        self.transport.resume_reading()
+        """Go on sending."""
+        self.paused = False
+        self.flush()
 
-    def restart_timer(self) -> None:
-        """Note a sign of life."""
-        self.asked = False
-        self.timer.cancel()
-        self.timer = self.loop.call_later(IDLE_SECONDS, self.after_silence)
+    def look(self) -> None:
+        """Do what is due: see to a client that is silent, or that has not finished in time."""
+        now = self.loop.time()
+        if not self.streams and now >= self.heard + IDLE_SECONDS:
+            self.conn.graceful_shutdown()
+        self.conn.handle_timer(now)
+        self.flush()
+        if (due := self.conn.get_timer()) is not None:
+            self.timer = self.loop.call_at(due, self.look)
 
-    def after_silence(self) -> None:
-        """Ask a client that has requests under way for a sign of life; leave any other one."""
-        if self.streams and not self.asked and self.writable.is_set():
-            self.restart_timer()
-            self.asked = True
-            self.conn.ping(b"anybody?")
-            self.flush()
-        else:
-            self.say_goodbye()
-            self.hang_up()
-
-    async def leave(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8); return when no requests can follow.
-
-        Those that are on their way are still answered, so no last stream is named yet. When the
-        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
-        """
-        if not self.leaving:
-            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
-            self.conn.ping(LAST_CALL)
-            self.flush()
-            await self.last_call.wait()
-
-    def say_goodbye(self) -> None:
-        """Name the last request that is answered, unless nothing can be said any more."""
-        if not self.leaving and not self.said_goodbye:
-            self.said_goodbye = True
-            self.conn.close_connection()
-            self.flush()
+    def leave(self) -> None:
+        """Begin a graceful shutdown (RFC 9113 section 6.8)."""
+        if self.timer:
+            self.timer.cancel()
+            self.conn.graceful_shutdown()
+            self.look()
 
     def hang_up(self) -> None:
         """Give the client a moment to read our last words.
@@ -520,22 +469,22 @@ class Connection(asyncio.Protocol):
         Closing a socket in which bytes of the client wait unread would discard them.
         """
         self.leaving = True
-        self.flush()
         self.lose_streams()
-        self.timer.cancel()
+        if not self.transport.is_closing():
+            self.transport.write(self.conn.data_to_send())
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def lose_streams(self) -> None:
         """Tell everybody who waits for the client that it has gone."""
         for stream in self.streams.values():
             stream.lose()
-        self.writable.set()
-        self.last_call.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up; asyncio has closed the socket."""
         close(self.transport)  # Python 3.10 would not believe it otherwise, and warn
-        self.timer.cancel()
+        self.leaving = True
+        if self.timer:
+            self.timer.cancel()
         self.lose_streams()
         self.server.connections.discard(self)
         self.lost.set()
@@ -605,28 +554,16 @@ class Server:
 
     async def stop(self) -> None:
         """Let requests that are under way come to an end, for a while; then close everything."""
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + GRACE_SECONDS
-        leaving = {asyncio.create_task(connection.leave()) for connection in self.connections}
-        await finish(leaving, GRACE_SECONDS)
-        for connection in self.connections:  # also to those that have not answered
-            connection.say_goodbye()
-        await finish(self.requests, max(0, give_up - loop.time()))
-        for connection in self.connections:
-            for stream in connection.streams.values():
-                stream.reset(ErrorCodes.CANCEL)
-        await finish(self.requests, LINGER_SECONDS)
-        for connection in self.connections:
-            close(connection.transport)
-        await finish(self.clients, LINGER_SECONDS)
-        for connection in self.connections:  # of clients that do not read what we sent last
-            connection.transport.abort()
+        for connection in list(self.connections):
+            connection.leave()
+        leaving = {asyncio.create_task(connection.lost.wait()) for connection in self.connections}
+        await finish(leaving, GRACE_SECONDS + 2 * LINGER_SECONDS)
         for task in self.clients | self.requests:  # in TLS handshakes, in applications that hang
             task.cancel()
         await finish(self.clients | self.requests, LINGER_SECONDS)
 
 
-async def finish(tasks: set[Task], seconds: float) -> None:
+async def finish(tasks: set[asyncio.Task[Any]], seconds: float) -> None:
     """Wait for these, but not for longer than that."""
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)

@@ -24,6 +24,7 @@ from h2._core import (
 )
 from h2._core.flow_control import acknowledge_received_data as _acknowledge_received_data
 from h2._core.flow_control import local_flow_control_window as _local_flow_control_window
+from h2._core.flow_control import take_all as _take_all
 from h2._core.reader import receive_data as _receive_data
 from h2._core.send import send_data as _send_data
 from h2._core.send_headers import send_headers as _send_headers
@@ -153,7 +154,7 @@ class H2Connection:
 
     @max_inbound_frame_size.setter
     def max_inbound_frame_size(self, size: int) -> None:
-        self._core.max_inbound_frame_size = size
+        self._core.max_inbound_frame_size = index(size)
 
     @property
     def max_outbound_frame_size(self) -> int:
@@ -164,7 +165,7 @@ class H2Connection:
     def max_outbound_frame_size(self, size: int) -> None:
         if size < 1:
             raise ValueError(f"max_outbound_frame_size must be positive, not {size}")
-        self._core.max_outbound_frame_size = size
+        self._core.max_outbound_frame_size = index(size)
 
     @property
     def open_inbound_streams(self) -> int:
@@ -622,11 +623,9 @@ class H2Connection:
         :param amount: at most so many octets; all if ``None``
         :raises ValueError: if ``amount`` is negative
         """
-        core = self._core
         if amount is None:
-            if core.exhausted:
-                flow_control.reopen(core)
-            return core.out.take_all(core.config._active_logger)
+            return _take_all(self._core)
+        core = self._core
         amount = index(amount)
         if amount < 0:
             raise ValueError("amount must not be negative")

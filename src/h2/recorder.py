@@ -132,7 +132,7 @@ def waterfall(recording: str, title: str = "HTTP/2 connections") -> str:
     """
     found = json.loads(recording)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"not a recording: its format is not {FORMAT!r}")
+        raise ValueError(f"the format is not {FORMAT!r}")
     if found.get("version") != VERSION:
-        raise ValueError(f"a recording of version {found.get('version')!r}, not {VERSION}")
+        raise ValueError(f"version {found.get('version')!r} instead of {VERSION}")
     return page(title, recording)

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from h2._rules import setting_bounds as codes
-from h2._rules.setting_bounds import SENDER_BOUNDS, invalid, revocation, value_violation
+from h2._rules.received_settings import take
+from h2._rules.setting_bounds import SENDER_BOUNDS, revocation, value_violation
 
 __all__ = ["ChangedSetting", "SettingCodes", "Settings"]
 
@@ -291,32 +292,9 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
         :meta private:
         """
+        values = self._values
         bounds = SENDER_BOUNDS[self._client]
-        before = self._values
-        after = before.copy()
-        reported: dict[SettingCodes | int, ChangedSetting] = {}
-        for code, value in pairs:
-            setting = _BY_VALUE.get(code)
-            if setting is None:
-                reported[code] = ChangedSetting(code, None, value)
-                continue
-            minimum, maximum, error_code = bounds[code]
-            if not minimum <= value <= maximum:
-                if setting == _NO_RFC7540_PRIORITIES:
-                    # With `strict=True` the connection has refused it. Otherwise it is ignored, and
-                    # so is an earlier value in the same frame.
-                    reported[setting] = ChangedSetting(setting, before.get(setting), value)
-                    after.pop(setting, None)
-                    if setting in before:
-                        after[setting] = before[setting]
-                    continue
-                raise invalid(setting, value, error_code)
-            # Without the constructor: every connection begins with half a dozen of these.
-            reported[setting] = change = _new(ChangedSetting)
-            change.setting = setting
-            change.original_value = before.get(setting)
-            change.new_value = value
-            after[setting] = value
+        after, reported = take(pairs, values, bounds, _BY_VALUE, ChangedSetting)
         self._replace(after)
         return reported
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from buffered.pairs import POST, REQUEST, RESPONSE, client, pair, server
-from h2.events import DataAvailable, StreamEnded
+from h2.events import DataAvailable, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 from support import wire
 from support.wire import Setting
@@ -122,3 +122,27 @@ def test_what_is_remembered_of_parked_streams_is_bounded() -> None:
     for stream_id in (1, 3, 5):
         one.reset_stream(stream_id)
     assert (queue.parked, queue._lacking) == ({}, [])
+
+
+@pytest.mark.parametrize("behind", ["trailers", "RST_STREAM"])
+def test_what_follows_the_content_counts_for_the_amount(behind: str) -> None:
+    for amount in range(1, 60):
+        one, other = pair({}, {})
+        one.send_headers(1, POST)
+        wire.exchange(one, other)
+        other.send_headers(1, RESPONSE)
+        other.send_data(1, b"some content")
+        other.send_data(1, b"more of it")  # waits for the next call
+        assert other.send_buffer_size() == 10
+        if behind == "trailers":
+            other.send_headers(1, [(b"x", b"y")], True)
+        else:
+            other.end_stream(1)
+            other.reset_stream(1)
+        taken = []
+        while data := other.data_to_send(amount):
+            taken.append(data)
+        assert max(map(len, taken)) <= amount
+        kinds = [type(event) for event in one.receive_data(b"".join(taken))]
+        assert kinds.count(StreamEnded) == 1
+        assert (StreamReset in kinds) == (behind == "RST_STREAM")

@@ -277,6 +277,9 @@ class History(RuleBasedStateMachine):
         for _ in range(2):  # asking changes nothing
             turn = self.scheduler.next()
             assert (turn and turn.stream_id) == expected
+        for level in self.scheduler._levels.values():
+            entries = [*level.fresh, *level.ring]
+            assert level.dead == sum(entry.stream_id not in self.turns for entry in entries)
 
 
 History.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -155,7 +155,7 @@ def test_raw_bytes_are_not_taken_for_text(file: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("00 0z", "line 1: 'z' is no hexadecimal digit"),
+        ("00 0z", "line 1: 'z' is not a hexadecimal digit"),
         ("# x\n00\n00 0", "line 3: the number of hexadecimal digits is odd"),
         ("00000000: 0000\n00000004: 00", "line 2: offset 0x4 where 0x2 follows"),
         ("00000000  00 00\n*\n00000040", "line 2: repeated lines were left out (hexdump -v shows"),
@@ -169,7 +169,7 @@ def test_text_that_cannot_be_read(
     file.write_text(text)
     status, out, err = decode(capsys, "--hex", str(file))
     assert status == 1
-    assert f"h2: (1) {file} is no hexadecimal text: {message}" in err
+    assert f"h2: (1) {file} is not hexadecimal text: {message}" in err
     assert out.count("\n") == 1  # nothing below the titles
 
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from examples.asyncio.client import Client
-from examples.asyncio.client_connection import NotProcessedError, RequestError, Response
+from examples.asyncio.client import Client, NotProcessedError, RequestError, Response
 from support import wire
 from support.clients import PROGRAMS, Target
 from support.http1 import http1_server
@@ -325,16 +324,16 @@ def test_goaway(moody: Target, matrix: Matrix) -> None:
     async def scene() -> None:
         async with Client() as client:
             before = asyncio.create_task(text(client, f"{moody.url}/hold"))
-            while not any(connection.active for connection in client.connections):
+            while not any(connection.responses for connection in client.connections):
                 await asyncio.sleep(0)
             # These go out together. The second one is the last that the server promises to finish.
             last = asyncio.create_task(text(client, f"{moody.url}/goaway"))
             after = asyncio.create_task(text(client, f"{moody.url}/hold"))
             assert await last == "last"
             (old,) = [connection for connection in client.connections if connection.draining]
-            assert (old.served, len(old.active)) == (1, 1)
+            assert len(old.responses) == 1
             # On a new connection, where the one above waits as well once it has been sent again.
-            while not any(connection.active for connection in client.connections - {old}):
+            while not any(connection.responses for connection in client.connections - {old}):
                 await asyncio.sleep(0)
             assert await text(client, f"{moody.url}/release") == "done"
             assert await asyncio.gather(before, after) == ["released", "released"]
@@ -360,6 +359,7 @@ def test_nginx_closes_after_50_requests(
                     ports |= {
                         connection.transport.get_extra_info("sockname")[1]
                         for connection in client.connections
+                        if not connection.draining
                     }
             assert len(ports) >= 3
 
@@ -423,8 +423,8 @@ def test_a_server_that_dies(site: Site, certificates: Certificate) -> None:
 
 
 def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Matrix) -> None:
-    async def scene(target: Target, limit: int, expected: int) -> None:
-        async with Client(_context(target), limit=limit) as client:
+    async def scene(target: Target) -> None:
+        async with Client(_context(target)) as client:
             most = 0
 
             async def one() -> None:
@@ -435,14 +435,32 @@ def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Ma
                 assert await response.read() == site.hello
 
             await asyncio.gather(*(one() for _ in range(50)))
-            assert 0 < most <= expected
+            assert 0 < most <= 5
 
     with nghttpd(site, certificates, "--max-concurrent-streams=5") as target:
         results = fetch(target, "--repeat", "200", f"{target.url}/hello.txt")
         assert results == [good(site.hello)] * 200
-        play(scene(target, 100, 5))
-        play(scene(target, 3, 3))
+        play(scene(target))
     matrix.passed(SIDE, "nghttpd", "200 requests, 5 at a time at most")
+
+
+def test_a_limit_of_our_own() -> None:
+    def script(server: ScriptClient) -> None:
+        server.send(wire.settings())
+        for first in (1, 7):
+            last = first + 4
+            server.until(lambda frame, last=last: frame.stream_id == last)
+            server.send(wire.ping())
+            server.until(lambda frame: frame.type == wire.Type.PING)
+            assert max(frame.stream_id for frame in server.frames) == last
+            for stream_id in range(first, last + 1, 2):
+                server.send(wire.headers(stream_id, wire.RESPONSE, end_stream=True))
+        server.bye()
+
+    with scripted(script) as port:
+        target = Target(f"http://127.0.0.1:{port}")
+        options = ["--repeat", "6", "--concurrency", "3"]
+        assert fetch(target, *options, target.url) == [good(b"")] * 6
 
 
 def test_time_out(moody: Target) -> None:
@@ -500,7 +518,7 @@ def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -
             assert await text(client, f"{moody.url}/release") == "done"
             assert await held == "released"
             (connection,) = client.connections
-            assert not connection.active
+            assert not connection.responses
             log = await seen(moody, lambda log: bool(log["resets"]))
             assert log["resets"] == [["/silent", 8]]  # CANCEL
 
@@ -510,14 +528,18 @@ def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -
 
 def test_a_request_that_is_cancelled_while_it_waits_is_never_sent(moody: Target) -> None:
     async def scene() -> None:
-        async with Client(limit=1) as client:
-            held = asyncio.create_task(text(client, f"{moody.url}/hold"))
+        async with Client() as client:
+            # The server allows 20.
+            held = [asyncio.create_task(text(client, f"{moody.url}/hold")) for _ in range(20)]
             waiting = asyncio.create_task(client.request("GET", f"{moody.url}/refuse/0"))
-            await seen(moody, bool)
+            while [one.h2.open_outbound_streams for one in client.connections] != [20]:
+                await asyncio.sleep(0.01)
+            (connection,) = client.connections
+            assert connection.h2.waiting_streams == 1
             waiting.cancel()
             async with Client() as other:
                 await text(other, f"{moody.url}/release")
-            assert await held == "released"
+            assert await asyncio.gather(*held) == ["released"] * 20
             assert await text(client, f"{moody.url}/log") != ""
         log = await seen(moody, bool)
         assert (log["attempts"], log["resets"]) == ({}, [])
@@ -610,7 +632,7 @@ def test_an_early_response_ends_the_upload(moody: Target, matrix: Matrix) -> Non
         async with Client() as client:
             assert await text(client, f"{moody.url}/early", "POST", content=pieces()) == "enough"
             (connection,) = client.connections
-            assert not connection.active
+            assert not connection.responses
             before = taken
             assert await text(client, f"{moody.url}/refuse/0") == "1"
             assert taken == before
@@ -623,10 +645,10 @@ def test_an_unread_response_takes_its_window_and_no_more(
     site: Site, certificates: Certificate, matrix: Matrix
 ) -> None:
     def size(response: Response) -> int:
-        return sum(len(data) for data, _ in response.received)
+        return response.h2.readable(response.id)
 
     async def scene(target: Target) -> None:
-        async with Client(_context(target), limit=4) as client:
+        async with Client(_context(target)) as client:
             url = f"{target.url}/big.bin"
             for _ in range(6):  # in total more than the window of the connection
                 response = await client.request("GET", url)
@@ -636,12 +658,12 @@ def test_an_unread_response_takes_its_window_and_no_more(
             unread = [await client.request("GET", url) for _ in range(3)]
             assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
             (connection,) = client.connections
-            assert len(connection.active) == 3
+            assert len(connection.responses) == 3
             for response in unread:
                 assert size(response) <= 256 * 1024
             unread[0].close()
             assert await unread[1].read() == site.big
-            assert len(connection.active) == 1
+            assert len(connection.responses) == 1
 
     with nghttpd(site, certificates) as target:
         play(scene(target))
@@ -666,7 +688,7 @@ def test_closing_the_client_ends_its_requests(moody: Target) -> None:
         requests = [
             asyncio.create_task(client.request("GET", f"{moody.url}/silent")) for _ in range(30)
         ]
-        while not any(connection.active for connection in client.connections):
+        while not any(connection.responses for connection in client.connections):
             await asyncio.sleep(0)
         await client.aclose()
         for result in await asyncio.gather(*requests, return_exceptions=True):

@@ -13,6 +13,7 @@ from fuzz.engine import search
 from fuzz.targets import TARGETS
 from fuzzing.test_targets import limits
 from h2._core import faults, reader, receive_continuation, receive_headers
+from h2._core.send_queue import SendQueue
 from h2._core.stream import Streams
 from h2._hpack.decoder import Decoder
 from h2._hpack.encoder import Encoder
@@ -163,6 +164,21 @@ def a_promise_in_several_frames_is_taken_for_a_field_section(right: Any) -> Any:
             receive_headers.headers_block(conn, stream_id, data, False, None)
 
     return promised_block
+
+
+@fault(SendQueue, "wake", "buffered", "octets and a window|waits for ever")
+def a_stream_that_waits_is_never_woken(right: Any) -> Any:
+    return lambda self, outbound: None
+
+
+@fault(SendQueue, "drop", "buffered", "octets that wait")
+def a_reset_does_not_give_back_the_size_of_a_queue(right: Any) -> Any:
+    def drop(self: Any, stream_id: int) -> None:
+        before = self.size
+        right(self, stream_id)
+        self.size = before
+
+    return drop
 
 
 @pytest.mark.parametrize("name", FAULTS)

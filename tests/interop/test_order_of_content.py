@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,22 +42,22 @@ CHROMIUM = ("u=0, i", "u=0", "u=1", "u=1", "u=2, i", "u=2, i", "u=2", None, "u=1
 FIREFOX = ("u=0", "u=2", "u=2", "u=1", "u=5", "u=4", "u=6", None)
 
 
-def serve(listener: socket.socket, connections: int) -> None:
-    """Answer requests with content of one size, as long as clients are there."""
-    for _ in range(connections):
-        sock, _ = listener.accept()
-        with sock:
-            sock.settimeout(TIMEOUT)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            conn = BufferedH2Connection(H2Configuration(client_side=False))
-            conn.initiate_connection()
+def serve(listener: socket.socket) -> None:
+    """Answer the requests of one connection with content of one size."""
+    sock, _ = listener.accept()
+    # The client is gone as soon as it has everything.
+    with sock, suppress(OSError):
+        sock.settimeout(TIMEOUT)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        conn = BufferedH2Connection(H2Configuration(client_side=False))
+        conn.initiate_connection()
+        sock.sendall(conn.data_to_send())
+        while data := sock.recv(65_536):
+            for event in conn.receive_data(data):
+                if isinstance(event, RequestReceived):
+                    conn.send_headers(event.stream_id, [(":status", "200")])
+                    conn.send_data(event.stream_id, bytes(SIZE), end_stream=True)
             sock.sendall(conn.data_to_send())
-            while data := sock.recv(65_536):
-                for event in conn.receive_data(data):
-                    if isinstance(event, RequestReceived):
-                        conn.send_headers(event.stream_id, [(":status", "200")])
-                        conn.send_data(event.stream_id, bytes(SIZE), end_stream=True)
-                sock.sendall(conn.data_to_send())
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def ours() -> Iterator[int]:
     """A server on the connection that buffers."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(TIMEOUT)
-    thread = threading.Thread(target=serve, args=(listener, 1), daemon=True)
+    thread = threading.Thread(target=serve, args=(listener,), daemon=True)
     thread.start()
     yield listener.getsockname()[1]
     thread.join(TIMEOUT)

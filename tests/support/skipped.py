@@ -10,6 +10,7 @@ from typing import Final
 #: Debian's packages with the programs that tests need. `.ci/run` installs most of them.
 PACKAGES: Final = {
     "apache2": "apache2",
+    "cc": "gcc",
     "chromium": "chromium",
     "curl": "curl",
     "git": "git",
@@ -26,6 +27,7 @@ PACKAGES: Final = {
     "node": "nodejs",
     "od": "coreutils",
     "openssl": "openssl",
+    "valgrind": "valgrind",
     "xxd": "xxd",
 }
 

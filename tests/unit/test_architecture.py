@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "recorder": {"config", "_frames", "_recording"},
     "_recording": LEAVES | {"_frames", "_hpack", "settings"},
     # The command line stands on everything, and nothing stands on it.
-    "_cli": VOCABULARY | MECHANISMS | {"__init__", "connection", "recorder"},
+    "_cli": VOCABULARY | MECHANISMS | {"__init__", "buffered", "connection", "recorder"},
     "__main__": {"_cli"},
 }
 THIRD_PARTY = {"hpack", "hyperframe"}

@@ -125,9 +125,12 @@ class Report:
 COLUMNS = ("consumer", "version", "passed with 4.4.1", "passed with ours", "newly failing")
 
 
-def table(reports: Iterable[Report]) -> str:
+EXPERIMENT = ("consumer", "version", "passed with ours", "passed with the other class", "differ")
+
+
+def table(reports: Iterable[Report], columns: tuple[str, ...] = COLUMNS) -> str:
     """The reports as a table of plain text, a line each."""
-    rows: list[tuple[str, ...]] = [COLUMNS]
+    rows: list[tuple[str, ...]] = [columns]
     for report in reports:
         accepted = len(report.different) - len(report.failing)
         failing = str(len(report.failing)) + (f" (and {accepted} accepted)" if accepted else "")

@@ -13,6 +13,7 @@ _READ: Final = 65536
 #: Content goes out in pieces of this size at the most. Peers that allow for frames of 16 MiB do not
 #: mean that one should wait until such a frame is full.
 PIECE: Final = 16384
+_SOME: Final = PIECE + 9  # such a piece in a frame
 #: With so much unsent, no more content is taken in.
 _ENOUGH: Final = 256 * 1024
 
@@ -40,9 +41,14 @@ class Channel:
         self.blocked = False  # whether the socket has to be waited for until it takes more
 
     @property
+    def pending(self) -> int:
+        """How many octets of frames the socket has not taken yet."""
+        return len(self.unsent) + self.conn.outbound_buffer_size
+
+    @property
     def full(self) -> bool:
-        """Whether enough waits to be sent."""
-        return len(self.unsent) >= _ENOUGH
+        """Whether enough is pending."""
+        return self.pending >= _ENOUGH
 
     def receive(self) -> bytes | None:
         """Return what has arrived: None if nothing has yet, no bytes at the end."""
@@ -55,16 +61,24 @@ class Channel:
 
     def flush(self) -> None:
         """Send what the connection has to say, as far as the socket takes it."""
-        if data := self.conn.data_to_send():
-            if self.log is not None:
+        while self.flush_some():
+            pass
+
+    def flush_some(self) -> bool:
+        """Send about as much as a frame holds; returns whether the socket has taken something.
+
+        The connection decides what comes next only when the socket takes it.
+        """
+        if not self.unsent:
+            data = self.conn.data_to_send(_SOME)
+            if data and self.log is not None:
                 self.log.sent(data)
             self.unsent += data
-        while self.unsent:
-            sent = self._send(self.unsent)
-            if not sent:
-                return
+        sent = self._send(self.unsent) if self.unsent else 0
+        if sent:
             del self.unsent[:sent]
             self.last_progress = time.monotonic()
+        return sent > 0
 
     def end(self) -> None:
         """Say that nothing more will be sent."""

@@ -1,6 +1,6 @@
 """Compressed content (RFC 9110 section 8.4): gzip, and zstd where Python has it.
 
-What is decompressed comes in pieces of a bounded size, however much a few octets stand for.
+What is decompressed comes in pieces of a bounded size, however much a few octets expand to.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Gzip:
         self._begun = False  # whether something of a member has come
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Return what these octets stand for, in pieces."""
+        """Decompress these octets, and return the result in pieces."""
         while data:
             self._begun = True
             try:
@@ -81,7 +81,7 @@ class Zstd:
         self._begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Return what these octets stand for, in pieces."""
+        """Decompress these octets, and return the result in pieces."""
         pending = bool(data)
         while pending:
             self._begun = True

@@ -137,7 +137,7 @@ class Sink:
             raise Failure(Status.WRITE, text) from None
 
     def close(self) -> None:
-        """Close the file. One that failed before fails again, which is no news."""
+        """Close the file. One that failed before fails again; that was reported."""
         if self._file is not None and self._file is not sys.stdout.buffer:
             with contextlib.suppress(*[OSError] * self._failed):
                 self._file.close()

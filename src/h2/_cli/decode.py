@@ -48,7 +48,7 @@ def _draw(target: str, recording: bytes, name: str) -> int:
     try:
         waterfall.save_recording(target, recording.decode(), name)
     except ValueError as error:
-        raise Failure(Status.DAMAGED, f"{name} is no recording: {error}") from None
+        raise Failure(Status.DAMAGED, f"{name} is not a recording: {error}") from None
     return 0
 
 
@@ -81,7 +81,7 @@ def _frames(reader: FrameReader, chunks: Iterator[bytes], form: str, name: str) 
             try:
                 data = hex_text.parse(text)
             except ValueError as error:
-                raise Failure(Status.DAMAGED, f"{name} is no hexadecimal text: {error}") from None
+                raise Failure(Status.DAMAGED, f"{name} is not hexadecimal text: {error}") from None
         yield from reader.feed(data)
         sys.stdout.flush()  # the next bytes may be long in coming
     yield from reader.finish()

@@ -1,4 +1,4 @@
-"""Field blocks of one direction, one field at a time, with the offset at which each one stands."""
+"""Field blocks of one direction, one field at a time, each with its offset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from h2._cli.text import printable
 from h2._hpack import Decoder, HeaderListTooLarge, HpackDecodingError, build_static_table
 from h2._hpack.integers import decode_integer
 
-#: A block is not decoded beyond this: a few octets can stand for gigabytes.
+#: A block is not decoded beyond this: a few octets can expand to gigabytes.
 MAX_SECTION_SIZE: Final = 1024 * 1024
 
 _STATIC: Final = build_static_table(lambda _name, _value: 0)
@@ -26,7 +26,7 @@ class FieldBlocks:
 
     def __init__(self) -> None:
         self._decoder = Decoder(_STATIC)
-        # What the other end allows stands in its SETTINGS, which this direction does not carry.
+        # The limit is in the SETTINGS of the other end, which this direction does not carry.
         # The encoder says in its blocks which size it uses.
         self._decoder.max_allowed_table_size = 2**32 - 1
         self._lost_at: int | None = None
@@ -76,7 +76,7 @@ class FieldBlocks:
     def _decode(self, piece: bytes, offset: int) -> Iterator[Line]:
         """Decode one representation."""
         is_update = piece[0] & 0xE0 == 0x20
-        # The decoder takes each piece for the start of a block, where size updates may stand.
+        # The decoder takes each piece for the start of a block, where size updates are allowed.
         if is_update and self._fields:
             raise HpackDecodingError("table size update after the first field")
         block = self._decoder.decode(piece, MAX_SECTION_SIZE - self._size)
@@ -101,7 +101,7 @@ def _end(data: bytearray, position: int) -> int | None:
     if first & 0xE0 == 0x20:  # table size update
         return _skip_integer(data, position, 0x1F)[0]
     end, index = _skip_integer(data, position, 0x3F if first >= 0x40 else 0x0F)
-    for _ in range(1 if index else 2):  # the name, unless an index stands for it, and the value
+    for _ in range(1 if index else 2):  # the name, unless there is an index for it, and the value
         if end is None or end >= len(data):
             return None
         end, length = _skip_integer(data, end, 0x7F)

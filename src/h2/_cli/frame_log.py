@@ -41,7 +41,7 @@ class FrameLog:
         log.received(data)
 
     It sees what a packet capture would see after TLS is taken off, and knows nothing of the program
-    that it watches. Each direction has a state of its own (half a frame that waits for its rest,
+    that it watches. Each direction has its own state (half a frame that waits for its rest,
     the HPACK table), so the log must see all bytes, in order and once.
 
     :param out: where to print
@@ -63,7 +63,7 @@ class FrameLog:
             self._print(_COLUMNS.format(*names))
 
     def note(self, text: str) -> None:
-        """Print a line of its own between the frames."""
+        """Print a separate line between the frames."""
         self._print(f"* {text}", _DIM)
 
     def sent(self, data: bytes) -> None:

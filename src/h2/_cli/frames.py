@@ -78,7 +78,7 @@ class FrameReader:
             self._skip(end)
 
     def finish(self) -> Iterator[Frame]:
-        """Return what is to be said where the bytes end."""
+        """Return what there is to say where the bytes end."""
         data = self._data
         end = self.offset + len(data)
         if data and not self._begun and PREFACE.startswith(data):
@@ -192,7 +192,7 @@ class FrameReader:
     def _content(
         self, frame: Frame, kind: int, flags: int, payload: bytes
     ) -> tuple[int, int, bytes]:
-        """Return where content or field block fragment start and stop, and what stands before it.
+        """Return where content or field block fragment start and stop, and what comes before it.
 
         Takes off padding (RFC 9113 section 6.1). The payload may be cut off.
         """

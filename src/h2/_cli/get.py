@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _transfers(options: argparse.Namespace) -> list[Transfer]:
-    """Return what is to be done for each URL."""
+    """Return what there is to do for each URL."""
     names = options.output or []
     if len(names) > len(options.urls):
         raise Failure(Status.USAGE, "There are more --output than URLs")

@@ -34,13 +34,19 @@ def _add_request(group: argparse._ArgumentGroup) -> None:
     add("-X", "--request", metavar="METHOD", help="method (default: follows from the content)")
     add("-I", "--head", action="store_true", help="HEAD; show the header section only")
     add("-H", "--header", metavar="FIELD", action="append", default=[],
-        help="add 'NAME: VALUE'; 'NAME:' leaves out what is sent otherwise, 'NAME;' sends it empty"
+        help="add the field 'NAME: VALUE'; 'NAME:' omits one that is sent by default, 'NAME;' sends"
+        " it empty"
     )  # fmt: skip
-    add("-A", "--user-agent", metavar="TEXT", help="the user-agent field; '' leaves it out")
+    add("-A", "--user-agent", metavar="TEXT", help="value of the user-agent field; '' omits it")
     add("-u", "--user", metavar="USER:PASSWORD",
-        help="send these credentials (Basic); without ':PASSWORD' it is asked for"
+        help="send these credentials (Basic); asks for the password if there is none"
     )  # fmt: skip
-    add("-r", "--range", metavar="RANGE", help="a part of the content: 0-99, 100-, -100 (the last)")
+    add(
+        "-r",
+        "--range",
+        metavar="RANGE",
+        help="ask for a part of the content: 0-99, 100-, or -100 for the end",
+    )
     add("--compressed", action="store_true",
         help="accept compressed content and decompress it: gzip, and zstd from Python 3.14 on"
     )  # fmt: skip
@@ -59,15 +65,15 @@ def _add_response(group: argparse._ArgumentGroup) -> None:
     add("-i", "--include", action="store_true", help="show the header section before the content")
     where = group.add_mutually_exclusive_group()
     where.add_argument("-o", "--output", metavar="FILE", action="append",
-        help="write the content to this file, '-' is standard output; repeat it for further URLs"
+        help="write the content to this file, '-' is standard output; repeat for further URLs"
     )  # fmt: skip
     where.add_argument("-O", "--remote-name", action="store_true",
-        help="write the content of each URL to a file with the last part of its path as the name"
+        help="write the content of each URL to a file named after the last part of its path"
     )  # fmt: skip
     add("-f", "--fail", action="store_true", help="exit status 22 for status codes from 400 on")
     add("-L", "--location", action="store_true", help="follow redirects")
     add("--max-redirs", metavar="N", type=number(0, 10**6, "a number of redirects"), default=50,
-        help="follow so many redirects at the most (default: 50)"
+        help="follow at most N redirects (default: 50)"
     )  # fmt: skip
 
 
@@ -84,9 +90,9 @@ def _add_connection(group: argparse._ArgumentGroup) -> None:
     add("--prior-knowledge", action="store_true",
         help="speak HTTP/2 even if ALPN did not pick it; http:// always does"
     )  # fmt: skip
-    add("-m", "--max-time", metavar="SECONDS", type=seconds, help="limit for everything")
+    add("-m", "--max-time", metavar="SECONDS", type=seconds, help="give up after this time")
     add("--connect-timeout", metavar="SECONDS", type=seconds, default=300.0,
-        help="limit for establishing a connection, TLS included (default: 300)"
+        help="give up if connecting, including TLS, takes longer (default: 300)"
     )  # fmt: skip
 
 
@@ -107,10 +113,10 @@ def _add_http2(group: argparse._ArgumentGroup) -> None:
         help="send 'NAME: VALUE' after the content"
     )  # fmt: skip
     add("--urgency", metavar="N", type=number(0, 7, "an urgency, 0 to 7"), action="append",
-        help="priority of the response, 0 is the most urgent (RFC 9218); repeat it for further URLs"
+        help="priority of the response, 0 is the most urgent (RFC 9218); repeat for further URLs"
     )  # fmt: skip
     add("--incremental", action="store_true",
-        help="the content is useful in pieces, so it may take turns with others (RFC 9218)"
+        help="the response is useful in pieces and may take turns with others (RFC 9218)"
     )  # fmt: skip
 
 
@@ -124,7 +130,7 @@ def _add_messages(group: argparse._ArgumentGroup) -> None:
         help="show for each stream when it was sent, answered and complete, on standard error"
     )  # fmt: skip
     add("-w", "--write-out", metavar="FORMAT", type=report.write_out_format,
-        help="write this after each response; %%{NAME} is a fact about it, such as "
+        help="write this after each response; %%{NAME} is replaced, for example "
         "%%{response_code}; '@FILE' reads the format from a file"
     )  # fmt: skip
     add("-s", "--silent", action="store_true", help="no progress bar, no error messages")

@@ -17,7 +17,7 @@ _WITHOUT_COLON: Final = re.compile(
 )
 _ONLY_OFFSET: Final = re.compile(r"\s*(?:0x)?([0-9a-f]{4,16}):?()\s*$", re.IGNORECASE)
 
-#: What may stand between digits: white space, and the marks of other notations.
+#: What may come between digits: white space, and the marks of other notations.
 _BETWEEN: Final = re.compile(r"\b0x|\\x|[\s:,;]+", re.IGNORECASE)
 _NO_DIGIT: Final = re.compile(r"[^0-9a-f]", re.IGNORECASE)
 
@@ -31,9 +31,9 @@ def looks_like_hex(data: bytes) -> bool:
 
 
 def parse(text: str) -> bytes:
-    """Return the bytes that a text stands for. Lines that begin with ``#`` are comments.
+    """Return the bytes that a text represents. Lines that begin with ``#`` are comments.
 
-    Raises ValueError, with the number of the line, for what is no hexadecimal text.
+    Raises ValueError, with the number of the line, for what is not hexadecimal text.
     """
     lines = [
         (number, line)
@@ -52,7 +52,7 @@ def _digits(lines: list[tuple[int, str]]) -> bytes:
     for number, line in lines:
         digits = half + _BETWEEN.sub("", line)
         if wrong := _NO_DIGIT.search(digits):
-            raise ValueError(f"line {number}: {wrong[0]!r} is no hexadecimal digit")
+            raise ValueError(f"line {number}: {wrong[0]!r} is not a hexadecimal digit")
         whole = len(digits) & ~1
         out += bytes.fromhex(digits[:whole])
         half = digits[whole:]

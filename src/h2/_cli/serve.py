@@ -25,7 +25,7 @@ from h2._cli.channel import Channel
 from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
 from h2._cli.serve_options import place_of
-from h2._cli.session import LINGER_SECONDS, Session
+from h2._cli.session import LINGER_SECONDS, Connection, Session
 from h2._cli.text import reason
 from h2.recorder import Recorder
 
@@ -36,6 +36,9 @@ MAX_CLIENTS: Final = 200  # further ones are hung up on
 MAX_RECORDED: Final = 100  # connections for --waterfall, and frames of each
 MAX_FRAMES: Final = 20_000
 POLL_SECONDS: Final = 0.25  # how often the server looks whether it is to stop, and at the clock
+#: What waits in the operating system has been decided: priorities work only above it.
+UNSENT: Final = 64 * 1024
+_LOW_WATER: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 _PAUSE_SECONDS: Final = 0.01
 _ORDERS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS: Final = 3.0  # for responses under way when the server is to stop
@@ -49,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         raise Failure(Status.USAGE, str(error)) from None
     root = Path(folder)
     if not root.is_dir():
-        raise Failure(Status.READ, f"{folder} is no folder")
+        raise Failure(Status.READ, f"{folder} is not a folder")
     if options.key and not options.cert:
         raise Failure(Status.USAGE, "--key needs --cert")
     context = _tls(options)
@@ -65,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
         server.recording = options.waterfall is not None
         server.run(stopping)
     if options.waterfall:
-        waterfall.save(options.waterfall, server.recorders, f"h2 serve {folder}")
+        recorders = [recorder for recorder in server.recorders if recorder.frames]
+        waterfall.save(options.waterfall, recorders, f"h2 serve {folder}")
     return 0
 
 
@@ -187,33 +191,35 @@ class Server:
             return
         self._clients += 1
         try:
-            channel = self._channel(sock)
+            channel, conn = self._channel(sock)
         except OSError:
             sock.close()
             return
-        session = Session(channel, self._root, str(address[0]), _print_line)
+        session = Session(channel, conn, self._root, str(address[0]), _print_line)
         descriptor = channel.sock.fileno()
         self._sessions[descriptor] = session
         self._selector.register(descriptor, selectors.EVENT_READ)
         self._eager.add(descriptor)
 
-    def _channel(self, sock: socket.socket) -> Channel:
+    def _channel(self, sock: socket.socket) -> tuple[Channel, Connection]:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if _LOW_WATER is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, _LOW_WATER, UNSENT)
         recorder = None
         if self.recording and len(self.recorders) < MAX_RECORDED:
             recorder = Recorder(f"client #{self._clients}", limit=MAX_FRAMES)
             self.recorders.append(recorder)
         config = h2.config.H2Configuration(client_side=False, strict=True, logger=recorder)
-        conn = h2.connection.H2Connection(config)
+        conn = Connection(config)
         log = None
         if self._verbose:
             first = self._clients == 1
             log = FrameLog(sys.stderr, label=f"#{self._clients} ", titles=first)
         if self._context is None:
-            return Channel(sock, conn, log)
+            return Channel(sock, conn, log), conn
         from h2._cli import tls
 
-        return tls.SecureChannel(tls.accept(sock, self._context), conn, log)
+        return tls.SecureChannel(tls.accept(sock, self._context), conn, log), conn
 
     def _advance(self, descriptor: int) -> None:
         """Give a client its turn, and find out what it waits for next."""

@@ -16,11 +16,11 @@ from h2._cli.channel import PIECE, Channel, NotHttp2
 from h2._cli.site import Reply, respond
 from h2._cli.text import named, printable
 from h2._frames.protocols import protocol_of
+from h2.buffered import BufferedH2Connection
 from h2.errors import ErrorCodes
 
 IDLE_SECONDS: Final = 60.0  # without an octet in either direction
 LINGER_SECONDS: Final = 1.0  # how long a client has to read our last words
-_LAST_CALL: Final = b"lastcall"  # what we ping with before the last GOAWAY
 _ENOUGH: Final = 9  # octets that tell HTTP/2 from HTTP/1
 _TURNS: Final = 16  # reads and rounds of writing, before other clients have their turn
 
@@ -32,7 +32,9 @@ class Exchange:
         self.fields = fields
         self.complete = False  # whether the request has arrived in full
         self.reply: Reply | None = None
-        self.sent = 0  # octets of content
+        self.length = 0  # octets of content that the response has
+        self.written = 0  # octets of content that the connection has been given
+        self.sent = 0  # those that have gone out
 
     def line(self, note: str = "") -> str:
         """Return what the access log says about it: a line in the Common Log Format."""
@@ -44,22 +46,33 @@ class Exchange:
         return f"- - [{now}] {request} {status} {self.sent}{note}"
 
 
+class Connection(BufferedH2Connection):
+    """A connection that keeps one piece of each response: the rest stays in the files."""
+
+    SEND_BUFFER_HIGH = PIECE
+    SEND_BUFFER_LOW = PIECE // 2
+
+
 class Session:
     """Serves one client. `advance()` goes on until something has to be waited for."""
 
     def __init__(
-        self, channel: Channel, root: Path, client: str, tell: Callable[[str], None]
+        self,
+        channel: Channel,
+        conn: Connection,
+        root: Path,
+        client: str,
+        tell: Callable[[str], None],
     ) -> None:
         self.channel = channel
         self.closed = False  # whether the socket is of no further use
-        self._conn = channel.conn
+        self._conn = conn
         self._root = root
         self._client = client
         self._tell = tell
         self._exchanges: dict[int, Exchange] = {}
         self._at_end = False  # whether the client has said its last word
-        self._leaving = False  # whether the client has been asked for no more requests
-        self._draining = False  # whether the end comes with the last response
+        self._named_last = False  # whether the client knows which request is the last one
         self._end_at: float | None = None  # when we stop to listen, our last word being said
         self._shut = False
         # What the client has said, until it is known that this is HTTP/2: nothing is sent before.
@@ -138,17 +151,14 @@ class Session:
     def leave(self) -> None:
         """Begin a graceful shutdown (RFC 9113 section 6.8): ask for no more requests.
 
-        Those that are on their way are still answered, so no last stream is named yet. When the
-        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        Those that are on their way are still answered.
         """
         if self._opening is not None:
             self.closed = True
-        elif self._at_end:  # nothing is on its way
+        elif self._at_end:  # nothing is on its way, and nobody answers PING
             self._say_goodbye()
-        elif not (self._leaving or self._draining) and self._end_at is None:
-            self._leaving = True
-            self._conn.close_connection(last_stream_id=self._conn.HIGHEST_ALLOWED_STREAM_ID)
-            self._conn.ping(_LAST_CALL)
+        elif self._end_at is None:
+            self._conn.graceful_shutdown()
 
     def break_off(self) -> None:
         """Leave at once: the time for a graceful shutdown is over."""
@@ -158,9 +168,9 @@ class Session:
             self._end()
 
     def _say_goodbye(self) -> None:
-        """Name the last request that is answered; the end comes with its response."""
-        if not self._draining and self._end_at is None:
-            self._draining = True
+        """Name the last request that is answered."""
+        if not self._named_last and self._end_at is None:
+            self._named_last = True
             self._conn.close_connection()
 
     def close(self) -> None:
@@ -186,7 +196,7 @@ class Session:
             self.closed = self._end_at is not None
             return
         if self._end_at is not None:
-            return  # read only so that our last words are not lost with the socket
+            return  # read only to keep our last frames from being lost with the socket
         try:
             events = self._conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
@@ -216,8 +226,8 @@ class Session:
                 self._close(event.stream_id, " (cancelled)")
             case h2.events.StreamReset():
                 self._refuse(event)
-            case h2.events.PingAckReceived() if event.ping_data == _LAST_CALL and self._leaving:
-                self._say_goodbye()
+            case h2.events.ConnectionDrained():
+                self._end()
 
     def _refuse(self, event: h2.events.StreamReset) -> None:
         """Note a request that breaks the rules; the connection has dealt with it."""
@@ -233,44 +243,44 @@ class Session:
         """Begin the response to a request that is complete."""
         exchange = self._exchanges[stream_id]
         exchange.reply = respond(self._root, exchange.fields)
+        exchange.length = exchange.reply.left
         fields = [(":status", str(exchange.reply.status.value)), *exchange.reply.fields.items()]
-        self._conn.send_headers(stream_id, fields, end_stream=not exchange.reply.left)
-        if not exchange.reply.left:
-            self._end_exchange(stream_id, exchange)
+        self._conn.send_headers(stream_id, fields, end_stream=not exchange.length)
+        if not exchange.length:
+            self._refuse_rest(stream_id, exchange)
+            self._close(stream_id)
 
     def _write(self) -> bool:
-        """Write what waits, and a piece of each response; returns whether content went out."""
-        went_on = False
-        self.channel.flush()
-        if not self.channel.full:
-            for stream_id, exchange in list(self._exchanges.items()):
-                if exchange.reply is not None and self._send_piece(stream_id, exchange):
-                    went_on = True
-        self.channel.flush()
+        """Write some of what is most urgent; returns whether anything went out."""
+        for stream_id, exchange in list(self._exchanges.items()):
+            if exchange.reply is not None:
+                self._fill(stream_id, exchange, exchange.reply)
+        went_on = self.channel.flush_some()
+        for stream_id, exchange in list(self._exchanges.items()):
+            exchange.sent = exchange.written - self._conn.send_buffer_size(stream_id)
+            if exchange.reply is not None and exchange.sent == exchange.length:
+                self._close(stream_id)
+        for event in self._conn.events():
+            self._act(event, set())
         return went_on
 
-    def _send_piece(self, stream_id: int, exchange: Exchange) -> bool:
-        """Send one piece, as far as the windows allow; returns whether anything went out."""
-        reply = exchange.reply
-        room = self._conn.local_flow_control_window(stream_id)
-        if room <= 0 or reply is None:
-            return False
-        data = reply.read(min(room, PIECE))
-        if not data:  # the file has become shorter, and the client knows its old length
-            self._conn.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
-            self._close(stream_id, " (file changed)")
-            return True
-        self._conn.send_data(stream_id, data, end_stream=not reply.left)
-        exchange.sent += len(data)
-        if not reply.left:
-            self._end_exchange(stream_id, exchange)
-        return True
+    def _fill(self, stream_id: int, exchange: Exchange, reply: Reply) -> None:
+        """Give the connection the next piece of a response, if it has sent the one before."""
+        while reply.left and self._conn.is_writable(stream_id):
+            data = reply.read(PIECE)
+            if not data:  # the file has become shorter, and the client knows its old length
+                self._conn.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
+                self._close(stream_id, " (file changed)")
+                return
+            self._conn.send_data(stream_id, data, end_stream=not reply.left)
+            exchange.written += len(data)
+            if not reply.left:
+                self._refuse_rest(stream_id, exchange)
 
-    def _end_exchange(self, stream_id: int, exchange: Exchange) -> None:
-        """Be done with a request whose response has been sent in full."""
-        if not exchange.complete:  # the rest of it is not wanted (RFC 9113 section 8.1)
+    def _refuse_rest(self, stream_id: int, exchange: Exchange) -> None:
+        """Tell the client that the rest of its request is not wanted (RFC 9113 section 8.1)."""
+        if not exchange.complete:
             self._conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
-        self._close(stream_id)
 
     def _close(self, stream_id: int, note: str = "") -> None:
         """Forget an exchange, and write its line into the log."""
@@ -296,14 +306,11 @@ class Session:
         The end of the client's words may come while its responses are still under way. Whatever
         fits the windows then has been sent already.
         """
-        if self._end_at is None:
-            if self._at_end and not self.channel.unsent:
-                self._say_goodbye()
-                self.drop()
-                self.channel.flush()
-                self._end()
-            elif self._draining and not self._exchanges:
-                self._end()
+        if self._end_at is None and self._at_end and not self.channel.unsent:
+            self._say_goodbye()
+            self.drop()
+            self.channel.flush()
+            self._end()
         if self._end_at is not None and not self.channel.unsent and not self._shut:
             self._shut = True
             self.channel.end()

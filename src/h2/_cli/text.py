@@ -12,7 +12,7 @@ _SHOWN: Final = 60  # characters of what a peer says that is not HTTP/2
 def printable(raw: bytes | str) -> str:
     """Return text that a terminal takes for text: nothing in it moves the cursor or sets colours.
 
-    Backslashes stand for themselves, too: the result is for reading, and not for parsing.
+    Backslashes are not escaped: the result is for reading, not for parsing.
     """
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "backslashreplace")
     if text.isprintable():

@@ -57,7 +57,7 @@ class SecureChannel(Channel):
         self._shaken = sock.version() is not None
         self._heard = self._shaken  # whether the other end has shown that it accepts the handshake
         self._looked = self._shaken  # whether the first octets are known to be TLS
-        self._raw = False  # whether TLS has failed, so that the socket is read as it is
+        self._raw = False  # whether TLS has failed, and the socket is read without it
 
     def end(self) -> None:
         """Say that nothing more will be sent, in TLS and below it."""

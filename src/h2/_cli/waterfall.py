@@ -7,8 +7,8 @@ from h2._cli.text import reason
 from h2.recorder import Recorder, to_json, waterfall
 
 HELP = (
-    "write a page that shows the frames of all streams over time; if the name ends with .json, the "
-    "recording itself"
+    "write a page that shows the frames of all streams over time, or the recording itself if the "
+    "name ends with .json"
 )
 
 

@@ -52,7 +52,7 @@ def send_headers(
     if outbound is not None and outbound.holds:
         plan = _keep_block(queue, outbound, fields, end_stream, priority)
     else:
-        stream = queue.conn.streams.get(stream_id)
+        stream = queue.conn.streams.table.get(stream_id)
         if stream is None:
             if waiting.must_wait(queue, stream_id):
                 waiting.wait(queue, stream_id, fields, end_stream, priority)
@@ -156,7 +156,7 @@ def _keep_data(
     else:
         if conn.transitions[_SEND_ON_STREAM] < 0:
             conn.check_send(_SEND_ON_STREAM)
-        found = conn.streams.get(stream_id)
+        found = conn.streams.table.get(stream_id)
         if found is None:
             raise queue.no_stream(stream_id)
         stream = found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from h2._compiled import COMPILED
 from h2._core import abuse
@@ -100,6 +100,13 @@ def hand_back(conn: Connection, length: int) -> int:
     return increment
 
 
+def take_all(conn: Connection) -> bytes:
+    """Return all bytes for the peer, after opening the windows that DATA has exhausted."""
+    if conn.exhausted:
+        reopen(conn)
+    return conn.out.take_all(conn.config._active_logger)
+
+
 def reopen(conn: Connection) -> None:
     """Open the windows that are exhausted as far as there is room, without waiting for more of it.
 
@@ -147,7 +154,7 @@ def _check_window(window: int) -> None:
         ).exception()
 
 
-def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
+def remote_flow_control_window(conn: Connection, stream_id: Any) -> int:
     """Return how much the peer may send on a stream now: the smaller of the two windows."""
     stream = conn.streams.table.get(stream_id)
     if stream is not None:
@@ -162,7 +169,7 @@ def remote_flow_control_window(conn: Connection, stream_id: int) -> int:
 # What we may send.
 
 
-def local_flow_control_window(conn: Connection, stream_id: int) -> int:
+def local_flow_control_window(conn: Connection, stream_id: Any) -> int:
     """Return how much may be sent on a stream now: the smaller of the two windows."""
     stream = conn.streams.table.get(stream_id)
     if stream is None:

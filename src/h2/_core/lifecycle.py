@@ -33,6 +33,9 @@ from h2.errors import ErrorCodes
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
+_HEADER_TABLE_SIZE: Final = SettingCodes.HEADER_TABLE_SIZE
+_MAX_FRAME_SIZE: Final = SettingCodes.MAX_FRAME_SIZE
+
 #: Octets of the payload of GOAWAY in front of the debug data (section 6.8).
 _GOAWAY_FIELDS: Final = 8
 
@@ -100,11 +103,13 @@ def _check_values(conn: Connection, values: Mapping[SettingCodes | int, int]) ->
 
 def _follow_local_settings(conn: Connection) -> None:
     """Be ready for a peer that has seen our settings, and for one that has not yet."""
-    local = conn.local_settings
-    if local.max_frame_size > max(conn.max_inbound_frame_size, MAX_FRAME_SIZE_LOWER):
-        conn.max_inbound_frame_size = local.max_frame_size
-    if local.header_table_size > conn.decoder.max_allowed_table_size:
-        conn.decoder.max_allowed_table_size = local.header_table_size
+    values = conn.local_settings.in_effect
+    frame_size = values[_MAX_FRAME_SIZE]
+    if frame_size > max(conn.max_inbound_frame_size, MAX_FRAME_SIZE_LOWER):
+        conn.max_inbound_frame_size = frame_size
+    table_size = values[_HEADER_TABLE_SIZE]
+    if table_size > conn.decoder.max_allowed_table_size:
+        conn.decoder.max_allowed_table_size = table_size
 
 
 def update_settings(conn: Connection, changes: Any) -> None:

@@ -58,7 +58,7 @@ class Priorities:
             return _SIDE_BY_SIDE
         # A tunnel may last for ever: side by side with others is what keeps "one CONNECT stream
         # from blocking others" (section 11).
-        stream = self._conn.streams.get(stream_id)
+        stream = self._conn.streams.table.get(stream_id)
         if stream is not None and stream.method == CONNECT_METHOD:
             return _SIDE_BY_SIDE
         return _DEFAULT
@@ -119,7 +119,7 @@ class Priorities:
         return True
 
     def _is_sendable(self, stream_id: int) -> bool:
-        stream = self._conn.streams.get(stream_id)
+        stream = self._conn.streams.table.get(stream_id)
         return stream is not None and stream.state in UNENDED
 
 

@@ -73,6 +73,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
     """
     conn = queue.conn
     windows = conn.send_windows
+    chunks = conn.out.chunks
     scheduler = queue.scheduler
     largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
     full = False
@@ -80,7 +81,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         outbound = scheduler.next()
         if outbound is None:
             break
-        stream = conn.streams.get(outbound.stream_id)
+        stream = conn.streams.table.get(outbound.stream_id)
         if stream is None:
             queue.drop(outbound.stream_id)  # the application has taken it out of the streams
             continue
@@ -114,7 +115,10 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         if outbound.unwritable and outbound.size <= queue.low:
             queue.note_writable(outbound)
         if not outbound.size and outbound.ended:
+            before = len(chunks)
             waiting.end_message(queue, outbound)
+            if len(chunks) > before:  # trailers, or RST_STREAM
+                room -= sum(map(len, chunks[before:]))
     return room
 
 

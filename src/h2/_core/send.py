@@ -129,7 +129,8 @@ def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: byte
     """Send ALTSVC (RFC 7838 section 4): for an origin, or for the origin of a stream."""
     conn.check_send(connection_states.SEND_ALTSVC)
     if stream_id is not None:
-        stream = find_stream(conn, index(stream_id))
+        stream_id = index(stream_id)
+        stream = find_stream(conn, stream_id)
         if _ON_ALTSVC[stream.state] < 0:
             raise not_allowed("ALTSVC", stream_id, stream.state)
     if len(origin) > _LONGEST_ORIGIN:

@@ -122,7 +122,7 @@ class SendQueue:
     def is_writable(self, stream_id: int) -> bool:
         """Tell whether to go on writing on a stream."""
         outbound = self.queues.get(stream_id)
-        stream = self.conn.streams.get(stream_id)
+        stream = self.conn.streams.table.get(stream_id)
         if outbound is not None:
             if outbound.unwritable or outbound.ended:
                 return False
@@ -179,7 +179,7 @@ class SendQueue:
 
     def wake(self, outbound: Outbound) -> None:
         """Let a parked stream take part again if it has a window."""
-        stream = self.conn.streams.get(outbound.stream_id)
+        stream = self.conn.streams.table.get(outbound.stream_id)
         if stream is None:
             return
         if self.conn.send_windows.initial + stream.send_offset > 0:
@@ -194,11 +194,12 @@ class SendQueue:
         Those that have none are looked at once, however often the peer changes INITIAL_WINDOW_SIZE.
         """
         self.windows_changed = False
-        streams = self.conn.streams
+        streams = self.conn.streams.table
         lacking = self._lacking
         for stream_id in self.parked:
-            if stream_id in streams:
-                heappush(lacking, (-streams[stream_id].send_offset, stream_id))
+            stream = streams.get(stream_id)
+            if stream is not None:
+                heappush(lacking, (-stream.send_offset, stream_id))
         self.parked.clear()
         initial = self.conn.send_windows.initial
         while lacking and lacking[0][0] < initial:

@@ -39,6 +39,7 @@ _OPEN: Final = states.OPEN
 # Settings are found soonest by the very objects that are the keys.
 _ENABLE_CONNECT_PROTOCOL: Final = SettingCodes.ENABLE_CONNECT_PROTOCOL
 _INITIAL_WINDOW_SIZE: Final = SettingCodes.INITIAL_WINDOW_SIZE
+_MAX_FRAME_SIZE: Final = SettingCodes.MAX_FRAME_SIZE
 _MAX_HEADER_LIST_SIZE: Final = SettingCodes.MAX_HEADER_LIST_SIZE
 
 #: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
@@ -192,8 +193,8 @@ class Connection:
         self.remote_settings = Settings(not self.client)
         self.initiated = False  #: our preface is on its way
         self.announced = AnnouncedSettings()
-        self.max_inbound_frame_size = self.local_settings.max_frame_size
-        self.max_outbound_frame_size = self.remote_settings.max_frame_size
+        self.max_inbound_frame_size = self.local_settings.in_effect[_MAX_FRAME_SIZE]
+        self.max_outbound_frame_size = self.remote_settings.in_effect[_MAX_FRAME_SIZE]
 
     def describe(self) -> str:
         """Return the state of the connection in one line, for people who debug."""

@@ -21,6 +21,10 @@ UNKNOWN_METHOD: Final = 3  #: the HTTP/1.1 request of an upgrade, whose method n
 #: a gap that is forgotten counts as closed, which is just as much an error.
 _MAX_GAPS: Final = 32
 
+# Stand for nothing that was remembered; nothing is ever added to them.
+_NO_GAPS: Final[list[tuple[int, int]]] = []
+_NO_RESETS: Final[dict[int, int]] = {}
+
 
 class Stream:
     """One stream that is not closed.
@@ -103,10 +107,10 @@ class Streams:
         self.highest_promised = 0  #: by a promise of the server that was taken
         self.highest_outbound = 0
         #: How streams that did not end by END_STREAM were closed, the latest ones.
-        self.reset: dict[int, int] = {}
+        self.reset: dict[int, int] = _NO_RESETS
         # The highest identifier, even and odd, of a stream that was reset and is not in there.
         self._forgotten = (0, 0)
-        self._gaps: list[tuple[int, int]] = []
+        self._gaps: list[tuple[int, int]] = _NO_GAPS
         self._skipped = 0  # identifiers that were passed over, those of forgotten gaps too
 
     # The streams that are not closed, as a mapping. What runs for each frame asks ``table`` itself.
@@ -174,6 +178,8 @@ class Streams:
         self.highest_inbound = stream_id
 
     def _note_gap(self, before: int, after: int) -> None:
+        if self._gaps is _NO_GAPS:
+            self._gaps = []
         self._gaps.append((before, after))
         self._skipped += (after - before + 1) // 2 - 1
         if len(self._gaps) > _MAX_GAPS:
@@ -200,6 +206,8 @@ class Streams:
     def remember(self, stream_id: int, state: int, max_reset: int) -> None:
         """Remember how a stream was closed, and of the earlier ones at most ``max_reset``."""
         reset = self.reset
+        if reset is _NO_RESETS:
+            reset = self.reset = {}
         reset[stream_id] = state
         while len(reset) > max_reset:
             oldest = next(iter(reset))

@@ -161,7 +161,7 @@ def end_message(queue: SendQueue, outbound: Outbound) -> None:
     conn = queue.conn
     stream_id = outbound.stream_id
     trailers = outbound.trailers
-    stream = conn.streams.get(stream_id)
+    stream = conn.streams.table.get(stream_id)
     if trailers is not None:
         send_headers(conn, stream_id, trailers.fields, True, trailers.priority)
     elif stream is not None and stream.state in states.UNENDED:

@@ -33,7 +33,7 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
 _STATIC: Final = build_static_table(lambda _name, _value: 0)
-#: A field section is not decoded beyond this: a few octets can stand for gigabytes.
+#: A field section is not decoded beyond this: a few octets can expand to gigabytes.
 _MAX_SECTION: Final = 1024 * 1024
 _SECRET: Final = {b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"}
 _MOST_TEXT: Final = 200  # octets of text that a peer chose: debug data, origins
@@ -50,7 +50,7 @@ class Direction:
     def __init__(self, secrets: bool) -> None:
         self._secrets = secrets
         self._decoder: Decoder | None = Decoder(_STATIC)
-        # What the other end allows stands in its SETTINGS; the encoder says which size it uses.
+        # The limit is in the SETTINGS of the other end. The encoder says which size it uses.
         self._decoder.max_allowed_table_size = 2**32 - 1
         self._block = bytearray()
         self._head: Details = {}  # the frame that the block under way began with

@@ -139,7 +139,7 @@ const size = (octets) => {
 };
 const moment = (at, unit) => {
   if (unit !== "seconds") return `${Math.round(at)} octets`;
-  return at >= 10 ? `${at.toFixed(3)} s` : `${(1000 * at).toFixed(at < 0.1 ? 2 : 1)} ms`;
+  return at >= 1 ? `${at.toFixed(3)} s` : `${(1000 * at).toFixed(at < 0.1 ? 2 : 1)} ms`;
 };
 const nameOf = (one) => {
   if (!one.id) return "frames on stream 0";
@@ -328,7 +328,8 @@ function drawAxis() {
   const width = canvas.clientWidth;
   if (!width) return;
   const context = prepare(canvas, width, 22);
-  const factor = unit === "seconds" ? 1000 : 1;
+  const long = to - from > 2, named = unit !== "seconds" ? "" : long ? " s" : " ms";
+  const factor = named === " ms" ? 1000 : 1;
   const span = (to - from) * factor;
   let step = 10 ** Math.floor(Math.log10(Math.max(span, 1e-9) / (width / 90)));
   for (const times of [1, 2, 5, 10]) {
@@ -340,7 +341,7 @@ function drawAxis() {
   for (let at = Math.ceil(from * factor / step) * step; at <= to * factor + 1e-9; at += step) {
     const x = xOf(at / factor, width);
     context.fillRect(x, 16, 1, 6);
-    const text = `${at.toFixed(digits)}${unit === "seconds" ? " ms" : ""}`;
+    const text = `${at.toFixed(digits)}${named}`;
     const half = context.measureText(text).width / 2;
     context.fillText(text, Math.min(Math.max(0, x - half), width - 2 * half), 12);
   }
@@ -609,6 +610,7 @@ recording.connections.forEach((connection, place) => {
 byId("which").hidden = recording.connections.length < 2;
 select.addEventListener("change", () => choose(+select.value));
 addEventListener("resize", redraw);
+addEventListener("pointerdown", (event) => { if (event.target.tagName !== "CANVAS") hideTip(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolor);
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("printing");

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import index
-from typing import Final
+from typing import Any, Final
 
 from h2._rules import registry as rules
 from h2._rules.registry import Violation
@@ -67,7 +67,7 @@ SENDER_BOUNDS: Final[dict[bool, dict[int, Bound]]] = {
 
 
 def invalid(
-    setting: int, value: int, code: ErrorCodes, rule: rules.Rule = rules.SETTING_INVALID
+    setting: Any, value: Any, code: ErrorCodes, rule: rules.Rule = rules.SETTING_INVALID
 ) -> Violation:
     """Return the violation for a value that is not allowed."""
     message = f"Setting {setting} has invalid value {value}"
@@ -75,7 +75,7 @@ def invalid(
 
 
 def value_violation(
-    setting: int, value: int, bounds: dict[int, Bound] = BOUNDS
+    setting: Any, value: Any, bounds: dict[int, Bound] = BOUNDS
 ) -> Violation | None:
     """Return the violation if ``value`` is out of bounds, and ``None`` if it is fine.
 
@@ -90,7 +90,7 @@ def value_violation(
     return invalid(setting, value, code)
 
 
-def revocation(setting: int, value: int, enabled: bool) -> Violation | None:
+def revocation(setting: Any, value: Any, enabled: bool) -> Violation | None:
     """Return the violation if ``value`` takes back extended CONNECT, ``None`` if it does not.
 
     ``enabled`` says whether the sender has sent SETTINGS_ENABLE_CONNECT_PROTOCOL with 1 before.
@@ -102,7 +102,7 @@ def revocation(setting: int, value: int, enabled: bool) -> Violation | None:
     return None
 
 
-def priorities_change(setting: int, value: int, before: int | None) -> Violation | None:
+def priorities_change(setting: Any, value: Any, before: int | None) -> Violation | None:
     """Return the violation if ``value`` changes SETTINGS_NO_RFC7540_PRIORITIES, else ``None``.
 
     ``before`` is the value that the sender has sent, ``None`` if it has sent none.

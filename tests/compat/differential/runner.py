@@ -16,10 +16,11 @@ HERE = Path(__file__).resolve().parent.parent
 
 
 class Runner:
-    """The h2 that one Python interpreter imports."""
+    """The h2 that one Python interpreter imports, or that of a folder."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, folder: str = "") -> None:
         self.python = python
+        self.folder = folder
         self.version = self._ask([])[0]["version"]
 
     def run(self, programs: Sequence[Json]) -> list[list[Json]]:
@@ -29,6 +30,8 @@ class Runner:
     def _ask(self, programs: Sequence[Json]) -> list[Json]:
         # What PYTHONPATH adds for this process would hide the h2 of the other interpreter.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        if self.folder:
+            environment["PYTHONPATH"] = self.folder
         done = subprocess.run(
             [self.python, "-m", "differential.driver"],
             input="".join(json.dumps(program) + "\n" for program in programs),

@@ -1,0 +1,75 @@
+"""The compiled build against the pure one: ``python -m differential.builds [STEPS]``.
+
+Both run the same programs of random steps. Every event, octet and exception has to be the same,
+without exception. Needs an interpreter that has the compiled build installed: the one it runs on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h2
+
+from .generator import program
+from .runner import Runner
+
+#: Programs that both builds run before their traces are compared: these are large.
+TOGETHER = 200
+
+
+@contextmanager
+def pure_source() -> Iterator[str]:
+    """A folder with the package as it is installed, without what is compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        left_out = shutil.ignore_patterns("*.so", "__pycache__")
+        shutil.copytree(Path(h2.__file__).parent, Path(folder) / "h2", ignore=left_out)
+        yield folder
+
+
+def installed() -> Runner:
+    """The package that this process has, wherever it comes from."""
+    return Runner(sys.executable, str(Path(h2.__file__).parent.parent))
+
+
+def differences(
+    compiled: Runner, pure: Runner, seeds: range
+) -> tuple[int, list[tuple[int, int, Any, Any]]]:
+    """How many steps ran, and where the builds differ: seed, step, what either did."""
+    programs = [program(seed) for seed in seeds]
+    found = []
+    steps = 0
+    for seed, ours, theirs in zip(seeds, compiled.run(programs), pure.run(programs), strict=True):
+        steps += len(theirs)
+        for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            if one != other:
+                found.append((seed, number, one, other))
+                break
+    return steps, found
+
+
+def main(wanted: str = "1000000") -> int:
+    """Compare until so many steps were run; returns the exit status."""
+    if not h2.__compiled__:
+        sys.exit("this compares the compiled build with the pure one, and only that is installed")
+    steps, first = 0, 0
+    with pure_source() as folder:
+        compiled, pure = installed(), Runner(sys.executable, folder)
+        while steps < int(wanted):
+            more, found = differences(compiled, pure, range(first, first + TOGETHER))
+            steps, first = steps + more, first + TOGETHER
+            for difference in found:
+                print(*difference, sep="\n")
+            if found:
+                return 1
+            print(f"{steps} steps of {first} programs are the same", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

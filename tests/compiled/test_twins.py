@@ -1,0 +1,79 @@
+"""Functions that have a form for each build: both forms do the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
+from hypothesis import given
+from hypothesis import strategies as st
+
+from h2._core.outbound_fields import _find_natively
+from h2._frames.decode import ID_MASK, u24, u31, unpack_header, unpack_long
+from h2._hpack import Entry, HpackDecodingError, huffman, huffman_native
+
+# Octets with short codes, with long ones, and any.
+TEXT = st.one_of(
+    st.binary(max_size=80),
+    st.text("abcdefghijklmnopqrstuvwxyz0123456789-/", max_size=2000).map(str.encode),
+    st.binary(max_size=20).map(lambda octets: bytes([octet | 0x80 for octet in octets])),
+)
+# What may be a code: most of its bits are ones where the code is long.
+CODE = st.lists(st.sampled_from([0xFF, 0xFE, 0xFD, *range(256)]), max_size=40).map(bytes)
+
+
+def outcome(decode: Any, code: bytes) -> Any:
+    try:
+        return decode(code)
+    except HpackDecodingError as error:
+        return str(error)
+
+
+@given(TEXT)
+def test_huffman_encoding(text: bytes) -> None:
+    assert huffman_native.encode_string(text) == huffman.encode_string(text)
+    assert huffman_native.encode(text) == huffman.encode(text)
+
+
+@given(TEXT, st.data())
+def test_huffman_decoding(text: bytes, data: st.DataObject) -> None:
+    code = huffman.encode(text)
+    assert huffman_native.decode(code) == text
+    if code:
+        damaged = bytearray(code)
+        damaged[data.draw(st.integers(0, len(code) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        both = [outcome(twin.decode, bytes(damaged)) for twin in (huffman, huffman_native)]
+        assert both[0] == both[1]
+
+
+@given(CODE)
+def test_huffman_decoding_of_any_octets(code: bytes) -> None:
+    assert outcome(huffman_native.decode, code) == outcome(huffman.decode, code)
+
+
+@given(st.binary(min_size=9, max_size=9), st.binary(max_size=5))
+def test_frame_header(header: bytes, before: bytes) -> None:
+    data = before + header
+    at = len(before)
+    high, low, _, _, stream_id = unpack_header(data, at)
+    assert u24(data, at) == high << 8 | low
+    assert u31(data, at + 5) == stream_id & ID_MASK
+    assert u31(header, 2) == unpack_long(header[2:])[0] & ID_MASK
+
+
+class Unhashable(list[Any]):
+    """What programs may pass as a field, too."""
+
+
+FIELD = st.sampled_from([
+    (b"a", b"1"), HeaderTuple(b"a", b"1"), NeverIndexedHeaderTuple(b"a", b"1"), (b"a", b"2"),
+    ("a", "1"), [b"a", b"1"], Unhashable((b"a", b"1")), (b"a", [b"1"]), (b"a",), None, b"a1",
+])  # fmt: skip
+
+
+@given(st.lists(FIELD, max_size=6))
+def test_look_up_of_fields(fields: list[Any]) -> None:
+    entry = Entry((b"a", b"1"), 0)
+    found = _find_natively({(b"a", b"1"): entry}, fields)
+    plain = [type(field) in (tuple, HeaderTuple) and field == (b"a", b"1") for field in fields]
+    assert found == [entry if same else None for same in plain]
