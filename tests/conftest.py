@@ -40,6 +40,7 @@ _HEAVY = {
     "test_machine_benchmarks.py",
     "test_manual.py",
     "test_mutation.py",
+    "test_processes.py",
     "test_receiving_attacks.py",
     "test_receiving_cost.py",
     "test_release.py",
@@ -49,6 +50,7 @@ _HEAVY = {
     "test_sentences.py",
     "test_settling.py",
     "test_simulation.py",
+    "test_skipped.py",
     "test_soak.py",
 }
 

@@ -7,7 +7,8 @@ PyPy, one for each minor version, found on PATH and among the versions of pyenv.
 is the wheel, not the tree: an environment holds no path into the checkout. Tests that are marked
 as slow are left out: `make test` runs them on the same code, for the wheel holds the files of the
 tree. The oldest and the newest Python of each implementation run the rest; those between them run
-what talks to no other program.
+what talks to no other program. The examples, and what their READMEs show, also run on the Python
+that the system has in /usr/bin.
 
 After the pure wheel come the compiled ones, one for each CPython: all tests on the version that
 runs this program, and on the others those of what is compiled. `pip` chooses the wheel there, out
@@ -26,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.distributions import build, check, inspect_sdist, inspect_wheel, validate, version
-from tools.interpreters import Interpreter, candidates, interpreters
+from tools.interpreters import Interpreter, candidates, identify, interpreters
 from tools.venvs import ROOT, create
 from tools.wheels import build_compiled
 
@@ -34,6 +35,9 @@ from tools.wheels import build_compiled
 PARALLEL = ("-n", "3", "--dist", "loadfile")
 # Tests that start no other programs and open no sockets.
 ALONE = ("tests/unit", "tests/property", "tests/conformance", "tests/compat")
+# The examples, and each line that their READMEs show.
+EXAMPLES = ("tests/examples", "tests/manual/test_readmes.py")
+SYSTEM = "/usr/bin/python3"
 # Tests that run little but what is compiled.
 OF_WHAT_IS_COMPILED = ("tests/compiled", "tests/unit/core", "tests/unit/hpack")
 
@@ -55,7 +59,7 @@ def run_tests(
     environment or the tests fail.
     """
     compiled = len(source) > 1
-    place = folder / f"{interpreter.name.replace(' ', '-')}-{'compiled' if compiled else 'pure'}"
+    place = Path(tempfile.mkdtemp(prefix=f"{interpreter.name.replace(' ', '-')}-", dir=folder))
     group = f"{ROOT / 'pyproject.toml'}:test"
     python = create(place, ("--group", group, *source), interpreter.program)
     code = "import h2.connection; print(h2.__compiled__, h2.__file__)"
@@ -71,7 +75,8 @@ def report(
     interpreter: Interpreter, source: tuple[str, ...], folder: Path, arguments: list[str]
 ) -> bool:
     """Run the tests on one Python and print how it went; returns whether it went well."""
-    name = f"{interpreter.name}, {'compiled' if len(source) > 1 else 'pure'}"
+    build = "compiled" if len(source) > 1 else "pure"
+    name = f"{interpreter.name} ({interpreter.program}), {build}"
     try:
         output = run_tests(interpreter, source, folder, arguments)
     except subprocess.CalledProcessError as error:
@@ -81,17 +86,32 @@ def report(
     return True
 
 
-def test_pure(found: list[Interpreter], wheel: Path, folder: Path, tests: list[str]) -> bool:
+def plan(
+    found: list[Interpreter], system: Interpreter | None, tests: list[str]
+) -> list[tuple[Interpreter, list[str]]]:
+    """Which tests run on the pure wheel, as arguments for pytest, on each Python."""
+    quick = ["-m", "not slow"]
+    if tests:
+        return [(interpreter, [*quick, *tests]) for interpreter in found]
+    between = [interpreter for interpreter in found if is_between(interpreter, found)]
+    planned = [
+        (interpreter, quick + (list(ALONE) if interpreter in between else []))
+        for interpreter in found
+    ]
+    if system and (system in between or system not in found):
+        planned.append((system, [*quick, *EXAMPLES]))
+    return planned
+
+
+def test_pure(planned: list[tuple[Interpreter, list[str]]], wheel: Path, folder: Path) -> bool:
     """Run the tests on the pure wheel; returns whether all went well."""
 
-    def test(interpreter: Interpreter) -> bool:
-        arguments = ["-m", "not slow", *tests]
-        if not tests and is_between(interpreter, found):
-            arguments += ALONE
+    def test(job: tuple[Interpreter, list[str]]) -> bool:
+        interpreter, arguments = job
         return report(interpreter, (str(wheel),), folder, arguments)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return all(list(pool.map(test, found)))
+        return all(list(pool.map(test, planned)))
 
 
 def test_compiled(found: list[Interpreter], sdist: Path, folder: Path, tests: list[str]) -> bool:
@@ -128,7 +148,9 @@ def main() -> int:
         print(f"{sdist.name} and {wheel.name} are as they should be", flush=True)
 
         tests = shlex.split(options.tests)
-        went_well = options.build == "compiled" or test_pure(found, wheel, folder, tests)
+        system = None if options.python else identify(SYSTEM)
+        planned = plan(found, system, tests)
+        went_well = options.build == "compiled" or test_pure(planned, wheel, folder)
         if options.build != "pure":
             went_well &= test_compiled(found, sdist, folder, tests)
     return 0 if went_well else 1

@@ -13,7 +13,7 @@ import pytest
 import h2
 from support.peers import require_program
 from support.processes import ROOT, run
-from tools import distributions, release, venvs
+from tools import distributions, release, venvs, wheel_test
 from tools.interpreters import Interpreter
 
 METADATA = """\
@@ -187,6 +187,20 @@ def test_what_is_tried_where() -> None:
         (made[2], MIDDLE, True),
     ]
     assert list(release.trials(made[:2], [NEW])) == [(made[0], NEW, False), (made[1], NEW, False)]
+
+
+def test_examples_run_on_the_oldest_the_newest_and_that_of_the_system() -> None:
+    quick, found = ["-m", "not slow"], [OLD, MIDDLE, NEW]
+    whole = [(OLD, quick), (MIDDLE, [*quick, *wheel_test.ALONE]), (NEW, quick)]
+    examples = [*quick, *wheel_test.EXAMPLES]
+    other = Interpreter("CPython", (3, 12), "/usr/bin/python3.12")
+    for system in (MIDDLE, other):
+        assert wheel_test.plan(found, system, []) == [*whole, (system, examples)]
+    for system in (OLD, NEW, None):
+        assert wheel_test.plan(found, system, []) == whole
+    named = [*quick, "tests/cli"]
+    assert wheel_test.plan([OLD, NEW], other, ["tests/cli"]) == [(OLD, named), (NEW, named)]
+    assert all((ROOT / name).exists() for name in (*wheel_test.ALONE, *wheel_test.EXAMPLES))
 
 
 def test_the_trial_passes_here(tmp_path: Path) -> None:
