@@ -17,6 +17,7 @@ from hpack import Decoder
 from support import wire
 from support.cases import Offer
 from support.example import IMPATIENT, Example, Served
+from support.matrix import Matrix
 from support.processes import require_module, serving
 from support.raw import RawClient, content, ends, fields_of
 from support.raw import request as get
@@ -406,7 +407,7 @@ def test_a_server_that_does_not_read_stops_the_client(proxy: Start) -> None:
         served.server.stop()
 
 
-def test_grpc_goes_through(proxy: Start) -> None:
+def test_grpc_goes_through(proxy: Start, matrix: Matrix) -> None:
     grpc = require_module("grpc")
     command = [sys.executable, "-m", "examples.grpc.server", "--cleartext", "--port", "0"]
     with serving(command) as server, proxy(server.port, "--http2") as served:
@@ -421,3 +422,4 @@ def test_grpc_goes_through(proxy: Start) -> None:
             assert unknown.value.code() is grpc.StatusCode.UNIMPLEMENTED
         served.server.stop()
         server.stop()
+    matrix.passed(SIDE, "grpcio", "gRPC calls")
