@@ -110,7 +110,9 @@ class Stream:
         self.error = error
         self.wake()
         if self.task is not None:
-            self.task.cancel()
+            self.task.cancel()  # perhaps before it has begun, so that it cannot clean up
+            self.connection.streams.pop(self.id, None)
+            self.h2.discard_data(self.id)
 
     def close(self, code: ErrorCodes = ErrorCodes.CANCEL) -> None:
         """Reset the stream unless both sides have ended it; nobody uses it from now on."""
@@ -155,6 +157,8 @@ class Connection(asyncio.Protocol):
         stream = Stream(self, self.h2.get_next_available_stream_id())
         stream.send(fields, end)
         self.streams[stream.id] = stream
+        if stream.id > 2**31 - 3:
+            self.shut_down()  # this was the last identifier
         return stream
 
     def shut_down(self) -> None:

@@ -34,6 +34,7 @@ class Http1:
         self.h11 = h11.Connection(h11.CLIENT)
         self.trailers: Fields = []
         self.chunked = False
+        self.watch: asyncio.Task[None] | None = None  # while no request is under way
 
     def send(self, fields: Fields, end: bool = False) -> None:
         """Send the header section, or trailers."""
@@ -99,7 +100,20 @@ class Http1:
             self.break_off()
         else:
             self.trailers = []
+            self.watch = asyncio.create_task(self.wait_for_anything())
             self.server.idle.append(self)
+
+    async def wait_for_anything(self) -> None:
+        """Wait for what would not be the response to the next request, or for the end."""
+        with contextlib.suppress(OSError):
+            await self.reader.read(1)
+
+    async def usable(self) -> bool:
+        """Tell whether nothing has come since the last request."""
+        assert self.watch is not None
+        self.watch.cancel()
+        await asyncio.wait([self.watch])
+        return self.watch.cancelled()
 
     def break_off(self) -> None:
         """End the connection at once, whatever has not been sent."""
@@ -141,7 +155,7 @@ class Server:
         """Return a connection that is not in use."""
         while self.idle:
             http1 = self.idle.pop()
-            if not http1.reader.at_eof():
+            if await http1.usable():
                 return http1
             http1.break_off()
         connect = asyncio.open_connection(self.host, self.port, ssl=self.tls)

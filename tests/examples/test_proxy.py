@@ -261,6 +261,21 @@ def test_connections_are_used_again(proxy: Start) -> None:
         served.server.stop()
 
 
+def test_what_comes_between_two_requests_is_no_response(proxy: Start) -> None:
+    def script(sock: socket.socket) -> None:
+        until(sock, b"\r\n\r\n")
+        sock.sendall(OK)
+        time.sleep(0.2)
+        sock.sendall(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+        assert sock.recv(1) == b""
+
+    with listening(script, answering(OK, [])) as port, proxy(port) as served:
+        assert content(ask(served, get(1, "/")), 1) == b"ok"
+        time.sleep(0.5)
+        assert content(ask(served, get(1, "/")), 1) == b"ok"
+        served.server.stop()
+
+
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
