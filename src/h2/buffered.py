@@ -312,7 +312,8 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Send GOAWAY, as ``H2Connection.close_connection`` does (section 6.8).
 
-        With ``NO_ERROR`` what waits still goes out; with any other code it is dropped.
+        With ``NO_ERROR`` content that waits still goes out, and a client's requests that wait to be
+        opened are refused; with any other code everything is dropped.
         :meth:`graceful_shutdown` does all that a shutdown needs.
         """
         super().close_connection(error_code, additional_data, last_stream_id)
@@ -380,7 +381,8 @@ class BufferedH2Connection(H2Connection):
         """Tell whether to go on writing on a stream.
 
         False from :attr:`SEND_BUFFER_HIGH` octets that wait, until
-        :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent.
+        :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent, for
+        ever if it was reset. So wait for an event, not until this is true.
 
         :param stream_id: the stream
         """

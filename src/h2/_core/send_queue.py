@@ -249,7 +249,6 @@ class SendQueue:
         self.queues.clear()
         self.parked.clear()
         self._lacking.clear()
-        self.priorities.forget_all()
         self.line = self.early_updates = None
         self.scheduler = Scheduler()
         self.priorities = Priorities(self.conn)
