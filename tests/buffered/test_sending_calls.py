@@ -90,6 +90,7 @@ REFUSED_BY_CLIENT: list[tuple[Call, type[Exception]]] = [
     (lambda conn: conn.send_data(3, "text"), TypeError),  # type: ignore[arg-type]  # on purpose
     (lambda conn: conn.send_data(3, b"", pad_length="1"), TypeError),  # type: ignore[arg-type]  # on purpose
     (lambda conn: conn.reset_stream(7), NoSuchStreamError),
+    (lambda conn: conn.end_stream(-1), NoSuchStreamError),
     (lambda conn: conn.reset_stream(3, 2**32), ValueError),
     (lambda conn: conn.set_priority(7, urgency=1), NoSuchStreamError),
     (lambda conn: conn.set_priority(3, urgency=8), ValueError),
@@ -116,6 +117,7 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
     (lambda conn: conn.send_data(9, bytes(FRAME + 1)), StreamClosedError),
     (lambda conn: conn.reset_stream(9), StreamClosedError),
     (lambda conn: conn.reset_stream(11), NoSuchStreamError),
+    (lambda conn: conn.reset_stream(0), NoSuchStreamError),
     (lambda conn: conn.send_headers(2, REQUEST), ProtocolError),
     (lambda conn: conn.push_stream(1, 4, TRAILERS), ProtocolError),
     (lambda conn: conn.push_stream(3, 4, REQUEST), StreamClosedError),
