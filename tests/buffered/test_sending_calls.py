@@ -90,7 +90,6 @@ REFUSED_BY_CLIENT: list[tuple[Call, type[Exception]]] = [
     (lambda conn: conn.send_data(3, "text"), TypeError),  # type: ignore[arg-type]  # on purpose
     (lambda conn: conn.send_data(3, b"", pad_length="1"), TypeError),  # type: ignore[arg-type]  # on purpose
     (lambda conn: conn.reset_stream(7), NoSuchStreamError),
-    (lambda conn: conn.end_stream(-1), NoSuchStreamError),
     (lambda conn: conn.reset_stream(3, 2**32), ValueError),
     (lambda conn: conn.set_priority(7, urgency=1), NoSuchStreamError),
     (lambda conn: conn.set_priority(3, urgency=8), ValueError),
@@ -117,7 +116,6 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
     (lambda conn: conn.send_data(9, bytes(FRAME + 1)), StreamClosedError),
     (lambda conn: conn.reset_stream(9), StreamClosedError),
     (lambda conn: conn.reset_stream(11), NoSuchStreamError),
-    (lambda conn: conn.reset_stream(0), NoSuchStreamError),
     (lambda conn: conn.send_headers(2, REQUEST), ProtocolError),
     (lambda conn: conn.push_stream(1, 4, TRAILERS), ProtocolError),
     (lambda conn: conn.push_stream(3, 4, REQUEST), StreamClosedError),
@@ -356,3 +354,13 @@ def test_an_application_that_takes_out_a_promised_stream_that_waits() -> None:
     wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 5)))
     assert [frame.stream_id for frame in frames(conn) if frame.type == Type.HEADERS] == [4]
     assert nothing_is_left(conn)
+
+
+@pytest.mark.parametrize("stream_id", [0, -1, -2])
+@pytest.mark.parametrize("client_side", [True, False])
+def test_a_stream_that_cannot_exist_was_not_closed(client_side: bool, stream_id: int) -> None:
+    conn = BufferedH2Connection(H2Configuration(client_side=client_side))
+    conn.initiate_connection()
+    with pytest.raises(NoSuchStreamError) as caught:
+        conn.end_stream(stream_id)
+    assert type(caught.value) is NoSuchStreamError
