@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.cases import Offer
-from support.example import Example
+from support.example import Example, Served
 from support.servers import nghttpd, nginx
 from support.site import Site
 from support.standard import ServerTests
