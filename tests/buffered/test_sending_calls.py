@@ -354,3 +354,13 @@ def test_an_application_that_takes_out_a_promised_stream_that_waits() -> None:
     wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 5)))
     assert [frame.stream_id for frame in frames(conn) if frame.type == Type.HEADERS] == [4]
     assert nothing_is_left(conn)
+
+
+@pytest.mark.parametrize("stream_id", [0, -1, -2])
+@pytest.mark.parametrize("client_side", [True, False])
+def test_a_stream_that_cannot_exist_was_not_closed(client_side: bool, stream_id: int) -> None:
+    conn = BufferedH2Connection(H2Configuration(client_side=client_side))
+    conn.initiate_connection()
+    with pytest.raises(NoSuchStreamError) as caught:
+        conn.end_stream(stream_id)
+    assert type(caught.value) is NoSuchStreamError
