@@ -12,6 +12,7 @@ import shlex
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +20,15 @@ from pathlib import Path
 import pytest
 
 from support.peers import require_program, unavailable
-from support.processes import ROOT, Server, complaints, require_installed, run, serving
+from support.processes import (
+    ROOT,
+    TIMEOUT,
+    Server,
+    complaints,
+    require_installed,
+    run,
+    serving,
+)
 
 READMES = sorted(ROOT.glob("examples/**/README.md"))
 #: What the folder `common` has is no program; all others show how to start theirs.
@@ -58,16 +67,27 @@ def starts_a_server(line: str) -> bool:
     return line.startswith("python ") and bool(SERVER.search(line.partition(" http")[0]))
 
 
+def wait_until_free(port: int) -> None:
+    """Wait for programs that have nothing to do with the tests; skip the test if none gives way."""
+    give_up = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            if time.monotonic() > give_up:
+                unavailable(f"port {port} is not free: {error.strerror}")
+            time.sleep(0.5)
+        else:
+            return
+
+
 @pytest.fixture
 def ports() -> Iterator[None]:
     """The ports of the examples, for this test alone."""
     with open(Path(tempfile.gettempdir()) / "h2-example-ports.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for port in PORTS:
-            try:
-                socket.create_server(("127.0.0.1", port)).close()
-            except OSError as error:
-                unavailable(f"port {port} is not free: {error}")
+            wait_until_free(port)
         yield
 
 
@@ -99,6 +119,7 @@ def test_each_line_does_as_it_says(readme: Path) -> None:
             done = run(command(line))
             assert (done.returncode, "Traceback" in done.stderr) == (0, False), (line, done)
             assert done.stdout, line
+            assert not done.stdout.startswith(("404", "405", "not here")), line
         assert server is not None
         stop(server)
 
