@@ -38,6 +38,7 @@ class Session:
         # A response goes on when all that was made of it is on its way.
         self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0
         self.responses: dict[int, Response] = {}  # by stream
+        self.leaving = False  # whether the client has said that it asks for nothing more
         self.ended = False  # whether nothing is left but to send what is pending
         self.conn.initiate_connection()
 
@@ -54,6 +55,8 @@ class Session:
         self.conn.handle_timer(time.monotonic())
         data = self.conn.data_to_send(65_536)
         self._handle(self.conn.events())
+        if self.leaving and not self.conn.open_inbound_streams:
+            self.end()
         return data or self.conn.data_to_send(65_536)
 
     def patience(self) -> float:
@@ -87,6 +90,8 @@ class Session:
                     self._go_on(event.stream_id)
                 case h2.events.StreamReset():
                     self._drop(event.stream_id)
+                case h2.events.ConnectionTerminated():
+                    self.leaving = True
                 case h2.events.ConnectionDrained():
                     self.ended = True
 

@@ -5,10 +5,10 @@ Start it from the root of the checkout, then ask for a file from another shell:
     python -m examples.twisted.server examples
     curl --cacert examples/certificates/authority.pem https://localhost:8443/twisted/server.py
 
-Every client has a `FileServer`: a Twisted protocol around a `Session`. It is also the
-producer of its transport. That is how Twisted says when enough bytes wait to be sent, and when
-there is room again. In between nothing is read, neither from files nor from the client, so that a
-slow client takes no more memory than a quick one.
+Every client has a `FileServer`: a Twisted protocol around the session of the client, in
+`examples/common/session.py`. It is also the producer of its transport. That is how Twisted says
+when enough bytes wait to be sent, and when there is room again. In between nothing is read, neither
+from files nor from the client, so that a slow client takes no more memory than a quick one.
 """
 
 from __future__ import annotations

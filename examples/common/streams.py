@@ -1,0 +1,309 @@
+"""HTTP/2 on asyncio as one would like to have it: streams that are read and written with `await`.
+
+A `Connection` carries bytes between a transport and a `BufferedH2Connection`, as a server or as a
+client. A `Stream` is one request and its response. Reading gives the peer room to send more, and
+writing waits until the content is on its way: a program that reads from one stream and writes to
+another never keeps more than a piece. What waits in vain ends with an exception:
+
+- `asyncio.TimeoutError`: nothing happened for as long as the stream has patience
+- `ConnectionError`: the peer has reset the stream, or the connection is lost
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import h2.events
+from examples.common.options import announce
+from h2.buffered import BufferedH2Connection, Keepalive
+from h2.config import H2Configuration
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError, StreamClosedError
+
+Fields = list[tuple[bytes, bytes]]
+LINGER_SECONDS = 1.0  # how long a peer may take to read why we hang up
+
+
+class StreamResetError(ConnectionError):
+    """The peer has reset the stream, or GOAWAY says that it was not processed."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the stream was reset: {code!r}")
+        self.code = code
+
+
+class Stream:
+    """One request and its response, from either side."""
+
+    def __init__(self, connection: Connection, stream_id: int) -> None:
+        self.connection, self.h2, self.id = connection, connection.h2, stream_id
+        self.patience: float | None = connection.patience
+        self.heads: list[Fields] = []  # header sections that arrived and were not taken
+        self.trailers: Fields = []  # of the peer; complete when `read()` returns nothing
+        self.error: ConnectionError | None = None  # why nothing more comes, and nothing can go
+        self.changed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None  # of a server: answers the request
+
+    async def head(self) -> Fields:
+        """Return the next header section; a final response may come behind interim ones."""
+        while not self.heads:
+            await self.wait()
+        return self.heads.pop(0)
+
+    async def read(self, amount: int = 65_536) -> bytes:
+        """Return content as soon as there is some, and nothing at its end."""
+        while True:
+            try:
+                data = self.h2.read_data(self.id, amount)
+            except ProtocolError as error:  # what has arrived was read, and is not all
+                raise self.error or ConnectionError(str(error)) from None
+            if data or self.h2.at_end(self.id):
+                self.connection.flush_soon()  # the peer may send as much again
+                return data
+            await self.wait()
+
+    def send(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> None:
+        """Send a header section, or trailers."""
+        with self.closed_is_an_error():
+            self.h2.send_headers(self.id, fields, end)
+
+    async def write(self, data: bytes, end: bool = False) -> None:
+        """Send content; return when all of it is on its way."""
+        with self.closed_is_an_error():
+            self.h2.send_data(self.id, data, end)
+        while self.h2.send_buffer_size(self.id):
+            await self.wait()
+
+    @contextlib.contextmanager
+    def closed_is_an_error(self) -> Any:
+        """Let the others know that something is to be sent, or the caller that nothing can be."""
+        try:
+            yield
+        except StreamClosedError as error:
+            raise self.error or ConnectionError(str(error)) from None
+        self.connection.flush_soon()
+
+    async def wait(self) -> None:
+        """Wait until something happens to the stream, but not for ever."""
+        if self.error:
+            raise self.error
+        self.connection.flush_soon()
+        await asyncio.wait_for(self.changed.wait(), self.patience)
+
+    def wake(self) -> None:
+        """Let all go on that wait."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def lose(self, error: ConnectionError) -> None:
+        """Note that it is over, and stop the work on it."""
+        self.error = error
+        self.wake()
+        if self.task is not None:
+            self.task.cancel()
+
+    def close(self, code: ErrorCodes = ErrorCodes.CANCEL) -> None:
+        """Reset the stream unless both sides have ended it; nobody uses it from now on."""
+        self.connection.streams.pop(self.id, None)
+        if code or not self.h2.at_end(self.id):
+            self.connection.flush()  # curl drops a response that arrives together with a reset
+            with contextlib.suppress(ProtocolError):
+                self.h2.reset_stream(self.id, code)
+        self.h2.discard_data(self.id)
+        self.connection.flush_soon()
+
+
+class Connection(asyncio.Protocol):
+    """One connection; of a server if it is given what answers a request."""
+
+    def __init__(
+        self,
+        answer: Callable[[Stream], Coroutine[Any, Any, None]] | None = None,
+        *,
+        patience: float | None = 60.0,  # seconds that a stream waits for its peer
+        keepalive: float = 60.0,  # seconds of silence after which the peer has to answer a PING
+        grace: float = 3.0,  # seconds for a graceful shutdown
+    ) -> None:
+        self.h2 = BufferedH2Connection(
+            H2Configuration(client_side=answer is None),
+            receive_buffering=True,
+            connection_window=100 * 65_535,  # room for what all streams leave unread
+            keepalive=Keepalive(keepalive, grace),
+            settings_timeout=keepalive,
+            shutdown_timeout=grace,
+        )
+        self.h2.SEND_BUFFER_HIGH, self.h2.SEND_BUFFER_LOW = 1, 0  # see `Stream.write()`
+        self.answer, self.patience = answer, patience
+        self.loop = asyncio.get_running_loop()
+        self.streams: dict[int, Stream] = {}
+        self.usable = True  # for new requests
+        self.paused = self.flushing = self.leaving = False
+        self.timer: asyncio.TimerHandle | None = None
+        self.closed = self.loop.create_future()
+        self.register: set[Connection] = set()  # in which it is while it is open
+
+    def request(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> Stream:
+        """Send a request. It waits by itself if the server allows no more streams now."""
+        stream = Stream(self, self.h2.get_next_available_stream_id())
+        stream.send(fields, end)
+        self.streams[stream.id] = stream
+        return stream
+
+    def shut_down(self) -> None:
+        """Finish what is under way, but nothing new, and close the connection."""
+        self.usable = False
+        self.h2.graceful_shutdown()
+        self.flush_soon()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, if the peer wants HTTP/2."""
+        self.transport = transport
+        self.register.add(self)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is None or tls.selected_alpn_protocol() == "h2":
+            self.h2.initiate_connection()
+            self.flush()
+        else:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Act on what the peer says."""
+        if self.leaving:
+            return
+        try:
+            self.handle(self.h2.receive_data(data))
+        except ProtocolError as error:
+            self.handle(error.events)
+            self.leave(ConnectionError(str(error)))  # GOAWAY is pending, and says why
+        self.flush_soon()
+
+    def pause_writing(self) -> None:
+        """Stop sending: the peer is slower than we are."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        self.paused = False
+        self.flush()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Give up what is under way: the peer has gone."""
+        with contextlib.suppress(ProtocolError):  # it has ended already
+            self.h2.close_connection(ErrorCodes.CANCEL)  # now nobody takes half for all
+        self.end_streams(ConnectionError(str(error or "the peer has closed the connection")))
+        if self.timer is not None:
+            self.timer.cancel()
+        self.register.discard(self)
+        self.closed.set_result(None)
+
+    # What happens on the connection.
+
+    def handle(self, events: Sequence[h2.events.Event]) -> None:
+        """Act on events; those that are not listed need no action but waking up the stream."""
+        for event in events:
+            stream = self.streams.get(getattr(event, "stream_id", None) or 0)
+            match event:
+                case h2.events.RequestReceived() if self.answer is not None:
+                    stream = self.streams[event.stream_id] = Stream(self, event.stream_id)
+                    stream.heads.append(event.headers)
+                    stream.task = self.loop.create_task(self.answer(stream))
+                case h2.events.ResponseReceived() | h2.events.InformationalResponseReceived() if (
+                    stream
+                ):
+                    stream.heads.append(event.headers)
+                case h2.events.TrailersReceived() if stream:
+                    stream.trailers = event.headers
+                case h2.events.StreamReset() if stream:
+                    stream.lose(StreamResetError(event.error_code))
+                case h2.events.ConnectionTerminated():
+                    self.usable = False
+                    if self.answer is None:
+                        self.h2.graceful_shutdown()
+                case h2.events.KeepaliveTimedOut():
+                    self.leave(ConnectionError("the peer does not answer"))
+                case h2.events.SettingsTimedOut():
+                    self.leave(ConnectionError("the peer does not acknowledge SETTINGS"))
+                case h2.events.ConnectionDrained():
+                    self.leave(ConnectionError("the connection is closed"))
+            if stream:
+                stream.wake()
+
+    def flush_soon(self) -> None:
+        """Flush at the end of this turn of the loop, when all have written that want to."""
+        if not self.flushing:
+            self.flushing = True
+            self.loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what can be sent, as much of it as the transport wants, and set the timer."""
+        self.flushing = False
+        while not (self.paused or self.transport.is_closing()) and (
+            data := self.h2.data_to_send(65_536)
+        ):
+            self.transport.write(data)
+        self.handle(self.h2.events())
+        if self.timer is not None:
+            self.timer.cancel()
+        due = None if self.leaving or self.closed.done() else self.h2.get_timer()
+        self.timer = None if due is None else self.loop.call_at(due, self.on_timer)
+
+    def on_timer(self) -> None:
+        """Let the connection do what is due."""
+        self.h2.handle_timer(self.loop.time())
+        self.flush()
+
+    def leave(self, error: ConnectionError) -> None:
+        """Say the last words, and give the peer a moment to read them and hang up."""
+        if not self.leaving:
+            self.leaving = True
+            self.end_streams(error)
+            if not self.transport.is_closing():
+                self.transport.write(self.h2.data_to_send())
+                if self.answer is None:
+                    self.transport.close()
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def end_streams(self, error: ConnectionError) -> None:
+        """Let all know who work on a stream."""
+        self.usable = False
+        for stream in list(self.streams.values()):
+            stream.lose(stream.error or error)
+
+
+async def serve(
+    make_connection: Callable[[], Connection],
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    handshake: float = 10.0,
+) -> None:
+    """Listen and serve until Ctrl+C or SIGTERM; then let what is under way finish."""
+    loop = asyncio.get_running_loop()
+    connections = set[Connection]()
+
+    def connect() -> Connection:
+        connection = make_connection()
+        connection.register = connections
+        return connection
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    sock = socket.create_server((host, port), backlog=1024)
+    limit = handshake if tls else None
+    server = await loop.create_server(connect, sock=sock, ssl=tls, ssl_handshake_timeout=limit)
+    announce(sock.getsockname()[1], host, "https" if tls else "http")
+    await stop.wait()
+    server.close()
+    while connections:
+        for connection in connections:
+            connection.shut_down()
+        await asyncio.wait([connection.closed for connection in connections])

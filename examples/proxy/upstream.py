@@ -1,0 +1,156 @@
+"""The server behind the proxy, and the connections to it, for HTTP/1.1 or for HTTP/2."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import h11
+
+from examples.common.certificate import client_context
+from examples.common.streams import Connection, Fields, Stream
+from h2.exceptions import ProtocolError
+
+CONNECT_SECONDS = 10.0
+CONNECTIONS = 100  # for HTTP/1.1, at most
+SAFE = {b"GET", b"HEAD", b"OPTIONS"}
+
+
+class RefusedError(Exception):
+    """The proxy answers the request itself, with this status code."""
+
+
+class Http1:
+    """A connection for HTTP/1.1; it has the methods of `Stream`, for one request at a time."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server
+    ) -> None:
+        self.reader, self.writer, self.server = reader, writer, server
+        self.h11 = h11.Connection(h11.CLIENT)
+        self.trailers: Fields = []
+        self.chunked = False
+
+    def send(self, fields: Fields, end: bool = False) -> None:
+        """Send the header section, or trailers."""
+        if self.h11.our_state is h11.IDLE:
+            (_, method), _, (_, authority), (_, path), *others = fields
+            head = [(b"host", authority), *(field for field in others if field[0] != b"cookie")]
+            if cookies := [value for name, value in others if name == b"cookie"]:
+                head.append((b"cookie", b"; ".join(cookies)))
+            if (b"te", b"trailers") in fields:
+                head.append((b"connection", b"te"))
+            self.chunked = not end and b"content-length" not in dict(others)
+            if self.chunked:
+                head.append((b"transfer-encoding", b"chunked"))
+            elif end and method not in SAFE and b"content-length" not in dict(others):
+                head.append((b"content-length", b"0"))
+            self.pass_on(h11.Request(method=method, target=path, headers=head))
+            fields = []
+        if end:
+            self.pass_on(h11.EndOfMessage(headers=fields if self.chunked else []))
+
+    async def write(self, data: bytes, end: bool = False) -> None:
+        """Send content; return when there is room for more."""
+        self.pass_on(h11.EndOfMessage() if end else h11.Data(data=data))
+        await asyncio.wait_for(self.writer.drain(), self.server.patience)
+
+    def pass_on(self, event: Any) -> None:
+        """Write what h11 makes of this."""
+        self.writer.write(self.h11.send(event) or b"")
+
+    async def head(self) -> Fields:
+        """Return the next header section; a final response may come behind interim ones."""
+        event = await self.event()
+        return [(b":status", b"%d" % event.status_code), *event.headers]
+
+    async def read(self) -> bytes:
+        """Return content as soon as there is some, and nothing at its end."""
+        event = await self.event()
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        self.trailers = list(event.headers)
+        return b""
+
+    async def event(self) -> Any:
+        """Return what h11 makes of what comes."""
+        try:
+            while (event := self.h11.next_event()) is h11.NEED_DATA:
+                self.h11.receive_data(
+                    await asyncio.wait_for(self.reader.read(65_536), self.server.patience)
+                )
+        except h11.RemoteProtocolError as error:
+            raise ConnectionError(str(error)) from None
+        return event
+
+    def close(self) -> None:
+        """Keep the connection for other requests, or break it off if this one is not over."""
+        try:
+            self.h11.start_next_cycle()
+        except h11.ProtocolError:
+            self.writer.transport.abort()
+        else:
+            self.trailers = []
+            self.server.idle.append(self)
+
+
+class Server:
+    """The server behind the proxy, and the connections to it."""
+
+    def __init__(self, url: str, http2: bool, authority: Path | None, patience: float) -> None:
+        parts = urlsplit(url)
+        protocol = "h2" if http2 else "http/1.1"
+        self.tls = client_context(authority, (protocol,)) if parts.scheme == "https" else None
+        self.host, self.port = parts.hostname or "", parts.port or (443 if self.tls else 80)
+        self.http2, self.patience, self.connecting = http2, patience, asyncio.Lock()
+        self.places: contextlib.AbstractAsyncContextManager[Any] = (
+            contextlib.nullcontext() if http2 else asyncio.Semaphore(CONNECTIONS)
+        )
+        self.idle: list[Http1] = []
+        self.connection: Connection | None = None
+
+    async def request(self, fields: Fields, end: bool) -> Stream | Http1:
+        """Send the header section of a request, over a connection that there is or a new one."""
+        http1 = None if self.http2 else await self.http1_connection()
+        try:
+            if http1:
+                http1.send(fields, end)
+                return http1
+            return (await self.http2_connection()).request(fields, end)
+        except (h11.LocalProtocolError, ProtocolError):  # it cannot be said in this protocol
+            if http1:
+                http1.close()
+            raise RefusedError(400) from None
+
+    async def http1_connection(self) -> Http1:
+        """Return a connection that is not in use."""
+        while self.idle:
+            http1 = self.idle.pop()
+            if not http1.reader.at_eof():
+                return http1
+            http1.close()
+        connect = asyncio.open_connection(self.host, self.port, ssl=self.tls)
+        return Http1(*await asyncio.wait_for(connect, CONNECT_SECONDS), self)
+
+    async def http2_connection(self) -> Connection:
+        """Return the connection, or a new one if it takes no more requests."""
+        async with self.connecting:
+            if self.connection is None or not self.connection.usable:
+                connect = asyncio.get_running_loop().create_connection(
+                    lambda: Connection(patience=self.patience), self.host, self.port, ssl=self.tls
+                )
+                _, self.connection = await asyncio.wait_for(connect, CONNECT_SECONDS)
+            connection = self.connection
+        return connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for http1 in self.idle:
+            http1.writer.transport.abort()
+        if self.connection:
+            self.connection.shut_down()
+            await self.connection.closed
+        await asyncio.sleep(0)  # in which transports close
