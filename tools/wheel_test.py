@@ -91,8 +91,10 @@ def inspect_wheel(wheel: Path, compiled: bool = False) -> None:
     info = metadata_name.rpartition("/")[0]
     check(f"{info}/licenses/LICENSE" in names, "the wheel has no LICENSE")
     source = ROOT / "src"
-    wanted_names = {str(path.relative_to(source)) for path in source.glob("h2/**/*.py")}
-    wanted_names.add("h2/py.typed")
+    files = [path for path in source.glob("h2/**/*") if path.is_file()]
+    wanted_names = {
+        str(path.relative_to(source)) for path in files if path.suffix not in (".pyc", ".so")
+    }
     packed = {name for name in names if not name.startswith(f"{info}/")}
     check(packed == wanted_names, f"not in wheel and tree alike: {sorted(packed ^ wanted_names)}")
     changed = [name for name in contents if contents[name] != (source / name).read_bytes()]
