@@ -158,6 +158,8 @@ class Server:
             acceptor = await curio.spawn(self.accept)
             options.announce(self.listener.getsockname()[1], self.listener.getsockname()[0])
             await stopping.wait()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # once more makes no difference
             await acceptor.cancel()
         for client in list(self.clients):
             await client.leave()
