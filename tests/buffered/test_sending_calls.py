@@ -126,14 +126,14 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
 ]
 
 
-def remembered(value: object, seen: dict[int, int] | None = None) -> object:
+def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None) -> object:
     """All that an object remembers, in a form that can be compared; circles are cut."""
     seen = {} if seen is None else seen
     if isinstance(value, (int, str, bytes, type(None), type)) or callable(value):
         return value if not callable(value) or isinstance(value, type) else None
     if id(value) in seen:
-        return seen[id(value)]
-    seen[id(value)] = len(seen)
+        return seen[id(value)][0]
+    seen[id(value)] = len(seen), value  # kept, so that nothing else gets its identity
     if isinstance(value, dict):
         return [(remembered(key, seen), remembered(item, seen)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "popleft"):
