@@ -312,7 +312,8 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Send GOAWAY, as ``H2Connection.close_connection`` does (section 6.8).
 
-        With ``NO_ERROR``, what is buffered is still sent; with any other code, it is dropped.
+        With ``NO_ERROR``, buffered content is still sent, and a client's requests that were not
+        sent are refused; with any other code, everything is dropped.
         :meth:`graceful_shutdown` does everything that a shutdown needs.
         """
         super().close_connection(error_code, additional_data, last_stream_id)
@@ -381,7 +382,8 @@ class BufferedH2Connection(H2Connection):
         """Tell whether a program should continue to write on a stream.
 
         False once :attr:`SEND_BUFFER_HIGH` octets are buffered, until
-        :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent.
+        :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent. It
+        remains false after a reset, so wait for an event, not until this is true.
 
         :param stream_id: the stream
         """

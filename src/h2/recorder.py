@@ -130,9 +130,14 @@ def waterfall(recording: str, title: str = "HTTP/2 connections") -> str:
     :param title: the title of the page
     :raises ValueError: if it is not a recording, or one of a later version
     """
-    found = json.loads(recording)
+    try:
+        found = json.loads(recording)
+    except RecursionError:
+        raise ValueError("the JSON text is nested too deeply") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(f"the format is not {FORMAT!r}")
     if found.get("version") != VERSION:
         raise ValueError(f"version {found.get('version')!r} instead of {VERSION}")
+    if not isinstance(found.get("connections"), list):
+        raise ValueError("it has no list of connections")
     return page(title, recording)

@@ -397,3 +397,30 @@ def test_it_is_off_by_default() -> None:
     for _ in range(3):
         wire.feed(conn, wire.data(1, bytes(FRAME)))
     assert frames_of(conn) == []
+
+
+def test_a_peer_that_never_acknowledges_settings_gets_each_size_once() -> None:
+    now = 0.0
+    conn = BufferedH2Connection(
+        wire.configuration(client_side=False),
+        receive_buffering=True,
+        automatic_window=True,
+        clock=lambda: now,
+    )
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings(), wire.headers(1, wire.POST))
+    conn.data_to_send()
+    sent: list[wire.Frame] = []
+    for _ in range(400):
+        now += 0.01
+        conn.receive_data(wire.data(1, bytes(16_000)))
+        conn.read_data(1)
+        frames = wire.parse(conn.data_to_send())
+        pings = [frame.payload for frame in frames if frame.type == Type.PING]
+        conn.receive_data(wire.data(1, bytes(16_000)) * 2)
+        conn.read_data(1)
+        conn.receive_data(b"".join(wire.ping(payload, ack=True) for payload in pings))
+        sent += frames
+    settings = [frame.payload for frame in sent if frame.type == Type.SETTINGS]
+    assert len(settings) == len(set(settings)) == 1
+    assert conn.remote_flow_control_window(1) <= DEFAULT_WINDOW

@@ -126,14 +126,14 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
 ]
 
 
-def remembered(value: object, seen: dict[int, int] | None = None) -> object:
+def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None) -> object:
     """All that an object remembers, in a form that can be compared; circles are cut."""
     seen = {} if seen is None else seen
     if isinstance(value, (int, str, bytes, type(None), type)) or callable(value):
         return value if not callable(value) or isinstance(value, type) else None
     if id(value) in seen:
-        return seen[id(value)]
-    seen[id(value)] = len(seen)
+        return seen[id(value)][0]
+    seen[id(value)] = len(seen), value  # kept, so that nothing else gets its identity
     if isinstance(value, dict):
         return [(remembered(key, seen), remembered(item, seen)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "popleft"):
@@ -354,3 +354,13 @@ def test_an_application_that_takes_out_a_promised_stream_that_waits() -> None:
     wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 5)))
     assert [frame.stream_id for frame in frames(conn) if frame.type == Type.HEADERS] == [4]
     assert nothing_is_left(conn)
+
+
+@pytest.mark.parametrize("stream_id", [0, -1, -2])
+@pytest.mark.parametrize("client_side", [True, False])
+def test_a_stream_that_cannot_exist_was_not_closed(client_side: bool, stream_id: int) -> None:
+    conn = BufferedH2Connection(H2Configuration(client_side=client_side))
+    conn.initiate_connection()
+    with pytest.raises(NoSuchStreamError) as caught:
+        conn.end_stream(stream_id)
+    assert type(caught.value) is NoSuchStreamError

@@ -108,6 +108,9 @@ def test_a_connection_that_has_not_begun_waits_for_nothing(client: bool, clock: 
     # SETTINGS that go out before the preface have no peer that could acknowledge them.
     conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 70_000})
     assert conn.get_timer() is None
+    # PING must not go out before our first SETTINGS, whatever has arrived.
+    wire.feed(conn, b"" if client else wire.PREFACE, wire.settings())
+    assert conn.get_timer() is None
     conn.initiate_connection()
     assert due(conn, clock) == 5
 

@@ -173,7 +173,15 @@ def test_the_page_holds_all_it_needs() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", '{"format": "x", "version": 1}', '{"format": "h2-recording", "version": 2}', "{}"],
+    [
+        "",
+        "[]",
+        '{"format": "x", "version": 1}',
+        '{"format": "h2-recording", "version": 2}',
+        '{"format": "h2-recording", "version": 1}',
+        "{}",
+        pytest.param("[" * 200_000, id="nested"),
+    ],
 )
 def test_what_is_no_recording(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - json has messages of its own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import LoggedFrame
@@ -59,6 +59,13 @@ class Output:
         self._content: dict[int, list[int]] = {}
         self._indexed = 0
         self._untouched = True  # none of the four above says anything
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Become a copy, with chunks of its own: a copied method still belongs to the original."""
+        _, attributes = state
+        for name, value in attributes.items():
+            setattr(self, name, value)
+        self.append = self.chunks.append
 
     @property
     def size(self) -> int:

@@ -77,10 +77,6 @@ class Priorities:
         if self._known is not None:
             self._known.pop(stream_id, None)
 
-    def forget_all(self) -> None:
-        """Forget the priorities of all streams: the connection has ended."""
-        self._known = None
-
     def _prune(self, known: dict[int, Priority]) -> None:
         """Forget identifiers that were passed over."""
         streams = self._conn.streams

@@ -147,8 +147,7 @@ class ReceiveQueue:
 
         Tells whether there were any.
         """
-        streams = self._conn.streams
-        over = [stream_id for stream_id in self.unread_requests if stream_id not in streams]
+        over = self.unread_requests.difference(self._conn.streams.table)
         for stream_id in over:
             self._keep(stream_id)
         return bool(over)

@@ -132,7 +132,7 @@ class AutomaticWindow:
         """Count the content of a call of receive_data; end a measurement, or begin one."""
         self._octets += octets
         conn = self._conn
-        size = min(conn.window.limit, conn.recv_initial_window())
+        size = min(conn.window.limit, self._stream_window())
         if conn.transitions[connection_states.SEND_CONTROL] < 0:
             return
         if self._sent_at is not None:
@@ -147,6 +147,14 @@ class AutomaticWindow:
                 send.ping(conn, _MEASURING)
                 self._sent_at = now
                 self._octets = 0
+
+    def _stream_window(self) -> int:
+        """Return the window of streams, as large as SETTINGS in flight make it.
+
+        So a peer that acknowledges PING and never SETTINGS is not sent the same again and again.
+        """
+        size = self._conn.recv_initial_window()
+        return size + self._conn.announced.window_growth(size)
 
     def _finish(self, sent_at: float, size: int, octets: int) -> None:
         """Enlarge the windows if one of this size is what limits the peer.
@@ -170,7 +178,7 @@ class AutomaticWindow:
     def _grow(self, size: int) -> None:
         """Make the windows of the connection and of all streams as large as this."""
         conn = self._conn
-        if size > conn.recv_initial_window():
+        if size > self._stream_window():
             try:
                 lifecycle.update_settings(conn, {INITIAL_WINDOW_SIZE: size})
             except FlowControlError:

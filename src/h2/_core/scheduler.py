@@ -51,8 +51,8 @@ class Turn:
 
 T = TypeVar("T", bound=Turn)
 
-#: A line that was not made yet; it stays empty.
-_NOBODY: Final[deque[Any]] = deque()
+#: A line that was not made yet. It is told by its maximal length, which its copies have, too.
+_NOBODY: Final[deque[Any]] = deque(maxlen=0)
 
 _ALL: Final = -1
 
@@ -136,7 +136,7 @@ class _Level(Generic[T]):
         turn._fresh = fresh
         if not fresh:
             self._into_ring(turn)
-        elif self.fresh is _NOBODY:
+        elif self.fresh.maxlen == 0:
             self.fresh = deque((turn,))
         else:
             self.fresh.append(turn)
@@ -169,7 +169,7 @@ class _Level(Generic[T]):
         turn._marks ^= self.bit
 
     def _into_ring(self, turn: T) -> None:
-        if self.ring is _NOBODY:
+        if self.ring.maxlen == 0:
             self.ring = deque((turn,))
         else:
             self.ring.append(turn)

@@ -132,7 +132,7 @@ class SendQueue:
 
     def no_stream(self, stream_id: int) -> H2Error:
         """Return the exception for a stream that is idle or closed, or was never opened."""
-        if stream_id <= self.highest_given and not self.conn.streams.is_inbound(stream_id):
+        if 0 < stream_id <= self.highest_given and not self.conn.streams.is_inbound(stream_id):
             return stream_closed(stream_id)
         return no_stream(self.conn, stream_id)
 
@@ -249,7 +249,6 @@ class SendQueue:
         self.queues.clear()
         self.parked.clear()
         self._lacking.clear()
-        self.priorities.forget_all()
         self.line = self.early_updates = None
         self.scheduler = Scheduler()
         self.priorities = Priorities(self.conn)

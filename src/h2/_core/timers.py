@@ -63,6 +63,8 @@ class KeepaliveTimer:
 
     def heard(self) -> None:
         """Note that something has come, or that the connection begins."""
+        if not self._conn.initiated:
+            return  # PING must not go out before our first SETTINGS
         self._heard = self._clock()
         self._pinged = None
 

@@ -1,0 +1,52 @@
+"""Copies of connections share nothing with the original."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+
+from buffered.pairs import POST, pair
+from h2._compiled import COMPILED
+from h2.buffered import BufferedH2Connection
+from h2.connection import H2Connection
+from support import wire
+
+pytestmark = pytest.mark.skipif(COMPILED, reason="compiled connections are not copied")
+
+
+def pickled(conn: H2Connection) -> H2Connection:
+    loaded: H2Connection = pickle.loads(pickle.dumps(conn))
+    return loaded
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickled])
+@pytest.mark.parametrize("face", [H2Connection, BufferedH2Connection])
+def test_what_a_copy_sends_is_not_sent_by_the_original(
+    face: type[H2Connection], duplicate: Callable[[H2Connection], H2Connection]
+) -> None:
+    conn = face()
+    conn.initiate_connection()
+    twin = duplicate(conn)
+    twin.ping(b"of twins")
+    assert b"of twins" not in conn.data_to_send()
+    assert b"of twins" in twin.data_to_send()
+
+
+def test_a_copy_keeps_the_two_lines_of_a_level_apart() -> None:
+    """Of a level that has had no incremental stream yet: its lines are one and the same then."""
+    client, _ = pair({}, {})
+    for stream_id in (1, 3, 5):
+        client.send_headers(stream_id, POST)
+        client.set_priority(stream_id, incremental=stream_id > 1)
+    client.send_data(1, bytes(100_000))
+    twin = copy.deepcopy(client)
+    turns: tuple[list[int], list[int]] = ([], [])
+    for conn, order in zip((client, twin), turns, strict=True):
+        for stream_id in (3, 5, 3, 5):
+            conn.send_data(stream_id, bytes(5_000))
+            order += [frame.stream_id for frame in wire.parse(conn.data_to_send(8_000))]
+    assert turns[0] == turns[1]
+    assert set(turns[0]) == {1, 3, 5}
