@@ -126,14 +126,17 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
 ]
 
 
-def remembered(value: object, seen: dict[int, int] | None = None) -> object:
-    """All that an object remembers, in a form that can be compared; circles are cut."""
+def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None) -> object:
+    """All that an object remembers, in a form that can be compared; circles are cut.
+
+    ``seen`` keeps what a property has made, so that its ``id`` is not that of another object later.
+    """
     seen = {} if seen is None else seen
     if isinstance(value, (int, str, bytes, type(None), type)) or callable(value):
         return value if not callable(value) or isinstance(value, type) else None
     if id(value) in seen:
-        return seen[id(value)]
-    seen[id(value)] = len(seen)
+        return seen[id(value)][0]
+    seen[id(value)] = len(seen), value
     if isinstance(value, dict):
         return [(remembered(key, seen), remembered(item, seen)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "popleft"):
