@@ -63,10 +63,14 @@ class Stream:
                 data = self.h2.read_data(self.id, amount)
             except ProtocolError as error:  # what has arrived was read, and is not all
                 raise self.error or ConnectionError(str(error)) from None
-            if data or self.h2.at_end(self.id):
+            if data or self.at_end():
                 self.connection.flush_soon()  # the peer may send as much again
                 return data
             await self.wait()
+
+    def at_end(self) -> bool:
+        """Tell whether all content has come and was read."""
+        return self.h2.at_end(self.id)
 
     def send(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> None:
         """Send a header section, or trailers."""
@@ -106,12 +110,14 @@ class Stream:
         self.error = error
         self.wake()
         if self.task is not None:
-            self.task.cancel()
+            self.task.cancel()  # perhaps before it has begun, so that it cannot clean up
+            self.connection.streams.pop(self.id, None)
+            self.h2.discard_data(self.id)
 
     def close(self, code: ErrorCodes = ErrorCodes.CANCEL) -> None:
         """Reset the stream unless both sides have ended it; nobody uses it from now on."""
         self.connection.streams.pop(self.id, None)
-        if code or not self.h2.at_end(self.id):
+        if code or not self.at_end():
             self.connection.flush()  # curl drops a response that arrives together with a reset
             with contextlib.suppress(ProtocolError):
                 self.h2.reset_stream(self.id, code)
@@ -135,7 +141,6 @@ class Connection(asyncio.Protocol):
             receive_buffering=True,
             connection_window=100 * 65_535,  # room for what all streams leave unread
             keepalive=Keepalive(keepalive, grace),
-            settings_timeout=keepalive,
             shutdown_timeout=grace,
         )
         self.h2.SEND_BUFFER_HIGH, self.h2.SEND_BUFFER_LOW = 1, 0  # see `Stream.write()`
@@ -146,13 +151,14 @@ class Connection(asyncio.Protocol):
         self.paused = self.flushing = self.leaving = False
         self.timer: asyncio.TimerHandle | None = None
         self.closed = self.loop.create_future()
-        self.register: set[Connection] = set()  # in which it is while it is open
 
     def request(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> Stream:
         """Send a request. It waits by itself if the server allows no more streams now."""
         stream = Stream(self, self.h2.get_next_available_stream_id())
         stream.send(fields, end)
         self.streams[stream.id] = stream
+        if stream.id > 2**31 - 3:
+            self.shut_down()  # this was the last identifier
         return stream
 
     def shut_down(self) -> None:
@@ -166,7 +172,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin, if the peer wants HTTP/2."""
         self.transport = transport
-        self.register.add(self)
         tls = transport.get_extra_info("ssl_object")
         if tls is None or tls.selected_alpn_protocol() == "h2":
             self.h2.initiate_connection()
@@ -201,7 +206,6 @@ class Connection(asyncio.Protocol):
         self.end_streams(ConnectionError(str(error or "the peer has closed the connection")))
         if self.timer is not None:
             self.timer.cancel()
-        self.register.discard(self)
         self.closed.set_result(None)
 
     # What happens on the connection.
@@ -228,9 +232,8 @@ class Connection(asyncio.Protocol):
                     if self.answer is None:
                         self.h2.graceful_shutdown()
                 case h2.events.KeepaliveTimedOut():
+                    self.h2.close_connection()
                     self.leave(ConnectionError("the peer does not answer"))
-                case h2.events.SettingsTimedOut():
-                    self.leave(ConnectionError("the peer does not acknowledge SETTINGS"))
                 case h2.events.ConnectionDrained():
                     self.leave(ConnectionError("the connection is closed"))
             if stream:
@@ -287,23 +290,40 @@ async def serve(
 ) -> None:
     """Listen and serve until Ctrl+C or SIGTERM; then let what is under way finish."""
     loop = asyncio.get_running_loop()
-    connections = set[Connection]()
 
-    def connect() -> Connection:
-        connection = make_connection()
-        connection.register = connections
-        return connection
+    async def serve_client(sock: socket.socket) -> None:
+        limit = handshake if tls else None
+        with contextlib.suppress(OSError):  # it has gone, or failed at TLS
+            _, connection = await loop.connect_accepted_socket(
+                make_connection, sock, ssl=tls, ssl_handshake_timeout=limit
+            )
+            while not connection.closed.done():
+                try:
+                    await asyncio.wait([connection.closed])
+                except asyncio.CancelledError:
+                    connection.shut_down()
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    sock = socket.create_server((host, port), backlog=1024)
-    limit = handshake if tls else None
-    server = await loop.create_server(connect, sock=sock, ssl=tls, ssl_handshake_timeout=limit)
-    announce(sock.getsockname()[1], host, "https" if tls else "http")
-    await stop.wait()
-    server.close()
-    while connections:
-        for connection in connections:
-            connection.shut_down()
-        await asyncio.wait([connection.closed for connection in connections])
+    async def accept() -> None:
+        clients = set[asyncio.Task[None]]()
+        try:
+            while True:
+                try:
+                    sock, _ = await loop.sock_accept(listener)
+                except OSError:  # it has gone already, or too many files are open
+                    await asyncio.sleep(0.1)
+                else:
+                    clients.add(client := loop.create_task(serve_client(sock)))
+                    client.add_done_callback(clients.discard)
+        finally:
+            listener.close()
+            for client in clients:
+                client.cancel()
+            await asyncio.gather(*clients, return_exceptions=True)
+
+    with socket.create_server((host, port), backlog=1024) as listener:
+        listener.setblocking(False)
+        accepting = loop.create_task(accept())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(accepting.cancel))
+        announce(listener.getsockname()[1], host, "https" if tls else "http")
+        await asyncio.wait([accepting])

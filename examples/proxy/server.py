@@ -78,7 +78,7 @@ class Exchange:
     async def attempt(self) -> None:
         """Send the request, and hand on the response."""
         async with self.server.places:
-            end = self.client.h2.at_end(self.client.id) and not (self.kept or self.client.trailers)
+            end = self.client.at_end() and not (self.kept or self.client.trailers)
             upstream = await self.server.request(self.fields, end)
             try:
                 self.upload = None if end else asyncio.create_task(self.send_content(upstream))
@@ -110,6 +110,7 @@ class Exchange:
             self.client.send(end_to_end(head))
         via = b"2" if self.server.http2 else b"1.1"
         empty = self.fields[0][1] == b"HEAD" or head[0][1] in {b"204", b"304"}
+        empty |= upstream.at_end() and not upstream.trailers
         self.client.send([*end_to_end(head), (b"via", via + b" h2-example")], end=empty)
         self.started = True
         while data := await self.patiently(upstream.read):

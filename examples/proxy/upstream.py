@@ -12,6 +12,7 @@ import h11
 
 from examples.common.certificate import client_context
 from examples.common.streams import Connection, Fields, Stream
+from examples.common.transport import close
 from h2.exceptions import ProtocolError
 
 CONNECT_SECONDS = 10.0
@@ -33,6 +34,7 @@ class Http1:
         self.h11 = h11.Connection(h11.CLIENT)
         self.trailers: Fields = []
         self.chunked = False
+        self.watch: asyncio.Task[None] | None = None  # while no request is under way
 
     def send(self, fields: Fields, end: bool = False) -> None:
         """Send the header section, or trailers."""
@@ -75,6 +77,10 @@ class Http1:
         self.trailers = list(event.headers)
         return b""
 
+    def at_end(self) -> bool:
+        """Tell whether all content was read; false where that is not known yet."""
+        return self.h11.their_state is h11.DONE
+
     async def event(self) -> Any:
         """Return what h11 makes of what comes."""
         try:
@@ -91,10 +97,28 @@ class Http1:
         try:
             self.h11.start_next_cycle()
         except h11.ProtocolError:
-            self.writer.transport.abort()
+            self.break_off()
         else:
             self.trailers = []
+            self.watch = asyncio.create_task(self.wait_for_anything())
             self.server.idle.append(self)
+
+    async def wait_for_anything(self) -> None:
+        """Wait for what would not be the response to the next request, or for the end."""
+        with contextlib.suppress(OSError):
+            await self.reader.read(1)
+
+    async def usable(self) -> bool:
+        """Tell whether nothing has come since the last request."""
+        assert self.watch is not None
+        self.watch.cancel()
+        await asyncio.wait([self.watch])
+        return self.watch.cancelled()
+
+    def break_off(self) -> None:
+        """End the connection at once, whatever has not been sent."""
+        close(self.writer.transport)
+        self.writer.transport.abort()
 
 
 class Server:
@@ -111,9 +135,11 @@ class Server:
         )
         self.idle: list[Http1] = []
         self.connection: Connection | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
     async def request(self, fields: Fields, end: bool) -> Stream | Http1:
         """Send the header section of a request, over a connection that there is or a new one."""
+        self.set_timer()
         http1 = None if self.http2 else await self.http1_connection()
         try:
             if http1:
@@ -129,28 +155,42 @@ class Server:
         """Return a connection that is not in use."""
         while self.idle:
             http1 = self.idle.pop()
-            if not http1.reader.at_eof():
+            if await http1.usable():
                 return http1
-            http1.close()
+            http1.break_off()
         connect = asyncio.open_connection(self.host, self.port, ssl=self.tls)
         return Http1(*await asyncio.wait_for(connect, CONNECT_SECONDS), self)
 
     async def http2_connection(self) -> Connection:
         """Return the connection, or a new one if it takes no more requests."""
         async with self.connecting:
-            if self.connection is None or not self.connection.usable:
-                connect = asyncio.get_running_loop().create_connection(
-                    lambda: Connection(patience=self.patience), self.host, self.port, ssl=self.tls
-                )
-                _, self.connection = await asyncio.wait_for(connect, CONNECT_SECONDS)
-            connection = self.connection
+            if self.connection and self.connection.usable:
+                return self.connection
+            connect = asyncio.get_running_loop().create_connection(
+                lambda: Connection(patience=self.patience), self.host, self.port, ssl=self.tls
+            )
+            _, connection = await asyncio.wait_for(connect, CONNECT_SECONDS)
+            self.connection = connection
         return connection
 
-    async def close(self) -> None:
-        """Close all connections."""
-        for http1 in self.idle:
-            http1.writer.transport.abort()
-        if self.connection:
+    def set_timer(self) -> None:
+        """Close connections when there was no request for some time."""
+        if self.timer:
+            self.timer.cancel()
+        self.timer = asyncio.get_running_loop().call_later(self.patience, self.close_unused)
+
+    def close_unused(self) -> None:
+        """Close connections over which no request is under way."""
+        while self.idle:
+            self.idle.pop().break_off()
+        if self.connection and self.connection.streams:
+            self.set_timer()
+        elif self.connection:
             self.connection.shut_down()
+
+    async def close(self) -> None:
+        """Close all connections; no request is under way."""
+        self.close_unused()
+        if self.connection:
             await self.connection.closed
-        await asyncio.sleep(0)  # in which transports close
+        await asyncio.sleep(0)  # in which the others close

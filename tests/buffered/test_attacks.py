@@ -17,6 +17,7 @@ from h2.buffered import BufferedH2Connection
 from h2.exceptions import DenialOfServiceError
 from h2.limits import AbuseLimits
 from support import wire
+from support.builds import pure_build
 from support.wire import Setting
 
 CONTENT = bytes(16_384)
@@ -68,6 +69,7 @@ def take(conn: BufferedH2Connection, data: bytes) -> Callable[[], object]:
     return action
 
 
+@pure_build
 def test_windows_to_and_fro_over_waiting_streams() -> None:
     """A stream that gets no window is looked at once, however often SETTINGS come."""
     costs = []

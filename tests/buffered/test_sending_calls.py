@@ -127,16 +127,13 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
 
 
 def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None) -> object:
-    """All that an object remembers, in a form that can be compared; circles are cut.
-
-    ``seen`` keeps what a property has made, so that its ``id`` is not that of another object later.
-    """
+    """All that an object remembers, in a form that can be compared; circles are cut."""
     seen = {} if seen is None else seen
     if isinstance(value, (int, str, bytes, type(None), type)) or callable(value):
         return value if not callable(value) or isinstance(value, type) else None
     if id(value) in seen:
         return seen[id(value)][0]
-    seen[id(value)] = len(seen), value
+    seen[id(value)] = len(seen), value  # kept, so that nothing else gets its identity
     if isinstance(value, dict):
         return [(remembered(key, seen), remembered(item, seen)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "popleft"):

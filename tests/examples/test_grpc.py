@@ -140,31 +140,24 @@ def caller(request: pytest.FixtureRequest, served: Served) -> Iterator[Caller]:
     caller.close()
 
 
-@pytest.mark.parametrize(
-    ("method", "messages", "answers"),
-    [
-        pytest.param("Unary", [b"hello"], [b"hello"], id="unary"),
-        pytest.param("Unary", [b""], [b""], id="empty message"),
-        pytest.param("Unary", [BIG], [BIG], id="3 MB"),
-        pytest.param("Repeat", [b"again"], [b"again"] * 100, id="server streams"),
-        pytest.param("Join", [b"a", b"", b"bc"], [b"abc"], id="client streams"),
-        pytest.param("Stream", [b"%d" % n for n in range(500)], None, id="both stream"),
-        pytest.param("Stream", [BIG] * 5, None, id="both stream 15 MB"),
-        pytest.param("Stream", [], None, id="no message"),
-    ],
-)
-def test_calls(
-    caller: Caller,
-    method: str,
-    messages: list[bytes],
-    answers: list[bytes] | None,
-    matrix: Matrix,
-    request: pytest.FixtureRequest,
-) -> None:
-    expected = messages if answers is None else answers
-    assert caller.call(method, messages) == expected
-    name = request.node.callspec.id.removeprefix(f"{caller.name}-")
-    matrix.passed(SIDE, caller.name, name.removesuffix(f"-{caller.name}"))
+NUMBERS = [b"%d" % number for number in range(500)]
+CALLS: dict[str, tuple[str, list[bytes], list[bytes]]] = {
+    "unary call": ("Unary", [b"hello"], [b"hello"]),
+    "empty message": ("Unary", [b""], [b""]),
+    "message of 3 MB": ("Unary", [BIG], [BIG]),
+    "server streams": ("Repeat", [b"again"], [b"again"] * 100),
+    "client streams": ("Join", [b"a", b"", b"bc"], [b"abc"]),
+    "both stream": ("Stream", NUMBERS, NUMBERS),
+    "both stream 15 MB": ("Stream", [BIG] * 5, [BIG] * 5),
+    "no message": ("Stream", [], []),
+}
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_calls(caller: Caller, case: str, matrix: Matrix) -> None:
+    method, messages, answers = CALLS[case]
+    assert caller.call(method, messages) == answers
+    matrix.passed(SIDE, caller.name, case)
 
 
 def test_errors(caller: Caller) -> None:

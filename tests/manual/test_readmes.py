@@ -12,6 +12,7 @@ import shlex
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,12 +20,20 @@ from pathlib import Path
 import pytest
 
 from support.peers import require_program, unavailable
-from support.processes import ROOT, Server, complaints, require_installed, run, serving
+from support.processes import (
+    ROOT,
+    TIMEOUT,
+    Server,
+    complaints,
+    require_installed,
+    run,
+    serving,
+)
 
 READMES = sorted(ROOT.glob("examples/**/README.md"))
 #: What the folder `common` has is no program; all others show how to start theirs.
 SHOWING = [path for path in READMES if path.parent.name != "common"]
-SERVER = re.compile(r"\bserver\b|_server\b|server\.py\b")
+SERVER = re.compile(r"\bserver\b|_server\b|server\.py\b|\bupstream\b")
 PORTS = (8080, 8443)
 #: What the programs import beside the package.
 MODULES = {
@@ -41,11 +50,13 @@ MODULES = {
 }
 
 
-def shown(readme: Path) -> list[str]:
-    """The lines of a README that somebody would type."""
-    blocks = re.findall(r"^```\n(.+?)^```$", readme.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    lines = [line for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line != "source .venv/bin/activate"]
+def blocks(readme: Path) -> list[list[str]]:
+    """The lines of a README that somebody would type, by block."""
+    found = re.findall(r"^```\n(.+?)^```$", readme.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [
+        [line for line in block.splitlines() if line != "source .venv/bin/activate"]
+        for block in found
+    ]
 
 
 def command(line: str) -> list[str]:
@@ -58,16 +69,27 @@ def starts_a_server(line: str) -> bool:
     return line.startswith("python ") and bool(SERVER.search(line.partition(" http")[0]))
 
 
+def wait_until_free(port: int) -> None:
+    """Wait for programs that have nothing to do with the tests; skip the test if none gives way."""
+    give_up = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            if time.monotonic() > give_up:
+                unavailable(f"port {port} is not free: {error.strerror}")
+            time.sleep(0.5)
+        else:
+            return
+
+
 @pytest.fixture
 def ports() -> Iterator[None]:
     """The ports of the examples, for this test alone."""
     with open(Path(tempfile.gettempdir()) / "h2-example-ports.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for port in PORTS:
-            try:
-                socket.create_server(("127.0.0.1", port)).close()
-            except OSError as error:
-                unavailable(f"port {port} is not free: {error}")
+            wait_until_free(port)
         yield
 
 
@@ -84,27 +106,32 @@ def test_each_line_does_as_it_says(readme: Path) -> None:
         if module == "curio" and sys.version_info >= (3, 12):
             pytest.skip("curio 1.6 uses what Python 3.12 has removed")
         require_installed(module)
-    lines = shown(readme)
-    assert [line for line in lines if starts_a_server(line)]
-    assert not starts_a_server(lines[-1])
-    server = None
+    servers: list[Server] = []
+    asked = 0
     with ExitStack() as stack:
-        for line in lines:
-            if starts_a_server(line):
-                if server is not None:
-                    stop(server)
-                server = stack.enter_context(serving(command(line)))
-                assert server.port in PORTS
-                continue
-            done = run(command(line))
-            assert (done.returncode, "Traceback" in done.stderr) == (0, False), (line, done)
-            assert done.stdout, line
-        assert server is not None
-        stop(server)
+        for block in blocks(readme):
+            if any(map(starts_a_server, block)):  # in place of those of the block before
+                while servers:
+                    stop(servers.pop())
+            for line in block:
+                if starts_a_server(line):
+                    servers.append(stack.enter_context(serving(command(line))))
+                    assert f":{servers[-1].port}/" in readme.read_text("utf-8")
+                    continue
+                done = run(command(line))
+                assert (done.returncode, "Traceback" in done.stderr) == (0, False), (line, done)
+                assert done.stdout, line
+                assert not done.stdout.startswith(("404", "405", "not here")), line
+                asked += 1
+        assert servers
+        assert asked
+        while servers:
+            stop(servers.pop())
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_lines_are_complete(readme: Path) -> None:
     """None has a part that the reader would have to fill in."""
-    gaps = [line for line in shown(readme) if re.search(r"\[|\]|\.\.\.|[|<>]|\b[A-Z]{3,}\b", line)]
+    lines = [line for block in blocks(readme) for line in block]
+    gaps = [line for line in lines if re.search(r"\[|\]|\.\.\.|[|<>]|\b[A-Z]{3,}\b", line)]
     assert [line for line in gaps if "README" not in line] == []

@@ -38,7 +38,7 @@ VERSIONS = {
     "h2o": ["h2o", "--version"],
 }
 #: Peers that come from PyPI.
-PACKAGES = {"hypercorn": "hypercorn", "httpx": "httpx"}
+PACKAGES = {name: name for name in ("grpcio", "grpclib", "httpx", "hypercorn")}
 
 
 class Matrix:

@@ -1,0 +1,72 @@
+"""What the examples share on asyncio: streams, beyond what the tests of those examples show."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from examples.common.streams import Connection, Stream
+from support import wire
+from support.raw import fields_of, request
+
+
+class Transport:
+    """One without TLS that takes everything."""
+
+    def get_extra_info(self, name: str) -> Any:
+        return None
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        """What is written makes no difference here."""
+
+
+async def connected(answered: list[int]) -> Connection:
+    """A server that notes which requests it has begun to answer."""
+
+    async def answer(stream: Stream) -> None:
+        answered.append(stream.id)
+        while await stream.read():
+            pass
+
+    connection = Connection(answer)
+    connection.connection_made(Transport())
+    connection.data_received(wire.PREFACE + wire.settings())
+    return connection
+
+
+def test_requests_that_are_reset_leave_nothing() -> None:
+    """Also those that are reset in the same read, before anybody could begin to answer them."""
+
+    async def scenario() -> None:
+        answered: list[int] = []
+        connection = await connected(answered)
+        post = wire.headers(1, fields_of("/", "POST")) + wire.data(1, b"content")
+        connection.data_received(post + wire.rst_stream(1))
+        connection.data_received(request(3, "/", "POST", end_stream=False))
+        await asyncio.sleep(0)
+        (stream,) = connection.streams.values()
+        task = stream.task
+        assert task is not None
+        connection.data_received(wire.rst_stream(3))
+        await asyncio.wait([task])
+        assert (answered, connection.streams, task.cancelled()) == ([3], {}, True)
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_streams_that_nobody_ends_are_lost_with_the_connection() -> None:
+    async def scenario() -> None:
+        connection = await connected([])
+        connection.data_received(request(1, "/", "POST", end_stream=False))
+        await asyncio.sleep(0)
+        (stream,) = connection.streams.values()
+        connection.connection_lost(None)
+        assert (connection.streams, connection.usable) == ({}, False)
+        assert str(stream.error) == "the peer has closed the connection"
+        assert connection.timer is None or connection.timer.cancelled()
+
+    asyncio.run(scenario())
