@@ -62,11 +62,12 @@ def blocks(readme: Path) -> list[list[str]]:
 def command(line: str) -> list[str]:
     """What the shell makes of a line."""
     program, *arguments = shlex.split(line, comments=True)
-    return [sys.executable if program == "python" else require_program(program), *arguments]
+    start = [sys.executable, "-u"] if program == "python" else [require_program(program)]
+    return [*start, *arguments]
 
 
 def starts_a_server(line: str) -> bool:
-    return line.startswith("python ") and bool(SERVER.search(line.partition(" http")[0]))
+    return line.startswith("python ") and bool(SERVER.search(line.partition("://")[0]))
 
 
 def wait_until_free(port: int) -> None:
@@ -116,7 +117,7 @@ def test_each_line_does_as_it_says(readme: Path) -> None:
             for line in block:
                 if starts_a_server(line):
                     servers.append(stack.enter_context(serving(command(line))))
-                    assert f":{servers[-1].port}/" in readme.read_text("utf-8")
+                    assert str(servers[-1].port) in readme.read_text("utf-8")
                     continue
                 done = run(command(line))
                 assert (done.returncode, "Traceback" in done.stderr) == (0, False), (line, done)
