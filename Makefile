@@ -2,14 +2,17 @@
 # .venv, dependencies from PyPI) and is quick where that is there already.
 #
 #   make demo         a server and a client over a real socket, frame by frame
+#   make check        linters, types, the quick tests: under a minute, for every save
 #   make test         linters, types, all tests, branch coverage
 #   make lint         linters and types only
 #   make docs         the manual, in build/docs; warnings are errors
 #   make bench        speed against the published h2 and jh2, and growth; ARGS="--only get"
 #   make gate         the counts that CI compares; ARGS="--update" writes new limits
+#   make machine-gate machine instructions of the compiled build against limits; needs valgrind
 #   make consumers    tests of programs that use h2: the wheel against h2 4.4.1; ARGS="httpcore"
 #   make wheels       sdist, pure wheel and a compiled one for each CPython at hand, in dist
 #   make wheel-test   sdist and wheels, and the tests against them on every Python at hand
+#   make release-check  a release up to the upload, rehearsed in a clone; ARGS="--pure"
 #   make clean        remove all that the targets above made
 #
 # PYTHON=python3.12 chooses the interpreter below .venv; otherwise a fitting one is looked for.
@@ -19,10 +22,19 @@ VENV := .venv/bin
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL := -n 4 --dist loadfile
 
-.PHONY: demo test lint docs bench gate consumers wheels wheel-test clean venv
+# What is not slow of the tests of the package itself: those of the tools and of the manual, and
+# long searches, are left to `make test`.
+QUICK := tests/unit tests/conformance tests/buffered -m "not slow and not heavy" -q -n 2 \
+	--dist loadfile
+
+.PHONY: demo check test lint docs bench gate machine-gate consumers wheels release-check \
+	wheel-test clean venv
 
 demo: venv
 	$(VENV)/python -m examples.demo $(ARGS)
+
+check: lint
+	$(VENV)/python -m pytest $(QUICK) $(ARGS)
 
 test: lint
 	$(VENV)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing --cov-fail-under=100 $(ARGS)
@@ -42,11 +54,17 @@ bench: venv
 gate: venv
 	$(VENV)/python -m benchmarks.gate $(ARGS)
 
+machine-gate: venv
+	$(VENV)/python -m benchmarks.machine $(ARGS)
+
 consumers: venv
 	$(VENV)/python -m tools.consumer_suites $(ARGS)
 
 wheels: venv
 	$(VENV)/python -m tools.wheels $(ARGS)
+
+release-check: venv
+	$(VENV)/python -m tools.release check $(ARGS)
 
 wheel-test: venv
 	$(VENV)/python -m tools.wheel_test $(ARGS)

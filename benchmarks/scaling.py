@@ -253,7 +253,7 @@ MEASUREMENTS = {
         idle_connection,
         dict.fromkeys(
             ("new client bytes", "used client bytes", "new server bytes", "used server bytes"),
-            8 * KIB,
+            8.25 * KIB,
         ),
     ),
     "finished_streams": Measurement(finished_streams, {"retained bytes": 100 * KIB}),

@@ -9,7 +9,18 @@ release = version = h2.__version__
 author = "the authors of h2"
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "tools.manual"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "tools.manual",
+]
+
+# A copy button takes commands only: neither their prompts nor what they print.
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_copy_empty_lines = False
 
 # Markdown: `:::{note}` blocks, and links to headings (`errors.md#streams`) as on GitHub.
 myst_enable_extensions = ["colon_fence"]

@@ -15,15 +15,44 @@ from hypothesis import settings
 pytest.register_assert_rewrite("support")
 
 from support.cases import Case  # noqa: E402  (the line above must come first)
+from support.limit import last_words, limited  # noqa: E402  (see above)
 from support.matrix import Matrix  # noqa: E402  (see above)
 from support.processes import forget_ended, outputs, require_module  # noqa: E402
 from support.site import Site, make_site  # noqa: E402
+from support.skipped import reasons, summary  # noqa: E402
 
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
 _MATRIX = pytest.StashKey[Matrix]()
 _DIFFERENCE = pytest.StashKey[list[str]]()
+
+# What `make check` leaves out of its folders, to take less than a minute: tests of the tools and of
+# the manual, and long searches.
+_HEAVY = {
+    "test_attacks.py",
+    "test_benchmarks.py",
+    "test_bytes_warning.py",
+    "test_conformance_suite.py",
+    "test_consumer_suites.py",
+    "test_explore.py",
+    "test_generated_docs.py",
+    "test_machine_benchmarks.py",
+    "test_manual.py",
+    "test_mutation.py",
+    "test_processes.py",
+    "test_receiving_attacks.py",
+    "test_receiving_cost.py",
+    "test_release.py",
+    "test_requirements.py",
+    "test_seeded_faults.py",
+    "test_sending_cost.py",
+    "test_sentences.py",
+    "test_settling.py",
+    "test_simulation.py",
+    "test_skipped.py",
+    "test_soak.py",
+}
 
 # A developer's runs look in other places each time; CI judges a commit, so there every run is
 # the same. No deadlines: the machine is not under test.
@@ -69,10 +98,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             slow = item.path.parent.name == "examples" and "nghttpd" not in item.name
         if slow:
             item.add_marker(pytest.mark.slow)
+        if item.path.name in _HEAVY:
+            item.add_marker(pytest.mark.heavy)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_MATRIX] = Matrix()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    with limited():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    with limited():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    with limited():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -81,7 +130,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        report.sections += outputs()
+        report.sections += outputs() + last_words(call.excinfo.value if call.excinfo else None)
     if call.when == "teardown":
         forget_ended()
     return report
@@ -115,6 +164,11 @@ def _is_judged(config: pytest.Config) -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} skipped")
+        counts = reasons(report.longrepr for report in skipped)
+        terminalreporter.line("\n".join(summary(counts)))
     lines = terminalreporter.config.stash.get(_DIFFERENCE, [])
     if lines:
         terminalreporter.section("docs/interop.json does not say what passed")

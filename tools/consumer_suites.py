@@ -37,7 +37,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from tools import wheel_test
+from tools import distributions
 from tools.consumers import catalogue, results
 from tools.consumers.catalogue import EXERCISE, INSTALLED, SDIST, Consumer
 from tools.consumers.results import Report, Results
@@ -95,7 +95,7 @@ def put_in(python: Path, kind: str, wheel: Path) -> None:
     version, _, path = asked.stdout.strip().partition(" ")
     right = (version == PUBLISHED_VERSION) == (kind == PUBLISHED)
     here = Path(path).is_relative_to(python.parent.parent)
-    wheel_test.check(right and here, f"{python} has h2 {version} in {path}")
+    distributions.check(right and here, f"{python} has h2 {version} in {path}")
 
 
 def sdist(consumer: Consumer) -> Path:
@@ -125,7 +125,7 @@ def prepare(consumers: Sequence[Consumer], folder: Path, kinds: Sequence[str]) -
     wanted = list(product(sorted({consumer.set for consumer in consumers}), kinds))
     packed = [consumer for consumer in consumers if consumer.source == SDIST]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        built = pool.submit(wheel_test.build, folder)
+        built = pool.submit(distributions.build, folder)
         found = pool.map(sdist, packed)
         made = pool.map(environment, *zip(*wanted, strict=True))
         pythons = dict(zip(wanted, made, strict=True))
@@ -302,7 +302,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     kinds = EXPERIMENT if options.buffered else KINDS
-    wheel_test.check(sys.version_info >= (3, 11), "the suites of consumers need Python 3.11")
+    distributions.check(sys.version_info >= (3, 11), "the suites of consumers need Python 3.11")
     unknown = set(options.names) - set(known)
     if unknown:
         parser.error(f"no such consumer: {', '.join(sorted(unknown))}")

@@ -4,7 +4,7 @@ usage: python -m tools.simulation [--runs 100000] [--first SEED] [--show]
        python -m tools.simulation --faults
 
 The simulation is `tests/buffered/simulation.py`, which says what is checked. With `--faults` each
-of the faults in `tests/buffered/seeded_faults.py` is put into a copy of the package, and must be
+of the faults in `tests/buffered/fault_list.py` is put into a copy of the package, and must be
 found.
 """
 

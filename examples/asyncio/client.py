@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
         self.timeout, self.connections = timeout, connections
         self.responses: dict[int, Response] = {}  # those that have not ended
         self.taken = False  # whether the server may have acted on a request
-        self.flushing = self.paused = self.draining = False
+        self.flushing = self.paused = self.draining = self.ended = False
         self.reason = ""  # why it takes no more requests
         self.loop = asyncio.get_running_loop()
         self.closed = self.loop.create_future()
@@ -212,7 +212,8 @@ class Connection(asyncio.Protocol):
 
     def hang_up(self) -> None:
         """Say the last words, and close the connection."""
-        with contextlib.suppress(ProtocolError):  # where the last words are pending already
+        if not self.ended:
+            self.ended = True
             self.h2.close_connection()
         if not self.transport.is_closing():
             self.transport.write(self.h2.data_to_send())
@@ -235,6 +236,7 @@ class Connection(asyncio.Protocol):
             self.handle(self.h2.receive_data(data))
         except ProtocolError as error:
             self.handle(error.events)
+            self.ended = True  # the GOAWAY frame that says why is pending
             self.leave(f"the server broke the rules: {error}")
         self.flush_soon()
 

@@ -53,11 +53,15 @@ class SizedFile(io.BufferedReader):
 
 @dataclass
 class Response:
-    """The header section of a response and, where content follows, an open file or a text."""
+    """The header section of a response and, where content follows, an open file or a text.
+
+    The content of an echo is that of its request, and not in here.
+    """
 
     headers: list[tuple[str, str]]
     file: SizedFile | None = None
     text: bytes = b""
+    echo: bool = False
 
     @property
     def left(self) -> int:

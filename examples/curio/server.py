@@ -5,9 +5,9 @@ Start it in the root of the checkout, then fetch a file from another shell:
     python -m examples.curio.server docs
     curl --cacert examples/certificates/authority.pem https://localhost:8443/architecture.md
 
-The reader gives bytes to the connection and acts on the events. The writer sends what the
-connection has to say and, a piece at a time, the files that are asked for, as far as the client has
-room for them.
+The reader gives bytes to the session of the client, in `examples/common/session.py`. The writer
+sends what the session has to say: answers, and the files that are asked for, as far as the client
+has room for them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,14 @@ import argparse
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
 import curio
 import curio.io
 
-import h2.config
-import h2.connection
-import h2.errors
-import h2.events
-import h2.exceptions
 from examples.common import certificate, files, options
+from examples.common.session import Session
 
 MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
 HANDSHAKE_SECONDS = 10.0  # how long a client may take to agree on TLS
@@ -34,29 +31,22 @@ IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is t
 SEND_SECONDS = 30.0  # how long a client may leave what we send unread
 GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
 LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
-PIECE = 16_384  # bytes read from a file at once
 MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
-LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
 
 
-class Session:
-    """One client: its socket, its HTTP/2 connection and the responses that are under way."""
+class Client:
+    """One client: its socket, and its session."""
 
     def __init__(self, sock: curio.io.Socket, root: Path) -> None:
         self.sock = sock
-        self.root = root
-        config = h2.config.H2Configuration(client_side=False, strict=True)
-        self.conn = h2.connection.H2Connection(config)
-        self.responses: dict[int, files.Response] = {}  # by stream, the one whose turn it is first
-        self.closing = False  # whether the client has been told that we take no more requests
+        self.session = Session(partial(files.respond, root), GRACE_SECONDS)
         self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since nothing was left to write
+        self.backlog = 0  # bytes read since the client took some
         self.wake = curio.Event()  # there may be something to write
         self.written = curio.Event()  # the backlog is gone
 
     async def run(self) -> None:
         """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
-        self.conn.initiate_connection()
         reader = await curio.spawn(self.read)
         try:
             await self.write()
@@ -64,54 +54,25 @@ class Session:
             await curio.ignore_after(LINGER_SECONDS, reader.wait)
         finally:
             await reader.cancel()
-            await self.end()
+            self.session.end()
 
     async def leave(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8): ask the client for no more requests.
-
-        Those that are on their way are still answered, so no last stream is named yet. When the
-        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
-        """
-        if not self.closing:
-            self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
-            self.conn.ping(LAST_CALL)
+        """Begin a graceful shutdown."""
+        self.session.leave()
         await self.wake.set()
-
-    async def close(self) -> None:
-        """Name the last request that is answered; the responses under way go on."""
-        if not self.closing:
-            self.closing = True
-            self.conn.close_connection()
-        await self.wake.set()
-
-    async def end(self) -> None:
-        """Take no more requests, and give up the responses under way."""
-        for stream_id in list(self.responses):
-            self.drop(stream_id)
-        await self.close()
-
-    # The reader.
 
     async def read(self) -> None:
         """Take in what the client says, until it leaves or says nothing any more."""
-        try:
-            while data := await self.receive():
-                try:
-                    events = self.conn.receive_data(data)
-                except h2.exceptions.ProtocolError:
-                    # The GOAWAY frame that tells the client what it did wrong waits to be sent.
-                    self.closing = True
-                    await self.end()
-                else:
-                    await self.handle(events)
-                await self.wake.set()
-                self.backlog += len(data)
-                while self.backlog > MAX_BACKLOG:
-                    self.written.clear()
-                    await self.written.wait()
-                await curio.sleep(0)  # recv() does not yield as long as there are bytes
-        finally:
-            await self.end()
+        while data := await self.receive():
+            self.session.receive(data)
+            await self.wake.set()
+            self.backlog += len(data)
+            while self.backlog > MAX_BACKLOG:
+                self.written.clear()
+                await self.written.wait()
+            await curio.sleep(0)  # recv() does not yield as long as there are bytes
+        self.session.end()
+        await self.wake.set()
 
     async def receive(self) -> bytes:
         """Wait for bytes; none mean that the client left, or that nothing has happened for long."""
@@ -125,78 +86,20 @@ class Session:
                 return data
         return b""
 
-    async def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read; those that are not listed need no action.
-
-        One read can bring a request and, behind it, the reset that cancels it. The connection knows
-        of the reset as soon as the read is through, so such a request cannot be answered any more.
-        """
-        resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
-        for event in events:
-            match event:
-                case h2.events.RequestReceived() if event.stream_id not in resets:
-                    self.respond(event.stream_id, event.headers)
-                case h2.events.DataReceived():
-                    # No request needs content here, so its place in the windows is free at once.
-                    length = event.flow_controlled_length
-                    self.conn.acknowledge_received_data(length, event.stream_id)
-                case h2.events.StreamReset():
-                    self.drop(event.stream_id)
-                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
-                    await self.close()
-
-    def respond(self, stream_id: int, fields: list[tuple[bytes, bytes]]) -> None:
-        """Begin the response to a request; the writer sends its content."""
-        response = files.respond(self.root, fields)
-        self.conn.send_headers(stream_id, response.headers, end_stream=not response.left)
-        if response.left:
-            self.responses[stream_id] = response
-        else:
-            response.close()
-
-    def drop(self, stream_id: int) -> None:
-        """Forget the response on this stream, if there is one."""
-        if response := self.responses.pop(stream_id, None):
-            response.close()
-
-    # The writer.
-
     async def write(self) -> None:
-        """Send what there is to send, until the last response is through and no more may come."""
+        """Send what there is to send, until the session has ended."""
         while True:
             self.wake.clear()
-            self.send_piece()
-            if data := self.conn.data_to_send():
-                await curio.timeout_after(SEND_SECONDS, self.sock.sendall, data)
-                self.active = time.monotonic()
-            elif self.closing and not self.responses:
-                return
-            # Also where nothing was to be written: then there is nothing to wait for.
-            self.backlog = 0
+            data, self.backlog = self.session.send(), 0
             await self.written.set()
             if data:
+                await curio.timeout_after(SEND_SECONDS, self.sock.sendall, data)
+                self.active = time.monotonic()
                 await curio.sleep(0)  # sendall() does not yield as long as there is room
+            elif self.session.ended:
+                return
             else:
-                await self.wake.wait()
-
-    def send_piece(self) -> None:
-        """Give the connection a piece of the first response for which the client has room."""
-        window = self.conn.local_flow_control_window
-        stream_id = next((stream_id for stream_id in self.responses if window(stream_id) > 0), None)
-        if stream_id is None:
-            return
-        # Its next turn comes after the others have had theirs.
-        response = self.responses[stream_id] = self.responses.pop(stream_id)
-        size = min(window(stream_id), self.conn.max_outbound_frame_size, PIECE)
-        try:
-            piece = response.read(size)
-        except OSError:  # the file cannot be read any more, or has become shorter
-            self.drop(stream_id)
-            self.conn.reset_stream(stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
-            return
-        self.conn.send_data(stream_id, piece, end_stream=not response.left)
-        if not response.left:
-            self.drop(stream_id)
+                await curio.ignore_after(self.session.patience(), self.wake.wait)
 
 
 class Server:
@@ -208,7 +111,7 @@ class Server:
         family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
         self.listener = curio.tcp_server_socket(args.host, args.port, family)
         self.places = curio.Semaphore(MAX_CLIENTS)
-        self.sessions: dict[Session, curio.Task] = {}
+        self.clients: dict[Client, curio.Task] = {}
 
     async def accept(self) -> None:
         """Give every client a task of its own, as long as there are places."""
@@ -231,43 +134,37 @@ class Server:
                 tls = self.context.wrap_socket(
                     sock, server_side=True, do_handshake_on_connect=False
                 )
-            async with curio.io.Socket(tls) as client:
-                await curio.timeout_after(HANDSHAKE_SECONDS, client.do_handshake)
+            async with curio.io.Socket(tls) as wrapped:
+                await curio.timeout_after(HANDSHAKE_SECONDS, wrapped.do_handshake)
                 if tls.selected_alpn_protocol() != "h2":
                     return
-                session = Session(client, self.root)
-                self.sessions[session] = await curio.current_task()
+                client = Client(wrapped, self.root)
+                self.clients[client] = await curio.current_task()
                 try:
-                    await session.run()
+                    await client.run()
                 finally:
-                    del self.sessions[session]
+                    del self.clients[client]
         except (OSError, curio.TaskTimeout):
             pass  # the client has gone, or speaks no TLS: nobody is left to tell
         finally:
             await self.places.release()
 
     async def run(self) -> None:
-        """Serve until Ctrl+C."""
-        interrupted = curio.UniversalEvent()  # one that a signal handler may set
-        signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+        """Serve until Ctrl+C or SIGTERM."""
+        stopping = curio.UniversalEvent()  # one that a signal handler may set
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
         async with self.listener:
             acceptor = await curio.spawn(self.accept)
             options.announce(self.listener.getsockname()[1], self.listener.getsockname()[0])
-            await interrupted.wait()
+            await stopping.wait()
             await acceptor.cancel()
-        for session in list(self.sessions):
-            await session.leave()
-        await self.wait(GRACE_SECONDS)
-        for session in list(self.sessions):
-            await session.end()
-        await self.wait(LINGER_SECONDS)
-        # What is left after that is cancelled by curio.run().
-
-    async def wait(self, seconds: float) -> None:
-        """Wait until all clients have gone, but no longer than this."""
-        async with curio.ignore_after(seconds):
-            for task in list(self.sessions.values()):
+        for client in list(self.clients):
+            await client.leave()
+        async with curio.ignore_after(GRACE_SECONDS + 2 * LINGER_SECONDS):
+            for task in list(self.clients.values()):
                 await task.wait()
+        # What is left after that is cancelled by curio.run().
 
 
 def main() -> None:

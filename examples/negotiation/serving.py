@@ -264,7 +264,8 @@ def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:
     stopping = threading.Event()
     # Ctrl+C gives the order to stop and raises nothing: an exception could come between the arrival
     # of a client and the start of its thread.
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     free = threading.Semaphore(MAX_CLIENTS)
 
     def guard(sock: socket.socket) -> None:

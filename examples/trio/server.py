@@ -23,21 +23,21 @@ What runs for a connection is in one nursery, so that nothing outlives the conne
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import ssl
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import trio
 
-import h2.config
-import h2.connection
 import h2.events
 import h2.exceptions
+from examples.common.answers import fields_as_json
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
+from h2.buffered import BufferedH2Connection
+from h2.config import H2Configuration
 
 CONNECTION_WINDOW = 1_048_576  # octets that the requests of one connection may have waiting in all
 WRITE_SIZE = 65_536  # octets that are handed to the transport at a time
@@ -47,7 +47,7 @@ IDLE_SECONDS = 60.0  # a client that neither sends nor reads for so long is hung
 GRACE_SECONDS = 3.0  # how long requests under way may take to finish when the connection ends
 LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
 
-LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
+PIECE = 16_384  # octets of content that a request takes at a time
 
 # Octet number n of what /bytes sends is n modulo 251. That is a prime, so that no loss or swap of
 # frames goes unnoticed.
@@ -74,16 +74,13 @@ class Signal:
 
 
 class Request:
-    """A request, and what has arrived of its content and was not asked for yet."""
+    """A request under way."""
 
     def __init__(self, stream_id: int, fields: Fields) -> None:
         self.stream_id = stream_id
         self.fields = fields
         self.scope = trio.CancelScope()  # cancelled when the stream is reset
-        self.content = bytearray()  # never more than the stream's flow-control window
-        self.taken = 0  # octets that the task works on
-        self.ended = False
-        self.arrived = Signal()
+        self.changed = Signal()  # content has arrived, or there is room for more
 
 
 class Connection:
@@ -92,29 +89,33 @@ class Connection:
     def __init__(self, transport: Transport, nursery: trio.Nursery) -> None:
         self.transport = transport
         self.nursery = nursery
-        config = h2.config.H2Configuration(client_side=False, strict=True)
-        self.conn = h2.connection.H2Connection(config)
+        # All streams share the window of the connection. It is larger than that of a stream, so
+        # that one request whose content waits does not hold up the others.
+        self.conn = BufferedH2Connection(
+            H2Configuration(client_side=False),
+            receive_buffering=True,
+            connection_window=CONNECTION_WINDOW,
+            shutdown_timeout=GRACE_SECONDS,
+            clock=trio.current_time,
+        )
+        # A request goes on when all that it has sent is on its way.
+        self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0
         self.requests: dict[int, Request] = {}
         self.unwritten = Signal()  # there is something to write
         self.written = Signal()  # everything has been written
-        self.windows_changed = Signal()
-        self.request_ended = Signal()
-        self.last_call = trio.Event()  # whatever the client sends now, it has read our first GOAWAY
+        self.drained = trio.Event()  # nothing is left to do
         self.broken = False  # whether the client has broken the rules; a GOAWAY frame tells it so
         self.deadline = 0.0
 
     async def run(self, stopping: trio.Event) -> None:
         """Serve until the client leaves or breaks the rules, or one of us wants to end it."""
         self.conn.initiate_connection()
-        # All streams share the window of the connection. It is larger than that of a stream, so
-        # that one request whose content waits does not hold up the others.
-        self.conn.increment_flow_control_window(CONNECTION_WINDOW - 65_535)
         self.stay_awake()
         self.nursery.start_soon(self.write)
         self.nursery.start_soon(self.end_in_time, stopping)
         try:
             if await self.read():
-                await self.finish(trio.current_time() + GRACE_SECONDS)
+                await self.leave()
         except trio.BrokenResourceError:
             pass  # the client has gone
         self.nursery.cancel_scope.cancel()
@@ -134,8 +135,7 @@ class Connection:
                 with trio.move_on_after(GRACE_SECONDS):
                     await self.flush()  # the GOAWAY frame that says what was wrong
                 return False
-            for event in events:
-                self.handle(event)
+            self.handle(events)
             # A client that makes us answer (PING, SETTINGS) and does not read is not read either.
             await self.flush()
         return True
@@ -145,8 +145,10 @@ class Connection:
         try:
             while True:
                 while data := self.conn.data_to_send(WRITE_SIZE):
+                    self.handle(self.conn.events())
                     await self.transport.send_all(data)
                     self.stay_awake()
+                self.handle(self.conn.events())
                 self.written.fire()
                 await self.unwritten.wait()
         except trio.BrokenResourceError:
@@ -157,7 +159,12 @@ class Connection:
         while not stopping.is_set() and trio.current_time() < self.deadline:
             with trio.move_on_at(self.deadline):
                 await stopping.wait()
-        await self.leave()
+        if stopping.is_set():
+            await self.leave()
+        else:
+            self.conn.close_connection()
+            with trio.move_on_after(LINGER_SECONDS):
+                await self.flush()
         self.nursery.cancel_scope.cancel()
 
     def stay_awake(self) -> None:
@@ -170,57 +177,31 @@ class Connection:
         await self.written.wait()
 
     async def leave(self) -> None:
-        """End the connection gracefully (RFC 9113 section 6.8): ask for no more requests first.
-
-        Those that are on their way are still answered, so no last stream is named yet. When the
-        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
-        """
-        with trio.move_on_after(GRACE_SECONDS) as patience:
-            if not self.broken:
-                self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
-                self.conn.ping(LAST_CALL)
-                self.unwritten.fire()
-                await self.last_call.wait()
-        await self.finish(patience.deadline)
-
-    async def finish(self, deadline: float) -> None:
-        """Name the last request that is answered, and give those under way a little time."""
+        """End the connection gracefully (RFC 9113 section 6.8): finish what is under way."""
+        self.conn.graceful_shutdown()
         if not self.broken:
-            self.conn.close_connection()
-        with trio.move_on_at(deadline):
-            while self.requests:
-                self.unwritten.fire()
-                await self.request_ended.wait()
+            self.unwritten.fire()
+            with trio.move_on_at(self.conn.get_timer() or trio.current_time()):
+                await self.drained.wait()
+            self.conn.handle_timer(trio.current_time())
         with trio.move_on_after(LINGER_SECONDS):
             await self.flush()
 
-    def handle(self, event: h2.events.Event) -> None:
-        """Hand an event to the task that it concerns. Nothing here waits."""
-        match event:
-            case h2.events.RequestReceived():
-                request = Request(event.stream_id, event.headers)
-                self.requests[event.stream_id] = request
-                self.nursery.start_soon(self.serve, request)
-            case h2.events.DataReceived():
-                self.take_in(event)
-            case h2.events.StreamEnded() if event.stream_id in self.requests:
-                self.requests[event.stream_id].ended = True
-                self.requests[event.stream_id].arrived.fire()
-            case h2.events.StreamReset() if event.stream_id in self.requests:
-                self.requests[event.stream_id].scope.cancel()
-            case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
-                self.windows_changed.fire()
-            case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
-                self.last_call.set()
-
-    def take_in(self, event: h2.events.DataReceived) -> None:
-        """Keep content for its request. What nobody is going to read needs no room: padding too."""
-        kept = 0
-        if request := self.requests.get(event.stream_id):
-            request.content += event.data
-            request.arrived.fire()
-            kept = len(event.data)
-        self.conn.acknowledge_received_data(event.flow_controlled_length - kept, event.stream_id)
+    def handle(self, events: Iterable[h2.events.Event]) -> None:
+        """Hand events to the tasks that they concern. Nothing here waits."""
+        for event in events:
+            request = self.requests.get(getattr(event, "stream_id", 0))
+            match event:
+                case h2.events.RequestReceived():
+                    request = Request(event.stream_id, event.headers)
+                    self.requests[event.stream_id] = request
+                    self.nursery.start_soon(self.serve, request)
+                case h2.events.StreamReset() if request:
+                    request.scope.cancel()
+                case h2.events.ConnectionDrained():
+                    self.drained.set()
+            if request:
+                request.changed.fire()
 
     # What the task of a request uses.
 
@@ -235,41 +216,24 @@ class Connection:
                 raise
         finally:
             del self.requests[request.stream_id]
-            left = request.taken + len(request.content)  # the window of the connection needs it
-            self.conn.acknowledge_received_data(left, request.stream_id)
+            self.conn.discard_data(request.stream_id)  # the window of the connection needs it
             self.unwritten.fire()
-            self.request_ended.fire()
 
     async def receive(self, request: Request) -> bytes:
-        """Return content that has arrived since the last call; none means that it is complete.
-
-        To ask for more is to say that what came before is dealt with: the client gets its room
-        in the flow-control windows back, and not earlier.
-        """
-        self.conn.acknowledge_received_data(request.taken, request.stream_id)
-        request.taken = 0
+        """Return content as soon as there is some; none means that it is complete."""
+        conn, stream_id = self.conn, request.stream_id
+        while not (content := conn.read_data(stream_id, PIECE)) and not conn.at_end(stream_id):
+            self.unwritten.fire()
+            await request.changed.wait()
         self.unwritten.fire()
-        while not request.content and not request.ended:
-            await request.arrived.wait()
-        content = bytes(request.content)
-        request.content.clear()
-        request.taken = len(content)
         return content
 
     async def send(self, request: Request, content: bytes, end_stream: bool = False) -> None:
         """Send content as fast as the client has room for it, with what waits to be sent before."""
-        rest = memoryview(content)
-        while rest:
-            window = self.conn.local_flow_control_window(request.stream_id)
-            size = min(window, self.conn.max_outbound_frame_size, len(rest))
-            if size > 0:
-                self.conn.send_data(request.stream_id, rest[:size])
-                rest = rest[size:]
-            else:
-                self.unwritten.fire()
-                await self.windows_changed.wait()
-        if end_stream:
-            self.conn.end_stream(request.stream_id)
+        self.conn.send_data(request.stream_id, content, end_stream)
+        while self.conn.send_buffer_size(request.stream_id):
+            self.unwritten.fire()
+            await request.changed.wait()
         await self.flush()
 
     async def respond(self, request: Request) -> None:
@@ -294,7 +258,7 @@ class Connection:
         elif path.startswith(b"/bytes/"):
             await self.send_bytes(request, path.removeprefix(b"/bytes/"))
         else:
-            await self.send_text(request, 200, fields_as_json(request.fields))
+            await self.send_text(request, 200, fields_as_json(request.fields).decode())
 
     async def echo(self, request: Request) -> None:
         """Send the content of a request back while it arrives."""
@@ -338,16 +302,6 @@ class Connection:
         is_head = (b":method", b"HEAD") in request.fields
         self.conn.send_headers(request.stream_id, fields, end_stream=is_head)
         return not is_head
-
-
-def fields_as_json(fields: Fields) -> str:
-    """Render header fields as a JSON object; the values of a repeated name are joined."""
-    merged: dict[str, str] = {}
-    for raw_name, raw_value in fields:
-        # Fields are bytes. Most are ASCII; whatever else arrives must not break the answer.
-        name, value = (raw.decode("utf-8", "backslashreplace") for raw in (raw_name, raw_value))
-        merged[name] = f"{merged[name]}, {value}" if name in merged else value
-    return json.dumps(merged, indent=2) + "\n"
 
 
 async def hang_up(transport: Transport) -> None:
@@ -397,7 +351,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
         )
         async with trio.open_nursery() as accepting:
             listeners = await accepting.start(accept)
-            with trio.open_signal_receiver(signal.SIGINT) as signals:
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 announce(listeners[0].transport_listener.socket.getsockname()[1], host)
                 async for _ in signals:
                     accepting.cancel_scope.cancel()

@@ -246,7 +246,8 @@ def main() -> None:
     stopping = threading.Event()
     # Ctrl+C gives the order to stop and raises nothing: an exception could come between the arrival
     # of a client and the start of its thread.
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     context = tls_context(args.cert, args.key) if args.cert else None
     serve(args.host, args.port, context, stopping)
 

@@ -332,7 +332,8 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
     """Accept clients until Ctrl+C is pressed."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(stopping.set))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
     sessions: set[Session] = set()
 
     async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""A connection that keeps what cannot be sent yet, and decides what goes next."""
+"""A connection that buffers what cannot be sent yet, and decides what to send next."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ __all__ = ["BufferedH2Connection", "Keepalive"]
 
 
 class BufferedH2Connection(H2Connection):
-    """An :class:`~h2.connection.H2Connection` that takes everything at any time.
+    """An :class:`~h2.connection.H2Connection` that accepts everything at any time.
 
-    What cannot be sent yet is kept: content for which there is no window, requests above the
-    peer's limit of concurrent streams, trailers behind content. :meth:`data_to_send` decides as
-    late as possible what goes next, by the priorities of RFC 9218. So nothing here raises
-    ``FlowControlError``, ``FrameTooLargeError`` for content, or ``TooManyStreamsError``.
+    It buffers what cannot be sent yet: content for which there is no window, requests above the
+    peer's limit on concurrent streams, trailers after content. :meth:`data_to_send` decides as late
+    as possible what to send next, by the priorities of RFC 9218. So sending never raises
+    ``FlowControlError`` or ``TooManyStreamsError``, nor ``FrameTooLargeError`` for content.
 
-    Names that :class:`~h2.connection.H2Connection` has, too, ask for less and promise the same.
+    Methods that :class:`~h2.connection.H2Connection` also has require less and guarantee the same.
 
     :param config: how the connection behaves; a client if ``None``. Errors have the scope of RFC
-        9113 unless it says otherwise: where ``strict`` was not given, the connection uses a copy
-        with ``strict=True``.
-    :param receive_buffering: whether content that arrives is kept until :meth:`read_data` takes
-        it. :class:`~h2.events.DataAvailable` then takes the place of
+        9113 unless the configuration says otherwise: if ``strict`` was not set, the connection uses
+        a copy with ``strict=True``.
+    :param receive_buffering: whether content that arrives is buffered until :meth:`read_data`
+        returns it. :class:`~h2.events.DataAvailable` then replaces
         :class:`~h2.events.DataReceived`.
     :param stream_window: octets that the peer may send on each stream before any is acknowledged,
         1 to 2**31 - 1; 65,535, or what the settings say, if ``None``
     :param connection_window: the same for the whole connection, 65,535 to 2**31 - 1; 65,535 if
         ``None``
-    :param automatic_window: whether the windows grow with what the connection turns out to carry in
-        a round trip, up to :attr:`LARGEST_AUTOMATIC_WINDOW`. PING frames measure that.
-    :param keepalive: when to send PING because nothing comes, and when to give up; never if
+    :param automatic_window: whether the windows grow with what the connection carries in a round
+        trip, up to :attr:`LARGEST_AUTOMATIC_WINDOW`. PING frames measure that.
+    :param keepalive: when to send PING because nothing arrives, and when to give up; never if
         ``None``
     :param settings_timeout: seconds that the peer has to acknowledge SETTINGS; no limit if ``None``
     :param shutdown_timeout: seconds for :meth:`graceful_shutdown`; no limit if ``None``
@@ -58,16 +58,16 @@ class BufferedH2Connection(H2Connection):
     :raises ValueError: if a window is out of range, or a number of seconds is not above 0
     """
 
-    #: Octets that wait on a stream from which :meth:`is_writable` is false.
+    #: :meth:`is_writable` is false once this many octets are buffered on a stream.
     SEND_BUFFER_HIGH = 65_536
 
-    #: Octets at which it is true again, and :class:`~h2.events.StreamWritable` says so.
+    #: It is true again, with :class:`~h2.events.StreamWritable`, when this many octets are left.
     SEND_BUFFER_LOW = 16_384
 
-    #: Requests that are sent before the server has said how many it allows.
+    #: How many requests are sent before the server has announced how many it allows.
     STREAMS_BEFORE_SETTINGS = 100
 
-    #: Octets to which windows grow with ``automatic_window``, at most.
+    #: The largest size to which windows grow with ``automatic_window``, in octets.
     LARGEST_AUTOMATIC_WINDOW = 16_777_216
 
     def __init__(
@@ -104,11 +104,11 @@ class BufferedH2Connection(H2Connection):
         if self._buffers.automatic is not None:
             self._buffers.automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
 
-    # What H2Connection has, too.
+    # What H2Connection also has.
 
     @property
     def config(self) -> H2Configuration:
-        """The configuration of this connection, which says ``strict`` in any case."""
+        """The configuration of this connection; its ``strict`` is always set."""
         return self._core.config
 
     @config.setter
@@ -119,9 +119,9 @@ class BufferedH2Connection(H2Connection):
     def initiate_connection(self) -> None:
         """Send the connection preface, as ``H2Connection.initiate_connection`` does.
 
-        The windows that the constructor was given are announced with it. A server says that it goes
-        by RFC 9218 and by nothing else (SETTINGS_NO_RFC7540_PRIORITIES), unless its settings have
-        another value already.
+        This also announces the windows that were passed to the constructor. A server announces that
+        it uses the priorities of RFC 9218 only (SETTINGS_NO_RFC7540_PRIORITIES), unless its
+        settings already have another value.
 
         :raises ProtocolError: if the connection has ended
         """
@@ -142,7 +142,7 @@ class BufferedH2Connection(H2Connection):
     def get_next_available_stream_id(self) -> int:
         """Return the identifier of the next stream that we can open (section 5.1.1).
 
-        Requests that wait have theirs already.
+        Pending requests already have theirs.
 
         :raises NoAvailableStreamIDError: if all identifiers have been used
         """
@@ -159,20 +159,20 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Send a field block: a request, a response, or trailers (RFC 9113 section 8.1).
 
-        A request, and the response on a promised stream, waits where the peer allows no more
-        concurrent streams; :class:`~h2.events.StreamOpened` tells when a request that has waited is
-        on its way. Trailers wait behind the content of their message. The fields are checked in the
-        call, also where they have to wait.
+        A request, or the response on a promised stream, is queued while the peer allows no more
+        concurrent streams; :class:`~h2.events.StreamOpened` reports when a queued request is sent.
+        Trailers are sent after the content of their message. The fields are always checked in this
+        call.
 
         The arguments are those of ``H2Connection.send_headers``.
 
         :raises ProtocolError: if the stream or the connection does not allow it now, or the fields
-            make no valid message
+            are not a valid message
         :raises StreamClosedError: if the stream is closed
-        :raises StreamIDTooLowError: if the identifier was passed over by a higher one
-        :raises RFC1122Error: if a server gives priority
-        :raises ValueError: if a text has characters that UTF-8 does not have, or if fields are not
-            validated and a request or response has none
+        :raises StreamIDTooLowError: if a stream with a higher identifier was opened already
+        :raises RFC1122Error: if a server passes a priority
+        :raises ValueError: if a ``str`` cannot be encoded as UTF-8, or if fields are not validated
+            and a request or response has none
         :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
         """
         priority = b""
@@ -192,14 +192,14 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Send content, of any length and at any time (RFC 9113 section 6.1).
 
-        It is cut into DATA frames, or put together, when :meth:`data_to_send` takes them. What a
-        program goes on to write while :meth:`is_writable` is false is kept, too.
+        :meth:`data_to_send` splits or combines it into DATA frames. Content that is written while
+        :meth:`is_writable` is false is buffered, too.
 
-        :param stream_id: the stream, on which a header section was sent or waits
+        :param stream_id: the stream; its header section must have been sent or queued
         :param data: any bytes-like object; mutable ones are copied
         :param end_stream: whether nothing follows on this stream
-        :param pad_length: octets of padding of every frame of this content, 0 to 255; fewer where
-            a window would leave no room for content
+        :param pad_length: octets of padding for every frame of this content, 0 to 255; fewer if a
+            window would leave no room for content
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         :raises ProtocolError: if the stream does not allow DATA now
@@ -215,12 +215,12 @@ class BufferedH2Connection(H2Connection):
         _send_data(self._sending, stream_id, data, bool(end_stream), pad_length)
 
     def end_stream(self, stream_id: int) -> None:
-        """End our side of a stream, behind what waits (RFC 9113 section 6.1).
+        """End our side of a stream, after what is buffered (RFC 9113 section 6.1).
 
         :param stream_id: the stream
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
-        :raises ProtocolError: if our side ended already or has not begun
+        :raises ProtocolError: if our side has already ended or has not started
         """
         _send_data(self._sending, index(stream_id), b"", True, None)
 
@@ -232,25 +232,25 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Promise a response, as ``H2Connection.push_stream`` does (section 8.4).
 
-        Above the client's limit of concurrent streams the response waits.
+        The response is queued while the client allows no more concurrent streams.
 
-        :param stream_id: the stream of the request that this belongs to
+        :param stream_id: the stream of the request that the promise belongs to
         :param promised_stream_id: an even identifier from :meth:`get_next_available_stream_id`
-        :param request_headers: the fields of the request that is promised
-        :raises ProtocolError: if the client disabled push, either stream is in a state that does
-            not allow it, or the fields make no valid request
-        :raises StreamIDTooLowError: if ``promised_stream_id`` was used or passed over
+        :param request_headers: the fields of the promised request
+        :raises ProtocolError: if the client disabled push, the state of either stream does not
+            allow it, or the fields are not a valid request
+        :raises StreamIDTooLowError: if ``promised_stream_id`` was used or skipped
         """
         enqueue.push_stream(
             self._sending, index(stream_id), index(promised_stream_id), request_headers
         )
 
     def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
-        """Terminate a stream at once with RST_STREAM; what waits on it is dropped (section 6.4).
+        """Terminate a stream immediately with RST_STREAM; drop what is buffered (section 6.4).
 
-        With ``NO_ERROR`` after the end of our message RST_STREAM goes behind the message, so that a
-        server can tell its client not to send the rest of a request (section 8.1). A request that
-        waits to be opened is dropped without a frame.
+        With ``NO_ERROR`` after the end of our message, RST_STREAM is sent after the message, so
+        that a server can tell its client not to send the rest of a request (section 8.1). A pending
+        request is dropped without a frame.
 
         :param stream_id: the stream
         :param error_code: why (RFC 9113 section 7)
@@ -268,9 +268,9 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Send PRIORITY_UPDATE: how urgent a response is (RFC 9218 section 7.1); clients only.
 
-        Nothing is sent to a server whose first SETTINGS say that it ignores the frame, that is
-        which lack SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (section 2.1.1). For a request
-        that waits to be opened the frame goes out with it.
+        Nothing is sent to a server whose first SETTINGS frame shows that it ignores PRIORITY_UPDATE
+        because SETTINGS_NO_RFC7540_PRIORITIES is not 1 (section 2.1.1). For a pending request, the
+        frame is sent together with the request.
 
         The arguments and exceptions are those of ``H2Connection.send_priority_update``, without
         ``TooManyStreamsError``.
@@ -290,13 +290,13 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Send PRIORITY, as ``H2Connection.prioritize`` does; clients only.
 
-        Nothing is sent to a server whose first SETTINGS say that it ignores the frame, by
-        SETTINGS_NO_RFC7540_PRIORITIES with a value of 1 (RFC 9218 section 2.1.1).
+        Nothing is sent to a server whose first SETTINGS frame shows that it ignores PRIORITY
+        because SETTINGS_NO_RFC7540_PRIORITIES is 1 (RFC 9218 section 2.1.1).
 
         :param stream_id: the stream, in any state
         :param weight: 1 to 256; 16 if ``None``
-        :param depends_on: the stream on which it depends; 0, none, if ``None``
-        :param exclusive: whether it becomes the only one that depends on ``depends_on``
+        :param depends_on: the stream it depends on; 0, meaning none, if ``None``
+        :param exclusive: whether it becomes the only stream that depends on ``depends_on``
         :raises RFC1122Error: if this is a server
         :raises ProtocolError: if the weight is out of range or the stream depends on itself
         :raises ValueError: if an identifier is out of range
@@ -312,20 +312,21 @@ class BufferedH2Connection(H2Connection):
     ) -> None:
         """Send GOAWAY, as ``H2Connection.close_connection`` does (section 6.8).
 
-        With ``NO_ERROR`` what waits still goes out; with any other code it is dropped.
-        :meth:`graceful_shutdown` does all that a shutdown needs.
+        With ``NO_ERROR``, what is buffered is still sent; with any other code, it is dropped.
+        :meth:`graceful_shutdown` does everything that a shutdown needs.
         """
         super().close_connection(error_code, additional_data, last_stream_id)
         enqueue.connection_closed(self._sending)
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
-        """Take in bytes from the peer, as ``H2Connection.receive_data`` does.
+        """Process bytes from the peer, as ``H2Connection.receive_data`` does.
 
-        The events of :meth:`events` come with the others.
+        The result includes the events of :meth:`events`.
 
-        :param data: any bytes-like object, cut anywhere
+        :param data: any bytes-like object; frames may be split anywhere
         :raises ProtocolError: if the peer violates the protocol in a way that ends the
-            connection. ``exc.events`` has the events of the frames before; nothing waits any more.
+            connection. ``exc.events`` has the events of the frames before; what was buffered for
+            sending is dropped.
         :raises RuntimeError: if it is called from within itself, by a logger for example
         """
         if data.__class__ is not bytes:
@@ -333,13 +334,13 @@ class BufferedH2Connection(H2Connection):
         return self._buffers.receive_data(data)
 
     def data_to_send(self, amount: int | None = None) -> bytes:
-        """Return bytes for the peer, and forget them; what goes into them is decided now.
+        """Return bytes for the peer, and remove them; only now is their order decided.
 
-        Frames other than DATA go first, in the order of the calls. Then come requests that can be
-        opened, then content by priority. Never raises for what has happened before.
+        Frames other than DATA are first, in the order of the calls. Then come requests that can be
+        opened, then content by priority. Errors of earlier calls are never raised here.
 
-        :param amount: at most so many octets, and a little less where the next frame does not fit;
-            all that may go if ``None``
+        :param amount: the maximum number of octets, of which a few remain unused if the next frame
+            does not fit; everything that may be sent if ``None``
         :raises ValueError: if ``amount`` is negative
         """
         if amount is not None:
@@ -349,37 +350,37 @@ class BufferedH2Connection(H2Connection):
         data = _data_to_send(self._sending, amount)
         receiving = self._receiving
         if receiving is not None and receiving.unread_requests and receiving.release_answered():
-            # What the responses that have just ended give back goes with them.
+            # The space that the responses which have just ended return to the peer goes with them.
             left = None if amount is None else amount - len(data)
             data += _data_to_send(self._sending, left)
         return data
 
     def clear_outbound_data_buffer(self) -> None:
-        """Forget all bytes for the peer, and all that waits. The connection cannot go on then."""
+        """Discard everything pending and buffered. The connection cannot continue after that."""
         super().clear_outbound_data_buffer()
         self._sending.drop_all()
 
     @property
     def outbound_buffer_size(self) -> int:
-        """How many octets are pending in frames. Content that waits is no frame yet."""
+        """How many octets are pending in frames. Buffered content is not in a frame yet."""
         return self._core.out.size
 
-    # What waits.
+    # What is buffered for sending.
 
     def events(self) -> list[Event]:
-        """Return what sending has brought about, and what no call has told yet.
+        """Return the events that sending has caused, and that no call has returned yet.
 
-        Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events, too, so a
-        program that forgets the call is late, not stuck.
+        Call it after :meth:`data_to_send`. :meth:`receive_data` returns these events too, so a
+        program that forgets the call gets them late rather than never.
         """
         if self._sending.events or self._buffers.shutdown is not None:
             return self._buffers.take_events()
         return []
 
     def is_writable(self, stream_id: int) -> bool:
-        """Tell whether to go on writing on a stream.
+        """Tell whether a program should continue to write on a stream.
 
-        False from :attr:`SEND_BUFFER_HIGH` octets that wait, until
+        False once :attr:`SEND_BUFFER_HIGH` octets are buffered, until
         :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent.
 
         :param stream_id: the stream
@@ -387,7 +388,7 @@ class BufferedH2Connection(H2Connection):
         return self._sending.is_writable(stream_id)
 
     def send_buffer_size(self, stream_id: int | None = None) -> int:
-        """Return how many octets of content wait, on one stream or on all.
+        """Return how many octets of content are buffered, on one stream or on all.
 
         :param stream_id: the stream; all of them if ``None``
         """
@@ -395,7 +396,7 @@ class BufferedH2Connection(H2Connection):
 
     @property
     def waiting_streams(self) -> int:
-        """How many requests, and responses on promised streams, wait to be opened."""
+        """How many requests, and responses on promised streams, are queued."""
         return self._sending.waiting_streams
 
     # Priorities.
@@ -403,14 +404,14 @@ class BufferedH2Connection(H2Connection):
     def set_priority(
         self, stream_id: int, urgency: int | None = None, incremental: bool | None = None
     ) -> None:
-        """Say how urgent what we send on a stream is; what is ``None`` stays (RFC 9218).
+        """Set the priority of what we send on a stream; ``None`` means unchanged (RFC 9218).
 
-        Takes the place of what the peer has said so far; nothing is sent. The latest word counts,
-        whoever says it.
+        It replaces what the peer has asked for so far; nothing is sent. The latest priority
+        applies, whether the program or the peer sets it.
 
-        :param stream_id: a stream that is open or waits to be
+        :param stream_id: a stream that is open or queued
         :param urgency: from 0, the most urgent, to 7
-        :param incremental: whether the peer can use parts as they come in
+        :param incremental: whether the peer can use parts as they arrive
         :raises ValueError: if ``urgency`` is out of range
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
@@ -418,7 +419,7 @@ class BufferedH2Connection(H2Connection):
         enqueue.set_priority(self._sending, index(stream_id), urgency, incremental)
 
     def get_priority(self, stream_id: int) -> Priority:
-        """Return how urgent what we send on a stream is; the default for one that is not open.
+        """Return the priority of what we send on a stream; the default if it is not open.
 
         :param stream_id: the stream
         """
@@ -427,18 +428,18 @@ class BufferedH2Connection(H2Connection):
     # What arrives. Only with `receive_buffering`.
 
     def read_data(self, stream_id: int, amount: int | None = None) -> bytes:
-        """Take content that has arrived on a stream, and give its space back to the peer.
+        """Return content that has arrived on a stream, and let the peer send as much again.
 
-        Returns ``b""`` where nothing waits: either all content was read, and :meth:`at_end` is
-        true, or more may come, and :class:`~h2.events.DataAvailable` will say so. Raises where
-        nothing waits and nothing can come any more although the content is not complete: so content
-        that was cut is never taken for all of it.
+        Returns ``b""`` if nothing is buffered: either all content was read, and :meth:`at_end` is
+        true, or more may arrive, which :class:`~h2.events.DataAvailable` will report. Raises if
+        nothing is buffered and nothing more can arrive although the content is incomplete, so
+        truncated content is never mistaken for complete content.
 
-        What had arrived when a stream was reset can still be read, and so can the content of
-        streams that are closed.
+        Content that had arrived when a stream was reset can still be read, and so can the content
+        of closed streams.
 
         :param stream_id: the stream
-        :param amount: at most so many octets; all that wait if ``None``
+        :param amount: the maximum number of octets; everything that is buffered if ``None``
         :raises StreamClosedError: if the stream was reset before its content was complete
         :raises NoSuchStreamError: if the stream was never opened
         :raises ProtocolError: if the connection has ended before the content was complete
@@ -455,7 +456,7 @@ class BufferedH2Connection(H2Connection):
         return (self._kept() if receiving is None else receiving).read(stream_id, amount)
 
     def readable(self, stream_id: int) -> int:
-        """Return how many octets of content wait on a stream to be read.
+        """Return how many octets of received content are buffered on a stream.
 
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
@@ -463,7 +464,7 @@ class BufferedH2Connection(H2Connection):
         return self._kept().readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
-        """Tell whether all content of a stream has come and was read; false if it was cut.
+        """Tell whether all content of a stream has arrived and been read; false if truncated.
 
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
@@ -471,10 +472,10 @@ class BufferedH2Connection(H2Connection):
         return self._kept().at_end(stream_id)
 
     def discard_data(self, stream_id: int) -> None:
-        """Drop the content of a stream: what waits to be read, and what is to come.
+        """Drop the content of a stream: what is buffered, and what is yet to arrive.
 
-        Its space goes back to the peer. For programs that have lost interest in a stream, in any
-        state of it; :meth:`reset_stream` does it, too.
+        Its space in the windows is returned to the peer. Call it when a program is no longer
+        interested in a stream, in any state; :meth:`reset_stream` does it too.
 
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
@@ -482,7 +483,7 @@ class BufferedH2Connection(H2Connection):
         self._kept().discard(index(stream_id))
 
     def _kept(self) -> ReceiveQueue:
-        """Return what keeps content that arrives, or raise if nothing does."""
+        """Return the buffer of received content, or raise if there is none."""
         if self._receiving is None:
             raise RuntimeError("This needs a connection with receive_buffering=True")
         return self._receiving
@@ -490,33 +491,35 @@ class BufferedH2Connection(H2Connection):
     # The end, and time.
 
     def graceful_shutdown(self) -> None:
-        """Take no new streams and finish those that exist (RFC 9113 section 6.8). Never raises.
+        """Accept no new streams and finish those that exist (RFC 9113 section 6.8). Never raises.
 
-        A server sends GOAWAY with the highest identifier and PING, and GOAWAY with the last stream
-        that it has received once the acknowledgment is there. A client refuses new requests of the
-        program, sends those that wait to be opened, and sends GOAWAY when all are over. Then, with
-        nothing left on either side, comes :class:`~h2.events.ConnectionDrained`.
+        A server sends GOAWAY with the highest identifier and PING, then, once the PING is
+        acknowledged, GOAWAY with the last stream that it has received. A client refuses new
+        requests from the program, sends those that are queued, and sends GOAWAY when all of them
+        have ended. When nothing is left on either side, :class:`~h2.events.ConnectionDrained` is
+        reported.
 
-        With ``shutdown_timeout`` what is not complete by then is reset with ``CANCEL``, or refused
-        with ``REFUSED_STREAM`` if it was not opened; :class:`~h2.events.StreamReset` tells of each.
+        When ``shutdown_timeout`` expires, streams that are not complete are reset with ``CANCEL``,
+        and queued requests are refused with ``REFUSED_STREAM``; each is reported with
+        :class:`~h2.events.StreamReset`.
         """
         self._buffers.graceful_shutdown()
 
     def get_timer(self) -> float | None:
-        """Return when to call :meth:`handle_timer`, in the seconds of the clock; ``None``: never.
+        """Return when to call :meth:`handle_timer`, in seconds of the clock; ``None`` means never.
 
-        Any other call may change it, so ask again after each turn of the event loop.
+        Any other call may change it, so ask again after each iteration of the event loop.
         """
         return self._buffers.timers.due()
 
     def handle_timer(self, now: float) -> None:
-        """Do what is due at this time, and nothing if that is nothing. Never raises.
+        """Do what is due at this time, if anything. Never raises.
 
-        Take in what has arrived first; call :meth:`data_to_send` and :meth:`events` afterwards.
-        :class:`~h2.events.KeepaliveTimedOut` says that nothing has come,
-        :class:`~h2.events.SettingsTimedOut` that the connection has ended.
+        Before it, pass what has arrived to :meth:`receive_data`; after it, call
+        :meth:`data_to_send` and :meth:`events`. :class:`~h2.events.KeepaliveTimedOut` means that
+        nothing has arrived, :class:`~h2.events.SettingsTimedOut` that the connection has ended.
 
-        PING frames that the connection sends by itself are not shown: there is no
+        The connection's own PING frames are not reported: there is no
         :class:`~h2.events.PingAckReceived` for them.
 
         :param now: the time, in the seconds of the clock
@@ -525,7 +528,7 @@ class BufferedH2Connection(H2Connection):
 
 
 def _check_padding(pad_length: object) -> None:
-    """Refuse what is no length of padding."""
+    """Refuse a padding length that is not valid."""
     if not isinstance(pad_length, int):
         raise TypeError("pad_length must be an int")
     if not 0 <= pad_length <= 255:

@@ -13,20 +13,20 @@ __all__ = ["DummyLogger", "H2Configuration", "OutputLogger"]
 
 
 class DummyLogger:
-    """A logger that drops everything. The default.
+    """A logger that discards everything. The default.
 
-    A logger of your own has the two methods of this class. It must not do I/O that blocks where
-    the connection is used in asynchronous code.
+    Your own logger needs the two methods of this class. If the connection is used in asynchronous
+    code, they must not do blocking I/O.
     """
 
     def __init__(self, *vargs: Any) -> None:
         pass
 
     def debug(self, *vargs: Any, **kwargs: Any) -> None:
-        """Do nothing with a message about the course of the connection."""
+        """Discard a message about the course of the connection."""
 
     def trace(self, *vargs: Any, **kwargs: Any) -> None:
-        """Do nothing with a message about a detail, such as one frame."""
+        """Discard a message about a detail, such as one frame."""
 
 
 class OutputLogger:
@@ -45,7 +45,7 @@ class OutputLogger:
         print(f"h2 (debug): {fmtstr % args}", file=self.file)
 
     def trace(self, fmtstr: str, *args: Any) -> None:
-        """Write a message about a detail, if the logger was asked to."""
+        """Write a message about a detail, if ``trace_level`` is set."""
         if self.trace_level:
             print(f"h2 (trace): {fmtstr % args}", file=self.file)
 
@@ -87,12 +87,12 @@ class H2Configuration:
     :param client_side: whether this is the client or the server end of the connection
     :param header_encoding: name of the encoding, such as ``"utf-8"``, with which the fields in
         events are decoded to ``str``; ``None`` or ``False`` leaves them as ``bytes``. An octet
-        that the encoding does not have becomes a surrogate, as with ``surrogateescape``
+        that cannot be decoded becomes a surrogate, as with ``surrogateescape``
     :param validate_outbound_headers: check the fields that are sent against RFC 9113 section 8
-    :param normalize_outbound_headers: bring the fields that are sent into the form that HTTP/2
-        asks for: names in lower case, values without surrounding whitespace, no fields that
-        belong to an HTTP/1.1 connection; and keep credentials and short cookies out of
-        compression tables (RFC 7541 section 7.1.3)
+    :param normalize_outbound_headers: convert the fields that are sent into the form that HTTP/2
+        requires: names in lower case, values without surrounding whitespace, no fields that belong
+        to an HTTP/1.1 connection; and keep credentials and short cookies out of compression tables
+        (RFC 7541 section 7.1.3)
     :param split_outbound_cookies: send a ``cookie`` field as one field for each cookie pair, which
         can compress better (RFC 9113 section 8.2.3)
     :param validate_inbound_headers: check the fields that arrive against RFC 9113 section 8
@@ -100,18 +100,16 @@ class H2Configuration:
         (RFC 9113 section 8.2.3)
     :param logger: an object with the methods ``debug`` and ``trace``; :class:`DummyLogger` if
         ``None``
-    :param strict: RFC 9113 to the letter: every rule has the scope that the RFC gives it. A
-        malformed message or a stream above the acknowledged limit resets that stream and the
-        connection lives on; a server answers 400 or 431 before the reset if no response has
-        begun; the first frame must be SETTINGS, and an acknowledgment for nothing is an error.
-        ``False`` behaves as h2 4.4.1. ``None`` is ``False``, but ``True`` for
-        :class:`~h2.buffered.BufferedH2Connection`.
+    :param strict: follow RFC 9113 to the letter: every rule has the scope that the RFC requires. A
+        malformed message or a stream above the acknowledged limit resets only that stream; a server
+        answers 400 or 431 before the reset if it has not started a response; the first frame must
+        be SETTINGS, and an unsolicited acknowledgment is an error. ``False`` behaves like h2 4.4.1.
+        ``None`` means ``False``, but ``True`` for :class:`~h2.buffered.BufferedH2Connection`.
     :param limits: how much a peer may do before it counts as an attack; ``AbuseLimits()`` if
         ``None``
     :param clock: returns the time in seconds, for limits that are rates. It is called at most once
-        in a call of ``receive_data``, and only for a frame that a rate counts
-    :raises ValueError: if an option is of a type that it must not have, or there is no such
-        encoding
+        per call of ``receive_data``, and only for a frame that counts towards a rate
+    :raises ValueError: if an option has a wrong type, or the encoding does not exist
     """
 
     client_side: bool

@@ -54,19 +54,19 @@ class H2Connection:
     something leave bytes for :meth:`data_to_send`. The object is not thread-safe; connections do
     not affect each other.
 
-    A call that raises has changed nothing. Where the peer violates the protocol,
-    :meth:`receive_data` raises, and the frame that tells the peer waits in :meth:`data_to_send`.
+    A call that raises changes nothing. If the peer violates the protocol, :meth:`receive_data`
+    raises, and the frame that tells the peer is pending in :meth:`data_to_send`.
 
     :param config: how the connection behaves; a client with default options if ``None``
     """
 
-    #: Not used: ``local_settings.max_frame_size`` counts. Kept for programs that assign it.
+    #: Not used: ``local_settings.max_frame_size`` applies. Kept for programs that assign it.
     DEFAULT_MAX_INBOUND_FRAME_SIZE = 2**24
 
-    #: Not used: the peer's SETTINGS_MAX_FRAME_SIZE counts. Kept for programs that assign it.
+    #: Not used: the peer's SETTINGS_MAX_FRAME_SIZE applies. Kept for programs that assign it.
     DEFAULT_MAX_OUTBOUND_FRAME_SIZE = 65535
 
-    #: SETTINGS_MAX_HEADER_LIST_SIZE in octets of a new connection (RFC 9113 section 6.5.2).
+    #: SETTINGS_MAX_HEADER_LIST_SIZE of a new connection, in octets (RFC 9113 section 6.5.2).
     DEFAULT_MAX_HEADER_LIST_SIZE = 2**16
 
     #: The highest stream identifier there is (RFC 9113 section 5.1.1).
@@ -75,13 +75,12 @@ class H2Connection:
     #: The largest increment of a flow-control window in octets (RFC 9113 section 6.9).
     MAX_WINDOW_INCREMENT = 2**31 - 1
 
-    #: How many streams that ended with RST_STREAM are remembered, so that frames which were
-    #: under way can be told from errors (RFC 9113 section 5.1). Streams that ended in the normal
-    #: way need no memory.
+    #: How many streams that ended with RST_STREAM are remembered, to distinguish frames that were
+    #: in flight from errors (RFC 9113 section 5.1). Streams that ended normally take no memory.
     MAX_CLOSED_STREAMS = 1024
 
-    #: This many CONTINUATION frames for one field block are too many (RFC 9113 section 10.5): 64
-    #: of the smallest maximum size carry 1 MiB.
+    #: A field block with this many CONTINUATION frames is an attack (RFC 9113 section 10.5): 64
+    #: frames of the smallest maximum size carry 1 MiB.
     CONTINUATION_BACKLOG = CONTINUATION_BACKLOG
 
     def __init__(self, config: h2.config.H2Configuration | None = None) -> None:
@@ -199,7 +198,7 @@ class H2Connection:
 
     @property
     def outbound_buffer_size(self) -> int:
-        """How many octets are pending: what :meth:`data_to_send` would return now."""
+        """How many octets are pending, that is, how many :meth:`data_to_send` would return now."""
         return self._core.out.size
 
     # Starting.
@@ -215,8 +214,8 @@ class H2Connection:
     def initiate_upgrade_connection(self, settings_header: bytes | None = None) -> bytes | None:
         """Start on a connection that was upgraded from HTTP/1.1 (RFC 7540 section 3.2).
 
-        Takes the place of :meth:`initiate_connection`. Stream 1 stands for the HTTP/1.1 request:
-        half-closed, waiting for the response.
+        Call this instead of :meth:`initiate_connection`. Stream 1 represents the HTTP/1.1 request:
+        it is half-closed and waits for the response.
 
         :param settings_header: servers pass the value of the ``HTTP2-Settings`` field that the
             client sent
@@ -231,8 +230,8 @@ class H2Connection:
     def get_next_available_stream_id(self) -> int:
         """Return the identifier of the next stream that we can open (section 5.1.1).
 
-        It is the same until that stream is opened with :meth:`send_headers` or promised with
-        :meth:`push_stream`.
+        The result does not change until that stream is opened with :meth:`send_headers` or
+        promised with :meth:`push_stream`.
 
         :raises NoAvailableStreamIDError: if all identifiers have been used
         """
@@ -241,8 +240,8 @@ class H2Connection:
     def stream_state(self, stream_id: int) -> StreamState:
         """Return the state of a stream in the terms of RFC 9113 section 5.1.
 
-        Any identifier may be asked for: that of a stream which was never opened is idle, that of
-        one which is over or was passed over by a higher one is closed.
+        Any identifier is valid: a stream that was never opened is idle; a stream that has ended,
+        or was skipped because a higher one was opened, is closed.
 
         :param stream_id: the stream, 1 to 2**31 - 1
         :raises ValueError: if there is no such identifier
@@ -267,10 +266,10 @@ class H2Connection:
         informational responses, then the response. A block after that is the trailers, which must
         end the stream.
 
-        A client has to keep to the server's limit of concurrent streams;
-        :class:`~h2.buffered.BufferedH2Connection` lets requests wait.
+        A client must not exceed the server's limit on concurrent streams;
+        :class:`~h2.buffered.BufferedH2Connection` queues requests instead.
 
-        :param stream_id: the stream; a client opens it by this call
+        :param stream_id: the stream; a client opens it with this call
         :param headers: (name, value) pairs in order, pseudo-header fields first, as ``bytes`` or
             ``str``; ``hpack.NeverIndexedHeaderTuple`` keeps a field out of compression tables
         :param end_stream: whether nothing follows on this stream
@@ -278,13 +277,13 @@ class H2Connection:
         :param priority_depends_on: see :meth:`prioritize`; clients only
         :param priority_exclusive: see :meth:`prioritize`; clients only
         :raises ProtocolError: if the stream or the connection does not allow it now, or the fields
-            make no valid message
+            are not a valid message
         :raises StreamClosedError: if the stream is closed
-        :raises StreamIDTooLowError: if the identifier was passed over by a higher one
+        :raises StreamIDTooLowError: if a stream with a higher identifier was opened already
         :raises TooManyStreamsError: if the peer allows no more concurrent streams
-        :raises RFC1122Error: if a server gives priority
-        :raises ValueError: if a text has characters that UTF-8 does not have, or if fields are not
-            validated and a request or response has none
+        :raises RFC1122Error: if a server passes a priority
+        :raises ValueError: if a ``str`` cannot be encoded as UTF-8, or if fields are not validated
+            and a request or response has none
         :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
         """
         priority = b""
@@ -311,13 +310,13 @@ class H2Connection:
     ) -> None:
         """Send content in one DATA frame (RFC 9113 section 6.1).
 
-        It has to fit into the windows and into a frame;
-        :class:`~h2.buffered.BufferedH2Connection` takes any amount at any time.
+        The content must fit into the windows and into a frame;
+        :class:`~h2.buffered.BufferedH2Connection` accepts any amount at any time.
 
-        :param stream_id: the stream, on which a header section was sent before
+        :param stream_id: the stream; its header section must have been sent
         :param data: any bytes-like object; mutable ones are copied
         :param end_stream: whether nothing follows on this stream
-        :param pad_length: octets of padding, 0 to 255; one octet more is sent to say how many
+        :param pad_length: octets of padding, 0 to 255; their number takes one more octet
         :raises FlowControlError: if it does not fit into :meth:`local_flow_control_window`
         :raises FrameTooLargeError: if it is larger than :attr:`max_outbound_frame_size`
         :raises StreamClosedError: if the stream is closed
@@ -345,7 +344,7 @@ class H2Connection:
         :param stream_id: the stream
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
-        :raises ProtocolError: if our side ended already or has not begun
+        :raises ProtocolError: if our side has already ended or has not started
         """
         _send_data(self._core, index(stream_id), b"", True, None)
 
@@ -359,22 +358,22 @@ class H2Connection:
 
         The response is then sent on the promised stream with :meth:`send_headers`.
 
-        :param stream_id: the stream of the request that this belongs to
+        :param stream_id: the stream of the request that the promise belongs to
         :param promised_stream_id: an even identifier from :meth:`get_next_available_stream_id`
-        :param request_headers: the fields of the request that is promised
-        :raises ProtocolError: if the client disabled push, either stream is in a state that does
-            not allow it, or the fields make no valid request
-        :raises StreamIDTooLowError: if ``promised_stream_id`` was used or passed over
+        :param request_headers: the fields of the promised request
+        :raises ProtocolError: if the client disabled push, the state of either stream does not
+            allow it, or the fields are not a valid request
+        :raises StreamIDTooLowError: if ``promised_stream_id`` was used or skipped
         """
         send_headers.push_stream(
             self._core, index(stream_id), index(promised_stream_id), request_headers
         )
 
     def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
-        """Terminate a stream at once with RST_STREAM (RFC 9113 section 6.4).
+        """Terminate a stream immediately with RST_STREAM (RFC 9113 section 6.4).
 
-        Content of the stream that is pending is dropped if it is more than 16 KiB, unless trailers
-        or, with ``NO_ERROR``, the end of the stream follow it.
+        Pending content of the stream is dropped if it is more than 16 KiB, unless trailers or, with
+        ``NO_ERROR``, the end of the stream follow it.
 
         :param stream_id: the stream
         :param error_code: why (RFC 9113 section 7)
@@ -395,8 +394,8 @@ class H2Connection:
 
         :param stream_id: the stream, in any state
         :param weight: 1 to 256; 16 if ``None``
-        :param depends_on: the stream on which it depends; 0, none, if ``None``
-        :param exclusive: whether it becomes the only one that depends on ``depends_on``
+        :param depends_on: the stream it depends on; 0, meaning none, if ``None``
+        :param exclusive: whether it becomes the only stream that depends on ``depends_on``
         :raises RFC1122Error: if this is a server
         :raises ProtocolError: if the weight is out of range or the stream depends on itself
         :raises ValueError: if an identifier is out of range
@@ -409,21 +408,20 @@ class H2Connection:
     ) -> None:
         """Send PRIORITY_UPDATE: how urgent a response is (RFC 9218 section 7.1); clients only.
 
-        The frame overrides the ``priority`` field of the request and is no part of the stream, so
-        it may also be sent before the request. :mod:`h2.priorities` has more about both.
+        The frame overrides the request's ``priority`` field. It is not part of the stream, so it
+        may also be sent before the request. :mod:`h2.priorities` explains both.
 
         :param stream_id: a stream of this client that is not open yet or whose response has not
-            ended, or a promised one
+            ended, or a promised stream
         :param urgency: from 0, the most urgent, to 7
-        :param incremental: whether the client can use parts of the response as they come in
+        :param incremental: whether the client can use parts of the response as they arrive
         :raises ValueError: if ``urgency`` or ``stream_id`` is out of range
-        :raises NoSuchStreamError: if the stream is one for the server to promise, and was not
-            promised
+        :raises NoSuchStreamError: if only the server can promise the stream, and it has not
         :raises StreamClosedError: if the stream is closed
-        :raises TooManyStreamsError: if the stream is not open, and the streams that are open and
-            those that have a priority before they are open would be more than the server allows
-        :raises ProtocolError: if this is a server, the response has ended, or the stream can not be
-            opened any more, after GOAWAY
+        :raises TooManyStreamsError: if the stream is not open yet, and the open streams and those
+            with a priority that are not open yet would together exceed what the server allows
+        :raises ProtocolError: if this is a server, the response has ended, or the stream can no
+            longer be opened because of GOAWAY
         """
         stream_id, urgency = index(stream_id), index(urgency)
         if not 0 < stream_id <= 2**31 - 1:
@@ -436,8 +434,8 @@ class H2Connection:
     def local_flow_control_window(self, stream_id: int) -> int:
         """Return how many octets we may send on a stream now (RFC 9113 section 6.9.1).
 
-        The smaller one of the windows of the stream and of the connection. May be negative. For a
-        stream that is closed it is what a new stream would have.
+        The smaller of the stream's and the connection's window, possibly negative. For a closed
+        stream, it is what a new stream would have.
 
         :param stream_id: the stream
         :raises NoSuchStreamError: if the stream was never opened
@@ -447,8 +445,8 @@ class H2Connection:
     def remote_flow_control_window(self, stream_id: int) -> int:
         """Return how many octets the peer may send on a stream now (RFC 9113 section 6.9.1).
 
-        The smaller one of the windows of the stream and of the connection. May be negative. For a
-        stream that is closed it is what a new stream would have.
+        The smaller of the stream's and the connection's window, possibly negative. For a closed
+        stream, it is what a new stream would have.
 
         :param stream_id: the stream
         :raises NoSuchStreamError: if the stream was never opened
@@ -458,8 +456,8 @@ class H2Connection:
     def increment_flow_control_window(self, increment: int, stream_id: int | None = None) -> None:
         """Let the peer send more: send WINDOW_UPDATE (RFC 9113 section 6.9).
 
-        Programs that call :meth:`acknowledge_received_data` need this only to make windows
-        larger than they are from the start.
+        Programs that call :meth:`acknowledge_received_data` need this only to make windows larger
+        than their initial size.
 
         :param increment: octets, 1 to 2**31 - 1
         :param stream_id: the stream; the connection if ``None``
@@ -478,10 +476,10 @@ class H2Connection:
         )
 
     def acknowledge_received_data(self, acknowledged_size: int, stream_id: int) -> None:
-        """Say that received content was dealt with, so that its space goes back to the peer.
+        """Tell that received content was processed, so that the peer may send more.
 
-        WINDOW_UPDATE frames go out when enough has come together (RFC 9113 section 6.9.1), for
-        the connection also after the stream was closed.
+        WINDOW_UPDATE frames are sent once enough has accumulated (RFC 9113 section 6.9.1); for the
+        connection, also after the stream was closed.
 
         :param acknowledged_size: octets, the ``flow_controlled_length`` of
             :class:`~h2.events.DataReceived`
@@ -510,12 +508,12 @@ class H2Connection:
         send.ping(self._core, opaque_data)
 
     def update_settings(self, new_settings: dict[h2.settings.SettingCodes | int, int]) -> None:
-        """Send SETTINGS; the values take effect when the peer acknowledges (section 6.5.3).
+        """Send SETTINGS; the values take effect when the peer acknowledges them (section 6.5.3).
 
         :param new_settings: values by setting
         :raises InvalidSettingsValueError: if a value is out of bounds
         :raises FlowControlError: if a stream's window would become larger than 2**31 - 1
-        :raises TypeError: if ``new_settings`` maps anything else than integers to integers
+        :raises TypeError: if ``new_settings`` does not map integers to integers
         """
         lifecycle.update_settings(self._core, new_settings)
 
@@ -532,8 +530,8 @@ class H2Connection:
         :param field_value: an Alt-Svc field value (RFC 7838 section 3), not checked
         :param origin: the origin to which it applies
         :param stream_id: a stream whose request went to that origin and has no response yet
-        :raises ValueError: if ``field_value`` is not ``bytes``, not one of both is given, or
-            ``origin`` is empty or longer than 65,535 octets
+        :raises ValueError: if ``field_value`` is not ``bytes``, both or neither of ``origin`` and
+            ``stream_id`` are given, or ``origin`` is empty or longer than 65,535 octets
         :raises ProtocolError: if this is a client, or the stream has its response
         :raises NoSuchStreamError: if the stream was never opened
         """
@@ -551,16 +549,15 @@ class H2Connection:
         send.advertise(self._core, stream_id, origin or b"", field_value)
 
     def advertise_origins(self, origins: Iterable[str | bytes]) -> None:
-        """Send ORIGIN: this connection may be used for these origins, too (RFC 8336).
+        """Send ORIGIN: this connection may also be used for these origins (RFC 8336).
 
-        Servers only, and only where the client speaks HTTP/2 over TLS: others ignore the frame.
-        Best sent before the first response. A client that heeds it uses the connection for the
-        origin to which it has connected and for those that were named, in this call or in others,
-        and for nothing else. So a server with a certificate for ``*.example.com`` has to name each
-        origin.
+        Servers only, and only if the client uses TLS: others ignore the frame. Send it before the
+        first response if possible. A client that supports it uses the connection only for the
+        origin it connected to and for those named in any such call. So a server with a certificate
+        for ``*.example.com`` has to name each origin.
 
         :param origins: such as ``"https://example.com"``; they are sent in lower case. Empty if
-            there is none beside the one to which the client has connected.
+            there is none besides the one the client connected to.
         :raises ValueError: if one of them is no origin: scheme, host and perhaps a port
         :raises FrameTooLargeError: if the peer does not accept a frame with that many
         :raises ProtocolError: if this is a client
@@ -579,15 +576,14 @@ class H2Connection:
     ) -> None:
         """Send GOAWAY (RFC 9113 section 6.8).
 
-        With ``NO_ERROR`` the streams that exist go on to completion and only new ones are
-        refused. A graceful shutdown is two calls: the first one with
-        ``last_stream_id=2**31 - 1``, the second one a round trip later. With any other code the
-        connection has ended.
+        With ``NO_ERROR``, existing streams continue to completion and only new ones are refused. A
+        graceful shutdown takes two calls: the first with ``last_stream_id=2**31 - 1``, the second
+        one round trip later. With any other code, the connection ends.
 
         :param error_code: why (RFC 9113 section 7)
         :param additional_data: debug data for the peer
-        :param last_stream_id: the highest stream of the peer that is or may be processed; the
-            highest one seen if ``None``
+        :param last_stream_id: the highest stream of the peer that was or may be processed; the
+            highest one received if ``None``
         :raises ProtocolError: if ``last_stream_id`` is higher than in a GOAWAY sent before
         :raises ValueError: if a number is out of range
         :raises FrameTooLargeError: if the peer does not accept a frame with that much data
@@ -604,13 +600,13 @@ class H2Connection:
     # Bytes.
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[h2.events.Event]:
-        """Take in bytes from the peer.
+        """Process bytes from the peer.
 
-        :param data: any bytes-like object, cut anywhere
+        :param data: any bytes-like object; frames may be split anywhere
         :returns: the events that it completes, in order
         :raises ProtocolError: if the peer violates the protocol in a way that ends the
             connection. ``exc.events`` has the events of the frames before; GOAWAY is pending in
-            :meth:`data_to_send`. What arrives after that is not looked at: the call raises again.
+            :meth:`data_to_send`. Anything that arrives later is ignored: the call raises again.
         :raises RuntimeError: if it is called from within itself, by a logger for example
         """
         if data.__class__ is not bytes:
@@ -618,9 +614,9 @@ class H2Connection:
         return _receive_data(self._core, data)
 
     def data_to_send(self, amount: int | None = None) -> bytes:
-        """Return bytes for the peer, and forget them.
+        """Return pending bytes for the peer, and remove them from the connection.
 
-        :param amount: at most so many octets; all if ``None``
+        :param amount: the maximum number of octets; all if ``None``
         :raises ValueError: if ``amount`` is negative
         """
         if amount is None:
@@ -634,10 +630,10 @@ class H2Connection:
         return core.out.take(amount, core.config._active_logger)
 
     def clear_outbound_data_buffer(self) -> None:
-        """Forget all bytes for the peer. The connection cannot go on after that."""
+        """Discard all pending bytes for the peer. The connection cannot continue after that."""
         self._core.out.clear()
 
-    # Names that programs reach for although they were never documented.
+    # Names that programs use although they were never documented.
 
     @property
     def streams(self) -> dict[int, Stream]:

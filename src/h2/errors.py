@@ -20,7 +20,7 @@ class ErrorCodes(enum.IntEnum):
     #: The peer broke a rule for which there is no more specific code.
     PROTOCOL_ERROR = 0x1
 
-    #: The endpoint met a fault of its own.
+    #: The endpoint encountered an internal error.
     INTERNAL_ERROR = 0x2
 
     #: The peer sent more than its flow-control windows allowed, or made a window overflow.
@@ -35,10 +35,10 @@ class ErrorCodes(enum.IntEnum):
     #: A frame had a size that its type or the receiver does not allow.
     FRAME_SIZE_ERROR = 0x6
 
-    #: The stream was refused before anything was processed, so the request may be sent again.
+    #: The stream was refused before anything was processed, so the request can be retried.
     REFUSED_STREAM = 0x7
 
-    #: The stream is not wanted any more.
+    #: The stream is no longer needed.
     CANCEL = 0x8
 
     #: The field section compression context can no longer be maintained.
@@ -47,7 +47,7 @@ class ErrorCodes(enum.IntEnum):
     #: The connection behind a CONNECT request was reset or closed abnormally.
     CONNECT_ERROR = 0xA
 
-    #: The peer behaves in a way that costs too much.
+    #: The peer causes too much load.
     ENHANCE_YOUR_CALM = 0xB
 
     #: The TLS connection does not meet the requirements of RFC 9113 section 9.2.

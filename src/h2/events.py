@@ -1,7 +1,7 @@
 """The events that ``H2Connection.receive_data`` returns.
 
-Every event is one class; what happened on one stream carries the identifier of that stream.
-Events that a program makes itself, in tests for instance, take their fields by keyword.
+Each kind of event has its own class; events on a stream carry the identifier of that stream.
+Programs that create events themselves, in tests for example, pass the fields by keyword.
 
 A field that was not given is ``None`` unless its description says otherwise.
 """
@@ -166,8 +166,7 @@ class DataReceived(Event):
     :param stream_id: the stream of the message
     :param data: the content, without padding. May be empty.
     :param flow_controlled_length: what the frame takes from the flow-control windows, in bytes:
-        content and padding. This is the number to hand to
-        ``H2Connection.acknowledge_received_data``.
+        content and padding. Pass this number to ``H2Connection.acknowledge_received_data``.
     :param stream_ended: the event of the end of the stream if this is the last of the message
     """
 
@@ -203,8 +202,8 @@ class WindowUpdated(Event):
 class RemoteSettingsChanged(Event):
     """The peer announced new values for its settings (RFC 9113 section 6.5).
 
-    The values are in effect, and the acknowledgment waits to be sent. A caller who cannot accept
-    them closes the connection.
+    The values are in effect, and the acknowledgment is pending. A program that cannot accept the
+    values should close the connection.
 
     :param changed_settings: what the peer announced, by setting; an unknown setting has its
         number as key. Includes values that are the same as before.
@@ -238,7 +237,7 @@ class RemoteSettingsChanged(Event):
 
 @dataclass(kw_only=True, repr=False)
 class PingReceived(Event):
-    """A PING arrived (RFC 9113 section 6.7). The answer to it waits to be sent.
+    """A PING arrived (RFC 9113 section 6.7). The acknowledgment is pending.
 
     :param ping_data: the opaque data of the frame, 8 bytes
     """
@@ -251,10 +250,10 @@ class PingReceived(Event):
 
 @dataclass(kw_only=True, repr=False)
 class PingAckReceived(Event):
-    """The answer to a PING arrived (RFC 9113 section 6.7).
+    """The acknowledgment of a PING arrived (RFC 9113 section 6.7).
 
-    :param ping_data: the opaque data of the frame, 8 bytes: those that ``H2Connection.ping``
-        was given
+    :param ping_data: the opaque data of the frame, 8 bytes: those that were passed to
+        ``H2Connection.ping``
     """
 
     ping_data: bytes
@@ -280,14 +279,14 @@ class StreamEnded(Event):
 
 @dataclass(kw_only=True, repr=False)
 class StreamReset(Event):
-    """A stream ended before its time (RFC 9113 sections 5.4.2 and 6.4).
+    """A stream ended prematurely (RFC 9113 sections 5.4.2 and 6.4).
 
-    Either the peer reset it, or the peer made an error that concerns this stream alone, and this
+    Either the peer reset it, or the peer made an error that concerns only this stream, and this
     side reset it. The stream is closed in both directions. With ``H2Configuration(strict=True)``
-    it may be one that no event told of before, such as that of a malformed request.
+    it may be a stream that no earlier event mentioned, such as that of a malformed request.
 
     :param stream_id: the stream that was reset
-    :param error_code: why: an integer where it is not one of :class:`h2.errors.ErrorCodes`
+    :param error_code: why: an integer if it is not one of :class:`h2.errors.ErrorCodes`
     :param remote_reset: whether the peer reset the stream; ``False`` if this side did
     """
 
@@ -308,7 +307,7 @@ class PushedStreamReceived(Event):
 
     Clients only.
 
-    :param pushed_stream_id: the stream on which the response is going to come
+    :param pushed_stream_id: the stream on which the response will arrive
     :param parent_stream_id: the stream whose response the push belongs to
     :param headers: the fields of the request that the server promises to answer
     """
@@ -347,9 +346,9 @@ class SettingsAcknowledged(Event):
 class PriorityUpdated(Event):
     """The peer gave priority information for a stream (RFC 7540 section 5.3).
 
-    It is advice. RFC 9113 section 5.3.1 deprecates the scheme.
+    It is only advice. RFC 9113 section 5.3.1 deprecates the scheme.
 
-    :param stream_id: the stream whose priority is meant. It need not be open.
+    :param stream_id: the stream that the priority applies to. It need not be open.
     :param weight: the weight, from 1 to 256
     :param depends_on: the stream that this one depends on, or 0
     :param exclusive: whether this stream becomes the only child of the one it depends on
@@ -374,10 +373,10 @@ class PriorityUpdated(Event):
 class ConnectionTerminated(Event):
     """The peer is closing the connection: it sent GOAWAY (RFC 9113 section 6.8).
 
-    Streams up to ``last_stream_id`` may still be completed. Later ones were not processed, and
-    their requests may be sent again on another connection.
+    Streams up to ``last_stream_id`` may still complete. Later ones were not processed, and their
+    requests can be retried on another connection.
 
-    :param error_code: why: an integer where it is not one of :class:`h2.errors.ErrorCodes`
+    :param error_code: why: an integer if it is not one of :class:`h2.errors.ErrorCodes`
     :param last_stream_id: the last stream of this side that the peer has processed or may still
         process
     :param additional_data: what else the peer said, for diagnosis; ``None`` if it said nothing
@@ -405,11 +404,11 @@ class ConnectionTerminated(Event):
 
 @dataclass(kw_only=True, repr=False)
 class AlternativeServiceAvailable(Event):
-    """The server names another way to reach an origin (RFC 7838 section 4). Clients only.
+    """The server announces another way to reach an origin (RFC 7838 section 4). Clients only.
 
-    :param origin: the origin that is meant. Where the frame does not say it, it is the
+    :param origin: the origin that this applies to. If the frame does not name it, it is the
         ``:authority`` of the request on whose stream the frame arrived.
-    :param field_value: what the server said, in the syntax of RFC 7838 section 3, unchanged
+    :param field_value: the announcement, in the syntax of RFC 7838 section 3, unchanged
     """
 
     origin: bytes = _ABSENT
@@ -429,13 +428,13 @@ class OriginReceived(Event):
     """The server names origins for which this connection may be used (RFC 8336). Clients only.
 
     Each event adds to the set of origins that a client keeps for the connection. The first one
-    begins that set with the origin to which the client has connected: from then on the connection
-    is for the origins of the set alone (RFC 8336 section 2.3). The certificate must still be valid
-    for an origin, and a proxy has no say: ignore the event where the connection leads to one.
+    creates that set, which then also contains the origin that the client connected to: from then
+    on, the connection may be used only for origins in the set (RFC 8336 section 2.3). The
+    certificate must still be valid for each origin. Ignore the event on a connection to a proxy.
 
     :param origins: what the server named, in its order and in lower case, such as
-        ``b"https://example.com"``. Entries that are no origins are left out. Empty if the server
-        names none beside the origin to which the client has connected.
+        ``b"https://example.com"``. Entries that are not origins are omitted. Empty if the server
+        names none besides the origin that the client connected to.
     """
 
     origins: tuple[bytes, ...] = _ABSENT
@@ -452,12 +451,12 @@ class OriginReceived(Event):
 class PriorityUpdateReceived(Event):
     """The client says how urgent a response is (RFC 9218 section 7.1). Servers only.
 
-    It overrides what the ``priority`` field of the request says, whichever comes first. It is
-    advice: the connection does not act on it.
+    It overrides the request's ``priority`` field, whichever arrives first. It is only advice:
+    ``H2Connection`` does not act on it.
 
-    :param prioritized_stream_id: the stream of the response. Its request may still be to come.
+    :param prioritized_stream_id: the stream of the response. Its request may not have arrived yet.
     :param urgency: from 0, the most urgent, to 7; 3 if the client does not say
-    :param incremental: whether the client can use parts of the response as they come in
+    :param incremental: whether the client can use parts of the response as they arrive
     """
 
     prioritized_stream_id: int = _ABSENT
@@ -476,9 +475,10 @@ class PriorityUpdateReceived(Event):
 
 @dataclass(kw_only=True, repr=False)
 class StreamWritable(Event):
-    """What waited on a stream is down to ``SEND_BUFFER_LOW``: go on writing.
+    """A stream's send buffer has drained to ``SEND_BUFFER_LOW``: continue writing.
 
-    Of :class:`~h2.buffered.BufferedH2Connection`, for a stream on which ``is_writable`` was false.
+    :class:`~h2.buffered.BufferedH2Connection` reports it for a stream on which ``is_writable`` was
+    false.
 
     :param stream_id: the stream
     """
@@ -494,9 +494,9 @@ class StreamWritable(Event):
 
 @dataclass(kw_only=True, repr=False)
 class StreamOpened(Event):
-    """A request that had to wait is on its way, or the response on a promised stream.
+    """A queued request, or the response on a promised stream, has been sent.
 
-    Of :class:`~h2.buffered.BufferedH2Connection`. There is none for what did not have to wait.
+    :class:`~h2.buffered.BufferedH2Connection` reports it only for what had to wait.
 
     :param stream_id: the stream
     """
@@ -512,10 +512,10 @@ class StreamOpened(Event):
 
 @dataclass(kw_only=True, repr=False)
 class DataAvailable(Event):
-    """Content has arrived: ``read_data`` takes it.
+    """Content has arrived: ``read_data`` returns it.
 
-    Of :class:`~h2.buffered.BufferedH2Connection` with ``receive_buffering``, where it takes the
-    place of :class:`DataReceived`.
+    :class:`~h2.buffered.BufferedH2Connection` reports it with ``receive_buffering``, in place of
+    :class:`DataReceived`.
 
     :param stream_id: the stream
     """
@@ -531,10 +531,10 @@ class DataAvailable(Event):
 
 @dataclass(kw_only=True, repr=False)
 class ConnectionDrained(Event):
-    """A graceful shutdown is complete: no stream is left. Take what is pending, then close.
+    """A graceful shutdown is complete: no stream is left. Send what is pending, then close.
 
-    Of :class:`~h2.buffered.BufferedH2Connection`, after ``graceful_shutdown``. It comes also if the
-    connection has ended with an error meanwhile.
+    :class:`~h2.buffered.BufferedH2Connection` reports it after ``graceful_shutdown``, also if the
+    connection has ended with an error in the meantime.
     """
 
     def __hash__(self) -> int:
@@ -546,9 +546,9 @@ class ConnectionDrained(Event):
 
 @dataclass(kw_only=True, repr=False)
 class KeepaliveTimedOut(Event):
-    """Nothing has come for too long: the peer, or the way to it, is gone.
+    """Nothing has arrived for too long: the peer, or the path to it, is gone.
 
-    Of :class:`~h2.buffered.BufferedH2Connection` with ``keepalive``.
+    :class:`~h2.buffered.BufferedH2Connection` reports it with ``keepalive``.
     """
 
     def __hash__(self) -> int:
@@ -562,8 +562,8 @@ class KeepaliveTimedOut(Event):
 class SettingsTimedOut(Event):
     """The peer has not acknowledged SETTINGS in time: the connection has ended (section 6.5.3).
 
-    Of :class:`~h2.buffered.BufferedH2Connection` with ``settings_timeout``. Take what is pending,
-    which is GOAWAY with ``SETTINGS_TIMEOUT``, and close.
+    :class:`~h2.buffered.BufferedH2Connection` reports it with ``settings_timeout``. Send what is
+    pending, which is GOAWAY with ``SETTINGS_TIMEOUT``, and close.
     """
 
     def __hash__(self) -> int:

@@ -30,13 +30,13 @@ __all__ = [
 class H2Error(Exception):
     """The base class of all exceptions of this package."""
 
-    #: Events of the frames that were received in full before the fault, in order. Set where
-    #: ``H2Connection.receive_data`` raises; empty everywhere else. Where another exception has
-    #: left a call of it, these are the events of that call, once.
+    #: Events of the frames that were received in full before the error, in order. Set if
+    #: ``H2Connection.receive_data`` raises; otherwise empty. If another exception ended an earlier
+    #: call of it, the next one to raise has the events of that call, once.
     events: Sequence[Event] = ()
 
-    #: Stable identifier of the rule that was broken, such as ``"frame-too-large"``; ``None``
-    #: where no rule of the protocol is involved.
+    #: Stable identifier of the rule that was broken, such as ``"frame-too-large"``; ``None`` if
+    #: no protocol rule is involved.
     rule: str | None = None
 
     #: What is wrong, for classes whose arguments do not say it.
@@ -56,8 +56,8 @@ def _rebuild(cls: type[H2Error], args: tuple[Any, ...]) -> H2Error:
 class ProtocolError(H2Error):
     """Something violates the HTTP/2 protocol (RFC 9113 section 5.4).
 
-    Raised for frames of the peer, which then end the connection with a GOAWAY frame, and for calls
-    that would make this endpoint send what the protocol forbids, which then change nothing.
+    Raised for frames from the peer, which then end the connection with a GOAWAY frame, and for
+    calls that would make this endpoint violate the protocol, which then change nothing.
     """
 
     #: The error code that goes with this violation (RFC 9113 section 7).
@@ -79,14 +79,14 @@ class FrameDataMissingError(ProtocolError):
 class TooManyStreamsError(ProtocolError):
     """Opening this stream would exceed SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 section 5.1.2).
 
-    :class:`~h2.buffered.BufferedH2Connection` lets requests wait, and never raises it.
+    :class:`~h2.buffered.BufferedH2Connection` queues requests instead, and never raises it.
     """
 
 
 class FlowControlError(ProtocolError):
     """Something does not fit in a flow-control window (RFC 9113 section 5.2).
 
-    :class:`~h2.buffered.BufferedH2Connection` keeps content until there is a window.
+    :class:`~h2.buffered.BufferedH2Connection` buffers content until there is a window.
     """
 
     error_code = ErrorCodes.FLOW_CONTROL_ERROR
@@ -145,7 +145,7 @@ class StreamClosedError(NoSuchStreamError):
 
 
 class InvalidSettingsValueError(ProtocolError, ValueError):
-    """A setting has a value that it must not have (RFC 9113 section 6.5.2).
+    """A setting has a value that is not allowed (RFC 9113 section 6.5.2).
 
     :param msg: what is wrong
     :param error_code: the error code that the RFC names for this setting
@@ -182,11 +182,11 @@ class InvalidBodyLengthError(ProtocolError):
 
 
 class UnsupportedFrameError(ProtocolError):
-    """The peer sent a frame that this package does not accept in this place."""
+    """The peer sent a frame that this package does not accept at this point."""
 
 
 class RFC1122Error(H2Error):
-    """A call that the RFC allows in the letter, and that is too ill-defined to be made.
+    """A call that the letter of the RFC allows, but that is too ill-defined to make.
 
     Named after the advice of RFC 1122 section 1.2.2: be liberal in what you accept and
     conservative in what you send.
@@ -194,9 +194,9 @@ class RFC1122Error(H2Error):
 
 
 class DenialOfServiceError(ProtocolError):
-    """The peer behaves as in an attempt to exhaust this endpoint (RFC 9113 section 10.5).
+    """The peer behaves as if to exhaust this endpoint (RFC 9113 section 10.5).
 
-    It has exceeded one of the limits of :class:`h2.limits.AbuseLimits`, or another one that the
+    It exceeded one of the limits in :class:`h2.limits.AbuseLimits`, or another limit that the
     message names.
     """
 

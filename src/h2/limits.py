@@ -5,7 +5,7 @@ All limits are on by default. A program that needs other numbers passes them to 
     limits = AbuseLimits(fields=500, resets_received=Rate(burst=5000, per_second=100))
     config = H2Configuration(client_side=False, limits=limits)
 
-``None`` in place of a number switches that limit off.
+``None`` in place of a number turns that limit off.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _is_int(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A number at once, and a number more each second: a token bucket.
+    """A token bucket: a number at once, and a number more each second.
 
     :param burst: how many may arrive at once, at least 1
     :param per_second: how many more may arrive each second, 0 or more
@@ -58,51 +58,49 @@ class AbuseLimits:
 
     When the peer exceeds one, ``receive_data`` raises
     :class:`~h2.exceptions.DenialOfServiceError`, and the connection ends with GOAWAY and
-    ENHANCE_YOUR_CALM. Where it says so below, only the stream is reset.
+    ENHANCE_YOUR_CALM. If noted below, only the stream is reset.
 
     :param resets_received: streams that the peer opens and resets ("rapid reset", CVE-2023-44487):
-        each makes the application start work for nothing, unless the response was sent in full.
-        If the peer may have more streams open than the burst, it may cancel all of them at once, up
-        to ten times the burst. 2000 is more than a page load or a proxy cancels at once, and what
-        Twisted's tests cancel; 33 a second is twice the rate at which the
-        users of a proxy together cancel by hand
+        each makes the application start work in vain, unless the response was sent in full. If the
+        peer may have more streams open than the burst, it may cancel all of them at once, up to ten
+        times the burst. 2000 is more than a page load or a proxy cancels at once, and as many as
+        Twisted's tests cancel; 33 per second is twice the rate at which all users of a proxy
+        together cancel by hand
     :param resets_provoked: streams of the peer that we have to reset because of its errors, after
-        the application has heard of them ("MadeYouReset", CVE-2025-8671). The effect is that of
+        the application was told about them ("MadeYouReset", CVE-2025-8671). The effect is that of
         rapid reset
-    :param glitches: frames that are legal and do nothing: unknown types, PRIORITY, PRIORITY_UPDATE,
-        repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (where size counts),
-        acknowledgments for nothing, frames on streams that are over, small WINDOW_UPDATE frames
-        (CVE-2019-9511, CVE-2019-9513), refused streams, informational responses. What ordinary
-        traffic has of them for each stream, and for the octets that were sent, does not count. A
-        program that keeps the events of a whole burst holds less than 2 MB
+    :param glitches: legal frames that have no effect: unknown types, PRIORITY, PRIORITY_UPDATE,
+        repeated SETTINGS (each entry counts) and GOAWAY, ALTSVC, ORIGIN (by size), unsolicited
+        acknowledgments, frames on closed streams, small WINDOW_UPDATE frames (CVE-2019-9511,
+        CVE-2019-9513), refused streams, informational responses. As many as ordinary traffic has
+        per stream, and per octet sent, do not count. A program that keeps the events of a whole
+        burst holds less than 2 MB
     :param pending_answers: acknowledgments of PING and SETTINGS that are pending in the output
-        (CVE-2019-9512, CVE-2019-9515): a peer that asks and never reads. 1000 take about 17 KB
-    :param settings_entries: entries of one SETTINGS frame (CVE-2020-11080). RFC 9113 has six
+        (CVE-2019-9512, CVE-2019-9515): the peer asks but never reads. 1000 take about 17 KB
+    :param settings_entries: entries in one SETTINGS frame (CVE-2020-11080). RFC 9113 has six
         settings; the rest is room for extensions
-    :param fields: fields of one message, without cookies (CVE-2026-49975). A field can take one
-        octet on the wire and a hundred in memory. Browsers send 20. The stream is reset; with
+    :param fields: fields in one message, not counting cookies (CVE-2026-49975). A field can take
+        one octet on the wire and a hundred in memory. Browsers send 20. The stream is reset; with
         ``strict`` a server answers 431
-    :param cookie_crumbs: ``cookie`` fields of one request, which may be split into one for each
-        cookie pair (RFC 9113 section 8.2.3). Browsers keep 180 cookies for a site. The stream is
-        reset; with ``strict`` a server answers 431
+    :param cookie_crumbs: ``cookie`` fields in one request, which may be split into one per cookie
+        pair (RFC 9113 section 8.2.3). Browsers store 180 cookies per site. The stream is reset;
+        with ``strict`` a server answers 431
     :param encoded_factor: the largest size of an encoded field block, as a multiple of
         MAX_HEADER_LIST_SIZE (CONTINUATION flood, VU#421644); checked as the octets arrive. An
         encoder that uses Huffman codes only where they are shorter stays below 1
-    :param expansion: octets that fields decode to beyond what an honest encoder gets from the
-        octets sent: the whole table once for each message, 64 for each field, and 2 for each octet.
-        Counted over the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0;
-        512 KiB bounds what one read can make us allocate, and 64 KiB a second what it costs for
-        long
-    :param reserved_streams: promised streams of which the response has not begun: they count for no
-        limit that the server knows. More are refused, each of them a glitch. So are
-        promises, kept or not, beyond this number for each request of the client. A page needs some
-        dozens
+    :param expansion: octets of decoded fields beyond what an honest encoder achieves with the
+        octets sent: the whole table once per message, 64 per field, and 2 per octet. Counted over
+        the connection (CVE-2016-6581, CVE-2026-49975). Honest traffic stays at 0; 512 KiB bounds
+        what one read can make us allocate, and 64 KiB per second the long-term cost
+    :param reserved_streams: promised streams whose response has not started: no limit that the
+        server knows of counts them. More are refused, and each is a glitch. So is each promise,
+        kept or not, beyond this number per request of the client. A page needs a few dozen
     :param empty_data: DATA frames with neither content nor END_STREAM (CVE-2019-9518)
     :param small_data: DATA frames of less than 256 octets that were not acknowledged with
         ``acknowledge_received_data``: each takes a hundred octets of memory that flow control does
-        not count (RUSTSEC-2026-0258). Larger windows, and more streams that the peer may open,
-        allow more: one for each 8 octets of the window of the connection, and 16 for each stream.
-        Frames with END_STREAM do not count
+        not count (RUSTSEC-2026-0258). Larger windows and more concurrent streams allow more: one
+        per 8 octets of the connection's window, and 16 per stream. Frames with END_STREAM do not
+        count
     :raises ValueError: if a number is negative or of another type
     """
 
@@ -154,5 +152,5 @@ class AbuseLimits:
 
     @classmethod
     def off(cls) -> AbuseLimits:
-        """Return limits that are all switched off."""
+        """Return limits that are all turned off."""
         return cls(**{field.name: None for field in fields(cls)})

@@ -25,23 +25,23 @@ class Priority(NamedTuple):
     #: From 0, the most urgent, to 7.
     urgency: int = 3
 
-    #: Whether the client can use parts of the response as they come in.
+    #: Whether the client can use parts of the response as they arrive.
     incremental: bool = False
 
     @classmethod
     def parse(cls, field: bytes | str) -> Priority:
-        """Return what a field value says; the default where it says nothing that is valid.
+        """Parse a field value; anything that is missing or invalid has its default.
 
-        Join the values of several ``priority`` fields with ``", "`` first. Never raises for what
-        a peer can send: unknown parameters, values of a wrong type or out of range, and a field
-        that is no structured field are ignored (RFC 9218 section 4).
+        Join the values of several ``priority`` fields with ``", "`` first. Never raises for
+        anything a peer can send: unknown parameters, values of a wrong type or out of range, and a
+        value that is not a structured field are ignored (RFC 9218 section 4).
 
         :param field: the value of the field, or of a PRIORITY_UPDATE frame
         """
         return cls().merge(field)
 
     def merge(self, field: bytes | str) -> Priority:
-        """Return this priority with what a field value says in place of its own.
+        """Return this priority, updated with the parameters of a field value.
 
         A response's ``priority`` field changes only the parameters that it names; those of the
         request stay (RFC 9218 section 8).
@@ -59,7 +59,7 @@ class Priority(NamedTuple):
         return Priority(urgency, incremental)
 
     def __bytes__(self) -> bytes:
-        """Return the field value for this priority, without what is the default.
+        """Return the field value for this priority, without default values.
 
         :raises ValueError: if the urgency is not 0 to 7
         """

@@ -73,9 +73,9 @@ class Recorder(DummyLogger):
         #: The frames, as they are in the JSON format.
         self.frames: list[dict[str, Any]] = []
         #: How many frames came after the limit.
-        self.dropped = 0
+        self.dropped: int = 0
         #: When the recording began, in UTC (ISO 8601).
-        self.began = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        self.began: str = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         self._clock = clock
         self._start = clock()
         self._directions = {True: Direction(secrets), False: Direction(secrets)}

@@ -42,7 +42,7 @@ class SettingCodes(enum.IntEnum):
     #: Whether the sender, a server, accepts extended CONNECT requests: 0 or 1.
     ENABLE_CONNECT_PROTOCOL = codes.ENABLE_CONNECT_PROTOCOL
 
-    #: Whether the sender does without the priorities of RFC 7540: 0 or 1. It has to be in the first
+    #: Whether the sender ignores the priorities of RFC 7540: 0 or 1. It must be in the first
     #: SETTINGS frame and never changes.
     NO_RFC7540_PRIORITIES = codes.NO_RFC7540_PRIORITIES
 
@@ -76,7 +76,7 @@ _SERVER_DEFAULTS: dict[SettingCodes | int, int] = {**_CLIENT_DEFAULTS, _ENABLE_P
 
 
 def _setting_code_from_int(code: int) -> SettingCodes | int:
-    """Return the member of :class:`SettingCodes` for ``code``, or ``code`` where there is none."""
+    """Return the member of :class:`SettingCodes` for ``code``, or ``code`` if there is none."""
     return _BY_VALUE.get(code, code)
 
 
@@ -91,8 +91,8 @@ def _shared(
 class ChangedSetting:
     """One setting that changed, as :class:`h2.events.RemoteSettingsChanged` reports it.
 
-    :param setting: which setting; an integer where it is not one of :class:`SettingCodes`
-    :param original_value: its value before, ``None`` where it had none
+    :param setting: which setting; an integer if it is not one of :class:`SettingCodes`
+    :param original_value: its value before, ``None`` if it had none
     :param new_value: its value now
     """
 
@@ -135,8 +135,8 @@ class ChangedSetting:
 class Settings(MutableMapping["SettingCodes | int", int]):
     """The settings of one endpoint: the values in effect, and those that are pending.
 
-    A setting takes effect only when the peer has acknowledged it (RFC 9113 section 6.5.3). An
-    assignment therefore queues a value, reading gives the value that is in effect, and
+    A setting takes effect only when the peer has acknowledged it (RFC 9113 section 6.5.3).
+    Therefore an assignment queues a value, reading returns the value in effect, and
     :meth:`acknowledge` puts the oldest pending value of every setting into effect::
 
         >>> settings = Settings()
@@ -148,9 +148,9 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         >>> settings.initial_window_size
         1048576
 
-    As a mapping it has the values in effect, in the order in which a connection announces them. A
-    setting that was deleted is not announced, and its initial value (section 6.5.2) is in effect
-    again, or the value that was announced before it was deleted.
+    As a mapping it contains the values in effect, in the order in which a connection announces
+    them. A deleted setting is not announced; the value that was announced before it was deleted, or
+    else its initial value (section 6.5.2), is in effect again.
 
     :param client: whether these are the settings of a client, which decides the initial value of
         ``ENABLE_PUSH``
@@ -191,10 +191,10 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     def acknowledge(self) -> dict[SettingCodes | int, ChangedSetting]:
         """Put the oldest pending value of every setting into effect.
 
-        A connection does this by itself when an acknowledgment arrives. It is for callers who
-        change the settings of a connection before it starts.
+        A connection does this itself when an acknowledgment arrives. Call it to change the settings
+        of a connection before it starts.
 
-        :returns: what changed, by setting; empty where nothing was pending
+        :returns: what changed, by setting; empty if nothing was pending
         """
         return self.acknowledge_frame({})
 
@@ -202,7 +202,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """Check a value that the endpoint with these settings sent.
 
         :raises InvalidSettingsValueError: if the endpoint must not send it: it is out of bounds,
-            enables push on a server, or takes back ``ENABLE_CONNECT_PROTOCOL``
+            enables push on a server, or revokes ``ENABLE_CONNECT_PROTOCOL``
             (RFC 9113 section 6.5.2, RFC 8441 section 3)
         """
         violation = value_violation(setting, value, SENDER_BOUNDS[self._client])
@@ -340,7 +340,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     def max_concurrent_streams(self) -> int:
         """``MAX_CONCURRENT_STREAMS``: how many streams the peer may have open at a time.
 
-        Larger than any limit that can be set (2**32 + 1) where no limit is set.
+        If no limit is set, it is 2**32 + 1, larger than any limit that can be set.
         """
         return self.in_effect.get(_MAX_CONCURRENT_STREAMS, _UNLIMITED)
 
@@ -352,7 +352,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     def max_header_list_size(self) -> int | None:
         """``MAX_HEADER_LIST_SIZE``: the largest field section, in bytes.
 
-        ``None`` where no limit is set.
+        ``None`` if no limit is set.
         """
         return self.in_effect.get(_MAX_HEADER_LIST_SIZE)
 

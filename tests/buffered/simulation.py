@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -275,12 +276,16 @@ def _is_part(thing: object) -> bool:
     return ours and kind.__name__ != "Connection" and not hasattr(thing, "stream_id")
 
 
+#: What a slot is, in the pure build and in the compiled one.
+SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+
 def slots(thing: object) -> Iterator[str]:
     """The attributes of an object, in slots or not."""
     yield from getattr(thing, "__dict__", ())
     for kind in type(thing).__mro__:
-        for name in getattr(kind, "__slots__", ()):
-            if hasattr(thing, name):
+        for name, descriptor in vars(kind).items():
+            if isinstance(descriptor, SLOTS) and name[:2] != "__" and hasattr(thing, name):
                 yield name
 
 

@@ -5,73 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from h2.buffered import BufferedH2Connection, Keepalive
-from h2.config import H2Configuration
 from h2.exceptions import FlowControlError, TooManyStreamsError
-from h2.settings import SettingCodes, Settings
 
 from .simulation_end import End, Message
 from .simulation_misuse import make_wrong_call
+from .simulation_setup import (
+    AMOUNTS,
+    CODES,
+    CONNECT,
+    OK,
+    POST,
+    PRIORITIES,
+    SIZES,
+    TRAILERS,
+    VALUES,
+    WEBSOCKET,
+    build,
+)
 from .simulation_text import LONGEST, Choices, Step, content
-
-POST: Final = [
-    *((b":method", b"POST"), (b":scheme", b"https")),
-    *((b":authority", b"example.com"), (b":path", b"/")),
-]
-CONNECT: Final = [(b":method", b"CONNECT"), (b":authority", b"example.com:443")]
-WEBSOCKET: Final = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *POST[1:]]
-OK: Final = [(b":status", b"200")]
-TRAILERS: Final = [(b"checksum", b"0")]
-
-_PRIORITIES: Final = (None, None, b"u=1", b"u=3, i", b"u=7, i", b"u=0", b"u=5", b"i", b"?", b"u=9")
-_SIZES: Final = (200, 0, 1, 10, 3_000, 40_000, 9, 16_384, 16_385, 70_000, 120_000)
-_AMOUNTS: Final = (None, 1, 9, 50, 1_000, 20_000, 65_536, 30, 17_000, 0)
-_WINDOWS: Final = (65_535, 1, 10, 100, 5_000, 20_000, 0, 1_000_000, 2**31 - 1)
-_LIMITS: Final = (100, 1, 2, 3, 5, 10, 0)
-_FRAMES: Final = (16_384, 16_385, 20_000, 65_536, 2**24 - 1)
-_CODES: Final = (8, 0, 7, 2, 8, 11, 99)
-_MARKS: Final = ((65_536, 16_384), (1_000, 500), (1, 0), (20_000, 0), (65_536, 16_384))
-
-_VALUES: Final[dict[int, tuple[int, ...]]] = {
-    1: (4_096, 0, 100, 10_000),
-    2: (1, 0),
-    3: _LIMITS,
-    4: _WINDOWS,
-    5: _FRAMES,
-}
-
-
-class Marks(BufferedH2Connection):
-    """With marks of its own, which an instance sets."""
-
-
-def build(client: bool, choices: Choices, hasty: bool, clock: Callable[[], float]) -> End:
-    """One end, with windows and limits of any size."""
-    # By default, which is strict, a server refuses requests above its limit; else it is an error.
-    mode: dict[str, Any] = {} if hasty or choices.below(3) else {"strict": False}
-    config = H2Configuration(client_side=client, header_encoding=None, **mode)
-    buffering = choices.one_in(3)
-    conn = Marks(
-        config,
-        receive_buffering=buffering,
-        stream_window=choices.pick((None, None, 1, 100_000, None, 2**31 - 1)),
-        connection_window=choices.pick((None, None, 65_535, 1_000_000, None, 2**31 - 1)),
-        automatic_window=choices.one_in(4),
-        keepalive=Keepalive(idle=10, timeout=5) if choices.one_in(4) else None,
-        clock=clock,
-    )
-    conn.SEND_BUFFER_HIGH, conn.SEND_BUFFER_LOW = choices.pick(_MARKS)
-    values = {
-        SettingCodes.INITIAL_WINDOW_SIZE: choices.pick(_WINDOWS),
-        SettingCodes.MAX_CONCURRENT_STREAMS: choices.pick(_LIMITS),
-        SettingCodes.MAX_FRAME_SIZE: choices.pick(_FRAMES),
-    }
-    if client:
-        values[SettingCodes.ENABLE_PUSH] = int(not choices.one_in(3))
-    else:
-        values[SettingCodes.ENABLE_CONNECT_PROTOCOL] = choices.below(2)
-    conn.local_settings = Settings(client=client, initial_values=values)
-    return End(conn, buffering)
 
 
 class World:
@@ -157,12 +108,11 @@ class World:
 
     def do(self, end: End, method: str, *arguments: Any, **keywords: Any) -> None:
         """Make a call that is legal: it must not raise."""
-        if keywords or arguments:
-            shown = [
-                f"{len(part)} octets" if isinstance(part, (bytes, bytearray, memoryview)) else part
-                for part in arguments
-            ]
-            self.tell(f"{end}.{method}({shown}, {keywords})")
+        shown = [
+            f"{len(part)} octets" if isinstance(part, (bytes, bytearray, memoryview)) else part
+            for part in arguments
+        ]
+        self.tell(f"{end}.{method}({shown}, {keywords})")
         getattr(end.conn, method)(*arguments, **keywords)
 
     # Steps.
@@ -187,7 +137,7 @@ class World:
             message.tunnel = True
             extended = conn.remote_settings.enable_connect_protocol and choices.one_in(2)
             headers = WEBSOCKET if extended else CONNECT
-        priority = choices.pick(_PRIORITIES)
+        priority = choices.pick(PRIORITIES)
         if priority is not None:
             headers = [*headers, (b"priority", priority)]
         message.ended = choices.below(3) == 1 and not message.tunnel
@@ -260,7 +210,7 @@ class World:
                 return  # a program that heeds it
         if choices.one_in(12):
             self._write_little(end, message, 10 + choices.below(100))
-        size = min(choices.pick(_SIZES), LONGEST - message.written)
+        size = min(choices.pick(SIZES), LONGEST - message.written)
         data: Any = content(stream_id, end.client, message.written, size)
         form = choices.below(4)
         if form == 1:
@@ -318,7 +268,7 @@ class World:
         if not live or end.ended:
             return
         message = choices.pick(live)
-        code = choices.pick(_CODES)
+        code = choices.pick(CODES)
         self.do(end, "reset_stream", message.stream_id, code)
         message.reset = code
         message.complete = code == 0 and message.ended and not end.client
@@ -350,7 +300,7 @@ class World:
         if end.ended or (code == 2 and not end.client):
             return
         try:
-            self.do(end, "update_settings", {code: choices.pick(_VALUES[code])})
+            self.do(end, "update_settings", {code: choices.pick(VALUES[code])})
         except FlowControlError:
             self.tell("    which would make a window too large")
 
@@ -380,10 +330,10 @@ class World:
                 end.take(self.told(end, end.conn.events()))
 
     def carry_some(self, end: End, choices: Choices) -> None:
-        self.carry(end, choices.pick(_AMOUNTS), choices.pick((1 << 30, 7, 100, 3_000)))
+        self.carry(end, choices.pick(AMOUNTS), choices.pick((1 << 30, 7, 100, 3_000)))
 
     def pull(self, end: End, choices: Choices) -> None:
-        self.push_out(end, choices.pick(_AMOUNTS), not choices.one_in(4))
+        self.push_out(end, choices.pick(AMOUNTS), not choices.one_in(4))
 
     def deliver_some(self, end: End, choices: Choices) -> None:
         self.deliver(end, choices.pick((1 << 30, 1, 9, 13, 500, 17_000)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from buffered import seeded_faults
-from buffered.seeded_faults import FAULTS, Fault
+from buffered.fault_list import FAULTS, Fault
 from tools import simulation as command
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 import pytest
@@ -138,9 +139,10 @@ def remembered(value: object, seen: dict[int, int] | None = None) -> object:
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "popleft"):
         return [type(value).__name__, *(remembered(item, seen) for item in value)]
     parts = dict(getattr(value, "__dict__", {}))
+    slots = (MemberDescriptorType, GetSetDescriptorType)  # of either build
     for cls in type(value).__mro__:
-        for name in getattr(cls, "__slots__", ()):
-            if hasattr(value, name):
+        for name, descriptor in vars(cls).items():
+            if isinstance(descriptor, slots) and name[:2] != "__" and hasattr(value, name):
                 parts[name] = getattr(value, name)
     return type(value).__name__, [(name, remembered(parts[name], seen)) for name in sorted(parts)]
 

@@ -9,6 +9,7 @@ import io
 import re
 import socket
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import hpack
 import pytest
 
+from h2._cli import client as client_module
 from h2._cli import coding
 from h2._cli.arguments import main
 from h2._cli.failure import Failure
@@ -336,14 +338,24 @@ def test_a_connection_that_fails_fails_all_that_is_left(get: Get) -> None:
     assert (status, err.count("Connection refused")) == (7, 2)
 
 
-def test_a_goaway_refuses_what_has_not_been_sent(get: Get) -> None:
+def test_after_a_goaway_what_was_not_sent_goes_over_another_connection(get: Get) -> None:
     def answer(client: Client, stream_id: int, fields: Fields) -> None:
-        client.send(wire.goaway(stream_id), content(stream_id, b"one"))
+        answers = [wire.goaway(stream_id), content(stream_id, fields[b":path"])]
+        client.send(*(answers if fields[b":path"] == b"/1" else reversed(answers)))
+
+    with server(answer, (Setting.MAX_CONCURRENT_STREAMS, 1), clients=3) as url:
+        status, out, err = get(f"{url}/1", f"{url}/2", f"{url}/3")
+    assert (status, out, err) == (0, b"/1/2/3", "")
+
+
+def test_a_server_that_only_says_goodbye_is_not_asked_again(get: Get) -> None:
+    def answer(client: Client, stream_id: int, fields: Fields) -> None:
+        client.send(wire.goaway(0))
 
     with server(answer, (Setting.MAX_CONCURRENT_STREAMS, 1)) as url:
         status, out, err = get(f"{url}/1", f"{url}/2")
-    assert (status, out) == (16, b"one")
-    assert f"{url}/2: The server refused the request by GOAWAY with NO_ERROR" in err
+    assert (status, out) == (16, b"")
+    assert err.count("The server refused the request by GOAWAY with NO_ERROR") == 2
 
 
 def test_content_of_requests_to_several_urls(get: Get, tmp_path: Path) -> None:
@@ -761,13 +773,31 @@ def test_answers_that_are_not_http_2(get: Get) -> None:
         assert answer_to(get, octets) == http1 + line
     assert answer_to(get, b"HTTP") == http1 + "HTTP"
     assert answer_to(get, b"<html>\n<p>Bad Request</p>") == text + "<html>"
-    assert answer_to(get, b"SSH-2.0-x" * 20 + b"\r\n").startswith(text + "SSH-2.0-x")
+    assert answer_to(get, b"SSH-2.0-x" * 20 + b"\r\n") == text + ("SSH-2.0-x" * 20)[:60]
     assert "The server speaks TLS on this port" in answer_to(get, b"\x15\x03\x01\0\2\2\x46")
     assert "HTTP/2 framing" in answer_to(get, bytes(range(128, 148)))
     assert "HTTP/2 framing" in answer_to(get, b"abc\x04\x1b" * 9)
     assert "HTTP/2 framing" in answer_to(get, b"abcd\x1b" * 9)
     hint = "; perhaps it does not speak HTTP/2 without TLS"
     assert answer_to(get, b"") == "Empty reply from server" + hint
+
+
+def test_the_rest_of_a_line_is_not_waited_for_very_long(
+    get: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_MOMENT", 0.1)
+    told = threading.Event()
+
+    def script(sock: socket.socket) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 400")
+        told.wait()
+
+    with listening(script) as port:
+        status, _, err = get(f"http://127.0.0.1:{port}/")
+        told.set()
+    assert status == 16
+    assert err.endswith("does not speak HTTP/2 without TLS: HTTP/1.1 400\n")
 
 
 def test_a_server_that_refuses_h2(get: Get, certificates: Certificate) -> None:

@@ -155,6 +155,7 @@ def ask(page: str, program: str, *arguments: str, wait: bool = True) -> dict[str
     return report
 
 
+@pytest.mark.slow
 def test_what_the_page_makes_of_a_recording() -> None:
     report = ask(
         waterfall_example.page(),
@@ -198,6 +199,7 @@ def test_what_the_page_makes_of_a_recording() -> None:
     assert small[1]["windows"][1] == pytest.approx(slow["windows"][0], abs=20_000)
 
 
+@pytest.mark.slow
 def test_filters_zoom_and_words() -> None:
     report = ask(
         waterfall_example.page(),
@@ -265,6 +267,7 @@ def test_filters_zoom_and_words() -> None:
     assert report["summary"].startswith("3. windows of 20 kB, at the server: 4 streams, ")
 
 
+@pytest.mark.slow
 def test_what_a_peer_says_is_text() -> None:
     fields = [[":method", "GET"], [":path", "/<img src=x onerror=bad()>"], ["x", "</script>"]]
     frame = {"at": 0, "sent": True, "type": "HEADERS", "stream": 1, "length": 9,
@@ -313,6 +316,7 @@ def many(frames: int, streams: int) -> str:
     return json.dumps({"format": "h2-recording", "version": 1, "connections": [connection]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [3, 300])
 def test_ten_thousand_frames_stay_fluid(streams: int) -> None:
     report = ask(
@@ -339,6 +343,7 @@ def test_ten_thousand_frames_stay_fluid(streams: int) -> None:
     assert 0 < report["best"] < 33  # milliseconds: 30 pictures in a second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [500, 1280])  # Chromium makes no narrower window
 @pytest.mark.parametrize("dark", [True, False])
 def test_the_page_fits_and_has_the_colours_of_the_system(width: int, dark: bool) -> None:

@@ -556,6 +556,8 @@ def test_output_that_cannot_be_written(certificates: Certificate, upload: Path) 
 
     with playing(certificates, script) as target, open("/dev/full", "wb") as full:
         line = command(POST, target, "/", upload)
-        done = subprocess.run(line, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            line, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False
+        )
     assert done.returncode == 1
     assert b"cannot write: [Errno 28]" in done.stderr

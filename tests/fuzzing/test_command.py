@@ -63,7 +63,12 @@ def test_an_input_that_breaks_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_search_with_atheris(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "fuzz", "frames", "--engine=atheris", "--runs=300"]
     done = subprocess.run(
-        [*program, f"--output={tmp_path}"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*program, f"--output={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "number_of_executed_units: 300" in done.stderr

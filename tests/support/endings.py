@@ -1,4 +1,4 @@
-"""Ctrl+C: how every example server has to leave its clients.
+"""Ctrl+C and SIGTERM: how every example server has to leave its clients.
 
 `tests/examples/conftest.py` starts a server for each of `ENDINGS`, which ends it.
 """
@@ -78,6 +78,21 @@ def stop_in_the_middle(served: Served) -> None:
     finish(served)
 
 
+def terminate(served: Served) -> None:
+    """SIGTERM does what Ctrl+C does: the response under way is finished."""
+    path, whole = served.offer.small, small_content(served)
+    with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
+        client.send(request(1, path))
+        frames = client.until(lambda frame: frame.type == Type.DATA)
+        served.server.process.terminate()
+        begin, pong = last_call(client)
+        client.send(pong, wire.window_update(1, 1_000_000))
+        frames += begin + client.to_end()
+    assert goaways(frames) == [SOON, (1, Code.NO_ERROR)]
+    assert content(frames, 1) == whole
+    finish(served)
+
+
 def stop_together_with_a_request(served: Served) -> None:
     """A request arrives in one read with the answer to the PING: it is the last one."""
     with RawClient(served.target) as client:
@@ -140,9 +155,15 @@ ENDINGS: dict[str, Callable[[Served], None]] = {
     "idle client": stop_when_idle,
     "response under way": stop_in_the_middle,
     "request with the answer to the PING": stop_together_with_a_request,
+    "SIGTERM": terminate,
     "no answer to the PING": stop_with_a_client_that_does_not_answer,
     "pressed twice": stop_twice,
     "clients that stall": stop_with_a_client_that_stalls,
 }
 #: Those in which the server must not wait until its time is over.
-QUICK_ENDINGS = ("idle client", "response under way", "request with the answer to the PING")
+QUICK_ENDINGS = (
+    "idle client",
+    "response under way",
+    "request with the answer to the PING",
+    "SIGTERM",
+)

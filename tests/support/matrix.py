@@ -85,6 +85,8 @@ def version(peer: str) -> str:
     program = command and shutil.which(command[0], path=SEARCH_PATH)
     if not command or not program:
         return ""
-    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, *command[1:]], capture_output=True, text=True, timeout=60, check=False
+    )
     found = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
     return found[0] if found else ""

@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from support.peers import unavailable
+from tools.venvs import ENVIRONMENTS
+
 PROGRAMS = Path(__file__).with_name("programs")
-RIGHT, WRONG = PROGRAMS / "right.py", PROGRAMS / "wrong.py"
+RIGHT, WRONG = sorted(PROGRAMS.glob("right*.py")), sorted(PROGRAMS.glob("wrong*.py"))
 
 # Type checkers look for packages in the environment whose programs come first.
 SEARCH_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -23,7 +26,7 @@ SEARCH_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get(
 
 def run(command: Sequence[str | Path], folder: Path) -> str:
     """What a type checker prints; it finds neither our settings nor our folders of source."""
-    environment = {**os.environ, "PATH": SEARCH_PATH}
+    environment = {**os.environ, "PATH": SEARCH_PATH, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
@@ -31,41 +34,47 @@ def run(command: Sequence[str | Path], folder: Path) -> str:
     return done.stdout
 
 
-def marked(program: Path) -> dict[int, str]:
-    """The lines with a mistake, and the code of mypy's error."""
-    lines = enumerate(program.read_text(encoding="utf-8").splitlines(), 1)
-    found = ((number, re.search(r"  # \[([a-z-]+)\]$", line)) for number, line in lines)
-    return {number: match[1] for number, match in found if match}
+def marked() -> set[tuple[str, int, str]]:
+    """The lines with a mistake: file, number, and the code of mypy's error."""
+    return {
+        (program.name, number, match[1])
+        for program in WRONG
+        for number, line in enumerate(program.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := re.search(r"  # \[([a-z-]+)\]$", line))
+    }
+
+
+@pytest.mark.parametrize("module", ["buffered", "limits", "priorities", "recorder"])
+def test_the_programs_use_every_public_module(module: str) -> None:
+    for programs in (RIGHT, WRONG):
+        texts = [program.read_text(encoding="utf-8") for program in programs]
+        assert any(f"from h2.{module} import" in text for text in texts)
 
 
 @pytest.mark.slow
 def test_mypy(tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is in the dependency group 'dev'")
     options = ["--strict", "--config-file=", "--python-version=3.10", "--hide-error-context"]
-    output = run([sys.executable, "-m", "mypy", *options, RIGHT, WRONG], tmp_path)
-    errors = re.findall(r"^.*?([a-z]+\.py):(\d+): error: .*\[([a-z-]+)\]$", output, re.MULTILINE)
-    assert {(name, int(line), code) for name, line, code in errors} == {
-        ("wrong.py", line, code) for line, code in marked(WRONG).items()
-    }, output
+    output = run([sys.executable, "-m", "mypy", *options, *RIGHT, *WRONG], tmp_path)
+    errors = re.findall(r"^.*?([a-z_]+\.py):(\d+): error: .*\[([a-z-]+)\]$", output, re.MULTILINE)
+    assert {(name, int(line), code) for name, line, code in errors} == marked(), output
 
 
 @pytest.fixture
 def pyright() -> str:
-    """The program, if it is there: it is not among what the tests install."""
-    found = shutil.which("pyright", path=SEARCH_PATH)
-    if found is None:
-        pytest.skip("program pyright not found")
-    return found
+    """The program: on the PATH, or in the environment that `tools.venvs` makes for it."""
+    folders = os.pathsep.join([SEARCH_PATH, str(ENVIRONMENTS["pyright"].path / "bin")])
+    return shutil.which("pyright", path=folders) or unavailable("program pyright not found")
 
 
 @pytest.mark.slow
 def test_pyright(pyright: str, tmp_path: Path) -> None:
-    found: Any = json.loads(run([pyright, "--outputjson", RIGHT, WRONG], tmp_path))
+    found: Any = json.loads(run([pyright, "--outputjson", *RIGHT, *WRONG], tmp_path))
     places = {
         (Path(diagnostic["file"]).name, diagnostic["range"]["start"]["line"] + 1)
         for diagnostic in found["generalDiagnostics"]
     }
-    assert places == {("wrong.py", line) for line in marked(WRONG)}
+    assert places == {(name, line) for name, line, _ in marked()}
 
 
 @pytest.mark.slow

@@ -220,3 +220,21 @@ def test_what_fails_is_run_again(
     asyncio.run(run_again(tried, suite))
     assert tried.failing == failing
     assert suite.attempts == attempts
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_class_is_swapped_in_for_the_experiment(tmp_path: Path, swapped: bool) -> None:
+    consumer = Consumer("someone", INSTALLED, (), 0, limit=30)
+    suite = Suite(consumer, Path(sys.executable), tmp_path / "run", swapped)
+    suite.unpack(None)
+    output = tmp_path / "output"
+    code = "import h2.connection; print(h2.connection.H2Connection.__name__)"
+    assert asyncio.run(suite._start([sys.executable, "-c", code], output))
+    assert output.read_text().split() == ["BufferedH2Connection" if swapped else "H2Connection"]
+
+
+def test_the_experiment_has_columns_of_its_own() -> None:
+    report = Report("x", "1", {"a": PASSED, "b": PASSED}, {"a": PASSED, "b": FAILED}, 2)
+    first, second = results.table([report], results.EXPERIMENT).splitlines()
+    assert "the other class" in first
+    assert second.split() == ["x", "1", "2", "1", "1"]

@@ -27,12 +27,13 @@ _MOST_UNSENT: Final = 1024 * 1024
 #: Requests at a time, where the server allows more.
 _AT_ONCE: Final = 100
 _SHOWN_OCTETS: Final = 200  # of what a server says that is not HTTP/2
+_MOMENT: Final = 0.5  # seconds
 
 
 class Client:
     """Carries out transfers over one connection.
 
-    :param through: told of each transfer that is done, or redirected to another server
+    :param through: told of each transfer that is done, or needs another connection
     :param padding: octets of padding in each DATA frame
     """
 
@@ -44,7 +45,7 @@ class Client:
         through: Callable[[Transfer], None],
         padding: int | None,
     ) -> None:
-        self.elsewhere: list[Transfer] = []  # redirected to other servers
+        self.elsewhere: list[Transfer] = []  # those that need another connection
         self._channel = channel
         self._conn = channel.conn
         self._deadline = deadline
@@ -54,6 +55,7 @@ class Client:
         self._waiting: deque[Transfer] = deque()
         self._active: dict[int, Transfer] = {}
         self._limit = 1  # of requests at a time; the server's is known when its SETTINGS come
+        self._finished = False  # whether a response is complete
         self._first_octets = b""
         self._goodbye = ""  # what the server said with GOAWAY
         self._send_error = ""
@@ -193,9 +195,26 @@ class Client:
             self._act(event)
         if fault is not None and self._active:
             text = other_protocol(self._first_octets, self._url.scheme)
+            if text is not None:
+                self._read_line()
+                text = other_protocol(self._first_octets, self._url.scheme)
             raise Failure(Status.HTTP2, text or f"Error in the HTTP/2 framing layer: {fault}")
         for transfer in self._active.values():
             transfer.show_progress()
+
+    @property
+    def _line_is_cut(self) -> bool:
+        return b"\n" not in self._first_octets and len(self._first_octets) < _SHOWN_OCTETS
+
+    def _read_line(self) -> None:
+        """Wait a moment for the rest of the first line of what is not HTTP/2: it is shown."""
+        limit = Deadline(_MOMENT, "The first line")
+        with contextlib.suppress(OSError, Failure):
+            data: bytes | None = None
+            while data != b"" and self._line_is_cut:
+                select.select([self._channel.sock], [], [], limit.left())
+                data = self._channel.receive()
+                self._first_octets += data or b""
 
     def _act(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RemoteSettingsChanged):
@@ -223,6 +242,7 @@ class Client:
                 self._acknowledge(transfer, event.flow_controlled_length)
             case h2.events.StreamEnded():
                 transfer.finish()
+                self._finished = True
                 self._end(transfer)
             case h2.events.StreamReset():
                 raise _reset(event)
@@ -281,8 +301,15 @@ class Client:
             self._goodbye += f" ({printable(event.additional_data)})"
         text = f"The server refused the request by {self._goodbye}: {_REFUSED}"
         unprocessed = [self._active[i] for i in event.unprocessed_stream_ids if i in self._active]
+        # What was not sent goes over another connection, if this one has been of any use.
+        useful = len(self._active) > len(unprocessed) or self._finished
         while self._waiting:
-            unprocessed.append(self._waiting.popleft())
+            transfer = self._waiting.popleft()
+            if useful:
+                self.elsewhere.append(transfer)
+                self._hand_on(transfer)
+            else:
+                unprocessed.append(transfer)
         for transfer in unprocessed:
             self._fail(transfer, Failure(Status.HTTP2, text))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from h2._rules.setting_bounds import (
     ENABLE_CONNECT_PROTOCOL,
@@ -13,8 +13,9 @@ from h2._rules.setting_bounds import (
 
 Values = Mapping[int, int]
 
-#: What a SETTINGS frame says, and what of that takes effect with its acknowledgment.
-Frame = tuple[Values, Values]
+#: What a SETTINGS frame says, and what of that takes effect with its acknowledgment. A tuple of any
+#: length for the compiler: one of two is no object to it, and could not be told from its copy.
+Frame = tuple[Any, ...]
 
 _NOTHING: Final[Values] = {}
 
@@ -86,5 +87,5 @@ class AnnouncedSettings:
         """
         if not self.in_flight:
             return 0
-        sizes = [values.get(INITIAL_WINDOW_SIZE, 0) for values, _ in self.in_flight]
+        sizes: list[int] = [values.get(INITIAL_WINDOW_SIZE, 0) for values, _ in self.in_flight]
         return max(0, max(sizes) - initial_window)

@@ -23,16 +23,16 @@ _STILL_THERE: Final = b"h2-alive"
 
 
 class Keepalive(NamedTuple):
-    """When to ask whether the peer is still there, and how long to wait for it.
+    """When to check whether the peer is still there, and how long to wait for it.
 
-    A server may take many PING frames for an attack, in particular while no stream is open: do not
-    make ``idle`` smaller than is needed, which is mostly some tens of seconds.
+    A server may treat frequent PING frames as an attack, in particular while no stream is open: do
+    not make ``idle`` smaller than necessary, which is usually some tens of seconds.
     """
 
-    #: Seconds without anything from the peer, after which PING is sent.
+    #: A PING is sent after this many seconds without anything from the peer.
     idle: float
 
-    #: Seconds that the peer has after that to send anything at all.
+    #: The peer then has this many seconds to send anything at all.
     timeout: float
 
 

@@ -67,7 +67,7 @@ SENDER_BOUNDS: Final[dict[bool, dict[int, Bound]]] = {
 
 
 def invalid(
-    setting: int, value: int, code: ErrorCodes, rule: rules.Rule = rules.SETTING_INVALID
+    setting: Any, value: Any, code: ErrorCodes, rule: rules.Rule = rules.SETTING_INVALID
 ) -> Violation:
     """Return the violation for a value that is not allowed."""
     message = f"Setting {setting} has invalid value {value}"

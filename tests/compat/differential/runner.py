@@ -39,6 +39,7 @@ class Runner:
             text=True,
             cwd=HERE,
             env=environment,
+            timeout=900,
             check=False,
         )
         if done.returncode:

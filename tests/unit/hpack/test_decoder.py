@@ -300,6 +300,7 @@ def test_the_table_follows_a_list_that_is_too_large() -> None:
         decoder.decode(b"\xbf" * 17 + b"\x80", 1 << 16)
 
 
+@pytest.mark.heavy
 def test_a_list_that_is_too_large_takes_no_more_memory_than_allowed() -> None:
     decoder = Decoder(STATIC, 1 << 20)
     decoder.decode(literal(b"x", b"y" * 1000), UNLIMITED)

@@ -1,0 +1,105 @@
+"""Machine instructions that a unit of each workload takes, of either build: valgrind counts them.
+
+usage: python -m benchmarks.machine [--update] [--build pure|compiled] [--only NAMES]
+
+The bytecode that `benchmarks.gate` counts says nothing of compiled code. Here each workload runs
+under callgrind twice, the second time with three times as many units, in a process of its own; the
+difference is what the units take. Time plays no part, and the same compiler, interpreter and C
+library give the same figures within 1 %. They are compared with the limits in `limits.json`, as
+those of the gate are; `--update` writes them. The exit status is 0 if nothing is above its limit, 1
+if something is, 2 if there are no limits for the running interpreter. Takes about two minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from tools.venvs import ensure
+
+from .gate import LIMITS, Counts, version
+from .workloads import ROOT, WORKLOADS
+
+#: Environment of tools.venvs -> what the limits are called behind the version of the interpreter.
+BUILDS = {"pure": "ours", "compiled": "compiled"}
+HEADROOM = 1.03
+UNITS = """
+import gc, sys
+from benchmarks.workloads import WORKLOADS, load
+api = load("h2")
+gc.disable()
+for section in WORKLOADS[sys.argv[1]].prepare(api, int(sys.argv[2])):
+    section()
+"""
+
+
+def executed(python: str, name: str, size: int) -> int:
+    """Count the instructions of a process that runs a workload in this size."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [
+                *("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"),
+                *(python, "-c", UNITS, name, str(size)),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if found is None:
+        raise RuntimeError(f"valgrind counted nothing: {done.stderr}")
+    return int(found[1])
+
+
+def count(python: str, names: list[str]) -> Counts:
+    """Machine instructions for a unit of each workload."""
+    counts: Counts = {}
+    for name in names:
+        few = 4 * WORKLOADS[name].few if WORKLOADS[name].unit != "MiB" else 2
+        counts[name] = (executed(python, name, 3 * few) - executed(python, name, few)) / (2 * few)
+    return counts
+
+
+def key(build: str) -> str:
+    """What the limits of a build are called, such as `CPython 3.11, machine, compiled`."""
+    return f"{version()}, machine, {build}"
+
+
+def main() -> int:
+    """Count, then compare with the limits or write them; returns the exit status."""
+    # A traces unit is a message, and a story has as many as it has: sizes say nothing there.
+    names = [name for name in WORKLOADS if name != "traces"]
+    parser = argparse.ArgumentParser(description="Count the machine instructions of workloads.")
+    parser.add_argument("--update", action="store_true", help="write the limits")
+    parser.add_argument("--build", choices=BUILDS, default="compiled")
+    parser.add_argument("--only", default=",".join(names), help="names with commas between")
+    options = parser.parse_args()
+    if shutil.which("valgrind") is None:
+        sys.exit("this needs valgrind")
+    limits = json.loads(LIMITS.read_text())
+    known = limits.setdefault(key(options.build), {})
+    if not known and not options.update:
+        print(f"no limits for {key(options.build)}")
+        return 2
+    counts = count(str(ensure(BUILDS[options.build])), options.only.split(","))
+    above = [name for name, number in counts.items() if number > known.get(name, 0)]
+    for name, number in counts.items():
+        print(f"{name:17} {number:12,.0f} instructions, at most {known.get(name, 0):12,.0f}")
+    if options.update:
+        known.update({name: round(number * HEADROOM) for name, number in counts.items()})
+        LIMITS.write_text(json.dumps(limits, indent=2, sort_keys=True) + "\n")
+        return 0
+    print("above the limits: " + ", ".join(above) if above else "nothing above its limit")
+    return 1 if above else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

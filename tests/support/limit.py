@@ -1,0 +1,49 @@
+"""A limit of time for each test, so that a run ends whatever hangs."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import pytest
+
+#: Seconds that a test may take. The longest take a few minutes on a busy machine.
+LIMIT = 1200.0
+#: Seconds after which a test that still waits, while it cleans up, is interrupted again.
+AGAIN = 60.0
+
+
+@contextmanager
+def limited(seconds: float = LIMIT, again: float = AGAIN) -> Iterator[None]:
+    """Let a test fail where it waits when its time is over, if the system has such a signal."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not hasattr(signal, "SIGALRM") or not in_main_thread:
+        yield
+        return
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        pytest.fail(f"the test has not ended after {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds, again)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def last_words(error: BaseException | None) -> list[tuple[str, str]]:
+    """What a program has written that timed out, with a title for each of its two outputs."""
+    if not isinstance(error, subprocess.TimeoutExpired):
+        return []
+    texts = {"Output": error.stdout, "Error output": error.stderr}
+    return [
+        (f"{title} of {error.cmd}", text.decode(errors="replace"))
+        for title, text in texts.items()
+        if text
+    ]
