@@ -83,6 +83,8 @@ class Http1:
 
     async def event(self) -> Any:
         """Return what h11 makes of what comes."""
+        if self.watch:
+            await asyncio.wait([self.watch])  # it was cancelled
         try:
             while (event := self.h11.next_event()) is h11.NEED_DATA:
                 self.h11.receive_data(
@@ -108,12 +110,9 @@ class Http1:
         with contextlib.suppress(OSError):
             await self.reader.read(1)
 
-    async def usable(self) -> bool:
+    def usable(self) -> bool:
         """Tell whether nothing has come since the last request."""
-        assert self.watch is not None
-        self.watch.cancel()
-        await asyncio.wait([self.watch])
-        return self.watch.cancelled()
+        return self.watch is not None and self.watch.cancel()
 
     def break_off(self) -> None:
         """End the connection at once, whatever has not been sent."""
@@ -155,7 +154,7 @@ class Server:
         """Return a connection that is not in use."""
         while self.idle:
             http1 = self.idle.pop()
-            if await http1.usable():
+            if http1.usable():
                 return http1
             http1.break_off()
         connect = asyncio.open_connection(self.host, self.port, ssl=self.tls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from examples.common.streams import Connection, Stream
@@ -28,8 +29,9 @@ async def connected(answered: list[int]) -> Connection:
 
     async def answer(stream: Stream) -> None:
         answered.append(stream.id)
-        while await stream.read():
-            pass
+        with contextlib.suppress(ConnectionError):
+            while await stream.read():
+                pass
 
     connection = Connection(answer)
     connection.connection_made(Transport())
@@ -52,7 +54,7 @@ def test_requests_that_are_reset_leave_nothing() -> None:
         assert task is not None
         connection.data_received(wire.rst_stream(3))
         await asyncio.wait([task])
-        assert (answered, connection.streams, task.cancelled()) == ([3], {}, True)
+        assert (answered, connection.streams) == ([3], {})
         connection.connection_lost(None)
 
     asyncio.run(scenario())
