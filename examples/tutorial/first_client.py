@@ -30,7 +30,7 @@ with connect(url) as sock:
         (":method", "GET"),
         (":scheme", "https"),
         (":authority", url.netloc),
-        (":path", url.path or "/"),
+        (":path", (url.path or "/") + (f"?{url.query}" if url.query else "")),
     ]
     conn.send_headers(stream_id, headers, end_stream=True)
 

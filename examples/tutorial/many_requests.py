@@ -25,7 +25,7 @@ class Client(asyncio.Protocol):
             (":method", "GET"),
             (":scheme", url.scheme),
             (":authority", url.netloc),
-            (":path", url.path or "/"),
+            (":path", (url.path or "/") + (f"?{url.query}" if url.query else "")),
         ]
         self.conn.send_headers(stream_id, headers, end_stream=True)  # waits for its turn by itself
         done = asyncio.get_running_loop().create_future()
