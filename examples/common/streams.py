@@ -21,6 +21,7 @@ from typing import Any
 
 import h2.events
 from examples.common.options import announce
+from examples.common.transport import close
 from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
@@ -271,7 +272,7 @@ class Connection(asyncio.Protocol):
             if not self.transport.is_closing():
                 self.transport.write(self.h2.data_to_send())
                 if self.answer is None:
-                    self.transport.close()
+                    close(self.transport)
             self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def end_streams(self, error: ConnectionError) -> None:

@@ -362,7 +362,7 @@ def test_the_page_says_how_attacks_end() -> None:
         f"| `client/ping` | {sent} | refused at frame 7 to 1,234: `too-many` | 0.0 | 1 |  |" in text
     )
     assert "| valid messages | 0.0 | 1 |" in text
-    assert "Of the attacks, 1 are *valid messages*" in text
+    assert "1 of the attacks consist of *valid messages* only" in text
     assert "A catalogue of 4 attacks (3 kinds" in text
     assert text.count("## ") == 4
 

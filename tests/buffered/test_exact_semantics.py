@@ -69,6 +69,16 @@ def test_negative_window() -> None:
     assert sorted(shape(frames(conn))) == [(1, 8_000, 0), (3, 2_000, 0)]
 
 
+def test_a_parked_stream_that_the_program_has_taken_out_of_the_streams() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3)
+    for stream_id in (1, 3):
+        conn.send_data(stream_id, b"content")
+    assert shape(frames(conn)) == []
+    del conn.streams[1]
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 100)))
+    assert shape(frames(conn)) == [(3, 7, 0)]
+
+
 def test_connection_window() -> None:
     """The streams stay in line while the window of the connection is closed."""
     conn = BufferedH2Connection(H2Configuration(client_side=False))

@@ -44,7 +44,7 @@ _LENGTH_BITS: tuple[str, ...] = tuple(f"1{length:07b}" for length in range(0x7F)
 Row = list[tuple[Any, str]]
 HalfRow = dict[str, tuple[Any, str]]
 
-_MOST_CELLS = 12_288
+_MOST_CELLS = 11_520
 _cells_left = _MOST_CELLS
 
 _NAME = 256

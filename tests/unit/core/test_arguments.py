@@ -158,3 +158,12 @@ def test_settings_that_may_be_sent_by_number_or_by_name() -> None:
     conn = wire.client()
     conn.update_settings({Setting.MAX_FRAME_SIZE: 20_000, 99: 5})
     assert conn.data_to_send() == wire.settings((5, 20_000), (99, 5))
+
+
+@pytest.mark.parametrize(("value", "ends"), [(1, True), ("no", True), (0, False), (None, False)])
+def test_the_end_of_a_stream_is_any_truth_value(value: Any, ends: bool) -> None:
+    conn = busy_client()
+    conn.send_data(1, b"x", end_stream=value)
+    conn.send_headers(3, wire.POST, end_stream=value)
+    data, headers = wire.parse(conn.data_to_send())
+    assert bool(data.flags & 1) is bool(headers.flags & 1) is ends
