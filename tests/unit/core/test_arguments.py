@@ -163,6 +163,7 @@ def test_settings_that_may_be_sent_by_number_or_by_name() -> None:
 @pytest.mark.parametrize(("value", "ends"), [(1, True), ("no", True), (0, False), (None, False)])
 def test_the_end_of_a_stream_is_any_truth_value(value: Any, ends: bool) -> None:
     conn = busy_client()
+    conn.clear_outbound_data_buffer()
     conn.send_data(1, b"x", end_stream=value)
     conn.send_headers(3, wire.POST, end_stream=value)
     data, headers = wire.parse(conn.data_to_send())
