@@ -114,7 +114,8 @@ class Connection:
         self.nursery.start_soon(self.write)
         self.nursery.start_soon(self.end_in_time, stopping)
         try:
-            if await self.read():
+            # A client that has hung up does not answer the PING: only its requests may need time.
+            if await self.read() and self.requests:
                 await self.leave()
         except trio.BrokenResourceError:
             pass  # the client has gone
