@@ -31,6 +31,7 @@ def outcome(decode: Any, code: bytes) -> Any:
 
 @given(TEXT)
 @example(b"\xff" * 30)  # is shorter as it is
+@example(b"shorter with a code" * 2)
 def test_huffman_encoding(text: bytes) -> None:
     assert huffman_native.encode_string(text) == huffman.encode_string(text)
     assert huffman_native.encode(text) == huffman.encode(text)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from examples.common.certificate import server_context
+from h2.buffered import BufferedH2Connection
 from support import wire
 from support.processes import ROOT, TIMEOUT, complaints, python_command
 from support.scripted import Client, scripted
@@ -79,7 +80,9 @@ def test_a_server_without_http2_is_named(name: str, certificates: Certificate) -
 
 
 def test_a_thousand_requests_wait_for_their_turn(site: Site, certificates: Certificate) -> None:
-    with nghttpd(site, certificates, "--max-concurrent-streams=10") as target:
+    # So many may be sent before the server has said how many it allows.
+    limit = f"--max-concurrent-streams={BufferedH2Connection.STREAMS_BEFORE_SETTINGS}"
+    with nghttpd(site, certificates, limit) as target:
         done = run("many_requests", target.url + "/hello.txt", certificates)
     octets = 1000 * len(site.hello)
     assert done.stdout.decode() == f"1000 of 1000 responses, {octets:,} octets\n", done.stderr
