@@ -81,7 +81,8 @@ def test_windows_to_and_fro_over_waiting_streams() -> None:
         assert first < 2 * streams + 200
         costs.append([calls(take(conn, toggle * times)) for times in (1, 100)])
         assert conn.send_buffer_size() == streams * (len(CONTENT) - 1)
-    assert costs[0] == costs[1]
+    # A few calls depend on the clock of the limits.
+    assert costs[1] == [pytest.approx(cost, rel=0.1) for cost in costs[0]]
     assert costs[0][0] < 150
 
 
