@@ -6,6 +6,7 @@ from collections import OrderedDict
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from h2._core.early_updates import EarlyUpdates
 from h2._core.misuse import no_stream, stream_closed
 from h2._core.outbound import Opening, Outbound
 from h2._core.priority_merging import Priorities
@@ -87,7 +88,7 @@ class SendQueue:
         self.takes_updates = True
         self.takes_old_signals = True
         #: PRIORITY_UPDATE for requests that are not open yet.
-        self.early_updates: dict[int, Priority] | None = None
+        self.early_updates: EarlyUpdates | None = None
         self.events: list[Event] = []
         if not conn.client:
             conn.signals = []
@@ -240,8 +241,8 @@ class SendQueue:
             self.size -= outbound.size
             if self.line is not None:
                 self.line.pop(stream_id, None)
-        if self.early_updates is not None:
-            self.early_updates.pop(stream_id, None)
+        if self.early_updates:
+            self.early_updates.drop(stream_id)
         self.finish(stream_id)
 
     def drop_all(self) -> None:
