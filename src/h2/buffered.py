@@ -350,7 +350,7 @@ class BufferedH2Connection(H2Connection):
                 raise ValueError("amount must not be negative")
         data = _data_to_send(self._sending, amount)
         receiving = self._receiving
-        if receiving is not None and receiving.unread_requests and receiving.release_answered():
+        if receiving is not None and self._sending.answered and receiving.release_answered():
             # The space that the responses which have just ended return to the peer goes with them.
             left = None if amount is None else amount - len(data)
             data += _data_to_send(self._sending, left)

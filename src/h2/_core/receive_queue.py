@@ -55,8 +55,10 @@ class ReceiveQueue:
         self._sending = sending  #: knows which requests wait to be opened
         self._waiting: dict[int, Content] = {}
         self._leftovers: Leftovers | None = None  # made when there are any
-        #: Requests that arrived in full and were not read in full, to see when they are answered.
+        #: Requests that arrived in full and were not read in full. What sends tells us when one of
+        #: them is answered: looking for it would take time for each of them.
         self.unread_requests: set[int] = set()
+        sending.unread_requests = self.unread_requests
         self._ignored: set[int] = set()  # streams of which no content is kept
         # Streams on which all content has arrived; how others ended can be told from their state.
         self._ended: set[int] = set()
@@ -122,6 +124,8 @@ class ReceiveQueue:
         streams = self._conn.streams
         if stream_id in self._waiting and not self._conn.client:
             self.unread_requests.add(stream_id)
+            if stream_id not in streams:
+                self._sending.answered.append(stream_id)  # before it was complete
         left = self._leftovers or ()
         worth_keeping = len(streams) + len(streams.reset) + len(self._waiting) + len(left)
         if len(ended) > 2 * (worth_keeping + _REMEMBERED):
@@ -147,10 +151,14 @@ class ReceiveQueue:
 
         Tells whether there were any.
         """
-        over = self.unread_requests.difference(self._conn.streams.table)
-        for stream_id in over:
-            self._keep(stream_id)
-        return bool(over)
+        answered = self._sending.answered
+        self._sending.answered = []
+        released = False
+        for stream_id in answered:
+            if stream_id in self.unread_requests:
+                self._keep(stream_id)
+                released = True
+        return released
 
     def _keep(self, stream_id: int) -> None:
         """Keep content without its window, and drop the oldest if it is too much."""

@@ -40,6 +40,7 @@ class SendQueue:
 
     __slots__ = (
         "_lacking",
+        "answered",
         "closing",
         "conn",
         "early_updates",
@@ -58,6 +59,7 @@ class SendQueue:
         "streams_before_settings",
         "takes_old_signals",
         "takes_updates",
+        "unread_requests",
         "windows_changed",
     )
 
@@ -90,6 +92,10 @@ class SendQueue:
         #: PRIORITY_UPDATE for requests that are not open yet.
         self.early_updates: EarlyUpdates | None = None
         self.events: list[Event] = []
+        #: Requests that arrived in full and were not read in full, where what arrives is kept, and
+        #: those of them that may have been answered since somebody last looked.
+        self.unread_requests: set[int] | None = None
+        self.answered: list[int] = []
         if not conn.client:
             conn.signals = []
 
@@ -233,6 +239,8 @@ class SendQueue:
             if self._lacking and not self.queues:
                 self._lacking.clear()
         self.priorities.forget(stream_id)
+        if self.unread_requests and stream_id in self.unread_requests:
+            self.answered.append(stream_id)
 
     def drop(self, stream_id: int) -> None:
         """Forget a stream with all that waits on it."""
