@@ -338,7 +338,9 @@ class BufferedH2Connection(H2Connection):
         """Return bytes for the peer, and remove them; only now is their order decided.
 
         Frames other than DATA are first, in the order of the calls. Then come requests that can be
-        opened, then content by priority. Errors of earlier calls are never raised here.
+        opened, then content by priority. Errors of earlier calls are never raised here. Before
+        :meth:`initiate_connection` there is nothing to send: what other calls have asked for waits
+        until it can follow the connection preface.
 
         :param amount: the maximum number of octets, of which a few remain unused if the next frame
             does not fit; everything that may be sent if ``None``

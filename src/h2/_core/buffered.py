@@ -76,6 +76,7 @@ class Buffers:
         except BaseException:
             local.adopt(before)
             raise
+        self.sending.started()
         self.windows.started()
         self.timers.started()
 

@@ -77,8 +77,8 @@ class SendQueue:
         self.priorities = Priorities(conn)
         self.size = 0  #: octets in all queues
         #: So many octets may go straight into the output. 0 as soon as something waits that the
-        #: next call which takes bytes has to look at.
-        self.straight = STRAIGHT
+        #: next call which takes bytes has to look at, and until the connection is initiated.
+        self.straight = 0
         #: Streams that wait to be opened, in order; made when the first one has to.
         self.line: OrderedDict[int, Opening] | None = None
         self.highest_given = 0  #: the highest identifier of a request that had to wait
@@ -166,6 +166,11 @@ class SendQueue:
         self.priorities.set(stream_id, priority)
 
     # What the other modules do with it.
+
+    def started(self) -> None:
+        """Let content go out: the preface is in front of it now."""
+        if self.is_empty:
+            self.straight = STRAIGHT
 
     def make(self, stream_id: int) -> Outbound:
         """Make the queue of a stream."""
