@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MAX_CLIENTS: Final = 200  # further ones are hung up on
 MAX_RECORDED: Final = 100  # connections for --waterfall, and frames of each
 MAX_FRAMES: Final = 20_000
+MAX_OCTETS: Final = 5_000_000
 POLL_SECONDS: Final = 0.25  # how often the server looks whether it is to stop, and at the clock
 #: What waits in the operating system has been decided: priorities work only above it.
 UNSENT: Final = 64 * 1024
@@ -207,7 +208,9 @@ class Server:
             sock.setsockopt(socket.IPPROTO_TCP, _LOW_WATER, UNSENT)
         recorder = None
         if self.recording and len(self.recorders) < MAX_RECORDED:
-            recorder = Recorder(f"client #{self._clients}", limit=MAX_FRAMES)
+            recorder = Recorder(
+                f"client #{self._clients}", limit=MAX_FRAMES, octet_limit=MAX_OCTETS
+            )
             self.recorders.append(recorder)
         config = h2.config.H2Configuration(client_side=False, strict=True, logger=recorder)
         conn = Connection(config)
