@@ -249,8 +249,9 @@ class BufferedH2Connection(H2Connection):
         """Terminate a stream immediately with RST_STREAM; drop what is buffered (section 6.4).
 
         With ``NO_ERROR`` after the end of our message, RST_STREAM is sent after the message, so
-        that a server can tell its client not to send the rest of a request (section 8.1). A pending
-        request is dropped without a frame.
+        that a server can tell its client not to send the rest of a request (section 8.1). Some
+        clients lose the message then; :meth:`discard_data` is safer. A pending request is dropped
+        without a frame.
 
         :param stream_id: the stream
         :param error_code: why (RFC 9113 section 7)
@@ -385,7 +386,8 @@ class BufferedH2Connection(H2Connection):
 
         False once :attr:`SEND_BUFFER_HIGH` octets are buffered, until
         :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent. It
-        remains false after a reset, so wait for an event, not until this is true.
+        remains false after a reset, so wait for an event, not until this is true, or in a loop
+        until :meth:`send_buffer_size` is below the mark: nothing is buffered after a reset.
 
         :param stream_id: the stream
         """
