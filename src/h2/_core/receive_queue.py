@@ -6,7 +6,7 @@ from typing import Final
 
 from h2._core.flow_control import acknowledge_reads, hand_back
 from h2._core.leftovers import Leftovers
-from h2._core.pieces import Content, Pieces, take
+from h2._core.pieces import SMALL, Content, Pieces, take
 from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._rules import connection_states
@@ -70,7 +70,9 @@ class ReceiveQueue:
         left: list[Event] = []
         told: set[int] = set()
         waiting, ignored = self._waiting, self._ignored
-        for event in events:
+        events.reverse()
+        while events:
+            event = events.pop()  # the event of a frame is gone when its content is kept
             if not isinstance(event, DataReceived):
                 self._act(event)
                 left.append(event)
@@ -99,6 +101,8 @@ class ReceiveQueue:
         before = self._waiting.get(stream_id)
         if isinstance(before, Pieces):
             before.append(content)
+        elif before is not None and len(before) + size <= SMALL:
+            self._waiting[stream_id] = before + content
         elif before is not None:
             pieces = self._waiting[stream_id] = Pieces(before)
             pieces.append(content)
