@@ -379,7 +379,7 @@ class BufferedH2Connection(H2Connection):
         return []
 
     def is_writable(self, stream_id: int) -> bool:
-        """Tell whether a program should continue to write on a stream.
+        """Return whether a program should continue to write on a stream.
 
         False once :attr:`SEND_BUFFER_HIGH` octets are buffered, until
         :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent. It
@@ -466,7 +466,7 @@ class BufferedH2Connection(H2Connection):
         return self._kept().readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
-        """Tell whether all content of a stream has arrived and been read; false if truncated.
+        """Return whether all content of a stream has arrived and been read; false if truncated.
 
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
@@ -487,7 +487,7 @@ class BufferedH2Connection(H2Connection):
     def _kept(self) -> ReceiveQueue:
         """Return the buffer of received content, or raise if there is none."""
         if self._receiving is None:
-            raise RuntimeError("This needs a connection with receive_buffering=True")
+            raise RuntimeError("This call requires receive_buffering=True")
         return self._receiving
 
     # The end, and time.

@@ -248,7 +248,7 @@ class H2Connection:
         """
         stream_id = index(stream_id)
         if not 1 <= stream_id <= 2**31 - 1:
-            raise ValueError(f"Stream identifiers are 1 to 2**31 - 1, not {stream_id}")
+            raise ValueError(f"stream_id must be between 1 and 2**31 - 1, not {stream_id}")
         return stream_state(self._core.streams.state_of(stream_id))
 
     def send_headers(
@@ -565,7 +565,7 @@ class H2Connection:
             ``bytes``
         """
         if isinstance(origins, (str, bytes)):
-            raise TypeError("origins must be an iterable of origins, not one of them")
+            raise TypeError("origins must be an iterable of origins, not a single origin")
         origin.advertise(self._core, [_octets(entry) for entry in origins])
 
     def close_connection(

@@ -67,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _end(Status.INTERRUPTED)
     except ImportError as error:  # of ssl, where it is needed: not every Python has it
-        return _end(Status.SCHEME, f"This needs a module that Python lacks here: {error.name}")
+        return _end(
+            Status.SCHEME, f"This Python lacks a module that the command needs: {error.name}"
+        )
     except OSError as error:  # of our own output: everything else has been dealt with
         return _end(Status.WRITE, f"Could not write the output: {reason(error)}")
 

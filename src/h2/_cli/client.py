@@ -21,7 +21,7 @@ from h2._cli.transfer import Transfer
 from h2._cli.url import Url
 from h2.errors import ErrorCodes
 
-_REFUSED: Final = "nothing was processed, so it may be sent again"
+_REFUSED: Final = "it was not processed and can be retried"
 #: Content waits when there is less. What is beyond that are answers: to PING, to SETTINGS.
 _MOST_UNSENT: Final = 1024 * 1024
 #: Requests at a time, where the server allows more.
@@ -94,7 +94,7 @@ class Client:
             if trailers:
                 self._conn.send_headers(stream_id, trailers, end_stream=True)
         except h2.exceptions.ProtocolError as error:
-            text = f"This cannot be sent over HTTP/2: {error}"
+            text = f"The request cannot be sent over HTTP/2: {error}"
             raise Failure(Status.USAGE, text) from None
         transfer.times.sent = time.monotonic() - transfer.times.began
 
@@ -116,7 +116,7 @@ class Client:
         # Flushing comes last in both: whatever is left then has to wait for the socket.
         self._flush()
         if self._channel.pending > _MOST_UNSENT:
-            raise Failure(Status.SEND, "The server goes on asking and does not read the answers")
+            raise Failure(Status.SEND, "The server keeps requesting answers without reading them")
         for transfer in list(self._active.values()):
             try:
                 self._upload(transfer)
@@ -299,7 +299,7 @@ class Client:
         self._goodbye = f"GOAWAY with {named(event.error_code)}"
         if event.additional_data:
             self._goodbye += f" ({printable(event.additional_data)})"
-        text = f"The server refused the request by {self._goodbye}: {_REFUSED}"
+        text = f"The server refused the request, sending {self._goodbye}: {_REFUSED}"
         unprocessed = [self._active[i] for i in event.unprocessed_stream_ids if i in self._active]
         # What was not sent goes over another connection, if this one has been of any use.
         useful = len(self._active) > len(unprocessed) or self._finished
@@ -343,7 +343,7 @@ class Client:
 def _reset(event: h2.events.StreamReset) -> Failure:
     code = named(event.error_code)
     if not event.remote_reset:
-        text = f"The response breaks the rules of HTTP/2: reset with {code}"
+        text = f"The response violates HTTP/2; the stream was reset with {code}"
     elif event.error_code == ErrorCodes.REFUSED_STREAM:
         text = f"The server refused the request ({code}): {_REFUSED}"
     else:

@@ -41,7 +41,7 @@ def decoder(coding: str) -> Gzip | Zstd | None:
         return Gzip()
     if coding == "zstd" and (module := _zstd()):
         return Zstd(module)
-    text = f"The content is encoded with {coding!r}, and --compressed knows {supported()} only"
+    text = f"The content is encoded with {coding!r}, but --compressed supports only {supported()}"
     raise Failure(Status.ENCODING, text)
 
 
@@ -69,7 +69,7 @@ class Gzip:
     def finish(self) -> None:
         """Complain if the end is missing."""
         if self._begun:
-            raise _damaged("its end is missing")
+            raise _damaged("it is truncated")
 
 
 class Zstd:
@@ -101,7 +101,7 @@ class Zstd:
     def finish(self) -> None:
         """Complain if the end is missing."""
         if self._begun:
-            raise _damaged("its end is missing")
+            raise _damaged("it is truncated")
 
 
 def _damaged(why: object) -> Failure:

@@ -122,7 +122,7 @@ class Sink:
             self._kept.append(data)
             return
         if not self._checked and self.shown and b"\0" in data:
-            text = "The content is binary and could upset your terminal; '--output -' shows it"
+            text = "The content is binary and could garble your terminal; '--output -' shows it"
             raise Failure(Status.WRITE, text)
         try:
             if self._file is None:

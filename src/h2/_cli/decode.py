@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         waterfall.save(options.waterfall, [recorder], name)
     if not faults:
         return 0
-    number = "1 error" if len(faults) == 1 else f"{len(faults)} errors, the first one"
+    number = "1 error" if len(faults) == 1 else f"{len(faults)} errors, the first"
     raise Failure(Status.DAMAGED, f"{name} is damaged: {number} at {faults[0]}")
 
 

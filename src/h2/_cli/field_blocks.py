@@ -68,7 +68,7 @@ class FieldBlocks:
             yield Line(start, f"HPACK: {error}", fault=True)
         except HeaderListTooLarge:
             self.lose(start)
-            text = f"field section of more than {MAX_SECTION_SIZE} octets: not decoded further"
+            text = f"field section exceeds {MAX_SECTION_SIZE} octets: not decoded further"
             yield Line(start, text, fault=True)
         del rest[:position]
         self._rest_offset = start

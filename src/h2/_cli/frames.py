@@ -32,7 +32,7 @@ _FOREIGN: Final = {
     b"HTTP/": "HTTP/1, not HTTP/2",
     b"GET ": "HTTP/1, not HTTP/2",
     b"POST ": "HTTP/1, not HTTP/2",
-    b"\x16\x03": "TLS, which has to be decrypted first",
+    b"\x16\x03": "TLS, which must be decrypted first",
     b"\xd4\xc3\xb2\xa1": "a packet capture, not the bytes of one direction",
     b"\n\r\r\n": "a packet capture, not the bytes of one direction",
 }
@@ -83,17 +83,17 @@ class FrameReader:
         end = self.offset + len(data)
         if data and not self._begun and PREFACE.startswith(data):
             frame = Frame(0, "(preface)", length=len(data))
-            frame.fault(end, f"connection preface is cut off: {len(data)} of 24 octets")
+            frame.fault(end, f"connection preface is truncated: {len(data)} of 24 octets")
         elif len(data) >= HEADER_LENGTH:
             frame = self._frame(bytes(data[HEADER_LENGTH:]))
             here = len(data) - HEADER_LENGTH
-            frame.fault(end, f"frame is cut off: {here} of {frame.length} octets of its payload")
+            frame.fault(end, f"frame is truncated: {here} of {frame.length} octets of its payload")
         elif data:
             frame = Frame(self.offset, "(frame header)", length=len(data))
-            frame.fault(end, f"frame header is cut off: {len(data)} of {HEADER_LENGTH} octets")
+            frame.fault(end, f"frame header is truncated: {len(data)} of {HEADER_LENGTH} octets")
         elif self._open is not None:
             frame = Frame(end, "(end)")
-            frame.fault(end, f"field block on stream {self._open} is not finished")
+            frame.fault(end, f"field block on stream {self._open} is incomplete")
         else:
             return
         self._open = None
@@ -111,7 +111,7 @@ class FrameReader:
             frame = Frame(0, "(preface)", length=len(PREFACE), content="PRI * HTTP/2.0")
             if data != PREFACE:
                 at = next(i for i, octet in enumerate(PREFACE) if data[i] != octet)
-                frame.fault(at, "connection preface is damaged")
+                frame.fault(at, "connection preface is invalid")
             yield frame
             self._skip(len(PREFACE))
             return
@@ -168,7 +168,7 @@ class FrameReader:
             return
         if not self._interrupted:
             self._interrupted = True
-            text = f"the field block on stream {self._open} had to be continued here"
+            text = f"expected CONTINUATION for the field block on stream {self._open}"
             frame.fault(frame.offset, text)
         if kind in _WITH_FIELDS:
             self._blocks.lose(frame.offset)
@@ -200,7 +200,7 @@ class FrameReader:
         start, stop = 0, frame.length
         if flags & PADDED and kind != CONTINUATION:
             if not frame.length:
-                raise Damage(at, "padded, but without Pad Length")
+                raise Damage(at, "PADDED flag is set, but Pad Length is missing")
             padding = int.from_bytes(payload[:1], "big")
             if padding >= frame.length:
                 raise Damage(at, f"padding of {padding} octets in a payload of {frame.length}")
@@ -209,5 +209,5 @@ class FrameReader:
         if kind == HEADERS and not flags & PRIORITY_FLAG:
             octets = 0
         if stop - start < octets:
-            raise Damage(at + start, f"{name}: {stop - start} of {octets} octets are there")
+            raise Damage(at + start, f"{name}: only {stop - start} of {octets} octets")
         return start + octets, stop, payload[start : start + octets]

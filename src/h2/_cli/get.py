@@ -49,7 +49,7 @@ def _transfers(options: argparse.Namespace) -> list[Transfer]:
     """Return what there is to do for each URL."""
     names = options.output or []
     if len(names) > len(options.urls):
-        raise Failure(Status.USAGE, "There are more --output than URLs")
+        raise Failure(Status.USAGE, "There are more --output options than URLs")
     progress = (
         len(options.urls) == 1
         and not (options.verbose or options.silent or options.stat)

@@ -70,12 +70,12 @@ def _dump(lines: list[tuple[int, str]]) -> bytes:
             raise ValueError(f"line {number}: repeated lines were left out (hexdump -v shows them)")
         match = _WITH_COLON.match(line) or _WITHOUT_COLON.match(line) or _ONLY_OFFSET.match(line)
         if match is None:
-            raise ValueError(f"line {number}: no line of a dump, as those above are")
+            raise ValueError(f"line {number}: not a line of a dump, unlike those above")
         offset = int(match[1], 16)
         if first is None:
             first = offset
         if offset - first != len(out):
             expected = first + len(out)
-            raise ValueError(f"line {number}: offset {offset:#x} where {expected:#x} follows")
+            raise ValueError(f"line {number}: offset {offset:#x}, expected {expected:#x}")
         out += bytes.fromhex(match[2])
     return bytes(out)

@@ -38,7 +38,7 @@ ANSWER_OVER_TLS: Final = _answer(
 )
 #: What a client is told that does not speak TLS where it has to.
 ANSWER_TO_PLAINTEXT: Final = _answer(
-    "400 Bad Request", "This port is for TLS: use https in place of http."
+    "400 Bad Request", "This port expects TLS: use https instead of http."
 )
 
 

@@ -44,7 +44,7 @@ class OptionParser(argparse.ArgumentParser):
         option = argument.partition("=")[0]
         known = [name for name in self._option_string_actions if name.startswith("--")]
         close = difflib.get_close_matches(option, known, n=1, cutoff=0.75)
-        hint = f" (perhaps {close[0]}?)" if close else ""
+        hint = f" (did you mean {close[0]}?)" if close else ""
         return f"unknown option: {option}{hint}"
 
 

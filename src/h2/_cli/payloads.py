@@ -44,19 +44,19 @@ def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
         return
     rule, least, most, _ = SHAPES[KIND_OF[kind]]
     if stream_id and rule == ON_CONNECTION:
-        frame.fault(frame.offset + 5, f"{frame.name} belongs on stream 0")
+        frame.fault(frame.offset + 5, f"{frame.name} must be on stream 0")
     if not stream_id and rule == ON_STREAM:
-        frame.fault(frame.offset + 5, f"{frame.name} does not belong on stream 0")
+        frame.fault(frame.offset + 5, f"{frame.name} must not be on stream 0")
     if not least <= frame.length <= most:
         bound = f"{least}" if least == most else f"at least {least}"
-        text = f"{frame.name} with a payload of {frame.length} octets, which must be {bound}"
+        text = f"{frame.name} with a payload of {frame.length} octets; must be {bound}"
         raise Damage(frame.offset, text)
 
 
 def describe(frame: Frame, kind: int, flags: int, payload: bytes) -> None:
     """Put a payload into words. It is complete, and its shape has been checked."""
     if kind == SETTINGS and flags & ACK and payload:
-        raise Damage(frame.offset, f"acknowledgment of SETTINGS with {len(payload)} octets")
+        raise Damage(frame.offset, f"SETTINGS acknowledgment with {len(payload)} octets")
     _WORDS.get(kind, _unknown)(frame, payload, frame.offset + HEADER_LENGTH)
 
 
@@ -82,9 +82,9 @@ def _settings(frame: Frame, payload: bytes, at: int) -> None:
         if least <= value <= most:
             frame.line(at + 6 * number, text)
         else:
-            frame.fault(at + 6 * number, f"{text}, which must be from {least} to {most}")
+            frame.fault(at + 6 * number, f"{text}; must be between {least} and {most}")
     if whole < len(payload):
-        raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: no multiple of 6")
+        raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: not a multiple of 6")
 
 
 def _ping(frame: Frame, payload: bytes, _at: int) -> None:

@@ -97,13 +97,13 @@ def content(options: argparse.Namespace) -> Source | None:
     if data is None and file is None:
         return Source(io.BytesIO(), "no content") if options.trailer else None
     if options.head:
-        raise Failure(Status.USAGE, "--head goes without content")
+        raise Failure(Status.USAGE, "--head cannot be combined with content")
     if file is not None:
         return open_source(file)
     if not any(part.startswith("@") for part in data):
         return Source(io.BytesIO(_octets("&".join(data))), "--data")
     if len(data) > 1:
-        raise Failure(Status.USAGE, "--data @FILE cannot be joined with other content")
+        raise Failure(Status.USAGE, "--data @FILE cannot be combined with other content")
     return open_source(data[0][1:])
 
 

@@ -83,7 +83,9 @@ def _tls(options: argparse.Namespace) -> ssl.SSLContext | None:
         tls.load_certificate(context, options.cert, options.key)
     else:
         tls.make_certificate(context, options.host)
-        print("the certificate is made for this run: clients need --insecure", file=sys.stderr)
+        print(
+            "the certificate was generated for this run: clients need --insecure", file=sys.stderr
+        )
     return context
 
 

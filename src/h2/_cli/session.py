@@ -119,7 +119,7 @@ class Session:
             self._turn_away(f"speaks HTTP/1: {http1.first_line(octets)}", http1.ANSWER)
             return True
         if protocol_of(octets) == "TLS":
-            self._turn_away("speaks TLS, and this port is for cleartext", http1.ANSWER)
+            self._turn_away("speaks TLS on the cleartext port", http1.ANSWER)
             return True
         self._opening = None
         self._conn.initiate_connection()
@@ -141,11 +141,11 @@ class Session:
         if now - self.channel.last_progress < IDLE_SECONDS:
             return False
         if self._opening is not None:
-            self._tell(f"{self._client} was silent for too long")
+            self._tell(f"{self._client} timed out")
             self.closed = True
             return True
         self._say_goodbye()
-        self._fail("was silent for too long")
+        self._fail("timed out")
         return True
 
     def leave(self) -> None:

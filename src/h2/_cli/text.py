@@ -55,7 +55,7 @@ def other_protocol(octets: bytes, scheme: str) -> str | None:
     if not octets or octets[3:4] == b"\x04":  # the first frame of HTTP/2 is SETTINGS
         return None
     if octets.startswith(b"\x15\x03"):
-        return "The server speaks TLS on this port; https:// perhaps?"
+        return "The server speaks TLS on this port; try https://"
     line = octets.partition(b"\n")[0].rstrip(b"\r")
     if not (line.isascii() and line.decode("ascii").isprintable()):
         return None

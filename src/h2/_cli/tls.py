@@ -22,14 +22,14 @@ from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
 from h2._cli.text import printable, reason
 
-_NO_TLS: Final = "The server does not speak TLS on this port; http:// perhaps?"
+_NO_TLS: Final = "The server does not speak TLS on this port; try http://"
 #: What OpenSSL says of a server, and what it means.
 _SERVERS: Final = {
-    "NO APPLICATION PROTOCOL": "The server does not offer HTTP/2 (it refuses ALPN h2)",
+    "NO APPLICATION PROTOCOL": "The server does not offer HTTP/2 (it rejected ALPN h2)",
     "WRONG VERSION NUMBER": _NO_TLS,
     "RECORD LAYER FAILURE": _NO_TLS,
     "HTTP REQUEST": _NO_TLS,
-    "CERTIFICATE REQUIRED": "The server wants a certificate of the client (--cert)",
+    "CERTIFICATE REQUIRED": "The server requires a client certificate (--cert)",
 }
 
 
@@ -38,9 +38,9 @@ _CLIENTS: Final = {
     "UNKNOWN CA": "the client does not trust the certificate",
     "CERTIFICATE UNKNOWN": "the client does not trust the certificate",
     "BAD CERTIFICATE": "the client does not trust the certificate",
-    "UNSUPPORTED PROTOCOL": "the client has no TLS 1.2 or newer",
-    "NO SHARED CIPHER": "the client has no cipher that is allowed here",
-    "EOF": "the client hung up",
+    "UNSUPPORTED PROTOCOL": "the client does not support TLS 1.2 or later",
+    "NO SHARED CIPHER": "the client offers no acceptable cipher",
+    "EOF": "the client disconnected",
 }
 _HANDSHAKE: Final = 22  # the type of the first record (RFC 8446 section 5.1)
 
@@ -109,7 +109,7 @@ class SecureChannel(Channel):
         self.sock.do_handshake()
         self._shaken = True
         if self.sock.selected_alpn_protocol() != "h2":
-            raise NotHttp2("does not offer HTTP/2 in TLS (ALPN)", http1.ANSWER_OVER_TLS)
+            raise NotHttp2("does not offer HTTP/2 with ALPN", http1.ANSWER_OVER_TLS)
         return True
 
     def _look_ahead(self) -> bool:
@@ -142,7 +142,7 @@ def client_context(authority: str | None, insecure: bool) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=authority)
     except OSError as error:
-        text = f"Could not read the authority's certificate in {authority}: {reason(error)}"
+        text = f"Could not read the CA certificate {authority}: {reason(error)}"
         raise Failure(Status.AUTHORITY_FILE, text) from None
     if insecure:
         context.check_hostname = False
@@ -159,7 +159,7 @@ def connect(
     try:
         return context.wrap_socket(sock, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
-        text = f"SSL certificate problem: {error.verify_message}; --insecure would go on"
+        text = f"SSL certificate problem: {error.verify_message}; --insecure ignores it"
         raise Failure(Status.CERTIFICATE, text) from None
     except OSError as error:
         limit.left()  # raises if that is what is wrong
@@ -171,7 +171,7 @@ def describe(sock: ssl.SSLSocket) -> list[str]:
     """Return lines about a connection that has been made: protocol and certificate."""
     cipher = (sock.cipher() or ("?",))[0]
     lines = [
-        f"{sock.version()}, {cipher}, ALPN {sock.selected_alpn_protocol() or 'picked nothing'}"
+        f"{sock.version()}, {cipher}, ALPN {sock.selected_alpn_protocol() or 'selected nothing'}"
     ]
     raw = sock.getpeercert(binary_form=True) or b""
     about: Any = sock.getpeercert()
@@ -239,7 +239,7 @@ def make_certificate(context: ssl.SSLContext, host: str) -> None:
         ec: Any = importlib.import_module("cryptography.hazmat.primitives.asymmetric.ec")
         forms: Any = importlib.import_module("cryptography.hazmat.primitives.serialization")
     except ImportError:
-        text = "--tls needs the package cryptography to make a certificate; or give --cert"
+        text = "--tls needs the cryptography package to generate a certificate; or use --cert"
         raise Failure(Status.USAGE, text) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "python -m h2 serve")])

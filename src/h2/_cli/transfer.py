@@ -173,7 +173,7 @@ class Transfer:
             raise Failure(Status.REDIRECTS, text)
         self.request.redirect(self.status, self.location or "")
         if self.source.standard_input and self.request.has_content:
-            text = "Standard input cannot be sent again to where the response redirects"
+            text = "Standard input cannot be sent a second time to follow the redirect"
             raise Failure(Status.REWIND, text)
         self.source.close()
         self.begun = False

@@ -41,14 +41,14 @@ class Url:
         try:
             return urljoin(str(self), quote(location, _SAFE))
         except ValueError as error:
-            text = f"The response redirects to a URL that cannot be read: {error}"
+            text = f"The response redirects to an invalid URL: {error}"
             raise Failure(Status.URL, text) from None
 
     def file_name(self) -> str:
         """Return the last part of the path, as a name for a file in this folder."""
         name = self.path.partition("?")[0].rpartition("/")[2]
         if name in {"", ".", ".."} or PurePath(name).name != name:
-            raise Failure(Status.WRITE, f"{self} has no name for --remote-name; --output has one")
+            raise Failure(Status.WRITE, f"{self} has no file name for --remote-name; use --output")
         return name
 
 
@@ -59,15 +59,15 @@ def parse(text: str) -> Url:
     this is a program to find out what servers do with them.
     """
     if "://" not in text:
-        raise Failure(Status.URL, f"URL has no scheme; https://{text} perhaps?")
+        raise Failure(Status.URL, f"URL has no scheme; try https://{text}")
     if _UNWANTED.search(text):
-        raise Failure(Status.URL, "URL holds a space, a control character or a backslash")
+        raise Failure(Status.URL, "URL contains a space, a control character or a backslash")
     try:
         parts = urlsplit(text)
         port = parts.port
         host = _ascii_host(parts.hostname or "")
     except ValueError as error:
-        raise Failure(Status.URL, f"URL cannot be read: {error}") from None
+        raise Failure(Status.URL, f"Invalid URL: {error}") from None
     if parts.scheme not in _PORTS:
         raise Failure(Status.SCHEME, f"Protocol {parts.scheme!r} is not supported")
     usual = _PORTS[parts.scheme]
@@ -91,7 +91,7 @@ def _ascii_host(host: str) -> str:
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
     if not _HOST.fullmatch(host):
-        raise ValueError("no valid host")
+        raise ValueError("not a valid host")
     return host
 
 
