@@ -297,6 +297,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Give up what is under way: the server has gone."""
+        if not self.transport.is_closing():
+            self.transport.close()  # Python 3.10 takes it for open otherwise, and warns
         reason = f"the connection was lost: {error}" if error else "the server hung up"
         self.leave(reason, LostError)
         self.connections.discard(self)

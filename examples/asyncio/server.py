@@ -211,6 +211,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Give up what is under way: the client has gone."""
+        if not self.transport.is_closing():
+            self.transport.close()  # Python 3.10 takes it for open otherwise, and warns
         self.paused = self.leaving = True
         self.closed.set_result(None)
         for request in self.requests.values():
