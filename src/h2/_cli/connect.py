@@ -33,7 +33,7 @@ def connect(
     times: Times,
     recorder: Recorder | None,
 ) -> Channel:
-    """Return a channel to the server, with the connection preface waiting to be sent."""
+    """Return a channel to the server, with the connection preface pending."""
     limit = deadline.within(options.connect_timeout, "Connection")
     conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True, logger=recorder))
     conn.local_settings = Settings(

@@ -83,5 +83,5 @@ def _frames(reader: FrameReader, chunks: Iterator[bytes], form: str, name: str) 
             except ValueError as error:
                 raise Failure(Status.DAMAGED, f"{name} is not hexadecimal text: {error}") from None
         yield from reader.feed(data)
-        sys.stdout.flush()  # the next bytes may be long in coming
+        sys.stdout.flush()  # the next bytes may take long to arrive
     yield from reader.finish()

@@ -1,7 +1,7 @@
 """Raw bytes of one direction of a connection to frames and fields, each with its offset.
 
-Nothing is expected of the bytes. Where they are damaged, the frame says what is wrong and where,
-and reading goes on behind it as far as that makes sense.
+The bytes may be anything. If they are invalid, the frame says what is wrong and where, and reading
+continues after it as far as possible.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from h2._frames.layout import (
 )
 from h2.recorder import Recorder
 
-#: What begins like this is often taken for HTTP/2 by mistake.
+#: Data that begins like this is often mistaken for HTTP/2.
 _FOREIGN: Final = {
     b"HTTP/": "HTTP/1, not HTTP/2",
     b"GET ": "HTTP/1, not HTTP/2",
@@ -37,7 +37,7 @@ _FOREIGN: Final = {
     b"\n\r\r\n": "a packet capture, not the bytes of one direction",
 }
 _WITH_FIELDS: Final = {HEADERS, PUSH_PROMISE, CONTINUATION}
-#: Octets between the padding length and the field block, and what they hold.
+#: Octets between the padding length and the field block, and what they contain.
 _PREFIXES: Final = {
     HEADERS: (5, "priority fields"),
     PUSH_PROMISE: (4, "promised stream"),
@@ -54,16 +54,16 @@ class FrameReader:
 
     def __init__(self, recorder: Recorder | None = None) -> None:
         self._recorder = recorder
-        self.offset = 0  # of the first byte that was not read yet
+        self.offset = 0  # of the first unread byte
         self._data = bytearray()
         self._blocks = FieldBlocks()
-        self._begun = False  # whether it is known how the bytes begin
+        self._begun = False  # whether the beginning of the bytes has been checked
         self._foreign = False
-        self._open: int | None = None  # the stream whose field block is under way
-        self._interrupted = False  # whether that was found fault with already
+        self._open: int | None = None  # the stream with an incomplete field block
+        self._interrupted = False  # whether that was already reported
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take in bytes; returns the frames that they complete."""
+        """Add bytes; returns the frames that they complete."""
         if self._foreign:
             self.offset += len(data)
             return
@@ -78,7 +78,7 @@ class FrameReader:
             self._skip(end)
 
     def finish(self) -> Iterator[Frame]:
-        """Return what there is to say where the bytes end."""
+        """Return a frame for what is incomplete at the end of the bytes."""
         data = self._data
         end = self.offset + len(data)
         if data and not self._begun and PREFACE.startswith(data):
@@ -124,7 +124,7 @@ class FrameReader:
                 self._skip(len(self._data))
 
     def _length(self) -> int:
-        """Return the length of the payload that the frame header at the beginning gives."""
+        """Return the payload length in the frame header at the beginning."""
         return int.from_bytes(self._data[:3], "big")
 
     def _skip(self, octets: int) -> None:
@@ -132,7 +132,7 @@ class FrameReader:
         self.offset += octets
 
     def _frame(self, payload: bytes) -> Frame:
-        """Put the frame at the beginning into words; of its payload, so much is there."""
+        """Describe the frame at the beginning; ``payload`` is what there is of its payload."""
         _, _, kind, flags, stream_id = decode.unpack_header(self._data)
         stream_id &= decode.ID_MASK
         if self._recorder is not None and len(payload) == self._length():
@@ -194,7 +194,7 @@ class FrameReader:
     ) -> tuple[int, int, bytes]:
         """Return where content or field block fragment start and stop, and what comes before it.
 
-        Takes off padding (RFC 9113 section 6.1). The payload may be cut off.
+        Strips padding (RFC 9113 section 6.1). The payload may be truncated.
         """
         at = frame.offset + HEADER_LENGTH
         start, stop = 0, frame.length

@@ -1,4 +1,4 @@
-"""The options of `python -m h2 get`. Where curl or nghttp has one, ours has its name."""
+"""The options of `python -m h2 get`. If curl or nghttp has such an option, it has the same name."""
 
 from __future__ import annotations
 

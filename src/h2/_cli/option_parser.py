@@ -10,26 +10,26 @@ from typing import Any, Final, NoReturn
 
 from h2._cli.failure import Failure, Status
 
-MAX_SECONDS: Final = 1e6  # more than a wait in the operating system takes
+MAX_SECONDS: Final = 1e6  # longer than the operating system can wait
 
 
 class OptionParser(argparse.ArgumentParser):
-    """A parser whose complaints look like all other messages, and name the right `--help`."""
+    """A parser whose errors look like all other messages, and name the right `--help`."""
 
-    #: Where positional arguments go that come after an option, which argparse leaves over.
+    #: The destination of positional arguments after an option, which argparse leaves over.
     further: str | None = None
 
     def error(self, message: str) -> NoReturn:
-        """End with a message and a hint."""
+        """Exit with a message and a hint."""
         raise Failure(Status.USAGE, f"{message}\nTry '{self.prog} --help'.")
 
     def parse_known_args(  # type: ignore[override]  # the overloads differ in the namespace only
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Parse arguments; what a command does not know is an error of that command.
+        """Parse arguments; unknown ones are errors of the command, not of the program.
 
-        argparse leaves such arguments to the parser of the whole command line, whose help does not
-        have the options of the command.
+        argparse leaves such arguments to the main parser, whose help does not list the options of
+        the command.
         """
         found, unknown = super().parse_known_args(args, namespace)
         for argument in unknown:
@@ -49,7 +49,7 @@ class OptionParser(argparse.ArgumentParser):
 
 
 def seconds(text: str) -> float:
-    """Return a span of time."""
+    """Return a time span."""
     with contextlib.suppress(ValueError):
         if 0 < float(text) < MAX_SECONDS:
             return float(text)

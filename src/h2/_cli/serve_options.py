@@ -37,7 +37,7 @@ def add(parser: OptionParser) -> None:
 def place_of(options: argparse.Namespace) -> tuple[str, int | None]:
     """Return the folder and the port that the positional arguments name.
 
-    Raises ValueError if there are two of a kind.
+    Raises ValueError if there are two folders or two ports.
     """
     folder, wanted = None, options.port
     for text in options.place:
