@@ -345,7 +345,7 @@ def test_a_program_says_that_the_transport_has_ended() -> None:
     wire.feed(conn, wire.data(1, b"one"))
     conn.close_connection(ErrorCodes.INTERNAL_ERROR)
     assert conn.read_data(1) == b"one"
-    with pytest.raises(ProtocolError, match="The connection has ended"):
+    with pytest.raises(ProtocolError, match="The connection ended before"):
         conn.read_data(1)
 
 

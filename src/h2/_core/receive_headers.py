@@ -92,8 +92,7 @@ def headers_block(
     conn: Connection, stream_id: int, data: bytes, end_stream: bool, priority: Priority | None
 ) -> None:
     """Handle the complete field block of HEADERS."""
-    # Decoded even if the frame is discarded: the table must stay in step with the peer's (section
-    # 4.3).
+    # Decoded even if the frame is discarded, to keep the tables of both ends in step (section 4.3).
     stream = conn.streams.table.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
