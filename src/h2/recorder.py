@@ -1,4 +1,4 @@
-"""Recordings of connections: every frame with its time, as data and as a page to look at."""
+"""Recordings of connections: every frame with its time, as JSON and as an HTML page."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ class Recorder(DummyLogger):
         conn = H2Connection(H2Configuration(logger=recorder))
 
     It keeps kinds of frames, times, lengths, settings and header fields, but no content. A recorder
-    is for one connection, and has to be there from the start: header fields can be decoded only if
+    is for one connection, and must be attached from the start: header fields can be decoded only if
     all earlier ones were seen.
 
-    :param title: what to call the connection
-    :param limit: frames to keep; later ones are only counted, in :attr:`dropped`
-    :param octet_limit: about how many octets of memory header fields, settings and texts may take,
-        which a peer chooses; later frames are only counted, too. A frame takes up to 1,000 octets
-        beside them.
+    :param title: the name of the connection
+    :param limit: the number of frames to keep; later ones are only counted, in :attr:`dropped`
+    :param octet_limit: about how many octets of memory the values may take that a peer chooses:
+        header fields, settings and texts. Later frames are only counted, too. A frame takes up to
+        1,000 octets in addition.
     :param secrets: whether to keep the values of ``authorization``, ``cookie``,
         ``proxy-authorization`` and ``set-cookie``
     :param clock: returns the time in seconds
     """
 
-    #: The unit of ``at``. A program that has no times may set it to ``"octets"``.
+    #: The unit of ``at``. A program without times may set it to ``"octets"``.
     unit: str = "seconds"
 
     def __init__(
@@ -77,7 +77,7 @@ class Recorder(DummyLogger):
         self.octet_limit = octet_limit
         #: The frames, as they are in the JSON format.
         self.frames: list[dict[str, Any]] = []
-        #: How many frames came after one of the limits.
+        #: How many frames exceeded one of the limits.
         self.dropped: int = 0
         self._octets = 0
         #: When the recording began, in UTC (ISO 8601).
@@ -95,7 +95,7 @@ class Recorder(DummyLogger):
         """Keep a frame.
 
         :param frame: the frame, as loggers get it
-        :param sent: whether this end has sent it
+        :param sent: whether this end sent it
         :param at: when, in the unit of the recording; now if ``None``
         """
         if self.dropped or len(self.frames) >= self.limit:
@@ -119,7 +119,7 @@ class Recorder(DummyLogger):
         self.frames.append(found)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the JSON format has for this connection."""
+        """Return the part of the JSON format for this connection."""
         return {
             "title": self.title,
             "began": self.began,
@@ -151,5 +151,5 @@ def waterfall(recording: str, title: str = "HTTP/2 connections") -> str:
     if found.get("version") != VERSION:
         raise ValueError(f"version {found.get('version')!r} instead of {VERSION}")
     if not isinstance(found.get("connections"), list):
-        raise ValueError("it has no list of connections")
+        raise ValueError("the list of connections is missing")
     return page(title, recording)
