@@ -130,7 +130,7 @@ def last_goaway_code(octets: bytes) -> int | None:
 
 
 def integer(value: int, prefix: int, pattern: int = 0) -> bytes:
-    """An integer with a prefix of so many bits (RFC 7541 section 5.1)."""
+    """An integer with a prefix of this many bits (RFC 7541 section 5.1)."""
     limit = (1 << prefix) - 1
     if value < limit:
         return bytes([pattern | value])

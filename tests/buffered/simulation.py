@@ -23,7 +23,7 @@ from .simulation_end import End, Message
 from .simulation_text import Broken, Choices, History, demand, generate
 from .simulation_world import World
 
-#: How streams ended, or that their content was dropped, is remembered of so many of them.
+#: How streams ended, or that their content was dropped, is remembered of this many of them.
 REMEMBERED: Final = {
     ".receiving._ended": 200,
     ".receiving._ignored": 200,
@@ -59,7 +59,7 @@ def play(history: History, tell: Callable[[str], None] = quiet) -> World:
 
 
 def settle(world: World) -> None:
-    """All programs come to an end, and all that is under way arrives."""
+    """All programs come to an end, and all that is in flight arrives."""
     for end in world.ends:
         tell_larger_windows(world, end)
     choices = Choices(0)
@@ -106,7 +106,7 @@ def break_off(world: World, end: End) -> None:
     check_over(end, told=True)
     other = world.other(end)
     demand(other.goaway_heard, "GOAWAY with an error was not heard", other)
-    # Streams that it may have processed go on, until the transport is closed.
+    # Streams that it may have processed continue, until the transport is closed.
     demand(not (other.client and other.conn.waiting_streams), "waits after GOAWAY", other)
     fall_silent(world, other)
 
@@ -127,7 +127,7 @@ def misbehave(world: World, end: End) -> None:
 
 
 def fall_silent(world: World, end: End) -> None:
-    """Nothing arrives any more: what is there goes out, or stays."""
+    """Nothing arrives any more: pending output is sent, or stays."""
     for each in world.ends:
         if not each.ended:
             each.pull(None)
@@ -185,7 +185,7 @@ def check_messages(world: World) -> None:
 
 
 def check_reset(end: End, other: End, message: Message, theirs: Message | None) -> None:
-    """There is a reason for every StreamReset."""
+    """Every StreamReset has a cause."""
     if theirs is not None:
         reset = theirs.reset
         demand(reset is not None, "StreamReset that nobody has sent", end, message)
@@ -199,7 +199,7 @@ def check_reset(end: End, other: End, message: Message, theirs: Message | None) 
 
 
 def is_unwanted(other: End, message: Message) -> bool:
-    """Tell whether the client refuses a promise: it has reset the stream, or wants no more."""
+    """Return whether the client refuses a promise: it has reset the stream, or wants no more."""
     parent = other.messages.get(message.parent)
     return parent is not None and (parent.reset is not None or other.closing or other.shut_down)
 
@@ -216,7 +216,7 @@ def check_whole(end: End, message: Message, theirs: Message) -> None:
 
 
 def check_nothing_left(end: End) -> None:
-    """A connection on which nothing is under way any more holds nothing."""
+    """An idle connection holds nothing."""
     conn = end.conn
     demand(conn.events() == [], "an event is left", end)
     demand(conn.data_to_send() == b"", "output is left", end)
@@ -270,7 +270,7 @@ def held(thing: object, place: str = "", seen: set[int] | None = None) -> Iterat
 
 
 def _is_part(thing: object) -> bool:
-    """Tell whether something is an object of the package that may hold others."""
+    """Return whether something is an object of the package that may hold others."""
     kind = type(thing)
     ours = kind.__module__.startswith("h2._core.") or kind.__module__ == "h2.buffered"
     return ours and kind.__name__ != "Connection" and not hasattr(thing, "stream_id")

@@ -114,7 +114,7 @@ class End:
     # Events.
 
     def take(self, events: Iterable[Event]) -> None:
-        """Let the program handle events. Nobody whom they should have woken may go on waiting."""
+        """Let the program handle events. No wake-up may be missing."""
         for event in events:
             handler = _HANDLERS.get(type(event))
             if handler is not None:

@@ -41,7 +41,7 @@ def calls(action: Callable[[], object]) -> int:
 
 
 def waiting(streams: int, window: int = 0, limits: AbuseLimits = NO_LIMITS) -> BufferedH2Connection:
-    """A server with so many responses that wait for the window of their stream."""
+    """A server with this many responses that wait for the window of their stream."""
     conn = server()
     conn.config.limits = limits
     conn.initiate_connection()

@@ -250,7 +250,7 @@ HEEDS = (Setting.NO_RFC7540_PRIORITIES, 1)
 
 
 def test_priority_update_of_requests_that_are_not_open() -> None:
-    """Never more of them than the server allows: the frame goes out with the request then."""
+    """Never more of them than the server allows: the frame is sent with the request then."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), HEEDS)
     for stream_id in (1, 3, 5):
         conn.send_priority_update(stream_id, urgency=stream_id)

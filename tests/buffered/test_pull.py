@@ -45,7 +45,7 @@ def test_the_first_frame_of_a_call_may_be_shorter() -> None:
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(FRAME + 1))
     assert [length for _, length, _ in shape(frames(conn, 5000))] == [5000 - HEADER]
-    # But not much shorter: it goes on in the next call.
+    # But not much shorter: it continues in the next call.
     pieces = [conn.data_to_send(100) for _ in range(11)]
     assert [len(piece) for piece in pieces] == [100] * 10 + [1024 + HEADER - 1000]
     assert shape(wire.parse(b"".join(pieces))) == [(1, 1024, 0)]

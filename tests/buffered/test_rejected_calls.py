@@ -39,7 +39,7 @@ OURS = st.sampled_from([LAST, LAST, OLDER, OLD, NEW, calls.THEIRS, calls.THEIRS,
 
 
 class Take(NamedTuple):
-    """Output of one end goes over, so many octets of it."""
+    """Transfer this many octets of the output of one end."""
 
     side: int
     amount: int | None

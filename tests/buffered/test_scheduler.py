@@ -46,7 +46,7 @@ class Member:
 
 @dataclass
 class Model:
-    """The rules once more, without any structure: everything is sorted whenever it is asked for."""
+    """The rules again, without any structure: everything is sorted whenever it is asked for."""
 
     members: dict[int, Member] = field(default_factory=dict)
     seats: list[Seat] = field(default_factory=list)
@@ -595,7 +595,7 @@ def count(work: Callable[[], object]) -> int:
 
 
 def frame_cost(number: int, incremental: bool) -> float:
-    """Instructions for a frame with so many streams, of which each has had its first turn."""
+    """Instructions for a frame with this many streams, of which each has had its first turn."""
     scheduler = busy(streams(number, incremental=incremental))
     frames(scheduler, number)
     return count(lambda: frames(scheduler, 500)) / 500
@@ -607,7 +607,7 @@ def test_a_frame_costs_the_same_with_10_000_streams_as_with_100(incremental: boo
 
 
 def turnover_cost(number: int, incremental: bool) -> float:
-    """Instructions to park, wake, reprioritise and reset one stream among so many."""
+    """Instructions to park, wake, reprioritise and reset one stream among this many."""
     turns = streams(number, incremental=incremental)
     scheduler = busy(turns)
 

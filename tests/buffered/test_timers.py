@@ -105,10 +105,10 @@ def test_a_connection_that_has_not_begun_waits_for_nothing(client: bool, clock: 
     assert conn.get_timer() is None
     assert pass_time(conn, clock, 100) == []
     assert conn.data_to_send() == b""
-    # SETTINGS that go out before the preface have no peer that could acknowledge them.
+    # SETTINGS that are sent before the preface have no peer that could acknowledge them.
     conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 70_000})
     assert conn.get_timer() is None
-    # PING must not go out before our first SETTINGS, whatever has arrived.
+    # PING must not be sent before our first SETTINGS, whatever has arrived.
     wire.feed(conn, b"" if client else wire.PREFACE, wire.settings())
     assert conn.get_timer() is None
     conn.initiate_connection()
@@ -383,7 +383,7 @@ class Client:
         self.seen += self.conn.events()
 
     def until(self, kind: type[Event]) -> None:
-        """Go on until such an event has come."""
+        """Continue until such an event has arrived."""
         end = time.monotonic() + TIMEOUT
         while not any(isinstance(event, kind) for event in self.seen):
             assert time.monotonic() < end, self.seen

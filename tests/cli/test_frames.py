@@ -244,7 +244,7 @@ def test_a_faulty_frame_says_what_and_where(raw: bytes, offset: int, text: str) 
     ((found, message),) = faults(frames)
     assert found == offset
     assert text in message
-    assert frames[-1].name == "PING"  # reading goes on
+    assert frames[-1].name == "PING"  # reading continues
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def from_server(get: Get, script: Script, *arguments: object) -> tuple[int, byte
 
 
 def answering(*parts: bytes) -> Script:
-    """A server that answers with these bytes, and lets the client hang up."""
+    """A server that answers with these bytes, and lets the client disconnect."""
 
     def script(client: Client) -> None:
         client.request()
@@ -67,7 +67,7 @@ def answering(*parts: bytes) -> Script:
 
 
 def closing(*parts: bytes) -> Script:
-    """A server that answers with these bytes, and hangs up."""
+    """A server that answers with these bytes, and disconnects."""
 
     def script(client: Client) -> None:
         client.request()

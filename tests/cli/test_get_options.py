@@ -84,7 +84,7 @@ def echo(client: Client, stream_id: int, fields: Fields) -> None:
 
 @contextlib.contextmanager
 def server(answer: Answer, *settings: tuple[int, int], clients: int = 1) -> Iterator[str]:
-    """A server for so many connections, and its URL."""
+    """A server for this many connections, and its URL."""
     with listening(*[serving(answer, *settings)] * clients) as port:
         yield f"http://127.0.0.1:{port}"
 

@@ -1,4 +1,4 @@
-"""`python -m h2 get` as a process, with servers that nobody here wrote, and beside curl."""
+"""`python -m h2 get` as a process, with third-party servers, and beside curl."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def some(sock: socket.socket) -> list[Frame]:
 
 
 def heard(sock: socket.socket) -> list[Frame]:
-    """All that the server says until it hangs up."""
+    """All that the server says until it disconnects."""
     return wire.parse(rest_of(sock))
 
 
@@ -239,7 +239,7 @@ def test_windows_are_respected_and_responses_take_turns(root: Path) -> None:
     big = (root / "big").read_bytes()
     assert content(frames, 1) == big[:1500]
     assert content(frames, 3) == big[:1001]
-    # The connection's window is shared, and a frame of each goes out in turn.
+    # The connection's window is shared, and a frame of each is sent in turn.
     with serving(root) as (_, port):
         window = (Setting.INITIAL_WINDOW_SIZE, BIG)
         frames = talk(port, get(1, "/big"), get(3, "/big"), settings=(window,))
@@ -413,7 +413,7 @@ def test_silent_clients_are_sent_away(
         sock.sendall(get(1, "/big"))  # whose window it never opens
         frames = heard(sock)
         assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
-        # It does not hang up either.
+        # It does not disconnect either.
         eventually(lambda: not server._sessions)
     err = capfd.readouterr().err
     assert "127.0.0.1 timed out\n" in err
@@ -498,7 +498,7 @@ def test_any_bytes_of_a_client(root: Path, edits: list[tuple[int, bytes]], step:
         served = session.Session(Channel(ours, conn, None), conn, root, "client", lines.append)
         theirs.setblocking(False)
         for at in range(0, len(data), step):
-            with contextlib.suppress(BrokenPipeError):  # it has hung up
+            with contextlib.suppress(BrokenPipeError):  # it has disconnected
                 theirs.send(data[at : at + step])
             while served.advance():
                 pass
@@ -569,7 +569,7 @@ def test_the_server_does_not_wait_for_ever_when_it_stops(
             sock.recv(100)
             idle.recv(100)
         assert time.monotonic() - start < TIMEOUT / 2
-        # Each is told how far the server has come; the offender was told what its fault was.
+        # Each is told the last stream; the offender was told about its error.
         for client, last in ((sock, wire.goaway(1)), (idle, wire.goaway(1))):
             octets = rest_of(client)
             assert LEAVING in octets
@@ -771,7 +771,7 @@ def test_clients_that_say_nothing(
 
 
 class Stubborn:
-    """A TLS socket that says it has to write before it can go on, or to read."""
+    """A TLS socket that says it has to write before it can continue, or to read."""
 
     def __init__(self, error: type[ssl.SSLError]) -> None:
         self.error = error

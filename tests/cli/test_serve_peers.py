@@ -1,4 +1,4 @@
-"""`python -m h2 serve` as a process, with clients that nobody here wrote."""
+"""`python -m h2 serve` as a process, with third-party clients."""
 
 from __future__ import annotations
 

@@ -91,14 +91,14 @@ def test_altsvc_inside_a_field_block() -> None:
 
 
 def test_advertise_for_an_origin() -> None:
-    """With an origin the frame goes out on stream 0."""
+    """With an origin the frame is sent on stream 0."""
     conn = wire.server()
     conn.advertise_alternative_service(VALUE, origin=ORIGIN)
     assert conn.data_to_send() == wire.altsvc(0, ORIGIN, VALUE)
 
 
 def test_advertise_for_a_stream() -> None:
-    """With a stream the frame goes out there, between request and response headers."""
+    """With a stream the frame is sent there, between request and response headers."""
     conn = server_with_request()
     conn.clear_outbound_data_buffer()
     conn.advertise_alternative_service(VALUE, stream_id=1)

@@ -1,4 +1,4 @@
-"""RFC 9113 section 4.3: field blocks on the wire; 4.3.1 has a file of its own."""
+"""RFC 9113 section 4.3: field blocks on the wire; 4.3.1 has its own file."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_a_closed_request_makes_room() -> None:
 
 
 def test_a_lower_limit_lets_open_streams_complete() -> None:
-    """When the peer lowers its limit below what is open, the open streams go on."""
+    """When the peer lowers its limit below what is open, the open streams continue."""
     conn = wire.client()
     for stream_id in (1, 3, 5):
         conn.send_headers(stream_id, wire.POST)

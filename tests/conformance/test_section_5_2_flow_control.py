@@ -57,7 +57,7 @@ def test_a_connection_window_that_is_used_up_opens_as_far_as_there_is_room() -> 
     wire.feed(conn, wire.headers(3, wire.POST))
     peer = Peer(conn)
     assert [peer.send(wire.data(1, bytes(15_000))) for _ in range(2)] == [[], []]
-    conn.acknowledge_received_data(30_000, 1)  # less than half a window: nothing goes out yet
+    conn.acknowledge_received_data(30_000, 1)  # less than half a window: nothing is sent yet
     assert sent(conn) == []
     kept = DEFAULT_WINDOW - 30_000
     for size in (DEFAULT_FRAME_SIZE, DEFAULT_FRAME_SIZE):
@@ -68,7 +68,7 @@ def test_a_connection_window_that_is_used_up_opens_as_far_as_there_is_room() -> 
 
 
 def test_a_stream_window_that_is_used_up_opens_as_far_as_there_is_room() -> None:
-    """An application may wait for more content before it hands back the rest."""
+    """An application may wait for more content before it acknowledges the rest."""
     conn = wire.server()
     conn.increment_flow_control_window(DEFAULT_WINDOW)
     wire.feed(conn, wire.headers(1, wire.POST))
@@ -380,7 +380,7 @@ def test_no_credit_for_a_stream_that_the_peer_has_ended(size: int) -> None:
 
 
 def test_no_credit_for_such_a_stream_when_windows_shrink() -> None:
-    """What was handed back before its end is enough for the smaller window, and of no use."""
+    """What was acknowledged before its end is enough for the smaller window, and of no use."""
     conn = wire.server()
     for stream_id in (1, 3, 5):
         wire.feed(conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, bytes(10_000)))

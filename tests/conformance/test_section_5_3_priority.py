@@ -108,7 +108,7 @@ def test_we_send_priority() -> None:
 
 
 def test_a_server_does_not_send_priority() -> None:
-    """Only clients signal; a server that tries is told so, and goes on."""
+    """Only clients signal; a server that tries is told so, and continues."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     conn.clear_outbound_data_buffer()

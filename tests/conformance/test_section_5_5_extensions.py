@@ -62,7 +62,7 @@ def test_unknown_error_codes(code: int) -> None:
 
 @pytest.mark.parametrize("code", UNKNOWN_CODES)
 def test_unknown_error_codes_at_a_client(code: int) -> None:
-    """They end the request, and the connection goes on until the program closes it."""
+    """They end the request, and the connection continues until the program closes it."""
     conn = wire.client()
     for stream_id in (1, 3):
         conn.send_headers(stream_id, wire.REQUEST, end_stream=True)

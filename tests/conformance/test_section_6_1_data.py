@@ -42,7 +42,7 @@ def test_every_amount_of_padding() -> None:
 
 @pytest.mark.parametrize("pad", [0, 1, 255])
 def test_padding_around_no_content(pad: int) -> None:
-    """Padding may take the whole payload but for the pad length."""
+    """Padding may take the whole payload except for the pad length."""
     event = only(wire.feed(open_server(), wire.data(1, pad=pad)), DataReceived)
     assert (event.data, event.flow_controlled_length) == (b"", pad + 1)
 

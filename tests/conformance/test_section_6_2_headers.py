@@ -68,7 +68,7 @@ def test_all_combinations_of_flags(
 
 
 def test_end_stream_on_headers_ends_after_the_continuation() -> None:
-    """END_STREAM stands on HEADERS even when CONTINUATION frames follow."""
+    """END_STREAM is on HEADERS even when CONTINUATION frames follow."""
     conn = wire.server()
     assert wire.feed(conn, wire.headers(1, b"", end_stream=True, end_headers=False)) == []
     events = wire.feed(conn, wire.continuation(1, wire.REQUEST))

@@ -33,7 +33,7 @@ def test_priority_of_another_length(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 4, 6])
 def test_priority_of_another_length_resets_an_open_stream(size: int) -> None:
-    """A stream error: the connection and its other streams go on."""
+    """A stream error: the connection and its other streams continue."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST), wire.headers(3, wire.POST))
     frame = wire.frame(Type.PRIORITY, 0, 1, bytes(size))

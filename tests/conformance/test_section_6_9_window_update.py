@@ -180,7 +180,7 @@ def test_data_sent_makes_room_for_increments() -> None:
 
 
 def test_a_window_of_one_octet() -> None:
-    """With an initial window of 1 a stream sends one octet, and goes on when it gets credit."""
+    """With an initial window of 1 a stream sends one octet, and continues when it gets more window."""
     conn = open_client((Setting.INITIAL_WINDOW_SIZE, 1))
     assert_refused(conn, "send_data", 1, b"ab")
     conn.send_data(1, b"a")
@@ -224,7 +224,7 @@ def test_negative_window() -> None:
 
 
 def test_empty_data_in_a_negative_window() -> None:
-    """An empty DATA frame with END_STREAM goes out whatever the windows are."""
+    """An empty DATA frame with END_STREAM is sent whatever the windows are."""
     conn = open_client()
     conn.send_data(1, bytes(1_000))
     wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 0)))

@@ -102,7 +102,7 @@ def test_malformed_requests(fields: wire.Fields) -> None:
 
 @pytest.mark.parametrize("fields", RESET_REQUESTS.values(), ids=RESET_REQUESTS)
 def test_malformed_requests_that_are_reset(fields: wire.Fields) -> None:
-    """The stream ends, other requests go on, and the identifier is used."""
+    """The stream ends, other requests continue, and the identifier is used."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
     request = wire.headers(5, fields)

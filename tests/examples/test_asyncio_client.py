@@ -1,4 +1,4 @@
-"""The asyncio client, as a program and as a class, with servers that nobody here wrote."""
+"""The asyncio client, as a program and as a class, with third-party servers."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_the_program(moody: Target) -> None:
     assert (program.process.returncode, out, complaints(err)) == (130, "", [])
 
 
-# --- Servers that refuse, hang up and go away ---
+# --- Servers that refuse, disconnect and go away ---
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ async def seen(moody: Target, enough: Callable[[dict[str, Any]], bool]) -> dict[
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
-    """Run this; it must not take for ever."""
+    """Run this with a time limit."""
     asyncio.run(asyncio.wait_for(scene, TIMEOUT))
 
 
@@ -326,7 +326,8 @@ def test_goaway(moody: Target, matrix: Matrix) -> None:
             before = asyncio.create_task(text(client, f"{moody.url}/hold"))
             while not any(connection.responses for connection in client.connections):
                 await asyncio.sleep(0)
-            # These go out together. The second one is the last that the server promises to finish.
+            # These are sent together. The second one is the last that the server promises to
+            # finish.
             last = asyncio.create_task(text(client, f"{moody.url}/goaway"))
             after = asyncio.create_task(text(client, f"{moody.url}/hold"))
             assert await last == "last"

@@ -1,4 +1,4 @@
-"""The asyncio server, started as it documents itself, with clients that nobody here wrote."""
+"""The asyncio server, started as it documents itself, with third-party clients."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestServer(ServerTests):
     side = SIDE
     left_out = (
         "download of 20 MB",  # what comes is not the file of the site
-        "echo without room",  # an echo of this server keeps some that cannot go out yet
+        "echo without room",  # an echo of this server keeps some that cannot be sent yet
     )
 
 
@@ -293,7 +293,7 @@ def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
         frames = client.until(lambda frame: frame.type == Type.DATA)
         mortal.server.interrupt()
         frames += client.until(lambda frame: frame.type == Type.PING)
-        # A request that was on its way is still answered, and so is the one under way.
+        # A request in flight is still answered, and so is the one in progress.
         client.send(request(3, "/bytes/3"), wire.ping(frames[-1].payload, ack=True))
         frames += client.until(is_goaway)
         client.send(request(5, "/bytes/5"), wire.data(1, b"after", end_stream=True))

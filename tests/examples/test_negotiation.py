@@ -1,4 +1,4 @@
-"""The negotiation examples with programs that nobody here wrote, and with each other."""
+"""The negotiation examples with third-party programs, and with each other."""
 
 from __future__ import annotations
 

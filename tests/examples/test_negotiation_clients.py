@@ -50,7 +50,7 @@ def request_on(sock: socket.socket, stream_id: int) -> None:
 
 
 def says(*frames: bytes) -> Script:
-    """Answer the request on stream 1 with these frames, and wait until the client hangs up."""
+    """Answer the request on stream 1 with these frames, and wait until the client disconnects."""
 
     def script(sock: socket.socket) -> None:
         sock.sendall(wire.settings())

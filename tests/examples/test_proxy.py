@@ -1,4 +1,4 @@
-"""The reverse proxy in front of servers of HTTP/1.1 and HTTP/2 that nobody here wrote."""
+"""The reverse proxy in front of third-party servers."""
 
 from __future__ import annotations
 

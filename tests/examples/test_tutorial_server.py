@@ -139,7 +139,7 @@ def test_curl_head_gets_the_length_and_no_body(url: str) -> None:
     out = curl("--head", url)
     (length,) = re.findall(r"^content-length: (\d+)\s*$", out, re.MULTILINE)
     assert out.startswith("HTTP/2 200")
-    # GET brings the same fields but for the method, which is one letter shorter.
+    # GET brings the same fields except for the method, which is one letter shorter.
     assert len(curl(url)) == int(length) - 1
 
 

@@ -84,7 +84,7 @@ def complaint(done: Done) -> str:
     return line
 
 
-# Servers that nobody here wrote.
+# Third-party servers.
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -409,7 +409,7 @@ def test_status_of_an_error(certificates: Certificate, upload: Path) -> None:
 
 def greet_and_wait(peer: Client) -> None:
     greet(peer)
-    with contextlib.suppress(AssertionError):  # the client hangs up
+    with contextlib.suppress(AssertionError):  # the client disconnects
         peer.bye()
 
 

@@ -44,7 +44,7 @@ def echo_url(target: Target) -> str:
     return target.url.replace("https:", "wss:") + "/echo"
 
 
-# The server, with programs that nobody here wrote.
+# The server, with third-party programs.
 
 
 class TestServer(ServerTests):

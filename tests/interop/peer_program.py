@@ -40,7 +40,7 @@ def digest(body: bytes) -> str:
 
 
 class Stream:
-    """What has come in on one stream."""
+    """What has arrived on one stream."""
 
     def __init__(self) -> None:
         self.headers: list[list[str]] = []
@@ -135,7 +135,7 @@ class Peer:
                 self.connection_events.append(event)
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Go on until something holds."""
+        """Continue until something holds."""
         while not holds():
             self.step()
             if not self.open:
@@ -193,7 +193,7 @@ def answer(peer: Peer, stream_id: int, path: str) -> None:
 
 
 def serve() -> None:
-    """Serve one connection until the client hangs up."""
+    """Serve one connection until the client disconnects."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(TIMEOUT)
         print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)

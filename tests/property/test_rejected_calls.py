@@ -88,7 +88,7 @@ def deliver(one: H2Connection, other: H2Connection) -> bool:
 
 
 def assert_agreement(one: H2Connection, other: H2Connection) -> None:
-    """Nothing is under way, so what one end knows of itself the other knows of it."""
+    """Nothing is in flight, so each end knows the state of the other."""
     ours, theirs = encoder_table(one._core.planner.encoder), decoder_table(other._core.decoder)
     # A smaller table is told with the next block; until then the other end keeps old entries.
     assert ours == (theirs[: len(ours)] if one._core.planner.encoder.pending_update else theirs)

@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote, driven against a server under test.
+"""Third-party clients, driven against a server under test.
 
 curl, Node's http2, Java's HttpClient and Go's net/http take a list of requests through one
 function, `exchange()`; nghttp, h2load and Chromium have functions of their own.

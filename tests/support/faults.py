@@ -186,7 +186,7 @@ class Replay:
             self.sent += wire.parse(self.conn.data_to_send())
 
     def take(self, octets: bytes) -> None:
-        """Receive octets: there are events, or the connection is over and says why."""
+        """Receive octets: there are events, or the connection has ended and reports why."""
         if self.error is not None:
             return
         self.heard += octets
@@ -210,7 +210,7 @@ class Replay:
             assert frames[-1].error_code == self.error.error_code
 
     def check(self) -> None:
-        """The end is in a clean state: it is over and silent, or it goes on, or it can leave."""
+        """The end is in a clean state: it is over and silent, or it continues, or it can leave."""
         check_events(self.events)
         # By default a promise of a stream that was refused before is refused again.
         once = [
@@ -230,7 +230,7 @@ class Replay:
 
 
 def check_events(events: Sequence[Event]) -> None:
-    """No stream goes on when it has ended, and none begins twice."""
+    """No stream continues when it has ended, and none begins twice."""
     begun: set[int] = set()
     over: set[int] = set()
     for event in events:
@@ -248,7 +248,7 @@ def check_events(events: Sequence[Event]) -> None:
 
 
 def check_counters(conn: H2Connection) -> None:
-    """Streams are counted right, no window is too large, and none is shut: all was handed back."""
+    """Streams are counted right, no window is too large, and none is shut: all was acknowledged."""
     live = {n: conn.stream_state(n).name for n in conn.streams}
     assert "CLOSED" not in live.values()
     counted = [n for n, state in live.items() if not state.startswith(("RESERVED", "IDLE"))]
@@ -293,7 +293,7 @@ def octets_at(steps: Sequence[Step], place: int) -> bytes:
 
 
 def stopped(steps: Sequence[Step], place: int, at: int) -> list[Step]:
-    """The peer stops in the middle, and says nothing more; the calls go on."""
+    """The peer stops in the middle, and says nothing more; the calls continue."""
     rest = [step for step in steps[place + 1 :] if isinstance(step, Call)]
     return [*steps[:place], octets_at(steps, place)[:at], *rest]
 

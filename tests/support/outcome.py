@@ -62,7 +62,7 @@ def assert_alive(conn: H2Connection) -> None:
 
 
 def assert_ignored(conn: H2Connection, *frames: bytes) -> None:
-    """No event, no output, and the connection goes on."""
+    """No event, no output, and the connection continues."""
     same(wire.feed(conn, *frames), [])
     assert_alive(conn)
 

@@ -1,4 +1,4 @@
-"""Programs in processes of their own, for tests that talk to them over real sockets.
+"""Programs in separate processes, for tests that talk to them over real sockets.
 
 What a program prints while a test talks to it goes to files: a pipe takes little, and who has
 filled one waits for a reader. Where a test fails, `conftest.py` shows what they hold.
@@ -138,11 +138,11 @@ class Server(Program):
 
 _Kind = TypeVar("_Kind", bound=Program)
 
-_programs: list[Program] = []  # those that run, and those that have ended in the test under way
+_programs: list[Program] = []  # those that run, and those that have ended in the current test
 
 
 def outputs() -> list[tuple[str, str]]:
-    """The end of what the programs of the test under way have written, with a title for each."""
+    """The end of what the programs of the current test have written, with a title for each."""
     found = []
     for program in _programs:
         found.append((f"Output of {program.name}", program.printed[-SHOWN:]))
@@ -272,7 +272,7 @@ def _patience() -> Iterator[None]:
 
 
 def complaints(err: str) -> list[str]:
-    """The lines of an error output, but for those that asyncio writes on a busy machine.
+    """The lines of an error output, except for those that asyncio writes on a busy machine.
 
     `-X dev` turns its debug mode on, which names callbacks that were held up.
     """

@@ -1,8 +1,9 @@
 """Clients that behave badly: what every example server has to get through.
 
 `tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
-that goes on from case to case, and `SILENCES` with one that has little patience. `support.endings`
-has what happens at Ctrl+C, `support.standard` the tests for servers that need no exceptions.
+that continues from case to case, and `SILENCES` with one that has little patience.
+`support.endings` has what happens at Ctrl+C, `support.standard` the tests for servers that need no
+exceptions.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def cancelled_at_once(served: Served) -> None:
 
 
 def much_that_needs_no_answer(served: Served) -> None:
-    # A server that waits here until it has said something waits for ever.
+    # A server that waits here until it has said something waits forever.
     with RawClient(served.target) as client:
         client.pong()
         client.send(wire.priority(1) * 5_000, request(3, served.offer.small))
@@ -276,7 +277,7 @@ def unread_answers(served: Served) -> None:
 def leave_unread(client: RawClient) -> None:
     """Send PING frames and read nothing, until the server has had enough.
 
-    It reads nothing any more either, or it hangs up. It may discard what comes until then.
+    It reads nothing any more either, or it disconnects. It may discard what comes until then.
     """
     client.sock.settimeout(0.3)
     pings = wire.ping() * 4096

@@ -66,7 +66,7 @@ class Client:
         self.frames += self.rest()
 
     def rest(self) -> list[Frame]:
-        """All that the client says until it hangs up."""
+        """All that the client says until it disconnects."""
         self._heard += rest_of(self.sock)
         return list(self._new())
 

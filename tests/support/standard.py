@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class ServerTests:
-    """Clients that nobody here wrote, clients that behave badly, and Ctrl+C."""
+    """Third-party clients, clients that behave badly, and Ctrl+C."""
 
     side: str  # what the record of peers calls the server
     left_out: Collection[str] = ()  # names of cases that the server does not go through
@@ -157,7 +157,7 @@ class ApplicationTests:
     def test_clients_that_get_their_response_early(
         self, peer: str, pure: Served, matrix: Matrix
     ) -> None:
-        # Java 17 waits for ever for room to send the rest of its content.
+        # Java 17 waits forever for room to send the rest of its content.
         upload = Request("/ignore_content", "POST", pure.site.big_file)
         (seen,) = exchange(peer, pure.target, [upload])
         assert (seen.status, seen.length) == (413, len("too large"))

@@ -410,7 +410,7 @@ def requesting_client(method: bytes = b"GET") -> H2Connection:
 
 
 def open_server() -> H2Connection:
-    """A server with an open stream: a request on stream 1 goes on."""
+    """A server with an open stream: a request on stream 1 continues."""
     conn = server()
     feed(conn, headers(1, POST))
     conn.clear_outbound_data_buffer()
@@ -418,7 +418,7 @@ def open_server() -> H2Connection:
 
 
 def open_client(*peer_settings: tuple[int, int]) -> H2Connection:
-    """A client with an open stream: its request on stream 1 goes on."""
+    """A client with an open stream: its request on stream 1 continues."""
     conn = client(*peer_settings)
     conn.send_headers(1, POST)
     conn.clear_outbound_data_buffer()

@@ -189,7 +189,7 @@ def test_what_the_source_distribution_lacks_is_put_in(tmp_path: Path) -> None:
 
 
 class OnceMore(Suite):
-    """A suite whose tests pass at the second attempt, but for one."""
+    """A suite whose tests pass at the second attempt, except for one."""
 
     attempts = 0
 

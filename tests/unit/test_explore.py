@@ -30,7 +30,7 @@ from tools.explore.worlds import check_agreement
 
 pytestmark = pure_build
 
-# What is searched in the test suite: calls in a row, with one stream and with two, and so many
+# What is searched in the test suite: calls in a row, with one stream and with two, and this many
 # states at least. `python -m tools.explore` goes further.
 SEARCHES = {
     "messages": (5, 4, 2_000),

@@ -54,7 +54,7 @@ def differences(
 
 
 def main(wanted: str = "1000000") -> int:
-    """Compare until so many steps were run; returns the exit status."""
+    """Compare until this many steps were run; returns the exit status."""
     if not h2.__compiled__:
         sys.exit("this compares the compiled build with the pure one, and only that is installed")
     steps, first = 0, 0

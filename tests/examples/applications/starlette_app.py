@@ -54,7 +54,7 @@ async def form(request: Request) -> JSONResponse:
 
 
 async def endless(request: Request) -> StreamingResponse:
-    """Go on until somebody stops this."""
+    """Run until stopped."""
 
     async def pieces() -> AsyncIterator[bytes]:
         try:
@@ -93,7 +93,7 @@ async def state(request: Request) -> JSONResponse:
 
 
 async def background(request: Request) -> PlainTextResponse:
-    """Go on with something once the response was sent."""
+    """Continue with something once the response was sent."""
 
     async def work() -> None:
         await gate.wait()

@@ -1,7 +1,7 @@
 """Exceptions inside receive_data that the peer is not to blame for, and calls from inside it.
 
 A logger raises, a hook, the user presses Ctrl-C: what was read is half done then, so that the
-connection cannot go on. It says so to the peer, and loses nothing that was received.
+connection cannot continue. It says so to the peer, and loses nothing that was received.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def test_receive_data_called_by_a_logger() -> None:
 
 @pytest.mark.parametrize("octets", [b"", wire.ping(), bytes(600)])
 def test_a_refused_call_from_inside_changes_nothing(octets: bytes) -> None:
-    """The one who calls may catch the exception; then the read goes on."""
+    """The caller may catch the exception; then the read continues."""
     errors: list[str] = []
 
     def action() -> None:

@@ -173,7 +173,7 @@ SIZE = wire.DEFAULT_FRAME_SIZE
 
 
 def incompressible(size: int) -> bytes:
-    """A value that Huffman coding makes longer, so that its octets go out as they are."""
+    """A value that Huffman coding makes longer, so that its octets are sent as they are."""
     return b"\xfe" * size
 
 

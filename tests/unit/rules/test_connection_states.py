@@ -24,7 +24,7 @@ REACTIONS = {
 NAME_OF = {number: name for name, number in REACTIONS.items()}
 CELLS = [(role, state, input_) for role in ROLES for state in STATE_NAMES for input_ in INPUT_NAMES]
 
-# What is true of the connection in each state, but for the last one, in which nothing is.
+# What is true of the connection in each state, except for the last one, in which nothing is.
 WAITS, SENT, RECEIVED = "waits for SETTINGS", "GOAWAY sent", "GOAWAY received"
 FACTS = {
     "STARTING": {WAITS},
@@ -136,7 +136,7 @@ LEAD_IN = {
 
 
 def build(role: str, state: str) -> H2Connection:
-    """A connection in that state, with stream 1, on which either side may go on."""
+    """A connection in that state, with stream 1, on which either side may continue."""
     conn = H2Connection(wire.configuration(client_side=role == "client"))
     if role == "client":
         conn.initiate_connection()

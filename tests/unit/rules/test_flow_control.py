@@ -56,7 +56,7 @@ def test_enlarging() -> None:
 
 
 def test_a_smaller_limit_makes_what_was_handed_back_enough() -> None:
-    """29,991 octets arrived and were handed back: less than half, then the window shrinks."""
+    """29,991 octets arrived and were acknowledged: less than half, then the window shrinks."""
     window = window_of(65_535 - 29_991, 65_535)
     assert window.hand_back(29_991) == 0
     assert window.resize(20_000 - 65_535) == 29_991
