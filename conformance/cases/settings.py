@@ -14,7 +14,7 @@ FLOW = connection(Code.FLOW_CONTROL_ERROR)
 
 
 def _acknowledged(number: int) -> Check:
-    """This many acknowledgments, before that of the PING after them."""
+    """Expect this many acknowledgments before that of the PING after them."""
 
     def check(peer: Peer) -> str:
         kinds = [item.type for item in peer.seen.frames if item.has(wire.ACK)]

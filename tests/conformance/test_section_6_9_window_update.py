@@ -180,7 +180,7 @@ def test_data_sent_makes_room_for_increments() -> None:
 
 
 def test_a_window_of_one_octet() -> None:
-    """With an initial window of 1 a stream sends one octet, and continues when it gets more window."""
+    """With an initial window of 1 a stream sends one octet, and the rest with more window."""
     conn = open_client((Setting.INITIAL_WINDOW_SIZE, 1))
     assert_refused(conn, "send_data", 1, b"ab")
     conn.send_data(1, b"a")

@@ -161,7 +161,7 @@ def octets_in(frozen: object) -> int:
 
 
 def take(conn: H2Connection, chunks: Iterator[bytes], count: int) -> None:
-    """Feed this many chunks as an application does: it sends what waits and acknowledges content."""
+    """Feed chunks as an application does: it sends what is pending and acknowledges content."""
     for _ in range(count):
         for event in conn.receive_data(next(chunks)):
             length = getattr(event, "flow_controlled_length", 0)
