@@ -30,7 +30,7 @@ REMEMBERED: Final = {
     ".receiving._leftovers._lost": 1_024,
 }
 
-#: So many rounds it may take until all is said: more means that it never ends.
+#: The most rounds until everything has been exchanged: more means that it never ends.
 _ROUNDS: Final = 2_000
 
 
@@ -112,7 +112,7 @@ def break_off(world: World, end: End) -> None:
 
 
 def misbehave(world: World, end: End) -> None:
-    """A peer sends what it must not: the connection is over, in its way."""
+    """A peer violates the protocol: the connection ends accordingly."""
     world.push_out(world.other(end), None)
     world.wires[end] += b"\0\0\3\x08\0\0\0\0\0abc"
     world.tell("WINDOW_UPDATE of three octets is behind it")
@@ -140,7 +140,7 @@ def fall_silent(world: World, end: End) -> None:
 
 
 def check_over(end: End, told: bool = False) -> None:
-    """A connection that has ended keeps nothing, and gives nothing but what says so."""
+    """An ended connection keeps nothing, and only reports that it has ended."""
     conn = end.conn
     demand(conn.send_buffer_size() == 0, "content after the end", end)
     demand(conn.waiting_streams == 0, "requests wait after the end", end)
@@ -164,7 +164,7 @@ def check_over(end: End, told: bool = False) -> None:
 
 
 def check_messages(world: World) -> None:
-    """All that was sent has arrived, but on streams that somebody has reset."""
+    """Everything sent has arrived, except on streams that were reset."""
     for end in world.ends:
         other = world.other(end)
         for stream_id, message in end.messages.items():
@@ -307,7 +307,7 @@ def kind_of(error: Exception) -> str:
 
 
 def shorten(history: History, error: Exception) -> History:
-    """Leave out of a history what is not needed for the same failure."""
+    """Remove from a history what is not needed for the same failure."""
     wanted = kind_of(error)
 
     def fails(candidate: History) -> bool:
@@ -335,7 +335,7 @@ def shorten(history: History, error: Exception) -> History:
 
 
 def report(history: History) -> str:
-    """What happens in a history, and what goes wrong."""
+    """The steps of a history, and its failure."""
     lines = [f"{history!r}"]
     try:
         play(history, lines.append)

@@ -207,7 +207,7 @@ class World:
         if not end.conn.is_writable(stream_id):
             message.full = True
             if not choices.one_in(3):
-                return  # a program that heeds it
+                return  # a program that respects it
         if choices.one_in(12):
             self._write_little(end, message, 10 + choices.below(100))
         size = min(choices.pick(SIZES), LONGEST - message.written)
@@ -305,7 +305,7 @@ class World:
             self.tell("    which would make a window too large")
 
     def more(self, end: End, choices: Choices) -> None:
-        """WINDOW_UPDATE that nobody has to pay for."""
+        """WINDOW_UPDATE in addition to acknowledgments."""
         live = [m for m in end.messages.values() if not m.over and not m.heard_end and m.heard]
         if end.ended:
             return
@@ -356,7 +356,7 @@ class World:
                 end.acknowledge(message, octets)
             return octets
         if not message.available or message.reset is not None:
-            return 0  # nobody has said that there is anything
+            return 0  # nothing was reported
         if message.over and not end.conn.readable(message.stream_id):
             return 0  # it was dropped: too much was kept of streams that were reset
         amount = None if part == 0 else 1 + part * 1_000

@@ -94,7 +94,7 @@ def test_connection_window() -> None:
 
 
 def test_small_writes() -> None:
-    """They are joined up to a frame; empty ones make no frame."""
+    """They are joined into frames; empty ones do not create a frame."""
     conn = responding(server(*WIDE), 1)
     for number in range(1000):
         conn.send_data(1, bytes([number % 256]) * 40)
@@ -338,7 +338,7 @@ def test_max_concurrent_streams() -> None:
 
 
 def test_before_settings() -> None:
-    """100 requests are sent before the server has said how many it allows."""
+    """100 requests are sent before the server has announced its limit."""
     conn = BufferedH2Connection()
     conn.initiate_connection()
     for number in range(103):
@@ -412,7 +412,7 @@ def test_push_with_informational_responses_and_trailers() -> None:
 
 
 def test_push_that_is_reset_while_it_waits() -> None:
-    """The promise was made, so that the client has to be told."""
+    """The promise was sent, so the client must be told."""
     conn = pushing_server(2, 4, 6)
     wire.feed(conn, wire.rst_stream(4))
     conn.reset_stream(6, ErrorCodes.CANCEL)
@@ -496,7 +496,7 @@ def test_upgrade() -> None:
 
 
 def test_writable() -> None:
-    """False from the high mark on, true again at the low one, and the event says so."""
+    """False from the high mark on, true again at the low one, with the event."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH - 1))
     assert conn.is_writable(1)

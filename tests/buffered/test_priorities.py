@@ -117,7 +117,7 @@ def test_a_priority_that_comes_too_late_is_not_kept() -> None:
         wire.headers(3, [*wire.REQUEST, (b"priority", b"u=0")], end_stream=True),
         wire.rst_stream(3),
     )
-    # One that is malformed beside the field.
+    # One that is malformed apart from the field.
     fields = [*wire.REQUEST, (b"priority", b"u=0"), (b"content-length", b"5")]
     wire.feed(conn, wire.headers(5, fields, end_stream=True))
     assert nothing_is_left(conn)

@@ -181,7 +181,7 @@ def test_a_request_that_has_waited_with_trailers_and_no_content() -> None:
 
 
 def test_trailers_of_a_request_that_goes_on() -> None:
-    """The stream does not close with them: so what comes later is refused in another way."""
+    """The stream does not close with them, so what comes later is refused differently."""
     conn = client(*WIDE)
     conn.send_headers(1, POST)
     conn.send_data(1, bytes(2 * FRAME))

@@ -1,4 +1,4 @@
-"""What a peer can make a connection with ``receive_buffering`` keep, if nobody reads."""
+"""What a peer can make a connection with ``receive_buffering`` keep, if nothing is read."""
 
 from __future__ import annotations
 

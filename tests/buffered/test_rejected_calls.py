@@ -120,7 +120,7 @@ def test_a_call_that_raises_changes_nothing(taken: list[Step]) -> None:
         pass
 
 
-# What is said of fields in the call is the same whether they go or wait.
+# Fields are checked in the call, whether they are sent or queued.
 
 FIELDS = [fields for fields in calls.GOOD_REQUESTS + calls.GOOD_ANSWERS if hasattr(fields, "copy")]
 FIELDS += [fields for fields in calls.BAD_FIELDS if not hasattr(fields, "__next__")]

@@ -133,7 +133,7 @@ def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None)
         return value if not callable(value) or isinstance(value, type) else None
     if id(value) in seen:
         return seen[id(value)][0]
-    seen[id(value)] = len(seen), value  # kept, so that nothing else gets its identity
+    seen[id(value)] = len(seen), value  # kept alive, so that its id is not reused
     if isinstance(value, dict):
         return [(remembered(key, seen), remembered(item, seen)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "popleft"):

@@ -34,7 +34,7 @@ from tests.support.wire import Type
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """Time that advances when a test sets it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -221,7 +221,7 @@ def test_the_program_sees_the_answers_to_its_own_ping_frames_alone(clock: Clock)
         wire.window_update(0, 1),
         wire.ping(theirs.payload, ack=True),
         wire.ping(ours.payload, ack=True),
-        wire.ping(ours.payload, ack=True),  # nobody asked for that
+        wire.ping(ours.payload, ack=True),  # unsolicited
     )
     assert [e.ping_data for e in events if isinstance(e, PingAckReceived)] == [
         theirs.payload,
@@ -231,7 +231,7 @@ def test_the_program_sees_the_answers_to_its_own_ping_frames_alone(clock: Clock)
 
 
 def test_an_answer_that_comes_late_is_still_ours(clock: Clock) -> None:
-    """Content came first, so that another PING was sent meanwhile."""
+    """Content arrived first, so another PING was sent in the meantime."""
     conn = established(True, clock, keepalive=Keepalive(20, 10))
     pass_time(conn, clock, 20)
     wire.feed(conn, wire.window_update(0, 1))

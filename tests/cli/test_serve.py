@@ -108,7 +108,7 @@ def heard(sock: socket.socket) -> list[Frame]:
 
 
 def talk(port: int, *parts: bytes, settings: tuple[tuple[int, int], ...] = ()) -> list[Frame]:
-    """Say all this at once and no more, and hear what comes of it."""
+    """Send all this at once and no more, and return the answers."""
     with connect(port, *settings) as sock:
         sock.sendall(b"".join(parts))
         sock.shutdown(socket.SHUT_WR)
@@ -185,11 +185,11 @@ def test_connect_is_refused(root: Path, capfd: pytest.CaptureFixture[str]) -> No
     with serving(root) as (_, port):
         frames = talk(port, wire.headers(1, fields, end_stream=True))
         assert Type.RST_STREAM not in {frame.type for frame in frames}
-        # A tunnel has no end that could be waited for; what it brings is not wanted.
+        # A tunnel has no end to wait for; its content is not wanted.
         fields.append((b"expect", b"100-continue"))
         open_end = talk(port, wire.headers(1, fields), wire.data(1, b"x"), get(3))
         with connect(port) as sock:
-            # The answer comes before there is an end, and the end afterwards is no matter.
+            # The answer comes before the end, and the end afterwards does not matter.
             sock.sendall(wire.headers(1, fields))
             data = b""
             while wire.rst_stream(1, Code.NO_ERROR) not in data:
@@ -395,7 +395,7 @@ def test_a_client_that_reads_nothing_costs_little(
         (client,) = server._sessions.values()
         eventually(lambda: not client.listening)
         assert len(client.channel.unsent) < 2_000_000
-        # Others are served meanwhile.
+        # Others are served in the meantime.
         assert complete(talk(port, get(1))) == [1]
         # And it gets all it asked for, once it reads.
         sock.settimeout(TIMEOUT)
@@ -528,7 +528,7 @@ def test_requests_under_way_are_finished_when_the_server_stops(
         while len(data) < 65_535:
             data += sock.recv(65536)
         stopper = threading.Thread(target=stack.pop_all().close)
-        # What is popped closes the socket first, so it gets one of its own to stay open.
+        # What is popped closes the socket first, so it gets a separate one to stay open.
         mine = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
     del server
     with mine:
@@ -771,7 +771,7 @@ def test_clients_that_say_nothing(
 
 
 class Stubborn:
-    """A TLS socket that says it has to write before it can continue, or to read."""
+    """A TLS socket that wants to write before it can continue, or to read."""
 
     def __init__(self, error: type[ssl.SSLError]) -> None:
         self.error = error
@@ -808,7 +808,7 @@ def test_tls_may_wait_for_either_direction(error: type[ssl.SSLError], blocked: b
 def client_thread(
     work: Callable[[int], object], port: int, order: signal.Signals = signal.SIGINT
 ) -> Iterator[None]:
-    """Do this once somebody listens, then press Ctrl+C or send another signal."""
+    """Do this once the server listens, then press Ctrl+C or send another signal."""
     errors: list[BaseException] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""RFC 7541 as the connection sees it: legal forms of a field, and what is COMPRESSION_ERROR."""
+"""RFC 7541 on a connection: legal forms of a field, and COMPRESSION_ERROR."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_an_entry_larger_than_the_table_empties_it() -> None:
     )
 
 
-# Section 6.2.3: fields that a proxy of ours passes on ---------------------------------------------
+# Section 6.2.3: fields that our proxy passes on ---------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [b"x-secret", b"authorization", b"cookie"])

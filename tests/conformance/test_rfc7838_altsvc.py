@@ -78,7 +78,7 @@ def test_too_short_for_its_origin(payload: bytes) -> None:
 
 
 def test_altsvc_inside_a_field_block() -> None:
-    """As an extension frame it cannot stand inside a field block (RFC 9113 5.5)."""
+    """As an extension frame it is not allowed inside a field block (RFC 9113 5.5)."""
     assert_connection_error(
         requesting_client(),
         wire.headers(1, b"", end_headers=False),
@@ -123,7 +123,7 @@ def test_advertisements_that_are_refused() -> None:
 
 
 def test_both_sides() -> None:
-    """What a server of ours advertises a client of ours reports."""
+    """Our client reports what our server advertises."""
     ours, theirs = wire.pair()
     ours.send_headers(1, wire.REQUEST)
     wire.exchange(ours, theirs)

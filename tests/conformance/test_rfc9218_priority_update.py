@@ -66,7 +66,7 @@ def assert_error_if_strict(
     ],
 )
 def test_priority_update(value: bytes, urgency: int, incremental: bool) -> None:
-    """Section 7: a complete set of parameters; what is not named has its default."""
+    """Section 7: a complete set of parameters; missing ones have their default."""
     conn = wire.requested_server()
     event = only(wire.feed(conn, wire.priority_update(1, value)), PriorityUpdateReceived)
     assert event == PriorityUpdateReceived(
@@ -208,7 +208,7 @@ def test_too_many_idle_streams() -> None:
 
 
 def test_streams_that_are_opened_are_idle_no_more() -> None:
-    """A stream that is opened counts as active, and no more once it is closed."""
+    """An opened stream counts as active until it is closed."""
     conn = limited_server(3)
     wire.feed(conn, *updates(1, 3, 5), wire.headers(1, wire.REQUEST, end_stream=True))
     assert len(wire.feed(conn, *updates(1, 3, 5))) == 3
@@ -390,7 +390,7 @@ def test_a_client_keeps_the_limit_of_idle_streams() -> None:
         conn.send_priority_update(stream_id, 1)
     error = assert_refused(conn, "send_priority_update", 7, 1)
     assert type(error) is TooManyStreamsError
-    # An open stream is idle no more, and a closed one does not count.
+    # An open stream is no longer idle, and a closed one does not count.
     conn.send_headers(3, wire.REQUEST, end_stream=True)
     assert type(assert_refused(conn, "send_priority_update", 7, 1)) is TooManyStreamsError
     wire.feed(conn, wire.headers(3, wire.RESPONSE, end_stream=True))
@@ -399,7 +399,7 @@ def test_a_client_keeps_the_limit_of_idle_streams() -> None:
 
 
 def test_both_sides() -> None:
-    """What a client of ours sends a server of ours reports, also before the request."""
+    """Our server reports what our client sends, even before the request."""
     ours, theirs = wire.pair()
     ours.send_priority_update(1, 0, True)
     ours.send_headers(1, wire.REQUEST, end_stream=True)
@@ -415,7 +415,7 @@ def test_both_sides() -> None:
 
 
 def starting(client_side: bool, value: int | None = None) -> H2Connection:
-    """A connection that has not started, perhaps with a value of its own for the setting."""
+    """A connection that has not started, possibly with a different value of the setting."""
     conn = H2Connection(wire.configuration(client_side=client_side))
     if value is not None:
         conn.local_settings = Settings(

@@ -93,7 +93,7 @@ def test_preface_in_two_pieces_at_every_byte() -> None:
 
 
 def test_preface_byte_by_byte() -> None:
-    """One octet a call is as good as all at once."""
+    """One octet per call works as well as all at once."""
     conn = fresh(client_side=False)
     events = []
     for byte in PREFACE + wire.settings():
@@ -238,7 +238,7 @@ def test_first_frame_is_an_acknowledgment_after_goaway(client_side: bool) -> Non
 
 
 def outcome_of(conn: H2Connection, octets: bytes) -> tuple[object, ...]:
-    """Events or exception, and what is sent."""
+    """Events or exception, and the output."""
     try:
         events: list[object] = [repr(event) for event in conn.receive_data(octets)]
     except ProtocolError as error:

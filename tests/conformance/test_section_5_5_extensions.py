@@ -76,7 +76,7 @@ def test_unknown_error_codes_at_a_client(code: int) -> None:
 
 
 def test_unknown_frames_between_the_frames_of_a_stream() -> None:
-    """Extension frames may stand anywhere but inside a field block."""
+    """Extension frames are allowed anywhere except inside a field block."""
     conn = wire.server()
     extension = wire.frame(0xF5, 0x05, 1, b"?")
     events = wire.feed(

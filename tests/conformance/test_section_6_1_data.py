@@ -144,7 +144,7 @@ def test_end_stream() -> None:
 
 
 def test_data_goes_out_on_streams_only() -> None:
-    """Stream 0 is the connection, which has no content."""
+    """Stream 0 is the connection, which does not have content."""
     for conn in (open_client(), open_server()):
         assert_refused(conn, "send_data", 0, b"x")
         assert_refused(conn, "send_data", 0, b"")
@@ -153,7 +153,7 @@ def test_data_goes_out_on_streams_only() -> None:
 
 
 def test_nothing_after_end_stream() -> None:
-    """A stream that we ended takes no more data."""
+    """A stream that we ended accepts no more data."""
     conn = open_client()
     conn.end_stream(1)
     conn.clear_outbound_data_buffer()

@@ -63,7 +63,7 @@ def test_priority_at_any_time() -> None:
 
 
 def test_priority_inside_a_field_block() -> None:
-    """The one place where PRIORITY cannot stand is inside a field block."""
+    """The only place where PRIORITY is not allowed is inside a field block."""
     assert_connection_error(
         wire.server(),
         wire.headers(1, b"", end_headers=False),

@@ -25,7 +25,7 @@ SIDES = pytest.mark.parametrize("make", [wire.server, wire.client], ids=["server
 
 @SIDES
 def test_settings_are_applied_and_acknowledged(make: Factory) -> None:
-    """The values apply at once; the ACK follows immediately; the changes are reported."""
+    """The values apply immediately; the ACK follows; the changes are reported."""
     conn = make()
     events = wire.feed(
         conn,

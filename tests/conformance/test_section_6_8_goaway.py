@@ -388,7 +388,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_what_the_manual_says_of_each_goaway(moment: str) -> None:
-    """The table in `docs/shutdown.md`; a stream of its own is none that a server opens then."""
+    """The table in `docs/shutdown.md`; a server does not open its own streams then."""
     happen, accepted, goes_on = MOMENTS[moment]
     conn = open_server(1)
     happen(conn)

@@ -75,7 +75,7 @@ def test_window_update_of_another_length(size: int, stream_id: int) -> None:
 
 @pytest.mark.parametrize("stream_id", [2, 3], ids=["even", "odd"])
 def test_window_update_on_an_idle_stream(stream_id: int) -> None:
-    """A stream that nobody opened has no window: connection error PROTOCOL_ERROR."""
+    """A stream that was not opened has no window: connection error PROTOCOL_ERROR."""
     assert_connection_error(
         open_client(), wire.window_update(stream_id, 1), code=Code.PROTOCOL_ERROR
     )
@@ -272,7 +272,7 @@ def test_a_change_that_just_fits() -> None:
 
 
 def test_closed_streams_do_not_overflow() -> None:
-    """A stream that is closed has no window that a change could lift."""
+    """A closed stream has no window that a change could enlarge."""
     conn = open_client()
     wire.feed(conn, wire.window_update(1, MAX_WINDOW - DEFAULT_WINDOW))
     conn.reset_stream(1)

@@ -165,7 +165,7 @@ def needing_at_most(octets: int, served: Served) -> Iterator[None]:
     process = Path(f"/proc/{served.server.process.pid}")
     if not process.exists():
         pytest.skip("needs /proc to look at the memory of a process")
-    (process / "clear_refs").write_text("5")  # the peak starts anew at what is used now
+    (process / "clear_refs").write_text("5")  # reset the peak to the current value
     before = peak(process)
     yield
     assert peak(process) - before < octets
@@ -258,7 +258,7 @@ def test_a_client_that_takes_no_answers_is_cut_off(target: Target) -> None:
     pings = wire.ping() * 10_000
     give_up = time.monotonic() + TIMEOUT
     with RawClient(target) as client, contextlib.suppress(OSError):
-        # It may discard what comes for a second, so that its GOAWAY frame arrives.
+        # It may discard input for a second, so that its GOAWAY frame arrives.
         while time.monotonic() < give_up:
             client.send(pings)
         raise AssertionError("the server reads on although its answers are not read")

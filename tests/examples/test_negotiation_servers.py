@@ -59,7 +59,7 @@ def connected(server: Server) -> socket.socket:
 
 
 def talk(server: Server, *parts: bytes) -> bytes:
-    """Send all this at once, say that no more comes, and read all that the server answers."""
+    """Send all this at once, close that side, and read everything that the server answers."""
     with connected(server) as sock:
         sock.sendall(b"".join(parts))
         sock.shutdown(socket.SHUT_WR)

@@ -35,7 +35,7 @@ def request(method: str, path: str, *more: tuple[str, str]) -> list[tuple[str, s
 
 
 def digest(body: bytes) -> str:
-    """A body as it stands in a report."""
+    """A body in the form for a report."""
     return f"{len(body)} bytes, {hashlib.sha256(body).hexdigest()[:16]}"
 
 
@@ -102,7 +102,7 @@ class Peer:
             self.sock.sendall(data)
 
     def step(self) -> list[Any]:
-        """Write, wait for bytes, note what they bring; returns the events."""
+        """Write, wait for bytes, process them; returns the events."""
         self.flush()
         data = self.sock.recv(65536)
         self.open = bool(data)

@@ -75,7 +75,7 @@ def ours() -> Iterator[int]:
 
 @contextmanager
 def nghttpd(folder: Path) -> Iterator[int]:
-    """An nghttpd that goes by RFC 9218 alone."""
+    """An nghttpd that uses only RFC 9218."""
     for number in range(10):
         (folder / str(number)).write_bytes(bytes(SIZE))
     port = free_port()
@@ -85,7 +85,7 @@ def nghttpd(folder: Path) -> Iterator[int]:
 
 
 class Client:
-    """Asks for several things at once, and notes in which order content comes."""
+    """Requests several resources at once, and notes the order of their content."""
 
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)

@@ -154,7 +154,7 @@ def a_frame_in_single_octets() -> Iterator[bytes]:
 
 
 def octets_in(frozen: object) -> int:
-    """How many bytes, and how many objects beside them, a snapshot holds."""
+    """How many bytes, and how many other objects, a snapshot holds."""
     if isinstance(frozen, (tuple, frozenset)):
         return 1 + sum(map(octets_in, frozen))
     return len(frozen) if isinstance(frozen, bytes) else 1

@@ -32,7 +32,7 @@ class Log(DummyLogger):
 
 
 class Naive:
-    """The same by a list of whole frames, of which the first may have been sent in part."""
+    """The same with a list of whole frames, the first of which may have been partly sent."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []

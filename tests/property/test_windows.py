@@ -147,7 +147,7 @@ class History:
     # What must hold.
 
     def check(self) -> None:
-        """Both ends agree, and no window is shut that what was acknowledged could open."""
+        """Both ends agree, and no window is closed that acknowledged octets could open."""
         core = self.conn._core
         assert core.window.value == self.window
         assert self.window + core.window.handed_back <= 0 or self.window > 0

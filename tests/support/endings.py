@@ -135,7 +135,7 @@ def stop_twice(served: Served) -> None:
 def stop_with_a_client_that_stalls(served: Served) -> None:
     """One gives no room for a response, one reads nothing, one stays silent before TLS.
 
-    There is no place for a fourth one; it may wait in line.
+    A fourth one is not accepted; it may wait.
     """
     address = ("127.0.0.1", served.server.port)
     with (
@@ -160,7 +160,7 @@ ENDINGS: dict[str, Callable[[Served], None]] = {
     "pressed twice": stop_twice,
     "clients that stall": stop_with_a_client_that_stalls,
 }
-#: Those in which the server must not wait until its time is over.
+#: Those in which the server must not wait for its timeout.
 QUICK_ENDINGS = (
     "idle client",
     "response under way",

@@ -2,7 +2,7 @@
 
 A session is played by two connections of this package, and recorded as each end lived it: its own
 calls, and the frames that arrived. A replay gives one end the same calls and damaged frames. The
-other end is not there any more, so nothing answers to what comes of it.
+other end no longer exists, so nothing answers the output.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class End:
 
 
 def acknowledge(conn: H2Connection, events: Sequence[Event]) -> None:
-    """Hand all content back at once, as a program does that is quick."""
+    """Acknowledge all content immediately, as a fast program does."""
     for event in events:
         if isinstance(event, DataReceived):
             conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -304,7 +304,7 @@ def truncated(steps: Sequence[Step], place: int, at: int) -> list[Step]:
 
 
 def shortened(steps: Sequence[Step], place: int, at: int) -> list[Step]:
-    """The end of a payload is missing, and the length in front says so."""
+    """A truncated payload, with a length that matches."""
     octets = octets_at(steps, place)
     if at < wire.FRAME_HEADER or octets == wire.PREFACE:
         return truncated(steps, place, at)

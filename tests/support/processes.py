@@ -33,7 +33,7 @@ SHOWN = 10_000  # characters of what it has written that a failed test shows
 
 
 def require_module(name: str) -> ModuleType:
-    """Import a module that a test needs beside the package; skip the test where it is missing."""
+    """Import a module that a test needs besides the package; skip the test if it is missing."""
     __tracebackhide__ = True
     try:
         return import_module(name)
@@ -58,7 +58,7 @@ class Program:
         self.process = process
         self._out = out
         self._err = err
-        self._taken = 0  # how much of its output somebody has asked for
+        self._taken = 0  # how much of its output has been read
         self._last_words = ("", "")
 
     @property
@@ -117,7 +117,7 @@ class Program:
         return self.finish()
 
     def end(self, how: signal.Signals) -> None:
-        """Make it end, if it has not, and keep what it has written."""
+        """Stop it, if it is still running, and keep its output."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
@@ -264,7 +264,7 @@ def run_for_bytes(
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """Let a test fail with what a program has said that does not end."""
+    """Make a test fail with the output of a program that does not end."""
     try:
         yield
     except subprocess.TimeoutExpired as error:
@@ -286,7 +286,7 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, program: Program | None = None) -> None:
-    """Wait until somebody, or this program, listens on a port of the loopback interface."""
+    """Wait until a program, or this one, listens on a port of the loopback interface."""
     give_up = time.monotonic() + TIMEOUT
     while True:
         try:

@@ -57,7 +57,7 @@ class ServerTests:
 
 
 class FileServerTests(ServerTests):
-    """The same, and what a server has to get through that hands out files."""
+    """The same, and tests for a server of files."""
 
     @pytest.mark.parametrize("name", FILE_CASES)
     def test_files(self, name: str, guarded: Served, cellar: Cellar) -> None:
@@ -86,7 +86,7 @@ class ApplicationTests:
     module: str  # of the server
     applications: str  # the module that has them
     fine: str  # a path that is answered with 200
-    reading: tuple[str, bytes]  # another one, which reads "content", and what is in its answer
+    reading: tuple[str, bytes]  # another one, which reads "content", and part of its answer
     failing_early: Sequence[str]
     failing_late: Sequence[tuple[str, bytes]]  # and what content comes before
     refused: Sequence[tuple[list[tuple[bytes, bytes]], int]] = (

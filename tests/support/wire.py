@@ -184,7 +184,7 @@ def parse(data: bytes) -> list[Frame]:
 
 
 def first(data: bytes) -> tuple[Frame, bytes] | None:
-    """The first of these frames and what comes behind it; None until it is complete."""
+    """The first of these frames and what follows it; None until it is complete."""
     size = FRAME_HEADER + int.from_bytes(data[:3], "big")
     if len(data) < size:
         return None
@@ -364,7 +364,7 @@ _STRICT = [False]
 
 @contextmanager
 def mode(strict: bool) -> Iterator[None]:
-    """Make connections strict meanwhile, unless they are told otherwise."""
+    """Make connections strict in the meantime, unless specified otherwise."""
     _STRICT.append(strict)
     yield
     _STRICT.pop()

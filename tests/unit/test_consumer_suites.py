@@ -155,7 +155,7 @@ def ends(pid: int) -> bool:
     for _ in range(100):
         try:
             os.kill(pid, 0)
-            # It may be dead and wait for whoever inherits it.
+            # It may be a zombie that waits to be reaped.
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             return True

@@ -25,7 +25,7 @@ TOGETHER = 200
 
 @contextmanager
 def pure_source() -> Iterator[str]:
-    """A folder with the package as it is installed, without what is compiled."""
+    """A folder with the installed package, without compiled modules."""
     with tempfile.TemporaryDirectory() as folder:
         left_out = shutil.ignore_patterns("*.so", "__pycache__")
         shutil.copytree(Path(h2.__file__).parent, Path(folder) / "h2", ignore=left_out)

@@ -46,7 +46,7 @@ class NothingToDoError(Exception):
 
 
 class End:
-    """One connection, what is on the way to its peer, and the trace of both."""
+    """One connection, what is in flight to its peer, and the trace of both."""
 
     def __init__(self, side: str, program: Json) -> None:
         client = side == "client"
@@ -80,7 +80,7 @@ class End:
     def _repeated_reset(self, unit: bytes) -> bool:
         """Whether this is RST_STREAM again for a stream.
 
-        How often a stream is reset may differ; what is on the way must not, since steps count it.
+        How often a stream is reset may differ; what is in flight must not, since steps count it.
         """
         if unit[3] != frames.RST_STREAM or unit.startswith(frames.PREFACE):
             return False

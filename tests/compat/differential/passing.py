@@ -144,12 +144,12 @@ def _unknown_changes(d: Difference, part: str) -> bool:
 
 
 def _alternative(d: Difference, part: str) -> bool:
-    """An alternative service for no origin is no event; one after the response is."""
+    """An alternative service without an origin is not an event; one after the response is."""
     return part == "events" and _event_matters(d, _without_alternatives)
 
 
 def _extension_frames(d: Difference, part: str) -> bool:
-    """ORIGIN and PRIORITY_UPDATE have events of their own, where they are not ignored."""
+    """ORIGIN and PRIORITY_UPDATE have their own events, unless they are ignored."""
     return part == "events" and _event_matters(d, _without_extension_frames)
 
 

@@ -85,7 +85,7 @@ async def show_counts(request: Request) -> JSONResponse:
 
 
 async def state(request: Request) -> JSONResponse:
-    """Change the state; each request has a copy of its own, but not of what it holds."""
+    """Change the state; each request has its own shallow copy."""
     request.state.shared.append(1)
     seen = {"mine": getattr(request.state, "mine", None), "shared": len(request.state.shared)}
     request.state.mine = True

@@ -87,7 +87,7 @@ def test_no_settings(header: bytes | None) -> None:
     ("header", "rule"),
     [
         (b"?", "upgrade-settings-invalid"),
-        (b"AAE", "upgrade-settings-invalid"),  # two octets are no setting
+        (b"AAE", "upgrade-settings-invalid"),  # two octets are not a setting
         (b"AAEAAAAAA", "upgrade-settings-invalid"),
         (b"AAQA\nAAH", "upgrade-settings-invalid"),
         ("\xff", "upgrade-settings-invalid"),

@@ -58,7 +58,7 @@ def expected(role: str, state: str, input_: str) -> str:
     if ONLY_FROM.get(input_, role) != role:
         return "MISUSE"
     # "Receivers of a GOAWAY frame MUST NOT open additional streams on the connection"; neither does
-    # an application that has said goodbye itself.
+    # an application that has sent GOAWAY itself.
     if input_ in ("SEND_OPEN", "SEND_PUSH_PROMISE") and facts & {SENT, RECEIVED}:
         return "DRAINING"
     return with_facts(facts | {SENT}) if input_ == "SEND_GOAWAY" else state

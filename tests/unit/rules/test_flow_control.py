@@ -22,7 +22,7 @@ def window_of(value: int, limit: int) -> ReceiveWindow:
         (32_766, 32_769, 65_535, 0),
         (32_767, 32_768, 65_535, 32_767),  # half of the window
         (0, 0, 65_535, 0),
-        (1, 0, 65_535, 1),  # exhausted: at once
+        (1, 0, 65_535, 1),  # exhausted: immediately
         (1, 1, 65_535, 0),
         (5_000, -5_000, 65_535, 0),  # would not open it
         (5_001, -5_000, 65_535, 5_001),
