@@ -457,7 +457,7 @@ def test_a_request_that_waits_is_complete_however_many_streams_are_reset_meanwhi
     assert conn.at_end(1)
 
 
-# Streams in which nobody is interested.
+# Streams that nothing reads.
 
 
 def test_a_program_that_resets_a_stream_drops_its_content() -> None:

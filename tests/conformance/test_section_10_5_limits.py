@@ -283,7 +283,7 @@ def test_frames_on_a_stream_that_we_reset(client: bool, frame: bytes) -> None:
 
 
 def test_content_on_a_stream_that_we_reset() -> None:
-    """Frames of some size are no glitches: a whole window of them may be under way."""
+    """Larger frames are not glitches: a whole window of them may be in flight."""
     conn = connection(False)
     conn.reset_stream(1)
     for _ in range(11_000):
@@ -305,7 +305,7 @@ def test_entries_of_settings() -> None:
 
 
 def test_answers_that_are_read_in_part() -> None:
-    """Those that have gone out do not count, however the output is taken."""
+    """Those that have been sent do not count, however the output is taken."""
     conn = connection(False)
     for _ in range(5):
         wire.feed(conn, *[wire.ping()] * 900)
@@ -418,7 +418,7 @@ def test_windows_that_are_opened_by_hand() -> None:
 
 @pytest.mark.parametrize("size", [1, 255, 256])
 def test_small_content_under_way_to_a_stream_that_we_reset(size: int) -> None:
-    """The whole window may be under way, in frames as small as there are."""
+    """The whole window may be in flight, in the smallest possible frames."""
     conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
     conn.reset_stream(1)
     for _ in range(65_535 // size):
@@ -519,7 +519,7 @@ def test_updates_for_small_content() -> None:
 
 @pytest.mark.parametrize(("limit", "most"), [("fields", 128), ("cookie_crumbs", 256)])
 def test_number_of_fields(limit: str, most: int) -> None:
-    """Cookies have a limit of their own."""
+    """Cookies have a separate limit."""
     name = b"x" if limit == "fields" else b"cookie"
     others = len(wire.REQUEST) if limit == "fields" else 0
     conn = wire.server()
