@@ -69,6 +69,26 @@ def test_negative_window() -> None:
     assert sorted(shape(frames(conn))) == [(1, 8_000, 0), (3, 2_000, 0)]
 
 
+@pytest.mark.parametrize("pad_length", [None, 0])
+def test_negative_window_of_a_stream_whose_turn_it_is(pad_length: int | None) -> None:
+    """A stream of which only a part was taken is not parked yet when its window shrinks."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 20_000)), 1, 3)
+    conn.send_data(1, bytes(20_000), pad_length=pad_length)
+    assert [stream for stream, _, _ in shape(frames(conn, FRAME + wire.FRAME_HEADER))] == [1]
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, FRAME - 1)))
+    window = conn.outbound_flow_control_window
+    assert conn.local_flow_control_window(1) == -1
+    conn.send_data(3, bytes(100))
+    assert shape(frames(conn)) == [(3, 100, 0)]
+    assert conn.outbound_flow_control_window == window - 100
+    left = conn.send_buffer_size(1)
+    wire.feed(conn, wire.window_update(1, 1))
+    assert shape(frames(conn)) == []
+    wire.feed(conn, wire.window_update(1, FRAME))
+    (frame,) = frames(conn)
+    assert len(frame.data) == left
+
+
 def test_a_parked_stream_that_the_program_has_taken_out_of_the_streams() -> None:
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3)
     for stream_id in (1, 3):
