@@ -35,7 +35,7 @@ KILLED, SURVIVED, TIMED_OUT, NOT_REACHED = "killed", "survived", "timed out", "n
 
 #: A test may use so much processor time, and so many times as much as without a mutant.
 _SECONDS: Final = 2
-_PATIENCE: Final = 20
+_PATIENCE: Final = 5
 #: Seconds until the tests of a mutant are ended that wait for something.
 _AT_MOST: Final = 1_800
 #: A mutant that loops may allocate so many octets.

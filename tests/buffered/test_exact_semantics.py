@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from h2.buffered import BufferedH2Connection
-from h2.config import H2Configuration
+from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
@@ -244,6 +244,27 @@ def test_a_reset_with_an_error_overtakes_the_one_without() -> None:
     assert types(sent) == [Type.HEADERS, Type.RST_STREAM]
     assert sent[1].error_code == ErrorCodes.INTERNAL_ERROR
     assert nothing_is_left(conn)
+
+
+class Failing(DummyLogger):
+    """A logger that fails at PING."""
+
+    def debug(self, fmtstr: str, *args: object) -> None:
+        if "PING" in fmtstr % args:
+            raise OSError("disk full")
+
+
+def test_no_reset_behind_a_response_after_the_end_of_the_connection() -> None:
+    """Also where something else than the peer has ended it."""
+    conn = BufferedH2Connection(H2Configuration(client_side=False, logger=Failing()))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings(*WIDE))
+    responding(conn, 1)
+    conn.send_data(1, bytes(2 * FRAME), end_stream=True)
+    with pytest.raises(OSError, match="disk full"):
+        wire.feed(conn, wire.ping())
+    with pytest.raises(ProtocolError):
+        conn.reset_stream(1)
 
 
 def test_no_reset_where_the_response_has_closed_the_stream() -> None:

@@ -46,6 +46,9 @@ def changes(source: str) -> list[str]:
         ("'a docstring'", []),
         ("import a", []),
         ("if TYPE_CHECKING: a()", []),
+        # What only the compiled build runs.
+        ("if COMPILED: a()\n    else: b()", ["b() -> pass"]),
+        ("a = b(1) if COMPILED else not c", ["not c -> c"]),
         ("__slots__ = ('a',) + (b,)", []),
     ],
 )
@@ -81,7 +84,8 @@ def test_lines_are_those_of_the_statement() -> None:
     lines = {mutant.key: (mutant.lines, mutant.at_import) for mutant in mutants_of("m.py", SOURCE)}
     assert lines["m.py:: 3 -> 2"] == ((1,), True)
     assert lines["m.py:f: min(a, b) -> max(a, b)"] == ((7,), False)
-    assert lines["m.py:f: a > LIMIT -> a >= LIMIT"][0][0] == 4
+    assert lines["m.py:f: a > LIMIT -> a >= LIMIT"][0] == (4, 5)
+    assert lines["m.py:f: 2 -> 3"][0] == (3,)
 
 
 def test_equal_changes_of_a_function_have_numbers() -> None:
