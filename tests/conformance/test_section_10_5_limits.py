@@ -460,6 +460,28 @@ def test_updates_of_streams_after_a_large_one_of_the_connection() -> None:
     assert_alive(conn)
 
 
+@pytest.mark.parametrize("stream_id", [0, 1])
+def test_increments_that_are_large_are_no_glitches(stream_id: int) -> None:
+    conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
+    wire.feed(conn, *[wire.window_update(stream_id, 2**14)] * 200)
+    assert not conn._core.conduct.extras
+    wire.feed(conn, wire.window_update(stream_id, 2**14 - 1))
+    assert conn._core.conduct.extras
+
+
+@pytest.mark.parametrize("stream_id", [0, 1])
+def test_two_small_increments_for_each_octet_that_was_sent(stream_id: int) -> None:
+    conn = connection(False)
+    conn.send_headers(1, wire.RESPONSE)
+    for _ in range(3):
+        conn.send_data(1, b"content")
+        wire.feed(conn, *[wire.window_update(stream_id, 100)] * 2 * len(b"content"))
+    assert not conn._core.conduct.extras
+    for number in (1, 2, 3):
+        wire.feed(conn, wire.window_update(stream_id, 100))
+        assert conn._core.conduct.extras == number / 4
+
+
 def test_updates_that_come_after_the_end_of_the_stream() -> None:
     conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
     wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True))
