@@ -8,7 +8,8 @@
   files are images.
 - Files that a page includes have the colours of Python if that is what they are. What programs
   print in columns is marked, so that its lines are not broken.
-- Long names in tables may break inside, so that a table fits on a phone.
+- Long names in tables may break inside, so that a table fits on a phone; short code, such as an
+  option, never breaks.
 - Signatures that say nothing are left out: those of events and of enumerations. The error code of
   an exception is shown by its name.
 - The fields of events are attributes with a place of their own. Their docstrings explain them as
@@ -45,6 +46,9 @@ _log = logging.getLogger(__name__)
 _BREAKS = re.compile(
     r"(?<=\w_)(?=\w)|(?<=[a-z][./])(?=[a-z])|(?<=[a-z]{2})(?=[A-Z][a-z])|(?<=\w[+:=(])(?=[\"\w])"
 )
+
+#: Code in text up to this length is never broken.
+_SHORT = 12
 
 #: A line of a table in plain text.
 _COLUMNS = re.compile(r"\S {3,}\S.* {2,}\S")
@@ -169,6 +173,13 @@ def prepare_blocks(app: Sphinx, doctree: nodes.document) -> None:
             block["classes"].append("columns")
 
 
+def keep_together(app: Sphinx, doctree: nodes.document) -> None:
+    """Mark short code in text, such as options, that must not be broken at its hyphens."""
+    for literal in doctree.findall(nodes.literal):
+        if len(literal.astext()) <= _SHORT:
+            literal["classes"].append("short")
+
+
 def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Let long names in the cells of tables break where their parts meet."""
     if app.builder.format != "html":
@@ -253,6 +264,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-check-consistency", check_reference)
     app.connect("doctree-resolved", link_code)
     app.connect("doctree-read", prepare_blocks)
+    app.connect("doctree-read", keep_together)
     app.connect("doctree-resolved", break_names)
     app.connect("doctree-resolved", draw_in_place)
     app.connect("autodoc-process-signature", shorten_signature)
