@@ -126,7 +126,10 @@ def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
                 stream_id,
             )
     check_shape(layout.PRIORITY, stream_id, payload)
-    abuse.extra_frame(conn, "PRIORITY frame")
+    if conn.streams.reset.get(stream_id) == CLOSED_BY_US:
+        abuse.glitch(conn, "PRIORITY frame on a stream that was reset")
+    else:
+        abuse.extra_frame(conn, "PRIORITY frame")
     conn.events.append(priority_event(conn, stream_id, decode.priority(payload)))
 
 
