@@ -32,8 +32,9 @@ class Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.pull: Callable[[int], bytes] = bytes  # returns so many bytes to send, or less
-        self.stop: Callable[[], None] = self.wake  # is called when the process has to end
+        # What returns so many bytes to send, or less; and what is called when the process ends.
+        self.pull: Callable[[int], bytes] = lambda amount: b""
+        self.stop: Callable[[], None] = lambda: None
         self.arrived: list[bytes] = []
         self.paused = self.flushing = self.leaving = False
         self.lost: ConnectionError | None = None
@@ -183,7 +184,6 @@ def serve(
                 await asyncio.wait([serving])
             except asyncio.CancelledError:
                 wire.stop()
-                wire.flush_soon()
                 wire.wake()  # `until` may be another time now
         await wire.close(linger=True)
         await serving
