@@ -2,7 +2,7 @@
 
 usage: python -m tools.attacks_page [--check]
 
-`docs/attacks.json` is that record; a run notes its figures there beside those of other packages:
+`docs/attacks.json` is that record; a run stores its figures there next to those of other packages:
 
     python -m benchmarks.attacks --json docs/attacks.json
     python -m benchmarks.attacks --sample --modes serves \
@@ -134,7 +134,7 @@ SUMMARY = (
 
 
 def summary(package: str, run: Run) -> Sequence[str]:
-    """How many attacks end in which way, and the worst figures."""
+    """How many attacks end in each way, and the worst figures."""
     every = run["rows"]
     ends = [ending(rows) for rows in grouped(every).values()]
     return (
@@ -150,7 +150,7 @@ def summary(package: str, run: Run) -> Sequence[str]:
 
 
 def held(rows: Sequence[Row]) -> int:
-    """The most that is held where the application keeps nothing."""
+    """The most memory held if the application keeps nothing."""
     return max(row["peak"] for row in rows if row["mode"] != "keeps")
 
 
@@ -182,7 +182,7 @@ def result(rows: Sequence[Row]) -> tuple[str, str, str]:
 
 
 def how(rows: Sequence[Row]) -> str:
-    """How an attack ends, in words: where all applications see the same, it is said once."""
+    """How an attack ends, as text: stated once if it is the same for all applications."""
     verdict = ending(rows)
     if verdict == "FAIL":
         wrong = list(dict.fromkeys(fault for row in rows for fault in row["faults"]))

@@ -32,7 +32,7 @@ _CALLS: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
-#: A node and what may take its place.
+#: A node and its replacement.
 Change = tuple[ast.AST, ast.AST]
 
 
@@ -40,9 +40,9 @@ class Mutant(NamedTuple):
     """One change of a module."""
 
     file: str  #: relative to the source
-    key: str  #: says the same change also when lines have moved
+    key: str  #: identifies the change even if lines have moved
     lines: tuple[int, ...]  #: from the first to the last one of the statement
-    at_import: bool  #: it is in no function
+    at_import: bool  #: it is not in a function
     module: ast.Module
     path: tuple[tuple[str, int | None], ...]  #: from the module to the node
     replacement: ast.AST
@@ -85,7 +85,7 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
             statement = place.statement
             last = statement.end_lineno or statement.lineno
             if isinstance(statement, ast.If | ast.While | ast.For | ast.With | _Function):
-                last = statement.lineno  # the rest of it are other statements
+                last = statement.lineno  # the rest of it is other statements
             lines = tuple(range(statement.lineno, last + 1))
             found.append(
                 Mutant(file, key, lines, not place.inside, module, place.path, replacement)
@@ -129,7 +129,7 @@ def _places(
 
 
 def _is_left_out(statement: ast.stmt) -> bool:
-    """Tell whether a statement is a docstring, an import, slots, or for type checkers only."""
+    """Return whether a statement is a docstring, an import, slots, or for type checkers only."""
     if isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
         return True
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
@@ -142,7 +142,7 @@ def _is_left_out(statement: ast.stmt) -> bool:
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may take the place of a node."""
+    """Yield replacements for a node."""
     for operator in _OPERATORS:
         yield from operator(node)
 
@@ -199,7 +199,7 @@ def _return(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _statement(node: ast.AST) -> Iterator[ast.AST]:
-    """Leave a statement out. Without the assignment of a name nearly everything breaks."""
+    """Remove a statement. Without the assignment of a name nearly everything breaks."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         return
     if isinstance(node, ast.Expr | ast.Raise | ast.Assign | ast.AugAssign | ast.Delete):

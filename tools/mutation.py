@@ -1,16 +1,16 @@
-"""Mutation testing: change one thing in the source, and see whether a test notices.
+"""Mutation testing: change one thing in the source, and see whether a test detects it.
 
 usage: python -m tools.mutation [--sample N] [--seed N] [--only TEXT] [--property] [--list]
 
 Each mutant is one small change: a comparison, a boolean, a constant by one, a value that is not
-returned, a statement that is left out, `min` for `max`. Only the tests that reach the line run,
-those that are quick first, and the first failure ends them. What no test notices is printed; it is
-a test that is missing, or it changes nothing that can be seen. The latter are listed, with the
-reason, in `tools/equivalent_mutants.json`.
+returned, a missing statement, `min` for `max`. Only the tests that reach the line run, fast ones
+first, until one fails. Mutants that no test detects are printed; either a test is missing, or the
+change has no visible effect. The latter are listed, with the reason, in
+`tools/equivalent_mutants.json`.
 
-Which tests reach which lines is found out first, which takes as long as these tests; `--fresh` does
-it once more. Tests with generated inputs take too long to run for each mutant: with `--property`
-they run, too, where no other test has noticed.
+First it measures which tests reach which lines, which takes as long as these tests; `--fresh`
+repeats that. Tests with generated inputs take too long to run for each mutant: with `--property`
+they also run, if no other test has detected the mutant.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ SOURCE: Final = ROOT / "src"
 WORK: Final = ROOT / "build" / "mutation"
 EQUIVALENT: Final = ROOT / "tools" / "equivalent_mutants.json"
 
-#: What is mutated, and the tests that are to notice.
+#: What is mutated, and the tests that should detect it.
 PARTS: Final = ("h2/_core", "h2/_rules")
 TESTS: Final = ("tests/unit", "tests/conformance", "tests/buffered")
 PROPERTY_TESTS: Final = ("tests/property",)
 _PROPERTY_SECONDS: Final = 1_200
 
-#: Tests of tools and of pages: some look at the source as a text, and notice any change.
+#: Tests of tools and of pages: some read the source as text, and detect any change.
 _NOT_TESTS: Final = (
     *("test_architecture", "test_benchmarks", "test_consumer_suites", "test_find_python"),
     *("test_generated_docs", "test_manual", "test_mutation", "test_processes"),
 )
 
-#: A mutant may take so many times as long as its tests do without it, and some seconds.
+#: A mutant may take this many times as long as its tests normally do, plus a few seconds.
 _PATIENCE: Final = 10
 _SECONDS: Final = 60
 
@@ -65,10 +65,10 @@ class Reach(NamedTuple):
     seconds: dict[str, float]
 
     def tests_for(self, mutant: Mutant) -> list[str]:
-        """Return the tests that reach a mutant, quick ones first.
+        """Return the tests that reach a mutant, fast ones first.
 
-        What runs when the module is imported is reached by all tests that reach the module, or by
-        all tests where it has nothing but tables.
+        Code that runs when the module is imported is reached by all tests that reach the module, or
+        by all tests if the module only has tables.
         """
         lines = self.lines.get(mutant.file, {})
         tests = {test for line in mutant.lines for test in lines.get(line, ())}
@@ -82,7 +82,7 @@ def _tests_in(lines: dict[int, list[str]]) -> set[str]:
 
 
 def reach(fresh: bool) -> Reach:
-    """Find out which tests reach which lines, or remember it."""
+    """Measure which tests reach which lines, or load the stored result."""
     remembered = WORK / "reach.json"
     if fresh or not remembered.exists():
         WORK.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _measure() -> dict[str, object]:
 
 
 def _lines(data: Path) -> dict[str, object]:
-    """Return the names of the tests, and their places among them for each line of each file."""
+    """Return the names of the tests, and for each line of each file the indices of its tests."""
     from coverage import CoverageData
 
     found = CoverageData(str(data))
@@ -154,19 +154,19 @@ def all_mutants(only: str = "") -> list[Mutant]:
 
 
 def equivalents() -> dict[str, str]:
-    """Return the mutants that change nothing that can be seen, with the reason for each."""
+    """Return the mutants without visible effect, with the reason for each."""
     known: dict[str, str] = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
     return known
 
 
 def prepare(folder: Path) -> None:
-    """Make a copy of the source in which mutants take their turns."""
+    """Make a copy of the source, in which one mutant after the other is inserted."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(SOURCE / "h2", folder / "h2", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def judge(mutant: Mutant, tests: list[str], limit: float, folder: Path) -> str:
-    """Run tests on a mutant, and return what became of it."""
+    """Run tests on a mutant, and return the result."""
     if not tests:
         return NOT_REACHED
     path = folder / mutant.file
@@ -204,7 +204,7 @@ def _pytest(
 
 
 def main() -> int:
-    """Do what the command line asks for; return 1 where a mutant survives."""
+    """Run the program; return 1 if a mutant survives."""
     options = _parser().parse_args()
     known = equivalents()
     found = all_mutants(options.only)

@@ -201,6 +201,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Give up what is under way: the peer has gone."""
+        close(self.transport)  # else Python 3.10 warns of an unclosed one if it uses TLS
         with contextlib.suppress(ProtocolError):  # it has ended already
             self.h2.close_connection(ErrorCodes.CANCEL)  # now nobody takes half for all
         self.end_streams(ConnectionError(str(error or "the peer has closed the connection")))

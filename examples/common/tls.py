@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
+from examples.common.transport import close
 
 PORTS = {"https": 443, "http": 80}
 LINGER_SECONDS = 1.0  # how long the other end may take to read our last words and hang up
@@ -91,7 +92,7 @@ class Wire(asyncio.Protocol):
                 while data := self.pull(65_536):
                     self.transport.write(data)
                 if not linger:
-                    self.transport.close()
+                    close(self.transport)
             await asyncio.wait([self.closed], timeout=LINGER_SECONDS)
         finally:
             self.transport.abort()
@@ -119,6 +120,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Let `read()` know that nothing more comes."""
+        close(self.transport)  # else Python 3.10 warns of an unclosed one if it uses TLS
         reason = f"the connection was lost: {error}" if error else "the other end hung up"
         self.lost = ConnectionError(reason)
         self.closed.set_result(None)

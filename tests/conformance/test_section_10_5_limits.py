@@ -648,7 +648,7 @@ def test_promises_beyond_what_requests_bring_are_glitches() -> None:
     conn.send_headers(3, wire.REQUEST)
     frames = kept_promises()
     wire.feed(conn, *islice(frames, 2 * 200 + 10_000 // 4))
-    with pytest.raises(DenialOfServiceError, match="PUSH_PROMISE frame beyond"):
+    with pytest.raises(DenialOfServiceError, match="PUSH_PROMISE frame in excess"):
         wire.feed(conn, next(frames))
     conn = wire.client(clock=Clock(), limits=AbuseLimits(reserved_streams=None))
     conn.send_headers(1, wire.REQUEST)

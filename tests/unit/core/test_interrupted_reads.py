@@ -185,7 +185,7 @@ def test_a_hook_that_ends_the_connection() -> None:
 def test_receive_data_called_by_a_logger() -> None:
     conn = wire.server()
     conn.config.logger = Logger("PRIORITY", lambda: conn.receive_data(wire.ping()))
-    with pytest.raises(RuntimeError, match="receive_data must not be called while it runs"):
+    with pytest.raises(RuntimeError, match="receive_data must not be called while it is running"):
         wire.feed(conn, wire.ping(), wire.priority(9))
     with pytest.raises(ProtocolError) as later:
         conn.receive_data(wire.ping())
@@ -220,7 +220,7 @@ def test_receive_data_called_by_the_goaway_hook() -> None:
     conn, frame = with_hook(MistakeError())
     assert isinstance(conn, Hooked)
     conn.action = lambda: conn.receive_data(wire.ping())
-    with pytest.raises(RuntimeError, match="while it runs"):
+    with pytest.raises(RuntimeError, match="while it is running"):
         wire.feed(conn, frame)
     (goaway,) = wire.parse(conn.data_to_send())
     assert goaway.error_code == Code.INTERNAL_ERROR
