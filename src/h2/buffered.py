@@ -113,8 +113,7 @@ class BufferedH2Connection(H2Connection):
 
     @config.setter
     def config(self, config: H2Configuration) -> None:
-        self._core.config = strict_unless_said(config)
-        self._core.planner.options_changed()
+        self._core.use_config(strict_unless_said(config))
 
     def initiate_connection(self) -> None:
         """Send the connection preface, as ``H2Connection.initiate_connection`` does.
