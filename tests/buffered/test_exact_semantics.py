@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from h2.buffered import BufferedH2Connection
-from h2.config import H2Configuration
+from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
@@ -67,6 +67,26 @@ def test_negative_window() -> None:
     for size in (5_000, 9_000, 12_000):
         wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, size)))
     assert sorted(shape(frames(conn))) == [(1, 8_000, 0), (3, 2_000, 0)]
+
+
+@pytest.mark.parametrize("pad_length", [None, 0])
+def test_negative_window_of_a_stream_whose_turn_it_is(pad_length: int | None) -> None:
+    """A stream of which only a part was taken is not parked yet when its window shrinks."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 20_000)), 1, 3)
+    conn.send_data(1, bytes(20_000), pad_length=pad_length)
+    assert [stream for stream, _, _ in shape(frames(conn, FRAME + wire.FRAME_HEADER))] == [1]
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, FRAME - 1)))
+    window = conn.outbound_flow_control_window
+    assert conn.local_flow_control_window(1) == -1
+    conn.send_data(3, bytes(100))
+    assert shape(frames(conn)) == [(3, 100, 0)]
+    assert conn.outbound_flow_control_window == window - 100
+    left = conn.send_buffer_size(1)
+    wire.feed(conn, wire.window_update(1, 1))
+    assert shape(frames(conn)) == []
+    wire.feed(conn, wire.window_update(1, FRAME))
+    (frame,) = frames(conn)
+    assert len(frame.data) == left
 
 
 def test_a_parked_stream_that_the_program_has_taken_out_of_the_streams() -> None:
@@ -224,6 +244,27 @@ def test_a_reset_with_an_error_overtakes_the_one_without() -> None:
     assert types(sent) == [Type.HEADERS, Type.RST_STREAM]
     assert sent[1].error_code == ErrorCodes.INTERNAL_ERROR
     assert nothing_is_left(conn)
+
+
+class Failing(DummyLogger):
+    """A logger that fails at PING."""
+
+    def debug(self, fmtstr: str, *args: object) -> None:
+        if "PING" in fmtstr % args:
+            raise OSError("disk full")
+
+
+def test_no_reset_behind_a_response_after_the_end_of_the_connection() -> None:
+    """Also where something else than the peer has ended it."""
+    conn = BufferedH2Connection(H2Configuration(client_side=False, logger=Failing()))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings(*WIDE))
+    responding(conn, 1)
+    conn.send_data(1, bytes(2 * FRAME), end_stream=True)
+    with pytest.raises(OSError, match="disk full"):
+        wire.feed(conn, wire.ping())
+    with pytest.raises(ProtocolError):
+        conn.reset_stream(1)
 
 
 def test_no_reset_where_the_response_has_closed_the_stream() -> None:

@@ -261,6 +261,18 @@ def test_refused_streams_are_glitches() -> None:
         conn.receive_data(next(requests))
 
 
+def test_the_priority_of_a_refused_stream_is_one_more() -> None:
+    """It would be free with a stream that is taken, and would let events pile up here."""
+    conn = H2Connection(H2Configuration(client_side=False, clock=Clock()))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings())
+    pairs = (wire.headers(at, wire.POST) + wire.priority(at) for at in count(1, 2))
+    for pair in islice(pairs, 100 + 10_000 // 3):
+        conn.receive_data(pair)
+    with pytest.raises(DenialOfServiceError, match="'glitches' is 10000"):
+        conn.receive_data(next(pairs))
+
+
 @pytest.mark.parametrize("client", [True, False], ids=["client", "server"])
 @pytest.mark.parametrize(
     "frame",
@@ -458,6 +470,28 @@ def test_updates_of_streams_after_a_large_one_of_the_connection() -> None:
         wire.feed(conn, wire.window_update(0, 30_000))
         wire.feed(conn, *[wire.window_update(stream_id, 300) for stream_id in streams])
     assert_alive(conn)
+
+
+@pytest.mark.parametrize("stream_id", [0, 1])
+def test_increments_that_are_large_are_no_glitches(stream_id: int) -> None:
+    conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
+    wire.feed(conn, *[wire.window_update(stream_id, 2**14)] * 200)
+    assert not conn._core.conduct.extras
+    wire.feed(conn, wire.window_update(stream_id, 2**14 - 1))
+    assert conn._core.conduct.extras
+
+
+@pytest.mark.parametrize("stream_id", [0, 1])
+def test_two_small_increments_for_each_octet_that_was_sent(stream_id: int) -> None:
+    conn = connection(False)
+    conn.send_headers(1, wire.RESPONSE)
+    for _ in range(3):
+        conn.send_data(1, b"content")
+        wire.feed(conn, *[wire.window_update(stream_id, 100)] * 2 * len(b"content"))
+    assert not conn._core.conduct.extras
+    for number in (1, 2, 3):
+        wire.feed(conn, wire.window_update(stream_id, 100))
+        assert conn._core.conduct.extras == number / 4
 
 
 def test_updates_that_come_after_the_end_of_the_stream() -> None:

@@ -262,6 +262,15 @@ def test_a_change_that_overflows_a_window() -> None:
     )
 
 
+def test_an_increment_of_ours_beside_settings_in_flight() -> None:
+    """What they will add to the window counts already: the peer must not see it overflow."""
+    conn = open_client()
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: MAX_WINDOW - 1})
+    conn.increment_flow_control_window(1, 1)
+    with pytest.raises(FlowControlError):
+        conn.increment_flow_control_window(1, 1)
+
+
 def test_a_change_that_just_fits() -> None:
     """The largest initial window is legal when no stream has more credit than that."""
     conn = open_client()
