@@ -61,7 +61,7 @@ def create(
 ) -> Path:
     """Create an environment in this folder, replacing what is there, and return its interpreter.
 
-    Where the checkout is among the requirements, it is compiled if ``compiled`` says so.
+    If the checkout is one of the requirements, ``compiled`` decides whether it is compiled.
 
     Raises `subprocess.CalledProcessError` if that fails; the program that failed has printed the
     reason.
@@ -125,7 +125,7 @@ def _identity(python: str) -> str:
 
 
 def main() -> int:
-    """Create the environments that the command line names and print their interpreters."""
+    """Create the environments named on the command line and print their interpreters."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="+", choices=sorted(ENVIRONMENTS), metavar="NAME")
     for name in parser.parse_args().names:
