@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hpack.struct import NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -383,6 +384,54 @@ def test_responses_that_would_wait_in_vain_are_refused() -> None:
     with pytest.raises(ProtocolError):
         conn.send_headers(4, RESPONSE)
     assert conn.waiting_streams == 0
+
+
+def test_a_queue_that_was_empty_begins_anew() -> None:
+    """Neither old content nor old padding comes again, and the order is that of the calls."""
+    conn = responding(server(*WIDE), 1)
+    sizes = (FRAME + 1, FRAME + 2)
+    for letter in b"ab":
+        conn.send_data(1, bytes([letter]) * sizes[0], pad_length=3)
+        conn.send_data(1, bytes([letter]) * sizes[1], pad_length=3)
+        assert content(frames(conn), 1) == bytes([letter]) * sum(sizes)
+    for letter, size in zip(b"cd", sizes, strict=True):
+        conn.send_data(1, bytes([letter]) * size)
+    sent = frames(conn)
+    assert content(sent, 1) == b"c" * sizes[0] + b"d" * sizes[1]
+    assert not any(frame.has(wire.Flag.PADDED) for frame in sent)
+
+
+def test_many_chunks_leave_one_by_one_in_order() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    for number in range(200):
+        conn.send_data(1, bytes([number]) * 2)
+    sent = b""
+    for _ in range(200):
+        wire.feed(conn, wire.window_update(1, 2))
+        sent += content(frames(conn), 1)
+    assert sent == b"".join(bytes([number]) * 2 for number in range(200))
+
+
+def test_the_first_content_of_a_stream_that_was_opened_passes_those_that_are_busy() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), *WIDE)
+    for stream_id in (1, 3, 5):
+        conn.send_headers(stream_id, POST)
+        conn.send_data(stream_id, bytes(3 * FRAME))
+    conn.data_to_send(2 * (FRAME + HEADER) + 200)
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 3)))
+    assert shape(frames(conn))[0][0] == 5
+
+
+def test_fields_are_sent_the_same_way_whether_or_not_they_have_waited() -> None:
+    fields = [*REQUEST, NeverIndexedHeaderTuple(b"x-secret", b"s"), (b"x-open", b"o")]
+    blocks = []
+    for limit in (0, 2):
+        conn = client((Setting.MAX_CONCURRENT_STREAMS, limit))
+        conn.send_headers(1, fields, end_stream=True)
+        assert conn.waiting_streams == (limit == 0)
+        wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 2)))
+        blocks += [frame.payload for frame in frames(conn) if frame.type == Type.HEADERS]
+    assert blocks[0] == blocks[1]
 
 
 def test_a_quiet_stream_passes_those_that_are_busy() -> None:

@@ -824,6 +824,18 @@ def test_a_request_is_remembered_as_long_as_it_is_not_read(how: str) -> None:
     assert receiving.unread_requests == ({1, 3} if how == "in part" else {3})
 
 
+def test_streams_that_are_still_open_are_ignored_however_many_were_taken_out() -> None:
+    conn = uploading(1)
+    conn.discard_data(1)
+    for stream_id in range(3, 603, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+        conn.discard_data(stream_id)
+        del conn.streams[stream_id]
+        assert len(receiving_of(conn)._ignored) <= 2 * (2 + 64)
+    wire.feed(conn, wire.data(1, b"nobody reads it"))
+    assert not conn.readable(1)
+
+
 def test_the_end_is_told_by_true_or_false() -> None:
     conn = downloading(1, 3)
     wire.feed(conn, wire.data(1, b"x", end_stream=True))
