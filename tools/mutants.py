@@ -32,7 +32,7 @@ _CALLS: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
-#: A node and what may take its place.
+#: A node and its replacement.
 Change = tuple[ast.AST, ast.AST]
 
 
@@ -40,9 +40,9 @@ class Mutant(NamedTuple):
     """One change of a module."""
 
     file: str  #: relative to the source
-    key: str  #: says the same change also when lines have moved
+    key: str  #: identifies the change even if lines have moved
     lines: tuple[int, ...]  #: from the first to the last one of the statement
-    at_import: bool  #: it is in no function
+    at_import: bool  #: it is not in a function
     module: ast.Module
     path: tuple[tuple[str, int | None], ...]  #: from the module to the node
     replacement: ast.AST
@@ -139,7 +139,7 @@ def _is_compiled(node: ast.AST) -> bool:
 
 
 def _is_left_out(statement: ast.stmt) -> bool:
-    """Tell whether a statement is a docstring, an import, slots, or for type checkers only."""
+    """Return whether a statement is a docstring, an import, slots, or for type checkers only."""
     if isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
         return True
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
@@ -152,7 +152,7 @@ def _is_left_out(statement: ast.stmt) -> bool:
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may take the place of a node."""
+    """Yield replacements for a node."""
     for operator in _OPERATORS:
         yield from operator(node)
 
@@ -211,7 +211,7 @@ def _return(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _statement(node: ast.AST) -> Iterator[ast.AST]:
-    """Leave a statement out. Without the assignment of a name nearly everything breaks."""
+    """Remove a statement. Without the assignment of a name nearly everything breaks."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         return
     if isinstance(node, ast.Expr | ast.Raise | ast.Assign | ast.AugAssign | ast.Delete):

@@ -1,12 +1,12 @@
-"""Mutation testing: change one thing in the source, and see whether a test notices.
+"""Mutation testing: change one thing in the source, and see whether a test detects it.
 
 usage: python -m tools.mutation [--sample N] [--seed N] [--only TEXT] [--searches] [--list]
 
 Each mutant is one small change: a comparison, a boolean, a constant by one, a value that is not
-returned, a statement that is left out, `min` for `max`. Only the tests that reach the line run,
-those that are quick first, and the first failure ends them. What no test notices is printed; it is
-a test that is missing, or it changes nothing that can be seen. The latter are listed, with the
-reason, in `tools/equivalent_mutants.json`.
+returned, a missing statement, `min` for `max`. Only the tests that reach the line run, fast ones
+first, until one fails. Mutants that no test detects are printed; either a test is missing, or the
+change has no visible effect. The latter are listed, with the reason, in
+`tools/equivalent_mutants.json`.
 
 Which tests reach which lines is found out first, which takes some minutes; later only for tests
 that have changed, unless `--fresh` is given. Tests that are marked as heavy do not run, nor those
@@ -36,12 +36,12 @@ SOURCE: Final = ROOT / "src"
 WORK: Final = ROOT / "build" / "mutation"
 EQUIVALENT: Final = ROOT / "tools" / "equivalent_mutants.json"
 
-#: What is mutated, and the tests that are to notice.
+#: What is mutated, and the tests that should detect it.
 PARTS: Final = ("h2/_core", "h2/_rules")
 TESTS: Final = ("tests/unit", "tests/conformance", "tests/buffered")
 SEARCHES: Final = ("tests/property", "tests/buffered/test_simulation.py")
 
-#: Tests of tools and of pages: some look at the source as a text, and notice any change.
+#: Tests of tools and of pages: some read the source as text, and detect any change.
 _NOT_TESTS: Final = (
     *("test_architecture", "test_benchmarks", "test_consumer_suites", "test_find_python"),
     *("test_generated_docs", "test_manual", "test_mutation", "test_processes"),
@@ -59,10 +59,10 @@ class Reach(NamedTuple):
     imported: dict[str, list[int]]  #: lines that run when a file is imported
 
     def tests_for(self, mutant: Mutant) -> list[str]:
-        """Return the tests that reach a mutant, quick ones first.
+        """Return the tests that reach a mutant, fast ones first.
 
-        What runs when the module is imported is reached by all tests that reach the module, or by
-        all tests where it has nothing but tables.
+        Code that runs when the module is imported is reached by all tests that reach the module, or
+        by all tests if the module only has tables.
         """
         lines = self.lines.get(mutant.file, {})
         tests = {test for line in mutant.lines for test in lines.get(line, ())}
@@ -82,7 +82,7 @@ def _tests_in(lines: dict[int, list[str]]) -> set[str]:
 
 
 def reach(fresh: bool) -> Reach:
-    """Find out which tests reach which lines, or remember it."""
+    """Measure which tests reach which lines, or load the stored result."""
     remembered = WORK / "reach.json"
     if fresh or not remembered.exists():
         WORK.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def _measure() -> dict[str, object]:
 
 
 def _lines(data: Path) -> dict[str, object]:
-    """Return the names of the tests, and their places among them for each line of each file."""
+    """Return the names of the tests, and for each line of each file the indices of its tests."""
     from coverage import CoverageData
 
     found = CoverageData(str(data))
@@ -156,7 +156,7 @@ def all_mutants(only: str = "") -> list[Mutant]:
 
 
 def equivalents() -> dict[str, str]:
-    """Return the mutants that change nothing that can be seen, with the reason for each."""
+    """Return the mutants without visible effect, with the reason for each."""
     known: dict[str, str] = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
     return known
 
@@ -169,7 +169,7 @@ def tasks_for(mutants: list[Mutant], reached: Reach) -> list[Task]:
 
 
 def main() -> int:
-    """Do what the command line asks for; return 1 where a mutant survives."""
+    """Run the program; return 1 if a mutant survives."""
     options = _parser().parse_args()
     known = equivalents()
     found = all_mutants(options.only)

@@ -19,7 +19,7 @@ FRAME = 16_384
 
 
 class Link:
-    """A download over a link with a rate and a delay; the sender has no end of content.
+    """A download over a link with a rate and a delay; the sender has unlimited content.
 
     Frames wait in a queue where they arrive faster than the link takes them. Time passes in steps
     of a millisecond.
@@ -205,7 +205,7 @@ def measuring(**options: Any) -> tuple[BufferedH2Connection, bytes]:
 
 
 def arrive(conn: BufferedH2Connection, octets: int, *, read: bool = True) -> None:
-    """Content that the program reads at once, or not."""
+    """Content that the program reads immediately, or not."""
     while octets:
         size = min(octets, FRAME)
         octets -= size
@@ -216,7 +216,7 @@ def arrive(conn: BufferedH2Connection, octets: int, *, read: bool = True) -> Non
 
 
 def arrive_quietly(conn: BufferedH2Connection, octets: int) -> None:
-    """A frame that the program reads; what is to be sent is left for later."""
+    """A frame that the program reads; output stays pending."""
     wire.feed(conn, wire.data(1, bytes(octets)))
     conn.read_data(1)
 

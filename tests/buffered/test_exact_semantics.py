@@ -114,7 +114,7 @@ def test_connection_window() -> None:
 
 
 def test_small_writes() -> None:
-    """They are put together up to a frame; empty ones make no frame."""
+    """They are joined into frames; empty ones do not create a frame."""
     conn = responding(server(*WIDE), 1)
     for number in range(1000):
         conn.send_data(1, bytes([number % 256]) * 40)
@@ -287,7 +287,7 @@ def test_rst_stream_received() -> None:
 
 
 def test_goaway_received() -> None:
-    """Streams up to the last one go on; the others, and those that wait, are refused."""
+    """Streams up to the last one continue; the others, and those that wait, are refused."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), *WIDE)
     for stream_id in (1, 3, 5, 7):
         conn.send_headers(stream_id, POST)
@@ -306,7 +306,7 @@ def test_goaway_received() -> None:
 
 
 def test_goaway_received_by_a_server() -> None:
-    """A promised stream that waits goes on, but for one above the last stream."""
+    """A promised stream that waits continues, except for one above the last stream."""
     conn = pushing_server(2, 4, 6)
     assert conn.waiting_streams == 2
     events = wire.feed(conn, wire.goaway(4))
@@ -323,7 +323,7 @@ def test_goaway_sent_with_an_error() -> None:
 
 
 def test_goaway_sent_without_error() -> None:
-    """What waits goes out, but a client opens no stream any more."""
+    """What waits is sent, but a client opens no stream any more."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1), *WIDE)
     for stream_id in (1, 3):
         conn.send_headers(stream_id, POST)
@@ -379,7 +379,7 @@ def test_max_concurrent_streams() -> None:
 
 
 def test_before_settings() -> None:
-    """100 requests go out before the server has said how many it allows."""
+    """100 requests are sent before the server has announced its limit."""
     conn = BufferedH2Connection()
     conn.initiate_connection()
     for number in range(103):
@@ -453,7 +453,7 @@ def test_push_with_informational_responses_and_trailers() -> None:
 
 
 def test_push_that_is_reset_while_it_waits() -> None:
-    """The promise was made, so that the client has to be told."""
+    """The promise was sent, so the client must be told."""
     conn = pushing_server(2, 4, 6)
     wire.feed(conn, wire.rst_stream(4))
     conn.reset_stream(6, ErrorCodes.CANCEL)
@@ -481,7 +481,7 @@ def test_connect() -> None:
 
 
 def test_connect_is_incremental() -> None:
-    """Where the client knows of priorities, too: a tunnel may last for ever."""
+    """Even if the client knows priorities: a tunnel may last forever."""
     conn = server(*WIDE)
     wire.feed(conn, wire.headers(1, [*wire.REQUEST, (b"priority", b"u=3")], end_stream=True))
     wire.feed(conn, wire.headers(3, CONNECT), wire.headers(5, [*CONNECT, (b"priority", b"u=1")]))
@@ -537,7 +537,7 @@ def test_upgrade() -> None:
 
 
 def test_writable() -> None:
-    """False from the high mark on, true again at the low one, and the event says so."""
+    """False from the high mark on, true again at the low one, with the event."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH - 1))
     assert conn.is_writable(1)

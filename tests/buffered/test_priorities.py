@@ -142,7 +142,7 @@ def test_a_priority_that_comes_too_late_is_not_kept() -> None:
         wire.headers(3, [*wire.REQUEST, (b"priority", b"u=0")], end_stream=True),
         wire.rst_stream(3),
     )
-    # One that is malformed beside the field.
+    # One that is malformed apart from the field.
     fields = [*wire.REQUEST, (b"priority", b"u=0"), (b"content-length", b"5")]
     wire.feed(conn, wire.headers(5, fields, end_stream=True))
     assert nothing_is_left(conn)
@@ -275,7 +275,7 @@ HEEDS = (Setting.NO_RFC7540_PRIORITIES, 1)
 
 
 def test_priority_update_of_requests_that_are_not_open() -> None:
-    """Never more of them than the server allows: the frame goes out with the request then."""
+    """Never more of them than the server allows: the frame is sent with the request then."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), HEEDS)
     for stream_id in (1, 3, 5):
         conn.send_priority_update(stream_id, urgency=stream_id)

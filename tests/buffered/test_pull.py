@@ -86,7 +86,7 @@ def test_the_first_frame_of_a_call_may_be_shorter() -> None:
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(FRAME + 1))
     assert [length for _, length, _ in shape(frames(conn, 5000))] == [5000 - HEADER]
-    # But not much shorter: it goes on in the next call.
+    # But not much shorter: it continues in the next call.
     pieces = [conn.data_to_send(100) for _ in range(11)]
     assert [len(piece) for piece in pieces] == [100] * 10 + [1024 + HEADER - 1000]
     assert shape(wire.parse(b"".join(pieces))) == [(1, 1024, 0)]
@@ -266,7 +266,7 @@ def test_a_request_that_has_waited_with_trailers_and_no_content() -> None:
 
 
 def test_trailers_of_a_request_that_goes_on() -> None:
-    """The stream does not close with them: so what comes later is refused in another way."""
+    """The stream does not close with them, so what comes later is refused differently."""
     conn = client(*WIDE)
     conn.send_headers(1, POST)
     conn.send_data(1, bytes(2 * FRAME))
