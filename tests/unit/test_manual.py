@@ -35,6 +35,7 @@ CHAPTERS = {
     "threads and free-threaded Python": "threads",
     "buffers and when to send": "buffers",
     "logging and debugging": "debugging",
+    "how fast it is": "speed",
     "performance and how to measure it": "performance",
     "low-level design": "architecture",
     "states": "states",
