@@ -2,7 +2,7 @@
 
 usage: python -m tools.attacks_page [--check]
 
-`docs/attacks.json` is that record; a run notes its figures there beside those of other packages:
+`docs/attacks.json` is that record; a run stores its figures there next to those of other packages:
 
     python -m benchmarks.attacks --json docs/attacks.json
     python -m benchmarks.attacks --sample --modes serves \
@@ -143,7 +143,7 @@ SUMMARY = (
 
 
 def summary(runs: Record) -> str:
-    """How many attacks end in which way with each package, and the worst figures."""
+    """How many attacks end in each way with each package, and the worst figures."""
     columns = [figures(run) for run in runs.values()]
     rows = [(label, *row) for label, *row in zip(SUMMARY, *columns, strict=True)]
     return table(("", *(TITLES[package] for package in runs)), rows)
@@ -165,7 +165,7 @@ def figures(run: Run) -> Sequence[str]:
 
 
 def held(rows: Sequence[Row]) -> int:
-    """The most that is held where the application keeps nothing."""
+    """The most memory held if the application keeps nothing."""
     return max(row["peak"] for row in rows if row["mode"] != "keeps")
 
 
@@ -208,7 +208,7 @@ def result(rows: Sequence[Row]) -> str:
 
 
 def how(rows: Sequence[Row]) -> str:
-    """How an attack ends, in words: where all applications see the same, it is said once."""
+    """How an attack ends, as text: stated once if it is the same for all applications."""
     verdict = ending(rows)
     if verdict == "FAIL":
         wrong = list(dict.fromkeys(fault for row in rows for fault in row["faults"]))

@@ -91,7 +91,7 @@ def page(record: Record) -> str:
 
 
 def _row(subject: Subject, count: int) -> tuple[str, ...]:
-    """The figures of a subject; cases that were not even begun are left out as well."""
+    """The figures of a subject; cases that were not started also count as left out."""
     checked = [bool(reading(item["case"], item["seen"])) for item in subject["failed"]]
     figures = (
         *(subject["exact"], subject["allowed"], subject["lenient"]),
@@ -102,7 +102,7 @@ def _row(subject: Subject, count: int) -> tuple[str, ...]:
 
 
 def _differences(subject: Subject) -> str:
-    """A row for each sentence and each kind of answer; below, what nobody has looked at."""
+    """A row for each sentence and each kind of answer; below, what is unchecked."""
     titles = {case.name(role): case.title for case in CASES for role in case.roles}
     rows: dict[tuple[str, str], list[str]] = {}
     for item in subject["failed"]:

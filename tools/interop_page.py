@@ -28,7 +28,7 @@ class Passed(TypedDict):
 
 
 class Record(TypedDict):
-    """What the file holds: the Python of our side, the peers with versions, and what passed."""
+    """The contents of the file: our Python, the peers with versions, and what passed."""
 
     python: str
     peers: dict[str, str]
@@ -45,12 +45,12 @@ table that names the cases. If a peer is missing, the case was not tried with it
 the peer does not support it.
 """
 
-# A peer gets a column if so many of our programs were tried with it.
+# A peer gets a column if at least this many of our programs were tried with it.
 COLUMN_FROM = 3
 
 
 def read() -> Record | None:
-    """The record, if the tests wrote one."""
+    """The record, if there is one."""
     file = pages.ROOT / "docs" / "interop.json"
     if not file.is_file():
         return None
@@ -86,7 +86,7 @@ def names(passed: Sequence[Passed], key: Literal["side", "peer", "case"]) -> lis
 
 
 def overview(passed: Sequence[Passed]) -> str:
-    """How many tests each program passed with each peer; below the table, peers of a few only."""
+    """How many tests each program passed with each peer; rare peers are below the table."""
     peers = names(passed, "peer")
     tried = {peer: Counter(row["side"] for row in passed if row["peer"] == peer) for peer in peers}
     common = [peer for peer in peers if len(tried[peer]) >= COLUMN_FROM]
@@ -105,7 +105,7 @@ def overview(passed: Sequence[Passed]) -> str:
 
 
 def anchor(heading: str) -> str:
-    """The name that a heading has in links."""
+    """The anchor of a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
@@ -115,7 +115,7 @@ def cases(passed: Sequence[Passed]) -> str:
         case: names([row for row in passed if row["case"] == case], "peer")
         for case in names(passed, "case")
     }
-    # The cases that most peers share come first.
+    # The cases that pass with most peers come first.
     rows = [(case, ", ".join(peers[case])) for case in sorted(peers, key=lambda c: -len(peers[c]))]
     return table(("case", "passed with"), rows)
 

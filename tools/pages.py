@@ -15,7 +15,7 @@ def row(cells: Iterable[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], centred: bool = False) -> str:
-    """A Markdown table; `centred` means all columns but the first."""
+    """A Markdown table; `centred` refers to all columns but the first."""
     rule = ":---:" if centred else "---"
     lines = [row(head), row(["---", *(rule for _ in head[1:])])]
     lines += map(row, rows)
@@ -28,7 +28,7 @@ def note(module: str) -> str:
 
 
 def write_or_check(module: str, files: Mapping[str, str], arguments: Sequence[str]) -> int:
-    """Write files below `docs`, or with `--check` say which are out of date.
+    """Write files below `docs`, or with `--check` report which are out of date.
 
     `module` is the generator, `files` has their texts by name, the page itself first. Returns the
     exit status: 1 if one is out of date.

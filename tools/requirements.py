@@ -1,4 +1,4 @@
-"""Write the pages of the manual about what the RFCs demand, and what tests it.
+"""Write the pages of the manual about what the RFCs require, and which tests check it.
 
 usage: python -m tools.requirements [--check]
 
@@ -45,7 +45,7 @@ RFCS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 SIDES: Final = ("sending", "receiving")
 ROLES: Final = ("client", "server", "client and server", "intermediary")
 
-#: What a reason begins with: who takes care of a sentence, if not the library alone.
+#: How a reason begins: who is responsible for a sentence, if not just the library.
 REASONS: Final = {
     "application": "what the program decides, or alone can know",
     "intermediary": "what a proxy does between two connections",
@@ -61,7 +61,7 @@ REASONS: Final = {
 
 @dataclass(frozen=True)
 class Requirement:
-    """A row: one normative sentence of an RFC, whom it binds, and what is done about it."""
+    """A row: one normative sentence of an RFC, whom it binds, and how it is handled."""
 
     id: str  #: `9113-5.1.1-3` is the third normative sentence of section 5.1.1 of RFC 9113
     text: str
@@ -88,7 +88,7 @@ class Requirement:
 
     @property
     def kind(self) -> str:
-        """What the reason begins with."""
+        """The beginning of the reason."""
         return self.reason.split(":")[0]
 
 
@@ -120,7 +120,7 @@ def load() -> dict[str, Requirement]:
 
 
 def rules_beyond() -> dict[str, str]:
-    """The rules that enforce no sentence of the table, each with the reason for it."""
+    """The rules that do not enforce any sentence of the table, each with the reason."""
     return dict(_read("rules"))
 
 
@@ -247,14 +247,14 @@ def _cells(row: Requirement) -> tuple[str, str, str]:
 
 
 def _bound(binds: Sequence[str]) -> str:
-    """Whom a sentence binds, in few words."""
+    """Whom a sentence binds, in a few words."""
     if len(binds) == 2 and binds[1] == binds[0].replace(*SIDES):
         return binds[0].replace(SIDES[0], ", sending and receiving").replace(" ,", ",")
     return ", ".join(binds) or "nobody"
 
 
 def _by_file(tests: Sequence[str]) -> str:
-    """Tests, each behind the name of its file if it is the first of it."""
+    """Tests, each after the name of its file if it is the first one in it."""
     names = []
     last = ""
     for test in tests:
@@ -266,7 +266,7 @@ def _by_file(tests: Sequence[str]) -> str:
 
 
 def _rule(id: str) -> str:
-    """A rule, with its scope by default where that is not the one of the RFC."""
+    """A rule, with its default scope if that differs from the one of the RFC."""
     rule = RULES[id]
     if rule.scope == rule.strict_scope:
         return f"`{id}`"

@@ -1,4 +1,4 @@
-"""Write docs/conformance.md: every rule for which the package rejects something, by RFC.
+"""Write docs/conformance.md: every rule by which the package rejects something, by RFC.
 
 usage: python -m tools.rule_index [--check]
 
@@ -29,8 +29,8 @@ TITLES = {
     "7540": "HTTP/2, the edition before: the upgrade from HTTP/1.1 and priorities",
 }
 
-#: Rules whose exception is made where they are checked, because it needs more than a message: the
-#: registry then names one of its base classes.
+#: Rules whose exception is created where they are checked, because it needs more than a message;
+#: the registry names one of its base classes.
 MORE_EXACT: dict[str, tuple[type[H2Error], ...]] = {
     "connect-protocol-revoked": (InvalidSettingsValueError,),
     "content-length-mismatch": (InvalidBodyLengthError,),

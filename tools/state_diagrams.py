@@ -2,8 +2,8 @@
 
 usage: python -m tools.state_diagrams [--check]
 
-Everything on the page comes from the tables that the code runs on; the diagrams are drawn by
-`tools.state_layout`. With `--check` nothing is written, and the exit status is 1 if the page or a
+Everything on the page comes from the tables that the code uses; `tools.state_layout` draws the
+diagrams. With `--check` nothing is written, and the exit status is 1 if the page or a
 diagram is out of date.
 """
 
@@ -61,7 +61,7 @@ from every state to `TERMINATED`, where everything that arrives is ignored; the 
 
 @dataclass(frozen=True)
 class Diagram:
-    """What a diagram of states shows, and where each state stands on it (column, row)."""
+    """What a state diagram shows, and the position of each state (column, row)."""
 
     name: str
     title: str
@@ -151,12 +151,12 @@ Column = Sequence[int]
 
 
 def stream_columns() -> list[Column]:
-    """The stream table turned round: for each state what each input does."""
+    """The stream table transposed: what each input does, for each state."""
     return list(zip(*stream_states.TABLE, strict=True))
 
 
 def reachable(columns: Sequence[Column], start: int, prefix: str, names: Sequence[str]) -> Edges:
-    """All changes of state from `start` on but for RST_STREAM; the first input has this prefix."""
+    """All state changes from `start` except by RST_STREAM; the first input has this prefix."""
     edges: Edges = {}
     seen = {start}
     todo = [start]
@@ -176,7 +176,7 @@ def reachable(columns: Sequence[Column], start: int, prefix: str, names: Sequenc
 
 
 def outcome(after: int, state: int, names: Sequence[str], reactions: Mapping[int, str]) -> str:
-    """What comes of an input, as a cell."""
+    """The result of an input, as a cell."""
     if after < 0:
         return reactions[after]
     return "same" if after == state else f"`{names[after]}`"
@@ -189,10 +189,10 @@ def outcomes(
     names: Sequence[str],
     reactions: Mapping[int, str],
 ) -> str:
-    """A table of what comes of every input with this prefix in every state.
+    """A table of the results of every input with this prefix in every state.
 
-    States in which all of it is the same share their rows; so do inputs, within a state. A grid of
-    all states and inputs would say the same, but is wider than any screen.
+    States with the same results share their rows; so do inputs, within a state. A grid of all
+    states and inputs would be wider than any screen.
     """
     chosen = [number for number, name in enumerate(inputs) if name.startswith(prefix)]
     alike: dict[tuple[str, ...], list[str]] = {}
@@ -204,7 +204,8 @@ def outcomes(
         causes: dict[str, list[str]] = {}
         for number, result in zip(chosen, results, strict=True):
             causes.setdefault(result, []).append(f"`{inputs[number].removeprefix(prefix)}`")
-        # First what changes the state, then what keeps it, then what is not allowed.
+        # First inputs that change the state, then those that do not, then those that are not
+        # allowed.
         order = sorted(causes, key=lambda result: (result[0] != "`", result != "same"))
         for result in order:
             rows.append((", ".join(states), ", ".join(causes[result]), result))
@@ -225,7 +226,7 @@ def streams() -> str:
 
 
 def header_blocks() -> str:
-    """The table of stream states, with what a field block is in each of them."""
+    """The table of stream states, with the meaning of a field block in each."""
     rows = []
     kinds = zip(stream_states.SENT_KIND, stream_states.RECEIVED_KIND, strict=True)
     for state, pair in enumerate(kinds):
@@ -256,9 +257,9 @@ def connections() -> str:
 
 
 def connection_columns() -> list[Column]:
-    """What each input does in each state, the same for both roles: they differ in who may send.
+    """What each input does in each state, for both roles, which differ only in who may send.
 
-    Without the end by an error, which leads from every state to the same one.
+    Without the end by an error, which leads to the same state from every state.
     """
     inputs = connection_states.INPUT_NAMES
     return [

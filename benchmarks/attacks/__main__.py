@@ -1,8 +1,8 @@
-"""The command line: runs the catalogue, prints a table, and says whether all is well.
+"""The command line: runs the catalogue and prints a table.
 
 usage: python -m benchmarks.attacks [--only NAMES] [--packages NAMES] [--quick] [--json FILE]
 
-Exit status 0 means that the package of this checkout passes them all.
+Exit status 0 means that the package of this checkout withstands all attacks.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .judge import faults, too_costly, verdict
 from .probe import Outcome, times
 from .victim import BUFFERED, LIBRARY, MODES
 
-#: What is attacked -> import name of the package. Environments of tools.venvs have the packages,
-#: that of ours the C library and our connection that buffers, too.
+#: Target -> import name of the package. Environments of tools.venvs have the packages; the one of
+#: ours also has the C library and our buffered connection.
 PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY, BUFFERED: BUFFERED}
 
 # Quick runs are long enough for the limits that count frames.
@@ -132,7 +132,7 @@ def show(cells: Sequence[str], markdown: bool) -> None:
 
 
 def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
-    """All attacks on one package; what costs too much runs again: the machine may be busy."""
+    """All attacks on one package; if one costs too much it is repeated: the machine may be busy."""
     found: dict[tuple[str, str], Outcome] = {}
     for outcome in run(package, options, options.names):
         found[outcome.attack, outcome.mode] = outcome
@@ -148,7 +148,7 @@ def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the command line asks for; returns the exit status."""
+    """Run the program; returns the exit status."""
     options = parse_arguments(arguments)
     if options.list:
         for name in options.names:

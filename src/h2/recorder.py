@@ -1,4 +1,4 @@
-"""Recordings of connections: every frame with its time, as data and as a page to look at."""
+"""Recordings of connections: every frame with its time, as JSON and as an HTML page."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class Recorder(DummyLogger):
         conn = H2Connection(H2Configuration(logger=recorder))
 
     It keeps kinds of frames, times, lengths, settings and header fields, but no content. A recorder
-    is for one connection, and has to be there from the start: header fields can be decoded only if
+    is for one connection, and must be attached from the start: header fields can be decoded only if
     all earlier ones were seen.
 
-    :param title: what to call the connection
-    :param limit: frames to keep; later ones are only counted, in :attr:`dropped`
+    :param title: the name of the connection
+    :param limit: the number of frames to keep; later ones are only counted, in :attr:`dropped`
     :param secrets: whether to keep the values of ``authorization``, ``cookie``,
         ``proxy-authorization`` and ``set-cookie``
     :param clock: returns the time in seconds
     """
 
-    #: The unit of ``at``. A program that has no times may set it to ``"octets"``.
+    #: The unit of ``at``. A program without times may set it to ``"octets"``.
     unit: str = "seconds"
 
     def __init__(
@@ -72,7 +72,7 @@ class Recorder(DummyLogger):
         self.limit = limit
         #: The frames, as they are in the JSON format.
         self.frames: list[dict[str, Any]] = []
-        #: How many frames came after the limit.
+        #: How many frames exceeded the limit.
         self.dropped: int = 0
         #: When the recording began, in UTC (ISO 8601).
         self.began: str = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
@@ -89,7 +89,7 @@ class Recorder(DummyLogger):
         """Keep a frame.
 
         :param frame: the frame, as loggers get it
-        :param sent: whether this end has sent it
+        :param sent: whether this end sent it
         :param at: when, in the unit of the recording; now if ``None``
         """
         found: dict[str, Any] = {
@@ -107,7 +107,7 @@ class Recorder(DummyLogger):
             self.dropped += 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the JSON format has for this connection."""
+        """Return the part of the JSON format for this connection."""
         return {
             "title": self.title,
             "began": self.began,
@@ -139,5 +139,5 @@ def waterfall(recording: str, title: str = "HTTP/2 connections") -> str:
     if found.get("version") != VERSION:
         raise ValueError(f"version {found.get('version')!r} instead of {VERSION}")
     if not isinstance(found.get("connections"), list):
-        raise ValueError("it has no list of connections")
+        raise ValueError("the list of connections is missing")
     return page(title, recording)

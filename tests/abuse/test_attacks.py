@@ -247,7 +247,7 @@ def usual(api: Api) -> tuple[float, float]:
 def wrong(api: Api, attack: Attack, mode: Mode, usual: tuple[float, float]) -> list[str]:
     """What is wrong with a small run; a busy machine gets three chances.
 
-    Most limits are not reached, so that no more is asked than of an attack that is refused.
+    Most limits are not reached, so these have the same bounds as an attack that is refused.
     """
     found: list[str] = []
     for _ in range(3):

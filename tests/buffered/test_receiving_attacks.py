@@ -1,4 +1,4 @@
-"""What a peer can make a connection with ``receive_buffering`` keep, if nobody reads."""
+"""What a peer can make a connection with ``receive_buffering`` keep, if nothing is read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def grown(conn: BufferedH2Connection, attack: Attack) -> int:
 
 
 def resets(conn: BufferedH2Connection) -> Iterator[bytes]:
-    """Streams that are reset when as much of them has come as the windows allow."""
+    """Streams that are reset when as much of them has arrived as the windows allow."""
     for stream_id in range(1, 2001, 2):
         yield wire.headers(stream_id, wire.POST)
         for _ in range(3):

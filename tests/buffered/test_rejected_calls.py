@@ -39,7 +39,7 @@ OURS = st.sampled_from([LAST, LAST, OLDER, OLD, NEW, calls.THEIRS, calls.THEIRS,
 
 
 class Take(NamedTuple):
-    """Output of one end goes over, so many octets of it."""
+    """Transfer this many octets of the output of one end."""
 
     side: int
     amount: int | None
@@ -120,7 +120,7 @@ def test_a_call_that_raises_changes_nothing(taken: list[Step]) -> None:
         pass
 
 
-# What is said of fields in the call is the same whether they go or wait.
+# Fields are checked in the call, whether they are sent or queued.
 
 FIELDS = [fields for fields in calls.GOOD_REQUESTS + calls.GOOD_ANSWERS if hasattr(fields, "copy")]
 FIELDS += [fields for fields in calls.BAD_FIELDS if not hasattr(fields, "__next__")]

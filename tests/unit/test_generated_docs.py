@@ -1,4 +1,4 @@
-"""The pages of the documentation that are generated, or kept beside a list, match the code."""
+"""Generated pages, and those that correspond to a list, match the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manual has all its chapters, and what we add to Sphinx finds what is missing."""
+"""The manual has all its chapters, and our Sphinx extension finds what is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames for people to read: of a connection while it goes on, or of a file."""
+"""Readable frames: of a live connection, or of a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FOLDED: Final = frozenset({"DATA", "WINDOW_UPDATE"})
 
 
 def wants_color(out: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether text for this file may have colours: on terminals, unless the user says otherwise.
+    """Whether text for this file may have colours: on terminals, unless the user chooses otherwise.
 
     NO_COLOR (any value but an empty one) and TERM=dumb turn them off, FORCE_COLOR and
     CLICOLOR_FORCE turn them on.
@@ -62,12 +62,12 @@ class FrameLog:
         log.sent(data)
         log.received(data)
 
-    It sees what a packet capture would see after TLS is taken off, and knows nothing of the program
-    that it watches. Each direction has its own state (half a frame that waits for its rest,
-    the HPACK table), so the log must see all bytes, in order and once.
+    It sees what a packet capture without TLS would see, and knows nothing about the program.
+    Each direction has its own state (a partial frame, the HPACK table), so the log must see all
+    bytes, in order and once.
 
     :param out: where to print
-    :param color: whether to use colours; as the terminal and the environment want it if ``None``
+    :param color: whether to use colours; depends on the terminal and the environment if ``None``
     :param label: printed in front of every line
     :param titles: whether to print a line with the names of the columns first
     :param fold: whether DATA and WINDOW_UPDATE frames that follow each other become one line for
@@ -108,7 +108,7 @@ class FrameLog:
         self._show(RECEIVED, self._readers[RECEIVED].feed(data))
 
     def finish(self) -> None:
-        """Show what was received only in part."""
+        """Show what was only partly received."""
         self._show(RECEIVED, self._readers[RECEIVED].finish())
         self._unfold()
 
@@ -152,12 +152,12 @@ class FrameLog:
     def _print(self, line: str, color: str = "") -> None:
         try:
             print(self._label + _painted(line, color if self._color else ""), file=self.out)
-        except OSError:  # nobody reads on
+        except OSError:  # the output has no reader any more
             raise Failure(Status.WRITE) from None
 
 
 def print_listing(frames: Iterable[Frame], out: TextIO) -> list[str]:
-    """Print frames with their offsets; returns the faults."""
+    """Print frames with their offsets; returns the errors."""
     color = wants_color(out)
     faults = []
     print(_LISTED.format("offset", "frame", "stream", "length", "flags", "content"), file=out)

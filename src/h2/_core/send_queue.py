@@ -120,7 +120,7 @@ class SendQueue:
         return 0 if outbound is None else outbound.size
 
     def is_writable(self, stream_id: int) -> bool:
-        """Tell whether to go on writing on a stream."""
+        """Return whether to go on writing on a stream."""
         outbound = self.queues.get(stream_id)
         stream = self.conn.streams.table.get(stream_id)
         if outbound is not None:

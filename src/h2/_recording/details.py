@@ -42,7 +42,7 @@ Details = dict[str, Any]
 
 
 class Direction:
-    """What goes one way: its field blocks depend on those before.
+    """One direction of a connection: its field blocks depend on the earlier ones.
 
     :param secrets: whether to keep the values of fields with credentials
     """
@@ -50,13 +50,13 @@ class Direction:
     def __init__(self, secrets: bool) -> None:
         self._secrets = secrets
         self._decoder: Decoder | None = Decoder(_STATIC)
-        # The limit is in the SETTINGS of the other end. The encoder says which size it uses.
+        # The limit is in the SETTINGS of the other end. The encoder announces the size it uses.
         self._decoder.max_allowed_table_size = 2**32 - 1
         self._block = bytearray()
-        self._head: Details = {}  # the frame that the block under way began with
+        self._head: Details = {}  # the frame with which the current block began
 
     def add(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
-        """Add to a recorded frame what its payload holds. Whatever that is, nothing is raised."""
+        """Add the contents of the payload to a recorded frame. Never raises, whatever they are."""
         kind = KIND_OF[type_]
         if kind == UNKNOWN_KIND:
             return
@@ -70,7 +70,7 @@ class Direction:
             found |= _DETAILS[type_](content)
 
     def _add_block(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
-        """Take in a fragment of a field block; the frame that began it gets the fields."""
+        """Add a fragment of a field block; the frame that began the block gets the fields."""
         if type_ != CONTINUATION:
             self._block.clear()
             self._head = found
@@ -87,7 +87,7 @@ class Direction:
             self._block.clear()
 
     def _decode(self, block: bytes) -> list[list[str]] | None:
-        """Return the fields of a block; None if they cannot be decoded, or those before could not.
+        """Return the fields of a block; None if they, or earlier ones, cannot be decoded.
 
         The compression table is lost then.
         """
@@ -105,7 +105,7 @@ class Direction:
 
 
 def _content(type_: int, flags: int, payload: bytes) -> bytes | None:
-    """Return the payload without padding; None if that is too long."""
+    """Return the payload without padding; None if the padding is too long."""
     if flags & PADDED and type_ in {DATA, HEADERS, PUSH_PROMISE}:
         return decode.strip_padding(payload) if payload else None
     return payload
