@@ -24,7 +24,8 @@ from tools.pages import note, table, write_or_check
 
 TITLES = {
     "ours": "this package",
-    "buffered": "BufferedH2Connection",
+    "buffered": "`BufferedH2Connection`",
+    "reading": "the same with `receive_buffering`",
     "published": "h2 4.4.1",
     "jh2": "jh2 5.0.15",
     "libnghttp2": "libnghttp2",

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 Mode = Literal["ignores", "serves", "keeps"]
 MODES: tuple[Mode, ...] = ("ignores", "serves", "keeps")
 
-#: The name of the C library, instead of a package, and of our buffered connection.
-LIBRARY, BUFFERED = "libnghttp2", "buffered"
+#: The name of the C library, instead of a package, and of our buffered connection: one that buffers
+#: only what it sends, and one that also buffers what it receives.
+LIBRARY, BUFFERED, READING = "libnghttp2", "buffered", "reading"
 
 REQUEST = [
     (":method", "GET"),
@@ -48,6 +49,8 @@ class Api:
     exceptions: ModuleType
     #: Whether it is written in Python, so that `tracemalloc` sees its memory.
     traced: bool = True
+    #: Whether the application reads content from the connection.
+    reads: bool = False
 
     @property
     def error(self) -> type[Exception]:
@@ -61,9 +64,9 @@ def load(package: str) -> Api:
     if package == LIBRARY:
         module = import_module(f"{__package__}.libnghttp2")
         return Api(module, module, module, module, traced=False)
-    if package == BUFFERED:
+    if package in (BUFFERED, READING):
         module = import_module(f"{__package__}.{package}")
-        return Api(module, module, module, module)
+        return Api(module, module, module, module, reads=package == READING)
     names = ("connection", "config", "events", "exceptions")
     connection, config, events, exceptions = (import_module(f"{package}.{name}") for name in names)
     return Api(connection, config, events, exceptions)
@@ -139,7 +142,9 @@ class Victim:
         names = self.api.events
         for event in events:
             try:
-                if isinstance(event, names.DataReceived):
+                if isinstance(event, names.DataReceived) and self.api.reads:
+                    self._read(event.stream_id)
+                elif isinstance(event, names.DataReceived):
                     self.connection.acknowledge_received_data(
                         event.flow_controlled_length, event.stream_id
                     )
@@ -150,6 +155,12 @@ class Victim:
             except self.api.error:
                 # The peer has reset the stream in the same read, or ended the connection.
                 self._left.pop(getattr(event, "stream_id", 0), None)
+
+    def _read(self, stream_id: int) -> None:
+        connection: Any = self.connection  # not all packages have this
+        content = connection.read_data(stream_id)
+        if self.mode == "keeps":
+            self.kept.append(content)
 
     def _answer(self, stream_id: int) -> None:
         content = self.attack.content

@@ -506,6 +506,40 @@ def test_discarded_content_gives_its_windows_back_and_so_does_what_follows() -> 
     assert not receiving_of(conn)._ignored
 
 
+def test_a_client_can_send_all_of_a_request_that_was_answered_early() -> None:
+    """Whoever answers early and discards the rest sends no RST_STREAM and stalls nobody."""
+    conn = uploading()
+    fill(conn, 1, 2 * FRAME)
+    conn.send_headers(1, [(":status", "413")], end_stream=True)
+    conn.discard_data(1)
+    sent = frames_of(conn)
+    assert {frame.type for frame in sent} == {Type.HEADERS, Type.WINDOW_UPDATE}
+    for _ in range(10):
+        fill(conn, 1, 2 * FRAME)
+        assert increments(conn) == {0: 2 * FRAME, 1: 2 * FRAME}
+    assert wire.feed(conn, wire.data(1, b"last", end_stream=True)) == [StreamEnded(stream_id=1)]
+    assert frames_of(conn) == []
+    assert conn.readable(1) == 0
+    assert nothing_is_owed(conn)
+
+
+def test_a_loop_on_what_is_buffered_ends_with_the_stream() -> None:
+    """As the manual has it: `is_writable` would be false for ever."""
+    for end in (lambda conn: wire.feed(conn, wire.rst_stream(1)), lambda conn: conn._core.end()):
+        conn = uploading()
+        conn.send_headers(1, wire.RESPONSE)
+        conn.send_data(1, bytes(100_000))
+        conn.data_to_send()
+        conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH))
+        assert conn.send_buffer_size(1) >= conn.SEND_BUFFER_HIGH
+        end(conn)
+        conn.data_to_send()
+        assert conn.send_buffer_size(1) < conn.SEND_BUFFER_HIGH
+        assert not conn.is_writable(1)
+        with pytest.raises(ProtocolError):
+            conn.send_data(1, b"more")
+
+
 def test_a_response_can_be_discarded_before_its_request_is_opened() -> None:
     conn = waiting_client()
     conn.discard_data(3)

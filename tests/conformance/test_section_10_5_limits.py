@@ -261,6 +261,18 @@ def test_refused_streams_are_glitches() -> None:
         conn.receive_data(next(requests))
 
 
+def test_the_priority_of_a_refused_stream_is_one_more() -> None:
+    """It would be free with a stream that is taken, and would let events pile up here."""
+    conn = H2Connection(H2Configuration(client_side=False, clock=Clock()))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings())
+    pairs = (wire.headers(at, wire.POST) + wire.priority(at) for at in count(1, 2))
+    for pair in islice(pairs, 100 + 10_000 // 3):
+        conn.receive_data(pair)
+    with pytest.raises(DenialOfServiceError, match="'glitches' is 10000"):
+        conn.receive_data(next(pairs))
+
+
 @pytest.mark.parametrize("client", [True, False], ids=["client", "server"])
 @pytest.mark.parametrize(
     "frame",

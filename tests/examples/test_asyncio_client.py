@@ -36,7 +36,7 @@ SIDE = "asyncio client"
 
 
 def command(target: Target, *arguments: str | Path) -> list[str]:
-    program = python_command("-m", "examples.asyncio.client")
+    program = python_command("-m", "examples.asyncio.fetch")
     trust = ["--authority", target.trust] if target.authority else []
     return [*program, *trust, *map(str, arguments)]
 
@@ -330,14 +330,14 @@ def test_goaway(moody: Target, matrix: Matrix) -> None:
             last = asyncio.create_task(text(client, f"{moody.url}/goaway"))
             after = asyncio.create_task(text(client, f"{moody.url}/hold"))
             assert await last == "last"
-            (old,) = [connection for connection in client.connections if connection.draining]
+            (old,) = [connection for connection in client.connections if connection.reason]
             assert len(old.responses) == 1
             # On a new connection, where the one above waits as well once it has been sent again.
             while not any(connection.responses for connection in client.connections - {old}):
                 await asyncio.sleep(0)
             assert await text(client, f"{moody.url}/release") == "done"
             assert await asyncio.gather(before, after) == ["released", "released"]
-            await asyncio.wait([old.closed])
+            await asyncio.wait([old.task])
             assert old not in client.connections
 
     play(scene())
@@ -357,9 +357,9 @@ def test_nginx_closes_after_50_requests(
                 for _ in range(120):
                     await text(client, f"{target.url}/hello.txt")
                     ports |= {
-                        connection.transport.get_extra_info("sockname")[1]
+                        connection.wire.transport.get_extra_info("sockname")[1]
                         for connection in client.connections
-                        if not connection.draining
+                        if not connection.reason
                     }
             assert len(ports) >= 3
 
@@ -394,7 +394,7 @@ def test_nginx_reload_while_a_download_is_under_way(
             (old,) = client.connections
             # It cannot end: its window is full, and nothing is read.
             os.kill(master_of(target), signal.SIGHUP)
-            while not old.draining:
+            while not old.reason:
                 assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
             assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
             assert len(client.connections) == 2
@@ -589,7 +589,7 @@ def test_a_server_that_does_not_read_holds_up_the_upload() -> None:
     async def scene(url: str) -> None:
         async with Client() as client:
             upload = asyncio.create_task(client.request("POST", url, content=pieces()))
-            while taken < most and not any(one.paused for one in client.connections):
+            while taken < most and not any(one.wire.paused for one in client.connections):
                 await asyncio.sleep(0)
             held_up_at = taken
             seen.set()
