@@ -37,7 +37,7 @@ CHAPTERS = {
     "logging and debugging": "debugging",
     "how fast it is": "speed",
     "performance and how to measure it": "performance",
-    "low-level design": "architecture",
+    "architecture": "architecture",
     "states": "states",
     "API reference": "api/index",
     "rules that are checked": "conformance",
