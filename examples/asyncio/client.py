@@ -99,20 +99,19 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
             self.close(error)
 
     async def wait(self) -> None:
-        """Wait until something happens; raise if that is a failure, or if nothing does."""
+        """Wait until something happens, or time is up; raise if the request has failed."""
+        if self.error:
+            raise self.error
         timeout: float | None = self.connection.timeout
         queued = self.id not in self.h2.streams and self.h2.open_outbound_streams
         if queued or (self.upload and self.h2.is_writable(self.id)):
             timeout = None  # requests in front of it have to end, or we have to say something
         self.changed.clear()
         self.connection.wire.flush_soon()
-        if not self.error:
-            try:
-                await asyncio.wait_for(self.changed.wait(), timeout)
-            except asyncio.TimeoutError:
-                self.close(RequestError(f"nothing moved for {timeout:g} seconds"))
-        if self.error:
-            raise self.error
+        try:
+            await asyncio.wait_for(self.changed.wait(), timeout)
+        except asyncio.TimeoutError:
+            self.close(RequestError(f"nothing moved for {timeout:g} seconds"))
 
 
 class Connection:
