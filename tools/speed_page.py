@@ -48,7 +48,7 @@ READS = {
 }
 
 PAGE = """\
-# How fast it is
+# Speed: how fast it is, beside others
 
 Figures of the [benchmarks](performance.md#how-to-measure) in the source, on CPython {python}. They
 are CPU time, not wall-clock time, and the best of several rounds in which the candidates took
