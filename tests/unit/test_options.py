@@ -60,7 +60,7 @@ def test_all_connections_of_a_configuration_notice_a_change() -> None:
         assert fields[0] == (":method", "GET")
         assert [name for name, _ in fields].count("cookie") == 2
     config.header_encoding = False
-    assert connections[0]._core.options.encoding is None
+    assert not connections[0]._core.options.encoding
 
 
 def test_a_logger_that_is_set_later_is_told() -> None:
