@@ -33,7 +33,7 @@ class Received:
 
 
 class Run:
-    """Octets that stand for indexed fields, and what they stand for while the table is the same."""
+    """Octets that encode indexed fields, and the fields, while the table does not change."""
 
     __slots__ = ("octets", "section")
 
@@ -43,10 +43,10 @@ class Run:
 
 
 class Entry:
-    """A field on its way through an encoder, with everything about it that is worked out once.
+    """A field in an encoder, with everything about it that is computed once.
 
     ``field`` is the (name, value) tuple that is its key in ``Encoder.fields``, ``mask`` its class,
-    ``size`` what it takes up in a table (RFC 7541 4.1). ``seq`` is its place: -index in the static
+    ``size`` its size in a table (RFC 7541 4.1). ``seq`` is its place: -index in the static
     table, 0 in no table, n > 0 as the n-th insertion into the dynamic table of its encoder.
     ``never`` makes the encoder send it as a never-indexed literal (RFC 7541 6.2.3). ``used`` is
     set when it was sent as an index of the dynamic table.
@@ -70,10 +70,10 @@ class FieldSection:
     """A decoded field block.
 
     A block may be shared with later calls of the decoder that made it: copy ``fields`` before
-    changing or handing on the list.
+    changing or passing on the list.
 
-    ``seen`` is the union of the class masks of all fields, ``repeated`` the bits that came more
-    than once, ``leading`` the number of fields up to and including the last one with a LEADING
+    ``seen`` is the union of the class masks of all fields, ``repeated`` the bits that occurred
+    more than once, ``leading`` the number of fields up to and including the last one with a LEADING
     bit, ``noted`` the value of the last field with the NOTED bit, ``size`` the size of the list in
     octets as SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 6.5.2).
     """

@@ -9,7 +9,7 @@ from h2._hpack.tables import STATIC_TABLE
 
 
 class StaticTable:
-    """The static table in the forms that encoder and decoder look things up in; never changes.
+    """The static table in the forms that encoder and decoder use for look-ups; never changes.
 
     ``received`` is what a decoder finds under the first octet of an indexed field (0x81 to 0xBD),
     ``name_at`` the name of each index. ``exact`` is what an encoder finds under (name, value),
@@ -30,7 +30,7 @@ class StaticTable:
             rows.append(Received(tuple.__new__(HeaderTuple, key), mask, size))
             self.exact[key] = Entry(key, mask, seq=-index)
             self.names.setdefault(name, index)
-        # The rows before 0x81 are never read; they spare the decoder a subtraction per field.
+        # The rows before 0x81 are never read; they save the decoder a subtraction for each field.
         self.name_at: tuple[bytes, ...] = (b"", *(name for name, _ in STATIC_TABLE))
         self.received: tuple[Received, ...] = (rows[0],) * 0x81 + tuple(rows)
 
