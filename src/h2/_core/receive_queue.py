@@ -15,7 +15,6 @@ from h2._rules import stream_states as states
 from h2._rules.registry import Violation
 from h2.errors import ErrorCodes
 from h2.events import (
-    ConnectionTerminated,
     DataAvailable,
     DataReceived,
     Event,
@@ -114,11 +113,8 @@ class ReceiveQueue:
         """Process an event that changes the state of a stream."""
         if isinstance(event, StreamEnded):
             self._end(event.stream_id)
-        elif isinstance(event, StreamReset):
+        elif isinstance(event, StreamReset):  # also for what GOAWAY leaves unprocessed
             self._cut(event.stream_id, event.error_code)
-        elif isinstance(event, ConnectionTerminated):
-            for stream_id in event.unprocessed_stream_ids:
-                self._cut(stream_id, ErrorCodes.REFUSED_STREAM)
 
     def _end(self, stream_id: int) -> None:
         """Note that all content of a stream has arrived."""
