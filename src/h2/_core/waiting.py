@@ -122,7 +122,7 @@ def check_block(
 def fields_of(plan: Plan) -> CheckedFields:
     """Return the fields of a plan, which does not hold when others have been encoded since."""
     return CheckedFields(
-        NeverIndexedHeaderTuple(entry.name, entry.value) if entry.never else entry.field
+        NeverIndexedHeaderTuple(*entry.field) if entry.never else entry.field
         for entry in plan.entries
     )
 
