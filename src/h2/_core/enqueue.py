@@ -169,7 +169,7 @@ def _keep_data(
     # commit
     if data:
         if outbound is None:
-            outbound = queue.make(stream_id)
+            outbound = queue.make(stream.stream_id)  # the key of the stream, not an equal number
         queue.append(outbound, data, pad_length)
     if not end_stream:
         return
