@@ -1,1 +1,1 @@
-"""Programs for the people who work on the package; nothing here is installed with it."""
+"""Programs for the development of the package; they are not installed with it."""

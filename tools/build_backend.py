@@ -1,7 +1,7 @@
-"""The build backend of the package: that of setuptools, and what a compiled build requires.
+"""The build backend of the package: setuptools, plus the requirements of a compiled build.
 
 With `H2_COMPILE=1` in the environment, mypyc compiles the inner layers of the package. A build
-without it is pure, and needs nothing but setuptools.
+without it is pure, and needs only setuptools.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
-# The compiler is part of mypy. It reads the types of the packages that are imported, too.
+# The compiler is part of mypy. It also reads the types of the imported packages.
 COMPILER = ["mypy==2.4.1", "hpack>=4.1,<5", "hyperframe>=6.1,<7"]
 
 
@@ -38,10 +38,10 @@ def _requirements() -> list[str]:
 
 
 def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
-    """Return what is needed to build a wheel beside setuptools."""
+    """Return what is needed to build a wheel, in addition to setuptools."""
     return _requirements()
 
 
 def get_requires_for_build_editable(config_settings: Any = None) -> list[str]:
-    """Return what is needed for an editable installation beside setuptools."""
+    """Return what is needed for an editable installation, in addition to setuptools."""
     return _requirements()

@@ -1,8 +1,8 @@
-"""Run the conformance suite with this package and with peers, and record what came back.
+"""Run the conformance suite with this package and with peers, and record the results.
 
 usage: python -m tools.conformance_peers [NAME ...]
 
-Without names all subjects are run that are installed here. The record is
+Without names, all installed subjects are run. The record is
 `docs/conformance-peers.json`, from which `tools.conformance_page` makes a page of the manual.
 """
 
@@ -23,11 +23,11 @@ from typing import Any
 from tools import pages, venvs
 from tools.conformance_record import FILE, Failure, Record, Subject, read
 
-_CONTENT = 100_000  # octets of the file that servers hand out
+_CONTENT = 100_000  # octets of the file that servers serve
 _SUITE = ("-m", "conformance")
-_SECONDS = "10"  # for each case: the machine may have other things to do
+_SECONDS = "10"  # for each case: the machine may be busy
 
-# How servers and clients are started is known by the tests, which are no package.
+# The tests, which are not a package, have the code that starts servers and clients.
 sys.path.insert(0, str(pages.ROOT / "tests"))
 
 
@@ -137,7 +137,7 @@ def _hypercorn() -> Run:
 
 
 def _client(program: str, command: str, version: Callable[[], str], upload: str = "") -> Run:
-    """A client in cleartext, with prior knowledge; ``upload`` is added where it sends content."""
+    """A client in cleartext, with prior knowledge; ``upload`` is added if it sends content."""
 
     def play(folder: Path) -> dict[str, Any]:
         _support("peers").require_program(program)
@@ -153,7 +153,7 @@ def _client(program: str, command: str, version: Callable[[], str], upload: str 
 
 
 def _secure_client(command: Callable[[], list[str]], version: Callable[[], str]) -> Run:
-    """A client of the tests that is told the URL, the authority and what to ask for, over TLS."""
+    """A client of the tests over TLS, with the URL, the CA certificate and the request."""
 
     def play(folder: Path) -> dict[str, Any]:
         certificate = importlib.import_module("examples.common.certificate")
@@ -167,7 +167,7 @@ def _secure_client(command: Callable[[], list[str]], version: Callable[[], str])
 
 
 def _of(*command: str) -> Callable[[], str]:
-    """The version that a program tells."""
+    """The version that a program reports."""
 
     def version() -> str:
         program = _support("peers").require_program(command[0])
@@ -188,8 +188,8 @@ def _node_client() -> list[str]:
 
 
 _OURS = f"{sys.executable} -m h2 get --output /dev/null {{url}}"
-# A path that sends the content of a POST back. Apache httpd lets its backend wait for content
-# that does not come, which would be taken for an answer that is missing.
+# A path that echoes the content of a POST. Apache httpd lets its backend wait for content that does
+# not arrive, which would look like a missing answer.
 _ECHO = ("--post", "/echo")
 RUNS: dict[str, Run] = {
     "this package": _package(None),

@@ -1,7 +1,7 @@
-"""What the RFC says where a peer did something else than the conformance suite expects.
+"""What the RFC says about peers that deviate from what the conformance suite expects.
 
-Each reading was made by hand: what was sent, what came back, and which sentence it is against. A
-failure that no reading covers is shown as unchecked.
+Each reading was made by hand: what was sent, what came back, and which sentence it violates. A
+failure without a reading is shown as unchecked.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Reading(NamedTuple):
-    """Cases, what came back there (both are patterns), and the sentence that it is against."""
+    """Cases, what came back (both are patterns), and the sentence that it violates."""
 
     cases: str
     seen: str
@@ -246,7 +246,7 @@ READINGS = [
 
 
 def reading(case: str, seen: str) -> str | None:
-    """The sentence that this is against, or None if nobody has looked."""
+    """The sentence that this violates, or None if it is unchecked."""
     name = case.partition("/")[2]
     for cases, came, text in READINGS:
         if re.fullmatch(cases, name) and re.search(came, seen):

@@ -11,7 +11,7 @@ FILE = pages.ROOT / "docs" / "conformance-peers.json"
 
 
 class Failure(TypedDict):
-    """A case in which something else came back."""
+    """A case with an unexpected result."""
 
     case: str
     seen: str
@@ -31,7 +31,7 @@ class Subject(TypedDict):
 
 
 class Record(TypedDict):
-    """What the file holds."""
+    """The contents of the file."""
 
     subjects: list[Subject]
 

@@ -2,19 +2,19 @@
 
 usage: python -m tools.consumer_suites [--keep FOLDER] [--buffered] [NAME ...]
 
-The consumers are in `tools/consumers/catalogue.py`, their versions beside it. The wheel of this
+The consumers are in `tools/consumers/catalogue.py`, their versions next to it. The wheel of this
 tree is built first. One environment has h2 4.4.1 and one has that wheel, with all consumers in each
-(mitmproxy has two of its own); they are made when they are missing. The tests come from PyPI: from
-source distributions, or from what is installed. Where a consumer publishes no tests, an exercise
-takes their place.
+(mitmproxy has two separate ones); missing environments are created. The tests come from PyPI: from
+source distributions, or from what is installed. If a consumer does not publish tests, an exercise
+replaces them.
 
-A test that passes with 4.4.1 must pass with ours. One that does not is run up to three times more,
-when all else has ended, before it counts. The exit status is 1 if such a test is left or if a suite
-did not run, and 2 if something could not be had from PyPI.
+A test that passes with 4.4.1 must pass with ours. One that fails is run up to three times more,
+after everything else, before it counts. The exit status is 1 if such a test remains or if a suite
+did not run, and 2 if something could not be downloaded from PyPI.
 
-`--buffered` is an experiment: it compares our wheel with itself, with `BufferedH2Connection` in the
-place of `H2Connection`, and shows which tests notice (docs/migrating.md says why). Its exit status
-is 1 only if a suite did not run.
+`--buffered` is an experiment: it compares our wheel with itself, with `BufferedH2Connection` in
+place of `H2Connection`, and shows which tests fail (docs/migrating.md says why). Its exit status is
+1 only if a suite did not run.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ PUBLISHED, OURS, BUFFERED = "published", "ours", "buffered"
 PUBLISHED_VERSION = "4.4.1"
 #: Two ways to run a suite that are compared; the experiment runs both with our wheel.
 KINDS, EXPERIMENT = (PUBLISHED, OURS), (OURS, BUFFERED)
-#: What h2 stands on, with either h2: some consumers ask for older versions.
+#: The dependencies of h2, with either h2: some consumers require older versions.
 BELOW = ("hpack==4.2.0", "hyperframe==6.1.0")
 RERUNS = 3
 #: The longest that one test may take, in seconds. One that hangs then fails alone.
 TEST_LIMIT = 30
-#: Lines from the end of the output that are shown of a run that went wrong.
+#: How many lines at the end of the output of a failed run are shown.
 TAIL = 30
 
 
@@ -63,7 +63,7 @@ class UnavailableError(Exception):
 
 
 def pip(python: str | Path, action: str, *arguments: str | Path) -> None:
-    """Run pip; it says itself what goes wrong."""
+    """Run pip, which reports its own errors."""
     command = [str(python), "-m", "pip", action, "-q", "--disable-pip-version-check"]
     try:
         subprocess.run([*command, *map(str, arguments)], check=True)
@@ -72,7 +72,7 @@ def pip(python: str | Path, action: str, *arguments: str | Path) -> None:
 
 
 def environment(of_set: str, kind: str) -> Path:
-    """The interpreter of an environment with consumers; what h2 it has does not matter yet."""
+    """The interpreter of an environment with consumers, with any h2."""
     wanted = Environment(f"{PLACE}/{of_set}-{kind}", catalogue.requirements(of_set))
     try:
         return fresh(wanted)
@@ -83,12 +83,12 @@ def environment(of_set: str, kind: str) -> Path:
 
 
 def put_in(python: Path, kind: str, wheel: Path) -> None:
-    """Give an environment its h2, whatever the consumers ask for, and check that it has it."""
+    """Install h2 into an environment, whatever the consumers require, and verify that."""
     if kind == PUBLISHED:
         pip(python, "install", "--no-deps", f"h2=={PUBLISHED_VERSION}", *BELOW)
     else:
         pip(python, "install", "--no-deps", *BELOW)
-        # The one that is there may have the same version and other contents.
+        # The installed one may have the same version but other contents.
         pip(python, "install", "--no-deps", "--force-reinstall", wheel)
     code = "import h2.connection; print(h2.__version__, h2.__file__)"
     asked = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
@@ -99,7 +99,7 @@ def put_in(python: Path, kind: str, wheel: Path) -> None:
 
 
 def sdist(consumer: Consumer) -> Path:
-    """The source distribution of a consumer, after downloading it if need be."""
+    """The source distribution of a consumer, downloaded if necessary."""
     wanted = f"{consumer.name}=={consumer.version}"
     folder = SDISTS / wanted
     if not any(folder.glob("*.tar.gz")):
@@ -144,7 +144,7 @@ class Suite:
     folder: Path
     #: A connection that buffers takes the place of `H2Connection`.
     swapped: bool = False
-    #: What kept a run from its end.
+    #: What kept a run from finishing.
     troubles: list[str] = field(default_factory=list)
 
     @property
@@ -172,7 +172,7 @@ class Suite:
             shutil.copytree(helpers, self.source / "tests", dirs_exist_ok=True)
 
     async def run(self, tests: Sequence[str], name: str) -> Results:
-        """Run these tests and return what came of them; the output goes to a file of this name."""
+        """Run these tests and return the results; the output goes to a file of this name."""
         output, xml = self.folder / f"{name}.txt", self.folder / f"{name}.xml"
         if self.consumer.source == INSTALLED:
             command = ["-m", "twisted.trial", "--reporter=bwverbose", *tests]
@@ -180,7 +180,7 @@ class Suite:
             command = [
                 *("-m", "pytest", f"--junitxml={xml}", "-o", "junit_family=xunit1"),
                 *("-p", "pytest_timeout", f"--timeout={TEST_LIMIT}"),
-                # Warnings that the versions of other packages bring fail no test.
+                # Warnings caused by the versions of other packages do not fail tests.
                 *("-p", "no:cacheprovider", "-W", "default"),
                 *self.consumer.options,
                 *tests,
@@ -199,7 +199,7 @@ class Suite:
         return found
 
     async def _start(self, command: list[str], output: Path) -> bool:
-        """Run a program and stop all that it started; returns whether it ended in time."""
+        """Run a program and stop everything it started; returns whether it ended in time."""
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         kept = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
@@ -228,7 +228,7 @@ class Suite:
         except asyncio.TimeoutError:
             return False
         finally:
-            # Also what the tests have left behind.
+            # Including what the tests have left behind.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
@@ -238,9 +238,9 @@ class Suite:
 async def run_both(
     consumer: Consumer, prepared: Prepared, folder: Path, kinds: Sequence[str]
 ) -> tuple[Report, Suite]:
-    """Run a suite with both, one after the other: some tests want ports of their own.
+    """Run a suite with both, one after the other: some tests use fixed ports.
 
-    Returns what came of it, and the suite as it can be run with ours again.
+    Returns the report, and the suite, to run it with ours again.
     """
     found: dict[str, Results] = {}
     troubles = []
@@ -263,7 +263,7 @@ async def run_both(
 
 
 async def run_again(report: Report, suite: Suite) -> None:
-    """Give the tests that fail with ours only a few chances more: some depend on time."""
+    """Run the tests that fail only with ours a few times more: some depend on time."""
     for attempt in range(RERUNS):
         if report.troubles or not report.failing:
             return
@@ -274,7 +274,7 @@ async def run_again(report: Report, suite: Suite) -> None:
 async def run_all(
     consumers: Sequence[Consumer], prepared: Prepared, folder: Path, kinds: Sequence[str]
 ) -> list[Report]:
-    """Run the suites, as many at a time as there are cores, then some tests again, one by one."""
+    """Run the suites, one per core at a time, then some tests again, one by one."""
     places = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def run(consumer: Consumer) -> tuple[Report, Suite]:
@@ -292,7 +292,7 @@ async def run_all(
 
 
 def main() -> int:
-    """Run the suites and say what came of them; returns the exit status."""
+    """Run the suites and report the results; returns the exit status."""
     known = {consumer.name.lower(): consumer for consumer in catalogue.CONSUMERS}
     parser = argparse.ArgumentParser(description="Run the tests of consumers of h2.")
     parser.add_argument("names", nargs="*", type=str.lower, metavar="NAME", help=", ".join(known))
@@ -306,7 +306,7 @@ def main() -> int:
     unknown = set(options.names) - set(known)
     if unknown:
         parser.error(f"no such consumer: {', '.join(sorted(unknown))}")
-    # As at an interrupt from the keyboard: stop the programs that run.
+    # As after Ctrl+C: stop the running programs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     consumers = [known[name] for name in options.names or known]
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,7 +1,7 @@
 """What a distribution of the package must be like: metadata, content, and how it is presented.
 
-`tools.wheel_test` and `tools.release` build distributions and look at them with these functions.
-A distribution that is not as it should be ends the program.
+`tools.wheel_test` and `tools.release` build and check distributions with these functions. An
+incorrect distribution ends the program.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ METADATA = {
     "Description-Content-Type": "text/markdown",
 }
 DEPENDENCIES = {"hpack<5,>=4.1", "hyperframe<7,>=6.1", 'argcomplete>=3;extra=="completion"'}
-# What the sdist has beside the package: enough to run the tests, and to read why.
+# What the sdist has in addition to the package: the tests and all they need, and the documentation.
 SDIST = {
     "pyproject.toml",
     "setup.py",
@@ -43,20 +43,20 @@ SDIST = {
 
 
 def check(holds: bool, complaint: str) -> None:
-    """End the program with this complaint unless the condition holds."""
+    """Exit with this message unless the condition holds."""
     if not holds:
         sys.exit(f"{Path(sys.argv[0]).stem}: {complaint}")
 
 
 def version(tree: Path = ROOT) -> str:
-    """The version of the package in a tree; it is written in one place."""
+    """The version of the package in a tree; it is defined in one place."""
     text = (tree / "src/h2/__init__.py").read_text(encoding="utf-8")
     (found,) = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
     return str(found)
 
 
 def build(folder: Path) -> tuple[Path, Path]:
-    """Build both distributions, the wheel out of the sdist, and return their paths."""
+    """Build both distributions, the wheel from the sdist, and return their paths."""
     command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     check(done.returncode == 0, f"the build failed\n{done.stdout}\n{done.stderr}")
@@ -65,7 +65,7 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 def inspect_wheel(wheel: Path, tree: Path = ROOT) -> None:
-    """Check the metadata, and that the wheel holds the whole package and nothing else.
+    """Check the metadata, and that the wheel contains the whole package and nothing else.
 
     A compiled wheel also holds the extension modules, and what they load.
     """
@@ -89,7 +89,7 @@ def inspect_wheel(wheel: Path, tree: Path = ROOT) -> None:
 
 
 def package_files(source: Path) -> set[str]:
-    """The files of the package below a folder, but for those that running or building it makes."""
+    """The files of the package below a folder, without those created by running or building it."""
     return {
         str(path.relative_to(source))
         for path in source.glob("h2/**/*")

@@ -1,8 +1,8 @@
 """Small drawings as SVG: boxes, arrows and text that follow the theme of the page they are on.
 
-A drawing stands for itself, as an image on GitHub, where it follows the preference of the browser
-for light or dark; the manual puts it into the page (`tools.manual`), where `manual.css` sets the
-same variables as the theme says. Text is in a monospace font, so that its width is known.
+On GitHub a drawing is an image, which follows the browser's preference for light or dark; the
+manual inlines it in the page (`tools.manual`), where `manual.css` sets the same variables for the
+theme. Text is in a monospace font, so that its width is known.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 Point = tuple[float, float]
 
-#: Width of a character (tests see whether text fits) and height of a line, for a font size of 1.
+#: Width of a character (tests check that text fits) and height of a line, for a font size of 1.
 CHARACTER = 0.6
 LINE = 1.25
 
-#: How large a drawing is shown where there is room; its own units are for a phone.
+#: How much larger a drawing is shown if there is room; its own units are for a phone.
 _SCALE = 1.3
 
 _HEAD = 6  # length of an arrowhead
@@ -41,7 +41,7 @@ _STYLE = """\
 
 
 class Drawing:
-    """A drawing of this size, for which a reader who cannot see it gets the title."""
+    """A drawing of this size; the title is for readers who cannot see it."""
 
     def __init__(self, title: str, width: float, height: float) -> None:
         self.title = title
@@ -68,7 +68,7 @@ class Drawing:
         neck_x, neck_y = end_x - right * _HEAD, end_y - down * _HEAD
         path = " L".join(f"{x:g} {y:g}" for x, y in [*points[:-1], (neck_x, neck_y)])
         self._parts.append(f'<path class="{_classes("line", kind)}" d="M{path}"/>')
-        # The corners lie across the direction of the arrow.
+        # The corners are perpendicular to the direction of the arrow.
         aside_x, aside_y = down * _HEAD / 2, right * _HEAD / 2
         corners = (
             (end_x, end_y),

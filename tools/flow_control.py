@@ -3,7 +3,7 @@
 usage: python -m tools.flow_control [--check]
 
 With `--check` nothing is written, and the exit status is 1 if the drawing is out of date. The
-figures in it are not made up: two connections run while it is drawn.
+figures in it are real: two connections run while it is drawn.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _REQUEST = [
     (":path", "/"),
 ]
 _WIDTH = 400
-_SENDER, _RECEIVER = 100, 300  # where the two ends stand
+_SENDER, _RECEIVER = 100, 300  # the horizontal positions of the two ends
 _ROW = 30
 _SIZE = 10
 
 
 class _Story:
-    """Two connections, and the drawing of what goes on between them."""
+    """Two connections, and the drawing of what happens between them."""
 
     def __init__(self) -> None:
         self.sender = H2Connection()
@@ -76,7 +76,7 @@ class _Story:
         self._arrow(_SENDER, _RECEIVER, f"DATA, {event.flow_controlled_length:,} octets", "send")
 
     def acknowledge(self, size: int) -> None:
-        """Let the receiver's program acknowledge; a WINDOW_UPDATE for each window comes of it."""
+        """Let the receiver's program acknowledge, which sends a WINDOW_UPDATE for each window."""
         self.receiver.acknowledge_received_data(size, 1)
         self.drawing.text(["acknowledge_received_data(", f"{size:,}, 1)"], _RECEIVER, self.y + 4, 9)
         self.y += _ROW * 0.8

@@ -1,4 +1,4 @@
-"""The versions of Python that the machine has, of those that the package supports."""
+"""The installed versions of Python that the package supports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print(json.dumps([platform.python_implementation(), *sys.version_info[:4],
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python that the tests are to run on."""
+    """A Python to run the tests on."""
 
     implementation: str
     version: tuple[int, int]
@@ -28,7 +28,7 @@ class Interpreter:
 
     @property
     def name(self) -> str:
-        """How reports call it, such as `CPython 3.12`."""
+        """Its name in reports, such as `CPython 3.12`."""
         return f"{self.implementation} {self.version[0]}.{self.version[1]}"
 
 
@@ -47,7 +47,7 @@ def candidates() -> list[str]:
 
 
 def identify(program: str) -> Interpreter | None:
-    """What this program is, or None where it is no released Python that the package supports."""
+    """What this program is, or None if it is not a released Python that the package supports."""
     try:
         told = subprocess.run([program, "-c", IDENTIFY], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -1,18 +1,19 @@
-"""What the manual asks of Sphinx beyond its own extensions; named in docs/conf.py.
+"""The manual's own Sphinx extension; named in docs/conf.py.
 
 - Every public name of the package is in the API reference: a missing one is a warning, and so
   ends the build.
-- The name of a class or of a method in code font leads to its place in the API reference. So the
-  pages are plain Markdown, which reads the same on GitHub.
-- Drawings become part of the page, so that they have the colours of its theme; elsewhere the same
+- The name of a class or of a method in code font becomes a link to the API reference. So the pages
+  are plain Markdown, which reads the same on GitHub.
+- Drawings become part of the page, so that they have the colors of its theme; elsewhere the same
   files are images.
-- Files that a page includes have the colours of Python if that is what they are. What programs
-  print in columns is marked, so that its lines are not broken.
-- Long names in tables may break inside, so that a table fits on a phone.
-- Signatures that say nothing are left out: those of events and of enumerations. The error code of
-  an exception is shown by its name.
-- The fields of events are attributes with a place of their own. Their docstrings explain them as
-  parameters, because that is what ``help()`` shows.
+- Included Python files are highlighted as Python. Program output in columns is marked, so that its
+  lines are not broken.
+- Long names in tables may be broken, so that a table fits on a phone; short code, such as an
+  option, is never broken.
+- Uninformative signatures are left out: those of events and of enumerations. The error code of an
+  exception is shown by its name.
+- The fields of events are separate attributes. Their docstrings explain them as parameters, because
+  that is what ``help()`` shows.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ from h2.events import Event
 
 _log = logging.getLogger(__name__)
 
-#: Where the parts of a name or of a command meet: after underscores, dots and the like, and before
-#: capitals.
+#: Where a name or a command may be broken: after underscores, dots etc., and before capitals.
 _BREAKS = re.compile(
     r"(?<=\w_)(?=\w)|(?<=[a-z][./])(?=[a-z])|(?<=[a-z]{2})(?=[A-Z][a-z])|(?<=\w[+:=(])(?=[\"\w])"
 )
+
+#: Code in text up to this length is never broken.
+_SHORT = 12
 
 #: A line of a table in plain text.
 _COLUMNS = re.compile(r"\S {3,}\S.* {2,}\S")
@@ -52,7 +55,7 @@ _COLUMNS = re.compile(r"\S {3,}\S.* {2,}\S")
 
 @functools.cache
 def public_names() -> tuple[str, ...]:
-    """Every name that the reference has to have: what public modules export, and its members."""
+    """Every name that the reference must have: what public modules export, and its members."""
     return tuple(_public_names())
 
 
@@ -64,16 +67,16 @@ def _public_names() -> Iterator[str]:
         for name in exported.__all__:
             yield f"{module.name}.{name}"
             value = getattr(exported, name)
-            # Classes from inside are shown where the reference explains them.
+            # Internal classes are shown where the reference explains them.
             if inspect.isclass(value) and value.__module__ == module.name:
                 yield from (f"{module.name}.{name}.{member}" for member in members(value))
 
 
 def members(cls: type) -> Iterator[str]:
-    """The public methods and attributes of a class, with those that come from inside the package.
+    """The public methods and attributes of a class, including those from inside the package.
 
-    Attributes that are parameters are explained there: the options of a configuration. The fields
-    of events are, too, and the reference makes attributes of them again.
+    Attributes that are parameters are explained there: the options of a configuration. So are the
+    fields of events, which the reference turns into attributes again.
     """
     explained = [] if issubclass(cls, Event) else parameters(cls)
     found: dict[str, None] = {}
@@ -89,7 +92,7 @@ def members(cls: type) -> Iterator[str]:
 
 
 def is_private(member: object) -> bool:
-    """Whether a docstring says that this is for the inside of the package, as Sphinx reads it."""
+    """Whether a docstring marks this as private, as Sphinx reads it."""
     return ":meta private:" in (inspect.getdoc(member) or "")
 
 
@@ -111,10 +114,10 @@ def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def link_names(documented: Set[str]) -> dict[str, str]:
-    """What stands in code font on a page, and the full name that it means.
+    """Names in code font on a page, and the full name for each.
 
-    A class is known by its name; its members as ``Class.member``; codes by their name alone, and
-    so are the members of a connection whose name cannot be an ordinary word.
+    A class is referred to by its name, its members as ``Class.member``; codes just by their name,
+    as are the members of a connection whose name is not an ordinary word.
     """
     meant: dict[str, str] = {}
     for name in public_names():
@@ -139,7 +142,7 @@ def link_names(documented: Set[str]) -> dict[str, str]:
 
 
 def link_code(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Make links of the names in code font on one page; not where they are names of modules."""
+    """Turn names in code font on one page into links, unless they are names of modules."""
     if page == "architecture":
         return
     objects = {name: place for name, _, _, *place, _ in _objects(app.env)}
@@ -161,7 +164,7 @@ def link_code(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def prepare_blocks(app: Sphinx, doctree: nodes.document) -> None:
-    """Give included files the colours of their language, and mark blocks that are in columns."""
+    """Highlight included files, and mark blocks that are in columns."""
     for block in doctree.findall(nodes.literal_block):
         if "language" not in block and block.get("source", "").endswith(".py"):
             block["language"] = "python"
@@ -169,8 +172,15 @@ def prepare_blocks(app: Sphinx, doctree: nodes.document) -> None:
             block["classes"].append("columns")
 
 
+def keep_together(app: Sphinx, doctree: nodes.document) -> None:
+    """Mark short code in text, such as options, that must not be broken at its hyphens."""
+    for literal in doctree.findall(nodes.literal):
+        if len(literal.astext()) <= _SHORT:
+            literal["classes"].append("short")
+
+
 def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Let long names in the cells of tables break where their parts meet."""
+    """Allow long names in the cells of tables to break between their parts."""
     if app.builder.format != "html":
         return
     cells = (cell for table in doctree.findall(nodes.table) for cell in table.findall(nodes.entry))
@@ -184,7 +194,7 @@ def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def draw_in_place(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Put drawings into the page where it refers to them as images."""
+    """Inline drawings that the page refers to as images."""
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir, image["uri"])
         if app.builder.format == "html" and path.suffix == ".svg":
@@ -210,7 +220,7 @@ def shorten_signature(
 def name_code(
     app: Sphinx, what: str, name: str, obj: Any, options: object, lines: list[str]
 ) -> None:
-    """Name the error code of an exception, which would be shown as a number alone."""
+    """Show the name of the error code of an exception, not just a number."""
     if name.startswith("h2.exceptions.") and name.endswith(".error_code"):
         code = ErrorCodes(obj).name
         lines[:] = [f"{lines[0].rstrip('.')}: :attr:`~h2.errors.ErrorCodes.{code}`."]
@@ -219,7 +229,7 @@ def name_code(
 def list_fields(
     app: Sphinx, what: str, name: str, obj: Any, options: object, lines: list[str]
 ) -> None:
-    """Make attributes of the parameters of an event."""
+    """Turn the parameters of an event into attributes."""
     if what != "class" or not issubclass(obj, Event):
         return
     text, *fields = re.split(r"^:param (\w+): ", "\n".join(lines), flags=re.MULTILINE)
@@ -249,10 +259,11 @@ def in_full(annotation: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all of this; called by Sphinx."""
-    public_names()  # before autodoc adds annotations to the classes that it looks at
+    public_names()  # before autodoc adds annotations to the classes that it inspects
     app.connect("env-check-consistency", check_reference)
     app.connect("doctree-resolved", link_code)
     app.connect("doctree-read", prepare_blocks)
+    app.connect("doctree-read", keep_together)
     app.connect("doctree-resolved", break_names)
     app.connect("doctree-resolved", draw_in_place)
     app.connect("autodoc-process-signature", shorten_signature)

@@ -32,7 +32,7 @@ _CALLS: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
-#: A node and what may take its place.
+#: A node and its replacement.
 Change = tuple[ast.AST, ast.AST]
 
 
@@ -40,9 +40,9 @@ class Mutant(NamedTuple):
     """One change of a module."""
 
     file: str  #: relative to the source
-    key: str  #: says the same change also when lines have moved
+    key: str  #: identifies the change even if lines have moved
     lines: tuple[int, ...]  #: from the first to the last one of the statement
-    at_import: bool  #: it is in no function
+    at_import: bool  #: it is not in a function
     module: ast.Module
     path: tuple[tuple[str, int | None], ...]  #: from the module to the node
     replacement: ast.AST
@@ -85,7 +85,8 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
             statement = place.statement
             last = statement.end_lineno or statement.lineno
             if isinstance(statement, ast.If | ast.While | ast.For | ast.With | _Function):
-                last = statement.lineno  # the rest of it are other statements
+                # The rest of it are other statements.
+                last = max(statement.lineno, statement.body[0].lineno - 1)
             lines = tuple(range(statement.lineno, last + 1))
             found.append(
                 Mutant(file, key, lines, not place.inside, module, place.path, replacement)
@@ -117,6 +118,8 @@ def _places(
         function = f"{function}.{node.name}" if function else node.name
         inside = inside or not isinstance(node, ast.ClassDef)
     for field, value in ast.iter_fields(node):
+        if field in ("test", "body") and _is_compiled(node):
+            continue
         if field in ("annotation", "returns", "decorator_list", "type_params", "ctx"):
             continue
         if isinstance(value, ast.AST):
@@ -128,8 +131,15 @@ def _places(
                     yield from _places(child, below, function, statement, inside)
 
 
+def _is_compiled(node: ast.AST) -> bool:
+    """Tell whether only the compiled build, which is not mutated, takes the first branch."""
+    if not isinstance(node, ast.If | ast.IfExp):
+        return False
+    return isinstance(node.test, ast.Name) and node.test.id == "COMPILED"
+
+
 def _is_left_out(statement: ast.stmt) -> bool:
-    """Tell whether a statement is a docstring, an import, slots, or for type checkers only."""
+    """Return whether a statement is a docstring, an import, slots, or for type checkers only."""
     if isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
         return True
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
@@ -142,7 +152,7 @@ def _is_left_out(statement: ast.stmt) -> bool:
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may take the place of a node."""
+    """Yield replacements for a node."""
     for operator in _OPERATORS:
         yield from operator(node)
 
@@ -161,8 +171,10 @@ def _boolean(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.BoolOp(other, node.values)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield node.operand
-    elif isinstance(node, ast.If | ast.While | ast.IfExp) and isinstance(
-        node.test, ast.Name | ast.Attribute | ast.Call
+    elif (
+        isinstance(node, ast.If | ast.While | ast.IfExp)
+        and isinstance(node.test, ast.Name | ast.Attribute | ast.Call)
+        and not _is_compiled(node)
     ):
         changed = deepcopy(node)
         changed.test = ast.UnaryOp(ast.Not(), changed.test)
@@ -199,7 +211,7 @@ def _return(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _statement(node: ast.AST) -> Iterator[ast.AST]:
-    """Leave a statement out. Without the assignment of a name nearly everything breaks."""
+    """Remove a statement. Without the assignment of a name nearly everything breaks."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         return
     if isinstance(node, ast.Expr | ast.Raise | ast.Assign | ast.AugAssign | ast.Delete):

@@ -1,4 +1,4 @@
-"""Draw docs/diagrams/overview.svg: the way from bytes to events, and from calls to bytes.
+"""Draw docs/diagrams/overview.svg: the path from bytes to events, and from calls to bytes.
 
 usage: python -m tools.overview [--check]
 
@@ -23,7 +23,7 @@ _ROW = 68  # from one row to the next
 _HEIGHT = 44  # of a box
 _SIZE = 10  # of the text in boxes
 
-#: Left edge and width of the three columns: what arrives, what both ask, what leaves.
+#: Left edge and width of the three columns: receiving, what both use, sending.
 _RECEIVE = (5, 122)
 _SHARED = (149, 122)
 _SEND = (293, 122)
@@ -38,7 +38,7 @@ class _Overview:
         self.drawing = Drawing(_TITLE, _WIDTH, 6 * _ROW + _HEIGHT + 10)
 
     def box(self, column: tuple[int, int], row: int, *lines: str, rows: int = 1) -> None:
-        """Draw a box whose first line names it and whose other lines say what it does."""
+        """Draw a box; its first line is its name, and the others say what it does."""
         left, width = column
         top, height = 5 + row * _ROW, _HEIGHT + (rows - 1) * _ROW
         middle = top + height / 2
@@ -52,7 +52,7 @@ class _Overview:
             )
 
     def up(self, row: int, text: str = "") -> None:
-        """Draw the way of what arrives from this row to the one above it."""
+        """Draw the receiving path from this row to the one above it."""
         x = _RECEIVE[0] + _RECEIVE[1] / 2
         top = 5 + row * _ROW
         self.drawing.arrow([(x, top), (x, top - _ROW + _HEIGHT)], "receive")
@@ -60,7 +60,7 @@ class _Overview:
             self.drawing.text([text], x + 6, top - 12, _SIZE - 1, "start", "receive")
 
     def down(self, row: int, text: str = "") -> None:
-        """Draw the way of what leaves from this row to the one below it."""
+        """Draw the sending path from this row to the one below it."""
         x = _SEND[0] + _SEND[1] / 2
         top = 5 + row * _ROW + _HEIGHT
         self.drawing.arrow([(x, top), (x, top + _ROW - _HEIGHT)], "send")
@@ -68,13 +68,13 @@ class _Overview:
             self.drawing.text([text], x - 6, top + 12, _SIZE - 1, "end", "send")
 
     def across(self, row: int, left: bool, kind: str) -> None:
-        """Draw what a column asks the middle one; `left` for the column of what arrives."""
+        """Draw the use of the middle column by another one; `left` for the receiving column."""
         y = 5 + row * _ROW + _HEIGHT / 2
         start, end = (sum(_RECEIVE), _SHARED[0]) if left else (_SEND[0], sum(_SHARED))
         self.drawing.arrow([(start, y), (end, y)], kind)
 
     def fault(self) -> None:
-        """Draw the way of a broken rule into the output."""
+        """Draw the path of a broken rule to the output."""
         x = _SHARED[0] + _SHARED[1] / 2
         row = 5 + 3 * _ROW + _HEIGHT
         self.drawing.arrow([(x, row), (x, row + _ROW - _HEIGHT)])

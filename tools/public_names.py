@@ -2,11 +2,11 @@
 
 usage: python -m tools.public_names [--check] [--python PYTHON]
 
-Whatever a program can import from h2 4.4.1, or find on what it imports, exists here too, with the
-same parameters, or is in `ACCEPTED` with the reason, which docs/differences.md tells readers.
+Whatever a program can import from h2 4.4.1, or find on what it imports, must exist here, too, with
+the same parameters, or be in `ACCEPTED` with the reason, which docs/differences.md also has.
 Names are what the modules of both packages have when they run: attributes of modules, members of
 classes and of their objects, parameters of functions. Names that begin with an underscore do not
-count, but for those that are known to be used. What a module has from another one counts for
+count, except for those that are known to be used. What a module has from another one counts for
 h2.connection alone, where programs find names of all of h2.
 
 PYTHON is an interpreter that has the published h2; without it, the one of the environment
@@ -28,18 +28,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-#: The parameters of what can be called: name, kind, and whether it may be left out.
+#: The parameters of callables: name, kind, and whether it may be omitted.
 Parameters = list[list[Any]]
 
-#: Names with their modules, and the parameters of those that can be called.
+#: Names with their modules, and the parameters of those that are callable.
 Names = dict[str, Parameters | None]
 
-#: Private names that programs use all the same.
+#: Private names that programs use anyway.
 USED = {"_frame_dispatch_table", "_receive_goaway_frame"}
 
 REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/")]
 
-#: What is missing on purpose: why, in the words of docs/differences.md, and patterns of names.
+#: What is missing on purpose: the reason, worded as in docs/differences.md, and patterns of names.
 ACCEPTED = {
     "State machines accept no input.": (
         "h2.connection.AllowedStreamIDs*",
@@ -86,7 +86,7 @@ def _counts(name: str) -> bool:
 
 
 def _members(full: str, cls: type) -> Names:
-    """The members of a class and of its objects; not what it has from other packages."""
+    """The members of a class and of its objects, except those from other packages."""
     names = {*getattr(cls, "__members__", ()), *vars(_samples().get(full, _Nothing()))}
     for base in cls.__mro__:
         if base.__module__.split(".")[0] == "h2":
@@ -103,7 +103,7 @@ def _parameters(value: object) -> Parameters | None:
         return None
     try:
         parameters = inspect.signature(value).parameters.values()
-    except ValueError:  # a class whose constructor is not written in Python
+    except ValueError:  # a class whose constructor is not implemented in Python
         return None
     return [
         [parameter.name, int(parameter.kind), parameter.default is not parameter.empty]
@@ -117,7 +117,7 @@ class _Nothing:
 
 
 def _samples() -> Mapping[str, object]:
-    """Objects that have attributes which their classes do not name."""
+    """Objects with attributes that their classes do not name."""
     h2: Any = importlib.import_module("h2")
     for name in ("connection", "windows", "frame_buffer"):
         importlib.import_module(f"h2.{name}")
@@ -151,12 +151,12 @@ def _samples() -> Mapping[str, object]:
 
 
 def missing(published: Names, ours: Names) -> Iterator[tuple[str, str]]:
-    """What the published package has and ours has not: the name, and a word on it."""
+    """What the published package has but ours does not: the name, and a note."""
     for full, wanted in published.items():
         if full not in ours:
             owner, _, name = full.rpartition(".")
             if owner in sys.modules and hasattr(sys.modules[owner], name):
-                continue  # a module finds it when it is asked for
+                continue  # the module provides it on demand
             yield full, "is missing"
         elif wanted is not None:
             given = ours[full]
@@ -167,7 +167,7 @@ def missing(published: Names, ours: Names) -> Iterator[tuple[str, str]]:
 
 
 def _differences(wanted: Parameters, given: Parameters) -> Iterator[str]:
-    """How calls that fit the wanted parameters may not fit those that are given."""
+    """How calls that match the expected parameters may not match the actual ones."""
     by_name = {name: (place, kind, optional) for place, (name, kind, optional) in enumerate(given)}
     for place, (name, kind, optional) in enumerate(wanted):
         if name not in by_name:
@@ -182,7 +182,7 @@ def _differences(wanted: Parameters, given: Parameters) -> Iterator[str]:
 
 
 def reason(full: str) -> str | None:
-    """Why it is right that a name is missing, if it is."""
+    """The reason why a name may be missing, if there is one."""
     for why, patterns in ACCEPTED.items():
         if any(fnmatchcase(full, pattern) for pattern in patterns):
             return why
@@ -190,7 +190,7 @@ def reason(full: str) -> str | None:
 
 
 def published_names(python: str) -> Names:
-    """The names of the h2 that another interpreter has."""
+    """The names of the h2 in another interpreter."""
     command = [python, "-I", __file__, "--list"]
     found: Names = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return found

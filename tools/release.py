@@ -4,13 +4,13 @@ usage: python -m tools.release prepare
        python -m tools.release check [--python PROGRAM ...] [--pure]
 
 `prepare` makes the version at the top of CHANGELOG.md the version of the package, and dates it
-today. The result is to be committed.
+today. Commit the result.
 
-`check` takes what is committed into a clone, tags it there, builds the sdist and all wheels, looks
-into them, asks twine whether an index would take them, and installs each into a new environment,
-where the package has to work. If the version at the top of CHANGELOG.md is not released yet, the
-clone is prepared first: that is a rehearsal, and what it builds is thrown away. Otherwise the files
-are left in `dist`, to be uploaded. The checkout itself stays as it is.
+`check` clones what is committed, tags the clone, builds the sdist and all wheels, inspects them,
+checks with twine that an index would accept them, and installs each into a new environment, where
+the package has to work. If the version at the top of CHANGELOG.md is not released yet, the clone is
+prepared first: that is a rehearsal, and the result is discarded. Otherwise the files are left in
+`dist`, to be uploaded. The checkout itself does not change.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from tools.venvs import ROOT, create
 
 HEADING = re.compile(r"^## (\d+\.\d+\.\d+) \((unreleased|\d{4}-\d\d-\d\d)\)$", re.MULTILINE)
 UNRELEASED = "unreleased"
-# Clones of a checkout may have nobody who could be the author of a commit.
+# A clone may not have an author configured for commits.
 GIT = ["git", "-c", "user.name=release", "-c", "user.email=release@localhost"]
 
-# What an installation has to do: both ends of a request, and say what it is.
+# What an installation has to do: both ends of a request, and print its version.
 TRIAL = """
 import sys
 import h2
@@ -66,7 +66,7 @@ def newest(tree: Path) -> tuple[str, str]:
     """The version at the top of the changelog, and its date or "unreleased"."""
     found = HEADING.search((tree / "CHANGELOG.md").read_text(encoding="utf-8"))
     check(found is not None, "CHANGELOG.md has no heading such as '## 4.6.0 (unreleased)'")
-    assert found  # what `check` has made sure of
+    assert found  # `check` has made sure of this
     return found[1], found[2]
 
 
@@ -94,7 +94,7 @@ def git(tree: Path, *arguments: str) -> str:
 
 
 def tagged(root: Path, tree: Path, date: str) -> tuple[str, bool]:
-    """Clone a checkout, and give the clone what a release has: version, date, commit and tag.
+    """Clone a checkout, and prepare the clone as a release: version, date, commit and tag.
 
     Returns the version, and whether this is only a rehearsal.
     """
@@ -120,7 +120,7 @@ def tagged(root: Path, tree: Path, date: str) -> tuple[str, bool]:
 def trials(
     made: Sequence[Path], found: Sequence[Interpreter]
 ) -> Iterator[tuple[Path, Interpreter, bool]]:
-    """Which distribution is tried on which Python, and whether it is compiled there."""
+    """Which distribution to try on which Python, and whether it is compiled there."""
     by_age = sorted(found, key=lambda each: (each.implementation, each.version))
     ends: dict[
         str, tuple[Interpreter, Interpreter]
@@ -142,7 +142,7 @@ def trials(
 
 
 def try_out(path: Path, interpreter: Interpreter, wanted: str, folder: Path) -> None:
-    """Install a distribution into a new environment, and see that it works there."""
+    """Install a distribution into a new environment, and check that it works there."""
     python = str(create(folder / "trial", (str(path),), interpreter.program))
     outside = str(folder / "elsewhere")
     Path(outside).mkdir(exist_ok=True)
@@ -161,7 +161,7 @@ def try_out(path: Path, interpreter: Interpreter, wanted: str, folder: Path) -> 
 
 
 def rehearse(found: list[Interpreter], compiled: bool) -> int:
-    """Do all that a release consists of up to the upload; return the exit status."""
+    """Perform all steps of a release up to the upload; return the exit status."""
     with tempfile.TemporaryDirectory(prefix="h2-release-") as temporary:
         folder = Path(temporary).resolve()
         tree, out = folder / "tree", folder / "dist"
@@ -198,7 +198,7 @@ def _say(line: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for; returns the exit status."""
+    """Run the program; returns the exit status."""
     parser = argparse.ArgumentParser(description="Prepare and rehearse a release.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", help="write the version and today's date")

@@ -1,7 +1,7 @@
 """The normative sentences of an RFC, found in its text.
 
-A normative sentence has one of the key words of RFC 2119 that bind, in capitals: MUST, SHALL,
-SHOULD, REQUIRED, RECOMMENDED, with or without NOT. What MAY be done binds nobody and is left out.
+A normative sentence has one of the binding key words of RFC 2119, in capitals: MUST, SHALL, SHOULD,
+REQUIRED, RECOMMENDED, with or without NOT. MAY is not binding, so it is left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HEADING = re.compile(r"(?:Appendix )?((?:\d+|[A-Z])(?:\.\d+)*)\. +\S.*")
 
 _BULLET = re.compile(r"(?:[\N{WHITE STAR}\N{BULLET}*o-]|\d+\.|\([a-z\d]\)) +(?=\S)")
 
-# A full stop, perhaps with a bracket or quotation mark behind it, and what may begin a sentence.
+# A full stop, possibly followed by a bracket or quotation mark, and the beginning of a sentence.
 _END = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?][)"'\]]))\s(?=["'(\[]*[A-Z0-9])""")
 
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|vs|cf|al)\.$")
@@ -53,7 +53,7 @@ def normative(rfc: str, text: str) -> list[Sentence]:
 
 
 def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """The lines of each section by its number; what comes before the first is left out."""
+    """The lines of each section by its number, without anything before the first one."""
     starts = [
         (number, match[1])
         for number, line in enumerate(lines)
@@ -64,7 +64,7 @@ def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _is_alone(lines: list[str], number: int) -> bool:
-    """Whether there is an empty line before and behind that line."""
+    """Whether there is an empty line before and after that line."""
     return not any(
         line.strip() for line in (*lines[number - 1 : number], *lines[number + 1 : number + 2])
     )

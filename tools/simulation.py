@@ -1,4 +1,4 @@
-"""Play random histories to two buffered connections, or put faults into the package first.
+"""Simulate random histories of two buffered connections, or put faults into the package first.
 
 usage: python -m tools.simulation [--runs 100000] [--first SEED] [--show]
        python -m tools.simulation --faults
@@ -18,7 +18,7 @@ from tools.venvs import ROOT
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line asks for; returns the exit status."""
+    """Run the program; returns the exit status."""
     sys.path.insert(0, str(ROOT / "tests"))
     if "--faults" in arguments:
         arguments = [argument for argument in arguments if argument != "--faults"]

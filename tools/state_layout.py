@@ -1,8 +1,8 @@
-"""Diagrams of states: where the boxes stand, how the arrows go, what is written along them.
+"""State diagrams: the positions of boxes, the routes of arrows, and their labels.
 
-States stand on a grid. What we send leads down and what we receive leads to the right, so the way
-from the first state to the last one is the way of a message, in whatever order its halves come. The
-grid is narrow enough for a phone.
+States are on a grid. Sending leads down and receiving leads to the right, so the path from the
+first state to the last one is that of a message, in whatever order its halves come. The grid is
+narrow enough for a phone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from tools.drawing import Drawing, Point
 #: Places by state: column and row.
 Places = Mapping[str, tuple[int, int]]
 
-#: What leads from one state to another, by both.
+#: The inputs that lead from one state to another, by both.
 Labels = Mapping[tuple[str, str], Sequence[str]]
 
 _BOX = (84, 50)
 _GAP = (70, 54)
-_LANE = 15  # how far an arrow that goes around a box keeps away from it
-_ASIDE = 20  # how far from the middle of a side such an arrow begins and ends
-_TEXT = 10  # size of what is written along arrows
+_LANE = 15  # distance of an arrow from a box that it goes around
+_ASIDE = 20  # distance of the ends of such an arrow from the middle of a side
+_TEXT = 10  # font size of labels
 _LONGEST_LINE = 12  # characters of a name in a box
 
 
@@ -57,13 +57,13 @@ class Box:
 
 
 class StateDiagram:
-    """One diagram: its first state, its places, and what leads from where to where."""
+    """One diagram: its first state, its positions, and its transitions."""
 
     def __init__(self, title: str, start: str, places: Places, labels: Labels) -> None:
         self.labels = labels
         self.columns = 1 + max(column for column, _ in places.values())
         self.rows = 1 + max(row for _, row in places.values())
-        # Room for arrows that go around boxes, and for what is written along them.
+        # Room for arrows that go around boxes, and for their labels.
         side, top = _LANE + 5, 2 * _LANE + 6
         self.boxes = {
             name: Box(
@@ -101,7 +101,7 @@ class StateDiagram:
             (self._around if self._between(one, other) else self._down)(before, after)
 
     def _between(self, one: Box, other: Box) -> bool:
-        """Whether a box stands between two that are in one row or column."""
+        """Whether there is a box between two that are in the same row or column."""
         rows = range(one.row, other.row + 1)
         columns = range(one.column, other.column + 1)
         inside = [box for box in self.boxes.values() if box.row in rows and box.column in columns]
@@ -113,7 +113,7 @@ class StateDiagram:
         return one.row == other.row == self.rows - 1 and self._between(one, other)
 
     def _arrow(self, before: str, after: str, points: Sequence[Point]) -> tuple[list[str], str]:
-        """Draw an arrow; return what is to be written along it, and in which way."""
+        """Draw an arrow; return its label, and how to place it."""
         inputs = self.labels[before, after]
         kind = "send" if inputs[0].startswith("SEND_") else "receive"
         self.drawing.arrow(points, kind)
@@ -126,7 +126,7 @@ class StateDiagram:
         self._write_above(lines, (one.right + other.left) / 2, one.y, kind)
 
     def _down(self, before: str, after: str) -> None:
-        """Straight down; the text on the side where nothing goes around."""
+        """Straight down; the text on the side without an arrow around the box."""
         one, other = self.boxes[before], self.boxes[after]
         lines, kind = self._arrow(before, after, [(one.x, one.bottom), (one.x, other.top)])
         last = self._at_the_right(one)
@@ -155,7 +155,7 @@ class StateDiagram:
         right = self._at_the_right(one)
         side = one.right if right else one.left
         lane = side + (_LANE if right else -_LANE)
-        # Away from the middle, where straight arrows come in from the side.
+        # Away from the middle, where straight arrows arrive from the side.
         start, end = one.y + _ASIDE / 2, other.y - _ASIDE / 2
         points = [(side, start), (lane, start), (lane, end), (side, end)]
         lines, kind = self._arrow(before, after, points)
@@ -164,7 +164,7 @@ class StateDiagram:
         self.drawing.text(broken, x, one.bottom + _GAP[1] / 2, _TEXT, anchor, kind)
 
     def _elbow(self, before: str, after: str) -> None:
-        """Down, then to the side; where there are two such ways, the longer one is outside."""
+        """Down, then to the side; if there are two such routes, the longer one is outside."""
         one, other = self.boxes[before], self.boxes[after]
         inward = 1 if other.column > one.column else -1
         deeper = other.row == self.rows - 1

@@ -1,11 +1,10 @@
-"""The virtual environments of this checkout: made when missing, made anew when stale.
+"""The virtual environments of this checkout: created if missing, recreated if stale.
 
 usage: python -m tools.venvs NAME [NAME ...]
 
-Prints the interpreter of each environment that was asked for. An environment is stale when what
-it was made from has changed: its requirements, the interpreter below it, the place of the
-checkout, or (where the package itself is installed in it) `pyproject.toml`. One that is fresh
-costs a few milliseconds.
+Prints the interpreter of each environment. An environment is stale if anything it was created from
+has changed: its requirements, the base interpreter, the location of the checkout, or (if the
+package itself is installed in it) `pyproject.toml`. An up-to-date one costs a few milliseconds.
 """
 
 from __future__ import annotations
@@ -26,11 +25,13 @@ CHECKOUT = ("--editable", str(ROOT))
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment: the folder it lives in, below the checkout, and what pip installs there."""
+    """One environment: its folder, below the checkout, and what pip installs there."""
 
     folder: str
     requirements: tuple[str, ...]
-    compiled: bool = False  # the package in it is the compiled build, made anew when source changes
+    compiled: bool = (
+        False  # the package in it is the compiled build, rebuilt when the source changes
+    )
 
     @property
     def path(self) -> Path:
@@ -58,18 +59,18 @@ def interpreter(folder: Path) -> Path:
 def create(
     folder: Path, requirements: tuple[str, ...], python: str, compiled: bool = False
 ) -> Path:
-    """Make an environment in this folder, replacing what is there, and return its interpreter.
+    """Create an environment in this folder, replacing what is there, and return its interpreter.
 
     Where the checkout is among the requirements, it is compiled if ``compiled`` says so.
 
-    Raises `subprocess.CalledProcessError` when the environment cannot be made; the program that
-    failed has then said why.
+    Raises `subprocess.CalledProcessError` if that fails; the program that failed has printed the
+    reason.
     """
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([python, "-m", "venv", str(folder)], check=True)
     python = str(interpreter(folder))
     pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    # Dependency groups are known to pip from 25.1 on, and a new environment may hold an older one.
+    # Dependency groups need pip 25.1, and a new environment may have an older one.
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
     if requirements:
         build = {**os.environ, "H2_COMPILE": "1" if compiled else ""}
@@ -78,15 +79,15 @@ def create(
 
 
 def ensure(name: str, python: str = sys.executable, suffix: str = "") -> Path:
-    """Return the interpreter of the named environment, after making the environment if need be.
+    """Return the interpreter of the named environment, which is created if necessary.
 
-    A suffix keeps environments of the same name for several interpreters apart.
+    A suffix distinguishes environments of the same name for several interpreters.
     """
     return fresh(ENVIRONMENTS[name], python, suffix)
 
 
 def fresh(environment: Environment, python: str = sys.executable, suffix: str = "") -> Path:
-    """Do for any environment what `ensure` does for those that have a name."""
+    """Like `ensure`, for any environment."""
     folder = environment.path.with_name(environment.path.name + suffix)
     stamp = folder / "made-from.json"
     wanted = _made_from(environment, python)
@@ -99,7 +100,7 @@ def fresh(environment: Environment, python: str = sys.executable, suffix: str = 
 
 
 def _made_from(environment: Environment, python: str) -> str:
-    """Everything that decides what an environment holds, as text."""
+    """Everything that determines the contents of an environment, as text."""
     facts: dict[str, object] = {
         "interpreter": _identity(python),
         "requirements": environment.requirements,
@@ -114,7 +115,7 @@ def _made_from(environment: Environment, python: str) -> str:
 
 
 def _identity(python: str) -> str:
-    """Version and real path of the interpreter below `python`, which may live in a venv."""
+    """Version and real path of the base interpreter of `python`, which may be in a venv."""
     if python == sys.executable:
         return f"{sys.version} {Path(sys.executable).resolve()}"
     code = "import os, sys; print(sys.version, os.path.realpath(sys.executable))"
@@ -124,7 +125,7 @@ def _identity(python: str) -> str:
 
 
 def main() -> int:
-    """Make the environments that the command line names and print their interpreters."""
+    """Create the environments that the command line names and print their interpreters."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="+", choices=sorted(ENVIRONMENTS), metavar="NAME")
     for name in parser.parse_args().names:

@@ -1,9 +1,9 @@
-"""Write docs/_static/waterfall.html: the recording that the manual shows, on a clock of its own.
+"""Write docs/_static/waterfall.html: the recording that the manual shows, with a simulated clock.
 
 usage: python -m tools.waterfall_example [--check]
 
-A client and a server exchange octets over a link with a delay and a rate. Nothing takes real time,
-so the page is the same each time. With `--check` nothing is written, and the exit status is 1 if
+A client and a server exchange octets over a simulated link with a delay and a rate, so the page is
+the same each time. With `--check` nothing is written, and the exit status is 1 if
 the page is out of date. `docs/_static/waterfall-*.png` are pictures of it, made with Chromium
 (`preferredColorScheme=0` is dark):
 
@@ -29,9 +29,9 @@ NAME = "_static/waterfall.html"
 DELAY = 0.020  # seconds, one way
 RATE = 4_000_000  # octets in a second, to the client
 STEP = 0.001
-PIECE = 4_000  # octets that the link takes in a step
+PIECE = 4_000  # octets that the link accepts in a step
 
-#: What is asked for when: path, octets of the response, seconds until the server has it, urgency.
+#: The requests: path, octets of the response, seconds until the server has it, urgency.
 REQUESTS = [
     ("/page.html", 6_000, 0.060, 1),
     ("/film.mp4", 260_000, 0.0, 5),
@@ -40,18 +40,18 @@ REQUESTS = [
 ]
 LARGE_WINDOW = 1_000_000
 SMALL_WINDOW = 20_000
-#: The client does not read the film between these moments, so it gets no window.
+#: The client does not read the film between these times, so it gets no window.
 PAUSE = (0.30, 0.42)
 
 
 class Link:
-    """One direction: what goes in comes out later."""
+    """One direction: what is sent arrives later."""
 
     def __init__(self) -> None:
         self._under_way: deque[tuple[float, bytes]] = deque()
 
     def put(self, now: float, data: bytes) -> None:
-        """Take in octets."""
+        """Send octets."""
         if data:
             self._under_way.append((now + DELAY, data))
 
@@ -64,7 +64,7 @@ class Link:
 
 
 class Server:
-    """Answers requests: the most urgent first, those of the same urgency in turns."""
+    """Answers requests: the most urgent first, those of the same urgency alternately."""
 
     def __init__(self, connection: h2.connection.H2Connection) -> None:
         self.connection = connection
@@ -73,7 +73,7 @@ class Server:
         self._urgency: dict[int, int] = {}
 
     def take(self, now: float, data: bytes) -> None:
-        """Act on what has arrived."""
+        """Process what has arrived."""
         for event in self.connection.receive_data(data):
             if isinstance(event, h2.events.RequestReceived):
                 fields = dict(event.headers)
@@ -84,7 +84,7 @@ class Server:
                 self._urgency[event.stream_id] = urgency
 
     def write(self, now: float) -> bytes:
-        """Return what goes out in this step."""
+        """Return what is sent in this step."""
         for stream_id, ready in list(self._ready.items()):
             if ready <= now:
                 del self._ready[stream_id]
@@ -107,7 +107,7 @@ class Server:
 
 
 class Client:
-    """Asks for everything, and acknowledges what it has read."""
+    """Requests everything, and acknowledges what it has read."""
 
     def __init__(self, connection: h2.connection.H2Connection) -> None:
         self.connection = connection
@@ -123,7 +123,7 @@ class Client:
             )
 
     def take(self, now: float, data: bytes) -> None:
-        """Act on what has arrived."""
+        """Process what has arrived."""
         for event in self.connection.receive_data(data):
             if isinstance(event, h2.events.DataReceived):
                 self._owed.append((event.stream_id, event.flow_controlled_length))
@@ -139,7 +139,7 @@ class Client:
 
 
 def record(title: str, window: int, *, at_server: bool) -> Recorder:
-    """Play the exchange, with this window for each stream, as one of the ends sees it."""
+    """Run the exchange, with this window for each stream, as seen by one of the ends."""
     now = 0.0
     recorder = Recorder(title, clock=lambda: now)
     recorder.began = "2026-01-01T00:00:00"

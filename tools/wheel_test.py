@@ -1,18 +1,17 @@
-"""Build the sdist and the wheels, look into them, and run the tests against installed wheels.
+"""Build the sdist and the wheels, inspect them, and run the tests against installed wheels.
 
 usage: python -m tools.wheel_test [--build pure|compiled] [--python PROGRAM ...] [--tests ARGUMENTS]
 
-The tests run in a new environment for each Python from 3.10 on that the machine has: CPython and
-PyPy, one for each minor version, found on PATH and among the versions of pyenv. What is tested
-is the wheel, not the tree: an environment holds no path into the checkout. Tests that are marked
-as slow are left out: `make test` runs them on the same code, for the wheel holds the files of the
-tree. The oldest and the newest Python of each implementation run the rest; those between them run
-what talks to no other program. The examples, and what their READMEs show, also run on the Python
-that the system has in /usr/bin.
+The tests run in a new environment for each installed Python from 3.10 on: CPython and PyPy, one for
+each minor version, found on PATH and among the versions of pyenv. The wheel is tested, not the
+tree: an environment has no path into the checkout. Tests marked as slow are left out: `make test`
+runs them on the same code, because the wheel has the files of the tree. The oldest and the newest
+Python of each implementation run the rest; those between them run what does not use other programs.
+The examples, and what their READMEs show, also run on the system's Python in /usr/bin.
 
 After the pure wheel come the compiled ones, one for each CPython: all tests on the version that
-runs this program, and on the others those of what is compiled. `pip` chooses the wheel there, out
-of a folder that has the pure one, too.
+runs this program, and on the others only those of compiled code. There, `pip` chooses the wheel
+from a folder that also has the pure one.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ from tools.wheels import build_compiled
 
 # Many tests wait for other programs, so there are more processes than cores.
 PARALLEL = ("-n", "3", "--dist", "loadfile")
-# Tests that start no other programs and open no sockets.
+# Tests that do not start other programs or open sockets.
 ALONE = ("tests/unit", "tests/property", "tests/conformance", "tests/compat")
 # The examples, and each line that their READMEs show.
 EXAMPLES = ("tests/examples", "tests/manual/test_readmes.py")
 SYSTEM = "/usr/bin/python3"
-# Tests that run little but what is compiled.
+# Tests that mostly run compiled code.
 OF_WHAT_IS_COMPILED = ("tests/compiled", "tests/unit/core", "tests/unit/hpack")
 
 
@@ -55,7 +54,7 @@ def run_tests(
 ) -> str:
     """Run the tests on a wheel in a new environment; returns what pytest printed.
 
-    ``source`` is what tells pip which wheel. Raises `subprocess.CalledProcessError` where the
+    ``source`` tells pip which wheel to use. Raises `subprocess.CalledProcessError` if the
     environment or the tests fail.
     """
     compiled = len(source) > 1
@@ -74,7 +73,7 @@ def run_tests(
 def report(
     interpreter: Interpreter, source: tuple[str, ...], folder: Path, arguments: list[str]
 ) -> bool:
-    """Run the tests on one Python and print how it went; returns whether it went well."""
+    """Run the tests on one Python and print the result; returns whether they passed."""
     build = "compiled" if len(source) > 1 else "pure"
     name = f"{interpreter.name} ({interpreter.program}), {build}"
     try:
@@ -104,7 +103,7 @@ def plan(
 
 
 def test_pure(planned: list[tuple[Interpreter, list[str]]], wheel: Path, folder: Path) -> bool:
-    """Run the tests on the pure wheel; returns whether all went well."""
+    """Run the tests on the pure wheel; returns whether all passed."""
 
     def test(job: tuple[Interpreter, list[str]]) -> bool:
         interpreter, arguments = job
@@ -115,7 +114,7 @@ def test_pure(planned: list[tuple[Interpreter, list[str]]], wheel: Path, folder:
 
 
 def test_compiled(found: list[Interpreter], sdist: Path, folder: Path, tests: list[str]) -> bool:
-    """Build the compiled wheels and run the tests on them; returns whether all went well."""
+    """Build the compiled wheels and run the tests on them; returns whether all passed."""
 
     def test(interpreter: Interpreter) -> bool:
         inspect_wheel(build_compiled(interpreter, sdist, folder))

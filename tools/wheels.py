@@ -1,11 +1,11 @@
-"""Build all that a release consists of: sdist, pure wheel, and a compiled wheel for each CPython.
+"""Build the files of a release: sdist, pure wheel, and a compiled wheel for each CPython.
 
 usage: python -m tools.wheels [--out FOLDER] [--python PROGRAM ...]
 
-The compiled wheels are for the versions of CPython that the machine has, found as the tests of the
-wheel find them. On Linux, auditwheel gives each the tag of the oldest systems that it works on.
-`pip install FOLDER/*.whl` is for nobody: `pip install h2 --find-links FOLDER` takes the compiled
-wheel where there is one, and the pure one everywhere else.
+The compiled wheels are for the installed versions of CPython, found as in `tools.wheel_test`. On
+Linux, auditwheel gives each the tag of the oldest systems that it works on. Do not use `pip install
+FOLDER/*.whl`; `pip install h2 --find-links FOLDER` chooses the compiled wheel if there is one for
+the platform, and the pure one otherwise.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tools.venvs import ROOT, create, ensure
 
 
 def build_pure(out: Path, tree: Path = ROOT) -> tuple[Path, Path]:
-    """Build the sdist of a tree, and the pure wheel out of it; return their paths."""
+    """Build the sdist of a tree, and the pure wheel from it; return their paths."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "build", "--outdir", folder, str(tree)]
         run(command, {"H2_COMPILE": ""})
@@ -32,7 +32,7 @@ def build_pure(out: Path, tree: Path = ROOT) -> tuple[Path, Path]:
 
 
 def build_compiled(interpreter: Interpreter, sdist: Path, out: Path) -> Path:
-    """Build the compiled wheel for an interpreter out of the sdist; return its path."""
+    """Build the compiled wheel for an interpreter from the sdist; return its path."""
     with tempfile.TemporaryDirectory() as folder:
         python = create(Path(folder) / "venv", (), interpreter.program)
         wheels = Path(folder) / "wheels"
@@ -69,7 +69,7 @@ def run(command: list[str], environment: dict[str, str]) -> None:
 
 
 def moved(made: Path, out: Path) -> Path:
-    """Move a distribution to the folder of all of them; return its path there."""
+    """Move a distribution to the common folder; return its path there."""
     out.mkdir(parents=True, exist_ok=True)
     return Path(shutil.move(made, out / made.name))
 

@@ -23,7 +23,7 @@ class End:
 
     async def write(self, content: bytes) -> None:
         self.conn.send_data(1, content)
-        while not self.conn.is_writable(1):
+        while self.conn.send_buffer_size(1) >= self.conn.SEND_BUFFER_HIGH:
             await self.change()
 
     async def read(self) -> AsyncIterator[bytes]:

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import h2.events
-from examples.common.options import announce
+from examples.common.tls import accept
 from examples.common.transport import close
 from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
@@ -202,6 +201,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Give up what is under way: the peer has gone."""
+        close(self.transport)  # else Python 3.10 warns of an unclosed one if it uses TLS
         with contextlib.suppress(ProtocolError):  # it has ended already
             self.h2.close_connection(ErrorCodes.CANCEL)  # now nobody takes half for all
         self.end_streams(ConnectionError(str(error or "the peer has closed the connection")))
@@ -292,39 +292,15 @@ async def serve(
     """Listen and serve until Ctrl+C or SIGTERM; then let what is under way finish."""
     loop = asyncio.get_running_loop()
 
-    async def serve_client(sock: socket.socket) -> None:
+    async def serve_socket(sock: socket.socket) -> None:
         limit = handshake if tls else None
-        with contextlib.suppress(OSError):  # it has gone, or failed at TLS
-            _, connection = await loop.connect_accepted_socket(
-                make_connection, sock, ssl=tls, ssl_handshake_timeout=limit
-            )
-            while not connection.closed.done():
-                try:
-                    await asyncio.wait([connection.closed])
-                except asyncio.CancelledError:
-                    connection.shut_down()
+        _, connection = await loop.connect_accepted_socket(
+            make_connection, sock, ssl=tls, ssl_handshake_timeout=limit
+        )
+        while not connection.closed.done():
+            try:
+                await asyncio.wait([connection.closed])
+            except asyncio.CancelledError:
+                connection.shut_down()
 
-    async def accept() -> None:
-        clients = set[asyncio.Task[None]]()
-        try:
-            while True:
-                try:
-                    sock, _ = await loop.sock_accept(listener)
-                except OSError:  # it has gone already, or too many files are open
-                    await asyncio.sleep(0.1)
-                else:
-                    clients.add(client := loop.create_task(serve_client(sock)))
-                    client.add_done_callback(clients.discard)
-        finally:
-            listener.close()
-            for client in clients:
-                client.cancel()
-            await asyncio.gather(*clients, return_exceptions=True)
-
-    with socket.create_server((host, port), backlog=1024) as listener:
-        listener.setblocking(False)
-        accepting = loop.create_task(accept())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(accepting.cancel))
-        announce(listener.getsockname()[1], host, "https" if tls else "http")
-        await asyncio.wait([accepting])
+    await accept(serve_socket, host, port, "https" if tls else "http")

@@ -1,9 +1,9 @@
-"""Whether the inner layers of the package run compiled."""
+"""Whether the inner layers of the package are compiled."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: A compiled module comes out of a shared library. The few functions that have one form for each
-#: build ask this; the compiler leaves the other form out.
+#: A compiled module is loaded from a shared library. The few functions that have a form for each
+#: build check this; the compiler omits the other form.
 COMPILED: Final[bool] = not __file__.endswith((".py", ".pyc"))

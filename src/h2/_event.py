@@ -1,4 +1,4 @@
-"""The base class of events, below all that names it: exceptions carry events, too."""
+"""The base class of events, below all modules that use it: exceptions have events, too."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from __future__ import annotations
 class Event:
     """The base class of all events."""
 
-    # Where programs, pickles and the reference find it.
+    # Where programs, pickles and the API reference find it.
     __module__ = "h2.events"

@@ -1,7 +1,7 @@
-"""Names that tell the compiler how to compile; without one they say nothing.
+"""Names that tell the compiler how to compile; without a compiler they have no effect.
 
-``i64`` is an integer of 64 bits, with the arithmetic of C: it wraps. It is for numbers that are
-bounded by what they count, such as positions in a string or windows.
+``i64`` is a 64-bit integer with the arithmetic of C: it wraps. It is for numbers that are bounded
+by what they count, such as positions in a string or windows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ else:
     i64 = int
 
     def mypyc_attr(**_options: Any) -> Any:
-        """Return a decorator that leaves the class as it is."""
+        """Return a decorator that does not change the class."""
         return lambda decorated: decorated
 
 

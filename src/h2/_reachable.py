@@ -1,6 +1,6 @@
-"""What programs reach after ``import h2.connection`` alone, because h2 4.4.1 imports it there.
+"""Names that programs can reach after just ``import h2.connection``, as with h2 4.4.1.
 
-Twisted, for one, uses ``hyperframe.frame`` and ``h2.stream`` without importing them.
+Twisted, for example, uses ``hyperframe.frame`` and ``h2.stream`` without importing them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MODULES = (
 
 
 def exported(name: str) -> Any:
-    """Return what one of the modules exports under this name.
+    """Return what one of the modules exports with this name.
 
     :raises AttributeError: if none of them does
     """

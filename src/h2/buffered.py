@@ -96,7 +96,7 @@ class BufferedH2Connection(H2Connection):
         self._limit_queues()
 
     def _limit_queues(self) -> None:
-        """Hand on limits that programs set on a subclass or on the instance."""
+        """Pass on limits that programs set on a subclass or on the instance."""
         sending = self._sending
         sending.high = self.SEND_BUFFER_HIGH
         sending.low = self.SEND_BUFFER_LOW
@@ -104,7 +104,7 @@ class BufferedH2Connection(H2Connection):
         if self._buffers.automatic is not None:
             self._buffers.automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
 
-    # What H2Connection also has.
+    # Methods that H2Connection also has.
 
     @property
     def config(self) -> H2Configuration:
@@ -113,8 +113,7 @@ class BufferedH2Connection(H2Connection):
 
     @config.setter
     def config(self, config: H2Configuration) -> None:
-        self._core.config = strict_unless_said(config)
-        self._core.planner.options_changed()
+        self._core.use_config(strict_unless_said(config))
 
     def initiate_connection(self) -> None:
         """Send the connection preface, as ``H2Connection.initiate_connection`` does.
@@ -249,8 +248,9 @@ class BufferedH2Connection(H2Connection):
         """Terminate a stream immediately with RST_STREAM; drop what is buffered (section 6.4).
 
         With ``NO_ERROR`` after the end of our message, RST_STREAM is sent after the message, so
-        that a server can tell its client not to send the rest of a request (section 8.1). A pending
-        request is dropped without a frame.
+        that a server can tell its client not to send the rest of a request (section 8.1). Some
+        clients lose the message then; :meth:`discard_data` is safer. A pending request is dropped
+        without a frame.
 
         :param stream_id: the stream
         :param error_code: why (RFC 9113 section 7)
@@ -338,7 +338,9 @@ class BufferedH2Connection(H2Connection):
         """Return bytes for the peer, and remove them; only now is their order decided.
 
         Frames other than DATA are first, in the order of the calls. Then come requests that can be
-        opened, then content by priority. Errors of earlier calls are never raised here.
+        opened, then content by priority. Errors of earlier calls are never raised here. Before
+        :meth:`initiate_connection` there is nothing to send: what other calls have asked for waits
+        until it can follow the connection preface.
 
         :param amount: the maximum number of octets, of which a few remain unused if the next frame
             does not fit; everything that may be sent if ``None``
@@ -350,8 +352,8 @@ class BufferedH2Connection(H2Connection):
                 raise ValueError("amount must not be negative")
         data = _data_to_send(self._sending, amount)
         receiving = self._receiving
-        if receiving is not None and receiving.unread_requests and receiving.release_answered():
-            # The space that the responses which have just ended return to the peer goes with them.
+        if receiving is not None and self._sending.answered and receiving.release_answered():
+            # Responses that have just ended return window space to the peer; send that, too.
             left = None if amount is None else amount - len(data)
             data += _data_to_send(self._sending, left)
         return data
@@ -379,11 +381,12 @@ class BufferedH2Connection(H2Connection):
         return []
 
     def is_writable(self, stream_id: int) -> bool:
-        """Tell whether a program should continue to write on a stream.
+        """Return whether a program should continue to write on a stream.
 
         False once :attr:`SEND_BUFFER_HIGH` octets are buffered, until
         :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent. It
-        remains false after a reset, so wait for an event, not until this is true.
+        remains false after a reset, so wait for an event, not until this is true, or in a loop
+        until :meth:`send_buffer_size` is below the mark: nothing is buffered after a reset.
 
         :param stream_id: the stream
         """
@@ -444,7 +447,7 @@ class BufferedH2Connection(H2Connection):
         :param amount: the maximum number of octets; everything that is buffered if ``None``
         :raises StreamClosedError: if the stream was reset before its content was complete
         :raises NoSuchStreamError: if the stream was never opened
-        :raises ProtocolError: if the connection has ended before the content was complete
+        :raises ProtocolError: if the connection ended before the content was complete
         :raises ValueError: if ``amount`` is negative
         :raises RuntimeError: without ``receive_buffering``
         """
@@ -466,7 +469,7 @@ class BufferedH2Connection(H2Connection):
         return self._kept().readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
-        """Tell whether all content of a stream has arrived and been read; false if truncated.
+        """Return whether all content of a stream has arrived and been read; false if truncated.
 
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
@@ -487,7 +490,7 @@ class BufferedH2Connection(H2Connection):
     def _kept(self) -> ReceiveQueue:
         """Return the buffer of received content, or raise if there is none."""
         if self._receiving is None:
-            raise RuntimeError("This needs a connection with receive_buffering=True")
+            raise RuntimeError("This call requires receive_buffering=True")
         return self._receiving
 
     # The end, and time.
@@ -530,7 +533,7 @@ class BufferedH2Connection(H2Connection):
 
 
 def _check_padding(pad_length: object) -> None:
-    """Refuse a padding length that is not valid."""
+    """Raise if a padding length is invalid."""
     if not isinstance(pad_length, int):
         raise TypeError("pad_length must be an int")
     if not 0 <= pad_length <= 255:

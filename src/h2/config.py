@@ -1,11 +1,11 @@
-"""How a connection behaves, and what it logs."""
+"""The options of a connection, and its loggers."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from h2.limits import AbuseLimits
 
@@ -52,6 +52,14 @@ class OutputLogger:
 
 _new = object.__new__
 
+
+class _Reader(Protocol):
+    """What wants to know of changes: see :mod:`h2._core.options`."""
+
+    def read(self, config: H2Configuration) -> None:
+        """Look at the options again."""
+
+
 # The options that are True or False, and their defaults.
 _BOOLEAN_OPTIONS = {
     "client_side": True,
@@ -66,8 +74,8 @@ _BOOLEAN_OPTIONS = {
 #: The default limits, which most configurations share.
 _LIMITS: Final = AbuseLimits()
 
-# What a configuration begins with. The connection reads most of these often, and finds what is in
-# the object sooner than what is in its class.
+# The initial values. They are set on the object because the connection reads most of them often,
+# and finds attributes of the object faster than those of its class.
 _DEFAULTS: Final[dict[str, Any]] = {
     **_BOOLEAN_OPTIONS,
     "header_encoding": None,
@@ -124,21 +132,24 @@ class H2Configuration:
     limits: AbuseLimits
     clock: Callable[[], float] = time.monotonic
 
-    # Whether the program has said what `strict` is to be.
+    # Whether the program has set `strict`.
     _says_strict = False
 
-    # Counts assignments, so that a connection notices that options changed.
+    # Counts assignments, so that a connection notices changed options.
     _version: int
 
-    # Field sections above this size may exceed a limit, and are looked at.
+    # Field sections above this size may exceed a limit, so they are checked.
     _suspect_list: int
 
-    # So many pending answers need no look.
+    # Up to this many pending answers need no check.
     _few_answers: int
 
-    # The logger, or None where nothing comes of a call to it. Kept beside `logger` so that the
-    # connection can tell with one attribute.
+    # The logger, or None if calls to it have no effect. Kept next to `logger` so that the
+    # connection needs just one attribute.
     _active_logger: DummyLogger | OutputLogger | None
+
+    # Where connections keep what they read often, once there is a connection.
+    _options: _Reader | None = None
 
     def __init__(
         self,
@@ -155,8 +166,8 @@ class H2Configuration:
         limits: AbuseLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # All at once, and past __setattr__: most connections have an object of their own, so this
-        # is part of what opening a connection costs.
+        # All at once, bypassing __setattr__: most connections have their own object, so this is
+        # part of the cost of opening a connection.
         options = self.__dict__
         options.update(_DEFAULTS)
         if client_side is not True:
@@ -198,12 +209,12 @@ class H2Configuration:
         if clock is not time.monotonic:
             self.clock = clock
 
-    # Type checkers that see this method take any name for an option.
+    # Type checkers that see this method accept any name as an option.
     if not TYPE_CHECKING:  # pragma: no branch - always so when it runs
 
         def __setattr__(self, name: str, value: Any) -> None:
-            # Checking here, and not in descriptors, leaves the options plain attributes: the
-            # connection reads several of them for every field block.
+            # Checking here, not in descriptors, keeps the options plain attributes: the connection
+            # reads several of them for every field block.
             if name in _BOOLEAN_OPTIONS:
                 _bool(name, value)
                 object.__setattr__(self, "_version", self._version + 1)
@@ -223,6 +234,12 @@ class H2Configuration:
             elif name == "logger":
                 object.__setattr__(self, "_active_logger", _active(value))
             object.__setattr__(self, name, value)
+            if self._options is not None:
+                self._options.read(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has connections of its own.
+        return {name: value for name, value in vars(self).items() if name != "_options"}
 
     def __repr__(self) -> str:
         shown = [
@@ -244,19 +261,19 @@ class H2Configuration:
 def _active(
     logger: DummyLogger | OutputLogger | None,
 ) -> DummyLogger | OutputLogger | None:
-    """Return the logger, or ``None`` where nothing comes of a call to it."""
+    """Return the logger, or ``None`` if calls to it have no effect."""
     return None if type(logger) is DummyLogger else logger
 
 
 def _bool(name: str, value: bool) -> bool:
-    """Return the value of an option that is True or False and nothing else."""
+    """Return the value of a boolean option, or raise ValueError."""
     if value is not True and value is not False:
         raise ValueError(f"{name} must be a bool")
     return value
 
 
 def _check_encoding(name: object) -> None:
-    """Refuse what is no name of an encoding for text, such as ``hex``."""
+    """Raise ValueError for what is not a text encoding, such as ``hex``."""
     if name is True:
         raise ValueError("header_encoding cannot be True")
     if not isinstance(name, str):
@@ -264,4 +281,6 @@ def _check_encoding(name: object) -> None:
     try:
         "h2".encode(name)
     except (LookupError, ValueError):
-        raise ValueError(f"header_encoding is no encoding that Python knows: {name!r}") from None
+        raise ValueError(
+            f"header_encoding is not an encoding that Python supports: {name!r}"
+        ) from None

@@ -1,4 +1,4 @@
-"""The connection: the public face of this package. What it does is in :mod:`h2._core`."""
+"""The connection: the public API of this package. The implementation is in :mod:`h2._core`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from h2.frame_buffer import CONTINUATION_BACKLOG
 if TYPE_CHECKING:
     from hpack.struct import HeaderWeaklyTyped
 else:
-    # Names of other modules, such as `h2.connection.H2Configuration`, which h2 4.4.1 has here, too.
+    # Names of other modules, such as `h2.connection.H2Configuration`, as in h2 4.4.1.
     __getattr__ = _exported
 
 __all__ = ["ConnectionState", "H2Connection", "H2ConnectionStateMachine"]
@@ -96,12 +96,12 @@ class H2Connection:
         return f"<{type(self).__name__} {self._core.describe()}>"
 
     def _limit_core(self) -> None:
-        """Hand on limits that programs set on a subclass or on the instance."""
+        """Pass on limits that programs set on a subclass or on the instance."""
         self._core.max_reset = self.MAX_CLOSED_STREAMS
         self._core.max_continuations = self.CONTINUATION_BACKLOG
 
     def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[h2.events.Event]:
-        """Let a subclass handle a received GOAWAY in the way that it overrides."""
+        """Let a subclass that overrides the handling of GOAWAY handle it."""
         frame = GoAwayFrame(0, last, code, debug_data)
         frames, events = self._receive_goaway_frame(frame)
         for answer in frames:
@@ -115,7 +115,7 @@ class H2Connection:
         )
         return [], [event]
 
-    # What a connection shows, and what can be assigned.
+    # Attributes.
 
     @property
     def config(self) -> h2.config.H2Configuration:
@@ -124,8 +124,7 @@ class H2Connection:
 
     @config.setter
     def config(self, config: h2.config.H2Configuration) -> None:
-        self._core.config = config
-        self._core.planner.options_changed()
+        self._core.use_config(config)
 
     @property
     def local_settings(self) -> h2.settings.Settings:
@@ -188,12 +187,12 @@ class H2Connection:
 
     @property
     def highest_inbound_stream_id(self) -> int:
-        """The highest identifier of a stream that the peer opened or promised; 0 for none."""
+        """The highest identifier of a stream that the peer opened or promised, or 0."""
         return self._core.streams.highest_inbound
 
     @property
     def highest_outbound_stream_id(self) -> int:
-        """The highest identifier of a stream that we opened or promised; 0 for none."""
+        """The highest identifier of a stream that we opened or promised, or 0."""
         return self._core.streams.highest_outbound
 
     @property
@@ -248,7 +247,7 @@ class H2Connection:
         """
         stream_id = index(stream_id)
         if not 1 <= stream_id <= 2**31 - 1:
-            raise ValueError(f"Stream identifiers are 1 to 2**31 - 1, not {stream_id}")
+            raise ValueError(f"stream_id must be between 1 and 2**31 - 1, not {stream_id}")
         return stream_state(self._core.streams.state_of(stream_id))
 
     def send_headers(
@@ -476,7 +475,7 @@ class H2Connection:
         )
 
     def acknowledge_received_data(self, acknowledged_size: int, stream_id: int) -> None:
-        """Tell that received content was processed, so that the peer may send more.
+        """Report that received content was processed, so that the peer may send more.
 
         WINDOW_UPDATE frames are sent once enough has accumulated (RFC 9113 section 6.9.1); for the
         connection, also after the stream was closed.
@@ -558,14 +557,14 @@ class H2Connection:
 
         :param origins: such as ``"https://example.com"``; they are sent in lower case. Empty if
             there is none besides the one the client connected to.
-        :raises ValueError: if one of them is no origin: scheme, host and perhaps a port
+        :raises ValueError: if one of them is not an origin: scheme, host and optionally a port
         :raises FrameTooLargeError: if the peer does not accept a frame with that many
         :raises ProtocolError: if this is a client
         :raises TypeError: if ``origins`` is a single origin, or one of them is neither ``str`` nor
             ``bytes``
         """
         if isinstance(origins, (str, bytes)):
-            raise TypeError("origins must be an iterable of origins, not one of them")
+            raise TypeError("origins must be an iterable of origins, not a single origin")
         origin.advertise(self._core, [_octets(entry) for entry in origins])
 
     def close_connection(
@@ -627,13 +626,13 @@ class H2Connection:
             raise ValueError("amount must not be negative")
         if core.exhausted:
             flow_control.reopen(core)
-        return core.out.take(amount, core.config._active_logger)
+        return core.out.take(amount, core.options.log)
 
     def clear_outbound_data_buffer(self) -> None:
         """Discard all pending bytes for the peer. The connection cannot continue after that."""
         self._core.out.clear()
 
-    # Names that programs use although they were never documented.
+    # Names that programs use although they are undocumented.
 
     @property
     def streams(self) -> dict[int, Stream]:
@@ -649,9 +648,9 @@ class H2Connection:
 
     @property
     def encoder(self) -> Any:
-        """The HPACK encoder of this connection, in the form of ``hpack.Encoder``.
+        """The HPACK encoder of this connection, with the interface of ``hpack.Encoder``.
 
-        Another object of that form may be assigned, and encodes what is sent from then on.
+        Another object with that interface may be assigned; it then encodes what is sent.
         """
         return hpack_views.encoder_of(self._core)
 
@@ -661,9 +660,9 @@ class H2Connection:
 
     @property
     def decoder(self) -> Any:
-        """The HPACK decoder of this connection, in the form of ``hpack.Decoder``.
+        """The HPACK decoder of this connection, with the interface of ``hpack.Decoder``.
 
-        Another object of that form may be assigned, and decodes what arrives from then on.
+        Another object with that interface may be assigned; it then decodes what arrives.
         """
         return hpack_views.decoder_of(self._core)
 
@@ -681,7 +680,7 @@ def _checked_code(error_code: int) -> int:
 
 
 def _octets(text: str | bytes) -> bytes:
-    """Return an origin as octets; what is not ASCII becomes something that no origin contains."""
+    """Return an origin as octets; non-ASCII characters become ones that no origin contains."""
     if isinstance(text, str):
         return text.encode("ascii", "replace")
     if not isinstance(text, bytes):

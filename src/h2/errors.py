@@ -61,7 +61,7 @@ _BY_VALUE: dict[int, ErrorCodes] = {int(member): member for member in ErrorCodes
 
 
 def _error_code_from_int(code: int) -> ErrorCodes | int:
-    """Return the member of :class:`ErrorCodes` for ``code``, or ``code`` where there is none.
+    """Return the member of :class:`ErrorCodes` for ``code``, or ``code`` if there is none.
 
     Unknown codes are passed on as they are (RFC 9113 section 7).
     """

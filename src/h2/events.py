@@ -48,31 +48,31 @@ __all__ = [
     "WindowUpdated",
 ]
 
-# A connection always gives the fields that have this default, so their types do not mention None:
-# only an event that a program makes itself can lack them.
+# A connection always sets the fields that have this default, so their types do not mention None:
+# only an event that a program creates itself can lack them.
 _ABSENT: Any = None
 
 #: How many bytes of a payload the representation of an event shows.
 _SHOWN = 20
 
-# A header field: name and value. What arrives is a HeaderTuple or a NeverIndexedHeaderTuple. The
+# A header field: name and value. Received fields are HeaderTuple or NeverIndexedHeaderTuple. The
 # types of hpack say that both parts are bytes; with `header_encoding` they are text, and a type
-# checker cannot know which. Programs of either kind type-check with this.
+# checker cannot know which. With this type, both kinds of programs type-check.
 Header: TypeAlias = tuple[Any, Any]
 
 
 def _field_parts(field: HeaderTuple) -> tuple[Any, tuple[bytes, ...]]:
-    """Say how to make a field again: its class, and the arguments for it."""
+    """Return how to recreate a field: its class, and the arguments for it."""
     return type(field), tuple(field)
 
 
 # Events are copied and pickled with their fields. The classes of hpack take name and value as two
-# arguments, which the ways that tuples inherit do not know: a copy would be a tuple in a tuple.
+# arguments, which the inherited methods of tuples do not: a copy would be a tuple in a tuple.
 copyreg.pickle(HeaderTuple, _field_parts)
 copyreg.pickle(NeverIndexedHeaderTuple, _field_parts)
 
-# Some events have a hash, so that they can be in sets and keys of dicts: those that can be in
-# h2 4.4.1. It follows from fields that programs have no reason to change.
+# Some events are hashable, so that they can be in sets and keys of dicts: the same ones as in h2
+# 4.4.1. The hash depends on fields that programs have no reason to change.
 
 
 @dataclass(kw_only=True, repr=False)

@@ -39,17 +39,17 @@ class H2Error(Exception):
     #: no protocol rule is involved.
     rule: str | None = None
 
-    #: What is wrong, for classes whose arguments do not say it.
+    #: What is wrong, for classes whose arguments do not contain it.
     _message: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The inherited way calls the class with `args`, which fails for every class whose
-        # constructor takes something else than what `args` holds.
+        # The inherited method calls the class with `args`, which fails for every class whose
+        # constructor takes other arguments.
         return _rebuild, (type(self), self.args), self.__dict__
 
 
 def _rebuild(cls: type[H2Error], args: tuple[Any, ...]) -> H2Error:
-    """Make an exception without its constructor, for copying and unpickling."""
+    """Create an exception without its constructor, for copying and unpickling."""
     return cls.__new__(cls, *args)
 
 
@@ -186,7 +186,7 @@ class UnsupportedFrameError(ProtocolError):
 
 
 class RFC1122Error(H2Error):
-    """A call that the letter of the RFC allows, but that is too ill-defined to make.
+    """A call that the RFC strictly allows, but that is too ill-defined to make.
 
     Named after the advice of RFC 1122 section 1.2.2: be liberal in what you accept and
     conservative in what you send.
@@ -194,7 +194,7 @@ class RFC1122Error(H2Error):
 
 
 class DenialOfServiceError(ProtocolError):
-    """The peer behaves as if to exhaust this endpoint (RFC 9113 section 10.5).
+    """The peer appears to be exhausting this endpoint (RFC 9113 section 10.5).
 
     It exceeded one of the limits in :class:`h2.limits.AbuseLimits`, or another limit that the
     message names.
@@ -205,8 +205,8 @@ class DenialOfServiceError(ProtocolError):
     #: The field of :class:`h2.limits.AbuseLimits` that was exceeded; ``None`` for other limits.
     limit: str | None = None
 
-    #: How many, or how much, the limit allowed.
+    #: The number, or the amount, that the limit allows.
     allowed: int | None = None
 
-    #: How many, or how much, there was.
+    #: The number, or the amount, that was counted.
     seen: int | None = None

@@ -1,6 +1,6 @@
-"""Octets in, frames of the package ``hyperframe`` out, for programs that look at frames.
+"""Octets in, frames of the package ``hyperframe`` out, for programs that inspect frames.
 
-A connection has a reader of its own, and does not need this one.
+A connection has its own reader and does not use this one.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _HEADER_LENGTH = 9
 class FrameBuffer:
     """Octets that were received, to be iterated over as frames.
 
-    The iteration ends where no whole frame is left, and goes on after the next :meth:`add_data`.
-    HEADERS and PUSH_PROMISE come out with the whole field block, without CONTINUATION frames
-    (RFC 9113 section 4.3).
+    The iteration stops when no complete frame is left, and can continue after the next
+    :meth:`add_data`. HEADERS and PUSH_PROMISE have the complete field block, without CONTINUATION
+    frames (RFC 9113 section 4.3).
 
     Iterating raises :exc:`~h2.exceptions.FrameTooLargeError`,
     :exc:`~h2.exceptions.FrameDataMissingError` or another
-    :exc:`~h2.exceptions.ProtocolError` for what makes no frame.
+    :exc:`~h2.exceptions.ProtocolError` for invalid frames.
 
     :param server: whether the octets come from a client and so begin with its preface
     """
@@ -51,14 +51,14 @@ class FrameBuffer:
     def add_data(self, data: bytes | bytearray | memoryview) -> None:
         """Add octets that were received.
 
-        :param data: any bytes-like object, cut anywhere
-        :raises ProtocolError: if they are not the client's preface, where that is due
+        :param data: any bytes-like object, split anywhere
+        :raises ProtocolError: if the client's preface is expected and they are not it
         """
         data = bytes(memoryview(data))
         if self._preface:
             due = self._preface[: len(data)]
             if data[: len(due)] != due:
-                raise ProtocolError("The connection preface of the client is wrong")
+                raise ProtocolError("The client's connection preface is invalid")
             self._preface = self._preface[len(due) :]
             data = data[len(due) :]
         self._data += data
@@ -78,7 +78,7 @@ class FrameBuffer:
             elif not isinstance(frame, ContinuationFrame) or frame.stream_id != first.stream_id:
                 raise ProtocolError("A field block was interrupted by another frame")
             elif len(self._parts) >= CONTINUATION_BACKLOG:
-                raise DenialOfServiceError("A field block came in too many frames")
+                raise DenialOfServiceError("A field block has too many CONTINUATION frames")
             self._parts.append(frame.data)
             if "END_HEADERS" in frame.flags:
                 first.data = b"".join(self._parts)
@@ -87,14 +87,14 @@ class FrameBuffer:
                 return first
 
     def _next_frame(self) -> Frame:
-        """Cut the next frame out; end the iteration where there is none."""
+        """Return the next frame, or end the iteration if there is none."""
         data = self._data
         if len(data) < _HEADER_LENGTH:
             raise StopIteration
         length = int.from_bytes(data[:3], "big")
         if length > self.max_frame_size:
             raise FrameTooLargeError(
-                f"A frame of {length} octets is longer than {self.max_frame_size}"
+                f"A frame of {length} octets exceeds the limit of {self.max_frame_size}"
             )
         end = _HEADER_LENGTH + length
         if len(data) < end:
@@ -103,8 +103,8 @@ class FrameBuffer:
             frame, _ = Frame.parse_frame_header(memoryview(bytes(data[:_HEADER_LENGTH])))
             frame.parse_body(memoryview(bytes(data[_HEADER_LENGTH:end])))
         except (InvalidDataError, InvalidPaddingError) as error:
-            raise ProtocolError(f"A frame is not valid: {error}") from error
+            raise ProtocolError(f"A frame is invalid: {error}") from error
         except HyperframeError as error:
-            raise FrameDataMissingError("A frame has too few octets") from error
+            raise FrameDataMissingError("A frame is too short") from error
         del data[:end]
         return frame

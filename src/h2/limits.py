@@ -22,7 +22,7 @@ _ORDINARY_LIST: Final = 4096
 #: Larger than any header list.
 _LARGEST: Final = 2**63
 
-#: Below this many answers none are put together (h2._core.output).
+#: Fewer answers than this are not merged (h2._core.output).
 _FEW_ANSWERS: Final = 255
 
 
@@ -32,7 +32,7 @@ def _is_int(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A token bucket: a number at once, and a number more each second.
+    """A token bucket: a burst, and a number more each second.
 
     :param burst: how many may arrive at once, at least 1
     :param per_second: how many more may arrive each second, 0 or more
@@ -61,7 +61,7 @@ class AbuseLimits:
     ENHANCE_YOUR_CALM. If noted below, only the stream is reset.
 
     :param resets_received: streams that the peer opens and resets ("rapid reset", CVE-2023-44487):
-        each makes the application start work in vain, unless the response was sent in full. If the
+        each makes the application do useless work, unless the response was sent in full. If the
         peer may have more streams open than the burst, it may cancel all of them at once, up to ten
         times the burst. 2000 is more than a page load or a proxy cancels at once, and as many as
         Twisted's tests cancel; 33 per second is twice the rate at which all users of a proxy
@@ -131,19 +131,19 @@ class AbuseLimits:
                 raise ValueError(f"{field.name} must not be negative")
 
     def suspect_list(self) -> int:
-        """Return the size in octets up to which a header list can cross no limit.
+        """Return the size in octets up to which a header list cannot exceed any limit.
 
         :meta private:
         """
         sizes = [_LARGEST]
-        # Each field counts 32 octets beside its name and value (section 6.5.2).
+        # Each field counts 32 octets in addition to its name and value (section 6.5.2).
         sizes += [32 * most for most in (self.fields, self.cookie_crumbs) if most is not None]
         if self.expansion is not None:
             sizes.append(_ORDINARY_LIST)
         return min(sizes)
 
     def few_answers(self) -> int:
-        """Return how many answers may be pending before anything has to be done about them.
+        """Return how many answers may be pending before anything needs to be done about them.
 
         :meta private:
         """

@@ -64,7 +64,7 @@ class Priority(NamedTuple):
         :raises ValueError: if the urgency is not 0 to 7
         """
         if self.urgency not in range(_LEAST_URGENT + 1):
-            raise ValueError(f"urgency must be 0 to {_LEAST_URGENT}, not {self.urgency}")
+            raise ValueError(f"urgency must be between 0 and {_LEAST_URGENT}, not {self.urgency}")
         members = []
         if self.urgency != Priority().urgency:
             members.append(b"u=%d" % self.urgency)

@@ -1,4 +1,4 @@
-"""Recordings of connections: every frame with its time, as data and as a page to look at."""
+"""Recordings of connections: every frame with its time, as JSON and as an HTML page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, Final, Protocol
 
 from h2._frames.describe import LoggedFrame, flag_names, name_of
-from h2._recording.details import Direction
+from h2._recording.details import Direction, memory
 from h2._recording.page import page
 from h2.config import DummyLogger
 
@@ -47,17 +47,20 @@ class Recorder(DummyLogger):
         conn = H2Connection(H2Configuration(logger=recorder))
 
     It keeps kinds of frames, times, lengths, settings and header fields, but no content. A recorder
-    is for one connection, and has to be there from the start: header fields can be decoded only if
+    is for one connection, and must be attached from the start: header fields can be decoded only if
     all earlier ones were seen.
 
-    :param title: what to call the connection
-    :param limit: frames to keep; later ones are only counted, in :attr:`dropped`
+    :param title: the name of the connection
+    :param limit: the number of frames to keep; later ones are only counted, in :attr:`dropped`
+    :param octet_limit: about how many octets of memory the values may take that a peer chooses:
+        header fields, settings and texts. Later frames are only counted, too. A frame takes up to
+        1,000 octets in addition.
     :param secrets: whether to keep the values of ``authorization``, ``cookie``,
         ``proxy-authorization`` and ``set-cookie``
     :param clock: returns the time in seconds
     """
 
-    #: The unit of ``at``. A program that has no times may set it to ``"octets"``.
+    #: The unit of ``at``. A program without times may set it to ``"octets"``.
     unit: str = "seconds"
 
     def __init__(
@@ -65,15 +68,18 @@ class Recorder(DummyLogger):
         title: str = "",
         *,
         limit: int = 100_000,
+        octet_limit: int = 50_000_000,
         secrets: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.title = title
         self.limit = limit
+        self.octet_limit = octet_limit
         #: The frames, as they are in the JSON format.
         self.frames: list[dict[str, Any]] = []
-        #: How many frames came after the limit.
+        #: How many frames exceeded one of the limits.
         self.dropped: int = 0
+        self._octets = 0
         #: When the recording began, in UTC (ISO 8601).
         self.began: str = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         self._clock = clock
@@ -89,9 +95,12 @@ class Recorder(DummyLogger):
         """Keep a frame.
 
         :param frame: the frame, as loggers get it
-        :param sent: whether this end has sent it
+        :param sent: whether this end sent it
         :param at: when, in the unit of the recording; now if ``None``
         """
+        if self.dropped or len(self.frames) >= self.limit:
+            self.dropped += 1
+            return
         found: dict[str, Any] = {
             "at": round(self._clock() - self._start if at is None else at, 6),
             "sent": sent,
@@ -100,14 +109,17 @@ class Recorder(DummyLogger):
             "length": len(frame.payload),
             "flags": flag_names(frame.type, frame.flags),
         }
-        self._directions[sent].add(frame.type, frame.flags, frame.payload, found)
-        if len(self.frames) < self.limit:
-            self.frames.append(found)
-        else:
+        direction = self._directions[sent]
+        about, details = direction.look(frame.type, frame.flags, frame.payload, found)
+        self._octets += memory(details)
+        if self._octets > self.octet_limit:
             self.dropped += 1
+            return
+        about |= details
+        self.frames.append(found)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the JSON format has for this connection."""
+        """Return the part of the JSON format for this connection."""
         return {
             "title": self.title,
             "began": self.began,
@@ -139,5 +151,5 @@ def waterfall(recording: str, title: str = "HTTP/2 connections") -> str:
     if found.get("version") != VERSION:
         raise ValueError(f"version {found.get('version')!r} instead of {VERSION}")
     if not isinstance(found.get("connections"), list):
-        raise ValueError("it has no list of connections")
+        raise ValueError("the list of connections is missing")
     return page(title, recording)

@@ -51,7 +51,7 @@ _new = object.__new__
 
 _BY_VALUE: dict[int, SettingCodes] = {int(member): member for member in SettingCodes}
 
-# Plain names for what the properties look up: access to a member through its class costs more.
+# Module-level names for the properties: access to a member through its class costs more.
 _HEADER_TABLE_SIZE = SettingCodes.HEADER_TABLE_SIZE
 _ENABLE_PUSH = SettingCodes.ENABLE_PUSH
 _MAX_CONCURRENT_STREAMS = SettingCodes.MAX_CONCURRENT_STREAMS
@@ -61,7 +61,7 @@ _MAX_HEADER_LIST_SIZE = SettingCodes.MAX_HEADER_LIST_SIZE
 _ENABLE_CONNECT_PROTOCOL = SettingCodes.ENABLE_CONNECT_PROTOCOL
 _NO_RFC7540_PRIORITIES = SettingCodes.NO_RFC7540_PRIORITIES
 
-# "Initially, there is no limit": a number that no SETTINGS frame can carry and no count reaches.
+# "Initially, there is no limit": a number that no SETTINGS frame can contain and no count reaches.
 _UNLIMITED = 2**32 + 1
 
 # RFC 9113 section 6.5.2. For a server, ENABLE_PUSH is "equivalent to the value 0".
@@ -119,7 +119,7 @@ class ChangedSetting:
         return hash(self._parts())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Older pickle protocols know nothing of slots.
+        # Older pickle protocols do not support slots.
         return type(self), self._parts()
 
     def _parts(self) -> tuple[SettingCodes | int, int | None, int]:
@@ -152,9 +152,9 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     them. A deleted setting is not announced; the value that was announced before it was deleted, or
     else its initial value (section 6.5.2), is in effect again.
 
-    :param client: whether these are the settings of a client, which decides the initial value of
+    :param client: whether these are the settings of a client, which determines the initial value of
         ``ENABLE_PUSH``
-    :param initial_values: values that are in effect from the start, in place of the initial values
+    :param initial_values: values that are in effect from the start, instead of the initial values
         of the RFC
     :raises InvalidSettingsValueError: if one of ``initial_values`` is out of bounds
     """
@@ -162,11 +162,11 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     # `_values` is the mapping; until a setting is deleted it is the same object as `in_effect`.
     # `_told` has what the peer was told last, or else the initial values. These dicts are replaced,
     # never changed in place: connections that keep the initial values share one dict. Pending
-    # values are in the order of assignment; None as long as none was assigned.
+    # values are in the order of assignment; None if none was assigned.
     __slots__ = ("__dict__", "__weakref__", "_client", "_pending", "_told", "_values", "in_effect")
 
-    #: What is in effect, for reading: the values of the mapping, and those that hold for settings
-    #: that were deleted. Only ``MAX_CONCURRENT_STREAMS`` and ``MAX_HEADER_LIST_SIZE`` may be
+    #: The values in effect, read-only: those of the mapping, and those that apply to deleted
+    #: settings. Only ``MAX_CONCURRENT_STREAMS`` and ``MAX_HEADER_LIST_SIZE`` may be
     #: missing, which means no limit, and ``NO_RFC7540_PRIORITIES``, which means 0. Replaced
     #: whenever a value changes.
     in_effect: Mapping[SettingCodes | int, int]
@@ -212,17 +212,17 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         if violation is not None:
             raise violation.exception()
 
-    # For the connection alone.
+    # Only for the connection.
 
     def adopt(self, other: Settings) -> None:
-        """Have the same values in effect as ``other``, which keeps nothing of its own for them.
+        """Share the values in effect of ``other``.
 
         :meta private:
         """
         self._values, self.in_effect, self._told = other._values, other.in_effect, other._told
 
     def listed(self) -> Mapping[SettingCodes | int, int]:
-        """Return the values of the mapping, in its order, for reading.
+        """Return the values of the mapping, in order, read-only.
 
         :meta private:
         """
@@ -243,7 +243,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         self._replace(_shared((*self._values.items(), *values.items())))
 
     def supersede(self, announced: Iterable[SettingCodes | int]) -> None:
-        """Drop the pending values of settings of which the peer is told a newer value.
+        """Drop the pending values of settings for which the peer gets a newer value.
 
         :meta private:
         """
@@ -254,7 +254,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     def acknowledge_frame(
         self, announced: Mapping[SettingCodes | int, int]
     ) -> dict[SettingCodes | int, ChangedSetting]:
-        """Put values into effect that the peer has acknowledged, and say what changed.
+        """Put values into effect that the peer has acknowledged, and return what changed.
 
         The oldest pending values of all other settings take effect with them. Checks nothing.
 
@@ -279,7 +279,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         }
 
     def _replace(self, values: dict[SettingCodes | int, int]) -> None:
-        """Put new values of the mapping into effect; it has lost no setting."""
+        """Put new values of the mapping into effect; no setting was deleted."""
         whole = self.in_effect is self._values
         self._values = values
         self.in_effect = values if whole else {**self.in_effect, **values}
@@ -288,7 +288,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """Check and apply values that the endpoint with these settings sent, in their order.
 
         Unknown settings are reported and not kept: a peer could make them pile up. They need no
-        check, because any value of 32 bits is fine. Raises a Violation, and changes nothing then.
+        check, because any 32-bit value is valid. If it raises a Violation, nothing has changed.
 
         :meta private:
         """
@@ -397,7 +397,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         pending = self._pending is not None and self._pending.pop(key, None) is not None
         if key in self._values:
             self._values = {code: value for code, value in self._values.items() if code != key}
-            # The settings that are not limits have a value at any time.
+            # Settings that are not limits always have a value.
             told = {setting: self._told[setting] for setting in _CLIENT_DEFAULTS}
             self.in_effect = {**told, **self._values}
         elif not pending:

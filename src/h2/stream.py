@@ -1,4 +1,4 @@
-"""Names for programs that look at the streams of a connection."""
+"""Names for programs that inspect the streams of a connection."""
 
 from __future__ import annotations
 

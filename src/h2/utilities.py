@@ -1,4 +1,4 @@
-"""The field rules as functions, for programs that apply them by themselves."""
+"""The field rules as functions, for programs that apply them themselves."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CONNECTION_HEADERS = frozenset(name for name in KNOWN_NAMES if is_connection_fie
 
 
 class HeaderValidationFlags(NamedTuple):
-    """What kind of field block is meant."""
+    """The kind of field block to check."""
 
     is_client: bool
     is_trailer: bool
@@ -61,11 +61,11 @@ class HeaderValidationFlags(NamedTuple):
 
 
 class SizeLimitDict(OrderedDict[Any, Any]):
-    """A dict that drops its oldest entries when it has more than ``size_limit``.
+    """A dict that drops its oldest entries if it has more than ``size_limit``.
 
-    :param args: what a dict is made from
+    :param args: arguments of ``dict``
     :param size_limit: how many entries it may have; any number if ``None``
-    :param kwargs: further entries
+    :param kwargs: more entries
     """
 
     def __init__(self, *args: Any, size_limit: int | None = None, **kwargs: Any) -> None:
@@ -80,11 +80,11 @@ class SizeLimitDict(OrderedDict[Any, Any]):
 
 
 def utf8_encode_headers(headers: Iterable[HeaderWeaklyTyped]) -> list[Header]:
-    """Return fields with names and values as ``bytes``: text is encoded in UTF-8.
+    """Return fields with names and values as ``bytes``; text is encoded in UTF-8.
 
     Octets that arrived as surrogates (see ``header_encoding`` of
-    :class:`h2.config.H2Configuration`) are octets again. Fields of the classes of ``hpack`` keep
-    their class, and so their indexing policy.
+    :class:`h2.config.H2Configuration`) become octets again. Fields of ``hpack`` classes keep their
+    class, and so their indexing policy.
     """
     encoded: list[Header] = []
     for field in headers:
@@ -99,22 +99,22 @@ def _octets(text: bytes | str) -> bytes:
     if isinstance(text, str):
         return text.encode("utf-8", "surrogateescape")
     if not isinstance(text, bytes):
-        raise TypeError(f"a name or a value is bytes or str, not {type(text).__name__}")
+        raise TypeError(f"names and values must be bytes or str, not {type(text).__name__}")
     return text
 
 
 def extract_method_header(headers: Iterable[HeaderWeaklyTyped]) -> bytes | None:
-    """Return the value of the first ``:method``; ``None`` if there is none."""
+    """Return the value of the first ``:method``, or ``None``."""
     return _first_value(headers, b":method")
 
 
 def authority_from_headers(headers: Iterable[HeaderWeaklyTyped]) -> bytes | None:
-    """Return the value of the first ``:authority``; ``None`` if there is none."""
+    """Return the value of the first ``:authority``, or ``None``."""
     return _first_value(headers, b":authority")
 
 
 def is_informational_response(headers: Iterable[HeaderWeaklyTyped]) -> bool:
-    """Tell whether fields make a response with a status code from 100 to 199."""
+    """Return whether the fields are a response with a status code from 100 to 199."""
     status = _first_value(headers, b":status")
     return status is not None and status.startswith(b"1")
 
@@ -127,7 +127,7 @@ def _first_value(headers: Iterable[HeaderWeaklyTyped], wanted: bytes) -> bytes |
 
 
 def guard_increment_window(current: int, increment: int) -> int:
-    """Return a window after WINDOW_UPDATE (RFC 9113 section 6.9.1).
+    """Return the size of a window after WINDOW_UPDATE (RFC 9113 section 6.9.1).
 
     :raises FlowControlError: if it would be larger than 2**31 - 1
     """
@@ -141,7 +141,7 @@ def normalize_outbound_headers(
     hdr_validation_flags: HeaderValidationFlags | None,
     should_split_outbound_cookies: bool = False,
 ) -> Iterator[Header]:
-    """Yield fields in the form in which they go out (RFC 9113 sections 8.2, 8.2.2, 8.2.3)."""
+    """Yield fields in the form in which they are sent (RFC 9113 sections 8.2, 8.2.2, 8.2.3)."""
     for field in headers:
         name, value = field[0].strip().lower(), field[1].strip()
         if is_connection_field(name):
@@ -160,9 +160,9 @@ def normalize_outbound_headers(
 def normalize_inbound_headers(
     headers: Iterable[Header], hdr_validation_flags: HeaderValidationFlags | None
 ) -> Iterator[Header]:
-    """Yield fields in the form in which events have them: one ``cookie``, at the end.
+    """Yield fields in the form that events have: one ``cookie``, at the end.
 
-    RFC 9113 section 8.2.3. Several that are joined must never go into a compression table.
+    RFC 9113 section 8.2.3. If several are joined, the result is never indexed.
     """
     cookies: list[Header] = []
     for field in headers:
@@ -179,9 +179,9 @@ def normalize_inbound_headers(
 def validate_headers(
     headers: Iterable[Header], hdr_validation_flags: HeaderValidationFlags
 ) -> list[Any]:
-    """Return the fields if they make a valid message (RFC 9113 section 8).
+    """Return the fields if they are a valid message (RFC 9113 section 8).
 
-    :raises ProtocolError: if they do not
+    :raises ProtocolError: if they are not
     """
     fields = list(headers)
     if hdr_validation_flags.is_trailer:
@@ -197,8 +197,8 @@ def validate_headers(
 def validate_outbound_headers(
     headers: Iterable[Header], hdr_validation_flags: HeaderValidationFlags
 ) -> list[Any]:
-    """Return the fields if they make a valid message: the rules are the same both ways.
+    """Return the fields if they are a valid message: the rules are the same in both directions.
 
-    :raises ProtocolError: if they do not
+    :raises ProtocolError: if they are not
     """
     return validate_headers(headers, hdr_validation_flags)

@@ -1,4 +1,4 @@
-"""A receive window by itself, for programs that manage one."""
+"""A stand-alone receive window, for programs that manage one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LARGEST_FLOW_CONTROL_WINDOW = MAX_WINDOW
 
 
 class WindowManager:
-    """A receive window that is opened again as its content is processed (RFC 9113 section 6.9).
+    """A receive window that reopens as its content is processed (RFC 9113 section 6.9).
 
-    :param max_window_size: the size of the window in octets to start with
+    :param max_window_size: the initial size of the window in octets
     """
 
     def __init__(self, max_window_size: int) -> None:
@@ -22,7 +22,7 @@ class WindowManager:
 
     @property
     def max_window_size(self) -> int:
-        """The size in octets to which the window opens again."""
+        """The size in octets to which the window reopens."""
         return self._window.limit
 
     @max_window_size.setter
@@ -39,7 +39,7 @@ class WindowManager:
         self._window.value = size
 
     def window_consumed(self, size: int) -> None:
-        """Take ``size`` octets that arrived off the window.
+        """Subtract ``size`` received octets from the window.
 
         :raises FlowControlError: if the window is smaller
         """
@@ -48,7 +48,7 @@ class WindowManager:
         self._window.value -= size
 
     def window_opened(self, size: int) -> None:
-        """Make the window ``size`` octets larger, beyond its largest size if need be.
+        """Enlarge the window by ``size`` octets, beyond its maximum size if necessary.
 
         :raises FlowControlError: if it would be larger than 2**31 - 1
         """

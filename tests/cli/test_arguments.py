@@ -39,16 +39,16 @@ from support.processes import python_command, require_module, run, run_for_bytes
         (["get", "-m", "0", "http://a"], "argument -m/--max-time: not a number of seconds: '0'"),
         (["get", "-m", "nan", "http://a"], "argument -m/--max-time: not a number of seconds"),
         (["get", "-d", "x", "-T", "y", "http://a"], "argument -T/--upload-file: not allowed with"),
-        (["get", "-I", "-d", "x", "http://a"], "--head goes without content"),
-        (["get", "-d", "@x", "-d", "y", "http://a"], "--data @FILE cannot be joined with other"),
+        (["get", "-I", "-d", "x", "http://a"], "--head cannot be combined with content"),
+        (["get", "-d", "@x", "-d", "y", "http://a"], "--data @FILE cannot be combined with other"),
         (["get", "-H", "nonsense", "http://127.0.0.1:1"], "--header 'nonsense' is not 'NAME: VA"),
         (["serve", "--port", "65536"], "argument -p/--port: not a port: '65536'"),
         (["serve", "--port", "http"], "argument -p/--port: not a port: 'http'"),
         (["serve", "--key", "x"], "--key needs --cert"),
-        (["serve", "80", "-p", "81"], "two ports: 81 and 80"),
-        (["serve", "80", "81"], "two ports: 80 and 81"),
+        (["serve", "80", "-p", "81"], "two ports given: 81 and 80"),
+        (["serve", "80", "81"], "two ports given: 80 and 81"),
         (["serve", "65536"], "not a port: '65536'"),
-        (["serve", "a", "--tls", "b"], "two folders: a and b"),
+        (["serve", "a", "--tls", "b"], "two folders given: a and b"),
         (["decode"], "the following arguments are required: FILE"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_python_without_tls(
     monkeypatch.delattr("h2._cli.tls", raising=False)
     for arguments in (["get", "https://localhost"], ["serve", "--tls"]):
         assert main(arguments) == 1
-        expected = "h2: (1) This needs a module that Python lacks here: ssl\n"
+        expected = "h2: (1) This Python lacks a module that the command needs: ssl\n"
         assert capsys.readouterr() == ("", expected)
 
 
@@ -314,7 +314,33 @@ def test_the_log_of_a_connection() -> None:
         "#7 T  <--  PING                  0       8  ACK                     3132333435363738",
         "#7 * a word",
         "#7 T  <--  WINDOW_UPDATE         1       4",
-        "#7                 error: frame is cut off: 3 of 4 octets of its payload",
+        "#7                 error: frame is truncated: 3 of 4 octets of its payload",
+    ]
+
+
+def test_a_log_that_folds() -> None:
+    out = io.StringIO()
+    log = FrameLog(out, color=False, titles=False, fold=True)
+    log.sent(wire.data(1, b"abc") + wire.data(1, b"de") + wire.data(3, b"f"))
+    log.received(wire.window_update(1, 3) + wire.window_update(1, 2))
+    log.sent(wire.data(1, b"ghij") + wire.data(1, b"", end_stream=True))
+    log.received(wire.window_update(1, 7) + wire.window_update(1, 8))
+    log.note("a word")
+    log.received(wire.window_update(1, 9) + wire.window_update(1, 10) + wire.window_update(1, 11))
+    log.finish()
+    lines = [re.sub(r"^ +\d+\.\d{4} +", "", line) for line in out.getvalue().splitlines()]
+    assert [re.sub(" +", " ", line) for line in lines] == [
+        "--> DATA 1 3 3 bytes",
+        "--> DATA 3 1 1 bytes",
+        "<-- WINDOW_UPDATE 1 4 +3",
+        "--> DATA 1 6 2 more frames: 6 bytes",
+        "<-- WINDOW_UPDATE 1 4 1 more frame: +2",
+        "--> DATA 1 0 END_STREAM 0 bytes",
+        "<-- WINDOW_UPDATE 1 4 +7",
+        "<-- WINDOW_UPDATE 1 4 1 more frame: +8",
+        "* a word",
+        "<-- WINDOW_UPDATE 1 4 +9",
+        "<-- WINDOW_UPDATE 1 8 2 more frames: +21",
     ]
 
 

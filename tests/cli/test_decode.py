@@ -56,15 +56,15 @@ def test_damage_is_reported_at_its_offset_behind_what_could_be_decoded(
     status, out, err = decode(capsys, str(file))
     assert status == 1
     assert out.startswith(LISTING[: LISTING.index("      100")])
-    assert out.endswith("      106    error: frame is cut off: 58 of 61 octets of its payload\n")
+    assert out.endswith("      106    error: frame is truncated: 58 of 61 octets of its payload\n")
     assert err == (
         f"h2: (1) {file} is damaged: 1 error at offset 106: "
-        "frame is cut off: 58 of 61 octets of its payload\n"
+        "frame is truncated: 58 of 61 octets of its payload\n"
     )
     file.write_bytes(wire.frame(6) * 2)
     status, _, err = decode(capsys, str(file))
     assert status == 1
-    assert "is damaged: 2 errors, the first one at offset 0: PING with a payload of 0" in err
+    assert "is damaged: 2 errors, the first at offset 0: PING with a payload of 0" in err
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,9 +157,9 @@ def test_raw_bytes_are_not_taken_for_text(file: Path, capsys: pytest.CaptureFixt
     [
         ("00 0z", "line 1: 'z' is not a hexadecimal digit"),
         ("# x\n00\n00 0", "line 3: the number of hexadecimal digits is odd"),
-        ("00000000: 0000\n00000004: 00", "line 2: offset 0x4 where 0x2 follows"),
+        ("00000000: 0000\n00000004: 00", "line 2: offset 0x4, expected 0x2"),
         ("00000000  00 00\n*\n00000040", "line 2: repeated lines were left out (hexdump -v shows"),
-        ("00000000  00 00\nhello", "line 2: no line of a dump, as those above are"),
+        ("00000000  00 00\nhello", "line 2: not a line of a dump, unlike those above"),
         ("00000000 5250 2049 202a\n0000006", "line 2: the number of hexadecimal digits is odd"),
     ],
 )

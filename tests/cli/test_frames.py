@@ -25,7 +25,7 @@ def read(*parts: bytes) -> list[Frame]:
 
 
 def only(*parts: bytes) -> Frame:
-    """The frame, of bytes that make one and have no fault."""
+    """The frame, for valid bytes of one frame."""
     (frame,) = read(*parts)
     assert faults([frame]) == []
     return frame
@@ -212,22 +212,30 @@ def test_text_of_a_peer_cannot_touch_the_terminal() -> None:
         (wire.frame(Type.ALTSVC, payload=b"1"), 0, "must be at least 2"),
         (wire.frame(Type.PUSH_PROMISE, Flag.END_HEADERS, 1, b"123"), 0, "must be at least 4"),
         (wire.frame(PRIORITY_UPDATE, payload=b"123"), 0, "must be at least 4"),
-        (wire.frame(Type.SETTINGS, payload=bytes(8)), 0, "SETTINGS of 8 octets: no multiple of 6"),
-        (wire.frame(Type.SETTINGS, Flag.ACK, 0, bytes(6)), 0, "acknowledgment of SETTINGS with 6"),
-        (wire.data(0, b"abc"), 5, "DATA does not belong on stream 0"),
-        (wire.headers(0, wire.REQUEST), 5, "HEADERS does not belong on stream 0"),
-        (wire.frame(Type.SETTINGS, 0, 1), 5, "SETTINGS belongs on stream 0"),
-        (wire.frame(PRIORITY_UPDATE, 0, 1, b"\0\0\0\1"), 5, "PRIORITY_UPDATE belongs on stream 0"),
+        (
+            wire.frame(Type.SETTINGS, payload=bytes(8)),
+            0,
+            "SETTINGS of 8 octets: not a multiple of 6",
+        ),
+        (wire.frame(Type.SETTINGS, Flag.ACK, 0, bytes(6)), 0, "SETTINGS acknowledgment with 6"),
+        (wire.data(0, b"abc"), 5, "DATA must not be on stream 0"),
+        (wire.headers(0, wire.REQUEST), 5, "HEADERS must not be on stream 0"),
+        (wire.frame(Type.SETTINGS, 0, 1), 5, "SETTINGS must be on stream 0"),
+        (wire.frame(PRIORITY_UPDATE, 0, 1, b"\0\0\0\1"), 5, "PRIORITY_UPDATE must be on stream 0"),
         (wire.window_update(1, 0), 9, "increment of 0"),
         (wire.frame(PRIORITY_UPDATE, payload=bytes(4)), 9, "PRIORITY_UPDATE for stream 0"),
         (wire.frame(Type.ALTSVC, payload=b"\0\5abcd"), 9, "origin is longer than the payload"),
-        (wire.frame(ORIGIN, 0, 1), 5, "ORIGIN belongs on stream 0"),
+        (wire.frame(ORIGIN, 0, 1), 5, "ORIGIN must be on stream 0"),
         (wire.frame(ORIGIN, payload=b"\0\1a\0"), 12, "origin is longer than the payload"),
-        (wire.frame(Type.DATA, Flag.PADDED, 1), 9, "padded, but without Pad Length"),
+        (wire.frame(Type.DATA, Flag.PADDED, 1), 9, "PADDED flag is set, but Pad Length is missing"),
         (wire.frame(Type.DATA, Flag.PADDED, 1, b"\3ab"), 9, "padding of 3 octets in a payload of"),
         (wire.frame(Type.HEADERS, 0x0C, 1, b"\1"), 9, "padding of 1 octets in a payload of 1"),
-        (wire.frame(Type.HEADERS, 0x24, 1, b"123"), 9, "priority fields: 3 of 5 octets are there"),
-        (wire.frame(Type.PUSH_PROMISE, 0x0C, 1, b"\x00123"), 10, "promised stream: 3 of 4 octets"),
+        (wire.frame(Type.HEADERS, 0x24, 1, b"123"), 9, "priority fields: only 3 of 5 octets"),
+        (
+            wire.frame(Type.PUSH_PROMISE, 0x0C, 1, b"\x00123"),
+            10,
+            "promised stream: only 3 of 4 octets",
+        ),
         (wire.continuation(1, b""), 0, "CONTINUATION without a field block to continue"),
     ],
 )
@@ -236,18 +244,18 @@ def test_a_faulty_frame_says_what_and_where(raw: bytes, offset: int, text: str) 
     ((found, message),) = faults(frames)
     assert found == offset
     assert text in message
-    assert frames[-1].name == "PING"  # reading goes on
+    assert frames[-1].name == "PING"  # reading continues
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        (2, 2, "ENABLE_PUSH = 2, which must be from 0 to 1"),
-        (4, 2**31, "INITIAL_WINDOW_SIZE = 2147483648, which must be from 0 to 2147483647"),
-        (5, 2**14 - 1, "MAX_FRAME_SIZE = 16383, which must be from 16384 to 16777215"),
-        (5, 2**24, "MAX_FRAME_SIZE = 16777216, which must be from 16384 to 16777215"),
-        (8, 7, "ENABLE_CONNECT_PROTOCOL = 7, which must be from 0 to 1"),
-        (9, 2, "NO_RFC7540_PRIORITIES = 2, which must be from 0 to 1"),
+        (2, 2, "ENABLE_PUSH = 2; must be between 0 and 1"),
+        (4, 2**31, "INITIAL_WINDOW_SIZE = 2147483648; must be between 0 and 2147483647"),
+        (5, 2**14 - 1, "MAX_FRAME_SIZE = 16383; must be between 16384 and 16777215"),
+        (5, 2**24, "MAX_FRAME_SIZE = 16777216; must be between 16384 and 16777215"),
+        (8, 7, "ENABLE_CONNECT_PROTOCOL = 7; must be between 0 and 1"),
+        (9, 2, "NO_RFC7540_PRIORITIES = 2; must be between 0 and 1"),
     ],
 )
 def test_values_that_a_setting_cannot_have(setting: int, value: int, said: str) -> None:
@@ -272,9 +280,9 @@ def test_what_is_whole_in_a_faulty_settings_frame_is_shown() -> None:
         (b"\x82\x40", 1, "HPACK: block ends inside a field", [":method: GET"]),
         (b"\x82\x00\x01a", 1, "HPACK: block ends inside a field", [":method: GET"]),
         (b"\xff\x80\x80", 0, "HPACK: block ends inside an integer", []),
-        (b"\xff\xff\xff\xff\xff\xff\x01", 0, "HPACK: integer takes more than five octets", []),
+        (b"\xff\xff\xff\xff\xff\xff\x01", 0, "HPACK: integer is encoded in more than", []),
         (b"\x82\x00\x7f\xff\xff\xff\xff\x7f", 1, "HPACK: integer is 2**32 or", [":method: GET"]),
-        (b"\x82\x00\x81\x00\x01a", 1, "HPACK: Huffman code with EOS inside", [":method: GET"]),
+        (b"\x82\x00\x81\x00\x01a", 1, "HPACK: Huffman-encoded string with EOS", [":method: GET"]),
         (b"\x82\x20", 1, "HPACK: table size update after the first field", [":method: GET"]),
     ],
 )  # fmt: skip
@@ -292,20 +300,20 @@ def test_a_faulty_block_is_decoded_up_to_the_fault(
 def test_a_fault_that_shows_in_a_later_fragment_is_where_the_field_began() -> None:
     start = wire.headers(1, b"\x82\x00\x01a", end_headers=False)
     frames = read(start, wire.continuation(1, b"\x7f\xff\xff\xff\xff\xff\x01"))
-    assert faults(frames) == [(10, "HPACK: integer takes more than five octets")]
+    assert faults(frames) == [(10, "HPACK: integer is encoded in more than five octets")]
 
 
 def test_few_octets_cannot_stand_for_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
     big = wire.block([(b"x", b"y" * 4000)], add=True)
     frames = read(wire.headers(1, big + wire.indexed(62) * 10_000))
     ((_, message),) = faults(frames)
-    assert message == "field section of more than 1048576 octets: not decoded further"
+    assert message == "field section exceeds 1048576 octets: not decoded further"
     assert len(frames[0].lines) == 1 + 1048576 // 4033
     monkeypatch.setattr(field_blocks, "MAX_SECTION_SIZE", 1000)
     start = wire.headers(1, b"\x00\x01a" + wire.integer(2000, 7), end_headers=False)
     part = wire.continuation(1, bytes(600), end_headers=False)
     frames = read(start, part, part, wire.continuation(1, b""))
-    assert faults(frames) == [(9, "field section of more than 1000 octets: not decoded further")]
+    assert faults(frames) == [(9, "field section exceeds 1000 octets: not decoded further")]
 
 
 def test_a_frame_in_between_is_found_fault_with_once_and_harms_nothing() -> None:
@@ -316,7 +324,7 @@ def test_a_frame_in_between_is_found_fault_with_once_and_harms_nothing() -> None
         wire.ping(),
         wire.continuation(1, block[5:]),
     )
-    assert faults(frames) == [(14, "the field block on stream 1 had to be continued here")]
+    assert faults(frames) == [(14, "expected CONTINUATION for the field block on stream 1")]
     assert texts(frames[-1]) == REQUEST_LINES
 
 
@@ -329,7 +337,7 @@ def test_a_block_that_is_never_finished_ends_decoding(other: bytes) -> None:
     frames = read(wire.headers(1, wire.REQUEST, end_headers=False), other, wire.ping())
     at = frames[1].offset
     assert texts(frames[0]) == REQUEST_LINES
-    assert faults(frames) == [(at, "the field block on stream 1 had to be continued here")]
+    assert faults(frames) == [(at, "expected CONTINUATION for the field block on stream 1")]
     assert texts(frames[1])[1:] == [f"(not decoded: HPACK state was lost at offset {at})"]
     assert frames[2].lines == []
 
@@ -347,15 +355,20 @@ def test_what_was_lost_first_is_named() -> None:
 @pytest.mark.parametrize(
     ("raw", "name", "offset", "text"),
     [
-        (wire.PREFACE[:10], "(preface)", 10, "connection preface is cut off: 10 of 24 octets"),
-        (b"\0\0\0\4", "(frame header)", 4, "frame header is cut off: 4 of 9 octets"),
-        (wire.data(1, b"abcd")[:-3], "DATA", 10, "frame is cut off: 1 of 4 octets of its payload"),
-        (wire.ping()[:-1], "PING", 16, "frame is cut off: 7 of 8 octets of its payload"),
+        (wire.PREFACE[:10], "(preface)", 10, "connection preface is truncated: 10 of 24 octets"),
+        (b"\0\0\0\4", "(frame header)", 4, "frame header is truncated: 4 of 9 octets"),
+        (
+            wire.data(1, b"abcd")[:-3],
+            "DATA",
+            10,
+            "frame is truncated: 1 of 4 octets of its payload",
+        ),
+        (wire.ping()[:-1], "PING", 16, "frame is truncated: 7 of 8 octets of its payload"),
         (
             wire.headers(1, b"\x82", end_headers=False),
             "(end)",
             10,
-            "field block on stream 1 is not finished",
+            "field block on stream 1 is incomplete",
         ),
     ],
 )
@@ -372,7 +385,7 @@ def test_the_fields_of_a_cut_off_frame_are_shown(pad: int | None) -> None:
     raw = wire.headers(1, wire.REQUEST, pad=pad, priority=wire.priority_fields())
     (frame,) = read(raw[: len(raw) - 4 - (pad or 0)])
     assert texts(frame)[:-1] == REQUEST_LINES[:3]
-    assert "frame is cut off" in texts(frame)[-1]
+    assert "frame is truncated" in texts(frame)[-1]
 
 
 @pytest.mark.parametrize("left", range(9, 15))
@@ -382,7 +395,7 @@ def test_even_what_stands_before_the_fields_may_be_cut_off(left: int) -> None:
         wire.push_promise(1, 2, pad=1),
     ):
         *_, last = read(raw[:left])
-        assert "frame is cut off" in texts(last)[-1]
+        assert "frame is truncated" in texts(last)[-1]
 
 
 def test_nothing_at_all_is_no_fault() -> None:
@@ -393,7 +406,7 @@ def test_a_damaged_preface_is_still_one() -> None:
     preface = wire.PREFACE.replace(b"\r\n\r\n", b"\n\n", 1) + b"\r\n"
     frames = read(preface, wire.ping())
     assert [frame.name for frame in frames] == ["(preface)", "PING"]
-    assert faults(frames) == [(14, "connection preface is damaged")]
+    assert faults(frames) == [(14, "connection preface is invalid")]
 
 
 @pytest.mark.parametrize(
@@ -401,7 +414,7 @@ def test_a_damaged_preface_is_still_one() -> None:
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "this is HTTP/1, not HTTP/2"),
         (b"GET / HTTP/1.1\r\n\r\n", "this is HTTP/1, not HTTP/2"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", "this is TLS, which has to be decrypted first"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", "this is TLS, which must be decrypted first"),
         (b"\xd4\xc3\xb2\xa1" + bytes(20), "this is a packet capture, not the bytes of one"),
     ],
 )
@@ -452,7 +465,7 @@ def in_pieces(data: bytes, sizes: list[int]) -> list[Frame]:
 
 
 def check(frames: list[Frame], data: bytes) -> None:
-    """What holds for every input."""
+    """Invariants for every input."""
     for frame in frames:
         for text in (frame.name, frame.content, frame.flags, *texts(frame)):
             assert text.isprintable()

@@ -56,7 +56,7 @@ def from_server(get: Get, script: Script, *arguments: object) -> tuple[int, byte
 
 
 def answering(*parts: bytes) -> Script:
-    """A server that answers with these bytes, and lets the client hang up."""
+    """A server that answers with these bytes, and lets the client disconnect."""
 
     def script(client: Client) -> None:
         client.request()
@@ -67,7 +67,7 @@ def answering(*parts: bytes) -> Script:
 
 
 def closing(*parts: bytes) -> Script:
-    """A server that answers with these bytes, and hangs up."""
+    """A server that answers with these bytes, and disconnects."""
 
     def script(client: Client) -> None:
         client.request()
@@ -307,7 +307,7 @@ def test_a_socket_that_takes_nothing_now_and_then(
     monkeypatch.setattr(Channel, "_send", send)
     assert from_server(get, script, "-m", "80", "-T", file) == (0, b"", "")
     assert collected == [file.read_bytes()]
-    assert most < 300_000  # no more is read from the file before that has gone
+    assert most < 300_000  # no more is read from the file before that was sent
 
 
 class Stdin:
@@ -449,7 +449,7 @@ def test_a_file_that_becomes_shorter_or_cannot_be_read(
     assert (status, err) == (26, "h2: (26) Could not read --data: Input/output error\n")
 
 
-# --- what goes wrong ---
+# --- failures ---
 
 
 @pytest.mark.parametrize(
@@ -469,11 +469,11 @@ def test_a_file_that_becomes_shorter_or_cannot_be_read(
         (answering(wire.rst_stream(1, 0xABC)), [], 92,
          "HTTP/2 stream 1 was not closed cleanly: 0xabc"),
         (answering(wire.rst_stream(1, Code.REFUSED_STREAM)), [], 92,
-         "The server refused the request (REFUSED_STREAM): nothing was processed, so it may be"),
+         "The server refused the request (REFUSED_STREAM): it was not processed and can be"),
         (answering(wire.window_update(1, 0)), [], 92,
-         "The response breaks the rules of HTTP/2: reset with PROTOCOL_ERROR"),
+         "The response violates HTTP/2; the stream was reset with PROTOCOL_ERROR"),
         (answering(wire.goaway(0, Code.ENHANCE_YOUR_CALM, b"too\x1bmany")), [], 16,
-         r"The server refused the request by GOAWAY with ENHANCE_YOUR_CALM (too\x1bmany): noth"),
+         r"The server refused the request, sending GOAWAY with ENHANCE_YOUR_CALM (too\x1bmany)"),
         (closing(wire.goaway(1, Code.INTERNAL_ERROR)), [], 16,
          "The server ended the connection: GOAWAY with INTERNAL_ERROR"),
         (answering(wire.frame(Type.PING)), [], 16, "Error in the HTTP/2 framing layer: "),
@@ -513,7 +513,7 @@ def test_a_server_of_http_1(get: Get) -> None:
 def test_a_frame_that_never_comes_whole_is_in_the_log(get: Get) -> None:
     status, _, err = from_server(get, closing(OK, wire.data(1, b"abc")[:-1]), "-v")
     assert status == 18
-    assert "error: frame is cut off: 2 of 3 octets of its payload\n" in err
+    assert "error: frame is truncated: 2 of 3 octets of its payload\n" in err
 
 
 def test_silence(get: Get) -> None:
@@ -527,13 +527,13 @@ def test_a_header_field_that_cannot_be_sent(get: Get) -> None:
 
     status, _, err = from_server(get, script, "-H", "x y: z")
     assert status == 2
-    assert err.startswith("h2: (2) This cannot be sent over HTTP/2: ")
+    assert err.startswith("h2: (2) The request cannot be sent over HTTP/2: ")
 
 
 def test_a_server_that_does_not_read_the_answers_it_asks_for(
     get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Where it asks so much at once that a limit is crossed, that is another failure.
+    # If it asks so much at once that it exceeds a limit, the failure is a different one.
     without = functools.partial(H2Configuration, limits=AbuseLimits.off())
     monkeypatch.setattr(h2.config, "H2Configuration", without)
     pings = wire.ping() * 5000
@@ -546,7 +546,7 @@ def test_a_server_that_does_not_read_the_answers_it_asks_for(
             raise AssertionError("the client keeps all its answers")
 
     status, _, err = from_server(get, script)
-    text = "The server goes on asking and does not read the answers"
+    text = "The server keeps requesting answers without reading them"
     assert (status, err) == (55, f"h2: (55) {text}\n")
 
 
@@ -579,7 +579,7 @@ def test_a_connection_that_breaks_while_there_is_something_to_send(
     def break_off(*_arguments: object) -> int:
         raise BrokenPipeError(32, "Broken pipe")
 
-    # What the server said before it went is still there to be read.
+    # What the server sent before it disconnected can still be read.
     said = threading.Event()
 
     def script(client: Client) -> None:
@@ -643,7 +643,7 @@ def test_time_outs(get: Get) -> None:
     status, _, err = from_server(get, answering(), "-m", "0.5")
     assert status == 28
     assert re.fullmatch(r"h2: \(28\) Operation timed out after \d+ milliseconds\n", err)
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # never says a word
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # never sends anything
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
         status, _, err = get("--connect-timeout", "0.2", url)
         assert status == 28
@@ -727,7 +727,7 @@ def test_a_certificate_that_is_not_trusted(get: Get, context: ssl.SSLContext) ->
         status, _, err = get(f"https://localhost:{port}/")
     assert status == 60
     assert err.startswith("h2: (60) SSL certificate problem: ")
-    assert err.endswith("; --insecure would go on\n")
+    assert err.endswith("; --insecure ignores it\n")
 
 
 def test_an_authority_that_cannot_be_read(get: Get, tmp_path: Path) -> None:
@@ -746,7 +746,7 @@ def test_a_server_that_does_not_speak_tls(get: Get) -> None:
     with scripted(script) as port:
         status, _, err = get(f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) The server does not speak TLS on this port; http:// perhaps?\n")
+    assert err.startswith("h2: (35) The server does not speak TLS on this port; try http://\n")
 
 
 def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
@@ -757,7 +757,7 @@ def test_a_server_without_alpn(get: Get, certificates: Certificate) -> None:
         status, _, err = get(*trust, f"https://localhost:{port}/")
     assert status == 35
     assert err.startswith(
-        "h2: (35) The server does not offer HTTP/2 (ALPN picked nothing); --prior-"
+        "h2: (35) The server does not offer HTTP/2 (ALPN selected nothing); use --prior-"
     )
     with scripted(HELLO, context) as port:
         url = f"https://localhost:{port}/"

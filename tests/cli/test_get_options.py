@@ -1,4 +1,4 @@
-"""Options of `get` that users of curl and nghttp type, and several URLs at once."""
+"""Options of `get` from curl and nghttp, and several URLs at a time."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def echo(client: Client, stream_id: int, fields: Fields) -> None:
 
 @contextlib.contextmanager
 def server(answer: Answer, *settings: tuple[int, int], clients: int = 1) -> Iterator[str]:
-    """A server for so many connections, and its URL."""
+    """A server for this many connections, and its URL."""
     with listening(*[serving(answer, *settings)] * clients) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -173,7 +173,7 @@ def test_trailers_that_cannot_be_sent(get: Get) -> None:
     with scripted(script) as port:
         status, _, err = get("--trailer", ":path: /", f"http://127.0.0.1:{port}/")
     assert status == 2
-    assert err.startswith("h2: (2) This cannot be sent over HTTP/2: ")
+    assert err.startswith("h2: (2) The request cannot be sent over HTTP/2: ")
 
 
 def test_windows(get: Get) -> None:
@@ -295,7 +295,7 @@ def test_outputs_in_order_and_by_name(
     for path in ("", "/", "/a/", "/..", "/a/.?x"):
         status, _, err = get("-O", f"http://127.0.0.1{path}")
         assert status == 23
-        assert "has no name for --remote-name" in err
+        assert "has no file name for --remote-name" in err
     assert get("-o", "x", "-o", "y", "http://127.0.0.1/")[0] == 2
 
 
@@ -355,7 +355,7 @@ def test_a_server_that_only_says_goodbye_is_not_asked_again(get: Get) -> None:
     with server(answer, (Setting.MAX_CONCURRENT_STREAMS, 1)) as url:
         status, out, err = get(f"{url}/1", f"{url}/2")
     assert (status, out) == (16, b"")
-    assert err.count("The server refused the request by GOAWAY with NO_ERROR") == 2
+    assert err.count("The server refused the request, sending GOAWAY with NO_ERROR") == 2
 
 
 def test_content_of_requests_to_several_urls(get: Get, tmp_path: Path) -> None:
@@ -493,10 +493,10 @@ def test_redirects_that_lead_nowhere(get: Get, monkeypatch: pytest.MonkeyPatch) 
     with server(redirecting((307, b"/1"))) as url:
         status, _, err = get("-L", "-T", "-", f"{url}/0")
     assert status == 65
-    assert err.startswith("h2: (65) Standard input cannot be sent again ")
+    assert err.startswith("h2: (65) Standard input cannot be sent a second ")
 
 
-# --- what is told about responses ---
+# --- reports about responses ---
 
 
 def test_write_out(get: Get, tmp_path: Path) -> None:
@@ -609,13 +609,15 @@ def test_compressed_content_that_is_damaged(get: Get) -> None:
     packed = gzip.compress(b"content")
     status, out, err = compressed(get, packed[:-1])
     assert (status, out) == (61, b"content")
-    assert err == "h2: (61) The compressed content is damaged: its end is missing\n"
+    assert err == "h2: (61) The compressed content is damaged: it is truncated\n"
     status, _, err = compressed(get, b"not compressed")
     assert status == 61
     assert "damaged: Error -3" in err
     status, _, err = compressed(get, b"x", b"br")
     assert status == 61
-    assert err.startswith("h2: (61) The content is encoded with 'br', and --compressed knows gzip")
+    assert err.startswith(
+        "h2: (61) The content is encoded with 'br', but --compressed supports only gzip"
+    )
 
 
 def test_what_a_few_octets_stand_for_comes_in_pieces() -> None:
@@ -717,7 +719,7 @@ def test_certificates_of_the_client(get: Get, certificates: Certificate, tmp_pat
     assert get("--cert", tmp_path / "none", url)[0] == 58
     with pytest.raises(ssl.SSLError), scripted(script, context) as port:
         status, _, err = get(*trust, f"https://localhost:{port}/")
-    assert (status, err) == (35, "h2: (35) The server wants a certificate of the client (--cert)\n")
+    assert (status, err) == (35, "h2: (35) The server requires a client certificate (--cert)\n")
 
 
 def test_the_certificate_is_shown(
@@ -809,7 +811,7 @@ def test_a_server_that_refuses_h2(get: Get, certificates: Certificate) -> None:
     with scripted(lambda _: None, context) as port:
         status, _, err = get("--cacert", certificates.authority, f"https://localhost:{port}/")
     assert status == 35
-    assert err.startswith("h2: (35) The server does not offer HTTP/2 (ALPN picked nothing)")
+    assert err.startswith("h2: (35) The server does not offer HTTP/2 (ALPN selected nothing)")
 
     def script(sock: socket.socket) -> None:
         sock.recv(65536)
@@ -818,7 +820,7 @@ def test_a_server_that_refuses_h2(get: Get, certificates: Certificate) -> None:
     with listening(script) as port:
         status, _, err = get(f"https://localhost:{port}/")
     assert status == 35
-    assert err == "h2: (35) The server does not offer HTTP/2 (it refuses ALPN h2)\n"
+    assert err == "h2: (35) The server does not offer HTTP/2 (it rejected ALPN h2)\n"
 
     def http1(client: Client) -> None:
         client.sock.recv(65536)
@@ -835,7 +837,7 @@ def test_options_after_the_url_and_options_that_do_not_exist(get: Get) -> None:
     with server(echo, clients=1) as url:
         assert get(f"{url}/1", "-s", f"{url}/2") == (0, b"/1\n/2\n", "")
     for argument, text in (
-        ("--locatoin", "unknown option: --locatoin (perhaps --location?)"),
+        ("--locatoin", "unknown option: --locatoin (did you mean --location?)"),
         ("--nonsense=3", "unknown option: --nonsense"),
         ("-Z", "unknown option: -Z"),
     ):

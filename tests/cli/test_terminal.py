@@ -154,7 +154,7 @@ def test_binary_content_stays_off_the_terminal() -> None:
         status, _, shown = on_terminal("get", url, stdout_too=True)
     assert status == 23
     assert shown == (
-        "h2: (23) The content is binary and could upset your terminal; '--output -' shows it\r\n"
+        "h2: (23) The content is binary and could garble your terminal; '--output -' shows it\r\n"
     )
     with scripted(large) as port:
         url = f"http://127.0.0.1:{port}/"

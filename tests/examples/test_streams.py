@@ -14,11 +14,17 @@ from support.raw import fields_of, request
 class Transport:
     """One without TLS that takes everything."""
 
+    def __init__(self) -> None:
+        self.closed = False
+
     def get_extra_info(self, name: str) -> Any:
         return None
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
 
     def write(self, data: bytes) -> None:
         """What is written makes no difference here."""
@@ -69,6 +75,7 @@ def test_streams_that_nobody_ends_are_lost_with_the_connection() -> None:
         connection.connection_lost(None)
         assert (connection.streams, connection.usable) == ({}, False)
         assert str(stream.error) == "the peer has closed the connection"
+        assert connection.transport.is_closing()
         assert connection.timer is None or connection.timer.cancelled()
 
     asyncio.run(scenario())

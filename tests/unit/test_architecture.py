@@ -52,7 +52,7 @@ MAY_IMPORT = {
     # A logger like those of programs: nothing below knows it.
     "recorder": {"config", "_frames", "_recording"},
     "_recording": LEAVES | {"_frames", "_hpack", "settings"},
-    # The command line stands on everything, and nothing stands on it.
+    # The command line may use everything, and nothing may use it.
     "_cli": VOCABULARY | MECHANISMS | {"__init__", "buffered", "connection", "recorder"},
     "__main__": {"_cli"},
 }
@@ -65,7 +65,7 @@ LONGEST_FUNCTION = 60
 # Functions that may be longer, each with the reason why it is not two.
 LONG_FUNCTIONS = {
     "h2._hpack.decoder.Decoder.decode": "a call for each field would cost as much as the rest",
-    "h2._hpack.encoder.Encoder.encode": "the same, for each literal",
+    "h2._hpack.encoder.Encoder.encode": "a call for each literal costs 2.5 % of its instructions",
 }
 
 

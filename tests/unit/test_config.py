@@ -100,10 +100,10 @@ def test_header_encoding_of_the_wrong_type(value: Any, message: str) -> None:
 )
 def test_header_encoding_that_does_not_exist(name: str) -> None:
     config = H2Configuration(header_encoding="ascii")
-    with pytest.raises(ValueError, match="header_encoding is no encoding"):
+    with pytest.raises(ValueError, match="header_encoding is not an encoding"):
         config.header_encoding = name
     assert config.header_encoding == "ascii"
-    with pytest.raises(ValueError, match="header_encoding is no encoding"):
+    with pytest.raises(ValueError, match="header_encoding is not an encoding"):
         H2Configuration(header_encoding=name)
 
 

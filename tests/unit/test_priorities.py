@@ -78,7 +78,7 @@ def test_the_field_of_a_priority(priority: Priority, field: bytes) -> None:
 
 @pytest.mark.parametrize("urgency", [-1, 8])
 def test_no_field_for_an_urgency_that_does_not_exist(urgency: int) -> None:
-    with pytest.raises(ValueError, match=f"urgency must be 0 to 7, not {urgency}"):
+    with pytest.raises(ValueError, match=f"urgency must be between 0 and 7, not {urgency}"):
         bytes(Priority(urgency))
 
 

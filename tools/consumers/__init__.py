@@ -1,1 +1,1 @@
-"""What `tools/consumer_suites.py` knows of the programs that use the package."""
+"""What `tools/consumer_suites.py` knows about programs that use the package."""

@@ -1,4 +1,4 @@
-"""The consumers whose tests are run, where the tests come from, and the differences we accept."""
+"""The consumers whose tests are run, the sources of the tests, and accepted differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 EXERCISES = HERE / "exercises"
 
-#: Ways to get the tests: from the source distribution on PyPI, from what is installed, or (where a
+#: Ways to get the tests: from the source distribution on PyPI, from what is installed, or (if a
 #: consumer publishes no tests) from `exercises`, which use the consumer as a user would.
 SDIST, INSTALLED, EXERCISE = "sdist", "installed", "exercise"
 
@@ -17,25 +17,27 @@ SDIST, INSTALLED, EXERCISE = "sdist", "installed", "exercise"
 class Consumer:
     """One program or library that uses h2, and how to run those of its tests that reach h2."""
 
-    #: As PyPI calls it.
+    #: Its name on PyPI.
     name: str
     source: str
-    #: What pytest gets (paths in the source distribution or in `exercises`), or trial (modules).
+    #: Arguments for pytest (paths in the source distribution or in `exercises`), or trial
+    #: (modules).
     tests: tuple[str, ...]
-    #: So many tests pass with the published h2 at least. Fewer mean that the suite no longer runs.
+    #: At least this many tests pass with the published h2. Fewer mean that the suite no longer
+    #: runs.
     at_least: int
-    #: Options of pytest, plugins among them: none is loaded by itself.
+    #: Options of pytest, including plugins: none is loaded automatically.
     options: tuple[str, ...] = ()
-    #: A folder beside this file: what the tests import and the source distribution leaves out.
+    #: A folder next to this file: what the tests import but the source distribution lacks.
     helpers: str = ""
     #: Its versions are in `requirements-<set>.txt`, and it runs in environments of its set.
     set: str = "all"
-    #: So long may one run take, in seconds, before it is stopped.
+    #: The time limit of one run, in seconds.
     limit: float = 120
 
     @property
     def version(self) -> str:
-        """The version that runs."""
+        """The version to run."""
         return versions(self.set)[self.name]
 
 
@@ -43,11 +45,11 @@ ASYNCIO = (
     *("-p", "pytest_asyncio.plugin"),
     *("-o", "asyncio_default_fixture_loop_scope=function"),
 )
-#: Leave out the options that a suite sets for itself: they ask for coverage.
+#: Drop the options that a suite sets for itself: they ask for coverage.
 NO_OPTIONS = ("-o", "addopts=")
 TRIO = ("-p", "pytest_trio.plugin")
 
-# Those that take longest come first.
+# The slowest ones come first.
 CONSUMERS = (
     Consumer(
         "gunicorn",
@@ -76,7 +78,7 @@ CONSUMERS = (
         SDIST,
         ("tests/test_http2_client_protocol.py", "tests/test_downloader_handler_twisted_http2.py"),
         140,
-        # Left out: those that ask servers on the internet, and those of versions of TLS.
+        # Left out: those that need servers on the internet, and those about TLS versions.
         ("-p", "twisted", "-k", "not RealWebsite and not TLS and not Ciphers"),
         limit=240,
     ),
@@ -97,7 +99,7 @@ CONSUMERS = (
         SDIST,
         ("tests",),
         190,
-        # Left out: those of deadlines and signals, which know no h2 and depend on time.
+        # Left out: those about deadlines and signals, which do not use h2 and depend on time.
         (*ASYNCIO, "--ignore-glob=*/test_utils.py"),
         helpers="grpclib",
     ),
@@ -107,8 +109,8 @@ CONSUMERS = (
     Consumer("mitmproxy", EXERCISE, ("mitmproxy_proxy.py",), 4, set="mitmproxy"),
 )
 
-#: Tests that pass with the published h2, fail with ours, and say nothing against it: they compare
-#: octets of compressed field blocks, or texts of messages. By consumer, then by test, the reason.
+#: Tests that pass with the published h2 and fail with ours for an acceptable reason: they compare
+#: octets of compressed field blocks, or texts of messages. The reason, by consumer and test.
 ACCEPTED: dict[str, dict[str, str]] = {}
 
 

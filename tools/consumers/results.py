@@ -1,4 +1,4 @@
-"""What a run of a suite gave, test by test, and what two runs of it say about the package."""
+"""The results of a run of a suite, test by test, and the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
-#: A run gives one of the three for the id of each test. What it does not name did not run.
+#: One of the three for the id of each test. A test that is missing did not run.
 Results = dict[str, str]
 
-# A test may be named twice, such as one that passed and then failed while it cleaned up.
+# A test may occur twice, such as one that passed and then failed in its teardown.
 _WORSE = (PASSED, SKIPPED, FAILED)
 
 _TRIAL_BEGINS = re.compile(r"([\w.]+) \.\.\. ")
@@ -35,10 +35,10 @@ def from_junit(text: str) -> Results:
 
 
 def _pytest_id(file: str, classname: str, name: str) -> str:
-    """Put the id together again, from the path, the dotted name of module and class, and the name.
+    """Reconstruct the id from the path, the dotted name of module and class, and the name.
 
-    The module may be called less than its path says, so the classes are what follows the last part
-    of the path's name.
+    The name of the module may be shorter than its path, so the classes are what follows the last
+    part of the path's name.
     """
     module = file.removesuffix(".py").rpartition("/")[2]
     parts = classname.split(".")
@@ -49,7 +49,7 @@ def _pytest_id(file: str, classname: str, name: str) -> str:
 def from_trial(text: str) -> Results:
     """Read what `python -m twisted.trial --reporter=bwverbose` prints; ids are dotted names.
 
-    What a test prints itself comes between its name and its outcome.
+    The output of a test is between its name and its outcome.
     """
     results: Results = {}
     test = ""
@@ -70,24 +70,24 @@ def passed(results: Results) -> set[str]:
 
 
 def newly_failing(published: Results, ours: Results) -> list[str]:
-    """The tests that pass with the published h2 and do anything else with ours, in their order."""
+    """The tests that pass with the published h2 but not with ours, in order."""
     good = passed(ours)
     return [test for test, outcome in published.items() if outcome == PASSED and test not in good]
 
 
 @dataclass
 class Report:
-    """What came of the suite of one consumer."""
+    """The results of the suite of one consumer."""
 
     consumer: str
     version: str
     published: Results
     ours: Results
-    #: So many tests pass with the published h2 as long as the suite runs as it should.
+    #: At least this many tests pass with the published h2 if the suite works.
     at_least: int
     #: Tests that may fail with ours, each with the reason.
     accepted: Mapping[str, str] = field(default_factory=dict)
-    #: What kept a run from its end.
+    #: What kept a run from finishing.
     troubles: Sequence[str] = ()
 
     @property
@@ -97,12 +97,12 @@ class Report:
 
     @property
     def failing(self) -> list[str]:
-        """Tests that fail with ours only, and must not."""
+        """Tests that fail with ours only, but must not."""
         return [test for test in self.different if test not in self.accepted]
 
     @property
     def complaints(self) -> list[str]:
-        """One line for all that is not as it should be."""
+        """One line for each problem."""
         if self.troubles:
             # What did not run cannot be compared.
             return list(self.troubles)

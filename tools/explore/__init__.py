@@ -1,1 +1,1 @@
-"""Two ends of this package, and every order in which they can act."""
+"""Two ends of a connection, and every order in which they can act."""

@@ -8,7 +8,7 @@ Two connections, a client and a server, with a channel in each direction that ke
 first form tries every order of up to N legal calls and of all deliveries, breadth first. The second
 takes random walks, which are longer, with an intermediary between the two if --chain is given. The
 third puts faults into the cells of the state tables, one at a time, and searches for each. The exit
-status is 1 if anything was found that must not happen, or if a fault was not found.
+status is 1 if anything illegal was found, or if a fault was not found.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
 
 
 def main(given: Sequence[str]) -> int:
-    """Do what the command line says; return the exit status."""
+    """Run the program; return the exit status."""
     arguments = _arguments(given)
     if arguments.faults:
         return _faults(arguments.only)

@@ -11,8 +11,8 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-#: Content of one frame, where it does not fill the window, its padding where it has some, and an
-#: increment of a window.
+#: The octets of content in a frame that does not fill the window, of its padding if it has some,
+#: and the increment of a window.
 SOME = 3
 PADDING = 2
 INCREMENT = 5
@@ -20,12 +20,12 @@ INCREMENT = 5
 #: An increment that makes a window of the initial size as large as it can be.
 MOST = 2**31 - 1 - 65_535
 
-#: In scenarios with such calls a window could become too large, and calls are refused for that. It
-#: is for the connection to say which.
+#: In scenarios with such calls a window could become too large, and calls are then refused. The
+#: connection decides which ones.
 WHERE_UNDECIDED = frozenset(("enlarge-most", "enlarge-connection-most", "set-window-most"))
 UNDECIDED = WHERE_UNDECIDED | {"enlarge", "enlarge-connection", "set-window"}
 
-#: What a setting alternates between: its value at the start, and another one. The limit of streams
+#: The values between which a setting alternates: the initial one, and another. The stream limit
 #: becomes one less than what the client wants to open.
 ALTERNATIVES = {
     "set-window": (SettingCodes.INITIAL_WINDOW_SIZE, 65_535, 4),
@@ -37,7 +37,7 @@ ALTERNATIVES = {
     "set-push": (SettingCodes.ENABLE_PUSH, 1, 0),
 }
 
-#: What the application says when it resets a stream or ends the connection.
+#: The error code when the application resets a stream or ends the connection.
 CANCEL = ErrorCodes.CANCEL
 GIVE_UP = ErrorCodes.INTERNAL_ERROR
 
@@ -53,13 +53,13 @@ class Call(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """Which calls are tried, and from which start."""
+    """The calls to try, and the starting point."""
 
     calls: frozenset[str]
     start: str = "settled"  #: "start": the prefaces are in flight; "upgrade": from HTTP/1.1
-    hold: bool = False  #: output stays pending until it is taken, which is a call, too
+    hold: bool = False  #: output stays pending until it is taken, which is also a call
     settings: tuple[tuple[int, int], ...] = ()  #: of both ends at the start
-    remembered: int = 1024  #: so many streams that were reset are remembered
+    remembered: int = 1024  #: how many reset streams are remembered
 
 
 def _calls(*groups: Iterable[str] | str) -> frozenset[str]:
@@ -83,8 +83,8 @@ _ALL = _calls(_MESSAGE, _GOAWAYS, _WINDOWS, _SETTINGS, _CONNECT, _OTHERS, "push"
 
 _LARGE_FRAMES = ((SettingCodes.MAX_FRAME_SIZE, 70_000),)
 
-#: Less than the initial values of the RFC, on which the other end counts until it is told. A stream
-#: above the limit may be refused until then.
+#: Less than the initial values of the RFC, which the other end assumes until it is told. Until then
+#: a stream above the limit may be refused.
 _RESTRICTED = (
     (SettingCodes.HEADER_TABLE_SIZE, 0),
     (SettingCodes.ENABLE_PUSH, 0),
@@ -122,8 +122,7 @@ SCENARIOS = {
 
 Fields = list[Any]
 
-# Fields that leave the HPACK tables as they are, so that a field block has the same octets whatever
-# came before it.
+# Fields that do not change the HPACK tables, so that a field block always has the same octets.
 _AUTHORITY = NeverIndexedHeaderTuple(":authority", "a")
 _REQUEST = [(":method", "POST"), (":scheme", "https"), (":path", "/"), _AUTHORITY]
 _PROMISE: Fields = [(":method", "GET"), (":scheme", "https"), (":path", "/"), _AUTHORITY]

@@ -1,6 +1,6 @@
 """Random walks of three: a client, an intermediary made of two connections, and an origin.
 
-Nobody is accused, nothing is lost on the way, and nothing stays behind in the intermediary.
+No end reports an error, nothing is lost, and nothing is left over in the intermediary.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tools.explore.starts import start
 from tools.explore.walks import WalkReport, choose, repeat
 from tools.explore.worlds import check_agreement
 
-#: What the applications of a chain do not do: promises end at an intermediary, and a connection
-#: that one end closes at once is a matter of two.
+#: Calls that the applications of a chain do not make: promises end at an intermediary, and closing
+#: a connection immediately concerns only two ends.
 _NOT_HERE = frozenset(("push", "set-push", "close", "altsvc", "altsvc-origin"))
 
-#: Calls of the intermediary on its own account.
+#: Calls that the intermediary makes by itself.
 _OWN = frozenset(("set-window", "set-window-0", "set-streams", "set-frame", "set-table", "ping"))
 
 CLIENT, FRONT, BACK, ORIGIN = range(4)
@@ -49,7 +49,7 @@ class Chain:
         self.received: Counter[tuple[int, int]] = Counter()
 
     def run(self, length: int) -> None:
-        """Take so many steps, then let everything arrive and compare. Raises a fault."""
+        """Take this many steps, then deliver everything and compare. Raises a fault."""
         for _ in range(length):
             who = self.random.randrange(4)
             if self.random.random() < 0.5:
@@ -114,7 +114,7 @@ class Chain:
             self._compare(stream_id, number)
 
     def _compare(self, stream_id: int, number: int) -> None:
-        """Compare what one application has sent with what has come to the other one."""
+        """Compare what one application has sent with what the other one has received."""
         for end, here in zip(self.ends, (stream_id, stream_id, number, number), strict=True):
             if end.facts[here].reset:
                 return
@@ -134,12 +134,12 @@ class Chain:
                 raise Fault("disagree", f"{one} and {other}")
 
     def _is_shut(self, receiver: int) -> bool:
-        """Tell whether an application has told its peer to send nothing."""
+        """Return whether an application has told its peer to send nothing."""
         return not self.ends[receiver].conn.local_settings.initial_window_size
 
 
 def chain_walk(
     scenario: Scenario, strict: bool, streams: int, walks: int, length: int, seed: str
 ) -> WalkReport:
-    """Take so many walks of chains, each with a seed of its own."""
+    """Take this many walks of chains, each with a different seed."""
     return repeat(partial(Chain, scenario, strict, streams), walks, length, seed)

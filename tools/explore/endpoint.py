@@ -1,4 +1,4 @@
-"""One end: a connection, and an application that keeps its own books about it."""
+"""One end: a connection, and an application that does its own bookkeeping."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from tools.explore.facts import BEGUN, ENDED, Facts, Fault, after_call, after_ev
 from tools.explore.frames import is_begun, is_whole, split
 from tools.explore.images import copy_of, image_of, pending, stream_images
 
-#: What an application here says when it resets a stream.
+#: The error codes with which an application resets a stream.
 _RESETS = (CANCEL, ErrorCodes.NO_ERROR)
 
 #: Calls on a stream that exists; those in OPENING are for one that does not, if it is a client.
@@ -64,12 +64,12 @@ _ALWAYS = frozenset(("ack", "ack-some", "goaway", "goaway-first", "close"))
 _NOT_FOR_CLIENTS = frozenset(("push", "altsvc", "altsvc-origin"))
 _NOT_FOR_SERVERS = frozenset(("prioritize",))
 
-#: Frames on a stream of which the application hears, as long as the stream is not over.
+#: Frames on a stream that are reported to the application while the stream is not closed.
 _REPORTED = frozenset((DATA, HEADERS, CONTINUATION, RST_STREAM, WINDOW_UPDATE, PUSH_PROMISE))
 
 
 class Endpoint:
-    """A connection with what its application knows: it acts, it receives, and it can be copied."""
+    """A connection and what its application knows: it acts, it receives, and it can be copied."""
 
     __slots__ = (
         "closed",
@@ -92,7 +92,7 @@ class Endpoint:
         self.facts: dict[int, Facts] = {}
         #: Octets received, by stream, that the application has not acknowledged.
         self.unacked: dict[int, int] = {}
-        self.told: tuple[str, ...] = ()  #: settings that have their other value now
+        self.told: tuple[str, ...] = ()  #: settings that currently have their other value
         self.goaway_sent: int | None = None  #: the last stream identifier in it
         self.goaway_received = False
         self.more: list[Any] = []  #: fields that field blocks have in addition
@@ -108,7 +108,7 @@ class Endpoint:
         return self.conn.config.client_side
 
     def copy(self) -> Endpoint:
-        """Return an end that goes on where this one is now."""
+        """Return a copy that continues from the current state."""
         twin = object.__new__(Endpoint)
         for name in Endpoint.__slots__:
             setattr(twin, name, getattr(self, name))
@@ -118,7 +118,7 @@ class Endpoint:
         return twin
 
     def image(self) -> tuple[object, dict[int, object]]:
-        """Return all that this end remembers: of the connection, and of each stream."""
+        """Return the whole state of this end: of the connection, and of each stream."""
         streams = stream_images(self.conn)
         table: dict[int, object] = {
             stream_id: (facts, self.unacked.get(stream_id, 0), streams.pop(stream_id, None))
@@ -156,7 +156,7 @@ class Endpoint:
             yield Call("take")
 
     def expects(self, call: Call) -> bool | None:
-        """Tell whether a call must succeed; None where it would change nothing of interest."""
+        """Return whether a call must succeed; None if it would not change anything of interest."""
         name, stream_id = call
         conn = self.conn
         if name == "take":
@@ -204,7 +204,7 @@ class Endpoint:
         return open_streams < self.conn.remote_settings.max_concurrent_streams
 
     def call(self, call: Call, amount: int = 0) -> bool:
-        """Make a call, and tell whether it succeeded. Raises a fault if neither is right.
+        """Make a call, and return whether it succeeded. Raises a fault if the result is wrong.
 
         ``amount`` is how many octets of content are sent or acknowledged, if not the usual number.
         """
@@ -221,7 +221,7 @@ class Endpoint:
         return True
 
     def argument(self, call: Call) -> int:
-        """Return the number that goes with a call: of octets, of a stream, or a value."""
+        """Return the argument of a call: a number of octets, a stream, or a value."""
         name, stream_id = call
         if name == "fill":
             return calls.room(self.conn, stream_id)
@@ -236,7 +236,7 @@ class Endpoint:
         return SOME
 
     def _note(self, name: str, stream_id: int, amount: int) -> None:
-        """Keep the books after a call has succeeded."""
+        """Do the bookkeeping after a successful call."""
         facts = self.facts.get(stream_id)
         if name in ("ack", "ack-some"):
             left = self.unacked.pop(stream_id)
@@ -261,7 +261,7 @@ class Endpoint:
             self.closed = self.closed or name == "close"
 
     def take(self, amount: int | None = None) -> list[bytes]:
-        """Return frames that are pending, and forget them: all, or those within so many octets."""
+        """Remove and return pending frames: all, or those within this many octets."""
         frames = split(self.part + self.conn.data_to_send(amount))
         self.part = b""
         if frames and not is_whole(frames[-1]):
@@ -269,16 +269,16 @@ class Endpoint:
         return frames
 
     def _accusations(self) -> int:
-        """Return how many frames that are pending say that the peer did something wrong."""
+        """Return how many pending frames report an error by the peer."""
         output = self.part + pending(self.conn._core.out)
         return sum(frame[3] in (RST_STREAM, GOAWAY) for frame in split(output))
 
     # What arrives.
 
     def deliver(self, frame: bytes, cut: int = 0) -> list[Event]:
-        """Receive a frame of the other end, which has done nothing wrong; return the events.
+        """Receive a frame of the other end, which has made no error; return the events.
 
-        Where ``cut`` is given, so many octets of it arrive before the rest.
+        If ``cut`` is given, that many octets of it arrive before the rest.
         """
         if self.closed:
             return []
@@ -296,7 +296,7 @@ class Endpoint:
         for event in events:
             self._notice(event)
         after = self._accusations()
-        # What a server promised before it knew that the request was cancelled is refused.
+        # A promise that the server made before it knew about the cancellation is refused.
         cancelled = type_ == PUSH_PROMISE and known is not None and known.reset
         if after != before and not (cancelled or self._may_refuse(type_, known)):
             raise Fault("accused", f"RST_STREAM or GOAWAY answers frame {frame[:20].hex()}")
@@ -315,7 +315,7 @@ class Endpoint:
         return events
 
     def deliver_together(self, frames: list[bytes]) -> None:
-        """Receive several frames in one read: of types that nobody may refuse."""
+        """Receive several frames in one read, of types that are never refused."""
         if self.closed:
             return
         before = self._accusations()
@@ -329,15 +329,15 @@ class Endpoint:
             raise Fault("accused", f"RST_STREAM or GOAWAY answers one of {len(frames)} frames")
 
     def _may_refuse(self, type_: int, known: Facts | None) -> bool:
-        """Tell whether a request may exceed a limit that its client does not know yet."""
+        """Return whether a request may exceed a limit that its client does not know yet."""
         core = self.conn._core
         limited = core.streams.inbound_open >= core.local_settings.max_concurrent_streams
         return type_ == HEADERS and known is None and limited and bool(core.announced.in_flight)
 
     def _ignores(self, type_: int, stream_id: int, known: Facts | None) -> bool:
-        """Tell whether the application need not hear of a frame."""
+        """Return whether a frame need not be reported to the application."""
         if type_ == ALTSVC:
-            # Of streams that are over, and of those of an upgrade, whose authority nobody knows.
+            # On closed streams, and on those of an upgrade, whose authority is unknown.
             return known is None or known.over or self.scenario.start == "upgrade"
         if type_ not in _REPORTED or not stream_id:
             return False
@@ -347,7 +347,7 @@ class Endpoint:
         return self.goaway_sent is not None and stream_id > self.goaway_sent
 
     def _notice(self, event: Event) -> None:
-        """Keep the books after an event."""
+        """Do the bookkeeping after an event."""
         name = type(event).__name__
         if name == "ConnectionTerminated":
             self._notice_goaway(event)
@@ -379,7 +379,7 @@ class Endpoint:
     # Invariants.
 
     def verify(self) -> None:
-        """Compare what the connection counts with a recount, and with the books."""
+        """Compare the counts of the connection with a recount, and with the bookkeeping."""
         core = self.conn._core
         streams = core.streams
         counted = [stream_id for stream_id, stream in streams.items() if _is_counted(stream.state)]

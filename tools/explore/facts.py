@@ -1,14 +1,14 @@
-"""What an application knows of its streams, from its own calls and from events alone.
+"""What an application knows about its streams, from its own calls and from events.
 
 This is a model of RFC 9113 sections 5.1, 6.8 and 8.1 that shares nothing with the tables of the
-package: it says which calls are legal, and which events may come.
+package: it says which calls are legal, and which events may occur.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# How far the message in one direction has come.
+# The progress of the message in one direction.
 NOTHING = 0
 BEGUN = 1  #: the header section, without informational responses
 ENDED = 2
@@ -20,7 +20,7 @@ class Facts(NamedTuple):
     mine: bool  #: opened or promised by this end
     sent: int = NOTHING
     received: int = NOTHING
-    promised: bool = False  #: promised, and no part of the response has gone out or come in
+    promised: bool = False  #: promised, and no part of the response has been sent or received
     connect: bool = False  #: the request is CONNECT
     tunnel: bool = False  #: CONNECT was answered with success
     reset: bool = False
@@ -37,7 +37,7 @@ class Facts(NamedTuple):
 
 
 class Fault(Exception):  # noqa: N818  (a finding, not an error of this program)
-    """Something that must not happen between two ends of which none does anything wrong."""
+    """Something that must not happen between two ends that follow the protocol."""
 
     def __init__(self, kind: str, what: str) -> None:
         super().__init__(f"{kind}: {what}")
@@ -46,7 +46,7 @@ class Fault(Exception):  # noqa: N818  (a finding, not an error of this program)
 
 
 def may_send(facts: Facts, name: str, client: bool) -> bool:
-    """Tell whether a stream as such allows a call; windows and limits are another matter."""
+    """Return whether a stream as such allows a call; windows and limits are another matter."""
     if facts.over or name == "trailers-open":
         return False
     if name in ("headers", "headers-end", "refuse", "info"):

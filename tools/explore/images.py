@@ -1,7 +1,7 @@
 """Copies of a connection, and images of it that compare by content.
 
-Both look at every attribute there is, so that state which is added later is covered from its first
-day. They are generic and fast: what a class has is looked up once.
+Both look at every attribute, so that state that is added later is covered automatically. They are
+generic and fast: the attributes of a class are looked up once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from h2.connection import H2Connection
 Memo = dict[int, Any]
 Copier = Callable[[Any, Memo], Any]
 
-#: Values of these classes never change, and mean the same in every connection. The entries of
-#: HPACK tables are here because the fields of the exploration enter no table.
+#: Values of these classes never change, and have the same meaning in every connection. The entries
+#: of HPACK tables are here because the fields of the exploration enter no table.
 _CONSTANT: set[type] = {
     *(int, bool, float, str, bytes, type(None), type, types.FunctionType),
     *(H2Configuration, HeaderTuple, NeverIndexedHeaderTuple, Entry, FieldSection, Plan),
@@ -37,8 +37,8 @@ _CONSTANT: set[type] = {
 #: Tables that all connections share.
 _SHARED: dict[type, set[str]] = {Connection: {"transition_table", "transitions"}}
 
-#: Attributes that are no state: caches, what follows from other attributes, what is shared, and
-#: what limits against abuse count, of which none is reached. Streams have an image of their own.
+#: Attributes that are not state: caches, derived values, what is shared, and the counts of limits
+#: against abuse, none of which is reached. Streams have separate images.
 _LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "transition_table", "transitions"),
@@ -75,7 +75,7 @@ def _attributes(cls: type) -> list[str]:
 
 
 def copy_of(conn: H2Connection) -> H2Connection:
-    """Return a connection that goes on where ``conn`` is now, and shares nothing with it."""
+    """Return a connection that continues from the state of ``conn``, and shares nothing with it."""
     twin = object.__new__(type(conn))
     twin.__dict__["_core"] = _copy(conn._core, {})
     return twin
@@ -153,9 +153,9 @@ def _object_copier(cls: Any) -> Copier:
 
 
 def image_of(conn: H2Connection) -> object:
-    """Return all that a connection remembers, but for what it remembers of each stream.
+    """Return the whole state of a connection, except that of its streams.
 
-    HPACK tables are left out, for which reason they must be empty.
+    HPACK tables are left out, so they must be empty.
     """
     core = conn._core
     if core.planner.encoder.fields or core.decoder._entries:  # type: ignore[union-attr]  # our own
@@ -164,7 +164,7 @@ def image_of(conn: H2Connection) -> object:
 
 
 def stream_images(conn: H2Connection) -> dict[int, object]:
-    """Return what a connection remembers of each stream: its state, and how it was reset."""
+    """Return what a connection remembers about each stream: its state, and how it was reset."""
     streams = conn._core.streams
     images: dict[int, object] = dict(streams.reset)
     images.update((stream_id, _image(stream)) for stream_id, stream in streams.items())

@@ -1,7 +1,7 @@
-"""An intermediary: a server towards the client, a client towards the origin, and what is between.
+"""An intermediary: a server towards the client, a client towards the origin, and the relay.
 
-It relays messages as they come, as far as windows and limits allow, and acknowledges content only
-when it has passed it on.
+It relays messages as they arrive, as far as windows and limits allow, and acknowledges content only
+once it has passed it on.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from tools.explore.calls import Call, room
 from tools.explore.endpoint import Endpoint
 from tools.explore.facts import Fault
 
-#: What is to be sent on, and for content how many octets of it.
+#: What to forward, and for content the number of octets.
 Item = tuple[str, int]
 
 _REQUESTS = {(True, True): "websocket", (True, False): "connect", (False, False): "headers"}
 
 
 class Relay:
-    """The two ends of an intermediary. Streams are known by their identifier in front."""
+    """The two ends of an intermediary. Streams are identified by their front identifier."""
 
     def __init__(self, front: Endpoint, back: Endpoint) -> None:
         self.front = front
         self.back = back
-        self.waiting: dict[int, str] = {}  #: requests that the origin does not take yet
+        self.waiting: dict[int, str] = {}  #: requests that the origin does not accept yet
         self.numbers: dict[int, int] = {}  #: of streams: in front, at the back
         #: What is still to go to the origin, and to the client, by stream.
         self.to_back: dict[int, deque[Item]] = {}
         self.to_front: dict[int, deque[Item]] = {}
 
     def notice(self, from_front: bool, events: list[Event]) -> None:
-        """Take in what one of the two ends has received, and pass on what can be."""
+        """Process what one of the two ends has received, and pass on what is possible."""
         for event in events:
             self._notice(from_front, type(event).__name__, event)
         self.pump()
@@ -75,7 +75,7 @@ class Relay:
             raise Fault("refused", f"acknowledgment of {length} octets on stream {number}")
 
     def pump(self) -> None:
-        """Pass on all that can be passed on now."""
+        """Pass on everything that can be passed on now."""
         self._follow_resets()
         for stream_id, name in list(self.waiting.items()):
             number = self.back.conn.get_next_available_stream_id()
@@ -94,7 +94,7 @@ class Relay:
                 self._flush(self.front, stream_id, False, stream_id, queue)
 
     def _follow_resets(self) -> None:
-        """Reset at one end what was reset at the other, and drop what nobody gets any more."""
+        """Reset at one end what was reset at the other, and drop what cannot be delivered."""
         for stream_id, number in self.numbers.items():
             front, back = self.front.facts[stream_id], self.back.facts[number]
             if front.reset and not back.over:

@@ -1,8 +1,8 @@
-"""Breadth first through all that two ends can do, with every state looked at once.
+"""Breadth-first search through everything that two ends can do, visiting every state once.
 
-What an end does depends on its own state and on what it is asked or receives, so each such step is
-made once and remembered. The states of the two together are then a matter of looking up: numbers
-for the states of the two ends, and for the frames between them.
+What an end does depends only on its own state and on the call or frame, so each such step is made
+once and remembered. The combined states are then only look-ups: numbers for the states of the two
+ends, and for the frames between them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tools.explore.facts import Fault
 from tools.explore.starts import start
 from tools.explore.worlds import check_agreement
 
-#: Which streams may change places: none, the requests, the promises, both.
+#: Which streams may be swapped: none, the requests, the promises, both.
 _RENAMINGS: tuple[dict[int, int], ...] = ({}, {1: 3, 3: 1}, {2: 4, 4: 2}, {1: 3, 3: 1, 2: 4, 4: 2})
 _REQUESTS, _PROMISES = 1, 2  # bits of the place in _RENAMINGS
 
@@ -41,24 +41,24 @@ class Finding:
 
 @dataclass
 class Report:
-    """What an exploration came to."""
+    """The result of an exploration."""
 
-    depth: int = 0  #: calls in a row, of all orders of which all was seen
+    depth: int = 0  #: the number of calls up to which all orders were seen
     states: int = 0
     steps: int = 0  #: calls, and frames delivered, each from one state to another
-    ends: int = 0  #: states of an end by itself
+    ends: int = 0  #: states of a single end
     seconds: float = 0.0  #: of CPU time
     findings: list[Finding] = field(default_factory=list)
 
 
 class _Node:
-    """A state of one end, and the steps from it as far as they are known."""
+    """A state of one end, and the known steps from it."""
 
     __slots__ = ("arrivals", "end", "idle", "images", "moves", "renamable")
 
     def __init__(self, end: Endpoint, images: tuple[int, ...], renamable: int) -> None:
         self.end = end
-        self.images = images  #: as it is, and under each renaming
+        self.images = images  #: unchanged, and under each renaming
         self.renamable = renamable  #: which renamings are allowed
         self.idle = not end.conn._core.out.chunks
         self.moves: tuple[list[Step], list[Step]] | None = None  #: calls, and taking output
@@ -103,7 +103,7 @@ class Search:
             self._numbers(to_client),
         )
 
-    # The ends by themselves.
+    # Single ends.
 
     def _intern(self, end: Endpoint) -> int:
         """Return the number of the state that an end is in."""
@@ -154,7 +154,7 @@ class Search:
         return number
 
     def _moves(self, number: int, world: int) -> tuple[list[Step], list[Step]]:
-        """Return the legal calls in a state; those that are not are tried once."""
+        """Return the legal calls in a state; illegal ones are tried once."""
         node = self._nodes[number]
         if node.moves is not None:
             return node.moves
@@ -204,10 +204,10 @@ class Search:
         node.arrivals[frame] = outcome
         return outcome
 
-    # The two of them.
+    # Both ends.
 
     def run(self, depth: int) -> Report:
-        """Look at every order of up to so many calls, and of all deliveries."""
+        """Try every order of up to this many calls, and of all deliveries."""
         began = time.process_time()
         level: list[tuple[World, int]] = []
         self._add(self._start, -1, 0, level)
@@ -227,7 +227,7 @@ class Search:
         )
 
     def _level(self, level: list[tuple[World, int]], go_on: bool) -> list[tuple[World, int]]:
-        """Deliver all there is in all orders, then make one more call from each state."""
+        """Deliver everything in all orders, then make one more call from each state."""
         arrived, taken = self._label("client receives"), self._label("server receives")
         for world, index in level:  # which grows
             client, server, to_server, to_client = world
@@ -256,7 +256,7 @@ class Search:
         return following
 
     def _act(self, world: World, index: int, which: int, found: list[tuple[World, int]]) -> None:
-        """Make every call (or take what is pending) at either end."""
+        """Make every call (or take pending output) at either end."""
         client, server, to_server, to_client = world
         for label, after, frames in self._moves(client, index)[which]:
             self._add((after, server, to_server + frames, to_client), index, label, found)
@@ -264,7 +264,7 @@ class Search:
             self._add((client, after, to_server, to_client + frames), index, label, found)
 
     def _add(self, world: World, parent: int, label: int, found: list[tuple[World, int]]) -> None:
-        """Take in a state, unless it was seen before."""
+        """Add a state, unless it was seen before."""
         self.report.steps += 1
         key = hash(self._folded(world) if self._folding else world)
         if key in self._seen:
@@ -285,7 +285,7 @@ class Search:
                     self._found(fault, index, None)
 
     def _folded(self, world: World) -> object:
-        """Return what is the same for two states that differ in the names of streams alone."""
+        """Return a key that is the same for states that differ only in the names of streams."""
         client, server, to_server, to_client = world
         one, other = self._nodes[client], self._nodes[server]
         allowed = one.renamable & other.renamable
@@ -324,9 +324,9 @@ def _receiver(end: Endpoint) -> str:
 
 
 def _renamable(end: Endpoint) -> int:
-    """Tell which streams may change places: those of which no order is left.
+    """Return which streams may be swapped: those whose order no longer matters.
 
-    Both exist, no new ones will, and no GOAWAY draws a line between them.
+    Both exist, no new ones can be opened, and no GOAWAY separates them.
     """
     core = end.conn._core
     streams = core.streams

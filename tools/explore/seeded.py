@@ -1,8 +1,8 @@
-"""Faults put into the cells of the tables of states, to see that the exploration finds them.
+"""Faults in the cells of the state tables, to check that the exploration finds them.
 
-First all cells are watched: one that no order of legal calls asks for cannot be found wrong by
-legal calls, and needs a reason. Then each of the others is changed, alone: what was allowed becomes
-an error, and leads elsewhere; what was refused or ignored is not any more.
+First the use of all cells is recorded: a fault in a cell that no order of legal calls uses cannot
+be found by legal calls, and needs a reason. Then each of the others is changed in turn: what was
+allowed becomes an error, or leads elsewhere; what was refused or ignored becomes allowed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tools.explore.calls import SCENARIOS
 from tools.explore.facts import Fault
 from tools.explore.search import Search
 
-#: What is tried for each fault, in this order: scenario, streams, calls.
+#: The searches for each fault, in this order: scenario, streams, calls.
 SEARCHES = (
     ("messages", 2, 3),
     ("others", 2, 2),
@@ -43,7 +43,7 @@ SEARCHES = (
     ("start", 2, 2),
 )
 
-#: Inputs of which the code asks only whether they are allowed: the state stays.
+#: Inputs for which the code only checks whether they are allowed: the state does not change.
 _STATE_STAYS = (
     *(stream_states.SEND_PUSH_PROMISE, stream_states.SEND_WINDOW_UPDATE),
     *(stream_states.SEND_ALTSVC, stream_states.RECV_DATA, stream_states.RECV_PUSH_PROMISE),
@@ -75,7 +75,7 @@ class Cell(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What came of a fault in a cell."""
+    """The result for a fault in a cell."""
 
     cell: Cell
     value: int  #: what the cell said instead
@@ -139,7 +139,7 @@ def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
 
 @contextmanager
 def _row_replaced(table: str, row: int, values: tuple[int, ...]) -> Iterator[None]:
-    """Let the package work with another row of a table."""
+    """Make the package use another row of a table."""
     original = _table(table)[row]
     with ExitStack() as stack:
         if table == STREAM:
@@ -159,7 +159,7 @@ def _row_replaced(table: str, row: int, values: tuple[int, ...]) -> Iterator[Non
 
 @contextmanager
 def seeded(cell: Cell, value: int) -> Iterator[None]:
-    """Let the package work with a table of which one cell says something else."""
+    """Make the package use a table with one changed cell."""
     values = list(_table(cell.table)[cell.row])
     values[cell.column] = value
     with _row_replaced(cell.table, cell.row, tuple(values)):
@@ -167,7 +167,7 @@ def seeded(cell: Cell, value: int) -> Iterator[None]:
 
 
 class _Watched(tuple[int, ...]):
-    """A row that notes which of its cells are asked for."""
+    """A row that records which of its cells are used."""
 
     asked: set[int]
 
@@ -197,7 +197,7 @@ _NONE = Cell(STREAM, 0, 0)
 
 
 def asked_cells(places: Iterable[int] | None = None) -> dict[Cell, list[int]]:
-    """Return the cells that some order of legal calls asks for, and which searches do."""
+    """Return the cells that some order of legal calls uses, and the searches that use them."""
     asked: dict[Cell, list[int]] = {}
     for place in range(len(SEARCHES)) if places is None else places:
         rows: list[tuple[str, int, _Watched]] = []
@@ -216,7 +216,7 @@ def asked_cells(places: Iterable[int] | None = None) -> dict[Cell, list[int]]:
 
 
 def changes(cell: Cell) -> list[int]:
-    """Return what a cell could say instead: for each kind of fault one value."""
+    """Return wrong values for a cell: one for each kind of fault."""
     value = cell.value
     if cell.table != STREAM:
         return _changes_of_connection(cell)
@@ -245,7 +245,7 @@ def _changes_of_connection(cell: Cell) -> list[int]:
 
 
 def try_cell(cell: Cell, value: int, places: Iterable[int]) -> Outcome:
-    """Put one fault into one cell, and look for it with those searches."""
+    """Put one fault into one cell, and run searches to find it."""
     with seeded(cell, value):
         outcome = explore(places)
     if outcome is None:
@@ -255,7 +255,7 @@ def try_cell(cell: Cell, value: int, places: Iterable[int]) -> Outcome:
 
 
 def _excuse(cell: Cell) -> str:
-    """Say why a fault in a cell changes nothing."""
+    """Return why a fault in a cell has no effect."""
     twice = (CLIENT, connection_states.SEND_PUSH_PROMISE), (SERVER, connection_states.SEND_OPEN)
     if (cell.table, cell.column) in twice:
         return "another check refuses the call as well"
@@ -270,7 +270,7 @@ _NOT_SENT: Final = (
 
 
 def reason(cell: Cell) -> str:
-    """Say why no order of legal calls asks for a cell."""
+    """Return why no order of legal calls uses a cell."""
     if cell.table == STREAM:
         return _stream_reason(cell)
     if cell.row == connection_states.TERMINATED:

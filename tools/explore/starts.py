@@ -1,4 +1,4 @@
-"""How two ends come to be there: where an exploration begins."""
+"""The starting points of an exploration."""
 
 from __future__ import annotations
 

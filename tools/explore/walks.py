@@ -1,8 +1,8 @@
-"""Random walks: longer than what can be searched, with more streams, and with HPACK tables in use.
+"""Random walks: longer than a search, with more streams, and with HPACK tables in use.
 
-Unlike in the search, frames arrive and leave in pieces, or several in one read, fields enter the
-tables, and output stays pending for any time. A walk ends with everything delivered and
-acknowledged: then both ends must agree.
+Unlike in a search, frames are sent and received in pieces or several at a time, fields enter the
+tables, and output stays pending for any time. At the end of a walk everything is delivered and
+acknowledged; then both ends must agree.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tools.explore.facts import Fault
 from tools.explore.starts import settle, start
 from tools.explore.worlds import check_agreement
 
-#: What ends much, and so is rare: one of so many of these calls is made.
+#: Calls that end a lot, and so are rare: one in this many is made.
 _RARE = {"close": 1000, "goaway": 200, "goaway-first": 50, "reset": 20, "reset-no-error": 20}
-_SELDOM = 6  #: one of so many changes of settings, and of calls that are refused
+_SELDOM = 6  #: one in this many setting changes, and refused calls, is made
 
-#: Types of frames that may arrive in one read here: none of them is ever refused.
+#: Types of frames that may arrive together in one read: none of them is ever refused.
 _TOGETHER = frozenset((DATA, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE))
 
 _NAMES = ("x", "y", "accept", "cookie")
@@ -33,7 +33,7 @@ _VALUES = ("", "1", "two", "three" * 20)
 
 @dataclass
 class WalkReport:
-    """What the random walks came to."""
+    """The result of random walks."""
 
     walks: int = 0
     steps: int = 0
@@ -53,7 +53,7 @@ class WalkFinding:
 
 
 def choose(chance: random.Random, end: Endpoint, candidates: list[Call]) -> Call | None:
-    """Return one of the calls, or None where there are none."""
+    """Return one of the calls, or None if there are none."""
     while candidates:
         call = chance.choice(candidates)
         rarity = _RARE.get(call.name, _SELDOM if call.name.startswith("set-") else 1)
@@ -75,7 +75,7 @@ class Walk:
         self.channels = (to_server, to_client)  #: what each end has sent
 
     def run(self, length: int) -> None:
-        """Take so many steps, then let everything arrive and compare. Raises a fault."""
+        """Take this many steps, then deliver everything and compare. Raises a fault."""
         for _ in range(length):
             who = self.random.randrange(2)
             if self.random.random() < 0.45:
@@ -110,7 +110,7 @@ class Walk:
                 self._take(who)
 
     def _take(self, who: int) -> None:
-        """Take output: all that is pending, or so many octets that a frame may be cut."""
+        """Take output: everything, or a number of octets that may split a frame."""
         amount = self.random.randrange(1, 200) if self.random.random() < 0.2 else None
         self.channels[who].extend(self.ends[who].take(amount))
 
@@ -153,7 +153,7 @@ def _name(who: int) -> str:
 def walk(
     scenario: Scenario, strict: bool, streams: int, walks: int, length: int, seed: str
 ) -> WalkReport:
-    """Take so many walks, each with a seed of its own."""
+    """Take this many walks, each with a different seed."""
     return repeat(partial(Walk, scenario, strict, streams), walks, length, seed)
 
 
@@ -163,11 +163,11 @@ class Walker(Protocol):
     steps: list[str]
 
     def run(self, length: int) -> None:
-        """Take so many steps, then let everything arrive. Raises a fault."""
+        """Take this many steps, then deliver everything. Raises a fault."""
 
 
 def repeat(make: Callable[[str], Walker], walks: int, length: int, seed: str) -> WalkReport:
-    """Take so many walks of one kind, each made from a seed of its own."""
+    """Take this many walks of one kind, each with a different seed."""
     report = WalkReport()
     for number in range(walks):
         one = make(f"{seed}:{number}")

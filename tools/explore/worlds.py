@@ -1,4 +1,4 @@
-"""Two ends with nothing in flight between them: what must hold then."""
+"""Invariants of two ends with nothing in flight between them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from h2.stream import StreamState
 from tools.explore.endpoint import Endpoint
 from tools.explore.facts import ENDED, Fault
 
-#: The state of a stream, and what the other end has to say of it.
+#: The state of a stream, and its state at the other end.
 _MIRRORED = {
     StreamState.IDLE: StreamState.IDLE,
     StreamState.RESERVED_LOCAL: StreamState.RESERVED_REMOTE,
@@ -20,7 +20,7 @@ _MIRRORED = {
 
 
 def check_agreement(client: Endpoint, server: Endpoint) -> None:
-    """Check that two ends agree, when all that they sent has arrived."""
+    """Check that two ends agree once everything they sent has arrived."""
     if client.closed or server.closed:
         return
     for stream_id in client.facts.keys() | server.facts.keys():
@@ -61,7 +61,7 @@ def _check_messages(sender: Endpoint, receiver: Endpoint) -> None:
 
 
 def _check_windows(sender: Endpoint, receiver: Endpoint) -> None:
-    """Check that what may be sent is what the other end permits, and that no window stays shut."""
+    """Check that send windows match the other end, and that no window stays closed."""
     one, other = sender.conn._core, receiver.conn._core
     permitted = other.window.value
     if one.send_windows.connection != permitted:

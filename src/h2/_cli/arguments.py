@@ -1,4 +1,4 @@
-"""The command line of `python -m h2`: what it takes, and how it ends."""
+"""The command line of `python -m h2`: its parser, and its exit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complete()
     quiet = False
     try:
-        # Whatever a peer sent can be printed, if need be with escapes.
+        # Whatever a peer sent can be printed, with escapes if necessary.
         for out in (sys.stdout, sys.stderr):
             _tolerate(out)
         options = parser().parse_args(arguments)
@@ -62,18 +62,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except Failure as failure:
         return _end(failure.status, "" if quiet else str(failure))
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output has closed it
         return _end(Status.WRITE)
     except KeyboardInterrupt:
         return _end(Status.INTERRUPTED)
-    except ImportError as error:  # of ssl, where it is needed: not every Python has it
-        return _end(Status.SCHEME, f"This needs a module that Python lacks here: {error.name}")
-    except OSError as error:  # of our own output: everything else has been dealt with
+    except ImportError as error:  # such as ssl, which not every Python has
+        return _end(
+            Status.SCHEME, f"This Python lacks a module that the command needs: {error.name}"
+        )
+    except OSError as error:  # while writing our output: all others have been handled
         return _end(Status.WRITE, f"Could not write the output: {reason(error)}")
 
 
 def _complete() -> None:
-    """Tell a shell how the command line may go on, and end; if argcomplete is installed."""
+    """Print shell completions and exit, if argcomplete is installed and the shell asks."""
     with contextlib.suppress(ImportError):
         importlib.import_module("argcomplete").autocomplete(parser())
 
@@ -85,7 +87,7 @@ def _tolerate(out: TextIO) -> None:
 
 
 def _end(status: Status, message: str = "") -> int:
-    """Write the message, if there still is somebody to read it."""
+    """Write the message, if standard error still has a reader."""
     _flush(sys.stdout)
     if message:
         with contextlib.suppress(OSError):
@@ -95,7 +97,7 @@ def _end(status: Status, message: str = "") -> int:
 
 
 def _flush(out: TextIO) -> None:
-    """Write what is pending. What cannot be written is not tried again at the exit of Python."""
+    """Write what is pending. If that fails, Python does not try again at exit."""
     try:
         out.flush()
     except OSError:

@@ -10,20 +10,20 @@ import h2.connection
 from h2._cli.frame_log import FrameLog
 
 _READ: Final = 65536
-#: Content goes out in pieces of this size at the most. Peers that allow for frames of 16 MiB do not
-#: mean that one should wait until such a frame is full.
+#: Content is sent in pieces of at most this size. A peer that accepts frames of 16 MiB does not
+#: mean that we should wait until such a frame is full.
 PIECE: Final = 16384
 _SOME: Final = PIECE + 9  # such a piece in a frame
-#: With so much unsent, no more content is taken in.
+#: With this much unsent, no more content is queued.
 _ENOUGH: Final = 256 * 1024
 
 
-class NotHttp2(ConnectionError):  # noqa: N818 - what the other end speaks is its choice
+class NotHttp2(ConnectionError):  # noqa: N818 - the protocol of the other end is its choice
     """The other end speaks something else, or TLS failed. The message says what."""
 
     def __init__(self, text: str, answer: bytes = b"") -> None:
         super().__init__(text)
-        self.answer = answer  # what to say to it
+        self.answer = answer  # what to send to it
 
 
 class Channel:
@@ -38,11 +38,11 @@ class Channel:
         self.log = log
         self.last_progress = time.monotonic()
         self.unsent = bytearray()
-        self.blocked = False  # whether the socket has to be waited for until it takes more
+        self.blocked = False  # whether to wait until the socket is writable
 
     @property
     def pending(self) -> int:
-        """How many octets of frames the socket has not taken yet."""
+        """How many octets of frames have not been written to the socket yet."""
         return len(self.unsent) + self.conn.outbound_buffer_size
 
     @property
@@ -60,14 +60,14 @@ class Channel:
         return data
 
     def flush(self) -> None:
-        """Send what the connection has to say, as far as the socket takes it."""
+        """Send what the connection has to send, as far as the socket accepts it."""
         while self.flush_some():
             pass
 
     def flush_some(self) -> bool:
-        """Send about as much as a frame holds; returns whether the socket has taken something.
+        """Send about one frame; returns whether the socket has accepted anything.
 
-        The connection decides what comes next only when the socket takes it.
+        The connection decides what to send next only when the socket is ready for it.
         """
         if not self.unsent:
             data = self.conn.data_to_send(_SOME)
@@ -81,11 +81,11 @@ class Channel:
         return sent > 0
 
     def end(self) -> None:
-        """Say that nothing more will be sent."""
+        """Signal that nothing more will be sent."""
         self.sock.shutdown(socket.SHUT_WR)
 
     def explain(self, _error: OSError) -> str | None:
-        """Return what an error of the socket means, where it is not the end of the connection."""
+        """Return what a socket error means, if it is not just the end of the connection."""
         return None
 
     def _recv(self, amount: int) -> bytes | None:

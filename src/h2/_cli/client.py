@@ -21,10 +21,10 @@ from h2._cli.transfer import Transfer
 from h2._cli.url import Url
 from h2.errors import ErrorCodes
 
-_REFUSED: Final = "nothing was processed, so it may be sent again"
-#: Content waits when there is less. What is beyond that are answers: to PING, to SETTINGS.
+_REFUSED: Final = "it was not processed and can be retried"
+#: Content stops well below this. Anything beyond it consists of answers to PING and SETTINGS.
 _MOST_UNSENT: Final = 1024 * 1024
-#: Requests at a time, where the server allows more.
+#: The most concurrent requests, even if the server allows more.
 _AT_ONCE: Final = 100
 _SHOWN_OCTETS: Final = 200  # of what a server says that is not HTTP/2
 _MOMENT: Final = 0.5  # seconds
@@ -33,7 +33,7 @@ _MOMENT: Final = 0.5  # seconds
 class Client:
     """Carries out transfers over one connection.
 
-    :param through: told of each transfer that is done, or needs another connection
+    :param through: called with each transfer that is done, or needs another connection
     :param padding: octets of padding in each DATA frame
     """
 
@@ -54,17 +54,17 @@ class Client:
         self._padding = padding
         self._waiting: deque[Transfer] = deque()
         self._active: dict[int, Transfer] = {}
-        self._limit = 1  # of requests at a time; the server's is known when its SETTINGS come
+        self._limit = 1  # of concurrent requests; the server's is known once its SETTINGS arrive
         self._finished = False  # whether a response is complete
         self._first_octets = b""
-        self._goodbye = ""  # what the server said with GOAWAY
+        self._goodbye = ""  # what the server's GOAWAY said
         self._send_error = ""
-        self._broken = False  # whether the server has broken a rule; GOAWAY tells it so
+        self._broken = False  # whether the server has violated the protocol; GOAWAY reports it
 
     def run(self, transfers: list[Transfer]) -> None:
-        """Send the requests, and hand on the responses as they come.
+        """Send the requests, and pass on the responses as they arrive.
 
-        Raises Failure if the connection fails; transfers may fail by themselves before.
+        Raises Failure if the connection fails; before that, transfers may fail separately.
         """
         self._waiting.extend(transfers)
         try:
@@ -94,12 +94,12 @@ class Client:
             if trailers:
                 self._conn.send_headers(stream_id, trailers, end_stream=True)
         except h2.exceptions.ProtocolError as error:
-            text = f"This cannot be sent over HTTP/2: {error}"
+            text = f"The request cannot be sent over HTTP/2: {error}"
             raise Failure(Status.USAGE, text) from None
         transfer.times.sent = time.monotonic() - transfer.times.began
 
     def _leave(self) -> None:
-        """Say goodbye, unless that was said with the fault of the server."""
+        """Send GOAWAY, unless it was sent because of the server's error."""
         if not self._broken:
             for stream_id in self._active:
                 self._cancel(stream_id)
@@ -113,10 +113,10 @@ class Client:
             self._conn.reset_stream(stream_id, ErrorCodes.CANCEL)
 
     def _step(self) -> None:
-        # Flushing comes last in both: whatever is left then has to wait for the socket.
+        # Flushing comes last in both branches: whatever is left then has to wait for the socket.
         self._flush()
         if self._channel.pending > _MOST_UNSENT:
-            raise Failure(Status.SEND, "The server goes on asking and does not read the answers")
+            raise Failure(Status.SEND, "The server keeps requesting answers without reading them")
         for transfer in list(self._active.values()):
             try:
                 self._upload(transfer)
@@ -141,7 +141,7 @@ class Client:
     # The requests.
 
     def _upload(self, transfer: Transfer) -> None:
-        """Send as much content as the server and the socket take."""
+        """Send as much content as the server and the socket accept."""
         stream_id = transfer.stream_id
         padding = self._padding
         while transfer.uploading and not self._channel.full and not self._send_error:
@@ -160,7 +160,7 @@ class Client:
             self._flush()
 
     def _flush(self) -> None:
-        """Write what there is to write; the server may have said why it takes no more."""
+        """Write what is pending; if that fails, the server may have sent the reason."""
         try:
             if not self._send_error:
                 self._channel.flush()
@@ -168,7 +168,7 @@ class Client:
             self._send_error = reason(error)
 
     def _wait(self) -> None:
-        """Wait until something can go on."""
+        """Wait until there is something to do."""
         readers: list[socket.socket | int] = [self._channel.sock]
         hungry = {}
         for stream_id, transfer in self._active.items():
@@ -207,7 +207,7 @@ class Client:
         return b"\n" not in self._first_octets and len(self._first_octets) < _SHOWN_OCTETS
 
     def _read_line(self) -> None:
-        """Wait a moment for the rest of the first line of what is not HTTP/2: it is shown."""
+        """Wait briefly for the rest of the first line of what is not HTTP/2, to show it."""
         limit = Deadline(_MOMENT, "The first line")
         with contextlib.suppress(OSError, Failure):
             data: bytes | None = None
@@ -248,11 +248,11 @@ class Client:
                 raise _reset(event)
 
     def _acknowledge(self, transfer: Transfer, length: int) -> None:
-        """Make room for more, unless what has come could not be written yet.
+        """Acknowledge content, unless it could not be written yet.
 
-        The connection gets it back at once even then: other streams must not have to wait.
+        The connection window gets it back even then, so that other streams need not wait.
         """
-        # Nothing goes out on a connection that has failed.
+        # Nothing can be sent on a failed connection.
         with contextlib.suppress(h2.exceptions.ProtocolError):
             if not transfer.sink.held:
                 self._conn.acknowledge_received_data(length, transfer.stream_id)
@@ -261,7 +261,7 @@ class Client:
                 self._conn.increment_flow_control_window(length)
 
     def _redirect(self, transfer: Transfer) -> None:
-        """Give up the response, and ask where it sends us."""
+        """Cancel the response, and follow the redirect."""
         self._cancel(transfer.stream_id)
         del self._active[transfer.stream_id]
         transfer.follow()
@@ -278,16 +278,16 @@ class Client:
         self._end(transfer)
 
     def _end(self, transfer: Transfer) -> None:
-        """Be done with a transfer, which lets others write."""
+        """Finish a transfer, which lets others write."""
         if transfer.uploading and transfer.failure is None:
-            self._cancel(transfer.stream_id)  # the rest of the content is not wanted
+            self._cancel(transfer.stream_id)  # the server does not want the rest of the content
         self._active.pop(transfer.stream_id, None)
         transfer.times.done = time.monotonic() - transfer.times.began
         transfer.show_progress()
         self._hand_on(transfer)
 
     def _hand_on(self, transfer: Transfer) -> None:
-        """Let others write, and make room for more of them."""
+        """Let other transfers write, and acknowledge what they have held back."""
         self._through(transfer)
         for other in self._active.values():
             if other.owed and not other.sink.held:
@@ -299,9 +299,9 @@ class Client:
         self._goodbye = f"GOAWAY with {named(event.error_code)}"
         if event.additional_data:
             self._goodbye += f" ({printable(event.additional_data)})"
-        text = f"The server refused the request by {self._goodbye}: {_REFUSED}"
+        text = f"The server refused the request, sending {self._goodbye}: {_REFUSED}"
         unprocessed = [self._active[i] for i in event.unprocessed_stream_ids if i in self._active]
-        # What was not sent goes over another connection, if this one has been of any use.
+        # Requests that were not sent use another connection, if this one got anything done.
         useful = len(self._active) > len(unprocessed) or self._finished
         while self._waiting:
             transfer = self._waiting.popleft()
@@ -314,7 +314,7 @@ class Client:
             self._fail(transfer, Failure(Status.HTTP2, text))
 
     def _hung_up(self) -> None:
-        """Say what is missing, now that the server has closed the connection."""
+        """Report what is missing, now that the server has closed the connection."""
         begun = [transfer for transfer in self._active.values() if transfer.begun]
         if begun and not self._goodbye:
             missing = "outstanding data"
@@ -327,14 +327,14 @@ class Client:
         raise Failure(Status.EMPTY, f"Empty reply from server{self._hint()}")
 
     def _explain_end(self) -> None:
-        """Name the reason for the end of the connection, where something else is known to be it."""
+        """Raise with the reason for the end of the connection, if a better one is known."""
         if self._goodbye:
             raise Failure(Status.HTTP2, f"The server ended the connection: {self._goodbye}")
         if self._send_error:
             raise Failure(Status.SEND, f"Failed to send: {self._send_error}")
 
     def _hint(self) -> str:
-        """What may be wrong if the server has never said a word."""
+        """What may be wrong if the server has not sent anything."""
         if self._first_octets or self._url.scheme == "https":
             return ""
         return "; perhaps it does not speak HTTP/2 without TLS"
@@ -343,7 +343,7 @@ class Client:
 def _reset(event: h2.events.StreamReset) -> Failure:
     code = named(event.error_code)
     if not event.remote_reset:
-        text = f"The response breaks the rules of HTTP/2: reset with {code}"
+        text = f"The response violates HTTP/2; the stream was reset with {code}"
     elif event.error_code == ErrorCodes.REFUSED_STREAM:
         text = f"The server refused the request ({code}): {_REFUSED}"
     else:

@@ -1,6 +1,6 @@
-"""Compressed content (RFC 9110 section 8.4): gzip, and zstd where Python has it.
+"""Compressed content (RFC 9110 section 8.4): gzip, and zstd if Python has it.
 
-What is decompressed comes in pieces of a bounded size, however much a few octets expand to.
+Output comes in pieces of a bounded size, however much a few octets expand to.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 def _zstd() -> Any:
-    """Return the module for zstd, from Python 3.14 on."""
+    """Return the module for zstd, which Python 3.14 and later have."""
     try:
         return importlib.import_module("compression.zstd")
     except ImportError:
@@ -30,9 +30,9 @@ def supported() -> str:
 
 
 def decoder(coding: str) -> Gzip | Zstd | None:
-    """Return a decoder for a `content-encoding`; None where there is nothing to be done.
+    """Return a decoder for a `content-encoding`; None if there is nothing to decode.
 
-    Raises Failure for what nobody asked for.
+    Raises Failure for an unsupported one.
     """
     coding = coding.strip().lower()
     if coding in {"", "identity"}:
@@ -41,7 +41,7 @@ def decoder(coding: str) -> Gzip | Zstd | None:
         return Gzip()
     if coding == "zstd" and (module := _zstd()):
         return Zstd(module)
-    text = f"The content is encoded with {coding!r}, and --compressed knows {supported()} only"
+    text = f"The content is encoded with {coding!r}, but --compressed supports only {supported()}"
     raise Failure(Status.ENCODING, text)
 
 
@@ -50,7 +50,7 @@ class Gzip:
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_GZIP)
-        self._begun = False  # whether something of a member has come
+        self._begun = False  # whether part of a member has arrived
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decompress these octets, and return the result in pieces."""
@@ -67,9 +67,9 @@ class Gzip:
                 self._begun = False
 
     def finish(self) -> None:
-        """Complain if the end is missing."""
+        """Raise Failure if the end is missing."""
         if self._begun:
-            raise _damaged("its end is missing")
+            raise _damaged("it is truncated")
 
 
 class Zstd:
@@ -99,9 +99,9 @@ class Zstd:
                 self._begun = False
 
     def finish(self) -> None:
-        """Complain if the end is missing."""
+        """Raise Failure if the end is missing."""
         if self._begun:
-            raise _damaged("its end is missing")
+            raise _damaged("it is truncated")
 
 
 def _damaged(why: object) -> Failure:

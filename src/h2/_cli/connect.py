@@ -33,7 +33,7 @@ def connect(
     times: Times,
     recorder: Recorder | None,
 ) -> Channel:
-    """Return a channel to the server, with the connection preface waiting to be sent."""
+    """Return a channel to the server, with the connection preface pending."""
     limit = deadline.within(options.connect_timeout, "Connection")
     conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True, logger=recorder))
     conn.local_settings = Settings(
@@ -63,8 +63,8 @@ def connect(
         for line in tls.describe(secure):
             log.note(line)
     if picked != "h2" and not options.prior_knowledge:
-        text = f"The server does not offer HTTP/2 (ALPN picked {picked or 'nothing'}); "
-        raise Failure(Status.TLS, text + "--prior-knowledge would try it all the same")
+        text = f"The server does not offer HTTP/2 (ALPN selected {picked or 'nothing'}); "
+        raise Failure(Status.TLS, text + "use --prior-knowledge to try it anyway")
     return tls.SecureChannel(secure, conn, log)
 
 

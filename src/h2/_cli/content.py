@@ -1,4 +1,4 @@
-"""Content on its way: where that of a request comes from, where that of a response goes."""
+"""Where the content of a request comes from, and where that of a response goes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import BinaryIO, Final, TextIO
 from h2._cli.failure import Failure, Status
 from h2._cli.text import reason, size
 
-#: Smaller content is through before anybody could look at a progress bar.
+#: Smaller content is complete before anybody could look at a progress bar.
 LARGE: Final = 1_000_000
 
-#: Whether select() takes anything but sockets.
+#: Whether select() accepts anything but sockets.
 CAN_WAIT_FOR_PIPES = os.name == "posix"
 
 
@@ -24,15 +24,15 @@ class Source:
     """The content of a request, read in pieces.
 
     :param file: where it comes from
-    :param name: what messages call it
+    :param name: its name in messages
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file = file
         self._name = name
-        self.length: int | None = None  # where it is known from the start
+        self.length: int | None = None  # if known from the start
         self.taken = 0
-        # What may have to be waited for (a pipe), where the system can wait for such things.
+        # The descriptor to wait for (a pipe), if the system can wait for it.
         self.waits: int | None = None
         if isinstance(file, io.BytesIO):
             self.length = len(file.getbuffer())
@@ -44,7 +44,7 @@ class Source:
             self.waits = file.fileno()
 
     def read(self, amount: int) -> bytes:
-        """Return the next piece, empty at the end. Waits where there is none yet."""
+        """Return the next piece, empty at the end. Blocks until there is one."""
         if self.length is not None:
             amount = min(amount, self.length - self.taken)
         try:
@@ -97,7 +97,7 @@ class Sink:
         self._file: BinaryIO | None = sys.stdout.buffer if self.name is None else None
         self._checked = name is not None  # whether bytes may be anything
         self._failed = False
-        self.held = False  # whether what is written is kept until it is the turn of this response
+        self.held = False  # whether output is kept until it is this response's turn
         self._kept: list[bytes] = []
 
     @property
@@ -106,23 +106,23 @@ class Sink:
         return self._file is sys.stdout.buffer and sys.stdout.isatty()
 
     def hold(self) -> None:
-        """Keep what is written, if it is for standard output."""
+        """Keep output from now on, if it is for standard output."""
         self.held = self.name is None
 
     def release(self) -> None:
-        """Write what was kept, and everything at once from now on."""
+        """Write what was kept, and write immediately from now on."""
         self.held = False
         kept, self._kept = self._kept, []
         for data in kept:
             self.write(data)
 
     def write(self, data: bytes) -> None:
-        """Write at once, unless others come first."""
+        """Write immediately, unless others come first."""
         if self.held:
             self._kept.append(data)
             return
         if not self._checked and self.shown and b"\0" in data:
-            text = "The content is binary and could upset your terminal; '--output -' shows it"
+            text = "The content is binary and could garble your terminal; '--output -' shows it"
             raise Failure(Status.WRITE, text)
         try:
             if self._file is None:
@@ -156,7 +156,7 @@ class Progress:
         self._shown = False
 
     def show(self, done: int, total: int | None, end: bool) -> None:
-        """Draw it, unless that has just been done; at the end, leave its line."""
+        """Draw it, unless it was just drawn; at the end, move to the next line."""
         now = time.monotonic()
         is_large = (done if total is None else total) >= LARGE
         if is_large and (end or now - self._shown_at >= self._EVERY):
@@ -177,7 +177,7 @@ class Progress:
         return f"{self._what} [{bar}] {100 * done // total:>3} % of {size(total)}, {rate}"
 
     def end(self) -> None:
-        """Leave the line that it was drawn on."""
+        """Move to the line after the one it was drawn on."""
         if self._shown:
             self._shown = False
             self._out.write("\n")

@@ -8,9 +8,9 @@ from h2._cli.failure import Failure, Status
 
 
 class Deadline:
-    """The end of a span of time; there is none where the seconds are None.
+    """The end of a time span; there is none if the seconds are None.
 
-    :param what: what has taken too long if the time is over, for the message
+    :param what: what has timed out, for the message
     """
 
     def __init__(self, seconds: float | None, what: str) -> None:
@@ -19,7 +19,7 @@ class Deadline:
         self._what = what
 
     def left(self) -> float | None:
-        """Return the seconds that are left, more than none; raises Failure if there are none."""
+        """Return the seconds that are left, more than 0; raises Failure if there are none."""
         if self._seconds is None:
             return None
         spent = time.monotonic() - self._start
@@ -29,6 +29,6 @@ class Deadline:
         raise Failure(Status.TIMEOUT, text)
 
     def within(self, seconds: float, what: str) -> Deadline:
-        """Return the sooner one of this end and of one so many seconds from now."""
+        """Return the earlier of this deadline and one this many seconds from now."""
         left = self.left()
         return self if left is not None and left < seconds else Deadline(seconds, what)

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         waterfall.save(options.waterfall, [recorder], name)
     if not faults:
         return 0
-    number = "1 error" if len(faults) == 1 else f"{len(faults)} errors, the first one"
+    number = "1 error" if len(faults) == 1 else f"{len(faults)} errors, the first"
     raise Failure(Status.DAMAGED, f"{name} is damaged: {number} at {faults[0]}")
 
 
@@ -83,5 +83,5 @@ def _frames(reader: FrameReader, chunks: Iterator[bytes], form: str, name: str) 
             except ValueError as error:
                 raise Failure(Status.DAMAGED, f"{name} is not hexadecimal text: {error}") from None
         yield from reader.feed(data)
-        sys.stdout.flush()  # the next bytes may be long in coming
+        sys.stdout.flush()  # the next bytes may take long to arrive
     yield from reader.finish()

@@ -1,4 +1,4 @@
-"""How a command fails: exit statuses, which are those of curl, and the exception that has one."""
+"""How a command fails: exit statuses, the same as curl's, and the exception that has one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Status(IntEnum):
     INTERRUPTED = 130
 
 
-class Failure(Exception):  # noqa: N818 - what fails is the command, it need not be in error
+class Failure(Exception):  # noqa: N818 - the command fails, which need not be an error
     """The command ends with this status; the message, if there is one, goes to standard error."""
 
     def __init__(self, status: Status, message: str = "") -> None:

@@ -18,22 +18,22 @@ _LONGEST_INTEGER: Final = 5  # octets after the prefix, as the decoder allows
 
 
 class FieldBlocks:
-    """The HPACK state of one direction (RFC 7541), and the block that is under way.
+    """The HPACK state of one direction (RFC 7541), and the current block.
 
-    The decoder gets the representations of a block one by one. So everything before a fault is
-    decoded, and the fault has an offset.
+    The decoder gets the representations of a block one by one. So everything before an error is
+    decoded, and the error has an offset.
     """
 
     def __init__(self) -> None:
         self._decoder = Decoder(_STATIC)
         # The limit is in the SETTINGS of the other end, which this direction does not carry.
-        # The encoder says in its blocks which size it uses.
+        # The encoder announces the size it uses in its blocks.
         self._decoder.max_allowed_table_size = 2**32 - 1
         self._lost_at: int | None = None
         self.begin()
 
     def begin(self) -> None:
-        """Start a block, whatever has become of the one before."""
+        """Start a block, whatever happened to the previous one."""
         self._rest = bytearray()  # the beginning of a representation
         self._rest_offset = 0
         self._size = 0
@@ -45,7 +45,7 @@ class FieldBlocks:
             self._lost_at = offset
 
     def add(self, fragment: bytes, offset: int, last: bool) -> Iterator[Line]:
-        """Decode what this fragment completes: the fields, then a fault if there is one."""
+        """Decode what this fragment completes: the fields, then an error if there is one."""
         if self._lost_at is not None:
             yield Line(offset, f"(not decoded: HPACK state was lost at offset {self._lost_at})")
             return
@@ -62,13 +62,13 @@ class FieldBlocks:
             if len(rest) - position > MAX_SECTION_SIZE:
                 raise HeaderListTooLarge
             if last and position < len(rest):
-                yield from self._decode(bytes(rest[position:]), start)  # says what is missing
+                yield from self._decode(bytes(rest[position:]), start)  # reports what is missing
         except HpackDecodingError as error:
             self.lose(start)
             yield Line(start, f"HPACK: {error}", fault=True)
         except HeaderListTooLarge:
             self.lose(start)
-            text = f"field section of more than {MAX_SECTION_SIZE} octets: not decoded further"
+            text = f"field section exceeds {MAX_SECTION_SIZE} octets: not decoded further"
             yield Line(start, text, fault=True)
         del rest[:position]
         self._rest_offset = start
@@ -76,7 +76,7 @@ class FieldBlocks:
     def _decode(self, piece: bytes, offset: int) -> Iterator[Line]:
         """Decode one representation."""
         is_update = piece[0] & 0xE0 == 0x20
-        # The decoder takes each piece for the start of a block, where size updates are allowed.
+        # The decoder treats each piece as the start of a block, where size updates are allowed.
         if is_update and self._fields:
             raise HpackDecodingError("table size update after the first field")
         block = self._decoder.decode(piece, MAX_SECTION_SIZE - self._size)
@@ -89,7 +89,7 @@ class FieldBlocks:
 
 
 def _end(data: bytearray, position: int) -> int | None:
-    """Return where the representation at this position ends; None if that is still to come.
+    """Return where the representation at this position ends; None if it has not arrived yet.
 
     RFC 7541 section 6. Raises HpackDecodingError for an integer that is out of range.
     """

@@ -1,7 +1,7 @@
 """Raw bytes of one direction of a connection to frames and fields, each with its offset.
 
-Nothing is expected of the bytes. Where they are damaged, the frame says what is wrong and where,
-and reading goes on behind it as far as that makes sense.
+The bytes may be anything. If they are invalid, the frame says what is wrong and where, and reading
+continues after it as far as possible.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from h2._frames.layout import (
 )
 from h2.recorder import Recorder
 
-#: What begins like this is often taken for HTTP/2 by mistake.
+#: Data that begins like this is often mistaken for HTTP/2.
 _FOREIGN: Final = {
     b"HTTP/": "HTTP/1, not HTTP/2",
     b"GET ": "HTTP/1, not HTTP/2",
     b"POST ": "HTTP/1, not HTTP/2",
-    b"\x16\x03": "TLS, which has to be decrypted first",
+    b"\x16\x03": "TLS, which must be decrypted first",
     b"\xd4\xc3\xb2\xa1": "a packet capture, not the bytes of one direction",
     b"\n\r\r\n": "a packet capture, not the bytes of one direction",
 }
 _WITH_FIELDS: Final = {HEADERS, PUSH_PROMISE, CONTINUATION}
-#: Octets between the padding length and the field block, and what they hold.
+#: Octets between the padding length and the field block, and what they contain.
 _PREFIXES: Final = {
     HEADERS: (5, "priority fields"),
     PUSH_PROMISE: (4, "promised stream"),
@@ -54,16 +54,16 @@ class FrameReader:
 
     def __init__(self, recorder: Recorder | None = None) -> None:
         self._recorder = recorder
-        self.offset = 0  # of the first byte that was not read yet
+        self.offset = 0  # of the first unread byte
         self._data = bytearray()
         self._blocks = FieldBlocks()
-        self._begun = False  # whether it is known how the bytes begin
+        self._begun = False  # whether the beginning of the bytes has been checked
         self._foreign = False
-        self._open: int | None = None  # the stream whose field block is under way
-        self._interrupted = False  # whether that was found fault with already
+        self._open: int | None = None  # the stream with an incomplete field block
+        self._interrupted = False  # whether that was already reported
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take in bytes; returns the frames that they complete."""
+        """Add bytes; returns the frames that they complete."""
         if self._foreign:
             self.offset += len(data)
             return
@@ -78,22 +78,22 @@ class FrameReader:
             self._skip(end)
 
     def finish(self) -> Iterator[Frame]:
-        """Return what there is to say where the bytes end."""
+        """Return a frame for what is incomplete at the end of the bytes."""
         data = self._data
         end = self.offset + len(data)
         if data and not self._begun and PREFACE.startswith(data):
             frame = Frame(0, "(preface)", length=len(data))
-            frame.fault(end, f"connection preface is cut off: {len(data)} of 24 octets")
+            frame.fault(end, f"connection preface is truncated: {len(data)} of 24 octets")
         elif len(data) >= HEADER_LENGTH:
             frame = self._frame(bytes(data[HEADER_LENGTH:]))
             here = len(data) - HEADER_LENGTH
-            frame.fault(end, f"frame is cut off: {here} of {frame.length} octets of its payload")
+            frame.fault(end, f"frame is truncated: {here} of {frame.length} octets of its payload")
         elif data:
             frame = Frame(self.offset, "(frame header)", length=len(data))
-            frame.fault(end, f"frame header is cut off: {len(data)} of {HEADER_LENGTH} octets")
+            frame.fault(end, f"frame header is truncated: {len(data)} of {HEADER_LENGTH} octets")
         elif self._open is not None:
             frame = Frame(end, "(end)")
-            frame.fault(end, f"field block on stream {self._open} is not finished")
+            frame.fault(end, f"field block on stream {self._open} is incomplete")
         else:
             return
         self._open = None
@@ -111,7 +111,7 @@ class FrameReader:
             frame = Frame(0, "(preface)", length=len(PREFACE), content="PRI * HTTP/2.0")
             if data != PREFACE:
                 at = next(i for i, octet in enumerate(PREFACE) if data[i] != octet)
-                frame.fault(at, "connection preface is damaged")
+                frame.fault(at, "connection preface is invalid")
             yield frame
             self._skip(len(PREFACE))
             return
@@ -124,7 +124,7 @@ class FrameReader:
                 self._skip(len(self._data))
 
     def _length(self) -> int:
-        """Return the length of the payload that the frame header at the beginning gives."""
+        """Return the payload length in the frame header at the beginning."""
         return int.from_bytes(self._data[:3], "big")
 
     def _skip(self, octets: int) -> None:
@@ -132,7 +132,7 @@ class FrameReader:
         self.offset += octets
 
     def _frame(self, payload: bytes) -> Frame:
-        """Put the frame at the beginning into words; of its payload, so much is there."""
+        """Describe the frame at the beginning; ``payload`` is what there is of its payload."""
         _, _, kind, flags, stream_id = decode.unpack_header(self._data)
         stream_id &= decode.ID_MASK
         if self._recorder is not None and len(payload) == self._length():
@@ -168,7 +168,7 @@ class FrameReader:
             return
         if not self._interrupted:
             self._interrupted = True
-            text = f"the field block on stream {self._open} had to be continued here"
+            text = f"expected CONTINUATION for the field block on stream {self._open}"
             frame.fault(frame.offset, text)
         if kind in _WITH_FIELDS:
             self._blocks.lose(frame.offset)
@@ -194,13 +194,13 @@ class FrameReader:
     ) -> tuple[int, int, bytes]:
         """Return where content or field block fragment start and stop, and what comes before it.
 
-        Takes off padding (RFC 9113 section 6.1). The payload may be cut off.
+        Strips padding (RFC 9113 section 6.1). The payload may be truncated.
         """
         at = frame.offset + HEADER_LENGTH
         start, stop = 0, frame.length
         if flags & PADDED and kind != CONTINUATION:
             if not frame.length:
-                raise Damage(at, "padded, but without Pad Length")
+                raise Damage(at, "PADDED flag is set, but Pad Length is missing")
             padding = int.from_bytes(payload[:1], "big")
             if padding >= frame.length:
                 raise Damage(at, f"padding of {padding} octets in a payload of {frame.length}")
@@ -209,5 +209,5 @@ class FrameReader:
         if kind == HEADERS and not flags & PRIORITY_FLAG:
             octets = 0
         if stop - start < octets:
-            raise Damage(at + start, f"{name}: {stop - start} of {octets} octets are there")
+            raise Damage(at + start, f"{name}: only {stop - start} of {octets} octets")
         return start + octets, stop, payload[start : start + octets]

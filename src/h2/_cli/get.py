@@ -1,4 +1,4 @@
-"""`python -m h2 get`: URLs, one connection for those in a row that are of one server."""
+"""`python -m h2 get`: fetches URLs, over one connection for consecutive ones of one server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from h2.recorder import Recorder
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the command; returns the exit status."""
     if options.key and not options.cert:
         raise Failure(Status.USAGE, "--key needs --cert")
     request.check(options)
@@ -46,10 +46,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _transfers(options: argparse.Namespace) -> list[Transfer]:
-    """Return what there is to do for each URL."""
+    """Return a transfer for each URL."""
     names = options.output or []
     if len(names) > len(options.urls):
-        raise Failure(Status.USAGE, "There are more --output than URLs")
+        raise Failure(Status.USAGE, "There are more --output options than URLs")
     progress = (
         len(options.urls) == 1
         and not (options.verbose or options.silent or options.stat)
@@ -66,7 +66,7 @@ def _transfers(options: argparse.Namespace) -> list[Transfer]:
 
 
 class Fetch:
-    """Carries out all transfers. What they write comes in the order of the URLs."""
+    """Carries out all transfers. Their output is in the order of the URLs."""
 
     def __init__(self, options: argparse.Namespace, transfers: list[Transfer]) -> None:
         self._options = options
@@ -74,10 +74,10 @@ class Fetch:
         self._queue = deque(transfers)  # those that are not done; the first one may write
         self._failures: list[Failure] = []
         self._deadline = Deadline(options.max_time, "Operation")
-        self.recorders: list[Recorder] = []  # one for each connection, if they are to be shown
+        self.recorders: list[Recorder] = []  # one for each connection, for --waterfall
 
     def run(self) -> list[Failure]:
-        """Do everything; returns what went wrong. That has been told if there are several URLs."""
+        """Do everything; returns the failures, which were already reported for several URLs."""
         for transfer in self._transfers[1:]:
             transfer.sink.hold()
         pending = deque(self._transfers)
@@ -90,7 +90,7 @@ class Fetch:
         return self._failures
 
     def _fetch(self, group: list[Transfer]) -> list[Transfer]:
-        """Carry out transfers with one server; returns those that it has sent elsewhere."""
+        """Carry out transfers with one server; returns those that it redirects elsewhere."""
         began = time.monotonic()
         url = group[0].request.url
         client = None
@@ -119,8 +119,8 @@ class Fetch:
         return client.elsewhere if client else []
 
     def _through(self, transfer: Transfer) -> None:
-        """Let those write whose turn it is: this transfer is done, or goes on elsewhere."""
-        if not transfer.done:  # it must not keep the others from writing meanwhile
+        """Let the next transfers write: this one is done, or continues elsewhere."""
+        if not transfer.done:  # it must not block the output of the others
             self._queue.remove(transfer)
             self._queue.append(transfer)
             transfer.sink.hold()
@@ -133,7 +133,7 @@ class Fetch:
             self._report(transfer)
 
     def _report(self, transfer: Transfer) -> None:
-        """Tell what there is to tell about a transfer besides its content."""
+        """Print everything about a transfer other than its content."""
         transfer.close()
         failure = transfer.failure
         if self._options.write_out:

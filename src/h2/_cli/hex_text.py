@@ -1,4 +1,4 @@
-"""Bytes written as hexadecimal text: plain digits, and dumps as hexdump -C, xxd and others do."""
+"""Bytes as hexadecimal text: plain digits, and dumps in the style of hexdump -C, xxd etc."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 _TEXT: Final = frozenset(b"\t\n\r\f" + bytes(range(0x20, 0x7F)))
 _BEGINNING: Final = re.compile(rb"\s*(?:#|\\x|(?:0x)?[0-9a-f]{2})", re.IGNORECASE)
 
-#: An offset, octets, and perhaps the same octets as text.
+#: An offset, octets, and possibly the same octets as text.
 _WITH_COLON: Final = re.compile(
     r"\s*(?:0x)?([0-9a-f]{4,16}):\s+((?:[0-9a-f]{2} ?)+)(?:\s.*)?$", re.IGNORECASE
 )
@@ -17,15 +17,15 @@ _WITHOUT_COLON: Final = re.compile(
 )
 _ONLY_OFFSET: Final = re.compile(r"\s*(?:0x)?([0-9a-f]{4,16}):?()\s*$", re.IGNORECASE)
 
-#: What may come between digits: white space, and the marks of other notations.
+#: What may occur between digits: white space, and the prefixes of other notations.
 _BETWEEN: Final = re.compile(r"\b0x|\\x|[\s:,;]+", re.IGNORECASE)
 _NO_DIGIT: Final = re.compile(r"[^0-9a-f]", re.IGNORECASE)
 
 
 def looks_like_hex(data: bytes) -> bool:
-    """Whether the beginning of a file is meant as text.
+    """Whether the beginning of a file looks like text.
 
-    Frames have octets in their headers that no text has.
+    Frame headers have octets that do not occur in text.
     """
     return _TEXT.issuperset(data) and _BEGINNING.match(data) is not None
 
@@ -45,7 +45,7 @@ def parse(text: str) -> bytes:
 
 
 def _digits(lines: list[tuple[int, str]]) -> bytes:
-    """Return the bytes of lines that hold digits, grouped in any way."""
+    """Return the bytes of lines of digits, grouped in any way."""
     out = bytearray()
     half = ""  # the first digit of an octet whose second one is on the next line
     number = 0
@@ -70,12 +70,12 @@ def _dump(lines: list[tuple[int, str]]) -> bytes:
             raise ValueError(f"line {number}: repeated lines were left out (hexdump -v shows them)")
         match = _WITH_COLON.match(line) or _WITHOUT_COLON.match(line) or _ONLY_OFFSET.match(line)
         if match is None:
-            raise ValueError(f"line {number}: no line of a dump, as those above are")
+            raise ValueError(f"line {number}: not a line of a dump, unlike those above")
         offset = int(match[1], 16)
         if first is None:
             first = offset
         if offset - first != len(out):
             expected = first + len(out)
-            raise ValueError(f"line {number}: offset {offset:#x} where {expected:#x} follows")
+            raise ValueError(f"line {number}: offset {offset:#x}, expected {expected:#x}")
         out += bytes.fromhex(match[2])
     return bytes(out)

@@ -1,4 +1,4 @@
-"""Clients that speak HTTP/1 to a server of HTTP/2."""
+"""Clients that speak HTTP/1 to an HTTP/2 server."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ def _answer(status: str, text: str) -> bytes:
     )
 
 
-#: What a client in cleartext is told.
+#: The answer to a client in cleartext.
 ANSWER: Final = _answer(
     "505 HTTP Version Not Supported",
     "This server speaks HTTP/2 only: try 'python -m h2 get', 'curl --http2-prior-knowledge', or, "
     "for a browser, start it with --tls and use https.",
 )
-#: What a client over TLS is told that did not offer HTTP/2.
+#: The answer to a client over TLS that did not offer HTTP/2.
 ANSWER_OVER_TLS: Final = _answer(
     "505 HTTP Version Not Supported",
     "This server speaks HTTP/2 only, and your client did not offer it (ALPN h2).",
 )
-#: What a client is told that does not speak TLS where it has to.
+#: The answer to a client that does not use TLS on the TLS port.
 ANSWER_TO_PLAINTEXT: Final = _answer(
-    "400 Bad Request", "This port is for TLS: use https in place of http."
+    "400 Bad Request", "This port expects TLS: use https instead of http."
 )
 
 
 def is_http1(octets: bytes) -> bool:
-    """Whether a client seems to speak HTTP/1, judging by what it said first."""
+    """Whether a client seems to speak HTTP/1, judging by its first octets."""
     return _REQUEST.match(octets) is not None and not octets.startswith(b"PRI ")
 
 
 def first_line(octets: bytes) -> str:
-    """Return the first line of what a client said, for the log."""
+    """Return the first line of what a client sent, for the log."""
     line = octets.partition(b"\n")[0].rstrip(b"\r")[:_SHOWN]
     return f'"{printable(line)}"'

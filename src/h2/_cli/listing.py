@@ -1,4 +1,4 @@
-"""What can be said about bytes of a connection: frames, lines below them, faults."""
+"""The output of a decoded connection: frames, lines below them, errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """Something to say about the byte at an offset."""
+    """A note about the byte at an offset."""
 
     offset: int
     text: str
@@ -16,7 +16,7 @@ class Line(NamedTuple):
 
 @dataclass
 class Frame:
-    """A frame in words; also the connection preface, and bytes that make no frame."""
+    """A described frame; also the connection preface, and bytes that are not a frame."""
 
     offset: int
     name: str
@@ -31,12 +31,12 @@ class Frame:
         self.lines.append(Line(offset, text))
 
     def fault(self, offset: int, text: str) -> None:
-        """Say that something is wrong at this offset."""
+        """Note that something is wrong at this offset."""
         self.lines.append(Line(offset, text, fault=True))
 
 
 class Damage(Exception):  # noqa: N818 - of the input; nothing in the program is in error
-    """A payload cannot be read on from this offset."""
+    """A payload cannot be read beyond this offset."""
 
     def __init__(self, offset: int, text: str) -> None:
         super().__init__(text)

@@ -10,26 +10,26 @@ from typing import Any, Final, NoReturn
 
 from h2._cli.failure import Failure, Status
 
-MAX_SECONDS: Final = 1e6  # more than a wait in the operating system takes
+MAX_SECONDS: Final = 1e6  # longer than the operating system can wait
 
 
 class OptionParser(argparse.ArgumentParser):
-    """A parser whose complaints look like all other messages, and name the right `--help`."""
+    """A parser whose errors look like all other messages, and name the right `--help`."""
 
-    #: Where positional arguments go that come after an option, which argparse leaves over.
+    #: The destination of positional arguments after an option, which argparse leaves over.
     further: str | None = None
 
     def error(self, message: str) -> NoReturn:
-        """End with a message and a hint."""
+        """Exit with a message and a hint."""
         raise Failure(Status.USAGE, f"{message}\nTry '{self.prog} --help'.")
 
     def parse_known_args(  # type: ignore[override]  # the overloads differ in the namespace only
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Parse arguments; what a command does not know is an error of that command.
+        """Parse arguments; unknown ones are errors of the command, not of the program.
 
-        argparse leaves such arguments to the parser of the whole command line, whose help does not
-        have the options of the command.
+        argparse leaves such arguments to the main parser, whose help does not list the options of
+        the command.
         """
         found, unknown = super().parse_known_args(args, namespace)
         for argument in unknown:
@@ -44,12 +44,12 @@ class OptionParser(argparse.ArgumentParser):
         option = argument.partition("=")[0]
         known = [name for name in self._option_string_actions if name.startswith("--")]
         close = difflib.get_close_matches(option, known, n=1, cutoff=0.75)
-        hint = f" (perhaps {close[0]}?)" if close else ""
+        hint = f" (did you mean {close[0]}?)" if close else ""
         return f"unknown option: {option}{hint}"
 
 
 def seconds(text: str) -> float:
-    """Return a span of time."""
+    """Return a time span."""
     with contextlib.suppress(ValueError):
         if 0 < float(text) < MAX_SECONDS:
             return float(text)

@@ -1,4 +1,4 @@
-"""Payloads in words, of all frames but those that carry fields or content."""
+"""Descriptions of payloads, for all frames other than those with fields or content."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from h2._rules.setting_bounds import BOUNDS
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-#: What a setting may be that is not known.
+#: The bounds of an unknown setting.
 _ANY: Final = (0, 2**32 - 1, ErrorCodes.NO_ERROR)
 
 
 def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
-    """Check the stream and the length that a type must have (RFC 9113 sections 4.2 and 6).
+    """Check the stream identifier and the length of a frame (RFC 9113 sections 4.2 and 6).
 
     A wrong stream is noted; a wrong length is `Damage`.
     """
@@ -44,24 +44,24 @@ def check_shape(frame: Frame, kind: int, stream_id: int) -> None:
         return
     rule, least, most, _ = SHAPES[KIND_OF[kind]]
     if stream_id and rule == ON_CONNECTION:
-        frame.fault(frame.offset + 5, f"{frame.name} belongs on stream 0")
+        frame.fault(frame.offset + 5, f"{frame.name} must be on stream 0")
     if not stream_id and rule == ON_STREAM:
-        frame.fault(frame.offset + 5, f"{frame.name} does not belong on stream 0")
+        frame.fault(frame.offset + 5, f"{frame.name} must not be on stream 0")
     if not least <= frame.length <= most:
         bound = f"{least}" if least == most else f"at least {least}"
-        text = f"{frame.name} with a payload of {frame.length} octets, which must be {bound}"
+        text = f"{frame.name} with a payload of {frame.length} octets; must be {bound}"
         raise Damage(frame.offset, text)
 
 
 def describe(frame: Frame, kind: int, flags: int, payload: bytes) -> None:
-    """Put a payload into words. It is complete, and its shape has been checked."""
+    """Describe a payload. It is complete, and its shape has been checked."""
     if kind == SETTINGS and flags & ACK and payload:
-        raise Damage(frame.offset, f"acknowledgment of SETTINGS with {len(payload)} octets")
+        raise Damage(frame.offset, f"SETTINGS acknowledgment with {len(payload)} octets")
     _WORDS.get(kind, _unknown)(frame, payload, frame.offset + HEADER_LENGTH)
 
 
 def priority(payload: bytes) -> str:
-    """Put the priority fields into words (RFC 9113 section 6.3)."""
+    """Describe the priority fields (RFC 9113 section 6.3)."""
     depends_on, weight, exclusive = decode.priority(payload)
     return f"depends {'exclusively ' if exclusive else ''}on {depends_on}, weight {weight}"
 
@@ -82,9 +82,9 @@ def _settings(frame: Frame, payload: bytes, at: int) -> None:
         if least <= value <= most:
             frame.line(at + 6 * number, text)
         else:
-            frame.fault(at + 6 * number, f"{text}, which must be from {least} to {most}")
+            frame.fault(at + 6 * number, f"{text}; must be between {least} and {most}")
     if whole < len(payload):
-        raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: no multiple of 6")
+        raise Damage(frame.offset, f"SETTINGS of {len(payload)} octets: not a multiple of 6")
 
 
 def _ping(frame: Frame, payload: bytes, _at: int) -> None:
@@ -98,7 +98,7 @@ def _goaway(frame: Frame, payload: bytes, _at: int) -> None:
 
 
 def _window_update(frame: Frame, payload: bytes, at: int) -> None:
-    increment = decode.stream_id(payload)  # 31 bits, as there
+    increment = decode.stream_id(payload)  # 31 bits, like a stream identifier
     frame.content = f"+{increment}"
     if not increment:
         raise Damage(at, "increment of 0")

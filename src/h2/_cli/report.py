@@ -1,4 +1,4 @@
-"""What `get` tells about a response besides its content: `--write-out` and `--stat`."""
+"""What `get` prints about a response other than its content: `--write-out` and `--stat`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def _seconds(get: Callable[[Transfer], float | None]) -> Callable[[Transfer], str]:
-    """Return what shows a moment as curl does: in seconds since the start, 0 if it never came."""
+    """Return a function that shows a time as curl does: in seconds since the start, or 0."""
     return lambda transfer: f"{get(transfer) or 0:.6f}"
 
 
@@ -26,7 +26,7 @@ def _speed(octets: int, transfer: Transfer) -> str:
     return f"{octets / max(transfer.times.done or 0, 1e-6):.0f}"
 
 
-#: The variables of `--write-out`. They mean what they mean in curl.
+#: The variables of `--write-out`, with the same meaning as in curl.
 VARIABLES: Final[dict[str, Callable[[Transfer], str]]] = {
     "content_type": lambda t: t.field(b"content-type"),
     "errormsg": lambda t: str(t.failure or ""),
@@ -74,7 +74,7 @@ def write_out_format(text: str) -> str:
 
 
 def written_out(form: str, transfer: Transfer) -> str:
-    """Return the text that a `--write-out` asks for."""
+    """Return the text for `--write-out`."""
 
     def fill(match: re.Match[str]) -> str:
         if match[1]:
@@ -90,7 +90,7 @@ _COLUMNS: Final = "{:>6}  {:>11}  {:>11}  {:>11}  {:>6}  {:>11}  {}"
 
 
 def statistics(transfers: Iterable[Transfer]) -> str:
-    """Return the table of `--stat`, those that were complete first at the top."""
+    """Return the table of `--stat`, in order of completion."""
     rows = [_COLUMNS.format("stream", "sent", "first octet", "done", "status", "octets", "URL")]
     for transfer in sorted(transfers, key=lambda t: t.times.done or float("inf")):
         times = transfer.times
@@ -111,6 +111,6 @@ def _milliseconds(moment: float | None) -> str:
 
 
 def tell(text: str) -> None:
-    """Print to standard error, after what standard output has."""
+    """Print to standard error, after flushing standard output."""
     sys.stdout.flush()
     print(text, file=sys.stderr, flush=True)

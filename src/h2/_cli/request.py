@@ -1,4 +1,4 @@
-"""What the command line says about a request: its header section, its content, its trailers."""
+"""The request that the command line describes: header section, content, trailers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from h2._cli.url import parse as parse_url
 Fields = list[tuple[bytes, bytes]]
 
 _FORM: Final = "application/x-www-form-urlencoded"
-#: Fields that belong to the server that the user has named, and to no other.
+#: Fields that are only for the server that the user has named.
 _CREDENTIALS: Final = {"authorization", "cookie"}
 _OF_CONTENT: Final = {"content-length", "content-type"}
 REDIRECTS: Final = {301, 302, 303, 307, 308}
 
 
 class Request:
-    """What is asked for, which redirects change.
+    """A request, which redirects change.
 
     :param options: the command line
     :param url: the URL to begin with
@@ -75,14 +75,14 @@ class Request:
         ]
 
     def trailers(self) -> Fields:
-        """Return the trailer section, empty where there is none."""
+        """Return the trailer section, empty if there is none."""
         if not self.has_content:
             return []
         pairs = map(split, self._options.trailer)
         return [(_octets(name), _octets(value or "")) for name, value in pairs]
 
     def redirect(self, status: int, location: str) -> None:
-        """Go where a response sends the client (RFC 9110 section 15.4), as curl does."""
+        """Follow a redirect (RFC 9110 section 15.4), as curl does."""
         self.url = parse_url(location)
         if status == 303 or (status in {301, 302} and self.method == "POST"):
             self.has_content = False
@@ -91,19 +91,19 @@ class Request:
 
 
 def content(options: argparse.Namespace) -> Source | None:
-    """Open the content that the command line has for a request."""
+    """Open the content that the command line specifies for a request."""
     data = options.data
     file = options.upload_file if options.upload is None else options.upload
     if data is None and file is None:
         return Source(io.BytesIO(), "no content") if options.trailer else None
     if options.head:
-        raise Failure(Status.USAGE, "--head goes without content")
+        raise Failure(Status.USAGE, "--head cannot be combined with content")
     if file is not None:
         return open_source(file)
     if not any(part.startswith("@") for part in data):
         return Source(io.BytesIO(_octets("&".join(data))), "--data")
     if len(data) > 1:
-        raise Failure(Status.USAGE, "--data @FILE cannot be joined with other content")
+        raise Failure(Status.USAGE, "--data @FILE cannot be combined with other content")
     return open_source(data[0][1:])
 
 
@@ -113,14 +113,14 @@ def fields(options: argparse.Namespace, url: Url, source: Source | None) -> Fiel
 
 
 def check(options: argparse.Namespace) -> None:
-    """Refuse what can be sent once only for more than one URL."""
+    """Raise Failure if content that can only be sent once is for several URLs."""
     from_data = "@-" in (options.data or [])
     if len(options.urls) > 1 and (from_data or "-" in {options.upload, options.upload_file}):
         raise Failure(Status.USAGE, "Standard input can be sent to one URL only")
 
 
 def ask_for_password(options: argparse.Namespace) -> None:
-    """Complete a `--user` that is only a name, as curl does."""
+    """Prompt for the password if `--user` is only a name, as curl does."""
     if options.user is not None and ":" not in options.user:
         password = getpass.getpass(f"Password for {options.user}: ")
         options.user = f"{options.user}:{password}"
@@ -137,7 +137,7 @@ def _method(options: argparse.Namespace) -> str:
 def _usual(
     options: argparse.Namespace, url: Url, source: Source | None, trusted: bool
 ) -> dict[str, str]:
-    """Return the fields that are sent unless the user says otherwise."""
+    """Return the fields that are sent by default."""
     agent = options.user_agent
     usual = {"user-agent": f"python-h2/{h2.__version__}" if agent is None else agent}
     if agent == "":
@@ -161,7 +161,7 @@ def _usual(
 
 
 def split(text: str) -> tuple[str, str | None]:
-    """Take a `--header` apart; there is no value where the field is to be left out."""
+    """Parse a `--header`; the value is None if the field is to be omitted."""
     name, colon, value = text.partition(":")
     if colon:
         return name.strip().lower(), value.strip() or None
@@ -171,5 +171,5 @@ def split(text: str) -> tuple[str, str | None]:
 
 
 def _octets(text: str) -> bytes:
-    """Return an argument as the bytes that the user typed."""
+    """Return an argument as the bytes that the user entered."""
     return text.encode("utf-8", "surrogateescape")

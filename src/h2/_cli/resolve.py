@@ -1,4 +1,4 @@
-"""Addresses for names: those that the user gives with `--resolve`, or those of the system."""
+"""Addresses for names: from `--resolve`, or from the system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from h2._cli.url import Url
 
 
 class Override(NamedTuple):
-    """Addresses to use for a host and a port; the host `*` is any."""
+    """Addresses to use for a host and a port; the host `*` matches any."""
 
     host: str
     port: int
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 
 
 def override(text: str) -> Override:
-    """Take a `--resolve` apart."""
+    """Parse a `--resolve`."""
     host, colon, rest = text.partition(":")
     if host.startswith("["):  # an IPv6 address, which has colons itself
         host, colon, rest = text[1:].partition("]:")

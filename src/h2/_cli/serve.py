@@ -1,6 +1,6 @@
-"""`python -m h2 serve`: the files below a folder over HTTP/2.
+"""`python -m h2 serve`: serves the files below a folder over HTTP/2.
 
-One thread serves all clients: no socket ever blocks, and the selector says which ones can go on.
+One thread serves all clients: sockets never block, and the selector says which ones are ready.
 """
 
 from __future__ import annotations
@@ -32,20 +32,21 @@ from h2.recorder import Recorder
 if TYPE_CHECKING:
     import ssl
 
-MAX_CLIENTS: Final = 200  # further ones are hung up on
+MAX_CLIENTS: Final = 200  # connections of further ones are closed
 MAX_RECORDED: Final = 100  # connections for --waterfall, and frames of each
 MAX_FRAMES: Final = 20_000
-POLL_SECONDS: Final = 0.25  # how often the server looks whether it is to stop, and at the clock
-#: What waits in the operating system has been decided: priorities work only above it.
+MAX_OCTETS: Final = 5_000_000
+POLL_SECONDS: Final = 0.25  # how often the server checks for a stop and for timeouts
+#: Priorities no longer apply to what the operating system has buffered, so that is kept small.
 UNSENT: Final = 64 * 1024
 _LOW_WATER: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 _PAUSE_SECONDS: Final = 0.01
 _ORDERS: Final = (signal.SIGINT, signal.SIGTERM)
-GRACE_SECONDS: Final = 3.0  # for responses under way when the server is to stop
+GRACE_SECONDS: Final = 3.0  # for responses in progress when the server stops
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the command; returns the exit status."""
     try:
         folder, port = place_of(options)
     except ValueError as error:
@@ -83,7 +84,9 @@ def _tls(options: argparse.Namespace) -> ssl.SSLContext | None:
         tls.load_certificate(context, options.cert, options.key)
     else:
         tls.make_certificate(context, options.host)
-        print("the certificate is made for this run: clients need --insecure", file=sys.stderr)
+        print(
+            "the certificate was generated for this run: clients need --insecure", file=sys.stderr
+        )
     return context
 
 
@@ -92,14 +95,14 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        why = reason(error).partition(" (")[0]  # what follows repeats the address
+        why = reason(error).partition(" (")[0]  # the rest repeats the address
         text = f"Could not listen on {host} port {port}: {why}"
         raise Failure(Status.BIND, text) from None
 
 
 @contextlib.contextmanager
 def _on_interrupt(stopping: threading.Event) -> Iterator[None]:
-    """Let Ctrl+C and `kill` order to stop: an exception could come in the middle of anything."""
+    """Make Ctrl+C and `kill` set an event: an exception could interrupt anything."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
@@ -128,14 +131,14 @@ class Server:
         self._verbose = verbose
         self._selector = selectors.DefaultSelector()
         self._sessions: dict[int, Session] = {}  # by file descriptor
-        self._eager: set[int] = set()  # those that can go on at once
+        self._eager: set[int] = set()  # those that can continue without waiting
         self._ticked = time.monotonic()
-        self._clients = 0  # there have been so many
+        self._clients = 0  # how many there have been
         self.recording = False  # whether to record what clients do
         self.recorders: list[Recorder] = []
 
     def run(self, stopping: threading.Event) -> None:
-        """Serve until somebody says stop, then let the clients go."""
+        """Serve until the event is set, then shut down gracefully."""
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ)
         try:
@@ -155,14 +158,14 @@ class Server:
             self._selector.close()
 
     def _go_on(self, seconds: float) -> None:
-        """Serve those who are there until the last one has gone, but no longer than this."""
+        """Serve the remaining clients until they are gone, at most for this long."""
         self._eager = set(self._sessions)
         give_up = time.monotonic() + seconds
         while self._sessions and time.monotonic() < give_up:
             self._turn()
 
     def _turn(self) -> None:
-        """Wait until somebody can go on, and let them."""
+        """Wait until sessions are ready, and advance them."""
         ready = self._eager
         self._eager = set()
         for key, _ in self._selector.select(0 if ready else POLL_SECONDS):
@@ -180,10 +183,10 @@ class Server:
                     self._advance(descriptor)
 
     def _accept(self) -> None:
-        """Take in a new client, if there is room for one."""
+        """Accept a new client, if there is room for one."""
         try:
             sock, address = self._listener.accept()
-        except OSError:  # it has gone already; or no more files can be opened, and that may last
+        except OSError:  # it has already disconnected; or too many files are open, which may last
             time.sleep(_PAUSE_SECONDS)
             return
         if len(self._sessions) >= MAX_CLIENTS:
@@ -207,7 +210,9 @@ class Server:
             sock.setsockopt(socket.IPPROTO_TCP, _LOW_WATER, UNSENT)
         recorder = None
         if self.recording and len(self.recorders) < MAX_RECORDED:
-            recorder = Recorder(f"client #{self._clients}", limit=MAX_FRAMES)
+            recorder = Recorder(
+                f"client #{self._clients}", limit=MAX_FRAMES, octet_limit=MAX_OCTETS
+            )
             self.recorders.append(recorder)
         config = h2.config.H2Configuration(client_side=False, strict=True, logger=recorder)
         conn = Connection(config)
@@ -222,12 +227,12 @@ class Server:
         return tls.SecureChannel(tls.accept(sock, self._context), conn, log), conn
 
     def _advance(self, descriptor: int) -> None:
-        """Give a client its turn, and find out what it waits for next."""
+        """Advance a client, and find out what to wait for next."""
         session = self._sessions[descriptor]
         try:
             if session.advance():
                 self._eager.add(descriptor)
-        except OSError:  # it has gone, or never finished its TLS handshake
+        except OSError:  # it has disconnected, or never finished its TLS handshake
             session.closed = True
         if session.closed:
             self._remove(descriptor)

@@ -1,4 +1,4 @@
-"""One client of the server: its connection, its requests, and the responses to them."""
+"""One client of the server: its connection, its requests and their responses."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from h2.buffered import BufferedH2Connection
 from h2.errors import ErrorCodes
 
 IDLE_SECONDS: Final = 60.0  # without an octet in either direction
-LINGER_SECONDS: Final = 1.0  # how long a client has to read our last words
+LINGER_SECONDS: Final = 1.0  # how long a client has to read our last frames
 _ENOUGH: Final = 9  # octets that tell HTTP/2 from HTTP/1
-_TURNS: Final = 16  # reads and rounds of writing, before other clients have their turn
+_TURNS: Final = 16  # reads and rounds of writing before it is the turn of other clients
 
 
 class Exchange:
-    """A request, and the response to it once that is under way."""
+    """A request and, once it has begun, its response."""
 
     def __init__(self, fields: list[Header]) -> None:
         self.fields = fields
         self.complete = False  # whether the request has arrived in full
         self.reply: Reply | None = None
-        self.length = 0  # octets of content that the response has
-        self.written = 0  # octets of content that the connection has been given
-        self.sent = 0  # those that have gone out
+        self.length = 0  # octets of content in the response
+        self.written = 0  # octets of content that were passed to the connection
+        self.sent = 0  # octets of content that were sent
 
     def line(self, note: str = "") -> str:
-        """Return what the access log says about it: a line in the Common Log Format."""
+        """Return its line for the access log, in the Common Log Format."""
         values = dict(self.fields)
         target = values.get(b":path") or values[b":authority"]
         request = f'"{printable(values[b":method"])} {printable(target)} HTTP/2"'
@@ -47,14 +47,14 @@ class Exchange:
 
 
 class Connection(BufferedH2Connection):
-    """A connection that keeps one piece of each response: the rest stays in the files."""
+    """A connection that buffers one piece of each response: the rest stays in the files."""
 
     SEND_BUFFER_HIGH = PIECE
     SEND_BUFFER_LOW = PIECE // 2
 
 
 class Session:
-    """Serves one client. `advance()` goes on until something has to be waited for."""
+    """Serves one client. `advance()` runs until it would have to wait."""
 
     def __init__(
         self,
@@ -65,28 +65,28 @@ class Session:
         tell: Callable[[str], None],
     ) -> None:
         self.channel = channel
-        self.closed = False  # whether the socket is of no further use
+        self.closed = False  # whether the session is over
         self._conn = conn
         self._root = root
         self._client = client
         self._tell = tell
         self._exchanges: dict[int, Exchange] = {}
-        self._at_end = False  # whether the client has said its last word
-        self._named_last = False  # whether the client knows which request is the last one
-        self._end_at: float | None = None  # when we stop to listen, our last word being said
+        self._at_end = False  # whether the client has closed its side
+        self._named_last = False  # whether the final GOAWAY has been sent
+        self._end_at: float | None = None  # when to stop reading, after our last frame
         self._shut = False
-        # What the client has said, until it is known that this is HTTP/2: nothing is sent before.
+        # What the client has sent, until it is known to be HTTP/2: nothing is sent before.
         self._opening: bytes | None = b""
 
     @property
     def listening(self) -> bool:
-        """Whether we take in more. If we did while nothing goes out, answers would pile up."""
+        """Whether to read more. While nothing can be written, answers would pile up."""
         return not self._at_end and not self.channel.full
 
     def advance(self) -> bool:
-        """Read, answer and write; returns whether there is more to do without any waiting.
+        """Read, answer and write; returns whether there is more to do without waiting.
 
-        Raises OSError if the client has gone.
+        Raises OSError if the client has disconnected.
         """
         if self._opening is not None:
             return self._open()
@@ -101,7 +101,7 @@ class Session:
         return True
 
     def _open(self) -> bool:
-        """Find out whether the client speaks HTTP/2; returns whether to go on at once."""
+        """Find out whether the client speaks HTTP/2; returns whether to continue immediately."""
         try:
             data = self.channel.receive()
         except NotHttp2 as error:
@@ -109,7 +109,7 @@ class Session:
             return True
         if data is None:
             return False
-        if not data:  # it has left without a word
+        if not data:  # it has disconnected without sending anything
             self.closed = True
             return False
         self._opening = octets = (self._opening or b"") + data
@@ -119,7 +119,7 @@ class Session:
             self._turn_away(f"speaks HTTP/1: {http1.first_line(octets)}", http1.ANSWER)
             return True
         if protocol_of(octets) == "TLS":
-            self._turn_away("speaks TLS, and this port is for cleartext", http1.ANSWER)
+            self._turn_away("speaks TLS on the cleartext port", http1.ANSWER)
             return True
         self._opening = None
         self._conn.initiate_connection()
@@ -127,48 +127,48 @@ class Session:
         return True
 
     def _turn_away(self, why: str, answer: bytes) -> None:
-        """Note a client that does not speak HTTP/2, and tell it so if it understands that."""
+        """Log a client that does not speak HTTP/2, and answer it if it can understand that."""
         self._opening = None
         self._tell(f"{self._client} {why}")
         self.channel.unsent += answer
         self._end()
 
     def tick(self, now: float) -> bool:
-        """Give up a client that has been silent for too long; returns whether that is so."""
+        """Close an idle client; returns whether it has timed out."""
         if self._end_at is not None:
             self.closed = now >= self._end_at
             return self.closed
         if now - self.channel.last_progress < IDLE_SECONDS:
             return False
         if self._opening is not None:
-            self._tell(f"{self._client} was silent for too long")
+            self._tell(f"{self._client} timed out")
             self.closed = True
             return True
         self._say_goodbye()
-        self._fail("was silent for too long")
+        self._fail("timed out")
         return True
 
     def leave(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8): ask for no more requests.
+        """Begin a graceful shutdown (RFC 9113 section 6.8): accept no more requests.
 
-        Those that are on their way are still answered.
+        Requests in flight are still answered.
         """
         if self._opening is not None:
             self.closed = True
-        elif self._at_end:  # nothing is on its way, and nobody answers PING
+        elif self._at_end:  # nothing is in flight, and PING would not be answered
             self._say_goodbye()
         elif self._end_at is None:
             self._conn.graceful_shutdown()
 
     def break_off(self) -> None:
-        """Leave at once: the time for a graceful shutdown is over."""
+        """Close immediately: the time for a graceful shutdown is over."""
         self._say_goodbye()
         self.drop()
         if self._end_at is None:
             self._end()
 
     def _say_goodbye(self) -> None:
-        """Name the last request that is answered."""
+        """Send GOAWAY with the last request that is answered."""
         if not self._named_last and self._end_at is None:
             self._named_last = True
             self._conn.close_connection()
@@ -181,7 +181,7 @@ class Session:
                 exchange.reply.close()
 
     def drop(self) -> None:
-        """Forget all that is under way."""
+        """Drop all exchanges in progress."""
         if self.channel.log is not None:
             self.channel.log.finish()
         for stream_id in list(self._exchanges):
@@ -190,32 +190,32 @@ class Session:
     # In.
 
     def _take(self, data: bytes) -> None:
-        """Act on bytes of the client, or on their end."""
+        """Process bytes from the client, or the end of its input."""
         if not data:
             self._at_end = True
             self.closed = self._end_at is not None
             return
         if self._end_at is not None:
-            return  # read only to keep our last frames from being lost with the socket
+            return  # read only so that our last frames are not lost with the socket
         try:
             events = self._conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
-            self._fail(f"protocol error: {error}")  # GOAWAY is waiting to be sent
+            self._fail(f"protocol error: {error}")  # GOAWAY is pending
             return
         resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
         for event in events:
             self._act(event, resets)
 
     def _act(self, event: h2.events.Event, resets: set[int]) -> None:
-        """Act on one event; a request that the same read cancels cannot be answered any more."""
+        """Process one event; a request that the same read cancels can no longer be answered."""
         match event:
             case h2.events.RequestReceived() if event.stream_id not in resets:
                 self._exchanges[event.stream_id] = Exchange(event.headers)
                 if (b":method", b"CONNECT") in event.headers:
-                    self._answer(event.stream_id)  # the end of a tunnel is not to be waited for
+                    self._answer(event.stream_id)  # do not wait for the end of a tunnel
                 elif (b"expect", b"100-continue") in event.headers:
                     self._conn.send_headers(event.stream_id, [(":status", "100")])
-            case h2.events.DataReceived():  # nobody wants the content of a request here
+            case h2.events.DataReceived():  # the content of requests is not used
                 length = event.flow_controlled_length
                 self._conn.acknowledge_received_data(length, event.stream_id)
             case h2.events.StreamEnded() if exchange := self._exchanges.get(event.stream_id):
@@ -230,7 +230,7 @@ class Session:
                 self._end()
 
     def _refuse(self, event: h2.events.StreamReset) -> None:
-        """Note a request that breaks the rules; the connection has dealt with it."""
+        """Log an invalid request, which the connection has reset."""
         note = f"reset with {named(event.error_code)}"
         if event.stream_id in self._exchanges:
             self._close(event.stream_id, f" ({note})")
@@ -251,7 +251,7 @@ class Session:
             self._close(stream_id)
 
     def _write(self) -> bool:
-        """Write some of what is most urgent; returns whether anything went out."""
+        """Write some of what is most urgent; returns whether anything was written."""
         for stream_id, exchange in list(self._exchanges.items()):
             if exchange.reply is not None:
                 self._fill(stream_id, exchange, exchange.reply)
@@ -265,10 +265,10 @@ class Session:
         return went_on
 
     def _fill(self, stream_id: int, exchange: Exchange, reply: Reply) -> None:
-        """Give the connection the next piece of a response, if it has sent the one before."""
+        """Pass the next piece of a response to the connection, if it has sent the previous one."""
         while reply.left and self._conn.is_writable(stream_id):
             data = reply.read(PIECE)
-            if not data:  # the file has become shorter, and the client knows its old length
+            if not data:  # the file has become shorter, but its old length was announced
                 self._conn.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
                 self._close(stream_id, " (file changed)")
                 return
@@ -283,7 +283,7 @@ class Session:
             self._conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
 
     def _close(self, stream_id: int, note: str = "") -> None:
-        """Forget an exchange, and write its line into the log."""
+        """Remove an exchange, and write its line to the log."""
         exchange = self._exchanges.pop(stream_id, None)
         if exchange is not None:
             if exchange.reply is not None:
@@ -301,10 +301,10 @@ class Session:
         self._end_at = time.monotonic() + LINGER_SECONDS
 
     def _finish_if_through(self) -> None:
-        """End the connection where no more can be done for this client.
+        """Close the connection if nothing more can be done for this client.
 
-        The end of the client's words may come while its responses are still under way. Whatever
-        fits the windows then has been sent already.
+        The client may close its side while its responses are still in progress. By then, whatever
+        fits in the windows has been sent.
         """
         if self._end_at is None and self._at_end and not self.channel.unsent:
             self._say_goodbye()

@@ -1,4 +1,4 @@
-"""Compressed siblings of files, such as `page.html.gz` beside `page.html`.
+"""Compressed siblings of files, such as `page.html.gz` next to `page.html`.
 
 The server compresses nothing itself. It sends a sibling to clients that accept its coding (RFC 9110
 section 12.5.3).
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-_UNNAMED: Final = 0.0001  # the weight of content that is not encoded, where the client has no word
+_UNNAMED: Final = 0.0001  # the weight of unencoded content if the client does not mention it
 
 
 class Choice(NamedTuple):
@@ -27,9 +27,9 @@ class Choice(NamedTuple):
 def choose(path: Path, accept: bytes, may_send: Callable[[Path], bool]) -> Choice:
     """Return the best of a file and its siblings for an `accept-encoding`: the smallest of equals.
 
-    A sibling that is older than the file is not used: it holds something else.
+    A sibling that is older than the file is not used, because its content is outdated.
 
-    :param may_send: whether a path may be sent; it exists
+    :param may_send: returns whether an existing path may be sent
     """
     about = path.stat()
     weights = _weights(accept)

@@ -1,4 +1,4 @@
-"""The files below a folder as responses: which one a request means, and what is said about it."""
+"""The files below a folder as responses: finds the file for a request, and its fields."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LISTING: Final = """<!doctype html>
 
 
 class Reply:
-    """A response: its header section, and its content as a file and how much of it is left."""
+    """A response: its header section, its content as a file, and how much of that is left."""
 
     def __init__(
         self, status: HTTPStatus, fields: dict[str, str], content: BinaryIO, length: int
@@ -56,7 +56,7 @@ class Reply:
         self.content.close()
 
 
-class Refused(Exception):  # noqa: N818 - the request is; nothing in the program is in error
+class Refused(Exception):  # noqa: N818 - the request is refused; it is not an error
     """A request that gets no file."""
 
     def __init__(self, status: HTTPStatus, fields: dict[str, str] | None = None) -> None:
@@ -95,7 +95,7 @@ def _find(root: Path, request: dict[bytes, bytes]) -> Reply:
     wanted = _below(root, target)
     path = _inside(root, wanted)
     if path.is_dir():
-        if not target.endswith(b"/"):  # relative links on the page would lead elsewhere
+        if not target.endswith(b"/"):  # otherwise relative links on the page would be wrong
             place = "/" + wanted.relative_to(root).as_posix() + "/"
             location = quote(os.fsencode(place)) + quote(mark + query, _IN_QUERY)
             raise Refused(HTTPStatus.PERMANENT_REDIRECT, {"location": location})
@@ -105,7 +105,7 @@ def _find(root: Path, request: dict[bytes, bytes]) -> Reply:
         path = _inside(root, index)
     elif target.endswith(b"/"):
         raise Refused(HTTPStatus.NOT_FOUND)
-    if not path.is_file():  # opening a pipe would wait for somebody to write into it
+    if not path.is_file():  # opening a pipe would block until it has a writer
         raise Refused(HTTPStatus.NOT_FOUND)
     choice = siblings.choose(
         path,
@@ -121,7 +121,7 @@ def _find(root: Path, request: dict[bytes, bytes]) -> Reply:
 
 
 def _below(root: Path, target: bytes) -> Path:
-    """Return the path that a target means, made of plain names below the root."""
+    """Return the path for a target, made of plain names below the root."""
     path = root
     for segment in target.split(b"/"):
         try:
@@ -132,7 +132,7 @@ def _below(root: Path, target: bytes) -> Path:
             continue
         if "\0" in name:
             raise Refused(HTTPStatus.BAD_REQUEST)
-        # Also an escaped slash and, where those mean something, backslashes and drives.
+        # Also an escaped slash and, on systems that have them, backslashes and drives.
         if name == ".." or PurePath(name).name != name:
             raise Refused(HTTPStatus.FORBIDDEN)
         path /= name
@@ -140,10 +140,10 @@ def _below(root: Path, target: bytes) -> Path:
 
 
 def _inside(root: Path, path: Path) -> Path:
-    """Follow symbolic links, and refuse to follow them out of the root."""
+    """Follow symbolic links, but not out of the root."""
     try:
         found = path.resolve(strict=True)
-    except RuntimeError:  # links in a circle, before Python 3.13
+    except RuntimeError:  # circular links, before Python 3.13
         raise Refused(HTTPStatus.NOT_FOUND) from None
     if not found.is_relative_to(root):
         raise Refused(HTTPStatus.FORBIDDEN)
@@ -157,9 +157,9 @@ def _text(status: HTTPStatus, text: str, kind: str, fields: dict[str, str]) -> R
 
 
 def _file(file: BinaryIO, name: str, request: dict[bytes, bytes], choice: siblings.Choice) -> Reply:
-    """Return the response with a file, or with a part of it, or that the client has it already.
+    """Return the response with a file, or part of it, or that the client already has it.
 
-    :param name: of the file that is asked for; it tells the type of the content
+    :param name: of the requested file; it determines the type of the content
     """
     about = os.fstat(file.fileno())
     size = about.st_size
@@ -197,21 +197,21 @@ def _file(file: BinaryIO, name: str, request: dict[bytes, bytes], choice: siblin
 
 
 def _is_known(request: dict[bytes, bytes], tag: bytes, modified: int) -> bool:
-    """Whether the client has the present state of the file (RFC 9110 section 13.1)."""
+    """Whether the client has the current version of the file (RFC 9110 section 13.1)."""
     tags = request.get(b"if-none-match")
     if tags is not None:
         return bool({tag, b"*"} & {part.strip().removeprefix(b"W/") for part in tags.split(b",")})
     try:
         since = parsedate_to_datetime(request[b"if-modified-since"].decode("ascii"))
         return modified <= since.timestamp()
-    except (KeyError, ValueError, TypeError, OverflowError):  # none, or none that can be read
+    except (KeyError, ValueError, TypeError, OverflowError):  # missing or invalid
         return False
 
 
 def _part(request: dict[bytes, bytes], tag: bytes, size: int) -> tuple[int, int] | None:
     """Return where the wanted part starts and stops; None for all (RFC 9110 section 14.2).
 
-    A part of the file that it does not have is one that stops before it starts.
+    A part outside the file is returned as one that stops before it starts.
     """
     match = _RANGE.fullmatch(request.get(b"range", b""))
     if match is None or request[b":method"] != b"GET" or not any(match.groups()):
@@ -227,7 +227,7 @@ def _part(request: dict[bytes, bytes], tag: bytes, size: int) -> tuple[int, int]
 
 
 def _listing(root: Path, folder: Path) -> str:
-    """Return a page with links to what is in a folder."""
+    """Return a page with links to the contents of a folder."""
     items = ['<li><a href="../">../</a></li>'] * (folder != root)
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         name = entry.name + "/" * _is_folder(entry)
@@ -241,5 +241,5 @@ def _listing(root: Path, folder: Path) -> str:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # links in a circle
+    except OSError:  # circular links
         return False

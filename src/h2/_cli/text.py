@@ -1,4 +1,4 @@
-"""Text for people: the bytes of a peer made harmless, and sizes."""
+"""Readable text: bytes from a peer made harmless, and sizes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Final
 
 from h2.errors import ErrorCodes
 
-_SHOWN: Final = 60  # characters of what a peer says that is not HTTP/2
+_SHOWN: Final = 60  # characters to show of what a peer sent that is not HTTP/2
 
 
 def printable(raw: bytes | str) -> str:
-    """Return text that a terminal takes for text: nothing in it moves the cursor or sets colours.
+    """Return text that is safe for a terminal: it cannot move the cursor or set colours.
 
     Backslashes are not escaped: the result is for reading, not for parsing.
     """
@@ -30,7 +30,7 @@ def preview(raw: bytes, most: int = 16) -> str:
 
 
 def size(octets: float) -> str:
-    """Return a number of bytes as people read it."""
+    """Return a number of bytes in a readable form."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if octets >= factor:
             return f"{octets / factor:.1f} {unit}"
@@ -38,24 +38,24 @@ def size(octets: float) -> str:
 
 
 def named(code: ErrorCodes | int) -> str:
-    """Return the name of an error code of HTTP/2, or the number of one that has no name."""
+    """Return the name of an HTTP/2 error code, or its number if it has no name."""
     return code.name if isinstance(code, ErrorCodes) else f"{code:#x}"
 
 
 def reason(error: Exception) -> str:
-    """Return what is wrong, without the number of the error and the name of a file."""
+    """Return what is wrong, without error number and file name."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def other_protocol(octets: bytes, scheme: str) -> str | None:
-    """Say what a server seems to speak, judging by what it sent first; None for HTTP/2.
+    """Return which protocol a server seems to speak, judging by its first octets; None for HTTP/2.
 
-    :param scheme: of the URL, which may be what is wrong
+    :param scheme: of the URL, which may be wrong
     """
     if not octets or octets[3:4] == b"\x04":  # the first frame of HTTP/2 is SETTINGS
         return None
     if octets.startswith(b"\x15\x03"):
-        return "The server speaks TLS on this port; https:// perhaps?"
+        return "The server speaks TLS on this port; try https://"
     line = octets.partition(b"\n")[0].rstrip(b"\r")
     if not (line.isascii() and line.decode("ascii").isprintable()):
         return None

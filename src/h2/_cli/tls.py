@@ -1,4 +1,4 @@
-"""TLS for both commands. Only imported where TLS is spoken: not every Python has it."""
+"""TLS for both commands. Only imported if needed: not every Python has it."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from h2._cli.failure import Failure, Status
 from h2._cli.frame_log import FrameLog
 from h2._cli.text import printable, reason
 
-_NO_TLS: Final = "The server does not speak TLS on this port; http:// perhaps?"
-#: What OpenSSL says of a server, and what it means.
+_NO_TLS: Final = "The server does not speak TLS on this port; try http://"
+#: What OpenSSL reports about a server, and what it means.
 _SERVERS: Final = {
-    "NO APPLICATION PROTOCOL": "The server does not offer HTTP/2 (it refuses ALPN h2)",
+    "NO APPLICATION PROTOCOL": "The server does not offer HTTP/2 (it rejected ALPN h2)",
     "WRONG VERSION NUMBER": _NO_TLS,
     "RECORD LAYER FAILURE": _NO_TLS,
     "HTTP REQUEST": _NO_TLS,
-    "CERTIFICATE REQUIRED": "The server wants a certificate of the client (--cert)",
+    "CERTIFICATE REQUIRED": "The server requires a client certificate (--cert)",
 }
 
 
-#: What it says of a client.
+#: What it reports about a client.
 _CLIENTS: Final = {
     "UNKNOWN CA": "the client does not trust the certificate",
     "CERTIFICATE UNKNOWN": "the client does not trust the certificate",
     "BAD CERTIFICATE": "the client does not trust the certificate",
-    "UNSUPPORTED PROTOCOL": "the client has no TLS 1.2 or newer",
-    "NO SHARED CIPHER": "the client has no cipher that is allowed here",
-    "EOF": "the client hung up",
+    "UNSUPPORTED PROTOCOL": "the client does not support TLS 1.2 or later",
+    "NO SHARED CIPHER": "the client offers no acceptable cipher",
+    "EOF": "the client disconnected",
 }
 _HANDSHAKE: Final = 22  # the type of the first record (RFC 8446 section 5.1)
 
 
 class SecureChannel(Channel):
-    """A channel on a socket with TLS; the handshake is made where that has not happened yet."""
+    """A channel on a socket with TLS; performs the handshake if that has not happened yet."""
 
     sock: ssl.SSLSocket
 
@@ -55,13 +55,15 @@ class SecureChannel(Channel):
     ) -> None:
         super().__init__(sock, conn, log)
         self._shaken = sock.version() is not None
-        self._heard = self._shaken  # whether the other end has shown that it accepts the handshake
+        self._heard = (
+            self._shaken
+        )  # whether the other end has sent data, and so accepted the handshake
         self._looked = self._shaken  # whether the first octets are known to be TLS
         self._raw = False  # whether TLS has failed, and the socket is read without it
 
     def end(self) -> None:
-        """Say that nothing more will be sent, in TLS and below it."""
-        with contextlib.suppress(OSError):  # what the other end says to it does not matter
+        """Signal that nothing more will be sent, in TLS and below it."""
+        with contextlib.suppress(OSError):  # the answer of the other end does not matter
             self.sock.unwrap()
         super().end()
 
@@ -77,7 +79,7 @@ class SecureChannel(Channel):
         except (ssl.SSLError, ConnectionError) as error:
             if self._heard or isinstance(error, NotHttp2):
                 raise
-            # With TLS 1.3 a client may refuse the certificate after the server is done.
+            # With TLS 1.3 a client may reject the certificate after the server has finished.
             self._raw = True
             why = _cause(error, _CLIENTS) or _plain(error)
             raise NotHttp2(f"TLS failed: {why}") from None
@@ -96,24 +98,24 @@ class SecureChannel(Channel):
             return 0
 
     def explain(self, error: OSError) -> str | None:
-        """Return what a server means by an alert, which may come after the handshake."""
+        """Return what a server's alert means, which may arrive after the handshake."""
         return _cause(error, _SERVERS)
 
     def _shake_hands(self) -> bool:
-        """Go on with the handshake until it is done; raises OSError if it cannot be.
+        """Continue the handshake until it is complete; raises OSError if it fails.
 
-        Returns whether there is somebody to shake hands with.
+        Returns False if the client has disconnected.
         """
         if not self._looked and not self._look_ahead():
             return False
         self.sock.do_handshake()
         self._shaken = True
         if self.sock.selected_alpn_protocol() != "h2":
-            raise NotHttp2("does not offer HTTP/2 in TLS (ALPN)", http1.ANSWER_OVER_TLS)
+            raise NotHttp2("does not offer HTTP/2 with ALPN", http1.ANSWER_OVER_TLS)
         return True
 
     def _look_ahead(self) -> bool:
-        """Find out whether the first octets are TLS, without taking them."""
+        """Find out whether the first octets are TLS, without consuming them."""
         octets = socket.socket.recv(self.sock, 200, socket.MSG_PEEK)
         self._looked = True
         if octets and octets[0] != _HANDSHAKE:
@@ -124,25 +126,25 @@ class SecureChannel(Channel):
 
 
 def _cause(error: OSError, meanings: dict[str, str]) -> str | None:
-    """Return what an error of OpenSSL means, if that is known.
+    """Return what an OpenSSL error means, if that is known.
 
-    Its code is missing in older versions of Python, so the text is looked at.
+    Older versions of Python do not have its code, so this searches the text.
     """
     said = f"{getattr(error, 'reason', '')} {error}".upper().replace("_", " ")
     return next((text for part, text in meanings.items() if part in said), None)
 
 
 def _plain(error: OSError) -> str:
-    """Return what is wrong, without where OpenSSL and Python noticed it."""
+    """Return what is wrong, without the places in OpenSSL and Python."""
     return re.sub(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$", "", reason(error))
 
 
 def client_context(authority: str | None, insecure: bool) -> ssl.SSLContext:
-    """TLS for a client; it offers nothing but HTTP/2."""
+    """TLS for a client; it only offers HTTP/2."""
     try:
         context = ssl.create_default_context(cafile=authority)
     except OSError as error:
-        text = f"Could not read the authority's certificate in {authority}: {reason(error)}"
+        text = f"Could not read the CA certificate {authority}: {reason(error)}"
         raise Failure(Status.AUTHORITY_FILE, text) from None
     if insecure:
         context.check_hostname = False
@@ -155,27 +157,27 @@ def client_context(authority: str | None, insecure: bool) -> ssl.SSLContext:
 def connect(
     sock: socket.socket, context: ssl.SSLContext, host: str, limit: Deadline
 ) -> ssl.SSLSocket:
-    """Shake hands with a server; the socket has a time-out."""
+    """Perform the handshake with a server; the socket has a timeout."""
     try:
         return context.wrap_socket(sock, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
-        text = f"SSL certificate problem: {error.verify_message}; --insecure would go on"
+        text = f"SSL certificate problem: {error.verify_message}; --insecure ignores it"
         raise Failure(Status.CERTIFICATE, text) from None
     except OSError as error:
-        limit.left()  # raises if that is what is wrong
+        limit.left()  # raises if the error was a timeout
         text = _cause(error, _SERVERS) or f"TLS handshake failed: {_plain(error)}"
         raise Failure(Status.TLS, text) from None
 
 
 def describe(sock: ssl.SSLSocket) -> list[str]:
-    """Return lines about a connection that has been made: protocol and certificate."""
+    """Return lines about an established connection: protocol and certificate."""
     cipher = (sock.cipher() or ("?",))[0]
     lines = [
-        f"{sock.version()}, {cipher}, ALPN {sock.selected_alpn_protocol() or 'picked nothing'}"
+        f"{sock.version()}, {cipher}, ALPN {sock.selected_alpn_protocol() or 'selected nothing'}"
     ]
     raw = sock.getpeercert(binary_form=True) or b""
     about: Any = sock.getpeercert()
-    if about:  # otherwise it was not verified, and Python does not take it apart
+    if about:  # otherwise it was not verified, and Python does not parse it
         names = ", ".join(f"{kind}:{name}" for kind, name in about.get("subjectAltName", ()))
         lines += [
             f"certificate for {_name(about['subject'])} ({names})",
@@ -208,7 +210,7 @@ def _name(parts: Any) -> str:
 
 
 def server_context() -> ssl.SSLContext:
-    """TLS for a server as RFC 9113 section 9.2 wants it, still without a certificate."""
+    """TLS for a server as RFC 9113 section 9.2 requires, without a certificate yet."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
@@ -218,7 +220,7 @@ def server_context() -> ssl.SSLContext:
 
 
 def accept(sock: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
-    """Begin TLS with a client; the handshake is still to be made."""
+    """Begin TLS with a client, without the handshake."""
     return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
@@ -232,14 +234,14 @@ def load_certificate(context: ssl.SSLContext, chain: str, key: str | None) -> No
 
 
 def make_certificate(context: ssl.SSLContext, host: str) -> None:
-    """Use a certificate made now, signed with its own key, for this host and this machine."""
+    """Generate and use a self-signed certificate for this host and this machine."""
     try:
         x509: Any = importlib.import_module("cryptography.x509")
         hashes: Any = importlib.import_module("cryptography.hazmat.primitives.hashes")
         ec: Any = importlib.import_module("cryptography.hazmat.primitives.asymmetric.ec")
         forms: Any = importlib.import_module("cryptography.hazmat.primitives.serialization")
     except ImportError:
-        text = "--tls needs the package cryptography to make a certificate; or give --cert"
+        text = "--tls needs the cryptography package to generate a certificate; or use --cert"
         raise Failure(Status.USAGE, text) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "python -m h2 serve")])
@@ -258,7 +260,7 @@ def make_certificate(context: ssl.SSLContext, host: str) -> None:
     )
     pem = forms.Encoding.PEM
     plain = key.private_bytes(pem, forms.PrivateFormat.PKCS8, forms.NoEncryption())
-    with tempfile.TemporaryDirectory() as folder:  # nobody else may look in
+    with tempfile.TemporaryDirectory() as folder:  # others cannot read it
         file = Path(folder, "server.pem")
         file.write_bytes(plain + certificate.public_bytes(pem))
         context.load_cert_chain(file)

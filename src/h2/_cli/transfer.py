@@ -1,4 +1,4 @@
-"""One URL of `get`: its requests, the responses to them, and where the content goes."""
+"""One URL of `get`: its requests, their responses, and where the content goes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Times:
-    """When something happened, in seconds since the transfer began."""
+    """When things happened, in seconds since the transfer began."""
 
     began: float = 0.0  # on the clock
     resolved: float | None = None
@@ -31,11 +31,11 @@ class Times:
 
 
 class Transfer:
-    """What becomes of one URL.
+    """The transfer of one URL.
 
-    :param url: the URL as the user has typed it
+    :param url: the URL as entered by the user
     :param number: how many URLs come before it
-    :param progress: whether to show how far large content is
+    :param progress: whether to show the progress of large content
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Transfer:
         self.times = Times()
         self.stream_id = 0
         self.source = Source(io.BytesIO(), "no content")
-        self.source_ready = False  # whether a source that has to be waited for has something
+        self.source_ready = False  # whether a source that may block has data
         self.uploading = False
         self.begun = False  # whether the final response has begun
         self.done = False
@@ -64,12 +64,12 @@ class Transfer:
         self.fields: Fields = []  # of the response
         self.head: Fields = []  # of the request
         self.trailers: Fields = []
-        self.location: str | None = None  # where the response sends the client
+        self.location: str | None = None  # the target of the redirect
         self.redirects = 0
         self.expected: int | None = None  # octets of content
         self.received = 0
         self.sent = 0
-        self.owed = 0  # octets in the sink that the server gets no window for yet
+        self.owed = 0  # octets held in the sink, not acknowledged to the server yet
         self._options = options
         self._decoder: coding.Gzip | coding.Zstd | None = None
         self._upload_bar = Progress(sys.stderr, "sent") if progress else None
@@ -80,7 +80,7 @@ class Transfer:
     # The request.
 
     def open(self) -> None:
-        """Open the content, and put the header section together."""
+        """Open the content, and build the header section."""
         source = self.request.content()
         self.head = self.request.fields(source)
         self.source = source or Source(io.BytesIO(), "no content")
@@ -89,7 +89,7 @@ class Transfer:
 
     @property
     def hungry(self) -> int | None:
-        """The file descriptor that has to be waited for before there is more to send."""
+        """The file descriptor to wait for before there is more to send."""
         return self.source.waits if self.uploading else None
 
     def read(self, room: int) -> bytes:
@@ -106,7 +106,7 @@ class Transfer:
     # The response.
 
     def begin(self, fields: Fields) -> bool:
-        """Take in the header section of the response; returns whether its content is wanted."""
+        """Process the header section of the response; returns whether its content is wanted."""
         values = dict(fields)
         self.begun = True
         self.fields = fields
@@ -137,7 +137,7 @@ class Transfer:
         self.sink.write(b"\r\n".join([*lines, b"", b""]))
 
     def take(self, data: bytes) -> None:
-        """Take in content."""
+        """Process content."""
         self.received += len(data)
         if self._decoder is None:
             self.sink.write(data)
@@ -146,7 +146,7 @@ class Transfer:
             self.sink.write(piece)
 
     def show_progress(self) -> None:
-        """Show how much has come."""
+        """Show how much has arrived."""
         if self._download_bar is not None and not self.uploading:
             self._download_bar.show(self.received, self.expected, end=self.done)
 
@@ -157,7 +157,7 @@ class Transfer:
         self.done = True
 
     def fail(self, failure: Failure) -> None:
-        """Note that it cannot succeed any more."""
+        """Note the failure of the transfer."""
         self.failure = failure
         self.done = True
 
@@ -166,14 +166,14 @@ class Transfer:
         return self._options.location and self.location is not None
 
     def follow(self) -> None:
-        """Go where the response sends the client: there is another request to be sent."""
+        """Follow the redirect: another request has to be sent."""
         self.redirects += 1
         if self.redirects > self._options.max_redirs:
             text = f"Maximum ({self._options.max_redirs}) redirects followed"
             raise Failure(Status.REDIRECTS, text)
         self.request.redirect(self.status, self.location or "")
         if self.source.standard_input and self.request.has_content:
-            text = "Standard input cannot be sent again to where the response redirects"
+            text = "Standard input cannot be sent a second time to follow the redirect"
             raise Failure(Status.REWIND, text)
         self.source.close()
         self.begun = False
@@ -182,11 +182,11 @@ class Transfer:
         self.open()
 
     def field(self, name: bytes) -> str:
-        """Return the value of a field of the response, empty where it has none."""
+        """Return the value of a field of the response, empty if it is missing."""
         return dict(self.fields).get(name, b"").decode("utf-8", "backslashreplace")
 
     def close(self) -> None:
-        """Close the files, and leave the lines of progress bars."""
+        """Close the files, and end the lines of progress bars."""
         for bar in (self._upload_bar, self._download_bar):
             if bar is not None:
                 bar.end()

@@ -1,4 +1,4 @@
-"""URLs as the command line takes them, and what they mean for a request."""
+"""URLs on the command line, and their parts in a request."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ class Url:
     """Where a request goes."""
 
     scheme: str
-    host: str  # as name resolution takes it
+    host: str  # for name resolution
     port: int
-    authority: str  # host, and port where it is not the usual one, as `:authority` takes them
-    path: str  # with the query, as `:path` takes it
-    authorization: str | None  # Basic credentials, where the URL has a user
+    authority: str  # host, and port if it is not the default, for `:authority`
+    path: str  # with the query, for `:path`
+    authorization: str | None  # Basic credentials, if the URL has a user
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What a connection is made for: scheme, host and port."""
+        """What a connection is for: scheme, host and port."""
         return self.scheme, self.host, self.port
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 
     def join(self, location: bytes) -> str:
-        """Return where a `location` field leads."""
+        """Return the URL that a `location` field refers to."""
         try:
             return urljoin(str(self), quote(location, _SAFE))
         except ValueError as error:
-            text = f"The response redirects to a URL that cannot be read: {error}"
+            text = f"The response redirects to an invalid URL: {error}"
             raise Failure(Status.URL, text) from None
 
     def file_name(self) -> str:
         """Return the last part of the path, as a name for a file in this folder."""
         name = self.path.partition("?")[0].rpartition("/")[2]
         if name in {"", ".", ".."} or PurePath(name).name != name:
-            raise Failure(Status.WRITE, f"{self} has no name for --remote-name; --output has one")
+            raise Failure(Status.WRITE, f"{self} has no file name for --remote-name; use --output")
         return name
 
 
 def parse(text: str) -> Url:
-    """Take a URL apart.
+    """Parse a URL.
 
-    The fragment is left out, and characters outside ASCII are percent-encoded. Dot segments stay:
-    this is a program to find out what servers do with them.
+    The fragment is dropped, and characters outside ASCII are percent-encoded. Dot segments stay,
+    so that one can find out what servers do with them.
     """
     if "://" not in text:
-        raise Failure(Status.URL, f"URL has no scheme; https://{text} perhaps?")
+        raise Failure(Status.URL, f"URL has no scheme; try https://{text}")
     if _UNWANTED.search(text):
-        raise Failure(Status.URL, "URL holds a space, a control character or a backslash")
+        raise Failure(Status.URL, "URL contains a space, a control character or a backslash")
     try:
         parts = urlsplit(text)
         port = parts.port
         host = _ascii_host(parts.hostname or "")
     except ValueError as error:
-        raise Failure(Status.URL, f"URL cannot be read: {error}") from None
+        raise Failure(Status.URL, f"Invalid URL: {error}") from None
     if parts.scheme not in _PORTS:
         raise Failure(Status.SCHEME, f"Protocol {parts.scheme!r} is not supported")
     usual = _PORTS[parts.scheme]
@@ -85,13 +85,13 @@ def parse(text: str) -> Url:
 
 
 def _ascii_host(host: str) -> str:
-    """Return the name of a host as the DNS has it; ValueError if it can be none."""
+    """Return a host name in DNS form; raises ValueError if it is invalid."""
     if ":" in host:
-        return host.replace("%25", "%")  # an IPv6 address, perhaps with a zone (RFC 6874)
+        return host.replace("%25", "%")  # an IPv6 address, possibly with a zone (RFC 6874)
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
     if not _HOST.fullmatch(host):
-        raise ValueError("no valid host")
+        raise ValueError("not a valid host")
     return host
 
 

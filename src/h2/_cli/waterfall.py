@@ -1,4 +1,4 @@
-"""`--waterfall FILE`: what connections did, as a page to look at."""
+"""`--waterfall FILE`: a page that shows what connections did."""
 
 from __future__ import annotations
 

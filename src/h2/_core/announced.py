@@ -1,4 +1,4 @@
-"""What the peer was told of our settings: SETTINGS frames in flight, and what it acknowledged."""
+"""Our settings as the peer knows them: SETTINGS frames in flight, and what it acknowledged."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from h2._rules.setting_bounds import (
 
 Values = Mapping[int, int]
 
-#: What a SETTINGS frame says, and what of that takes effect with its acknowledgment. A tuple of any
-#: length for the compiler: one of two is no object to it, and could not be told from its copy.
+#: The values of a SETTINGS frame, and those that take effect when it is acknowledged. Declared with
+#: any length because the compiler does not treat a pair as an object with an identity.
 Frame = tuple[Any, ...]
 
 _NOTHING: Final[Values] = {}
@@ -25,13 +25,13 @@ class AnnouncedSettings:
 
     :class:`h2.settings.Settings` has the values that are in effect and those that the application
     has assigned. This has what was sent, one entry for each frame, even if the application
-    replaces its settings meanwhile.
+    replaces its settings in the meantime.
     """
 
     __slots__ = ("acknowledged_stream_limit", "connect_protocol", "in_flight", "window_is_known")
 
     def __init__(self) -> None:
-        #: Frames that are not acknowledged, oldest first.
+        #: Unacknowledged frames, oldest first.
         self.in_flight: tuple[Frame, ...] = ()
         #: The MAX_CONCURRENT_STREAMS that the peer acknowledged last, None if it never did.
         self.acknowledged_stream_limit: int | None = None
@@ -47,7 +47,7 @@ class AnnouncedSettings:
             self.connect_protocol = True
 
     def send_first(self, values: Values, place: int) -> None:
-        """Add the frame of the connection preface, whose values are in effect already.
+        """Add the frame of the connection preface, whose values are already in effect.
 
         ``place`` is the number of frames in flight that the peer receives before it.
         """
@@ -66,7 +66,7 @@ class AnnouncedSettings:
     def acknowledge(self) -> Frame | None:
         """Count the oldest frame in flight as acknowledged, and return its entry.
 
-        None where no frame is in flight.
+        Returns None if no frame is in flight.
         """
         # "SETTINGS frames are acknowledged in the order in which they are received" (6.5.3)
         if not self.in_flight:

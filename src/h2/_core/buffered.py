@@ -1,4 +1,4 @@
-"""The parts of a connection that buffers, put together: all follow what the peer does."""
+"""The parts of a connection that buffers, combined: all of them follow what the peer does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def strict_unless_said(config: H2Configuration | None) -> H2Configuration:
 
 
 class Buffers:
-    """What a connection that buffers has beside the state of every connection."""
+    """What a connection that buffers has in addition to the state of every connection."""
 
     __slots__ = (
         "automatic",
@@ -63,9 +63,9 @@ class Buffers:
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Do what has to be done before our first SETTINGS and right after them.
+        """Do what is due before our first SETTINGS and right after them.
 
-        Where they cannot be sent, nothing has changed.
+        If they cannot be sent, nothing changes.
         """
         local = self.conn.local_settings
         before = copy(local)
@@ -76,17 +76,19 @@ class Buffers:
         except BaseException:
             local.adopt(before)
             raise
+        self.sending.started()
         self.windows.started()
         self.timers.started()
 
     def receive_data(self, data: bytes) -> list[Event]:
-        """Take in bytes from the peer; let all parts follow the events."""
+        """Process bytes from the peer; all parts follow the events."""
         if self.keepalive is not None and data:
             self.keepalive.heard()
         try:
             events = receive_data(self.conn, data)
         except ProtocolError as error:
-            error.events = self._follow(list(error.events))
+            raised = error.events
+            error.events = self._follow(raised if isinstance(raised, list) else list(raised))
             raise
         return self._follow(events)
 
@@ -109,7 +111,7 @@ class Buffers:
         )
 
     def _takes_acknowledgment(self, event: Event) -> bool:
-        """Tell whether an event acknowledges a PING that the program did not send."""
+        """Return whether an event acknowledges a PING that the program did not send."""
         if not isinstance(event, PingAckReceived):
             return False
         data = event.ping_data
@@ -119,13 +121,13 @@ class Buffers:
         )
 
     def take_events(self) -> list[Event]:
-        """Return what no call has told yet."""
+        """Return the events that no call has returned yet."""
         if self.shutdown is not None and self.shutdown.advance():
             self.timers.shutdown_ended()
         return self.sending.take_events()
 
     def graceful_shutdown(self) -> None:
-        """Take no new streams, and finish those that exist."""
+        """Accept no new streams, and finish the existing ones."""
         if self.shutdown is None:
             self.timers.shutdown_began()
             self.shutdown = Shutdown(self.sending)

@@ -1,4 +1,4 @@
-"""How many streams there are, counted as they come and go."""
+"""The number of streams, counted as they come and go."""
 
 from __future__ import annotations
 

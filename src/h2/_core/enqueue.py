@@ -1,4 +1,4 @@
-"""Calls that take everything at any time: what cannot be sent now is kept."""
+"""Calls that accept everything at any time: what cannot be sent now is queued."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from operator import index
 from typing import Any, Final
 
 from h2._core import lifecycle, priority_update, send, waiting
+from h2._core.early_updates import EarlyUpdates
 from h2._core.misuse import find_stream, not_allowed, stream_closed
 from h2._core.outbound import Block, Outbound
 from h2._core.outbound_fields import Plan
@@ -43,7 +44,7 @@ _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
 def send_headers(
     queue: SendQueue, stream_id: int, headers: Any, end_stream: bool, priority: bytes
 ) -> None:
-    """Send a field block, or keep it."""
+    """Send a field block, or queue it."""
     # First of all, because an iterable may call the connection.
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
     if priority and not queue.takes_old_signals:
@@ -77,7 +78,7 @@ def send_headers(
 def _keep_block(
     queue: SendQueue, outbound: Outbound, fields: list[Any], end_stream: bool, priority: bytes
 ) -> Plan:
-    """Keep a field block that goes behind something else; it is checked now."""
+    """Queue a field block behind something else; it is checked now."""
     stream = _sender(queue, outbound, "HEADERS")
     plan, kind, after = waiting.check_block(queue.conn, stream, fields, end_stream)
     # commit
@@ -94,9 +95,9 @@ def _keep_block(
 
 
 def _sender(queue: SendQueue, outbound: Outbound, what: str) -> Stream:
-    """Return the stream of a queue on which something waits, as it will be behind that; or raise.
+    """Return the stream of a queue in the state after everything that is pending, or raise.
 
-    What the application has ended counts as ended, although the end is still to be sent.
+    What the application has ended counts as ended, although the end has yet to be sent.
     """
     stream_id = outbound.stream_id
     if outbound.reset_behind:
@@ -114,7 +115,7 @@ def _sender(queue: SendQueue, outbound: Outbound, what: str) -> Stream:
 
 
 def push_stream(queue: SendQueue, stream_id: int, promised_id: int, headers: Iterable[Any]) -> None:
-    """Promise a response, unless the application has ended the one that the promise belongs to."""
+    """Promise a response, unless the application has ended the associated one."""
     outbound = queue.queues.get(stream_id)
     if outbound is not None:
         _sender(queue, outbound, "PUSH_PROMISE")
@@ -124,7 +125,7 @@ def push_stream(queue: SendQueue, stream_id: int, promised_id: int, headers: Ite
 def send_data(
     queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
-    """Send content, or keep it."""
+    """Send content, or queue it."""
     size = len(data)
     straight = queue.straight
     if (
@@ -136,7 +137,7 @@ def send_data(
         try:
             _send_data(queue.conn, stream_id, data, end_stream, None)
         except (FlowControlError, FrameTooLargeError, NoSuchStreamError):
-            pass  # there is no window for all of it, or nobody to send it to
+            pass  # there is no window for all of it, or it cannot be sent any more
         else:
             queue.straight = straight - size
             if end_stream:
@@ -148,7 +149,7 @@ def send_data(
 def _keep_data(
     queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
-    """Keep content, behind what waits already."""
+    """Queue content behind what is already pending."""
     conn = queue.conn
     outbound = queue.queues.get(stream_id)
     if outbound is not None and (outbound.ended or outbound.opening is not None):
@@ -189,7 +190,7 @@ def _fitting_padding(conn: Connection, stream: Stream, pad_length: int | None) -
 
 
 def reset_stream(queue: SendQueue, stream_id: int, error_code: int) -> None:
-    """Reset a stream, and drop what waits on it."""
+    """Reset a stream, and drop what is pending on it."""
     conn = queue.conn
     outbound = queue.queues.get(stream_id)
     if outbound is None:
@@ -211,11 +212,11 @@ def reset_stream(queue: SendQueue, stream_id: int, error_code: int) -> None:
 
 
 def send_priority_update(queue: SendQueue, stream_id: int, priority: Priority) -> None:
-    """Send PRIORITY_UPDATE, or keep it until the request is on its way."""
+    """Send PRIORITY_UPDATE, or queue it until the request has been sent."""
     conn = queue.conn
     streams = conn.streams
     if conn.client and not streams.is_used(stream_id) and not streams.is_inbound(stream_id):
-        bytes(priority)  # raises if there is no such priority
+        bytes(priority)  # raises if the priority is invalid
         conn.check_send(connection_states.SEND_OPEN)
         if stream_id in queue.queues:
             _keep_update(queue, stream_id, priority)
@@ -230,31 +231,31 @@ def send_priority_update(queue: SendQueue, stream_id: int, priority: Priority) -
 
 def _keep_update(queue: SendQueue, stream_id: int, priority: Priority) -> None:
     if queue.early_updates is None:
-        queue.early_updates = {}
-    queue.early_updates[stream_id] = priority
+        queue.early_updates = EarlyUpdates()
+    queue.early_updates.keep(stream_id, priority)
 
 
 def set_priority(
     queue: SendQueue, stream_id: int, urgency: int | None, incremental: bool | None
 ) -> None:
-    """Say how urgent what we send on a stream is, and leave the rest as it is."""
+    """Change the priority of what we send on a stream; what is not given stays the same."""
     before = queue.get_priority(stream_id)
     priority = Priority(
         before.urgency if urgency is None else index(urgency),
         before.incremental if incremental is None else bool(incremental),
     )
-    bytes(priority)  # raises if there is no such priority
+    bytes(priority)  # raises if the priority is invalid
     queue.set_priority(stream_id, priority)
 
 
 def prioritize(queue: SendQueue, stream_id: int, fields: bytes) -> None:
-    """Send PRIORITY, unless the server has said that it ignores it."""
+    """Send PRIORITY, unless the server has announced that it ignores it."""
     if queue.takes_old_signals:
         send.prioritize(queue.conn, stream_id, fields)
 
 
 def connection_closed(queue: SendQueue) -> None:
-    """Drop what cannot go out any more after our GOAWAY."""
+    """Drop what can no longer be sent after our GOAWAY."""
     conn = queue.conn
     if conn.state == TERMINATED:
         queue.drop_all()
@@ -274,7 +275,7 @@ def next_stream_id(queue: SendQueue, highest: int) -> int:
 
 
 def prepare(queue: SendQueue) -> None:
-    """Say in our first SETTINGS that a server goes by RFC 9218, unless they say something."""
+    """Announce in a server's first SETTINGS that it uses RFC 9218, unless they are explicit."""
     conn = queue.conn
     if not conn.client and not conn.initiated:
         local = conn.local_settings

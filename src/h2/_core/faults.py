@@ -17,12 +17,12 @@ from h2.exceptions import H2Error, ProtocolError
 
 
 def scope_of(conn: Connection, rule: Rule) -> int:
-    """Return what comes of it when a received frame breaks a rule."""
+    """Return the consequence if a received frame breaks a rule."""
     return rule.strict_scope if conn.config.strict else rule.scope
 
 
 def is_enforced(conn: Connection, rule: Rule) -> bool:
-    """Tell whether anything comes of it when a received frame breaks a rule."""
+    """Return whether it has a consequence if a received frame breaks a rule."""
     return scope_of(conn, rule) != TOLERATED
 
 
@@ -59,9 +59,9 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
 
 
 def _respond(conn: Connection, stream_id: int, status: bytes) -> None:
-    """Send a response that is a status code and nothing else."""
+    """Send a response that consists of a status code only."""
     fields = [(b":status", status)]
-    plan = conn.planner.plan(conn.config, RESPONSE, fields)
+    plan = conn.planner.plan(conn.options, RESPONSE, fields)
     block = plan.encoded or conn.planner.encode(plan, RESPONSE, fields)
     conn.out.answer(frame(HEADERS, END_HEADERS | END_STREAM, stream_id, block))
 
@@ -84,7 +84,7 @@ def terminate(conn: Connection, violation: Violation) -> H2Error:
 
 
 def fail(conn: Connection) -> None:
-    """End the connection because of a fault that is not the peer's: what was read is half done."""
+    """End the connection after an error that is not the peer's, with input half processed."""
     if conn.state != TERMINATED:
         send_goaway(conn, ErrorCodes.INTERNAL_ERROR)
         conn.end()
@@ -92,7 +92,7 @@ def fail(conn: Connection) -> None:
 
 
 def send_goaway(conn: Connection, code: int) -> None:
-    """Tell the peer that the connection has ended, and up to which stream it was received."""
+    """Tell the peer that the connection has ended, and which stream was the last one received."""
     # "An endpoint that encounters a connection error SHOULD first send a GOAWAY frame (Section 6.8)
     # with the stream identifier of the last stream that it successfully received from its peer."
     last = min(conn.streams.highest_inbound, conn.goaway_sent_last)

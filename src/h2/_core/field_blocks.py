@@ -1,4 +1,4 @@
-"""Field blocks that arrive, whatever frames carry them: RFC 9113 sections 4.3 and 10.5.1."""
+"""Received field blocks, whatever frames carry them: RFC 9113 sections 4.3 and 10.5.1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def begin(conn: Connection, block: PartialBlock) -> None:
 
 
 def check_encoded_size(conn: Connection, block: PartialBlock) -> None:
-    """Check that a field block is not longer than any that would be accepted."""
+    """Check that a field block is not too long to be accepted."""
     factor = conn.config.limits.encoded_factor
     limit = conn.header_list_limit()
     if factor is not None and block.size > factor * limit:
@@ -35,8 +35,8 @@ def check_encoded_size(conn: Connection, block: PartialBlock) -> None:
 
 
 def not_decoded(stream_id: int, error: HPACKError) -> Violation:
-    """Return the violation for a field block after which the decoder is of no further use."""
-    what = shortened(str(error))  # a foreign decoder may quote all of the block
+    """Return the violation for a field block after which the decoder is unusable."""
+    what = shortened(str(error))  # a foreign decoder may quote the whole block
     if isinstance(error, OversizedHeaderListError):
         return Violation(rules.FIELD_BLOCK_TOO_LARGE, f"Field block on stream {stream_id}: {what}")
     # "A receiver MUST terminate the connection with a connection error (Section 5.4.1) of type
@@ -47,7 +47,7 @@ def not_decoded(stream_id: int, error: HPACKError) -> Violation:
 
 
 def list_too_large(stream_id: int, error: HeaderListTooLarge) -> Violation:
-    """Return the violation for fields beyond the limit; the HPACK table has followed."""
+    """Return the violation for fields beyond the limit; the HPACK table has been updated."""
     return Violation(
         rules.FIELD_SECTION_TOO_LARGE, f"Field block on stream {stream_id}: {error}", stream_id
     )
@@ -60,10 +60,10 @@ def skip(conn: Connection, stream_id: int) -> None:
 
 
 def too_low(stream_id: int, highest: int) -> Violation:
-    """Return the violation for a stream that is not above those before (section 5.1.1)."""
+    """Return the violation for a stream that is not above the previous ones (section 5.1.1)."""
     return Violation(
         rules.STREAM_ID_TOO_LOW,
-        f"Stream {stream_id} is lower than {highest}, the highest one so far",
+        f"Stream {stream_id} is lower than {highest}, the highest stream so far",
         stream_id,
         StreamIDTooLowError(stream_id, highest),
     )

@@ -23,6 +23,9 @@ from h2.events import WindowUpdated
 
 _new: Final = object.__new__
 
+# A name of another module is looked up in a dict wherever it is used, a constant is not.
+_WINDOW_UPDATED: Final[type[WindowUpdated]] = WindowUpdated
+
 _ON_RECV: Final = states.TABLE[states.RECV_WINDOW_UPDATE]
 _ON_SEND: Final = states.TABLE[states.SEND_WINDOW_UPDATE]
 _PEER_ENDED: Final = states.FIRST_PEER_ENDED
@@ -33,7 +36,7 @@ _TERMINATED: Final = connection_states.TERMINATED
 
 
 def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> None:
-    """Take back octets that the application has dealt with; opens windows when it pays."""
+    """Acknowledge octets that the application has processed; opens windows when worthwhile."""
     stream = conn.streams.table.get(stream_id)
     if stream is None and not conn.streams.is_used(stream_id):
         raise no_stream(conn, stream_id)
@@ -52,10 +55,10 @@ def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> 
 
 
 def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
-    """Take back octets that the application has read, however few; opens windows when it pays.
+    """Acknowledge octets that the application has read; opens windows when worthwhile.
 
-    Where a window is exhausted, what was read opens it when bytes are taken for the peer: many
-    small reads make one WINDOW_UPDATE.
+    An exhausted window is opened when bytes are taken for the peer, so many small reads cause one
+    WINDOW_UPDATE.
     """
     if conn.state == _TERMINATED:
         return
@@ -104,15 +107,15 @@ def take_all(conn: Connection) -> bytes:
     """Return all bytes for the peer, after opening the windows that DATA has exhausted."""
     if conn.exhausted:
         reopen(conn)
-    return conn.out.take_all(conn.config._active_logger)
+    return conn.out.take_all(conn.options.log)
 
 
 def reopen(conn: Connection) -> None:
-    """Open the windows that are exhausted as far as there is room, without waiting for more of it.
+    """Open exhausted windows by whatever has been acknowledged, without waiting for more.
 
-    The peer cannot send any more, and the application may keep what it has got for as long as it
-    likes: there need not be another acknowledgment, which would open the window, so that the peer
-    would wait for ever. The acknowledgments for the events of the last read have come by now.
+    The peer cannot send any more, and the application may keep what it has for as long as it
+    likes. Another acknowledgment, which would open the window, may never come, and the peer would
+    wait forever. The acknowledgments for the events of the last read have been made by now.
     """
     for stream_id in conn.exhausted:
         acknowledge_received_data(conn, 0, stream_id)
@@ -128,7 +131,7 @@ def follow_initial_window(conn: Connection, change: int) -> None:
 
 
 def increment_flow_control_window(conn: Connection, increment: int, stream_id: int | None) -> None:
-    """Open a receive window by hand (section 6.9)."""
+    """Open a receive window explicitly (section 6.9)."""
     if stream_id is None:
         conn.check_send(connection_states.SEND_CONTROL)
         window = conn.window
@@ -199,7 +202,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
             raise Violation(
                 rules.CONNECTION_WINDOW_OVERFLOW,
                 f"Received WINDOW_UPDATE with increment {increment}, "
-                f"window is {windows.connection}",
+                f"the connection window is {windows.connection}",
             )
         windows.connection = window
     else:
@@ -220,20 +223,21 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
             # (section 6.9.1)
             raise Violation(
                 rules.STREAM_WINDOW_OVERFLOW,
-                f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}",
+                f"Received WINDOW_UPDATE with increment {increment} on stream {stream_id}, "
+                f"the stream window is {stream.send_offset + windows.initial}",
                 stream_id,
             )
         stream.send_offset = offset
         if offset > windows.largest_offset:
             windows.largest_offset = offset
-    event = _new(WindowUpdated)
+    event = _new(_WINDOW_UPDATED)
     event.stream_id = stream_id
     event.delta = increment
     conn.events.append(event)
 
 
 def _small_increment(conn: Connection, stream_id: int, increment: int) -> None:
-    """Refuse an increment of 0, and too many others that are small."""
+    """Reject an increment of 0, and too many other small ones."""
     if increment:
         before = conn.send_windows.connection
         abuse.small_update(conn, before, before if stream_id else before + increment)
@@ -251,18 +255,18 @@ def _small_increment(conn: Connection, stream_id: int, increment: int) -> None:
 
 
 def change_send_windows(conn: Connection, size: int) -> None:
-    """Take over the peer's initial window for all streams (section 6.9.2), in O(1) as a rule."""
+    """Apply the peer's initial window to all streams (section 6.9.2), usually in O(1)."""
     # "An endpoint MUST treat a change to SETTINGS_INITIAL_WINDOW_SIZE that causes any
     # flow-control window to exceed the maximum size as a connection error (Section 5.4.1) of type
     # FLOW_CONTROL_ERROR."
     windows = conn.send_windows
     if size + windows.largest_offset > MAX_WINDOW:
-        # The bound never shrinks by itself; only here it pays to look at every stream.
+        # The bound never shrinks by itself; only here is it worth looking at every stream.
         offsets = [stream.send_offset for stream in conn.streams.table.values()]
         windows.largest_offset = max(0, *offsets, 0)
         if size + windows.largest_offset > MAX_WINDOW:
             raise Violation(
                 rules.INITIAL_WINDOW_OVERFLOW,
-                f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
+                f"INITIAL_WINDOW_SIZE {size} makes a flow-control window exceed {MAX_WINDOW}",
             )
     windows.initial = size

@@ -1,4 +1,4 @@
-"""What the peer does to content that waits: windows, limits, resets, priorities."""
+"""What the peer does to pending content: windows, limits, resets, priorities."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from h2.settings import SettingCodes
 
 
 def follow(queue: SendQueue, events: list[Event]) -> list[Event]:
-    """Act on the events of a call of receive_data; return them with what they bring about."""
+    """Act on the events of a call of receive_data; return them with the events that they cause."""
     for event in events:
         act = _ACTIONS.get(event.__class__)
         if act is not None:
@@ -64,7 +64,7 @@ def _stream_reset(queue: SendQueue, event: Any) -> None:
 
 def _going_away(queue: SendQueue, event: Any) -> None:
     # "Any protocol activity that uses higher-numbered streams can be safely retried using a new
-    # connection." (RFC 9113 section 6.8) Requests that wait can, too.
+    # connection." (RFC 9113 section 6.8) So can pending requests.
     for stream_id in event.unprocessed_stream_ids:
         queue.refuse(stream_id)
     if queue.conn.client:
@@ -82,7 +82,7 @@ def _priority_updated(queue: SendQueue, event: Any) -> None:
 
 
 def _take_signals(queue: SendQueue, signals: list[int], events: list[Event]) -> None:
-    """Look for what requests say about priorities."""
+    """Look for priorities in requests."""
     streams = set(signals)
     signals.clear()
     for event in events:

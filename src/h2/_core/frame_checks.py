@@ -1,4 +1,4 @@
-"""What must hold of a received frame by itself, and what is wrong with one in a wrong state."""
+"""Checks of a received frame by itself, and violations for frames in a wrong state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _REACTION_RULES: Final[dict[int, Rule]] = {
 }
 
 
-#: Where the rule depends on the type of the frame, too: h2 4.4.1 has no such check for these.
+#: Rules that also depend on the type of the frame: h2 4.4.1 does not check these.
 _FRAME_RULES: Final[dict[tuple[int, int], Rule]] = {
     (states.IDLE_ERROR, RST_STREAM): rules.RESET_OF_IDLE_STREAM,
     (states.RESERVED_ERROR, DATA): rules.DATA_ON_RESERVED_STREAM,
@@ -71,7 +71,7 @@ def check_shape(type_: int, stream_id: int, payload: bytes) -> None:
 
 
 def wrong_size(type_: int, stream_id: int, payload: bytes) -> Violation:
-    """Return the violation for a frame whose length is not the one of its type (section 4.2)."""
+    """Return the violation for a frame of a length that its type does not allow (section 4.2)."""
     return Violation(
         rules.FRAME_SIZE_WRONG,
         f"Received {name_of(type_)} frame of {len(payload)} octets on stream {stream_id}",

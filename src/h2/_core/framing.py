@@ -18,12 +18,12 @@ from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, OF_PROXY, PRIORITY, SUCC
 from h2._rules.registry import Rule, Violation
 from h2.exceptions import InvalidBodyLengthError
 
-#: Fields of a request that say something about priorities (RFC 9218).
+#: Fields of a request that affect priorities (RFC 9218).
 _SIGNALS: Final = PRIORITY | OF_PROXY
 
 
 def note_method(stream: Stream, seen: int) -> None:
-    """Remember what the method of a request says about the response."""
+    """Remember what the method of a request implies for the response."""
     if seen & HEAD:
         stream.method = HEAD_METHOD
     elif seen & CONNECT:
@@ -33,12 +33,12 @@ def note_method(stream: Stream, seen: int) -> None:
 def begin_request(stream: Stream, section: FieldSection, signals: list[int] | None) -> None:
     """Remember how much content a request announces.
 
-    Its stream is added to ``signals`` if a field says something about priorities.
+    Its stream is added to ``signals`` if a field affects priorities.
     """
     if signals is not None and section.seen & _SIGNALS:
         signals.append(stream.stream_id)
     note_method(stream, section.seen)
-    # "Content-Length" does not count in a request that opens a tunnel (RFC 9110 section 9.3.6).
+    # "Content-Length" is ignored in a request that opens a tunnel (RFC 9110 section 9.3.6).
     if section.noted is not None and stream.method != CONNECT_METHOD:
         stream.content_length = stream.remaining = int(section.noted)
 
@@ -51,14 +51,14 @@ def begin_response(stream: Stream, section: FieldSection) -> None:
         stream.content_length = None
         stream.remaining = 0
         return
-    # What answers an upgrade may answer HEAD: its content-length tells nothing.
+    # The response to an upgrade may be one to HEAD, so its content-length means nothing.
     if section.noted is None or stream.method == UNKNOWN_METHOD:
         return
     stream.content_length = stream.remaining = int(section.noted)
 
 
 def _answers_method(stream: Stream, seen: int) -> bool:
-    """Tell whether the method of the request alone decides how the response ends; note it then."""
+    """Return whether the request method alone decides how the response ends; note it if so."""
     if stream.method == CONNECT_METHOD and seen & SUCCESSFUL:
         stream.tunnel = True
         return True
@@ -71,7 +71,7 @@ def _answers_method(stream: Stream, seen: int) -> bool:
 
 
 def answer_connect(stream: Stream, seen: int) -> None:
-    """Our final response to CONNECT makes the stream a tunnel, or refuses it."""
+    """Note our final response to CONNECT: the stream becomes a tunnel, or was refused."""
     stream.tunnel = bool(seen & SUCCESSFUL)
 
 
@@ -80,7 +80,7 @@ def wrong_content(stream: Stream, remaining: int) -> Violation:
     if stream.content_length is None:
         return Violation(
             rules.CONTENT_NOT_ALLOWED,
-            f"Received content of a response that has none on stream {stream.stream_id}",
+            f"Received content on stream {stream.stream_id}, whose response cannot have any",
             stream.stream_id,
             InvalidBodyLengthError(0, -remaining),
         )
@@ -88,7 +88,7 @@ def wrong_content(stream: Stream, remaining: int) -> Violation:
 
 
 def unmet(stream: Stream, remaining: int) -> Violation:
-    """Return the violation for HEADERS that end a message before all of its content came."""
+    """Return the violation for HEADERS that end a message before all of its content arrived."""
     return _mismatch(rules.CONTENT_LENGTH_UNMET, stream, remaining)
 
 
@@ -106,10 +106,12 @@ def _mismatch(rule: Rule, stream: Stream, remaining: int) -> Violation:
 
 
 def in_tunnel(type_: int, stream_id: int) -> Violation:
-    """Return the violation for a frame that has no place in a tunnel (section 8.5)."""
+    """Return the violation for a frame that is not allowed in a tunnel (section 8.5)."""
     # "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and
     # PRIORITY) MUST NOT be sent on a connected stream and MUST be treated as a stream error
     # (Section 5.4.2) if received." (section 8.5)
     return Violation(
-        rules.TUNNEL_FRAME, f"Received {name_of(type_)} frame in the tunnel {stream_id}", stream_id
+        rules.TUNNEL_FRAME,
+        f"Received {name_of(type_)} frame on tunnel stream {stream_id}",
+        stream_id,
     )

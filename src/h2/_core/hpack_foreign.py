@@ -1,8 +1,8 @@
-"""HPACK encoders and decoders of the application in place of our own.
+"""HPACK encoders and decoders of the application, in place of the built-in ones.
 
 A program may assign any object with the methods of ``hpack.Encoder`` and ``hpack.Decoder`` to
-``H2Connection.encoder`` and ``H2Connection.decoder``. What is here makes such an object look like
-ours to the rest of the core. Nothing is cached then, and every field is looked at.
+``H2Connection.encoder`` and ``H2Connection.decoder``. These adapters make such an object look like
+a built-in one to the rest of the core. Nothing is cached then, and every field is checked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from h2._hpack.entry import OVERHEAD
 from h2._rules.fields import classify
 from h2._rules.quote import quoted
 
-#: What an object without the attribute is taken to use (RFC 9113 section 6.5.2).
+#: The size that an object without the attribute is assumed to use (RFC 9113 section 6.5.2).
 _DEFAULT_TABLE_SIZE: Final = 4096
 
 
@@ -27,19 +27,21 @@ class ForeignEncoder:
     __slots__ = ("fields", "foreign", "generation", "pending_update")
 
     def __init__(self, foreign: Any, size_without_update: int) -> None:
-        """Use ``foreign`` from now on, where the peer counts on a table of at most that size."""
+        """Use ``foreign`` from now on; the peer assumes a table of at most the given size."""
         if not callable(getattr(foreign, "encode", None)):
-            raise TypeError(f"an encoder has a method encode; {quoted(foreign)} has none")
+            raise TypeError(f"an encoder must have a method encode; {quoted(foreign)} has none")
         self.foreign = foreign
-        self.fields: dict[tuple[bytes, bytes], Entry] = {}  # none is known to be in its table
+        self.fields: dict[
+            tuple[bytes, bytes], Entry
+        ] = {}  # of none is it known that its table has it
         self.generation = 0
-        self.pending_update = True  # perhaps: so no block is kept
+        self.pending_update = True  # possibly, so no block is cached
         if self.header_table_size > size_without_update:
             self.header_table_size = size_without_update
 
     @property
     def header_table_size(self) -> int:
-        """The peer's SETTINGS_HEADER_TABLE_SIZE, as far as the object was told."""
+        """The peer's SETTINGS_HEADER_TABLE_SIZE, as the object knows it."""
         size: int = getattr(self.foreign, "header_table_size", _DEFAULT_TABLE_SIZE)
         return size
 
@@ -67,9 +69,9 @@ class ForeignDecoder:
     __slots__ = ("foreign",)
 
     def __init__(self, foreign: Any, max_allowed_table_size: int) -> None:
-        """Use ``foreign`` from now on, where the peer may choose a table of that size."""
+        """Use ``foreign`` from now on; the peer may choose a table of the given size."""
         if not callable(getattr(foreign, "decode", None)):
-            raise TypeError(f"a decoder has a method decode; {quoted(foreign)} has none")
+            raise TypeError(f"a decoder must have a method decode; {quoted(foreign)} has none")
         self.foreign = foreign
         if max_allowed_table_size > self.max_allowed_table_size:
             self.max_allowed_table_size = max_allowed_table_size
@@ -99,7 +101,7 @@ class ForeignDecoder:
         try:
             section = _block(self.foreign.decode(data, raw=True))
         except (LookupError, TypeError, UnicodeError) as error:
-            # Decoders may stumble over a block that makes no sense.
+            # Decoders may fail in any way on an invalid block.
             raise HpackDecodingError(str(error)) from error
         if section.size > max_list_size:
             raise HeaderListTooLarge(f"header list larger than the limit of {max_list_size} octets")
@@ -107,7 +109,7 @@ class ForeignDecoder:
 
 
 def _block(decoded: Iterable[Any]) -> FieldSection:
-    """Return decoded fields with what their class masks say together."""
+    """Return decoded fields with their combined class masks."""
     fields: list[HeaderTuple] = []
     seen = repeated = leading = size = 0
     noted: bytes | None = None

@@ -1,7 +1,7 @@
-"""The HPACK encoder and decoder of a connection, in the form of the objects of the hpack package.
+"""The HPACK encoder and decoder of a connection, with the interface of the hpack package.
 
-Programs reach for them under the names that ``hpack.Encoder`` and ``hpack.Decoder`` have. A view
-is made when it is asked for; what a program sets goes into the object behind it.
+Programs use them with the names that ``hpack.Encoder`` and ``hpack.Decoder`` have. A view is
+created on demand; what a program sets is passed on to the object behind it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class HeaderTable:
     ) -> None:
         #: The fields in the table, the newest one first.
         self.dynamic_entries = deque(entries)
-        #: Whether its size is another one than the peer was told, or expects.
+        #: Whether its size differs from what the peer was told, or expects.
         self.resized = resized
         self._owner = owner
 
@@ -62,9 +62,9 @@ class HeaderTable:
         raise InvalidTableIndex(f"Invalid table index {index}")
 
     def search(self, name: bytes, value: bytes) -> tuple[int, bytes, bytes | None] | None:
-        """Return index, name and value of a field, without the value where only the name is there.
+        """Return index, name and value of a field, without the value if only the name matches.
 
-        None if neither table has the name.
+        Returns None if neither table has the name.
         """
         partial = None
         for index, field in enumerate((*STATIC_TABLE, *self.dynamic_entries), start=1):
@@ -76,7 +76,7 @@ class HeaderTable:
 
 
 class HeaderEncoder:
-    """The HPACK encoder of a connection, for programs that encode a field block by themselves."""
+    """The HPACK encoder of a connection, for programs that encode field blocks themselves."""
 
     def __init__(self, core: Connection, encoder: Encoder) -> None:
         self._core = core
@@ -97,7 +97,7 @@ class HeaderEncoder:
 
     @property
     def huffman(self) -> bool:
-        """Whether strings are Huffman-coded where that makes them shorter."""
+        """Whether strings are Huffman-encoded if that makes them shorter."""
         return self._encoder.huffman
 
     @huffman.setter
@@ -106,17 +106,17 @@ class HeaderEncoder:
 
     @property
     def header_table(self) -> HeaderTable:
-        """The dynamic table, to look at."""
+        """The dynamic table, read-only."""
         encoder = self._encoder
         return HeaderTable(self, encoder.dynamic_entries(), encoder.pending_update)
 
     def encode(self, headers: Iterable[Any] | Mapping[Any, Any], huffman: bool = True) -> bytes:
-        """Return the field block for some fields, and advance the table.
+        """Return the field block for the given fields, and advance the table.
 
         :param headers: (name, value) or (name, value, sensitive) tuples, or a mapping of names to
-            values, of which pseudo-header fields go first; ``hpack.NeverIndexedHeaderTuple`` and
-            sensitive fields stay out of compression tables
-        :param huffman: whether strings may be Huffman-coded
+            values, whose pseudo-header fields go first; ``hpack.NeverIndexedHeaderTuple`` and
+            sensitive fields are never indexed
+        :param huffman: whether strings may be Huffman-encoded
         """
         fields: Iterable[Any] = headers
         if isinstance(headers, Mapping):
@@ -139,7 +139,7 @@ class HeaderEncoder:
         encoder.huffman = allowed and huffman
         block = encoder.encode(entries)
         encoder.huffman = allowed
-        # The table has fields now that were not checked as those of a message.
+        # The table now has fields that were not checked as those of a message.
         self._core.planner.check_all_fields()
         return block
 
@@ -175,8 +175,8 @@ class HeaderDecoder:
     def max_header_list_size(self) -> int:
         """The largest header list that is accepted, in octets as section 6.5.2 counts them.
 
-        That of our settings, unless set here. It is the setting again when the peer acknowledges
-        another value of SETTINGS_MAX_HEADER_LIST_SIZE.
+        It is the value in our settings, unless set here. It becomes the setting again when the peer
+        acknowledges another value of SETTINGS_MAX_HEADER_LIST_SIZE.
         """
         return self._core.header_list_limit()
 
@@ -187,7 +187,7 @@ class HeaderDecoder:
 
     @property
     def header_table(self) -> HeaderTable:
-        """The dynamic table, to look at."""
+        """The dynamic table, read-only."""
         resized = self.header_table_size != HeaderTable.DEFAULT_SIZE
         return HeaderTable(self, self._decoder.dynamic_entries(), resized)
 
@@ -195,7 +195,7 @@ class HeaderDecoder:
         """Return the fields of a field block, and advance the table.
 
         :param data: a complete field block
-        :param raw: whether names and values are ``bytes``; else they are text in UTF-8
+        :param raw: whether names and values are ``bytes``; otherwise they are decoded as UTF-8
         :raises hpack.HPACKDecodingError: if it cannot be decoded
         :raises hpack.OversizedHeaderListError: if it is larger than :attr:`max_header_list_size`
         """
@@ -210,7 +210,7 @@ class HeaderDecoder:
 
 
 def encoder_of(core: Connection) -> Any:
-    """Return the encoder of a connection as programs see it, or the one that they assigned."""
+    """Return the encoder of a connection as programs see it, or the one they assigned."""
     encoder = core.planner.encoder
     if isinstance(encoder, ForeignEncoder):
         return encoder.foreign
@@ -218,13 +218,13 @@ def encoder_of(core: Connection) -> Any:
 
 
 def assign_encoder(core: Connection, encoder: Any) -> None:
-    """Encode with an object of the application from now on, or with ours again."""
+    """Encode with an object of the application from now on, or with the built-in one again."""
     planner = core.planner
     present = planner.encoder
     if not isinstance(encoder, HeaderEncoder):
         planner.use_encoder(ForeignEncoder(encoder, present.size_without_update))
     elif encoder._encoder is not present:
-        # The peer's table holds fields of another encoder: both sides begin with an empty one.
+        # The peer's table holds fields of another encoder: both sides start with an empty one.
         ours = encoder._encoder
         ours.header_table_size = 0
         ours.header_table_size = core.remote_settings.header_table_size
@@ -232,7 +232,7 @@ def assign_encoder(core: Connection, encoder: Any) -> None:
 
 
 def decoder_of(core: Connection) -> Any:
-    """Return the decoder of a connection as programs see it, or the one that they assigned."""
+    """Return the decoder of a connection as programs see it, or the one they assigned."""
     decoder = core.decoder
     if isinstance(decoder, ForeignDecoder):
         return decoder.foreign
@@ -240,7 +240,7 @@ def decoder_of(core: Connection) -> Any:
 
 
 def assign_decoder(core: Connection, decoder: Any) -> None:
-    """Decode with an object of the application from now on, or with ours again."""
+    """Decode with an object of the application from now on, or with the built-in one again."""
     if isinstance(decoder, HeaderDecoder):
         core.decoder = decoder._decoder
     else:
@@ -248,7 +248,7 @@ def assign_decoder(core: Connection, decoder: Any) -> None:
 
 
 def _octets(part: Any) -> bytes:
-    """Return a name or a value as octets; what is neither text nor octets counts as text."""
+    """Return a name or a value as octets; other types are converted to text first."""
     if isinstance(part, (bytes, bytearray, memoryview)):
         return bytes(part)
     return str(part).encode("utf-8")
@@ -256,4 +256,4 @@ def _octets(part: Any) -> bytes:
 
 def _check_size(size: int) -> None:
     if size < 0:
-        raise ValueError(f"a size is not negative: {size}")
+        raise ValueError(f"size must not be negative, not {size}")

@@ -1,4 +1,4 @@
-"""Header fields on their way in: checked, joined, decoded to what the application gets."""
+"""Received header fields: checked, joined, decoded to what the application gets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from h2._rules.registry import Violation
 
 _LENGTH_RULES: Final = (rules.CONTENT_LENGTH_INVALID, rules.CONTENT_LENGTH_CONFLICT)
 
-#: All classes of fields but those that may come several times.
+#: All classes of fields except those that may occur several times.
 _ONLY_ONCE: Final = ~(COOKIE | PRIORITY | OF_PROXY)
 
 
@@ -33,25 +33,25 @@ def checked_fields(
     conn: Connection, kind: int, section: FieldSection, stream_id: int
 ) -> list[HeaderTuple]:
     """Return the fields of a valid block as the application gets them."""
-    config = conn.config
+    options = conn.options
     seen = section.seen
-    if config.validate_inbound_headers:
+    if options.validate_inbound:
         if section.repeated & _ONLY_ONCE or PLAIN[kind].get(seen & DECIDING) != section.leading:
             found = check_message(kind, section.fields, conn.connect_protocol())
-            if found is not None and seen & COOKIE and config.normalize_inbound_headers:
+            if found is not None and seen & COOKIE and options.join_cookies:
                 found = _with_cookies_joined(conn, found, kind, section)
             if found is not None and not _is_ignored(conn, found, seen, stream_id):
                 raise _of_stream(found, conn, kind, stream_id)
     elif seen & CONTENT_LENGTH:
-        # Framing depends on it, so it is checked in any case.
+        # Framing depends on it, so it is always checked.
         found = check_lengths(kind, section.fields)
         if found is not None:
             raise _of_stream(found, conn, kind, stream_id)
-    if seen & COOKIE and config.normalize_inbound_headers:
+    if seen & COOKIE and options.join_cookies:
         fields = _join_cookies(section)
     else:
         fields = section.fields.copy()
-    encoding = config.header_encoding
+    encoding = options.encoding
     if encoding and isinstance(encoding, str):
         fields = _decode_text(fields, encoding)
     return fields
@@ -60,9 +60,9 @@ def checked_fields(
 def _with_cookies_joined(
     conn: Connection, found: Violation, kind: int, section: FieldSection
 ) -> Violation:
-    """Return what is wrong with the fields after the cookies are joined at the end.
+    """Return what is wrong with the fields once the cookies are joined at the end.
 
-    h2 4.4.1 looks at these, so what joining mends is no more than a stream error.
+    h2 4.4.1 checks these, so what joining fixes is only a stream error.
     """
     joined = check_message(kind, _join_cookies(section), conn.connect_protocol())
     if joined is None:
@@ -72,7 +72,7 @@ def _with_cookies_joined(
 
 
 def _of_stream(found: Violation, conn: Connection, kind: int, stream_id: int) -> Violation:
-    """Return what is wrong with the fields as a fault of their stream."""
+    """Return what is wrong with the fields, as a violation on their stream."""
     found.stream_id = stream_id
     if found.rule in _LENGTH_RULES and _has_no_content(conn, kind, stream_id):
         found.rule = rules.CONTENT_LENGTH_WITHOUT_CONTENT
@@ -88,9 +88,9 @@ def _is_ignored(conn: Connection, found: Violation, seen: int, stream_id: int) -
 
 
 def _has_no_content(conn: Connection, kind: int, stream_id: int) -> bool:
-    """Tell whether this is a promised request, or part of the response to HEAD.
+    """Return whether this is a promised request, or part of the response to HEAD.
 
-    The framing does not depend on the content-length of those.
+    Framing does not depend on their content-length.
     """
     if not conn.client:
         return False
@@ -131,10 +131,10 @@ def _decode_text(fields: list[HeaderTuple], encoding: str) -> list[HeaderTuple]:
 
 def _as_text(part: bytes, encoding: str) -> str:
     # "A recipient SHOULD treat other allowed octets in field content (i.e., obs-text) as opaque
-    # data." (RFC 9110 section 5.5) So octets that the encoding does not have become surrogates,
-    # which go out again as these octets.
+    # data." (RFC 9110 section 5.5) So octets that cannot be decoded become surrogates, which are
+    # sent as the same octets again.
     try:
         return part.decode(encoding, "surrogateescape")
     except UnicodeError:
-        # Encodings that write ASCII in another way, such as UTF-16, do not read everything so.
+        # Encodings that do not extend ASCII, such as UTF-16, cannot decode everything this way.
         return part.decode("ascii", "surrogateescape")

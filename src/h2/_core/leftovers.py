@@ -1,4 +1,4 @@
-"""Content whose window was given back, because probably nobody reads it any more."""
+"""Content whose window was given back because it will probably not be read any more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from h2._core.pieces import Content, take
 
-#: What the content of one stream takes beside its octets.
+#: The memory that the content of one stream takes in addition to its octets.
 _OVERHEAD: Final = 128
 
 
@@ -28,7 +28,7 @@ class Leftovers:
         return len(self._content)
 
     def keep(self, stream_id: int, content: Content, room: int) -> list[int]:
-        """Add content; return the streams of which the oldest was dropped to make room."""
+        """Add content; return the oldest streams, whose content was dropped to make room."""
         self._content[stream_id] = content
         self._size += len(content) + _OVERHEAD
         dropped: list[int] = []
@@ -39,12 +39,12 @@ class Leftovers:
         return dropped
 
     def readable(self, stream_id: int) -> int:
-        """Return how many octets of a stream there are."""
+        """Return the number of octets of a stream."""
         content = self._content.get(stream_id)
         return 0 if content is None else len(content)
 
     def read(self, stream_id: int, amount: int | None) -> bytes:
-        """Return octets of a stream, which has some, and forget them."""
+        """Remove and return octets of a stream, which must have some."""
         data = take(self._content, stream_id, amount)
         self._size -= len(data)
         if stream_id not in self._content:
@@ -52,7 +52,7 @@ class Leftovers:
         return data
 
     def discard(self, stream_id: int) -> None:
-        """Forget what there is of a stream."""
+        """Drop the content of a stream."""
         content = self._content.pop(stream_id, None)
         if content is not None:
             self._size -= len(content) + _OVERHEAD
@@ -64,5 +64,5 @@ class Leftovers:
             self._lost.popitem(last=False)
 
     def has_lost(self, stream_id: int) -> bool:
-        """Tell whether a stream has lost content."""
+        """Return whether a stream has lost content."""
         return stream_id in self._lost

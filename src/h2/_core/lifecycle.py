@@ -1,4 +1,4 @@
-"""How a connection starts and ends, and changes its settings (RFC 9113 sections 3, 6.5, 6.8)."""
+"""Starting and ending a connection, changing its settings (RFC 9113 sections 3, 6.5, 6.8)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def initiate(conn: Connection) -> None:
     preface = PREFACE if conn.client and not conn.initiated else b""
     # "The SETTINGS frames received from a peer as part of the connection preface MUST be
     # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
-    # of what waits already.
+    # of what is already pending.
     values = conn.local_settings.listed()
     if conn.config.strict:
         _check_values(conn, values)
@@ -79,12 +79,12 @@ def _pending_settings(conn: Connection) -> int:
 
 @lru_cache(maxsize=8)
 def _encoded_settings(*pairs: tuple[int, int]) -> bytes:
-    """Return the SETTINGS frame for these values: most connections of a program send the same."""
+    """Return the SETTINGS frame for these values; most connections of a program send the same."""
     return encode.settings(pairs)
 
 
 def _checked(conn: Connection, frame: bytes) -> bytes:
-    """Return the frame, which the peer must not find too large."""
+    """Return the frame if it is not too large for the peer, or raise."""
     check_frame_size(conn, len(frame) - HEADER_LENGTH)
     return frame
 
@@ -92,8 +92,8 @@ def _checked(conn: Connection, frame: bytes) -> bytes:
 def _check_values(conn: Connection, values: Mapping[SettingCodes | int, int]) -> None:
     """Check that we may send these values (section 6.5.2).
 
-    What is among the initial values of a server is no call that h2 4.4.1 refuses: it says
-    ENABLE_PUSH 1 there if the program does.
+    h2 4.4.1 does not reject anything in the initial values of a server: it sends ENABLE_PUSH 1 if
+    the program sets it.
     """
     for setting, value in values.items():
         violation = value_violation(setting, value, SENDER_BOUNDS[conn.client])
@@ -102,7 +102,7 @@ def _check_values(conn: Connection, values: Mapping[SettingCodes | int, int]) ->
 
 
 def _follow_local_settings(conn: Connection) -> None:
-    """Be ready for a peer that has seen our settings, and for one that has not yet."""
+    """Accept what a peer may send that has seen our settings, and one that has not yet."""
     values = conn.local_settings.in_effect
     frame_size = values[_MAX_FRAME_SIZE]
     if frame_size > max(conn.max_inbound_frame_size, MAX_FRAME_SIZE_LOWER):
@@ -139,7 +139,7 @@ def update_settings(conn: Connection, changes: Any) -> None:
 
 
 def _check_receive_windows(conn: Connection, size: int) -> None:
-    """Check that a new initial window leaves every stream of the peer a legal one (6.9.2)."""
+    """Check that a new initial window leaves the window of every stream legal (6.9.2)."""
     change = size - conn.recv_initial_window()
     if change <= 0:
         return
@@ -147,7 +147,7 @@ def _check_receive_windows(conn: Connection, size: int) -> None:
     if largest + change > MAX_WINDOW:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW,
-            f"INITIAL_WINDOW_SIZE {size} makes a flow-control window larger than {MAX_WINDOW}",
+            f"INITIAL_WINDOW_SIZE {size} makes a flow-control window exceed {MAX_WINDOW}",
         ).exception()
 
 
@@ -156,7 +156,7 @@ def initiate_upgrade(conn: Connection, settings_header: Any) -> bytes | None:
     conn.check_send(connection_states.SEND_CONTROL)
     if conn.streams.is_used(1):
         raise Violation(
-            rules.UPGRADE_TOO_LATE, "Cannot upgrade: stream 1 was used already"
+            rules.UPGRADE_TOO_LATE, "Cannot upgrade: stream 1 has already been used"
         ).exception()
     returned = None
     pairs: list[tuple[int, int]] = []
@@ -200,7 +200,7 @@ def _upgrade_settings(conn: Connection, header: Any) -> list[tuple[int, int]]:
 
 
 def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: Any) -> None:
-    """Send GOAWAY (section 6.8): with NO_ERROR streams that exist go on, else nothing does."""
+    """Send GOAWAY (section 6.8): with NO_ERROR existing streams continue, else nothing does."""
     graceful = error_code == ErrorCodes.NO_ERROR
     state = conn.transitions[
         connection_states.SEND_GOAWAY if graceful else connection_states.SEND_GOAWAY_ERROR
@@ -212,7 +212,7 @@ def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: 
         # "Endpoints MUST NOT increase the value they send in the last stream identifier"
         raise Violation(
             rules.LAST_STREAM_ID_RAISED,
-            f"last_stream_id {last_stream_id} is higher than {previous}, which was sent before",
+            f"last_stream_id {last_stream_id} is higher than {previous}, which was sent earlier",
         ).exception()
     check_frame_size(conn, _GOAWAY_FIELDS + len(debug_data))
     conn.out.append(encode.goaway(last_stream_id, error_code, debug_data))
@@ -233,7 +233,7 @@ def next_stream_id(conn: Connection, highest: int) -> int:
 
 
 def no_more_ids() -> H2Error:
-    """Return the exception where no stream can be opened any more."""
+    """Return the exception for a connection on which no more streams can be opened."""
     return Violation(
         rules.STREAM_IDS_EXHAUSTED, "All stream identifiers have been used"
     ).exception()

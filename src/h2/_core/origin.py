@@ -1,4 +1,4 @@
-"""ORIGIN: for which origins a connection may be used (RFC 8336)."""
+"""ORIGIN: the origins for which a connection may be used (RFC 8336)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from h2._rules.origins import parse_origin
 from h2._rules.quote import quoted
 from h2.events import OriginReceived
 
-#: So many octets, about one origin, count as one glitch: the event keeps all of them.
+#: This many octets, about one origin, count as one glitch: the event keeps all of them.
 _OCTETS_FOR_GLITCH: Final = 20
 
 #: Its length has 16 bits (section 2.1).
@@ -25,7 +25,7 @@ _RESERVED_FLAGS: Final = 0x0F
 
 
 def origin(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
-    """Report the origins of a received frame; what is invalid is ignored, at a server everything.
+    """Report the origins of a received frame; ignores what is invalid, and everything at a server.
 
     Nothing is kept: a client that keeps the Origin Set limits it (section 4).
     """
@@ -51,10 +51,10 @@ def advertise(conn: Connection, origins: list[bytes]) -> None:
     for octets in origins:
         entry = parse_origin(octets)
         if entry is None:
-            raise ValueError(f"{quoted(octets)} is no origin such as b'https://example.com'")
+            raise ValueError(f"{quoted(octets)} is not an origin such as b'https://example.com'")
         if len(entry) > _LONGEST_ORIGIN:
             raise ValueError(
-                f"an origin must have at most {_LONGEST_ORIGIN} octets, not {len(entry)}"
+                f"an origin must be at most {_LONGEST_ORIGIN} octets long, not {len(entry)}"
             )
         entries.append(entry)
     frame = encode.origin(entries)

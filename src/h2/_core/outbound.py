@@ -1,4 +1,4 @@
-"""What waits on one stream: content, and the field blocks in front of it and behind it."""
+"""What is pending on one stream: content, and the field blocks before and after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from h2._core.scheduler import Turn
 from h2._core.send_headers import CheckedFields
 from h2._core.stream import Stream
 
-#: So many chunks that are gone stay in the list; more are cut off when they are half of it.
+#: This many sent chunks may stay in the list; more are cut off once they are half of it.
 _FEW: Final = 32
 
 #: Marks a chunk without padding in the list of paddings.
@@ -17,7 +17,7 @@ _UNPADDED: Final = -1
 
 
 class Block:
-    """A field block that waits. It was checked in the call that gave it."""
+    """A pending field block. It was checked in the call that passed it."""
 
     __slots__ = ("end_stream", "fields", "priority")
 
@@ -28,10 +28,10 @@ class Block:
 
 
 class Opening:
-    """The field blocks with which a stream opens, as long as the peer allows no more streams.
+    """The field blocks that open a stream, while the peer allows no more streams.
 
-    ``stream`` is in the state that the stream will be in behind these blocks. It is not among the
-    streams of the connection.
+    ``stream`` has the state in which the stream will be after these blocks. It is not one of the
+    streams of the connection yet.
     """
 
     __slots__ = ("blocks", "stream")
@@ -42,7 +42,7 @@ class Opening:
 
 
 class Outbound(Turn):
-    """The content that waits on one stream, in chunks as the application gave it."""
+    """The pending content of one stream, in chunks as the application passed it."""
 
     __slots__ = (
         "_chunks",
@@ -58,23 +58,22 @@ class Outbound(Turn):
     def __init__(self, stream_id: int, urgency: int, incremental: bool) -> None:
         super().__init__(stream_id, urgency, incremental)
         self._chunks: list[bytes] = []
-        self._first: int = 0  # chunks at the front that are gone
-        self._offset: int = 0  # octets of the next chunk that are gone
-        #: The padding of each chunk; None as long as no chunk has any. Chunks are not put together
-        #: where one has.
+        self._first: int = 0  # chunks at the front that have been sent
+        self._offset: int = 0  # octets of the next chunk that have been sent
+        #: The padding of each chunk; None while no chunk has any. Chunks are not joined if one has.
         self.paddings: list[int] | None = None
         self.opening: Opening | None = None  #: what goes first on a stream that is not open yet
         self.trailers: Block | None = None
-        self.unwritable: bool = False  #: so much waits that the application should not go on
+        self.unwritable: bool = False  #: so much is pending that the application should pause
         self.reset_behind: bool = False  #: RST_STREAM follows the end of our message
 
     @property
     def holds(self) -> bool:
-        """Whether something waits that what is added now has to go behind."""
+        """Whether something is pending that must be sent before what is added now."""
         return self.size > 0 or self.ended or self.opening is not None
 
     def append(self, data: bytes, pad_length: int | None) -> None:
-        """Add content that is not empty."""
+        """Add content, which must not be empty."""
         if pad_length is not None and self.paddings is None:
             self.paddings = [_UNPADDED] * len(self._chunks)
         self._chunks.append(data)
@@ -88,10 +87,10 @@ class Outbound(Turn):
         return padding, len(self._chunks[self._first]) - self._offset
 
     def cut(self, size: int, largest: int) -> list[Chunk]:
-        """Return the next octets, at least one and not more than there are, and forget them.
+        """Remove and return the next octets, at least one and no more than there are.
 
-        They come in pieces of ``largest`` octets, but for the last one. Nothing is copied but small
-        chunks, which are put together.
+        They come in pieces of ``largest`` octets, except for the last one. Only small chunks are
+        copied, to join them.
         """
         self.size -= size
         chunk = self._chunks[self._first]
@@ -120,7 +119,7 @@ class Outbound(Turn):
         return pieces
 
     def _cut_chunks(self, size: int, largest: int) -> list[Chunk]:
-        """Return octets that are in several chunks."""
+        """Return octets that span several chunks."""
         pieces = []
         while size:
             length = size if size < largest else largest
@@ -143,20 +142,20 @@ class Outbound(Turn):
         return self._join(piece, size - left) if left < size else piece
 
     def _tidy(self) -> None:
-        """Let go of chunks that are gone."""
+        """Release chunks that have been sent."""
         if not self.size:
             self._chunks.clear()
             self.paddings = None
             self._first = 0
         elif self._first > _FEW and 2 * self._first > len(self._chunks):
-            # Only when these prevail, so that the cost stays linear.
+            # Only when most are of this kind, so that the cost stays linear.
             del self._chunks[: self._first]
             if self.paddings is not None:
                 del self.paddings[: self._first]
             self._first = 0
 
     def _join(self, start: Chunk, missing: int) -> bytes:
-        """Put small chunks together."""
+        """Join small chunks."""
         pieces: list[Chunk] = [start]
         while missing:
             chunk: Chunk = self._chunks[self._first]

@@ -1,8 +1,8 @@
-"""Header fields that are sent: normalized, classified, looked up, then encoded.
+"""Header fields to send: normalized, classified, looked up, then encoded.
 
-Planning a field block changes neither the HPACK table nor the connection, so that everything
-that can refuse the block is asked before the encoder runs (RFC 9113 section 4.3: the peer's
-decoder has to see every block that our encoder made).
+Planning a field block changes neither the HPACK table nor the connection, so everything that can
+reject the block is checked before the encoder runs (RFC 9113 section 4.3: the peer's decoder has to
+process every block that our encoder produced).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._compiled import COMPILED
 from h2._core.hpack_foreign import ForeignEncoder
+from h2._core.options import Options
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
 from h2._rules.fields import (
@@ -32,34 +33,33 @@ from h2._rules.fields import (
     is_sensitive,
 )
 from h2._rules.quote import quoted
-from h2.config import H2Configuration
 
 T = TypeVar("T")
 
 _STATIC_ENTRIES: Final = STATIC.exact
 _LONGEST_STATIC: Final = max(len(value) for _, value in _STATIC_ENTRIES)
 
-#: Fields that may stand for none or several, or may have to be never-indexed.
+#: Fields that may be replaced by none or several, or may have to be never-indexed.
 _SPECIAL: Final = CONNECTION_FIELD | COOKIE | SENSITIVE
 
-#: At most so many fields are remembered with their normalized form.
+#: The most fields that are remembered with their normalized form.
 _MAX_NORMALIZED: Final = 64
 
-#: At most so many encoded blocks of at most so many octets are kept for a connection.
+#: The most encoded blocks that a connection keeps, and the most octets in one.
 _MAX_BLOCKS: Final = 16
 _MAX_BLOCK_SIZE: Final = 128
 
-#: Whether a look-up may compare text with octets, which have the same hash. Under the option -b of
-#: Python this warns, so there every field is looked at by itself.
+#: Whether a look-up may compare text with octets, which have the same hash. With Python's option -b
+#: this warns, so every field is then checked separately.
 _MAY_COMPARE: Final = not sys.flags.bytes_warning
 
-#: Fields of these types are found in the table as they are. Not so a never-indexed field: it
-#: equals a plain one and has to go out never-indexed.
+#: Fields of these types are looked up in the table as they are. A never-indexed field is not: it
+#: equals a plain one but must be sent never-indexed.
 _PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if _MAY_COMPARE else ()
 
 
 class Plan:
-    """A field block that can be sent: the entries to encode, and what they say together."""
+    """A field block that can be sent: the entries to encode, and their combined properties."""
 
     __slots__ = ("authority", "encoded", "entries", "new_fields", "seen", "valid")
 
@@ -77,19 +77,19 @@ class Plan:
         #: Known to be a valid message: by the class masks alone (:data:`h2._rules.fields.PLAIN`),
         #: or because it was checked.
         self.valid = valid
-        self.new_fields = new_fields  #: some field is in no table
-        self.encoded = b""  #: the field block, where the same octets can be sent again
+        self.new_fields = new_fields  #: some field is not in a table
+        self.encoded = b""  #: the field block, if the same octets can be sent again
 
 
-#: Stands for no encoded blocks; nothing is ever added to it.
+#: Represents no encoded blocks; nothing is ever added to it.
 _NO_BLOCKS: Final[dict[tuple[object, ...], Plan]] = {}
 
 
 class FieldPlanner:
     """Plans and encodes the field blocks of one connection.
 
-    It owns the HPACK encoder, and what it has learned about the fields that the application sends:
-    which entries may be sent as they are, the normalized form of other fields, and encoded blocks.
+    It owns the HPACK encoder and caches facts about the fields that the application sends: which
+    entries may be sent as they are, the normalized form of other fields, and encoded blocks.
     """
 
     __slots__ = (
@@ -104,58 +104,57 @@ class FieldPlanner:
         "encoder",
     )
 
-    def __init__(self, config: H2Configuration) -> None:
+    def __init__(self) -> None:
         self.encoder: Encoder | ForeignEncoder = Encoder(STATIC)
-        # Entries of fields that were normalized and classified under the present options.
+        # Entries of fields that were normalized and classified with the current options.
         self._checked = self.encoder.fields
-        # The final form of fields that the application writes in another one.
+        # The normalized form of fields that the application passes in another one.
         self._normalized: dict[object, tuple[bytes, bytes]] | None = None
-        # Encoded blocks of indexed fields alone, and the state of the HPACK table in which they
-        # mean these fields.
+        # Encoded blocks that consist of indexed fields, and the state of the HPACK table in which
+        # they represent these fields.
         self._blocks: dict[tuple[object, ...], Plan] = _NO_BLOCKS
         self._blocks_generation = -1
-        self._repeats = False  # the last block was such a block: look before planning
-        self._options = config._version  # the version of the options below
-        self._normalize = config.normalize_outbound_headers
-        self._split_cookies = config.split_outbound_cookies
+        self._repeats = False  # the last block was one of these: look here before planning
+        self._options = -1  # the version of the options below, none before the first block
+        self._normalize = self._split_cookies = False
 
     def options_changed(self) -> None:
-        """Read the options again before the next block: the connection has another object."""
+        """Read the options again before the next block: the connection has a new object."""
         self._options = -1
 
     def use_encoder(self, encoder: Encoder | ForeignEncoder) -> None:
-        """Encode with another encoder from now on, of whose table nothing is known."""
+        """Use another encoder from now on. Nothing is known about its table."""
         self.encoder = encoder
         self._checked = {}
         self._blocks_generation = -1
 
     def check_all_fields(self) -> None:
-        """Look at every field from now on: the HPACK table has some that were not checked.
+        """Check every field from now on: the HPACK table has some that were not checked.
 
-        They were inserted under other options than the present ones, or by the application itself.
+        They were inserted with other options than the current ones, or by the application itself.
         """
         if self.encoder.fields:
             self._checked = {}
 
-    def plan(self, config: H2Configuration, kind: int, headers: list[Any]) -> Plan:
+    def plan(self, options: Options, kind: int, headers: list[Any]) -> Plan:
         """Return what to encode for these fields.
 
-        ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`). Where the plan
-        does not say that it is ``valid``, the caller has to check it as a message.
+        ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`). Unless the plan
+        is marked ``valid``, the caller has to check it as a message.
         """
-        if self._options != config._version:
-            self._read_options(config)
+        if self._options != options.version:
+            self._read_options(options)
         elif self._repeats and self._blocks_generation == self.encoder.generation:
             try:
                 sent = self._blocks.get((kind, *headers))
-            except TypeError:  # a field that is not hashable, so it was never kept
+            except TypeError:  # a field is not hashable, so the block was never kept
                 sent = None
             if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
                 return sent
         if not COMPILED and {*map(type, headers)} in _PLAIN_TYPES:
             try:
                 entries: list[Any] = list(map(self._checked.get, headers))
-            except TypeError:  # a field that is not hashable
+            except TypeError:  # a field is not hashable
                 entries = self._find_entries(headers)
         else:
             entries = self._find_entries(headers)
@@ -167,8 +166,8 @@ class FieldPlanner:
             if entry is None:
                 entry = self._entry(headers[position])
                 if entry is None:
-                    # Some fields stand for none or for several: replace them and start again.
-                    return self.plan(config, kind, self._replace(headers))
+                    # Some fields are replaced by none or several: replace them and start again.
+                    return self.plan(options, kind, self._replace(headers))
                 entries[position] = entry
                 if not entry.seq:
                     new_fields = True
@@ -184,9 +183,9 @@ class FieldPlanner:
         return Plan(entries, seen, authority, valid, new_fields)
 
     def encode(self, plan: Plan, kind: int, headers: list[Any]) -> bytes:
-        """Return the field block of a plan for these fields, and advance the HPACK table.
+        """Return the field block for a plan of these fields, and advance the HPACK table.
 
-        The block is kept where sending it again changes nothing in the table.
+        The block is kept if sending it again does not change the table.
         """
         encoder = self.encoder
         if plan.new_fields or encoder.pending_update:
@@ -205,22 +204,22 @@ class FieldPlanner:
             blocks[key] = plan
         return encoded
 
-    def _read_options(self, config: H2Configuration) -> None:
-        """Take over the options, and forget what was worked out under other ones."""
-        self._options = config._version
-        self._normalize = config.normalize_outbound_headers
-        self._split_cookies = config.split_outbound_cookies
+    def _read_options(self, options: Options) -> None:
+        """Read the options, and forget what was computed with the old ones."""
+        self._options = options.version
+        self._normalize = options.normalize
+        self._split_cookies = options.split_cookies
         self._normalized = None
         self._blocks_generation = -1
         self._repeats = False
         self.check_all_fields()
 
     def _find_entries(self, headers: list[Any]) -> list[Any]:
-        """Return the entry for each field, or None where none stands for it; looks at each type."""
+        """Return the entry for each field, or None if it has none; checks the type of each."""
         checked = self._checked
         if COMPILED:
             return _find_natively(checked, headers)
-        # A never-indexed field equals a plain one, and must not be taken for it.
+        # A never-indexed field equals a plain one, but must not be mistaken for it.
         return [
             _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
             for field in headers
@@ -229,7 +228,7 @@ class FieldPlanner:
     def _entry(self, field: Any) -> Entry | None:
         """Return the entry for a field that is not in the table as it is.
 
-        None means that it takes the place of no field or of several.
+        None means that it is replaced by no field or by several.
         """
         if type(field) is not tuple:
             return self._normalized_entry(field)
@@ -253,7 +252,7 @@ class FieldPlanner:
         return self._classified_entry(field, mask) if mask & _SPECIAL else Entry(field, mask)
 
     def _classified_entry(self, field: tuple[bytes, bytes], mask: int) -> Entry | None:
-        """Return the entry for a field in its final form that has a class of its own."""
+        """Return the entry for a field in normalized form that has a class of its own."""
         never = False
         if self._normalize:
             if mask & CONNECTION_FIELD or (mask & COOKIE and self._is_split(field[1])):
@@ -262,7 +261,7 @@ class FieldPlanner:
         return Entry(field, mask, never)
 
     def _normalized_entry(self, field: Any) -> Entry | None:
-        """Return the entry for a field that is text, not in its final form, or never-indexed."""
+        """Return the entry for a field that is text, not normalized, or never-indexed."""
         plain = field.__class__ is tuple
         key = None
         if plain and self._normalized is not None:
@@ -285,7 +284,7 @@ class FieldPlanner:
         return known
 
     def _remember_normalized(self, field: object, key: tuple[bytes, bytes]) -> None:
-        """Remember the final form of a field that is in the table in that form."""
+        """Remember the normalized form of a field that is in the table in that form."""
         if not _MAY_COMPARE:
             return
         if self._normalized is None or len(self._normalized) >= _MAX_NORMALIZED:
@@ -296,7 +295,7 @@ class FieldPlanner:
         return self._split_cookies and b"; " in cookie
 
     def _replace(self, headers: list[Any]) -> list[Any]:
-        """Return the fields without those of HTTP/1.1, and with cookies split."""
+        """Return the fields without connection-specific ones, and with cookies split."""
         fields: list[Any] = []
         for field in headers:
             name, value = _as_bytes(field)
@@ -316,7 +315,7 @@ class FieldPlanner:
 
 
 def _find_natively(checked: dict[Any, Entry], headers: list[Any]) -> list[Any]:
-    """Do what `FieldPlanner._find_entries` does, in the way that is quick where it is compiled."""
+    """Do what `FieldPlanner._find_entries` does, in the way that is fast in the compiled build."""
     entries: list[Any] = []
     for field in headers:
         cls = type(field)
@@ -336,7 +335,7 @@ def _find(known: dict[Any, T], field: object) -> T | None:
 
 
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:
-    """Return name and value of a field as the application gave it."""
+    """Return name and value of a field that the application passed."""
     if isinstance(field, (str, bytes)):
         raise TypeError(f"a header field must be a (name, value) tuple, not {quoted(field)}")
     if len(field) < 2:
@@ -349,7 +348,7 @@ def _as_bytes(field: Any) -> tuple[bytes, bytes]:
 
 def _text_as_bytes(part: Any) -> bytes:
     if isinstance(part, str):
-        # Octets that were no UTF-8 when they arrived are surrogates in the text.
+        # Octets that were not UTF-8 when they arrived are surrogates in the text.
         return part.encode("utf-8", "surrogateescape")
     if isinstance(part, bytes):
         return part

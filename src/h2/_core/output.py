@@ -1,4 +1,4 @@
-"""Bytes out: frames that are pending, in the order of the calls that made them."""
+"""Bytes out: pending frames, in the order of the calls that created them."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from h2._frames.describe import LoggedFrame
 from h2._frames.layout import ACK, END_STREAM, HEADER_LENGTH, PING, PREFACE, SETTINGS
 from h2.config import DummyLogger, OutputLogger
 
-#: Content of at least this size is a chunk of its own, behind the header of its frame. Below, one
-#: copy that joins it to the header is cheaper than one more chunk to join later.
+#: Content of at least this size is a separate chunk, after the header of its frame. Smaller content
+#: is copied to the header, which is cheaper than joining one more chunk later.
 COPY_BELOW: Final = 1024
 
-#: So many answers become one chunk: a peer that asks and never reads must not make us hold an
-#: object for each answer.
+#: This many answers are merged into one chunk, so that a peer that keeps asking but never reads
+#: does not make us keep an object for each.
 ANSWERS_TOGETHER: Final = 256
 
-#: A larger chunk is not a frame that answers something.
+#: A larger chunk is not an answer.
 _LARGEST_ANSWER: Final = 64
 
-#: Frames, or a part of one. Content may be a view of what the application has given.
+#: Frames, or part of one. Content may be a view of what the application passed.
 Chunk = bytes | memoryview
 
-#: The type octet of a frame that is DATA.
+#: The type octet of a DATA frame.
 _DATA_TYPE: Final = b"\0"
 
 
 class Output:
-    """The frames that are pending, as a list of chunks.
+    """The pending frames, as a list of chunks.
 
     A chunk is one or more whole frames, or the header of a DATA frame whose content is the next
-    chunk. Content can be dropped as long as its frame has not begun to go out. ``answers`` counts
-    the frames that answer something the peer did, since all that was pending last went out.
+    chunk. Content can be dropped until its frame has begun to go out. ``answers`` counts the
+    frames that answer something from the peer, since the output was last empty.
     """
 
     __slots__ = (
@@ -49,19 +49,19 @@ class Output:
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
-        #: Adds frames. Most of them take this way, so there is no call in between.
+        #: Adds frames. Most frames are added this way, so there is no call in between.
         self.append: Callable[[Chunk], None] = self.chunks.append
         self.answers = 0
-        self._first = 0  # chunks at the front that are gone, and still to be cut off
-        self._position = 0  # octets of the next chunk that are gone
-        # Where the content of each stream is, among the first _indexed chunks. Worked out when
-        # a stream is reset, so that sending costs nothing for it.
+        self._first = 0  # chunks at the front that have been sent, but not cut off yet
+        self._position = 0  # octets of the next chunk that have been sent
+        # Where the content of each stream is, among the first _indexed chunks. Computed when a
+        # stream is reset, so that sending does not pay for it.
         self._content: dict[int, list[int]] = {}
         self._indexed = 0
-        self._untouched = True  # none of the four above says anything
+        self._untouched = True  # the four above have their initial values
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        """Become a copy, with chunks of its own: a copied method still belongs to the original."""
+        """Restore a copy: rebind ``append``, which would still belong to the original."""
         _, attributes = state
         for name, value in attributes.items():
             setattr(self, name, value)
@@ -69,11 +69,11 @@ class Output:
 
     @property
     def size(self) -> int:
-        """How many octets are pending."""
+        """The number of pending octets."""
         return sum(map(len, self.chunks[self._first :])) - self._position
 
     def room(self, amount: int) -> int:
-        """Return how much of ``amount`` is left beside what is pending; below 0 if it is more.
+        """Return how much of ``amount`` is left after what is pending; below 0 if that is more.
 
         Looks at no more chunks than it takes to fill ``amount``.
         """
@@ -86,14 +86,14 @@ class Output:
         return amount
 
     def answer(self, frame: bytes) -> None:
-        """Add a frame that answers something the peer did."""
+        """Add a frame that answers something from the peer."""
         self.append(frame)
         self.answers += 1
         if not self.answers % ANSWERS_TOGETHER:
             self.put_answers_together()
 
     def count_acknowledgments(self) -> int:
-        """Return how many acknowledgments are pending, and count no other answers any more."""
+        """Return how many acknowledgments are pending; ``answers`` then counts only these."""
         chunks = self.chunks
         count = 0
         place, gone = self._first, self._position
@@ -109,7 +109,7 @@ class Output:
         return count
 
     def put_answers_together(self) -> None:
-        """Make one chunk of the small frames at the end that are not DATA."""
+        """Merge the small frames at the end that are not DATA into one chunk."""
         chunks = self.chunks
         lowest = self._first + 1  # the chunk there may have begun to go out
         start = len(chunks)
@@ -123,9 +123,9 @@ class Output:
         self._indexed = min(self._indexed, start)
 
     def insert_first(self, frames: bytes) -> bool:
-        """Add frames in front of all others; return whether they overtake any.
+        """Insert frames before all others; return whether they overtake any.
 
-        Where something has gone out already they go to the end.
+        If something has been sent already, they are added at the end.
         """
         if self._first or self._position:
             self.append(frames)
@@ -133,7 +133,7 @@ class Output:
         self.chunks.insert(0, frames)
         self._content.clear()
         self._indexed = 0
-        return any(self.chunks[1:])  # content that was dropped has left an empty chunk
+        return any(self.chunks[1:])  # dropped content leaves an empty chunk
 
     def pending_content(self, stream_id: int) -> tuple[int, bool]:
         """Return how much content of a stream can be dropped, and whether it ends the stream."""
@@ -167,7 +167,7 @@ class Output:
         return octets
 
     def _find_content(self) -> None:
-        """Note where content is. Looks at each chunk once, however many streams are reset."""
+        """Index the content. Visits each chunk once, however many streams are reset."""
         chunks = self.chunks
         place = max(self._indexed, self._first + (self._position > 0))
         self._untouched = False
@@ -182,9 +182,9 @@ class Output:
         self._indexed = place
 
     def take_all(self, log: DummyLogger | OutputLogger | None) -> bytes:
-        """Return all that is pending, and forget it.
+        """Remove and return everything that is pending.
 
-        Frames are told to the logger when they begin to go out.
+        Frames are passed to the logger when they begin to go out.
         """
         if log is not None or not self._untouched:
             return self.take(self.size, log)
@@ -195,7 +195,7 @@ class Output:
         return data
 
     def clear(self) -> None:
-        """Forget what is pending."""
+        """Drop everything that is pending."""
         self.chunks.clear()
         self.answers = 0
         self._first = self._position = 0
@@ -204,9 +204,9 @@ class Output:
         self._untouched = True
 
     def take(self, left: int, log: DummyLogger | OutputLogger | None) -> bytes:
-        """Return the next octets, at most ``left``, and forget them.
+        """Remove and return the next octets, at most ``left``.
 
-        Piece by piece, so that what stays behind is not copied.
+        Works piece by piece, so that what remains is not copied.
         """
         chunks = self.chunks
         place, position = self._first, self._position
@@ -242,9 +242,9 @@ class Output:
         return b"".join(pieces)
 
     def _leave(self, place: int, position: int) -> None:
-        """Note what is gone. Cutting it off only when it prevails keeps the cost linear."""
+        """Note what has been sent. Cutting it off only when it is most of the list is linear."""
         while place < len(self.chunks) and not self.chunks[place]:
-            place += 1  # content that was dropped
+            place += 1  # dropped content
         if place == len(self.chunks):
             self.clear()
             return
@@ -258,7 +258,7 @@ class Output:
 
 
 def _acknowledgments(chunk: Chunk, gone: int) -> int:
-    """Count the acknowledgments in a chunk of which so many octets have gone out."""
+    """Count the acknowledgments in a chunk of which ``gone`` octets have been sent."""
     count = 0
     start = len(PREFACE) if chunk[: len(PREFACE)] == PREFACE else 0
     while start < len(chunk):
@@ -271,7 +271,7 @@ def _acknowledgments(chunk: Chunk, gone: int) -> int:
 
 
 def _announces_content(chunk: Chunk) -> bool:
-    """Tell whether a chunk is the header of a DATA frame whose content is the next chunk."""
+    """Return whether a chunk is the header of a DATA frame whose content is the next chunk."""
     return len(chunk) == HEADER_LENGTH and chunk[3] == 0 and chunk[:3] != b"\0\0\0"
 
 

@@ -1,13 +1,13 @@
-"""Content that has arrived in pieces, to be taken in pieces of other sizes."""
+"""Content that arrived in pieces, to be taken in pieces of other sizes."""
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
 from typing import Final
 
-#: Smaller pieces are put together, so that a peer that sends single octets does not make us keep an
+#: Smaller pieces are joined, so that a peer that sends single octets does not make us keep an
 #: object for each.
-_SMALL: Final = 512
+SMALL: Final = 512
 
 
 class Pieces:
@@ -17,8 +17,8 @@ class Pieces:
 
     def __init__(self, piece: bytes) -> None:
         self._pieces: list[bytes] = [piece]
-        self._first = 0  # pieces at the front that are gone, and still to be cut off
-        self._gone = 0  # octets of the next piece that are gone
+        self._first = 0  # pieces at the front that have been taken, but not cut off yet
+        self._gone = 0  # octets of the next piece that have been taken
         self._size = len(piece)
 
     def __len__(self) -> int:
@@ -28,7 +28,7 @@ class Pieces:
         """Add what has arrived."""
         self._size += len(piece)
         pieces = self._pieces
-        if len(piece) < _SMALL and len(pieces[-1]) < _SMALL:
+        if len(piece) < SMALL and len(pieces[-1]) < SMALL:
             pieces[-1] += piece
         else:
             pieces.append(piece)
@@ -39,7 +39,7 @@ class Pieces:
         return b"".join(self._pieces[self._first :])
 
     def take(self, amount: int) -> bytes:
-        """Return so many octets from the front, which are fewer than all, and forget them."""
+        """Remove and return ``amount`` octets, fewer than all, from the front."""
         self._size -= amount
         pieces = self._pieces
         taken: list[bytes] = []
@@ -54,8 +54,8 @@ class Pieces:
                 pieces[place] = b""
                 place += 1
                 gone = 0
-        # Cutting off what is gone only when it prevails keeps the cost linear. What is kept in
-        # memory is less than twice of what waits, and the pieces that are gone.
+        # Cutting off taken octets only when they are most of a piece keeps the cost linear. Memory
+        # is less than twice the unread content, plus the pieces that have been taken.
         if 2 * gone > len(pieces[place]):
             pieces[place] = pieces[place][gone:]
             gone = 0
@@ -71,7 +71,7 @@ Content = bytes | Pieces
 
 
 def take(queue: MutableMapping[int, Content], stream_id: int, amount: int | None) -> bytes:
-    """Take at most so many octets, or all, out of a queue of content, in which the stream is."""
+    """Take at most ``amount`` octets of a stream, or all, out of a queue that has the stream."""
     content = queue[stream_id]
     if amount is None or amount >= len(content):
         del queue[stream_id]

@@ -1,4 +1,4 @@
-"""Which priority the content of a stream has, out of all that was said about it (RFC 9218)."""
+"""Merges all priority signals for a stream into the priority of its content (RFC 9218)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from h2.priorities import Priority
 #: to see if the request contains one of the following header fields" (section 13.1).
 _OF_PROXIES: Final = (b"via", b"forwarded", b"x-forwarded-for")
 
-#: Of streams about which nobody has said anything: one after the other for clients that know of
-#: priorities, as section 4 has it. Others do not, and one download would block everything else.
+#: For streams without any signal: one after the other for clients that know priorities, as section
+#: 4 specifies. For other clients one download would block everything else.
 _DEFAULT: Final = Priority()
 _SIDE_BY_SIDE: Final = Priority(incremental=True)
 
-#: So many priorities are kept before those of streams that are gone are looked for.
+#: This many priorities are kept before those of ended streams are pruned.
 _FEW: Final = 128
 
 
 class Priorities:
     """The priorities of the streams on which we send.
 
-    The latest word counts: the ``priority`` field of the request, PRIORITY_UPDATE, the ``priority``
-    field of the response, or the program itself. Only the field of a request does not override a
-    PRIORITY_UPDATE that came before it.
+    The latest signal counts: the ``priority`` field of the request, PRIORITY_UPDATE, the
+    ``priority`` field of the response, or the program itself. The exception is the field of a
+    request, which does not override an earlier PRIORITY_UPDATE.
     """
 
     __slots__ = ("_conn", "_known", "_many", "_proxy", "_signals")
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        #: Made when there is something to remember.
+        #: Created when there is something to remember.
         self._known: dict[int, Priority] | None = None
         self._many: int = _FEW
         #: The client has shown that it knows RFC 9218.
@@ -53,11 +53,11 @@ class Priorities:
         return self._default(stream_id)
 
     def _default(self, stream_id: int) -> Priority:
-        """Return the priority of a stream about which nobody has said anything."""
+        """Return the priority of a stream without any signal."""
         if not self._signals or self._proxy:
             return _SIDE_BY_SIDE
-        # A tunnel may last for ever: side by side with others is what keeps "one CONNECT stream
-        # from blocking others" (section 11).
+        # A tunnel may last forever: sharing is what keeps "one CONNECT stream from blocking others"
+        # (section 11).
         stream = self._conn.streams.table.get(stream_id)
         if stream is not None and stream.method == CONNECT_METHOD:
             return _SIDE_BY_SIDE
@@ -73,21 +73,21 @@ class Priorities:
             self._prune(known)
 
     def forget(self, stream_id: int) -> None:
-        """Forget the priority of a stream on which we send nothing more."""
+        """Forget the priority of a stream on which nothing more is sent."""
         if self._known is not None:
             self._known.pop(stream_id, None)
 
     def _prune(self, known: dict[int, Priority]) -> None:
-        """Forget identifiers that were passed over."""
+        """Forget identifiers that were skipped."""
         streams = self._conn.streams
         for stream_id in list(known):
             if stream_id not in streams and streams.is_used(stream_id):
                 del known[stream_id]
-        # Only when there are twice as many again, so that the cost stays linear.
+        # Next when there are twice as many, so that the cost stays linear.
         self._many = max(_FEW, 2 * len(known))
 
     def request_received(self, stream_id: int, fields: Iterable[Any]) -> None:
-        """Take note of a request that has a field which says something about priorities."""
+        """Process a request that has a field about priorities."""
         values = []
         for name, value in fields:
             octets = _octets(name)
@@ -106,7 +106,7 @@ class Priorities:
             self.set(stream_id, self._default(stream_id).merge(b", ".join(values)))
 
     def update_received(self, stream_id: int, priority: Priority) -> bool:
-        """Take note of a PRIORITY_UPDATE frame; return whether it changes anything."""
+        """Process a PRIORITY_UPDATE frame; return whether it changes anything."""
         self._signals = True
         streams = self._conn.streams
         if self._proxy or not (self._is_sendable(stream_id) or not streams.is_used(stream_id)):
@@ -120,5 +120,5 @@ class Priorities:
 
 
 def _octets(text: str | bytes) -> bytes:
-    """Return a name or a value as octets; no name or value that counts has others than ASCII."""
+    """Return a name or a value as octets; those that matter here are ASCII."""
     return text.encode("ascii", "replace") if isinstance(text, str) else text

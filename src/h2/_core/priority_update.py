@@ -18,8 +18,8 @@ from h2._rules.stream_states import HALF_REMOTE
 from h2.events import PriorityUpdateReceived
 from h2.priorities import Priority
 
-#: A field value of this length is parsed in about the time that other glitches take. No client
-#: sends so much.
+#: Parsing a field value of this length takes about as long as other glitches. No client sends this
+#: much.
 _OCTETS_FOR_GLITCH: Final = 64
 
 
@@ -39,7 +39,7 @@ def priority_update(conn: Connection, flags: int, stream_id: int, payload: bytes
     if conn.streams.is_used(prioritized) and prioritized not in conn.streams:
         return
     # "Failure to parse the Priority Field Value MAY be treated as a connection error." (section 7)
-    # It is not: the field says nothing then, and the defaults hold.
+    # It is not: the field is ignored then, and the defaults apply.
     priority = Priority.parse(payload[4:])
     conn.events.append(
         PriorityUpdateReceived(
@@ -85,7 +85,7 @@ def _fault(conn: Connection, stream_id: int, payload: bytes) -> Violation | None
             rules.PRIORITY_UPDATE_OF_IDLE_PUSH,
             f"Received PRIORITY_UPDATE for stream {prioritized}, which was not promised",
         )
-    # A limit that the client has not acknowledged may be unknown to it.
+    # The client may not know a limit that it has not acknowledged.
     limit = conn.announced.acknowledged_stream_limit
     if not _remember(conn, prioritized, limit):
         return Violation(
@@ -97,7 +97,7 @@ def _fault(conn: Connection, stream_id: int, payload: bytes) -> Violation | None
 
 
 def _remember(conn: Connection, stream_id: int, limit: int | None) -> bool:
-    """Remember that an idle stream of the client has a priority; False if that is one too many."""
+    """Remember that an idle stream has a priority; return False if there are too many."""
     # "The number of streams that have been prioritized but remain in the "idle" state plus the
     # number of active streams [...] MUST NOT exceed the value of the
     # SETTINGS_MAX_CONCURRENT_STREAMS parameter. Servers that receive such a PRIORITY_UPDATE MUST
@@ -118,7 +118,7 @@ def _remember(conn: Connection, stream_id: int, limit: int | None) -> bool:
 def send(conn: Connection, stream_id: int, priority: Priority, heeded: bool = True) -> None:
     """Send PRIORITY_UPDATE for a stream of which content can still arrive (section 7.1).
 
-    Where the server is known not to heed it, nothing is sent.
+    Nothing is sent if the server is known to ignore it.
     """
     conn.check_send(connection_states.SEND_PRIORITY_UPDATE)
     frame = encode.priority_update(stream_id, bytes(priority))
@@ -140,8 +140,7 @@ def send(conn: Connection, stream_id: int, priority: Priority, heeded: bool = Tr
         if not _remember(conn, stream_id, limit):
             raise Violation(
                 rules.PEER_LIMIT_REACHED,
-                f"The peer allows {limit} concurrent streams, with those that have a priority "
-                "before they are open",
+                f"The peer allows {limit} concurrent streams, including idle ones with a priority",
             ).exception()
     if heeded:
         conn.out.append(frame)

@@ -1,4 +1,4 @@
-"""Bytes in: the connection preface, frames cut out of what arrives, one handler a frame type."""
+"""Bytes in: the connection preface, frames cut out of the input, a handler for each type."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from h2._rules.quote import quoted
 from h2._rules.registry import STREAM, Violation
 from h2.events import Event
 
-#: Pieces of a partial frame below this size are collected in one buffer: a peer that sends
-#: single octets would otherwise make us hold an object for each.
+#: Smaller pieces of a partial frame are collected in one buffer, so that a peer that sends single
+#: octets does not make us keep an object for each.
 _SMALL_PIECE: Final = 512
 
 _TERMINATED: Final = states.TERMINATED
@@ -61,7 +61,7 @@ _HANDLERS: Final = (
 )
 
 #: By type on the wire: the handler of a frame that leaves an open connection open, whichever end
-#: receives it. For such a frame nobody has to ask the table of connection states.
+#: receives it. Such a frame needs no look-up in the table of connection states.
 _ORDINARY: Final = tuple(
     _HANDLERS[kind]
     if kind != UNKNOWN_KIND and states.CLIENT[_OPEN][kind] == states.SERVER[_OPEN][kind] == _OPEN
@@ -71,11 +71,11 @@ _ORDINARY: Final = tuple(
 
 
 def receive_data(conn: Connection, data: bytes) -> list[Event]:
-    """Take in bytes from the peer and return the events they amount to.
+    """Process bytes from the peer and return the events.
 
-    On a connection error the exception carries the events of the frames before it. Any other
-    exception (from a logger, say, or KeyboardInterrupt) ends the connection as well, because frames
-    are lost with it.
+    On a connection error the exception has the events of the frames before it. Any other
+    exception (from a logger, for example, or KeyboardInterrupt) also ends the connection, because
+    frames are lost.
     """
     partial = conn.partial_frame
     begun = partial.header
@@ -88,7 +88,7 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
             partial.payload_missing = missing - length
             return []
     if conn.events is not conn.no_events:
-        raise RuntimeError("receive_data must not be called while it runs")
+        raise RuntimeError("receive_data must not be called while it is running")
     events: list[Event] = []
     if conn.state == _TERMINATED:
         return _refuse_input(conn, data)
@@ -101,8 +101,8 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
         if start < len(data):
             _keep_rest(conn, data, start)
     except Violation as violation:
-        # A traceback leads to frames that hold the violation, so that what was read would be kept
-        # until the garbage collector comes.
+        # A traceback refers to frames that refer to the violation; the cycle would keep the input
+        # until the next run of the garbage collector.
         violation.__traceback__ = None
         raise terminate(conn, violation) from None
     except BaseException:
@@ -114,7 +114,7 @@ def receive_data(conn: Connection, data: bytes) -> list[Event]:
 
 
 def _refuse_input(conn: Connection, data: bytes) -> list[Event]:
-    """Raise for bytes that come after the end of the connection (section 5.4.1)."""
+    """Raise for bytes that arrive after the end of the connection (section 5.4.1)."""
     if not data:
         return []
     error = Violation(rules.CONNECTION_CLOSED, "The connection has ended").exception()
@@ -122,11 +122,11 @@ def _refuse_input(conn: Connection, data: bytes) -> list[Event]:
     try:
         raise error
     finally:
-        del error  # or the traceback would keep it, and the data with it
+        del error  # otherwise the traceback would keep it, and the data with it
 
 
 def _check_preface(conn: Connection, data: bytes) -> bytes:
-    """Take the client connection preface off the start of the data (section 3.4)."""
+    """Remove the client connection preface from the start of the data (section 3.4)."""
     expected = conn.preface_left
     length = min(len(expected), len(data))
     # "Clients and servers MUST treat an invalid connection preface as a connection error"
@@ -136,14 +136,14 @@ def _check_preface(conn: Connection, data: bytes) -> bytes:
         raise Violation(
             rules.PREFACE_INVALID,
             f"The client speaks {what}: it sent {quoted(received)} "
-            "in place of the connection preface",
+            "instead of the connection preface",
         )
     conn.preface_left = expected[length:]
     return data[length:]
 
 
 def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> int:
-    """Add data to the frame that has begun; return where in data to go on."""
+    """Add data to the partial frame; return where in data to continue."""
     start = 0
     header = partial.header
     if len(header) < HEADER_LENGTH:
@@ -151,7 +151,7 @@ def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> i
         header = partial.header = header + data[:start]
         if len(header) < HEADER_LENGTH:
             return len(data)
-        # Only now the length is known, and whether the frame is too large.
+        # Only now is it known how long the frame is, and whether it is too large.
         _measure(conn, partial)
     if partial.discarding:
         _discard(conn, partial, len(data) - start)
@@ -170,7 +170,7 @@ def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> i
 
 
 def _measure(conn: Connection, partial: PartialFrame) -> None:
-    """Read the length of the frame that has begun; its header is complete."""
+    """Read the length of the partial frame, whose header is complete."""
     header = partial.header
     length = header[0] << 16 | header[1] << 8 | header[2]
     if length <= conn.max_inbound_frame_size:
@@ -180,19 +180,19 @@ def _measure(conn: Connection, partial: PartialFrame) -> None:
     ):
         raise _too_large(conn, header)
     else:
-        # h2 4.4.1 complains when all of the frame has arrived, and consumers count on that.
+        # h2 4.4.1 raises when all of the frame has arrived, and consumers rely on that.
         partial.discarding = length
 
 
 def _discard(conn: Connection, partial: PartialFrame, length: int) -> None:
-    """Let octets of a frame that is too large go by; complain when all of it has arrived."""
+    """Discard octets of a frame that is too large; raise when all of it has arrived."""
     partial.discarding -= length
     if partial.discarding <= 0:
         raise _too_large(conn, partial.header)
 
 
 def _keep(partial: PartialFrame, piece: bytes) -> None:
-    """Remember a piece of the payload of a frame that is not complete."""
+    """Keep a piece of the payload of an incomplete frame."""
     partial.payload_missing -= len(piece)
     if len(piece) >= _SMALL_PIECE:
         partial.pieces.append(piece)
@@ -205,7 +205,7 @@ def _keep(partial: PartialFrame, piece: bytes) -> None:
 
 
 def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
-    """Remember what follows the last complete frame: the header apart from the payload."""
+    """Keep what follows the last complete frame: the header separate from the payload."""
     partial = conn.partial_frame
     body = start + HEADER_LENGTH
     partial.header = data[start:body]
@@ -218,12 +218,12 @@ def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
 
 
 def _too_large(conn: Connection, header: bytes) -> Violation:
-    """Return the violation for a frame that is too large, or for a peer without HTTP/2."""
+    """Return the violation for a frame that is too large, or for a peer that is not HTTP/2."""
     what = protocol_of(header) if conn.state in states.BEFORE_SETTINGS else None
     if what:
         return Violation(
             rules.PREFACE_INVALID,
-            f"The peer speaks {what}: it sent {quoted(header)} in place of the connection preface",
+            f"The peer speaks {what}: it sent {quoted(header)} instead of the connection preface",
         )
     # "An endpoint MUST send an error code of FRAME_SIZE_ERROR if a frame exceeds the size
     # defined in SETTINGS_MAX_FRAME_SIZE" (section 4.2).
@@ -238,12 +238,12 @@ def _too_large(conn: Connection, header: bytes) -> Violation:
 def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None) -> i64:
     """Handle every complete frame from ``start`` on; return where the next one begins.
 
-    Where ``only`` is given, it is the payload of the only frame and ``data`` its header: putting
-    the two together just to take them apart again would copy every large frame once more. One
-    long loop, because everything here is paid for each frame.
+    If ``only`` is given, it is the payload of the only frame and ``data`` is its header: joining
+    them would copy every large frame once more. This is one long loop because every step is paid
+    for each frame.
     """
     end: i64 = len(data) if only is None else HEADER_LENGTH + len(only)
-    log = conn.config._active_logger
+    log = conn.options.log
     while end - start >= HEADER_LENGTH:
         if COMPILED:
             length = u24(data, start)
@@ -278,19 +278,19 @@ def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None
         except Violation as violation:
             if scope_of(conn, violation.rule) != STREAM:
                 raise
-            # It would keep the frames of the calls, and what they know of the payload, until the
-            # next run of the garbage collector.
+            # It would keep the stack frames, and with them the payload, until the next run of the
+            # garbage collector.
             violation.__traceback__ = None
             reset_stream(conn, violation)
     return start
 
 
 def _check_connection_state(conn: Connection, type_: int, flags: int, stream_id: int) -> None:
-    """Check that a frame may come now, and go to the connection state that it leads to."""
+    """Check that a frame is allowed now, and enter the connection state that it leads to."""
     if conn.state in states.BEFORE_SETTINGS and (type_ != SETTINGS or flags & ACK):
         # "The server connection preface consists of a potentially empty SETTINGS frame [...] that
         # MUST be the first frame the server sends", and the client sends one after its preface
-        # (section 3.4). An acknowledgment is not it.
+        # (section 3.4). An acknowledgment does not count.
         if is_enforced(conn, rules.FIRST_FRAME_NOT_SETTINGS):
             raise Violation(
                 rules.FIRST_FRAME_NOT_SETTINGS,

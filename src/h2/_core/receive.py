@@ -1,4 +1,4 @@
-"""What each received frame does, but for field blocks: RFC 9113 section 6, RFC 7838."""
+"""Handlers of received frames other than field blocks: RFC 9113 section 6, RFC 7838."""
 
 from __future__ import annotations
 
@@ -31,7 +31,14 @@ from h2.events import (
 
 _new: Final = object.__new__
 
-# A member of ErrorCodes stays one only where its type is not known to be an integer, too.
+# Compiled code looks up names of other modules in a dict, but not constants of its own.
+_DATA_RECEIVED: Final[type[DataReceived]] = DataReceived
+_PING_ACK_RECEIVED: Final[type[PingAckReceived]] = PingAckReceived
+_PING_RECEIVED: Final[type[PingReceived]] = PingReceived
+_STREAM_ENDED: Final[type[StreamEnded]] = StreamEnded
+_STREAM_RESET: Final[type[StreamReset]] = StreamReset
+
+# Typed Any, or the compiler would turn a member of ErrorCodes into a plain integer.
 _code_of: Final[Any] = _error_code_from_int
 
 _ON_DATA: Final = states.TABLE[states.RECV_DATA]
@@ -41,7 +48,7 @@ _ON_ALTSVC: Final = states.TABLE[states.RECV_ALTSVC]
 
 
 def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
-    """DATA (section 6.1). The most frequent frame: what it costs is paid per 16 KiB."""
+    """DATA (section 6.1). The most frequent frame: its cost is paid every 16 KiB."""
     content = unpad(layout.DATA, stream_id, payload) if flags & PADDED else payload
     length = len(payload)
     end = flags & END_STREAM
@@ -53,7 +60,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     if left < 0:
         raise Violation(
             rules.CONNECTION_WINDOW_EXCEEDED,
-            f"Received {length} octets of DATA, the window of the connection is {window.value}",
+            f"Received {length} octets of DATA, the connection window is {window.value}",
         )
     window.value = left
     stream = conn.streams.table.get(stream_id)
@@ -63,7 +70,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         return
     reaction = (_ON_DATA_END if end else _ON_DATA)[stream.state]
     if reaction < 0:
-        # Give back the window of DATA that nobody gets (section 6.9), then say what is wrong.
+        # Give back the window of DATA that is not delivered (section 6.9), then raise.
         hand_back(conn, length)
         raise not_allowed(reaction, layout.DATA, stream_id)
     window = stream.window
@@ -73,7 +80,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         raise Violation(
             rules.STREAM_WINDOW_EXCEEDED,
             f"Received {length} octets of DATA on stream {stream_id}, "
-            f"the window of the stream is {window.value}",
+            f"the stream window is {window.value}",
             stream_id,
         )
     window.value = room
@@ -85,13 +92,13 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             raise framing.wrong_content(stream, remaining)
     if length < SMALL_DATA and not end:
         abuse.small_data(conn, length, content)
-    event = _new(DataReceived)
+    event = _new(_DATA_RECEIVED)
     event.stream_id = stream_id
     event.data = content
     event.flow_controlled_length = length
     conn.events.append(event)
     if end:
-        ended = event.stream_ended = _new(StreamEnded)
+        ended = event.stream_ended = _new(_STREAM_ENDED)
         ended.stream_id = stream_id
         conn.events.append(ended)
         conn.streams.move(stream, reaction, conn.max_reset)
@@ -100,20 +107,20 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
 
 
 def _discard_data(conn: Connection, end: int, stream_id: int, length: int) -> None:
-    """Take DATA on a stream that does not exist: give back its window, say what is wrong."""
+    """Discard DATA on a stream that does not exist: give back its window, raise if needed."""
     increment = hand_back(conn, length)
     reaction = (_ON_DATA_END if end else _ON_DATA)[conn.streams.state_of(stream_id)]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, layout.DATA, stream_id)
-    # A window full of content may be under way when we reset the stream, in frames of any size. It
-    # costs little, unless the window of the connection is exhausted: then each frame is answered.
+    # A full window of content may be in flight when we reset the stream, in frames of any size. It
+    # costs little, unless the connection window is exhausted: then each frame is answered.
     if not length or 0 < increment < SMALL_INCREMENT:
-        abuse.extra_frame(conn, "DATA frame on a stream that is over")
+        abuse.extra_frame(conn, "DATA frame on a closed stream")
 
 
 def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
-    """PRIORITY (section 6.3): advice that touches no stream."""
-    # An idle stream cannot be reset (section 6.4): a stream error on it is one of the connection.
+    """PRIORITY (section 6.3): a hint that does not change any stream."""
+    # An idle stream cannot be reset (section 6.4), so a stream error is a connection error there.
     if stream_id and len(payload) != 5:
         state = conn.streams.state_of(stream_id)
         if state == CLOSED_BY_US:
@@ -126,7 +133,10 @@ def priority(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
                 stream_id,
             )
     check_shape(layout.PRIORITY, stream_id, payload)
-    abuse.extra_frame(conn, "PRIORITY frame")
+    if conn.streams.reset.get(stream_id) == CLOSED_BY_US:
+        abuse.glitch(conn, "PRIORITY frame on a stream that was reset")
+    else:
+        abuse.extra_frame(conn, "PRIORITY frame")
     conn.events.append(priority_event(conn, stream_id, decode.priority(payload)))
 
 
@@ -159,19 +169,19 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
         if reaction != states.IGNORE:
             violation = not_allowed(reaction, layout.RST_STREAM, stream_id)
             if not (streams.highest_inbound or streams.highest_outbound):
-                # Without any stream h2 4.4.1 has this check, too.
+                # If there are no streams, h2 4.4.1 checks this, too.
                 violation.rule = rules.STREAM_IDLE
             if is_enforced(conn, violation.rule):
                 raise violation
-        abuse.extra_frame(conn, "RST_STREAM frame on a stream that is over")
-        # Both ends may have ended the stream while the content of ours is still pending.
+        abuse.extra_frame(conn, "RST_STREAM frame on a closed stream")
+        # Both ends may have ended the stream while our content is still pending.
         conn.send_windows.connection += conn.out.drop_content(stream_id)
         return
     # Once we have responded in full, it saves the peer the rest of its request and us no work.
     if stream.state != HALF_LOCAL and streams.is_inbound(stream_id):
         abuse.reset_by_peer(conn)
     conn.abandon(stream, CLOSED_BY_PEER)
-    event = _new(StreamReset)
+    event = _new(_STREAM_RESET)
     event.stream_id = stream_id
     event.error_code = _code_of(decode.error_code(payload))
     event.remote_reset = True
@@ -187,21 +197,21 @@ def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
         if conduct.pings:
             conduct.pings -= 1
         else:
-            abuse.glitch(conn, "acknowledgment of PING that was not sent")
-        ack = _new(PingAckReceived)
+            abuse.glitch(conn, "unsolicited PING acknowledgment")
+        ack = _new(_PING_ACK_RECEIVED)
         ack.ping_data = payload
         conn.events.append(ack)
         return
     # "Receivers of a PING frame that does not include an ACK flag MUST send a PING frame with
     # the ACK flag set in response, with an identical frame payload."
     abuse.acknowledge(conn, encode.PING_ACK_HEADER + payload)
-    event = _new(PingReceived)
+    event = _new(_PING_RECEIVED)
     event.ping_data = payload
     conn.events.append(event)
 
 
 def goaway(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
-    """GOAWAY (section 6.8): the peer takes no new streams; those it knows go on."""
+    """GOAWAY (section 6.8): the peer accepts no new streams; those it knows continue."""
     check_shape(layout.GOAWAY, stream_id, payload)
     abuse.glitch(conn, "GOAWAY frame", abuse.GLITCHES_OF_GOAWAY)
     last, code, debug_data = decode.goaway(payload)
@@ -230,9 +240,9 @@ def drain(conn: Connection, last: int, code: int, debug_data: bytes) -> Connecti
 
 
 def _opened_above(conn: Connection, last: int) -> tuple[int, ...]:
-    """Return the streams that we opened above an identifier, in their order.
+    """Return the streams that we opened above an identifier, in order.
 
-    Looks at the latest ones only: a peer may lower the identifier with every GOAWAY.
+    Visits only the latest ones, because a peer may lower the identifier with every GOAWAY.
     """
     found: list[int] = []
     for stream_id in reversed(conn.streams.table):
@@ -244,7 +254,7 @@ def _opened_above(conn: Connection, last: int) -> tuple[int, ...]:
 
 
 def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
-    """ALTSVC (RFC 7838 section 4): only a client listens, and only where it makes sense."""
+    """ALTSVC (RFC 7838 section 4): ignored by servers, and if it is invalid."""
     abuse.glitch(conn, "ALTSVC frame")
     # "The ALTSVC frame is intended for receipt by clients. A device acting as a server MUST ignore
     # it."
@@ -272,7 +282,7 @@ def altsvc(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None
 def unknown(conn: Connection, type_: int, flags: int, stream_id: int, payload: bytes) -> None:
     """Handle a frame of a type that this package does not know (section 5.5)."""
     # "Implementations MUST ignore unknown or unsupported values in all extensible protocol
-    # elements." The application may know the extension. Imported here: few programs ever get here.
+    # elements." The application may know the extension. Imported here because it is rarely needed.
     from hyperframe.frame import ExtensionFrame
 
     abuse.extra_frame(conn, "frame of an unknown type", abuse.GLITCHES_OF_UNKNOWN)

@@ -22,7 +22,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
         # without the END_HEADERS flag set."
         raise Violation(
             rules.CONTINUATION_UNEXPECTED,
-            f"Received CONTINUATION frame on stream {stream_id} that continues no field block",
+            f"Received CONTINUATION frame on stream {stream_id} without a field block to continue",
         )
     if not payload:
         abuse.glitch(conn, "empty CONTINUATION frame")
@@ -32,7 +32,7 @@ def continuation(conn: Connection, flags: int, stream_id: int, payload: bytes) -
     if block.frames >= conn.max_continuations:
         raise Violation(
             rules.CONTINUATION_FLOOD,
-            f"Field block on stream {stream_id} in more than {conn.max_continuations} frames",
+            f"Field block on stream {stream_id} spans more than {conn.max_continuations} frames",
         )
     field_blocks.check_encoded_size(conn, block)
     if flags & END_HEADERS:

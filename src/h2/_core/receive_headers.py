@@ -47,6 +47,9 @@ Priority = tuple[int, int, bool]
 
 _new: Final = object.__new__
 
+# A name of another module is looked up in a dict wherever it is used, a constant is not.
+_STREAM_ENDED: Final[type[StreamEnded]] = StreamEnded
+
 _MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 
 _ON_HEADERS: Final = states.TABLE[states.RECV_HEADERS]
@@ -58,13 +61,13 @@ _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
 _RESERVED_REMOTE: Final = states.RESERVED_REMOTE
 
-#: HEADERS with one of these flags has more in it than the field block.
+#: HEADERS with one of these flags contains more than the field block.
 _MORE_FIELDS: Final = PADDED | PRIORITY_FLAG
 
-#: A request without these needs no closer look.
+#: A request without these needs no further processing.
 _REQUEST_THAT_COUNTS: Final = CONTENT_LENGTH | CONNECT | PRIORITY | OF_PROXY
 
-#: What a field block of each kind is reported as.
+#: The event for a field block of each kind.
 _EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
 
 
@@ -92,7 +95,7 @@ def headers_block(
     conn: Connection, stream_id: int, data: bytes, end_stream: bool, priority: Priority | None
 ) -> None:
     """Handle the complete field block of HEADERS."""
-    # Decompressed whatever becomes of the frame: the table has to follow the peer's (section 4.3).
+    # Decoded even if the frame is discarded, to keep the tables of both ends in step (section 4.3).
     stream = conn.streams.table.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
@@ -105,7 +108,7 @@ def headers_block(
         state, kind = _IDLE, REQUEST
     else:
         return None
-    if section.size > conn.config._suspect_list:
+    if section.size > conn.options.suspect_list:
         abuse.check_section(conn, section, len(data), stream_id)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     interim = section.seen & INFORMATIONAL if kind == RESPONSE else 0
@@ -143,7 +146,7 @@ def headers_block(
     event.headers = fields
     conn.events.append(event)
     if end_stream:
-        ended = event.stream_ended = _new(StreamEnded)
+        ended = event.stream_ended = _new(_STREAM_ENDED)
         ended.stream_id = stream_id
         conn.events.append(ended)
     if priority_updated is not None:
@@ -154,7 +157,7 @@ def headers_block(
 def _not_decoded(
     conn: Connection, stream: Stream | None, stream_id: int, error: HPACKError
 ) -> None:
-    """Raise for a block without fields, unless the frame is to be discarded all the same."""
+    """Raise for a block without fields, unless the frame is discarded anyway."""
     if not isinstance(error, HeaderListTooLarge):
         raise field_blocks.not_decoded(stream_id, error) from None
     if stream is not None or _is_new(conn, stream_id):
@@ -178,7 +181,7 @@ def _ended_early(stream_id: int) -> Violation:
 
 
 def _is_new(conn: Connection, stream_id: int) -> bool:
-    """Tell whether HEADERS opens a stream; False where the frame is to be discarded."""
+    """Return whether HEADERS opens a stream; False if the frame is to be discarded."""
     streams = conn.streams
     if stream_id <= streams.highest_inbound or conn.client or not stream_id & 1:
         return _discard(conn, stream_id)
@@ -195,7 +198,7 @@ def _is_new(conn: Connection, stream_id: int) -> bool:
 
 
 def _discard(conn: Connection, stream_id: int) -> bool:
-    """Discard HEADERS on a stream that is closed, or raise where that is not allowed."""
+    """Discard HEADERS on a closed stream, or raise if that is not allowed."""
     streams = conn.streams
     state = streams.state_of(stream_id)
     skipped = state == states.CLOSED and streams.was_skipped(stream_id)
@@ -209,11 +212,11 @@ def _discard(conn: Connection, stream_id: int) -> bool:
     # that the initiating endpoint has opened or reserved." (section 5.1.1)
     if skipped:
         raise field_blocks.too_low(stream_id, streams.highest_inbound)
-    # HEADERS that opens a stream of the other end.
+    # HEADERS that would open a stream of the other end.
     reaction = states.IDLE_ERROR if state == states.IDLE else _ON_HEADERS[state]
     if reaction != states.IGNORE:
         raise not_allowed(reaction, HEADERS, stream_id)
-    abuse.extra_frame(conn, "HEADERS frame on a stream that is over")
+    abuse.extra_frame(conn, "HEADERS frame on a closed stream")
     return False
 
 
@@ -226,8 +229,8 @@ def _check_concurrency(conn: Connection, stream_id: int) -> None:
 def _too_many(conn: Connection, stream_id: int, limit: int) -> Violation:
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
     # limit to be exceeded MUST treat this as a stream error (Section 5.4.2) of type PROTOCOL_ERROR
-    # or REFUSED_STREAM." (section 5.1.2) By default the published API ends the connection, but not
-    # for promised streams, nor should it for a peer that cannot know of the limit yet.
+    # or REFUSED_STREAM." (section 5.1.2) By default h2 4.4.1 ends the connection, except for
+    # promised streams. For a peer that may not know the limit yet, that would be wrong.
     known_limit = conn.announced.acknowledged_stream_limit
     known = not conn.client and known_limit is not None and conn.streams.open.inbound >= known_limit
     return Violation(

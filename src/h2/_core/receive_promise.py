@@ -52,7 +52,7 @@ def promised_block(conn: Connection, stream_id: int, promised_id: int, data: byt
     elif reaction == states.IGNORE:
         # "an endpoint that has sent RST_STREAM on the associated stream MUST handle PUSH_PROMISE
         # frames that might have been created before the RST_STREAM frame is received"
-        abuse.glitch(conn, "PUSH_PROMISE frame on a stream that is over")
+        abuse.glitch(conn, "PUSH_PROMISE frame on a closed stream")
         field_blocks.skip(conn, promised_id)
         conn.out.answer(rst_stream(promised_id, ErrorCodes.REFUSED_STREAM))
     elif reaction < 0:
@@ -69,13 +69,13 @@ def promised_block(conn: Connection, stream_id: int, promised_id: int, data: byt
     elif isinstance(section, HeaderListTooLarge):
         raise field_blocks.list_too_large(promised_id, section)
     else:
-        if section.size > conn.config._suspect_list:
+        if section.size > conn.options.suspect_list:
             abuse.check_section(conn, section, len(data), promised_id)
         _reserve(conn, stream_id, promised_id, section)
 
 
 def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
-    """Check who promises what; return what the state of the associated stream says to it."""
+    """Check both stream identifiers; return the reaction of the associated stream."""
     streams = conn.streams
     # "An endpoint that has set this setting [to 0] and has received acknowledgment MUST treat
     # the receipt of a PUSH_PROMISE frame as a connection error"
@@ -101,7 +101,7 @@ def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
                 promised_id,
             )
         return reaction
-    # For h2 4.4.1 promises that it refused are as if they had never been.
+    # h2 4.4.1 treats promises that it refused as if they had never been made.
     refused = reaction == states.IGNORE or (reaction < 0 and stream_id in streams)
     if (
         refused
@@ -110,16 +110,16 @@ def _check_promise(conn: Connection, stream_id: int, promised_id: int) -> int:
     ):
         raise Violation(
             rules.PROMISE_REPEATED,
-            f"Stream {promised_id} was promised before, or is lower than one that was",
+            f"Stream {promised_id} was already promised, or is lower than a promised stream",
             promised_id,
         )
     raise field_blocks.too_low(promised_id, streams.highest_inbound)
 
 
 def _reserve(conn: Connection, stream_id: int, promised_id: int, section: FieldSection) -> None:
-    """Take in the stream that a valid promise reserves."""
+    """Add the stream that a valid promise reserves."""
     streams = conn.streams
-    # Streams that are reserved count for no limit that the peer knows (section 5.1.2).
+    # Reserved streams do not count toward any limit that the peer knows (section 5.1.2).
     most = conn.config.limits.reserved_streams
     if most is not None and len(streams) - streams.inbound_open - streams.outbound_open >= most:
         raise Violation(
@@ -146,7 +146,7 @@ def _reserve(conn: Connection, stream_id: int, promised_id: int, section: FieldS
 
 
 def _note_request(stream: Stream, section: FieldSection) -> bool:
-    """Remember what the response to a promised request depends on; False if it is not safe."""
+    """Remember what the response to a promised request depends on; return if it is safe."""
     # "Clients that receive a promised request that is not cacheable, that is not known to be safe,
     # or that indicates the presence of request content MUST reset the promised stream with
     # a stream error (Section 5.4.2) of type PROTOCOL_ERROR." (section 8.4)

@@ -1,4 +1,4 @@
-"""Content that has arrived and that the application has not read yet."""
+"""Content that has arrived but that the application has not read yet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from h2._core.flow_control import acknowledge_reads, hand_back
 from h2._core.leftovers import Leftovers
-from h2._core.pieces import Content, Pieces, take
+from h2._core.pieces import SMALL, Content, Pieces, take
 from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._rules import connection_states
@@ -26,18 +26,18 @@ from h2.exceptions import H2Error, StreamClosedError
 
 _new: Final = object.__new__
 
-#: Streams that have ended are remembered as long as somebody may ask how; at least so many.
+#: Ended streams are remembered while the application may ask how they ended; at least this many.
 _REMEMBERED: Final = 64
 
 
 class ReceiveQueue:
-    """The content that waits for the application, and which of it is all that there is.
+    """The unread content, and whether it is complete.
 
-    Content is in ``_waiting`` as long as its window was not given back, so that the windows bound
-    it. The content of a stream that was reset, or of a request that was answered before anybody has
-    read it, gives its window back at once: often nobody wants it any more. It can still be read
-    from ``_leftovers``, which have at most as much as the window of the connection is large; the
-    oldest is dropped if there is more.
+    Content is in ``_waiting`` until its window is given back, so the windows bound it. The content
+    of a stream that was reset, or of a request that was answered before it was read, gives its
+    window back immediately, because it is often not wanted any more. It can still be read from
+    ``_leftovers``, whose size is bounded by the connection window; the oldest content is dropped
+    if there is more.
     """
 
     __slots__ = (
@@ -52,23 +52,27 @@ class ReceiveQueue:
 
     def __init__(self, conn: Connection, sending: SendQueue) -> None:
         self._conn = conn
-        self._sending = sending  #: knows which requests wait to be opened
+        self._sending = sending  #: knows which requests are waiting to be opened
         self._waiting: dict[int, Content] = {}
-        self._leftovers: Leftovers | None = None  # made when there are any
-        #: Requests that arrived in full and were not read in full, to see when they are answered.
+        self._leftovers: Leftovers | None = None  # created when there are any
+        #: Requests that arrived in full and were not read in full. The sending half reports when
+        #: one of them is answered: searching for it would take time for each of them.
         self.unread_requests: set[int] = set()
-        self._ignored: set[int] = set()  # streams of which no content is kept
-        # Streams on which all content has arrived; how others ended can be told from their state.
+        sending.unread_requests = self.unread_requests
+        self._ignored: set[int] = set()  # streams whose content is not kept
+        # Streams on which all content has arrived; how others ended follows from their state.
         self._ended: set[int] = set()
 
     # What arrives.
 
     def follow(self, events: list[Event]) -> list[Event]:
-        """Take the content out of the events of a call of receive_data; return what is left."""
+        """Take the content out of the events of receive_data; return the resulting events."""
         left: list[Event] = []
         told: set[int] = set()
         waiting, ignored = self._waiting, self._ignored
-        for event in events:
+        events.reverse()
+        while events:
+            event = events.pop()  # the event of a frame is gone when its content is kept
             if not isinstance(event, DataReceived):
                 self._act(event)
                 left.append(event)
@@ -87,16 +91,18 @@ class ReceiveQueue:
         return left
 
     def _take_in(self, stream_id: int, content: bytes, length: int) -> bool:
-        """Keep the content of a DATA frame of this length; tell whether there is any."""
+        """Keep the content of a DATA frame of this length; return whether there is any."""
         size = 0 if stream_id in self._ignored else len(content)
         if length != size:
-            # Nobody reads padding, nor what is ignored.
+            # Padding and ignored content are never read.
             acknowledge_reads(self._conn, length - size, stream_id)
         if not size:
             return False
         before = self._waiting.get(stream_id)
         if isinstance(before, Pieces):
             before.append(content)
+        elif before is not None and len(before) + size <= SMALL:
+            self._waiting[stream_id] = before + content
         elif before is not None:
             pieces = self._waiting[stream_id] = Pieces(before)
             pieces.append(content)
@@ -105,7 +111,7 @@ class ReceiveQueue:
         return True
 
     def _act(self, event: Event) -> None:
-        """Follow an event that says how a stream goes on."""
+        """Process an event that changes the state of a stream."""
         if isinstance(event, StreamEnded):
             self._end(event.stream_id)
         elif isinstance(event, StreamReset):
@@ -122,6 +128,8 @@ class ReceiveQueue:
         streams = self._conn.streams
         if stream_id in self._waiting and not self._conn.client:
             self.unread_requests.add(stream_id)
+            if stream_id not in streams:
+                self._sending.answered.append(stream_id)  # before it was complete
         left = self._leftovers or ()
         worth_keeping = len(streams) + len(streams.reset) + len(self._waiting) + len(left)
         if len(ended) > 2 * (worth_keeping + _REMEMBERED):
@@ -143,14 +151,18 @@ class ReceiveQueue:
             self._keep(stream_id)
 
     def release_answered(self) -> bool:
-        """Give back the windows of requests that were answered before they were read in full.
+        """Give back the windows of requests that were answered before they were fully read.
 
-        Tells whether there were any.
+        Returns whether there were any.
         """
-        over = self.unread_requests.difference(self._conn.streams.table)
-        for stream_id in over:
-            self._keep(stream_id)
-        return bool(over)
+        answered = self._sending.answered
+        self._sending.answered = []
+        released = False
+        for stream_id in answered:
+            if stream_id in self.unread_requests:
+                self._keep(stream_id)
+                released = True
+        return released
 
     def _keep(self, stream_id: int) -> None:
         """Keep content without its window, and drop the oldest if it is too much."""
@@ -194,41 +206,43 @@ class ReceiveQueue:
         return data
 
     def _read_nothing(self, stream_id: int) -> bytes:
-        """Return b"" if content may still come, or all has come and was read; raise otherwise."""
+        """Return b"" if more content may arrive, or all of it was read; raise otherwise."""
         conn = self._conn
         if self._is_complete(stream_id):
             return b""
         state = conn.streams.state_of(stream_id)
         if state == states.IDLE:
-            # A request of ours may wait to be opened.
+            # Our request may be waiting to be opened.
             if not self._waits_to_open(stream_id):
                 raise self._sending.no_stream(stream_id)
         elif state > states.CLOSED:
-            raise _cut_off(stream_id, f"Stream {stream_id} was reset before all of it was read")
+            raise _cut_off(
+                stream_id, f"Stream {stream_id} was reset before all of its content was read"
+            )
         elif self._leftovers is not None and self._leftovers.has_lost(stream_id):
-            raise _cut_off(stream_id, f"The content of stream {stream_id} was dropped")
+            raise _cut_off(stream_id, f"The content of stream {stream_id} was discarded")
         elif state == states.CLOSED:
             raise self._sending.no_stream(stream_id)
         if conn.state == connection_states.TERMINATED:
             raise Violation(
                 rules.CONNECTION_CLOSED,
-                f"The connection has ended before the content of stream {stream_id} was complete",
+                f"The connection ended before the content of stream {stream_id} was complete",
             ).exception()
         return b""
 
     def readable(self, stream_id: int) -> int:
-        """Return how many octets wait."""
+        """Return the number of unread octets."""
         content = self._waiting.get(stream_id)
         if content is not None:
             return len(content)
         return 0 if self._leftovers is None else self._leftovers.readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
-        """Tell whether all content has come and was read."""
+        """Return whether all content has arrived and was read."""
         return not self.readable(stream_id) and self._is_complete(stream_id)
 
     def _is_complete(self, stream_id: int) -> bool:
-        """Tell whether all content of a stream has arrived, and none was dropped."""
+        """Return whether all content of a stream has arrived, and none was dropped."""
         if stream_id in self._ended:
             return True
         streams = self._conn.streams
@@ -239,7 +253,7 @@ class ReceiveQueue:
         return not lost and not streams.was_skipped(stream_id)
 
     def discard(self, stream_id: int) -> None:
-        """Drop what waits on a stream, and what is to come."""
+        """Drop the unread content of a stream, and what has yet to arrive."""
         conn = self._conn
         self.unread_requests.discard(stream_id)
         content = self._waiting.pop(stream_id, None)
@@ -255,7 +269,7 @@ class ReceiveQueue:
         if more_may_come:
             ignored = self._ignored
             ignored.add(stream_id)
-            # Of streams that we reset there is no event.
+            # There is no event for streams that we reset.
             if len(ignored) > 2 * (len(conn.streams) + self._sending.waiting_streams + _REMEMBERED):
                 self._ignored = {
                     stream_id
@@ -264,12 +278,12 @@ class ReceiveQueue:
                 }
 
     def _waits_to_open(self, stream_id: int) -> bool:
-        """Tell whether the request of a stream waits to be opened."""
+        """Return whether the request of a stream is waiting to be opened."""
         line = self._sending.line
         return line is not None and stream_id in line
 
     def we_reset(self, stream_id: int) -> None:
-        """Drop what waits on a stream that the application has reset."""
+        """Drop the unread content of a stream that the application has reset."""
         self._ignored.discard(stream_id)
         self.discard(stream_id)
         self._lose(stream_id)

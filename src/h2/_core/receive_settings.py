@@ -30,6 +30,10 @@ from h2.settings import ChangedSetting, SettingCodes, Settings
 
 _new: Final = object.__new__
 
+# A name of another module is looked up in a dict wherever it is used, a constant is not.
+_REMOTE_SETTINGS_CHANGED: Final[type[RemoteSettingsChanged]] = RemoteSettingsChanged
+_SETTINGS_ACKNOWLEDGED: Final[type[SettingsAcknowledged]] = SettingsAcknowledged
+
 
 def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """SETTINGS (section 6.5), and its acknowledgment (6.5.3)."""
@@ -61,11 +65,11 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
     if HEADER_TABLE_SIZE in changed and (
         len(changed) != len(pairs) or values[HEADER_TABLE_SIZE] != encoder.header_table_size
     ):
-        # Each value in its turn: the smallest one has to be signaled (RFC 7541 section 4.2).
+        # Each value in turn: the smallest one must be signaled (RFC 7541 section 4.2).
         for code, value in pairs:
             if code == HEADER_TABLE_SIZE:
                 encoder.header_table_size = value
-    event = _new(RemoteSettingsChanged)
+    event = _new(_REMOTE_SETTINGS_CHANGED)
     event.changed_settings = changed
     conn.events.append(event)
 
@@ -75,7 +79,7 @@ def take_received(
 ) -> dict[SettingCodes | int, ChangedSetting]:
     """Check and apply the contents of one SETTINGS frame; changes nothing else.
 
-    By default only the last value of each setting is looked at, as h2 4.4.1 does.
+    By default only the last value of each setting is checked, as in h2 4.4.1.
     """
     strict = conn.config.strict
     if strict:
@@ -89,7 +93,7 @@ def take_received(
 
 
 def _check_extensions(remote: Settings, pairs: Sequence[tuple[int, int]]) -> None:
-    """Check what h2 4.4.1 does not: settings of extensions, of which some must not change."""
+    """Check what h2 4.4.1 does not: settings of extensions, some of which must not change."""
     enabled = bool(remote.in_effect[ENABLE_CONNECT_PROTOCOL])
     no_priorities = remote.in_effect.get(NO_RFC7540_PRIORITIES)
     for code, value in pairs:
@@ -109,7 +113,7 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
     # MUST be treated as a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR."
     if payload:
         raise wrong_size(SETTINGS, 0, payload)
-    event = _new(SettingsAcknowledged)
+    event = _new(_SETTINGS_ACKNOWLEDGED)
     event.changed_settings = _acknowledged(conn)
     conn.events.append(event)
 
@@ -123,9 +127,9 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
         if is_enforced(conn, rules.SETTINGS_ACK_UNSOLICITED):
             raise Violation(
                 rules.SETTINGS_ACK_UNSOLICITED,
-                "Received acknowledgment of SETTINGS that was not sent",
+                "Received an unsolicited SETTINGS acknowledgment",
             )
-        abuse.glitch(conn, "acknowledgment of SETTINGS that was not sent")
+        abuse.glitch(conn, "unsolicited SETTINGS acknowledgment")
         return {}
     values, changes = frame
     local = conn.local_settings
@@ -134,7 +138,7 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
     if MAX_FRAME_SIZE in changed:
         conn.max_inbound_frame_size = local.max_frame_size
     if MAX_HEADER_LIST_SIZE in changed:
-        # What was set last counts: this, or what the application sets on the decoder.
+        # The last value set counts: this one, or the one that the application sets on the decoder.
         conn.decoder.max_header_list_size = changed[MAX_HEADER_LIST_SIZE].new_value
     if HEADER_TABLE_SIZE in values or HEADER_TABLE_SIZE in changed:
         table_size = local.header_table_size

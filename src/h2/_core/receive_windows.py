@@ -1,4 +1,4 @@
-"""The receive windows that a program asks for, and windows that grow by themselves."""
+"""Receive windows that a program configures, and windows that grow automatically."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from h2.exceptions import FlowControlError
 #: The payload of the PING frames that measure.
 _MEASURING: Final = b"h2window"
 
-#: A measurement begins after a quarter of a window has arrived: those who receive little send no
-#: PING.
+#: A measurement begins after a quarter of a window has arrived, so a connection that receives
+#: little sends no PING.
 _WORTH_MEASURING: Final = 4
 
-#: Windows grow if so much of one arrives in a round trip: less than half, because windows open by
-#: halves, and a frame more or less may be on the way when the acknowledgment comes.
+#: Windows grow if this much of one arrives in a round trip: less than half, because windows open by
+#: halves, and a frame more or less may be in flight when the acknowledgment arrives.
 _USED: Final = 0.4
 
-#: Seconds between two measurements of which the first has found nothing: doubled each time.
+#: Seconds until the next measurement after one that found nothing; doubled each time.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 
-#: The shortest round trip that is believed, in seconds.
+#: The shortest plausible round trip, in seconds.
 _SHORTEST_ROUND_TRIP: Final = 1e-6
 
 
 class ReceiveWindows:
-    """The windows that a connection starts with; those of the protocol where none was asked for."""
+    """The windows that a connection starts with; the protocol's defaults if not configured."""
 
     __slots__ = ("_conn", "_connection_window", "_stream_window")
 
@@ -52,12 +52,12 @@ class ReceiveWindows:
         self.prepare()
 
     def prepare(self) -> None:
-        """Put the window of streams into the settings, also where the program has replaced them."""
+        """Put the stream window into the settings, even if the program has replaced them."""
         if self._stream_window is not None and not self._conn.initiated:
             self._conn.local_settings.start_with({INITIAL_WINDOW_SIZE: self._stream_window})
 
     def started(self) -> None:
-        """Enlarge the window of the connection, once our first SETTINGS are pending."""
+        """Enlarge the connection window, once our first SETTINGS are pending."""
         if self._connection_window is not None:
             increment = self._connection_window - self._conn.window.limit
             if increment > 0:
@@ -65,7 +65,7 @@ class ReceiveWindows:
 
 
 def _checked(name: str, size: int | None, smallest: int) -> int | None:
-    """Return the size of a window, or raise."""
+    """Return the size of a window if it is valid, or raise."""
     if size is None:
         return None
     size = index(size)
@@ -75,15 +75,15 @@ def _checked(name: str, size: int | None, smallest: int) -> int | None:
 
 
 class AutomaticWindow:
-    """Windows that grow with what the connection carries in a round trip.
+    """Windows that grow with the amount of content in a round trip.
 
-    A PING is sent while content arrives. What has arrived until its acknowledgment is what a sender
-    has on the way in a round trip. If that is about half of a window, the window may be what limits
-    it, because windows open by halves. Then it is doubled, up to ``largest``.
+    A PING is sent while content arrives. What arrives until its acknowledgment is what the sender
+    has in flight in a round trip. If that is about half of a window, the window may be the limit,
+    because windows open by halves. Then it is doubled, up to ``largest``.
 
-    Larger windows can fill a queue on the way in place of the way itself. That makes round trips
-    longer, so what has arrived counts by the ratio to the shortest one. If a window has not grown,
-    the next PING comes later.
+    Larger windows can just fill a queue in the network. That makes round trips longer, so what has
+    arrived is scaled by the ratio to the shortest one. If a window has not grown, the next PING
+    is sent later.
     """
 
     __slots__ = (
@@ -102,15 +102,15 @@ class AutomaticWindow:
         self._conn = conn
         self._clock = clock
         self.largest = 0  #: how large a window may become
-        self._octets = 0  # arrived since the PING was sent, or else since the last measurement
-        self._sent_at: float | None = None  # of the PING that is not acknowledged
+        self._octets = 0  # arrived since the PING was sent, otherwise since the last measurement
+        self._sent_at: float | None = None  # of the unacknowledged PING
         self._measured = False  # it was acknowledged in this call of receive_data
         self._shortest = inf  # round trip so far, in seconds
         self._pause = 0.0
         self._next = -inf  # no PING before that time
 
     def follow(self, events: list[Event]) -> list[Event]:
-        """Measure what a call of receive_data has brought; return what is left of its events."""
+        """Measure the content of a call of receive_data; return the events for the program."""
         left: list[Event] = []
         octets = 0
         for event in events:
@@ -124,7 +124,7 @@ class AutomaticWindow:
         return left
 
     def _is_ours(self, event: PingAckReceived) -> bool:
-        """Tell whether an acknowledgment of PING is one that ends a measurement."""
+        """Return whether a PING acknowledgment ends a measurement."""
         asked = self._sent_at is not None and not self._measured
         return asked and event.ping_data == _MEASURING
 
@@ -149,18 +149,18 @@ class AutomaticWindow:
                 self._octets = 0
 
     def _stream_window(self) -> int:
-        """Return the window of streams, as large as SETTINGS in flight make it.
+        """Return the window of streams, including what SETTINGS in flight add to it.
 
-        So a peer that acknowledges PING and never SETTINGS is not sent the same again and again.
+        So a peer that acknowledges PING but never SETTINGS is not sent the same value repeatedly.
         """
         size = self._conn.recv_initial_window()
         return size + self._conn.announced.window_growth(size)
 
     def _finish(self, sent_at: float, size: int, octets: int) -> None:
-        """Enlarge the windows if one of this size is what limits the peer.
+        """Enlarge the windows if one of this size limits the peer.
 
-        Of what was not read when this call of receive_data began, half a window is too much: then
-        it is the application that limits the peer.
+        If half a window was unread when this call of receive_data began, the application is what
+        limits the peer.
         """
         now = self._clock()
         round_trip = max(now - sent_at, _SHORTEST_ROUND_TRIP)
@@ -182,10 +182,10 @@ class AutomaticWindow:
             try:
                 lifecycle.update_settings(conn, {INITIAL_WINDOW_SIZE: size})
             except FlowControlError:
-                return  # the program has enlarged the window of a stream as far as it goes
+                return  # the program has enlarged the window of a stream to the maximum
         change = size - conn.window.limit
         if change > 0:
-            # What was handed back is less than half of the old size, so it gives nothing more.
+            # Less than half of the old size was acknowledged, so there is nothing to announce.
             conn.window.resize(change)
             if conn.conduct.small is not None:
                 conn.window_given += change

@@ -310,7 +310,7 @@ class Scheduler(Generic[T]):
             self._forget_marks(turn)
 
     def alone(self, turn: T) -> bool:
-        """Tell whether no other stream can have a turn before this one is dry or parked."""
+        """Return whether no other stream can have a turn before this one is dry or parked."""
         bit = 1 << turn.urgency
         if self.ready != bit:
             return False

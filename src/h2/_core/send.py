@@ -1,4 +1,4 @@
-"""What an application sends beside field blocks: DATA, RST_STREAM, PING, PRIORITY, ALTSVC."""
+"""What an application sends besides field blocks: DATA, RST_STREAM, PING, PRIORITY, ALTSVC."""
 
 from __future__ import annotations
 
@@ -134,6 +134,6 @@ def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: byte
         if _ON_ALTSVC[stream.state] < 0:
             raise not_allowed("ALTSVC", stream_id, stream.state)
     if len(origin) > _LONGEST_ORIGIN:
-        raise ValueError(f"origin must have at most {_LONGEST_ORIGIN} octets, not {len(origin)}")
+        raise ValueError(f"origin must be at most {_LONGEST_ORIGIN} octets long, not {len(origin)}")
     check_frame_size(conn, 2 + len(origin) + len(field_value))
     conn.out.append(encode.altsvc(stream_id or 0, origin, field_value))

@@ -54,7 +54,7 @@ MAX_STREAM_ID: Final = 2**31 - 1
 
 @mypyc_attr(native_class=False)
 class CheckedFields(list[Any]):
-    """Fields that were found to make a valid message, whatever the options say by now."""
+    """Fields that were checked as a valid message, whatever the options are by now."""
 
     __slots__ = ()
 
@@ -64,8 +64,8 @@ def send_headers(
 ) -> Plan:
     """Send a field block in HEADERS; ``priority`` is the packed priority fields or empty.
 
-    ``headers`` is a list or any other iterable of fields. Up to the comment "commit" nothing has
-    changed. Returns what was sent.
+    ``headers`` is a list or any other iterable of fields. Nothing changes before the comment
+    "commit". Returns what was sent.
     """
     # First of all, because an iterable may call the connection.
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
@@ -81,7 +81,7 @@ def send_headers(
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
     planner = conn.planner
-    plan = planner.plan(conn.config, kind, fields)
+    plan = planner.plan(conn.options, kind, fields)
     if not plan.valid and headers.__class__ is not CheckedFields:
         _check_message(conn, kind, plan)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
@@ -117,7 +117,7 @@ def send_headers(
 
 
 def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
-    """Check whether the fields of a block make a valid message (section 8)."""
+    """Check that the fields of a block are a valid message (section 8)."""
     if conn.config.validate_outbound_headers:
         fields = [entry.field for entry in plan.entries]
         lenient = not conn.config.strict
@@ -125,13 +125,13 @@ def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
         if found is not None:
             raise found.exception()
     if not plan.entries and kind != TRAILERS:
-        raise ValueError("a request or a response has at least one field")
+        raise ValueError("a request or response must have at least one header field")
     plan.valid = True
 
 
 def plan_block(conn: Connection, kind: int, fields: list[Any]) -> Plan:
     """Return what to encode for the fields of a valid message, or raise."""
-    plan = conn.planner.plan(conn.config, kind, fields)
+    plan = conn.planner.plan(conn.options, kind, fields)
     if not plan.valid:
         _check_message(conn, kind, plan)
     return plan
@@ -147,7 +147,7 @@ def after_answer(
                 rules.TRAILERS_WITHOUT_END_STREAM,
                 f"Trailers must have END_STREAM set (stream {stream.stream_id})",
             ).exception()
-        # Until the response to CONNECT arrives, the peer may have made the stream a tunnel already.
+        # Before the response to CONNECT arrives, the stream may already be a tunnel at the peer.
         unanswered = stream.state == states.OPEN_REQUEST_SENT
         if stream.tunnel or (unanswered and stream.method == CONNECT_METHOD):
             raise _in_tunnel("trailers", stream.stream_id)
@@ -166,7 +166,7 @@ def after_answer(
 
 
 def _check_tunnel(conn: Connection, plan: Plan) -> None:
-    """Check a final response to CONNECT; h2 4.4.1 sends a length, which the client ignores."""
+    """Check a final response to CONNECT; h2 4.4.1 allows a length, which the client ignores."""
     if not (conn.config.strict and conn.config.validate_outbound_headers):
         return
     # "A server MUST NOT send a Content-Length header field in any 2xx (Successful) response to a
@@ -180,7 +180,7 @@ def _check_tunnel(conn: Connection, plan: Plan) -> None:
 
 def _in_tunnel(what: str, stream_id: int) -> H2Error:
     return Violation(
-        rules.TUNNEL_FRAME, f"Cannot send {what} in the tunnel {stream_id}", stream_id
+        rules.TUNNEL_FRAME, f"Cannot send {what} on tunnel stream {stream_id}", stream_id
     ).exception()
 
 
@@ -204,7 +204,7 @@ def _check_open(conn: Connection, stream_id: int) -> None:
 
 
 def check_new_id(conn: Connection, stream_id: int) -> None:
-    """Check that an identifier is one for us to open or promise (section 5.1.1)."""
+    """Check that we may open or promise a stream with this identifier (section 5.1.1)."""
     streams = conn.streams
     highest = streams.highest_outbound
     if stream_id <= 0 or (stream_id <= highest and not streams.is_inbound(stream_id)):
@@ -213,16 +213,16 @@ def check_new_id(conn: Connection, stream_id: int) -> None:
     # the server MUST use even-numbered stream identifiers."
     if streams.is_inbound(stream_id):
         raise Violation(
-            rules.STREAM_ID_PARITY, f"Stream {stream_id} is one for the peer to open"
+            rules.STREAM_ID_PARITY, f"Stream {stream_id} can only be opened by the peer"
         ).exception()
     if stream_id > MAX_STREAM_ID:
         raise Violation(
-            rules.STREAM_IDS_EXHAUSTED, f"Stream identifiers end at {MAX_STREAM_ID}"
+            rules.STREAM_IDS_EXHAUSTED, f"Stream identifiers must not exceed {MAX_STREAM_ID}"
         ).exception()
 
 
 def too_low(stream_id: int, highest: int) -> Exception:
-    """Return the exception for an identifier that was passed over by a higher one."""
+    """Return the exception for an identifier that was skipped by a higher one."""
     return Violation(
         rules.STREAM_ID_TOO_LOW,
         f"Stream {stream_id} is lower than {highest}",
@@ -242,7 +242,7 @@ def _check_peer_limit(conn: Connection) -> None:
 
 
 def _open_stream(conn: Connection, stream_id: int, state: int, plan: Plan) -> None:
-    """Take in the stream that our request opened."""
+    """Add the stream that our request opened."""
     stream = Stream(stream_id, state, conn.recv_initial_window())
     stream.authority = plan.authority
     if plan.seen & _METHOD_THAT_COUNTS:

@@ -1,4 +1,4 @@
-"""A graceful shutdown: no new streams, and those that exist go on to their end (section 6.8)."""
+"""A graceful shutdown: no new streams, and existing ones are completed (section 6.8)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from h2._rules.connection_states import TERMINATED
 from h2.errors import ErrorCodes
 from h2.events import ConnectionDrained, StreamReset
 
-#: Of the PING behind the first GOAWAY.
+#: The payload of the PING after the first GOAWAY.
 _LAST_CALL: Final = b"h2-leave"
 
-# How far a shutdown is.
+# Stages of a shutdown.
 BEGUN: Final = 0
-ANNOUNCED: Final = 1  #: the first GOAWAY of a server and PING are on their way
-LAST_NAMED: Final = 2  #: the GOAWAY with the last stream is on its way
+ANNOUNCED: Final = 1  #: the first GOAWAY of a server and PING have been sent
+LAST_NAMED: Final = 2  #: the GOAWAY with the last stream has been sent
 DRAINED: Final = 3
 
 
@@ -26,9 +26,9 @@ class Shutdown:
 
     "A server that is attempting to gracefully shut down a connection SHOULD send an initial GOAWAY
     frame with the last stream identifier set to 2^31-1 and a NO_ERROR code." A client must not:
-    for the server that number names a pushed stream that cannot be, which nghttp2 takes for an
-    error. Nor need it, because nothing can be on its way once its own streams are over. Its one
-    GOAWAY comes last, since it would stop requests that still wait.
+    to the server that number is an impossible pushed stream, which nghttp2 treats as an error. It
+    need not either, because nothing can be in flight once its own streams have ended. Its only
+    GOAWAY comes last, since it would stop requests that are still waiting.
     """
 
     __slots__ = ("queue", "stage", "unanswered")
@@ -36,12 +36,12 @@ class Shutdown:
     def __init__(self, queue: SendQueue) -> None:
         self.queue = queue
         self.stage = BEGUN
-        self.unanswered = False  #: the acknowledgment of our PING is still to come
+        self.unanswered = False  #: our PING has not been acknowledged yet
         queue.closing = True
         self.advance()
 
     def advance(self) -> bool:
-        """Go on as far as possible; return whether nothing is left."""
+        """Continue as far as possible; return whether the shutdown is complete."""
         conn = self.queue.conn
         if self.stage != DRAINED and conn.state != TERMINATED:
             over = not conn.streams and not self.queue.waiting_streams
@@ -57,7 +57,7 @@ class Shutdown:
         return True
 
     def acknowledged(self, ping_data: bytes) -> bool:
-        """Tell whether an acknowledgment is for our PING: no new stream can come any more then."""
+        """Return whether an acknowledgment is for our PING: then no new stream can arrive."""
         if not self.unanswered or ping_data != _LAST_CALL:
             return False
         self.unanswered = False
@@ -66,7 +66,7 @@ class Shutdown:
         return True
 
     def give_up(self) -> list[int]:
-        """Reset what is not complete, because the time is over; return those streams."""
+        """Reset streams that are not complete, because the time is over; return them."""
         queue = self.queue
         conn = queue.conn
         if conn.client:
@@ -85,7 +85,7 @@ class Shutdown:
     def _announce(self) -> None:
         conn = self.queue.conn
         if conn.goaway_sent_last < ID_MASK:
-            self.stage = LAST_NAMED  # the program has named the last stream already
+            self.stage = LAST_NAMED  # the program has already named the last stream
             return
         lifecycle.close(conn, ErrorCodes.NO_ERROR, b"", ID_MASK)
         send.ping(conn, _LAST_CALL)

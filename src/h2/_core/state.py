@@ -1,13 +1,14 @@
-"""Everything that one connection remembers. The rules say what may change, and when."""
+"""The whole state of a connection. The rules say what may change, and when."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from h2._core.announced import AnnouncedSettings
 from h2._core.hpack_foreign import ForeignDecoder
+from h2._core.options import options_of
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.output import Output
 from h2._core.static_table import STATIC
@@ -27,28 +28,29 @@ from h2.events import Event
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 
-#: Streams allowed to the peer unless the application says otherwise; section 6.5.2 recommends
-#: "that this value be no smaller than 100".
+#: The default limit for the peer's streams; section 6.5.2 recommends "that this value be no smaller
+#: than 100".
 _CONCURRENT_STREAMS: Final = 100
 
-#: Content of a stream that we reset is dropped if there is more of it: a frame of the usual size.
+#: Pending content of a stream that we reset is dropped only if there is more than this: one frame
+#: of the usual size.
 _WORTH_DROPPING: Final = 2**14
 
 _OPEN: Final = states.OPEN
 
-# Settings are found soonest by the very objects that are the keys.
+# Looking up a setting is fastest with the object that is the key.
 _ENABLE_CONNECT_PROTOCOL: Final = SettingCodes.ENABLE_CONNECT_PROTOCOL
 _INITIAL_WINDOW_SIZE: Final = SettingCodes.INITIAL_WINDOW_SIZE
 _MAX_FRAME_SIZE: Final = SettingCodes.MAX_FRAME_SIZE
 _MAX_HEADER_LIST_SIZE: Final = SettingCodes.MAX_HEADER_LIST_SIZE
 
-#: Enforced where SETTINGS_MAX_HEADER_LIST_SIZE was taken out of the settings.
+#: Enforced if SETTINGS_MAX_HEADER_LIST_SIZE was removed from the settings.
 _HEADER_LIST_SIZE: Final = 2**16
 
 
 @lru_cache(maxsize=8)
 def _initial_settings(client: bool, header_list_size: int) -> Settings:
-    """Return the settings that we start with: checked once, and one dict for all connections."""
+    """Return the initial local settings: checked once, one dict for all connections."""
     limits = {
         SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
         SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
@@ -57,7 +59,7 @@ def _initial_settings(client: bool, header_list_size: int) -> Settings:
 
 
 class PartialFrame:
-    """A frame that has begun to arrive: its header, or the start of it, and what came behind.
+    """A frame that has not arrived completely: its header, or part of it, and its payload.
 
     The payload of a frame that is too large is not kept: ``discarding`` counts it.
     """
@@ -68,17 +70,17 @@ class PartialFrame:
         self.header = b""
         self.pieces: list[bytes | bytearray] = []  #: of the payload
         self.payload_missing = 0  #: octets of the payload still to come
-        self.discarding = 0  #: octets still to come of a payload that is too large
+        self.discarding = 0  #: octets of a payload that is too large still to come
 
     def clear(self) -> None:
-        """Forget what has arrived."""
+        """Drop what has arrived."""
         self.header = b""
         self.pieces.clear()
         self.payload_missing = self.discarding = 0
 
 
 class PartialBlock:
-    """A field block of which CONTINUATION frames are still to come (section 4.3)."""
+    """A field block that is waiting for CONTINUATION frames (section 4.3)."""
 
     __slots__ = ("end_stream", "frames", "parts", "priority", "promised_id", "size", "stream_id")
 
@@ -100,7 +102,7 @@ class PartialBlock:
 
 
 class Connection:
-    """The state of one connection, without the public face around it."""
+    """The state of one connection, without the public interface."""
 
     __slots__ = (
         "announced",
@@ -122,6 +124,7 @@ class Connection:
         "max_reset",
         "no_events",
         "now",
+        "options",
         "ordinary",
         "out",
         "partial_block",
@@ -144,60 +147,61 @@ class Connection:
     def __init__(self, config: H2Configuration, header_list_size: int) -> None:
         client = config.client_side
         self.config = config
+        self.options = options_of(config)
         self.client = client
         self.state = states.STARTING
         self.transition_table = states.CLIENT if client else states.SERVER
-        #: By input: the next state or a reaction, from the present state.
+        #: By input: the next state or a reaction, from the current state.
         self.transitions = self.transition_table[states.STARTING]
-        #: Plainly open, and no field block has begun: most frames may come and change no state.
+        #: Open, and no field block has begun: most frames are allowed and do not change the state.
         self.ordinary = False
         self.streams = Streams(client)
-        self.max_reset = 0  #: how many streams closed by RST_STREAM are remembered
-        self.max_continuations = 0  #: so many CONTINUATION frames for a field block are too many
+        self.max_reset = 0  #: the number of streams closed by RST_STREAM to remember
+        self.max_continuations = 0  #: this many CONTINUATION frames for a field block are too many
         self.goaway_sent_last = ID_MASK
         self.goaway_received_last = ID_MASK
-        #: Turns (last stream id, error code, debug data) into events, where a subclass asks to.
+        #: Turns (last stream id, error code, debug data) into events, if a subclass sets it.
         self.goaway_hook: Callable[[int, int, bytes], list[Event]] | None = None
         self.upgraded = False  #: from HTTP/1.1 (RFC 7540 section 3.2)
-        #: Idle streams for which PRIORITY_UPDATE was sent or received, None as long as it was not.
+        #: Idle streams for which PRIORITY_UPDATE was sent or received, None if there were none.
         self.idle_priorities: IdlePriorities | None = None
         self._init_settings(header_list_size)
         # Flow control
         self.window = ReceiveWindow(DEFAULT_WINDOW)
-        #: Octets that our WINDOW_UPDATE frames have given back since small DATA frames are counted.
+        #: Octets that WINDOW_UPDATE frames have given back since small DATA frames were counted.
         self.window_given = 0
         self.send_windows = SendWindows()
         #: Streams whose DATA has exhausted a window since bytes were last taken for the peer.
         self.exhausted: list[int] = []
         # Input
         self.conduct = Conduct()
-        self.now: float | None = None  #: of the receive_data call, once a limit asked for it
+        self.now: float | None = None  #: of the receive_data call, once a limit has needed it
         self.decoder: Decoder | ForeignDecoder = Decoder(STATIC)
-        #: Where events go while no call of receive_data is in progress: nothing ever does.
+        #: The events while no call of receive_data is in progress: nothing is ever added.
         self.no_events: list[Event] = []
-        self.events = self.no_events  #: of the receive_data call that is in progress
-        #: Events of a receive_data call that something else than the peer has ended.
+        self.events = self.no_events  #: of the receive_data call in progress
+        #: Events of a receive_data call that was interrupted by something other than the peer.
         self.unreported: list[Event] = []
         self.preface_left = b"" if client else PREFACE
         self.partial_frame = PartialFrame()
         self.partial_block: PartialBlock | None = None
-        #: Requests with fields that say something about priorities; None where nobody asks.
+        #: Requests with fields about priorities; None if they are not collected.
         self.signals: list[int] | None = None
         # Output
-        self.planner = FieldPlanner(config)
+        self.planner = FieldPlanner()
         self.out = Output()
 
     def _init_settings(self, header_list_size: int) -> None:
         self.local_settings = Settings(self.client)
         self.local_settings.adopt(_initial_settings(self.client, header_list_size))
         self.remote_settings = Settings(not self.client)
-        self.initiated = False  #: our preface is on its way
+        self.initiated = False  #: our preface has been sent
         self.announced = AnnouncedSettings()
         self.max_inbound_frame_size = self.local_settings.in_effect[_MAX_FRAME_SIZE]
         self.max_outbound_frame_size = self.remote_settings.in_effect[_MAX_FRAME_SIZE]
 
     def describe(self) -> str:
-        """Return the state of the connection in one line, for people who debug."""
+        """Return the state of the connection in one line, for debugging."""
         streams = self.streams
         return (
             f"{'client' if self.client else 'server'} {states.STATE_NAMES[self.state]} "
@@ -208,8 +212,21 @@ class Connection:
             f"buffered={self.out.size}"
         )
 
+    def use_config(self, config: H2Configuration) -> None:
+        """Have another configuration from now on."""
+        self.config = config
+        self.options = options_of(config)
+        self.planner.options_changed()
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Become a copy, with the options of its own configuration."""
+        _, attributes = state
+        for name, value in attributes.items():
+            setattr(self, name, value)
+        self.options = options_of(self.config)
+
     def enter(self, state: int) -> None:
-        """Go to another connection state (a cell of the table, never a reaction)."""
+        """Enter another connection state (a cell of the table, never a reaction)."""
         self.state = state
         self.transitions = self.transition_table[state]
         self.ordinary = state == _OPEN and self.partial_block is None
@@ -220,7 +237,7 @@ class Connection:
         self.ordinary = False
 
     def end_block(self) -> None:
-        """Wait for CONTINUATION frames no more."""
+        """Stop waiting for CONTINUATION frames."""
         self.partial_block = None
         self.ordinary = self.state == _OPEN
 
@@ -265,11 +282,11 @@ class Connection:
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
         size = self.local_settings.in_effect[_INITIAL_WINDOW_SIZE]
-        # Until the peer has acknowledged our SETTINGS it may count on the initial value.
+        # Until the peer has acknowledged our SETTINGS it may rely on the initial value.
         return size if self.announced.window_is_known else max(size, DEFAULT_WINDOW)
 
     def connect_protocol(self) -> bool:
-        """Tell whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""
+        """Return whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""
         if self.client:
             return bool(self.remote_settings.in_effect[_ENABLE_CONNECT_PROTOCOL])
         # A client may use it once it has received the setting; we need not know that it has.
@@ -277,16 +294,15 @@ class Connection:
         return bool(enabled) or self.announced.connect_protocol
 
     def abandon(self, stream: Stream, state: int) -> None:
-        """Close a stream of which the peer reads nothing more; drop its content that is pending."""
+        """Close a stream that the peer no longer reads; drop its pending content."""
         self.send_windows.connection += self.out.drop_content(stream.stream_id)
         self.streams.move(stream, state, self.max_reset)
 
     def reset(self, stream: Stream) -> None:
-        """Close a stream that we reset; drop its content that is pending where that pays.
+        """Close a stream that we reset; drop its pending content if worthwhile.
 
-        What a program has sent just before it resets the stream still arrives, as in h2 4.4.1.
-        Content stays also where pending trailers end the message: without the content it would
-        look complete.
+        What a program sends just before it resets the stream still arrives, as in h2 4.4.1. Content
+        also stays if pending trailers end the message: without the content it would look complete.
         """
         octets, ends = self.out.pending_content(stream.stream_id)
         if octets > _WORTH_DROPPING and (ends or stream.state not in HALF_CLOSED_LOCAL):

@@ -1,4 +1,4 @@
-"""What a connection remembers of each stream, and of the streams that are gone."""
+"""What a connection remembers about each stream, and about closed streams."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from h2._core.views import StreamStateMachine
 from h2._rules.flow_control import ReceiveWindow
 from h2._rules.stream_states import CLOSED, CLOSED_BY_US, FIRST_COUNTED, IDLE
 
-# What a stream knows of the method of its request: as much as decides how the response ends.
+# What a stream remembers of its request method: only what decides how the response ends.
 ORDINARY_METHOD: Final = 0
 HEAD_METHOD: Final = 1  #: the response has no content (RFC 9110 section 9.3.2)
 CONNECT_METHOD: Final = 2  #: a successful response makes the stream a tunnel (RFC 9113 section 8.5)
-UNKNOWN_METHOD: Final = 3  #: the HTTP/1.1 request of an upgrade, whose method nobody told us
+UNKNOWN_METHOD: Final = 3  #: the HTTP/1.1 request of an upgrade, whose method is unknown
 
-#: At most this many gaps in the peer's stream identifiers are remembered; an identifier from
-#: a gap that is forgotten counts as closed, which is just as much an error.
+#: At most this many gaps in the peer's stream identifiers are remembered; an identifier from a
+#: forgotten gap counts as closed, which is an error as well.
 _MAX_GAPS: Final = 32
 
-# Stand for nothing that was remembered; nothing is ever added to them.
+# Represent that nothing is remembered; nothing is ever added to them.
 _NO_GAPS: Final[list[tuple[int, int]]] = []
 _NO_RESETS: Final[dict[int, int]] = {}
 
@@ -48,7 +48,7 @@ class Stream:
     def __init__(self, stream_id: int, state: int, window: int) -> None:
         self.stream_id: int = stream_id
         self.state: int = state  #: one of h2._rules.stream_states
-        #: Send window, relative to the peer's INITIAL_WINDOW_SIZE: so a change of that setting
+        #: Send window, relative to the peer's INITIAL_WINDOW_SIZE, so a change of that setting
         #: costs the same however many streams are open.
         self.send_offset: int = 0
         self.window: ReceiveWindow = ReceiveWindow(window)
@@ -56,9 +56,9 @@ class Stream:
         # The framing of the message that is being received (h2._core.framing).
         self.method: int = ORDINARY_METHOD
         self.tunnel: bool = False  #: CONNECT was answered with success
-        #: Octets of content that the message announces; None where it announces nothing.
+        #: Octets of content that the message announces; None if it does not.
         self.content_length: int | None = None
-        #: How many octets may still come; None where any number may.
+        #: How many octets may still arrive; None if any number may.
         self.remaining: int | None = None
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class Stream:
 
     @property
     def state_machine(self) -> StreamStateMachine:
-        """The state in the terms that consumers know."""
+        """The state in terms of the published API."""
         return StreamStateMachine(self.state)
 
     @property
@@ -81,7 +81,7 @@ class Stream:
 
 
 class Streams:
-    """The streams that are not closed, and what is remembered of those that were.
+    """The streams that are not closed, and what is remembered about closed ones.
 
     Counters are kept, not computed. ``table`` has the streams by identifier.
     """
@@ -104,16 +104,16 @@ class Streams:
         self.open = Counts(self._inbound_parity)
         self.table: dict[int, Stream] = OpenStreams(self.open)
         self.highest_inbound = 0
-        self.highest_promised = 0  #: by a promise of the server that was taken
+        self.highest_promised = 0  #: by an accepted promise of the server
         self.highest_outbound = 0
-        #: How streams that did not end by END_STREAM were closed, the latest ones.
+        #: How the latest streams that did not end with END_STREAM were closed.
         self.reset: dict[int, int] = _NO_RESETS
-        # The highest identifier, even and odd, of a stream that was reset and is not in there.
+        # The highest identifier, even and odd, of a reset stream that is no longer in there.
         self._forgotten = (0, 0)
         self._gaps: list[tuple[int, int]] = _NO_GAPS
-        self._skipped = 0  # identifiers that were passed over, those of forgotten gaps too
+        self._skipped = 0  # skipped identifiers, including those of forgotten gaps
 
-    # The streams that are not closed, as a mapping. What runs for each frame asks ``table`` itself.
+    # The streams that are not closed, as a mapping. Code that runs for each frame uses ``table``.
 
     def get(self, stream_id: int) -> Stream | None:
         """Return a stream, or None if it is not there."""
@@ -150,11 +150,11 @@ class Streams:
         return self.open.outbound
 
     def is_inbound(self, stream_id: int) -> bool:
-        """Tell whether the peer is the one to open this stream (section 5.1.1)."""
+        """Return whether a stream with this identifier is opened by the peer (section 5.1.1)."""
         return stream_id & 1 == self._inbound_parity
 
     def add(self, stream: Stream) -> None:
-        """Take in a stream that was just opened or reserved."""
+        """Add a stream that was just opened or reserved."""
         stream_id = stream.stream_id
         _put(self.table, stream_id, stream)
         if stream_id & 1 == self._inbound_parity:
@@ -172,7 +172,7 @@ class Streams:
                 self.open.outbound += 1
 
     def use_inbound(self, stream_id: int) -> None:
-        """Count an identifier of the peer as used, which is higher than all before."""
+        """Mark an identifier of the peer as used; it is higher than all before."""
         if stream_id > self.highest_inbound + 2:
             self._note_gap(self.highest_inbound, stream_id)
         self.highest_inbound = stream_id
@@ -186,13 +186,13 @@ class Streams:
             del self._gaps[0]
 
     def move(self, stream: Stream, state: int, max_reset: int) -> None:
-        """Put a stream into its next state; one that is closed is forgotten."""
+        """Set the next state of a stream; a closed one is forgotten."""
         before = stream.state
         stream.state = state
         if state >= CLOSED:
             stream_id = stream.stream_id
             if _pop(self.table, stream_id, None) is None:
-                return  # an application took it out by itself
+                return  # the application has removed it
             if state > CLOSED:
                 self.remember(stream_id, state, max_reset)
             if before >= FIRST_COUNTED:
@@ -204,7 +204,7 @@ class Streams:
             self.open.change(stream.stream_id, 1)
 
     def remember(self, stream_id: int, state: int, max_reset: int) -> None:
-        """Remember how a stream was closed, and of the earlier ones at most ``max_reset``."""
+        """Remember how a stream was closed; at most ``max_reset`` are remembered."""
         reset = self.reset
         if reset is _NO_RESETS:
             reset = self.reset = {}
@@ -216,7 +216,7 @@ class Streams:
             self._forgotten = (even, max(odd, oldest)) if oldest & 1 else (max(even, oldest), odd)
 
     def is_used(self, stream_id: int) -> bool:
-        """Tell whether an identifier is not idle any more (section 5.1.1)."""
+        """Return whether a stream is no longer idle (section 5.1.1)."""
         if self.is_inbound(stream_id):
             return 0 < stream_id <= self.highest_inbound
         return 0 < stream_id <= self.highest_outbound
@@ -224,8 +224,8 @@ class Streams:
     def state_of(self, stream_id: int) -> int:
         """Return the state of any stream, known or not.
 
-        Below an identifier that was reset and is forgotten, nobody can tell any more how a stream
-        was closed. It counts as reset by us then: frames that were in flight are no error.
+        Below the identifier of a forgotten reset stream, it is unknown how a stream was closed. It
+        counts as reset by us then, so frames that were in flight are not errors.
         """
         stream = self.table.get(stream_id)
         if stream is not None:
@@ -239,17 +239,17 @@ class Streams:
 
     @property
     def ever_opened(self) -> int:
-        """How many streams there have been, those that were refused or reserved included."""
+        """How many streams there have been, including refused and reserved ones."""
         return (self.highest_inbound + 1) // 2 + (self.highest_outbound + 1) // 2 - self._skipped
 
     def was_skipped(self, stream_id: int) -> bool:
-        """Tell whether an identifier was passed over by a higher one (section 5.1.1)."""
+        """Return whether an identifier was skipped by a higher one (section 5.1.1)."""
         parity = stream_id & 1
         return any(
             before < stream_id < after and after & 1 == parity for before, after in self._gaps
         )
 
 
-# A dict does these without a look at what programs do to the table.
+# Methods of dict, which bypass those that OpenStreams overrides for programs.
 _put: Final[Any] = dict.setdefault
 _pop: Final[Any] = dict.pop

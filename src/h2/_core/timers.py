@@ -1,6 +1,6 @@
-"""What has to happen at a time: keepalive, and limits for answers that do not come.
+"""Timers: keepalive, and time limits for answers that do not arrive.
 
-Nothing here runs by itself: the program asks when something is due, and calls at that time.
+Nothing here runs by itself: the program asks when a timer is due, and calls at that time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from h2._rules.connection_states import TERMINATED
 from h2.errors import ErrorCodes
 from h2.events import KeepaliveTimedOut, SettingsTimedOut
 
-#: Of the PING that asks whether the peer is still there.
+#: The payload of the PING that checks whether the peer is still there.
 _STILL_THERE: Final = b"h2-alive"
 
 
@@ -39,12 +39,12 @@ class Keepalive(NamedTuple):
 def checked_seconds(name: str, seconds: float) -> float:
     """Return a number of seconds, or raise ValueError."""
     if not 0 < seconds < inf:
-        raise ValueError(f"{name} must be a number of seconds above 0, not {seconds}")
+        raise ValueError(f"{name} must be a number of seconds greater than 0, not {seconds}")
     return seconds
 
 
 class KeepaliveTimer:
-    """Sends PING when nothing has come for long, and gives up when nothing comes then either."""
+    """Sends PING after a long silence, and gives up if nothing arrives after that either."""
 
     __slots__ = ("_clock", "_conn", "_heard", "_idle", "_pinged", "_timeout", "unanswered")
 
@@ -54,28 +54,28 @@ class KeepaliveTimer:
         idle, timeout = keepalive
         self._idle = checked_seconds("keepalive.idle", idle)
         self._timeout = checked_seconds("keepalive.timeout", timeout)
-        #: When something came last; None before the connection has begun, and after giving up.
+        #: When something last arrived; None before the connection has begun, and after giving up.
         self._heard: float | None = None
-        #: When PING was sent, if nothing has come since.
+        #: When PING was sent, if nothing has arrived since.
         self._pinged: float | None = None
-        #: PING frames whose acknowledgment is still to come.
+        #: PING frames that have not been acknowledged.
         self.unanswered = 0
 
     def heard(self) -> None:
-        """Note that something has come, or that the connection begins."""
+        """Note that something has arrived, or that the connection begins."""
         if not self._conn.initiated:
             return  # PING must not go out before our first SETTINGS
         self._heard = self._clock()
         self._pinged = None
 
     def due(self) -> float | None:
-        """Return when something has to happen, None for never."""
+        """Return when the timer is due, None for never."""
         if self._pinged is not None:
             return self._pinged + self._timeout
         return None if self._heard is None else self._heard + self._idle
 
     def handle(self, now: float) -> bool:
-        """Do what is due; return whether the time is over."""
+        """Do what is due; return whether the time has expired."""
         if self._pinged is None:
             send.ping(self._conn, _STILL_THERE)
             self.unanswered += 1
@@ -85,7 +85,7 @@ class KeepaliveTimer:
         return True
 
     def acknowledged(self, ping_data: bytes) -> bool:
-        """Tell whether an acknowledgment is for a PING of ours; it is counted then."""
+        """Return whether an acknowledgment is for one of our PING frames; count it if so."""
         if not self.unanswered or ping_data != _STILL_THERE:
             return False
         self.unanswered -= 1
@@ -93,10 +93,10 @@ class KeepaliveTimer:
 
 
 class SettingsTimer:
-    """Watches that the peer acknowledges SETTINGS (RFC 9113 section 6.5.3).
+    """Checks that the peer acknowledges SETTINGS (RFC 9113 section 6.5.3).
 
-    The time runs from when this first sees a frame as the oldest one in flight. It looks when the
-    connection begins and when the program asks what is due, so it is a little late at most.
+    The time runs from when this first sees a frame as the oldest one in flight. It checks when the
+    connection begins and when the program asks what is due, so it is at most a little late.
     """
 
     __slots__ = ("_clock", "_conn", "_oldest", "_since", "_timeout")
@@ -109,7 +109,7 @@ class SettingsTimer:
         self._since = 0.0
 
     def due(self) -> float | None:
-        """Return when the time is over, None if every frame was acknowledged."""
+        """Return when the time expires, None if every frame was acknowledged."""
         in_flight = self._conn.announced.in_flight
         if not in_flight or not self._conn.initiated:
             self._oldest = None
@@ -121,7 +121,7 @@ class SettingsTimer:
 
 
 class Timers:
-    """The times at which something has to happen on one connection; none if nothing was asked."""
+    """All timers of one connection; none if the program configures none."""
 
     __slots__ = ("_clock", "_settings", "_shutdown_due", "_shutdown_timeout", "conn", "keepalive")
 
@@ -145,23 +145,23 @@ class Timers:
         self._clock = clock
 
     def started(self) -> None:
-        """Begin to count: our preface is on its way."""
+        """Start the timers: our preface has been sent."""
         if self.keepalive is not None:
             self.keepalive.heard()
         if self._settings is not None:
             self._settings.due()
 
     def shutdown_began(self) -> None:
-        """Begin to count for a graceful shutdown."""
+        """Start the timer of a graceful shutdown."""
         if self._shutdown_timeout is not None:
             self._shutdown_due = self._clock() + self._shutdown_timeout
 
     def shutdown_ended(self) -> None:
-        """Count no more: the shutdown is complete."""
+        """Stop the timer: the shutdown is complete."""
         self._shutdown_due = None
 
     def due(self) -> float | None:
-        """Return the next time at which something has to happen, None for never."""
+        """Return the next time at which a timer is due, None for never."""
         if self.conn.state == TERMINATED:
             return None
         times = (
@@ -172,7 +172,7 @@ class Timers:
         return min((time for time in times if time is not None), default=None)
 
     def handle(self, queue: SendQueue, now: float) -> bool:
-        """Do what is due; return whether the time of a graceful shutdown is over."""
+        """Do what is due; return whether the time of a graceful shutdown has expired."""
         conn = self.conn
         if conn.state == TERMINATED:
             return False

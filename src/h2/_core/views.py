@@ -1,4 +1,4 @@
-"""States in the terms that consumers know: a mapped view of the integers that the tables use."""
+"""States in terms of the published API, mapped from the integers that the tables use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from h2._rules import stream_states as stream
 
 
 class ConnectionState(enum.Enum):
-    """The coarse state of a connection, as ``H2Connection.state_machine.state`` shows it."""
+    """The coarse state of a connection, as in ``H2Connection.state_machine.state``."""
 
     IDLE = 0
     CLIENT_OPEN = 1
@@ -67,24 +67,24 @@ def stream_state(state: int) -> StreamState:
 
 
 class StreamStateMachine:
-    """The state of one stream at the moment it was asked for."""
+    """The state of one stream when this object was created."""
 
     __slots__ = ("headers_sent", "state")
 
     def __init__(self, state: int) -> None:
         #: A member of :class:`h2.stream.StreamState`.
         self.state: StreamState = _STREAM_STATES[state]
-        #: Whether our final field block went out: the request of a client, the response of
-        #: a server.
+        #: Whether our final field block was sent: the request of a client, the response of a
+        #: server.
         self.headers_sent: bool = state in _HEADERS_SENT
 
 
 class ConnectionStateMachine:
-    """The state of a connection at the moment it was asked for.
+    """The state of a connection when this object was created.
 
     The attribute ``state`` is a member of :class:`h2.connection.ConnectionState`.
-    A connection on which no new stream can be opened shows as ``CLOSED``, although streams that
-    exist may go on: that is what consumers want to know when they look.
+    A connection on which no new stream can be opened is shown as ``CLOSED``, even though existing
+    streams may continue: that is what programs check for.
     """
 
     __slots__ = ("state",)

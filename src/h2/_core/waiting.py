@@ -1,4 +1,4 @@
-"""Streams that wait to be opened, because the peer allows no more of them (section 5.1.2)."""
+"""Streams waiting to be opened, because the peer allows no more of them (section 5.1.2)."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _SENT_KIND: Final = states.SENT_KIND
 
 
 def can_open(queue: SendQueue) -> bool:
-    """Tell whether the peer allows one more stream. Only the core counts them."""
+    """Return whether the peer allows one more stream. Only the core counts them."""
     conn = queue.conn
     limit = conn.remote_settings.in_effect.get(MAX_CONCURRENT_STREAMS)
     if limit is None:
-        # "It is recommended that this value be no smaller than 100": so a client that does not
-        # know the limit yet does not wait for it.
+        # "It is recommended that this value be no smaller than 100", so a client that does not know
+        # the limit yet does not wait for it.
         if queue.first_settings:
             return True
         limit = queue.streams_before_settings
@@ -49,7 +49,7 @@ def can_open(queue: SendQueue) -> bool:
 
 
 def must_wait(queue: SendQueue, stream_id: int) -> bool:
-    """Tell whether a request has to wait; raise if it can never be opened."""
+    """Return whether a request has to wait; raise if it can never be opened."""
     conn = queue.conn
     if not conn.client or stream_id <= conn.streams.highest_outbound:
         return False  # an error, which the core finds
@@ -65,7 +65,7 @@ def must_wait(queue: SendQueue, stream_id: int) -> bool:
 def wait(
     queue: SendQueue, stream_id: int, fields: list[Any], end_stream: bool, priority: bytes
 ) -> None:
-    """Keep a request until it can be opened. It is checked now."""
+    """Queue a request until its stream can be opened. It is checked now."""
     conn = queue.conn
     conn.check_send(connection_states.SEND_OPEN)
     check_new_id(conn, stream_id)
@@ -74,6 +74,8 @@ def wait(
     state = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[states.IDLE]
     stream = Stream(stream_id, state, 0)
     framing.note_method(stream, plan.seen)
+    if queue.early_updates:
+        queue.early_updates.pass_over(queue.highest_given, stream_id)
     queue.highest_given = stream_id
     _enter_line(queue, stream, Block(fields_of(plan), end_stream, priority))
 
@@ -81,10 +83,10 @@ def wait(
 def wait_promised(
     queue: SendQueue, stream_id: int, fields: list[Any], end_stream: bool, priority: bytes
 ) -> Plan:
-    """Keep the first field block on a promised stream until the stream can be opened."""
+    """Queue the first field block on a promised stream until the stream can be opened."""
     conn = queue.conn
     conn.check_send(connection_states.SEND_ON_STREAM)
-    # Its blocks mean the same as those of a response to a request that was received in full.
+    # Its blocks have the same meaning as those of a response to a complete request.
     stream = Stream(stream_id, states.HALF_REMOTE_WAITING, 0)
     plan, _, after = check_block(conn, stream, fields, end_stream)
     # commit
@@ -107,7 +109,7 @@ def _enter_line(queue: SendQueue, stream: Stream, block: Block) -> None:
 def check_block(
     conn: Connection, stream: Stream, fields: list[Any], end_stream: bool
 ) -> tuple[Plan, int, int]:
-    """Check a response or trailers; return the plan, the kind, and the state behind the block."""
+    """Check a response or trailers; return the plan, the kind, and the state after the block."""
     state = stream.state
     kind = _SENT_KIND[state]
     if kind < 0:
@@ -120,7 +122,7 @@ def check_block(
 
 
 def fields_of(plan: Plan) -> CheckedFields:
-    """Return the fields of a plan, which does not hold when others have been encoded since."""
+    """Return the fields of a plan; the plan is invalid once other blocks have been encoded."""
     return CheckedFields(
         NeverIndexedHeaderTuple(*entry.field) if entry.never else entry.field
         for entry in plan.entries
@@ -128,12 +130,12 @@ def fields_of(plan: Plan) -> CheckedFields:
 
 
 def open_waiting(queue: SendQueue) -> None:
-    """Open the streams that wait, as many as the peer allows."""
+    """Open waiting streams, as many as the peer allows."""
     conn = queue.conn
     while queue.line and can_open(queue):
         stream_id, opening = queue.line.popitem(last=False)
         if not conn.client and stream_id not in conn.streams:
-            queue.drop(stream_id)  # the application has taken it out of the streams
+            queue.drop(stream_id)  # the application has removed the stream
             continue
         outbound = queue.queues[stream_id]
         outbound.opening = None
@@ -150,8 +152,8 @@ def open_waiting(queue: SendQueue) -> None:
 
 
 def send_early_update(queue: SendQueue, stream_id: int) -> None:
-    """Send the PRIORITY_UPDATE that was to come before a request; it follows right behind it."""
-    priority = queue.early_updates.pop(stream_id, None) if queue.early_updates else None
+    """Send the PRIORITY_UPDATE queued for a request, right after the request."""
+    priority = queue.early_updates.take(stream_id) if queue.early_updates else None
     if priority is not None and queue.takes_updates:
         priority_update.send(queue.conn, stream_id, priority)
 

@@ -12,7 +12,7 @@ from h2._native import i64
 unpack_header: Final = struct.Struct(">HBBBL").unpack_from
 _unpack_setting: Final = struct.Struct(">HL").iter_unpack
 _unpack_priority: Final = struct.Struct(">LB").unpack_from
-#: 32 bits. WINDOW_UPDATE is read with it where it is handled, for there are many (section 6.9).
+#: 32 bits. The handler of WINDOW_UPDATE uses it directly, because there are many (section 6.9).
 unpack_long: Final = struct.Struct(">L").unpack_from
 _unpack_goaway: Final = struct.Struct(">LL").unpack_from
 
@@ -21,11 +21,11 @@ _unpack_goaway: Final = struct.Struct(">LL").unpack_from
 ID_MASK: Final = 0x7FFFFFFF
 
 
-# What `unpack_header` and `unpack_long` read, in the way that is quick where it is compiled.
+# The same as `unpack_header` and `unpack_long`, in the way that is fast in the compiled build.
 
 
 def u24(data: bytes, at: i64) -> i64:
-    """Return the 24 bits at a place: the length of a frame."""
+    """Return the 24 bits at an index: the length of a frame."""
     high: i64 = data[at]
     middle: i64 = data[at + 1]
     low: i64 = data[at + 2]
@@ -33,7 +33,7 @@ def u24(data: bytes, at: i64) -> i64:
 
 
 def u31(data: bytes, at: i64) -> i64:
-    """Return the 32 bits at a place without the first one: a stream identifier, an increment."""
+    """Return the 32 bits at an index without the first one: a stream identifier, an increment."""
     first: i64 = data[at]
     return (first & 0x7F) << 24 | u24(data, at + 1)
 
@@ -41,7 +41,7 @@ def u31(data: bytes, at: i64) -> i64:
 def strip_padding(payload: bytes) -> bytes | None:
     """Return the content of a padded payload, or None if the padding is too long (6.1).
 
-    The payload has at least the Pad Length field.
+    The payload must have at least the Pad Length field.
     """
     # "If the length of the padding is the length of the frame payload or greater, the recipient
     # MUST treat this as a connection error" (sections 6.1, 6.2, 6.6)
@@ -80,7 +80,7 @@ def goaway(payload: bytes) -> tuple[int, int, bytes]:
 
 
 def altsvc(payload: bytes) -> tuple[bytes, bytes] | None:
-    """Return (origin, field value) of ALTSVC, or None if the origin is cut off (RFC 7838)."""
+    """Return (origin, field value) of ALTSVC, or None if the origin is truncated (RFC 7838)."""
     end = 2 + (payload[0] << 8 | payload[1])
     if end > len(payload):
         return None
@@ -88,7 +88,7 @@ def altsvc(payload: bytes) -> tuple[bytes, bytes] | None:
 
 
 def origins(payload: bytes) -> list[bytes] | None:
-    """Return the entries of ORIGIN, or None if the last one is cut off (RFC 8336 section 2.1)."""
+    """Return the entries of ORIGIN, or None if the last one is truncated (RFC 8336 section 2.1)."""
     entries = []
     start = 0
     while start < len(payload):

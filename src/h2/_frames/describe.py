@@ -1,4 +1,4 @@
-"""Frames in words, for log messages."""
+"""Descriptions of frames for log messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FLAGS: Final[dict[int, tuple[tuple[int, str], ...]]] = {
     CONTINUATION: ((0x04, "END_HEADERS"),),
 }
 
-#: So much of a payload is shown; log lines should stay readable.
+#: How much of a payload is shown, so that log lines stay readable.
 _SHOWN_OCTETS: Final = 16
 
 
@@ -36,14 +36,14 @@ def name_of(type_: int) -> str:
 
 
 def flag_names(type_: int, flags: int) -> list[str]:
-    """Return the names of the flags that are set and that mean something on this type of frame."""
+    """Return the names of the flags that are set and defined for this type of frame."""
     return [name for bit, name in _FLAGS.get(type_, ()) if flags & bit]
 
 
 class LoggedFrame:
-    """A frame as loggers get it. Its text says what it is and how its payload begins.
+    """A frame as loggers get it. Its text shows its fields and the beginning of its payload.
 
-    It is put into words only where somebody asks for the text.
+    The text is created only on demand.
     """
 
     __slots__ = ("flags", "payload", "stream_id", "type")

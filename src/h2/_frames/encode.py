@@ -29,11 +29,11 @@ _pack_long: Final = struct.Struct(">L").pack
 _pack_priority: Final = struct.Struct(">LB").pack
 _pack_goaway: Final = struct.Struct(">LL").pack
 
-#: Nothing in it varies (section 6.5.3).
+#: It is always the same (section 6.5.3).
 SETTINGS_ACK: Final = pack_header(0, 0, SETTINGS, ACK, 0)
 
-# What is in front of the opaque data of PING (section 6.7), without ACK and with it. Put together
-# where it is sent.
+# The frame header of PING (section 6.7), without and with ACK. The opaque data is appended where it
+# is sent.
 PING_HEADER: Final = pack_header(0, 8, PING, 0, 0)
 PING_ACK_HEADER: Final = pack_header(0, 8, PING, ACK, 0)
 
@@ -100,7 +100,7 @@ def priority_update(stream_id: int, field_value: bytes) -> bytes:
 def field_block(
     type_: int, flags: int, stream_id: int, prefix: bytes, block: bytes, max_size: int
 ) -> bytes:
-    """Return HEADERS or PUSH_PROMISE, continued in CONTINUATION frames where it is too long.
+    """Return HEADERS or PUSH_PROMISE, continued in CONTINUATION frames if it is too long.
 
     ``prefix`` goes before the field block in the first frame: priority fields or the promised
     stream identifier (sections 6.2, 6.6, 6.10).

@@ -31,13 +31,13 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MAX_FRAME_SIZE_LOWER: Final = 2**14
 MAX_FRAME_SIZE_UPPER: Final = 2**24 - 1
 
-# Which stream identifier a frame type takes
+# Which stream identifier a frame type requires
 ANY_STREAM: Final = 0
 ON_STREAM: Final = 1
 ON_CONNECTION: Final = 2
 
 #: Every kind of frame that this package knows: its type on the wire, its name, which stream
-#: identifier it takes, least and largest payload length, section of RFC 9113.
+#: identifier it requires, smallest and largest payload length, section of RFC 9113.
 _ROWS: Final[tuple[tuple[int, str, int, int, int, str], ...]] = (
     (DATA, "DATA", ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.1"),
     (HEADERS, "HEADERS", ON_STREAM, 0, MAX_FRAME_SIZE_UPPER, "6.2"),
@@ -54,8 +54,8 @@ _ROWS: Final[tuple[tuple[int, str, int, int, int, str], ...]] = (
     (PRIORITY_UPDATE, "PRIORITY_UPDATE", ON_CONNECTION, 4, MAX_FRAME_SIZE_UPPER, "RFC 9218 7.1"),
 )
 
-#: A kind is the place of a frame type in the tables of this package, which have no holes: types on
-#: the wire have. All types that are not known are one kind.
+#: A kind is the index of a frame type in the tables of this package. Unlike types on the wire,
+#: kinds have no gaps. All unknown types are one kind.
 UNKNOWN_KIND: Final = len(_ROWS)
 _KNOWN_KINDS: Final = {row[0]: kind for kind, row in enumerate(_ROWS)}
 
@@ -65,5 +65,5 @@ KIND_OF: Final = tuple(_KNOWN_KINDS.get(type_, UNKNOWN_KIND) for type_ in range(
 #: By kind.
 NAMES: Final = tuple(row[1] for row in _ROWS)
 
-#: By kind: which stream identifier it takes, least and largest payload length, section.
+#: By kind: which stream identifier it requires, smallest and largest payload length, section.
 SHAPES: Final = tuple(row[2:] for row in _ROWS)

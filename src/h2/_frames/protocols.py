@@ -1,16 +1,16 @@
-"""Other protocols, by the first octets that arrive in place of HTTP/2."""
+"""Other protocols, recognized by the first octets that arrive instead of HTTP/2."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-#: What :func:`protocol_of` calls octets that are readable, and that no protocol below begins with.
+#: What :func:`protocol_of` calls readable octets that match none of the protocols below.
 TEXT: Final = "plain text"
 
 _SIGNS: Final = (
-    # A status line, or a request line with any method (RFC 9112 sections 3 and 4); a damaged
-    # preface of HTTP/2 is neither.
+    # A status line, or a request line with any method (RFC 9112 sections 3 and 4); a corrupted
+    # HTTP/2 preface is neither.
     (
         "HTTP/1",
         re.compile(rb"HTTP/|[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]* HTTP/1|(?!PRI )[A-Z]{3,} [/*]"),

@@ -27,13 +27,13 @@ _STATIC: Final = 61
 _CACHED_BLOCKS: Final = 16
 _CACHED_OCTETS: Final = 128
 
-# Size updates in front of one block (CVE-2022-41723).
+# Size updates at the start of one block (CVE-2022-41723).
 _MOST_UPDATES: Final = 32
 
-# More than any list has.
+# Larger than any list.
 _NO_LIMIT: Final = 1 << 62
 
-# Shorter runs of indexed fields are read as quickly one by one.
+# Shorter runs of indexed fields are read just as fast one by one.
 _SHORTEST_RUN: Final = 3
 
 
@@ -42,8 +42,8 @@ class Decoder:
 
     ``max_table_size`` is the size in octets that the table starts with and the largest one that
     the peer's encoder may choose, until ``max_allowed_table_size`` is set.
-    ``max_header_list_size`` is what the application set in place of the announced setting, or None;
-    ``decode`` takes the bound that counts as an argument.
+    ``max_header_list_size`` is what the application set instead of the announced setting, or None;
+    ``decode`` takes the effective limit as an argument.
     """
 
     __slots__ = (
@@ -65,15 +65,15 @@ class Decoder:
         self.table_size = max_table_size
         self._allowed = max_table_size
         self.max_header_list_size: int | None = None
-        # The size that the next block has to come down to at its start, or -1.
+        # The size to which the next block must reduce the table at its start, or -1.
         self._must_reach = -1
-        # Oldest first; the first _evicted places are dead and still to be cut off.
+        # Oldest first; the first _evicted places are dead but not cut off yet.
         self._entries: list[Received] = []
         self._evicted = 0
         self._used = 0
-        # Blocks of nothing but indexed fields, valid until the dynamic table changes.
+        # Blocks that consist of indexed fields only, valid until the dynamic table changes.
         self._blocks: dict[bytes, FieldSection] = {}
-        # Runs of indexed fields inside other blocks, by their first octet, valid just as long.
+        # Runs of indexed fields inside other blocks, by their first octet, valid as long.
         self._runs: dict[int, Run] = {}
         # Whether the table changed since the last block began.
         self._changed = True
@@ -93,8 +93,8 @@ class Decoder:
     def max_allowed_table_size(self) -> int:
         """Largest size that the peer's encoder may choose: our acknowledged setting.
 
-        If it falls below the present size, the next block has to start with a size update that
-        honours it (RFC 9113 4.3.1).
+        If it is lowered below the current size, the next block has to start with a size update to
+        it or less (RFC 9113 4.3.1).
         """
         return self._allowed
 
@@ -114,12 +114,12 @@ class Decoder:
         """Return the fields of a complete field block.
 
         ``max_list_size`` bounds the size of the list as RFC 9113 6.5.2 counts it. The result may
-        be shared with other calls: copy ``fields`` before changing or handing on the list. Raises
-        HpackDecodingError for a block that breaks RFC 7541: the decoder is of no further use then.
-        Raises HeaderListTooLarge for a list over the bound: the table has followed all the same.
+        be shared with other calls: copy ``fields`` before changing or passing on the list. Raises
+        HpackDecodingError for a block that violates RFC 7541; the decoder is unusable then. Raises
+        HeaderListTooLarge for a list over the bound; the table is updated even so.
         """
-        # One long loop on purpose: a function call per field or string would cost as much as all
-        # the rest. The branches for indexed and for literal fields meet in the common tail.
+        # One long loop on purpose: a function call for each field or string would cost as much as
+        # everything else. The branches for indexed and for literal fields join in a common tail.
         end: i64 = len(data)
         if self._blocks and end <= _CACHED_OCTETS:
             known = self._blocks.get(data)
@@ -146,7 +146,7 @@ class Decoder:
         noted: bytes | None = None
         cacheable = pos == 0
         oversized = False
-        # The compiler has to know which numbers fit into a machine word.
+        # The compiler must know which numbers fit into a machine word.
         field: Any
         octet: i64
         index: i64
@@ -159,7 +159,7 @@ class Decoder:
         runs = self._runs
         stable = not self._changed
         self._changed = False
-        begin: i64 = pos  # where the indexed fields began that are being read
+        begin: i64 = pos  # where the current run of indexed fields began
         while pos < end:
             if runs and pos == begin:
                 run = runs.get(data[pos])
@@ -204,7 +204,7 @@ class Decoder:
                 cacheable = False
                 if stable and pos - begin > _SHORTEST_RUN and not self._changed:
                     self._remember_run(data[begin : pos - 1], max_list_size)
-                # The name: by index, or a string of its own.
+                # The name: by index, or as a string.
                 if octet >= 0x40:
                     index = octet & 0x3F
                     prefix = 0x3F
@@ -232,7 +232,7 @@ class Decoder:
                 else:
                     name, pos = _string(data, pos)
                     of_name = classify_name(name)
-                # The value, _string() written out.
+                # The value: _string(), inlined.
                 if pos >= end:
                     raise HpackDecodingError("block ends inside a field")
                 first = data[pos]
@@ -268,7 +268,7 @@ class Decoder:
                     noted = field[1]
             size += cost
             if size > limit:
-                # The rest is decoded for the table alone; its fields are not kept.
+                # The rest is decoded only for the table; its fields are not kept.
                 stable = False
                 oversized = True
                 fields.clear()
@@ -286,12 +286,12 @@ class Decoder:
         return block
 
     def _remember_run(self, octets: bytes, max_list_size: int) -> None:
-        """Keep what a run of indexed fields stands for, until the dynamic table changes."""
+        """Cache what a run of indexed fields represents, until the dynamic table changes."""
         if len(octets) <= _CACHED_OCTETS:
             self._runs[octets[0]] = Run(octets, self.decode(octets, max_list_size))
 
     def _forget(self) -> None:
-        """Drop what is valid for the present dynamic table only."""
+        """Drop what is only valid for the current dynamic table."""
         self._changed = True
         if self._blocks:
             self._blocks.clear()
@@ -321,7 +321,8 @@ class Decoder:
             used -= table[first].size
             table[first] = table[-1]
             first += 1
-        # Cutting off dead places only when they prevail keeps the cost per eviction constant.
+        # Cutting off dead places only when they are the majority keeps the cost of an eviction
+        # constant.
         if 2 * first >= end:
             del table[:first]
             first = 0
@@ -329,10 +330,10 @@ class Decoder:
         self._evicted = first
 
     def _update_size(self, data: bytes) -> int:
-        """Obey the size updates at the start of a block and return the position after them.
+        """Apply the size updates at the start of a block and return the position after them.
 
-        Two are all that an encoder needs (RFC 7541 section 4.2). Some send one for each change of
-        the setting, so that a few more are taken.
+        An encoder needs at most two (RFC 7541 section 4.2). Some send one for each change of the
+        setting, so a few more are accepted.
         """
         pos = count = 0
         bound = self._allowed if self._must_reach < 0 else self._must_reach
@@ -345,12 +346,12 @@ class Decoder:
             if size == 0x1F:
                 size, pos = decode_integer(data, pos, 0x1F)
             if size > bound:
-                raise TableSizeError(f"table size update to {size}, allowed are {bound}")
+                raise TableSizeError(f"table size update to {size} exceeds the limit of {bound}")
             bound = self._allowed
             self.table_size = size
             self._evict(size)
         if not pos:
-            raise TableSizeError(f"block without the table size update to {bound} that is due")
+            raise TableSizeError(f"block lacks the required table size update to {bound}")
         self._must_reach = -1
         self._forget()
         return pos

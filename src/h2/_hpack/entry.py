@@ -36,7 +36,7 @@ class Received:
 
 
 class Run:
-    """Octets that stand for indexed fields, and what they stand for while the table is the same."""
+    """Octets that encode indexed fields, and the fields, while the table does not change."""
 
     __slots__ = ("octets", "section")
 
@@ -46,15 +46,15 @@ class Run:
 
 
 class Entry:
-    """A field on its way through an encoder, with everything about it that is worked out once.
+    """A field in an encoder, with everything about it that is computed once.
 
     ``field`` is the (name, value) tuple that is its key in ``Encoder.fields``, ``mask`` its class.
     ``seq`` is its place: -index in the static table, 0 in no table, n > 0 as the n-th insertion
     into the dynamic table of its encoder. ``never`` makes the encoder send it as a never-indexed
     literal (RFC 7541 6.2.3).
 
-    The encoder that inserts it sets the rest: ``size`` is what it takes up in the table (RFC 7541
-    4.1), ``used`` whether it was sent as an index since. Most literals are never inserted.
+    The encoder sets the rest when it inserts the entry: ``size`` is its size in the table (RFC 7541
+    4.1), ``used`` whether it was sent as an index since then.
     """
 
     __slots__ = ("field", "mask", "never", "seq", "size", "used")
@@ -75,10 +75,10 @@ class FieldSection:
     """A decoded field block.
 
     A block may be shared with later calls of the decoder that made it: copy ``fields`` before
-    changing or handing on the list.
+    changing or passing on the list.
 
-    ``seen`` is the union of the class masks of all fields, ``repeated`` the bits that came more
-    than once, ``leading`` the number of fields up to and including the last one with a LEADING
+    ``seen`` is the union of the class masks of all fields, ``repeated`` the bits that occurred
+    more than once, ``leading`` the number of fields up to and including the last one with a LEADING
     bit, ``noted`` the value of the last field with the NOTED bit, ``size`` the size of the list in
     octets as SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 6.5.2).
     """

@@ -1,6 +1,6 @@
-"""Why a field block is refused.
+"""Why a field block is rejected.
 
-They are exceptions of the hpack package as well, which programs catch that decode by themselves.
+They are also exceptions of the hpack package, which programs that decode by themselves catch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hpack.exceptions import (
 
 
 class HpackDecodingError(HPACKDecodingError):
-    """The block breaks RFC 7541; the receiver answers with COMPRESSION_ERROR."""
+    """The block violates RFC 7541; the receiver answers with COMPRESSION_ERROR."""
 
 
 class TableIndexError(HpackDecodingError, InvalidTableIndex):
@@ -22,7 +22,7 @@ class TableIndexError(HpackDecodingError, InvalidTableIndex):
 
 
 class TableSizeError(HpackDecodingError, InvalidTableSizeError):
-    """A table size update is too large, or missing where one is due (RFC 7541 4.2, 6.3)."""
+    """A table size update is too large, or a required one is missing (RFC 7541 4.2, 6.3)."""
 
 
 class HeaderListTooLarge(OversizedHeaderListError):  # noqa: N818 - named after the setting

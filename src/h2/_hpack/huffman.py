@@ -13,39 +13,39 @@ from h2._hpack.tables import HUFFMAN_CODE
 
 _BITS: list[str] = [format(code, f"0{length}b") for code, length in HUFFMAN_CODE[:256]]
 
-# Encoding puts the bits together as text, as a codec of one octet for a character does, and makes a
-# number of them: no loop of Python's own. For mypy such a codec has a number for each character.
+# Encoding looks the bits up as a character codec does, and makes a number of them: both are loops
+# in C. mypy expects such a codec to have a number for each character.
 _CODEC: Any = {octet: bits.encode() for octet, bits in enumerate(_BITS)}
 _EOS = format(HUFFMAN_CODE[256][0], "b")
 
-# The first bits of EOS that fill up the last octet, by the number of bits that are in it.
+# The first bits of EOS, which fill the last octet, by the number of bits that are in it.
 _PADDING: tuple[bytes, ...] = tuple(b"1" * (-length % 8) for length in range(8))
 
-# Bits are turned into octets in pieces, which bounds the memory that a long string takes meanwhile.
+# Bits are converted to octets in pieces, which bounds the memory that a long string needs.
 _PIECE = 1024
 
-#: Shorter strings go as they are: the code would save some five octets of them, and cost more time
-# at both ends than all other work on the field. The blocks of the recorded traffic
-# (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that codes every string
+#: Shorter strings are sent as they are: the code would save about five octets, and cost more time
+# at both ends than everything else about the field. The blocks of the recorded traffic
+# (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that encodes every string
 # and inserts every field.
 SHORT = 24
 
-# The first octet of a Huffman-coded string literal, as bits, by length.
+# The first octet of a Huffman-encoded string literal, as bits, by length.
 _LENGTH_BITS: tuple[bytes, ...] = tuple(b"%d" % int(f"1{length:07b}") for length in range(0x7F))
 
 # Decoding is an automaton over octets. A state is a node of the code tree, named by the bits that
 # lead to it; its row maps the next octet to a cell (next row, decoded text as Latin-1, because
-# joining str is quicker than joining bytes). A cell is worked out when it is first needed, so that
-# a process pays only for the text it really sees. It depends on nothing but its place: threads
-# that work out the same cell at once store equal ones. The tree has 256 inner nodes, so there are
-# at most 256 rows and one for failure. Two more places of a row hold cells whose text is the
-# name of the state, and not empty if a string may end in it: after whole symbols and at most seven
-# bits of padding.
+# joining str is faster than joining bytes). A cell is computed when it is first needed, so a
+# process pays only for the text it actually sees. It depends only on its place, so threads that
+# compute the same cell at the same time store equal ones. The tree has 256 inner nodes, so there
+# are at most 256 rows and one for failure. Two more places of a row hold cells whose text is the
+# name of the state, and whether a string may end in it (then not empty): after whole symbols and at
+# most seven bits of padding.
 #
 # Peers choose the text. All 65,536 cells would take 6 MB of the process, so there are no more than
 # _MOST_CELLS, which take less than 2 MB: more than a million octets of the recorded traffic need
-# 11,519 of them. A string that needs others is decoded by a second automaton, over half octets: it
-# is complete with 4,096 cells, and takes three times as long.
+# 11,519 of them. A string that needs others is decoded by a second automaton over half octets. It
+# is complete with 4,096 cells but takes three times as long.
 Row = list[tuple[Any, str]]
 HalfRow = dict[str, tuple[Any, str]]
 
@@ -61,7 +61,7 @@ _FAILED += [(_FAILED, "")] * 258
 
 
 def encode_string(text: bytes) -> bytes:
-    """Return a string literal with its length, Huffman-coded where that pays."""
+    """Return a string literal with its length, Huffman-encoded if that is worthwhile."""
     length = len(text)
     if length < SHORT:
         return OCTETS[length] + text
@@ -82,7 +82,7 @@ def encode_string(text: bytes) -> bytes:
 
 
 def plain_string(text: bytes) -> bytes:
-    """Return a string literal with its length, not Huffman-coded."""
+    """Return a string literal with its length, not Huffman-encoded."""
     return encode_integer(len(text), 0x7F, 0) + text
 
 
@@ -102,9 +102,9 @@ def encode(data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> bytes:
-    """Return the octets that the Huffman code stands for.
+    """Return the octets that the Huffman code represents.
 
-    Raises HpackDecodingError if the string holds EOS or does not end in a padding of at most
+    Raises HpackDecodingError if the string contains EOS or does not end with padding of at most
     seven one bits (RFC 7541 5.2).
     """
     cell: tuple[Any, str] = _START
@@ -114,12 +114,12 @@ def decode(data: bytes) -> bytes:
     except TypeError:  # a cell that was not needed before
         text, end = _decode_first(data) if _cells_left else _decode_halves(data)
     if not end[1]:
-        raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
+        raise HpackDecodingError("Huffman-encoded string with EOS or invalid padding")
     return text.encode("latin-1")
 
 
 def _decode_first(data: bytes) -> tuple[str, tuple[Any, str]]:
-    """Decode with cells that may have to be worked out; return the text and the final cell."""
+    """Decode with cells that may have to be computed; return the text and the final cell."""
     row: Row = _ROOT
     parts: list[str] = []
     for octet in data:
@@ -154,7 +154,7 @@ def _end(name: str) -> str:
 
 
 def _work_out(row: Row, octet: int) -> tuple[Row, str] | None:
-    """Fill in and return the cell of a row; None if there are too many cells already."""
+    """Compute and return the cell of a row; None if there are too many cells already."""
     global _cells_left
     if not _cells_left:
         return None
@@ -167,7 +167,7 @@ def _work_out(row: Row, octet: int) -> tuple[Row, str] | None:
 
 @cache
 def _half_rows() -> HalfRow:
-    """Return the first row of the automaton over half octets, made when it is first needed."""
+    """Return the first row of the automaton over half octets, created on first use."""
     failed: HalfRow = {}
     names = {bits[:length] for bits in (*_BITS, _EOS) for length in range(len(bits))}
     rows: dict[str, HalfRow] = {name: {} for name in names}

@@ -1,7 +1,7 @@
 """The Huffman code (RFC 7541 5.2 and Appendix B) as loops over bits, for the compiled build.
 
-:mod:`h2._hpack.huffman` does the same in the way that is quick without a compiler. Which of the
-two is used is decided where they are imported.
+:mod:`h2._hpack.huffman` does the same in the way that is fast without a compiler. The importing
+module chooses between the two.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def _by_octet(place: int) -> bytes:
     return bytes(table)
 
 
-# By the next eight bits: the symbol that they begin with, and the length of its code; 0 where the
-# code is longer than that.
+# By the next eight bits: the symbol that they begin with, and the length of its code; 0 if the code
+# is longer.
 _SYMBOL_AT: Final[bytes] = _by_octet(1)
 _LENGTH_AT: Final[bytes] = _by_octet(2)
 
-# The code is canonical: codes of one length are consecutive numbers, in the order of their symbols.
-# By length: the lowest code, how many there are, and where their symbols begin.
+# The code is canonical: codes of the same length are consecutive numbers, in the order of their
+# symbols. By length: the lowest code, how many there are, and where their symbols begin.
 _ORDER: Final[list[int]] = sorted(range(257), key=lambda symbol: HUFFMAN_CODE[symbol][::-1])
 _COUNT: Final[list[int]] = [_LENGTHS.count(length) for length in range(_LONGEST + 1)]
 _BEGIN: Final[list[int]] = [sum(_COUNT[:length]) for length in range(_LONGEST + 1)]
@@ -55,7 +55,7 @@ _LOWEST: Final[list[int]] = [
 
 
 def encode_string(text: bytes) -> bytes:
-    """Return a string literal with its length, Huffman-coded where that pays."""
+    """Return a string literal with its length, Huffman-encoded if that is worthwhile."""
     length: i64 = len(text)
     if length < SHORT:
         return OCTETS[length] + text
@@ -78,8 +78,8 @@ def encode(data: bytes) -> bytes:
     out: list[int] = []
     codes = _CODES
     lengths = _LENGTHS
-    word: i64 = 0  # the bits that are not written yet are its last ones
-    bits: i64 = 0  # so many
+    word: i64 = 0  # its last bits have not been written yet
+    bits: i64 = 0  # how many those are
     at: i64 = 0
     end: i64 = len(data)
     octet: i64
@@ -101,16 +101,16 @@ def encode(data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> bytes:
-    """Return the octets that the Huffman code stands for.
+    """Return the octets that the Huffman code represents.
 
-    Raises HpackDecodingError if the string holds EOS or does not end in a padding of at most
+    Raises HpackDecodingError if the string contains EOS or does not end with padding of at most
     seven one bits (RFC 7541 5.2).
     """
     out: list[int] = []
     length_at = _LENGTH_AT
     symbol_at = _SYMBOL_AT
-    word: i64 = 0  # the bits that are not decoded yet are its last ones
-    bits: i64 = 0  # so many
+    word: i64 = 0  # its last bits have not been decoded yet
+    bits: i64 = 0  # how many those are
     at: i64 = 0
     end: i64 = len(data)
     octet: i64
@@ -122,7 +122,7 @@ def decode(data: bytes) -> bytes:
             at += 1
             word = (word << 8 | octet) & 0xFFFFFFFFFF
             bits += 8
-        octet = (word << 8 | 0xFF) >> bits & 0xFF  # the last ones are filled up with padding
+        octet = (word << 8 | 0xFF) >> bits & 0xFF  # filled up with padding at the end
         length = length_at[octet]
         if not length and bits >= 8:
             length = _long_code(word, bits)
@@ -132,16 +132,16 @@ def decode(data: bytes) -> bytes:
         if not length or length > bits:
             break
         if symbol == _EOS:
-            raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
+            raise HpackDecodingError("Huffman-encoded string with EOS or invalid padding")
         bits -= length
         out.append(symbol)
     if bits >= 8 or (word | -1 << bits) != -1:
-        raise HpackDecodingError("Huffman code with EOS inside or with wrong padding")
+        raise HpackDecodingError("Huffman-encoded string with EOS or invalid padding")
     return bytes(out)
 
 
 def _long_code(word: i64, bits: i64) -> i64:
-    """Return the length of the code of more than eight bits that comes next; 0 if it is cut off."""
+    """Return the length of the next code, of more than eight bits; 0 if it is truncated."""
     length: i64 = 9
     code: i64
     lowest: i64

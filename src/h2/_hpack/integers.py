@@ -1,4 +1,4 @@
-"""Integers of HPACK (RFC 7541 5.1), the part that does not fit the prefix."""
+"""Integers of HPACK (RFC 7541 5.1): the part that does not fit into the prefix."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decode_integer(data: bytes, pos: i64, prefix: i64) -> tuple[i64, i64]:
     """Return the integer whose prefix was all ones, and the position after it.
 
     ``pos`` is the position after the prefix, ``prefix`` its mask. Raises HpackDecodingError if the
-    integer is cut off, takes more than five octets after the prefix or is 2**32 or more.
+    integer is truncated, has more than five octets after the prefix or is 2**32 or more.
     """
     value: i64 = prefix
     shift: i64 = 0
@@ -43,14 +43,14 @@ def decode_integer(data: bytes, pos: i64, prefix: i64) -> tuple[i64, i64]:
             return value, pos
         shift += 7
     if shift == 7 * _MOST_OCTETS:
-        raise HpackDecodingError("integer takes more than five octets")
+        raise HpackDecodingError("integer is encoded in more than five octets")
     raise HpackDecodingError("block ends inside an integer")
 
 
 # The representation of indexed fields (RFC 7541 6.1), by index: what a table of 4096 octets needs.
 INDEXED: Final[tuple[bytes, ...]] = tuple(encode_integer(index, 0x7F, 0x80) for index in range(192))
 
-# The first octets of literals (RFC 7541 6.2), by the index of the name, 0 for a name of its own.
+# The first octets of literals (RFC 7541 6.2), by the index of the name, 0 for a literal name.
 INSERTED: Final[tuple[bytes, ...]] = tuple(
     encode_integer(index, 0x3F, 0x40) for index in range(192)
 )

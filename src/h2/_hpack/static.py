@@ -9,7 +9,7 @@ from h2._hpack.tables import STATIC_TABLE
 
 
 class StaticTable:
-    """The static table in the forms that encoder and decoder look things up in; never changes.
+    """The static table in the forms that encoder and decoder use for look-ups; never changes.
 
     ``received`` is what a decoder finds under the first octet of an indexed field (0x81 to 0xBD),
     ``name_at`` the name of each index, ``mask_at`` the mask of this name. ``exact`` is what an
@@ -31,7 +31,7 @@ class StaticTable:
         self.classify_value = classify_value
         self.exact: dict[tuple[bytes, bytes], Entry] = {}
         self.names: dict[bytes, int] = {}
-        # The first place is never read; it spares the decoder a subtraction for each field.
+        # The first place is never read; it saves the decoder a subtraction for each field.
         names = [b""]
         masks = [0]
         rows: list[Received] = []
@@ -47,7 +47,7 @@ class StaticTable:
             self.names.setdefault(name, index)
         self.name_at: tuple[bytes, ...] = tuple(names)
         self.mask_at: tuple[int, ...] = tuple(masks)
-        # Nor are the places before 0x81.
+        # The rows before 0x81 are never read, either.
         self.received: tuple[Received, ...] = (rows[0],) * 0x81 + tuple(rows)
 
 

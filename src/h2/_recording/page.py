@@ -1,4 +1,4 @@
-"""The page that shows recordings: markup, style and program in one file, without any network."""
+"""The page that shows recordings: markup, style and script in one file, without network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def page(title: str, recording: str) -> str:
         "TITLE": html.escape(title),
         "STYLE": _read("page.css"),
         "PROGRAM": _read("page.js"),
-        # Inside a script element nothing is markup but its end.
+        # Inside a script element only its end tag is markup.
         "RECORDING": recording.replace("<", "\\u003c"),
     }
     text = _read("page.html")

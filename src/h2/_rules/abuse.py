@@ -1,4 +1,4 @@
-"""What a peer did that harms only if there is too much of it. Knows no frames, and no limits."""
+"""Counts what a peer does that is harmful only in excess. Knows no frames, and no limits."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ SMALL_DATA: Final = 256
 #: Increments of this size or more: 2**17 of them overflow a window, so they need no other limit.
 SMALL_INCREMENT: Final = 2**14
 
-#: Ordinary traffic has some frames for each stream that do nothing: those that were under way when
-#: the stream ended, priority, informational responses.
+#: Ordinary traffic has a few frames without effect for each stream: those that were in flight when
+#: the stream ended, priorities, informational responses.
 FREE_PER_STREAM: Final = 8
 
-#: The most window updates that a receiver sends for an octet: one for the stream, one for the
-#: connection.
+#: The most WINDOW_UPDATE frames that a receiver sends for one octet: one for the stream, one for
+#: the connection.
 _FREE_PER_OCTET: Final = 2
 
-#: What honest fields count beside the entries of the dynamic table: each one 32 octets, and perhaps
-#: an entry of the static table; and the octets of literals, which the Huffman code makes shorter.
+#: The size of legitimate fields apart from entries of the dynamic table: 32 octets for each, plus
+#: possibly an entry of the static table, and the literals, which the Huffman code shortens.
 FOR_FIELD: Final = 64
 FOR_OCTET: Final = 2
 
 
 class TokenBucket:
-    """A number at once and a number more each second; each call passes the time."""
+    """A burst, and a number more each second; the caller passes the time."""
 
     __slots__ = ("_at", "used")
 
@@ -36,7 +36,7 @@ class TokenBucket:
         self._at = 0.0
 
     def take(self, amount: float, burst: int, per_second: float, now: float) -> bool:
-        """Count this amount; return whether it is still allowed."""
+        """Take this amount; return whether it is within the limit."""
         elapsed = now - self._at
         used = self.used - elapsed * per_second if elapsed > 0 else self.used
         self.used = used = amount + (used if used > 0 else 0.0)
@@ -45,10 +45,10 @@ class TokenBucket:
 
 
 class SmallFrames:
-    """How many small DATA frames are not acknowledged, at most.
+    """An upper bound for the number of small DATA frames that have not been acknowledged.
 
-    The application acknowledges octets, not frames. They are taken to be those of small frames
-    first, and are subtracted only when the count exceeds its limit.
+    The application acknowledges octets, not frames. They are attributed to small frames first,
+    and are subtracted only when the count exceeds its limit.
     """
 
     __slots__ = ("_acknowledged", "count", "octets")
@@ -59,7 +59,10 @@ class SmallFrames:
         self._acknowledged = acknowledged
 
     def settle(self, acknowledged: int) -> int:
-        """Subtract what was acknowledged since, given the total of all octets; return the count."""
+        """Subtract what was acknowledged since the last call; return the count.
+
+        ``acknowledged`` is the total of all octets.
+        """
         given_back = acknowledged - self._acknowledged
         self._acknowledged = acknowledged
         if given_back >= self.octets:
@@ -71,7 +74,7 @@ class SmallFrames:
 
 
 class Conduct:
-    """What one peer did so far. What most peers never do takes no memory."""
+    """What one peer has done so far. What most peers never do takes no memory."""
 
     __slots__ = (
         "_due_updates",
@@ -86,24 +89,24 @@ class Conduct:
     )
 
     def __init__(self) -> None:
-        self.buckets: dict[str, TokenBucket] = {}  #: by the limit that they belong to
-        self.empty = 0  #: DATA frames without content that ordinary traffic has
-        self.extras: float = 0.0  #: frames that ordinary traffic has for each stream
-        self._due_updates: float = 0.0  # small window updates that follow from what was sent
+        self.buckets: dict[str, TokenBucket] = {}  #: by the name of the limit
+        self.empty = 0  #: empty DATA frames, as many as ordinary traffic has
+        self.extras: float = 0.0  #: extra frames, as many as ordinary traffic has for each stream
+        self._due_updates: float = 0.0  # small WINDOW_UPDATE frames that what was sent accounts for
         #: Of the connection: after the last small update, and with the large ones since then. None
         #: as long as no small one came.
         self.send_window: int | None = None
         self.settings_came = False
-        self.pings = 0  #: PING frames of ours without an answer
+        self.pings = 0  #: our PING frames without an answer
         self.promises = 0  #: valid ones, all of them
-        #: None as long as all small DATA frames are acknowledged.
+        #: None while all small DATA frames are acknowledged.
         self.small: SmallFrames | None = None
 
     def is_due_update(self, before: int, after: int) -> bool:
-        """Count a small window update; False if the octets sent give no reason for it.
+        """Count a small WINDOW_UPDATE; return False if the octets sent do not account for it.
 
-        It has changed the window of the connection from ``before`` to ``after``. By how much the
-        window fell since the last small update, large ones aside, is what was sent.
+        It changed the window of the connection from ``before`` to ``after``. The octets sent are
+        the amount by which the window fell since the last small update, large ones aside.
         """
         known = DEFAULT_WINDOW if self.send_window is None else self.send_window
         sent = known - before

@@ -1,6 +1,6 @@
 """The life of a connection as one table: RFC 9113 sections 3.4, 5.4.1, 6.8, and who sends what.
 
-``GOAWAY`` does not close a connection, it drains it: streams that exist go on, and neither end
+``GOAWAY`` does not close a connection, it drains it: existing streams continue, and neither end
 opens new ones. Only a connection error ends everything at once.
 """
 
@@ -15,7 +15,7 @@ STARTING_GOAWAY_SENT: Final = 2
 GOAWAY_SENT: Final = 3
 GOAWAY_RECEIVED: Final = 4
 GOAWAY_BOTH: Final = 5
-TERMINATED: Final = 6  #: connection error, ours or sent on purpose
+TERMINATED: Final = 6  #: connection error, detected or sent by the program
 
 STATE_NAMES: Final = (
     "STARTING", "OPEN", "STARTING_GOAWAY_SENT", "GOAWAY_SENT", "GOAWAY_RECEIVED", "GOAWAY_BOTH",
@@ -38,8 +38,8 @@ RECV_ALTSVC: Final = 10
 RECV_ORIGIN: Final = 11
 RECV_PRIORITY_UPDATE: Final = 12
 RECV_UNKNOWN: Final = 13
-SEND_ON_STREAM: Final = 14  #: any frame on a stream that exists
-SEND_OPEN: Final = 15  #: HEADERS that opens a stream (client)
+SEND_ON_STREAM: Final = 14  #: any frame on an existing stream
+SEND_OPEN: Final = 15  #: HEADERS that open a stream (client)
 SEND_PUSH_PROMISE: Final = 16
 SEND_PRIORITY: Final = 17
 SEND_CONTROL: Final = 18  #: SETTINGS, PING, WINDOW_UPDATE on stream 0
@@ -62,14 +62,14 @@ NOT_SETTINGS: Final = -1  #: error: the first frame is not SETTINGS
 NOT_FOR_ROLE: Final = -2  #: connection error: this peer must not send this frame
 MISUSE: Final = -3  #: only the other role may send this
 DRAINING: Final = -4  #: no new streams after GOAWAY was received (or sent)
-ENDED: Final = -5  #: nothing goes after a connection error
+ENDED: Final = -5  #: nothing can be sent after a connection error
 
 REACTION_NAMES: Final = {
-    NOT_SETTINGS: "error: the first frame is SETTINGS", NOT_FOR_ROLE: "error: wrong role",
+    NOT_SETTINGS: "error: the first frame must be SETTINGS", NOT_FOR_ROLE: "error: wrong role",
     MISUSE: "misuse (role)", DRAINING: "misuse (going away)", ENDED: "misuse (terminated)",
 }  # fmt: skip
 
-#: The peer's SETTINGS has not arrived, and where another frame leads that is taken all the same.
+#: The next state if a frame other than SETTINGS arrives first and is accepted.
 AFTER_SETTINGS: Final = {STARTING: OPEN, STARTING_GOAWAY_SENT: GOAWAY_SENT}
 BEFORE_SETTINGS: Final = tuple(AFTER_SETTINGS)
 
@@ -86,9 +86,9 @@ _M = MISUSE
 _D = DRAINING
 _E = ENDED
 
-#: One row a state, one column an input. PRIORITY from a server is tolerated (RFC 7540 section
-#: 5.3 lets anyone send it), PRIORITY_UPDATE is by default; only a server pushes (section 8.4) and
-#: advertises (RFC 7838 section 4, RFC 8336 section 2).
+#: One row for each state, one column for each input. PRIORITY from a server is tolerated (RFC 7540
+#: section 5.3 allows both ends to send it), and so is PRIORITY_UPDATE by default; only a server
+#: pushes (section 8.4) and advertises (RFC 7838 section 4, RFC 8336 section 2).
 CLIENT: Final[tuple[tuple[int, ...], ...]] = (
     # DATA HDR PRI RST SET PP PING GA WU CONT ALT ORI PUP UNK
     # | ON OPEN PP PRI CTL ALT ORI PUP GA ERR

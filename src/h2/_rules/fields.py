@@ -1,8 +1,8 @@
 """Field rules: RFC 9113 sections 8.2 and 8.3, RFC 9110 section 8.6, RFC 8441 section 4.
 
 Every field gets a class mask once, when it enters an HPACK table or arrives as a literal
-(:func:`classify`). A field block that is valid can be told from the masks of its fields alone
-(:data:`PLAIN`); any other block goes to :mod:`h2._rules.messages`, which says what is wrong.
+(:func:`classify`). The masks of its fields usually show that a block is valid (:data:`PLAIN`);
+any other block goes to :mod:`h2._rules.messages`, which reports what is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ RESPONSE: Final = 1
 TRAILERS: Final = 2
 KIND_NAMES: Final = ("request", "response", "trailer section")
 
-# Class masks. The low byte holds the fields that lead a block: HPACK counts on it (LEADING).
+# Class masks. The low byte holds the fields that lead a block: HPACK relies on it (LEADING).
 METHOD: Final = 0x01
 SCHEME: Final = 0x02
 AUTHORITY: Final = 0x04
@@ -31,37 +31,37 @@ HOST: Final = 0x200
 COOKIE: Final = 0x400
 TE: Final = 0x800
 CONNECTION_FIELD: Final = 0x1000
-#: Section 8.2.1 forbids a character of the name; the value, or whitespace around it.
+#: Section 8.2.1 forbids a character in the name; a character in the value, or whitespace around it.
 BAD_NAME: Final = 0x2000
 BAD_VALUE: Final = 0x4000
 
-# What the value of a pseudo-header field says.
+# Properties of the value of a pseudo-header field.
 HEAD: Final = 0x8000
 CONNECT: Final = 0x10000
 INFORMATIONAL: Final = 0x20000
 NO_CONTENT: Final = 0x40000
 SENSITIVE: Final = 0x80000
 SUCCESSFUL: Final = 0x100000
-#: Status 1xx or 204: no content-length goes with it.
+#: Status 1xx or 204: content-length is not allowed.
 WITHOUT_LENGTH: Final = 0x200000
-#: A path that does not begin with "/", or userinfo: not for every scheme and method.
+#: A path that does not begin with "/", or userinfo: not allowed for every scheme and method.
 ODD_TARGET: Final = 0x400000
 
-#: The name is no token, the value is not of the form that this field has.
+#: The name is not a token; the value does not have the form that this field requires.
 NO_TOKEN: Final = 0x800000
 BAD_FORM: Final = 0x1000000
 
-#: Fields that say something about priorities: "priority" itself (RFC 9218 section 5), and those of
-#: proxies, which speak for several clients (section 13.1).
+#: Fields that affect priorities: "priority" itself (RFC 9218 section 5), and those of proxies,
+#: which act for several clients (section 13.1).
 PRIORITY: Final = 0x2000000
 OF_PROXY: Final = 0x4000000
 
 REQUEST_PSEUDO: Final = METHOD | SCHEME | AUTHORITY | PATH | PROTOCOL
 
-#: A block is valid by the masks of its fields alone if no bit came more than once and
+#: The masks alone show that a block is valid if no bit occurs more than once and
 #: ``PLAIN[kind].get(seen & DECIDING) == leading``, where ``seen`` is the union of the masks and
-#: ``leading`` the position behind the last pseudo-header field. Any other block needs a close look
-#: (:mod:`h2._rules.messages`). Cookies, a good TE and most facts about values need none.
+#: ``leading`` the position after the last pseudo-header field. Any other block needs the full check
+#: (:mod:`h2._rules.messages`). Cookies, a valid TE and most properties of values do not.
 DECIDING: Final = (
     PSEUDO | CONTENT_LENGTH | HOST | CONNECTION_FIELD | BAD_NAME | BAD_VALUE | CONNECT
     | WITHOUT_LENGTH | ODD_TARGET | NO_TOKEN | BAD_FORM
@@ -74,7 +74,7 @@ PLAIN: Final[tuple[dict[int, int], ...]] = (
 )
 
 
-#: The characters of a token (RFC 9110 section 5.6.2), but for upper case.
+#: The characters of a token (RFC 9110 section 5.6.2), except upper case.
 NAME_CHARACTERS: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _NAME_FORBIDDEN: Final = bytes((*range(0x21), *range(0x41, 0x5B), *range(0x7F, 0x100), 0x3A))
 _METHOD_CHARACTERS: Final = NAME_CHARACTERS + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -95,8 +95,8 @@ _PSEUDO_NAMES: Final[dict[bytes, int]] = {
     b":protocol": PROTOCOL,
 }
 
-#: Lower-case names whose class is known without a look at their characters: those with a class of
-#: their own, those of the static table, and more that are frequent.
+#: Lower-case names whose class is known without checking their characters: those with a class of
+#: their own, those of the static table, and other common ones.
 KNOWN_NAMES: Final[dict[bytes, int]] = {
     **dict.fromkeys((
         b"accept-charset", b"accept-encoding", b"accept-language", b"accept-ranges", b"accept",
@@ -132,12 +132,12 @@ KNOWN_NAMES: Final[dict[bytes, int]] = {
 
 #: "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due
 #: to integer conversion overflows" (RFC 9110 section 8.6): the largest number that is accepted, and
-#: the most digits, with zeros in front. int() takes 640 digits whatever limit Python was started
-#: with (``sys.set_int_max_str_digits``), so it works on every content-length that is valid.
+#: the most digits, including leading zeros. int() accepts 640 digits whatever limit is set
+#: (``sys.set_int_max_str_digits``), so it works for every valid content-length.
 _LARGEST_LENGTH: Final = 2**63 - 1
 _MOST_DIGITS: Final = 640
 
-#: A number of so many digits is never too large.
+#: A number with this many digits is never too large.
 _FEW_DIGITS: Final = 18
 
 
@@ -163,7 +163,7 @@ def classify_value(mask: int, value: bytes) -> int:
         return mask | BAD_VALUE
     if not mask:
         return 0
-    # The most frequent literals with a class of their own get by without another call.
+    # The most common literals with a class of their own, so they avoid another call.
     if mask == PATH and value[:1] == b"/" and value.translate(None, _URI_FORBIDDEN) == value:
         return PATH
     if mask == CONTENT_LENGTH and value.isdigit() and len(value) <= _FEW_DIGITS:
@@ -172,7 +172,7 @@ def classify_value(mask: int, value: bytes) -> int:
 
 
 def _odd_name(name: bytes) -> int:
-    """Return the class of a name that is no token in lower case."""
+    """Return the class of a name that is not a token in lower case."""
     if name[:1] == b":":
         return UNKNOWN_PSEUDO
     # "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a, or 0x7f-0xff
@@ -185,7 +185,7 @@ def _odd_name(name: bytes) -> int:
 
 
 def _value_facts(mask: int, value: bytes) -> int:
-    """Return what the value of a field with a class of its own adds to the mask."""
+    """Return what the value adds to the mask, for a field with a class of its own."""
     if mask & PSEUDO:
         return _pseudo_facts(mask, value)
     if mask == CONTENT_LENGTH:
@@ -242,17 +242,17 @@ def _status_facts(value: bytes) -> int:
 
 
 def is_connection_field(name: bytes) -> bool:
-    """Tell whether ``name`` is one of the connection-specific fields of section 8.2.2."""
+    """Return whether ``name`` is one of the connection-specific fields of section 8.2.2."""
     return name in _CONNECTION_FIELDS
 
 
-#: Methods that are safe and cacheable (RFC 9110 sections 9.2.1, 9.2.3): what may be promised.
+#: Methods that are safe and cacheable (RFC 9110 sections 9.2.1, 9.2.3), so they may be promised.
 PUSHABLE: Final = (b"GET", b"HEAD")
 
-#: A cookie shorter than this could be guessed by trying (RFC 7541 section 7.1.3).
+#: A cookie shorter than this could be guessed by brute force (RFC 7541 section 7.1.3).
 SHORT_COOKIE: Final = 20
 
 
 def is_sensitive(mask: int, value: bytes) -> bool:
-    """Tell whether a field must never be indexed by default (RFC 7541 section 7.1.3)."""
+    """Return whether a field must never be indexed by default (RFC 7541 section 7.1.3)."""
     return bool(mask & SENSITIVE) or (bool(mask & COOKIE) and len(value) < SHORT_COOKIE)

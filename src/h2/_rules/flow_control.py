@@ -1,4 +1,4 @@
-"""The windows of flow control: RFC 9113 sections 5.2 and 6.9. They know no frames."""
+"""Flow-control windows: RFC 9113 sections 5.2 and 6.9. They know no frames."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ DEFAULT_WINDOW: Final = 65_535
 
 
 class ReceiveWindow:
-    """What the peer may still send, and what was handed back since the last WINDOW_UPDATE.
+    """What the peer may still send, and what was acknowledged since the last WINDOW_UPDATE.
 
     ``value`` is what the peer may still send; it is negative after SETTINGS_INITIAL_WINDOW_SIZE
-    became smaller. ``limit`` is the size to which the window opens again. ``handed_back`` counts
-    octets that the application has dealt with and that no WINDOW_UPDATE has announced yet.
+    became smaller. ``limit`` is the size to which the window reopens. ``handed_back`` counts
+    octets that the application has processed but no WINDOW_UPDATE has announced yet.
     """
 
     __slots__ = ("handed_back", "limit", "value")
@@ -27,12 +27,12 @@ class ReceiveWindow:
         self.handed_back: int = 0
 
     def hand_back(self, length: int) -> int:
-        """Count octets as dealt with; return the increment to announce now, 0 for none.
+        """Count octets as processed; return the increment to announce now, 0 for none.
 
         "Receivers are advised to have mechanisms in place to avoid sending WINDOW_UPDATE frames
-        with very small increments" (section 6.9.1): half a window is collected. A peer that cannot
-        send at all gets what there is: the application may hand back nothing more for as long as it
-        keeps the rest.
+        with very small increments" (section 6.9.1): half a window is collected first. A peer that
+        cannot send at all gets whatever there is, because the application may keep the rest and
+        acknowledge nothing more.
         """
         handed_back = self.handed_back + length
         value = self.value
@@ -48,7 +48,7 @@ class ReceiveWindow:
         return 0
 
     def enlarge(self, increment: int) -> None:
-        """Let the peer send more than the limit, which rises if need be. Checks nothing."""
+        """Let the peer send more, and raise the limit if necessary. Checks nothing."""
         self.value += increment
         if self.value > self.limit:
             self.limit = self.value
@@ -56,7 +56,7 @@ class ReceiveWindow:
     def resize(self, change: int) -> int:
         """Follow a change of SETTINGS_INITIAL_WINDOW_SIZE (section 6.9.2).
 
-        Returns the increment to announce now, 0 for none: what was handed back so far may be
+        Returns the increment to announce now, 0 for none: what was acknowledged so far may be
         enough for the smaller window.
         """
         self.value += change
@@ -65,10 +65,10 @@ class ReceiveWindow:
 
 
 class SendWindows:
-    """What we may send: the window of the connection, and what those of streams start from.
+    """What we may send: the connection window, and the initial window of streams.
 
     A stream keeps its window as an offset from ``initial``, the peer's
-    SETTINGS_INITIAL_WINDOW_SIZE, so that a change of that setting touches no stream.
+    SETTINGS_INITIAL_WINDOW_SIZE, so a change of that setting does not touch any stream.
     ``largest_offset`` is a bound: no stream has a larger offset.
     """
 

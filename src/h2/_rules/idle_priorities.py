@@ -5,15 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from typing import Final
 
-#: So many are remembered. A peer without a limit could make them pile up otherwise.
+#: The most that are remembered. Otherwise a peer without a limit could make them pile up.
 _MOST: Final = 1024
 
 
 class IdlePriorities:
     """The idle streams for which PRIORITY_UPDATE was sent or received.
 
-    Streams are opened in the order of their identifiers, and those up to one that was used are not
-    idle any more (RFC 9113 section 5.1.1).
+    Streams are opened in the order of their identifiers; when one is used, those below it are no
+    longer idle (RFC 9113 section 5.1.1).
     """
 
     __slots__ = ("_ids",)
@@ -22,12 +22,12 @@ class IdlePriorities:
         self._ids: list[int] = []  # in order
 
     def count_with(self, stream_id: int, highest_used: int) -> int:
-        """Return how many streams there are together with another one that is idle."""
+        """Return how many streams there are, including another idle one."""
         gone = bisect_right(self._ids, highest_used)
         return len(self._ids) - gone + (not self._has(stream_id))
 
     def add(self, stream_id: int, highest_used: int) -> None:
-        """Remember a stream that is idle, unless there are too many already."""
+        """Remember an idle stream, unless there are too many already."""
         del self._ids[: bisect_right(self._ids, highest_used)]
         if len(self._ids) < _MOST and not self._has(stream_id):
             insort(self._ids, stream_id)

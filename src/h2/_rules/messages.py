@@ -1,6 +1,6 @@
-"""The exact check of a field block, field by field: says what is wrong.
+"""The full check of a field block, field by field: reports what is wrong.
 
-Runs only where the masks of the fields (:data:`h2._rules.fields.PLAIN`) do not already say
+Runs only if the masks of the fields (:data:`h2._rules.fields.PLAIN`) do not already show
 that the block is valid. RFC 9113 sections 8.2, 8.3, 8.4, 8.5; RFC 8441 section 4.
 """
 
@@ -81,7 +81,7 @@ def check_message(
 
 
 def check_lengths(kind: int, fields: Sequence[Field]) -> Violation | None:
-    """Check content-length alone: what framing depends on when validation is switched off."""
+    """Check only content-length, on which framing depends even if validation is off."""
     values: dict[int, bytes] = {}
     for name, value in fields:
         if name == b"content-length":
@@ -99,7 +99,7 @@ def _bad(rule: Rule, kind: int, name: bytes, what: str) -> Violation:
 
 
 def _malformed(rule: Rule, kind: int, what: str) -> Violation:
-    # Field and reason come first: a program may show the beginning of a message only.
+    # Field and reason come first: a program may show only the beginning of a message.
     return Violation(rule, f"{what} (malformed {KIND_NAMES[kind]})")
 
 
@@ -118,7 +118,11 @@ def _check_field(kind: int, mask: int, name: bytes, value: bytes) -> Violation |
         return _bad(rules.CONNECTION_SPECIFIC, kind, name, "is connection-specific")
     if mask & BAD_VALUE:
         octets = 0 in value or 10 in value or 13 in value
-        what = "a value with CR, LF or NUL" if octets else "a value with whitespace around it"
+        what = (
+            "a value with CR, LF or NUL"
+            if octets
+            else "a value with leading or trailing whitespace"
+        )
         return _bad(rules.FIELD_VALUE_INVALID, kind, name, f"has {what}: {quoted(value)}")
     return _bad_form(kind, mask, name, value) if mask & BAD_FORM else None
 
@@ -127,7 +131,7 @@ def _bad_name(kind: int, mask: int, name: bytes) -> Violation:
     if not name:
         return _malformed(rules.FIELD_NAME_EMPTY, kind, "Field with an empty name")
     if mask & NO_TOKEN:
-        return _bad(rules.FIELD_NAME_NO_TOKEN, kind, name, "has a name that is no token")
+        return _bad(rules.FIELD_NAME_NO_TOKEN, kind, name, "has a name that is not a token")
     return _bad(rules.FIELD_NAME_INVALID, kind, name, "has a name with forbidden characters")
 
 
@@ -145,14 +149,14 @@ def _check_pseudo_place(kind: int, mask: int, name: bytes) -> Violation | None:
     return None
 
 
-#: What a value is that does not have the form of its field.
+#: What is wrong with a value that does not have the form of its field.
 _FORMS: Final[dict[int, tuple[Rule, str]]] = {
-    METHOD: (rules.METHOD_NO_TOKEN, "is no token"),
-    SCHEME: (rules.PSEUDO_VALUE_INVALID, "is no scheme"),
-    AUTHORITY: (rules.PSEUDO_VALUE_INVALID, "has a space or a control character"),
-    PATH: (rules.PSEUDO_VALUE_INVALID, "has a space or a control character"),
-    STATUS: (rules.STATUS_INVALID, "is no status code of HTTP/2"),
-    PROTOCOL: (rules.PSEUDO_VALUE_INVALID, "is no protocol"),
+    METHOD: (rules.METHOD_NO_TOKEN, "is not a token"),
+    SCHEME: (rules.PSEUDO_VALUE_INVALID, "is not a valid scheme"),
+    AUTHORITY: (rules.PSEUDO_VALUE_INVALID, "contains a space or a control character"),
+    PATH: (rules.PSEUDO_VALUE_INVALID, "contains a space or a control character"),
+    STATUS: (rules.STATUS_INVALID, "is not a valid HTTP/2 status code"),
+    PROTOCOL: (rules.PSEUDO_VALUE_INVALID, "is not a valid protocol"),
     TE: (rules.TE_INVALID, "is not 'trailers'"),
 }
 
@@ -161,7 +165,7 @@ def _bad_form(kind: int, mask: int, name: bytes, value: bytes) -> Violation:
     if mask & CONTENT_LENGTH:
         return _bad_length(kind, name, value)
     # 'This pseudo-header field MUST NOT be empty for "http" or "https" URIs' (section 8.3.1); the
-    # published API refuses it for every scheme, so that applications count on a path.
+    # published API refuses it for every scheme, so applications rely on a path.
     if mask & PATH and not value:
         return _bad(rules.PATH_EMPTY, kind, name, "is empty")
     rule, what = _FORMS[mask & (PSEUDO | TE)]
@@ -179,10 +183,10 @@ def _bad_length(kind: int, name: bytes, value: bytes) -> Violation:
 def _check_single(
     kind: int, bit: int, name: bytes, value: bytes, values: dict[int, bytes]
 ) -> Violation | None:
-    """Check fields of which a message has one: host, and content-length with one value."""
+    """Check fields that a message may have once: host, and content-length with one value."""
     if bit in values:
-        # RFC 9112 section 3.2 wants a request with more than one Host field refused; nothing says
-        # that this is another matter in HTTP/2. In other messages the field means nothing.
+        # RFC 9112 section 3.2 requires that a request with more than one Host field is refused;
+        # nothing says that HTTP/2 differs. In other messages the field has no meaning.
         if bit == HOST:
             if kind == REQUEST:
                 return _bad(rules.HOST_REPEATED, kind, name, "appears more than once")
@@ -200,11 +204,11 @@ def _check_response(values: dict[int, bytes], seen: int) -> Violation | None:
         return _malformed(rules.PSEUDO_MISSING, RESPONSE, "Field ':status' is missing")
     # "A server MUST NOT send a Content-Length header field in any response with a status code of
     # 1xx (Informational) or 204 (No Content)." (RFC 9110 section 8.6) Servers do send 204 with 0,
-    # which is true and does no harm.
+    # which is correct and harmless.
     length = values.get(CONTENT_LENGTH)
     if seen & WITHOUT_LENGTH and length is not None and (seen & INFORMATIONAL or int(length)):
         status = values[STATUS].decode("ascii")
-        what = f"does not go with status {status}: {quoted(length)}"
+        what = f"is not allowed with status {status}: {quoted(length)}"
         return _bad(rules.CONTENT_LENGTH_FORBIDDEN, RESPONSE, b"content-length", what)
     return None
 
@@ -214,11 +218,11 @@ def _check_request(values: dict[int, bytes], connect_protocol: bool) -> Violatio
     if PROTOCOL not in values:
         found = _check_connect(values) if connect else _check_target(values)
     elif not connect:
-        # ":protocol" is defined for CONNECT requests alone (RFC 8441 section 4)
+        # ":protocol" is only defined for CONNECT requests (RFC 8441 section 4)
         found = _malformed(
             rules.PROTOCOL_WITHOUT_CONNECT,
             REQUEST,
-            "Field ':protocol' is for the method CONNECT alone",
+            "Field ':protocol' is allowed only with the method CONNECT",
         )
     else:
         found = _check_target(values)
@@ -229,7 +233,7 @@ def _check_request(values: dict[int, bytes], connect_protocol: bool) -> Violatio
             found = _malformed(
                 rules.PROTOCOL_NOT_ENABLED,
                 REQUEST,
-                "Field ':protocol' needs SETTINGS_ENABLE_CONNECT_PROTOCOL",
+                "Field ':protocol' requires SETTINGS_ENABLE_CONNECT_PROTOCOL",
             )
     return _check_host(values) if found is None else found
 
@@ -240,7 +244,7 @@ def _check_connect(values: dict[int, bytes]) -> Violation | None:
     for bit, shown in ((SCHEME, ":scheme"), (PATH, ":path")):
         if bit in values:
             return _malformed(
-                rules.CONNECT_MALFORMED, REQUEST, f"Field {shown!r} has no place in CONNECT"
+                rules.CONNECT_MALFORMED, REQUEST, f"Field {shown!r} is not allowed with CONNECT"
             )
     # "The ':authority' pseudo-header field contains the host and port to connect to"
     authority = values.get(AUTHORITY)
@@ -259,7 +263,7 @@ def _check_target(values: dict[int, bytes]) -> Violation | None:
     for bit, shown in ((METHOD, ":method"), (SCHEME, ":scheme"), (PATH, ":path")):
         if bit not in values:
             return _malformed(rules.PSEUDO_MISSING, REQUEST, f"Field {shown!r} is missing")
-    # '":scheme" is not restricted to "http" and "https" schemed URIs.' Of others we know nothing.
+    # '":scheme" is not restricted to "http" and "https" schemed URIs.' Others cannot be checked.
     if values[SCHEME].lower() not in _DEFAULT_PORTS:
         return None
     path = values[PATH]
@@ -277,7 +281,7 @@ def _check_target(values: dict[int, bytes]) -> Violation | None:
     if authority is None:
         if HOST in values or asterisk:
             return None
-        what = "Field ':authority' is missing, and so is 'host'"
+        what = "Fields ':authority' and 'host' are both missing"
         return _malformed(rules.AUTHORITY_MISSING, REQUEST, what)
     return _userinfo(authority)
 
@@ -286,7 +290,7 @@ def _userinfo(authority: bytes) -> Violation | None:
     # '":authority" MUST NOT include the deprecated userinfo subcomponent for "http" or "https"
     # schemed URIs.' (section 8.3.1) In CONNECT it is host and port.
     if b"@" in authority:
-        what = f"has userinfo: {quoted(authority)}"
+        what = f"contains userinfo: {quoted(authority)}"
         return _bad(rules.PSEUDO_VALUE_INVALID, REQUEST, b":authority", what)
     return None
 

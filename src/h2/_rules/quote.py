@@ -1,4 +1,4 @@
-"""How values show in the texts of errors."""
+"""How error messages quote values."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _MOST_CHARACTERS: Final = 4 * _MOST_OCTETS + len("b''")
 
 
 def quoted(value: object) -> str:
-    """Return how a value shows in the text of an error: its start, where it is long.
+    """Return a value as it appears in an error message; a long one is truncated.
 
-    Texts of errors go into logs, and the value may be one that the peer chose.
+    Error messages go into logs, and the peer may have chosen the value.
     """
     if isinstance(value, (bytes, str)) and len(value) > _MOST_OCTETS:
         unit = "octets" if isinstance(value, bytes) else "characters"
@@ -20,5 +20,5 @@ def quoted(value: object) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return a text that may quote what the peer sent: its start, where it is long."""
+    """Truncate a text that may quote what the peer sent."""
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."

@@ -1,7 +1,7 @@
-"""The entries of a SETTINGS frame that arrives: values that they leave, and what to report.
+"""The entries of a received SETTINGS frame: the resulting values, and what to report.
 
-Apart from the settings, which programs see and which are interpreted for that reason, because every
-connection begins with this.
+Separate from :mod:`h2.settings`, which stays interpreted because programs see it, since this runs
+at the beginning of every connection.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def take(
     """Return all values after a SETTINGS frame, and a change for each setting in it.
 
     ``before`` has the values before, ``bounds`` those that the sender may send, and ``names`` the
-    members that stand for known settings. Raises a Violation for a value out of bounds.
+    enum members of known settings. Raises a Violation for a value out of bounds.
     """
     after = before.copy()
     reported: dict[Any, Any] = {}
@@ -32,7 +32,7 @@ def take(
     for code, value in pairs:
         setting = names.get(code)
         if setting is None:
-            # Not kept: a peer could make them pile up. Any value of 32 bits is fine.
+            # Not kept, because a peer could make them pile up. Any value of 32 bits is valid.
             reported[code] = change_class(code, None, value)
             continue
         minimum, maximum, error_code = bounds[code]

@@ -1,4 +1,4 @@
-"""Every reason for which this package rejects something, with section, error code and scope.
+"""Every reason why this package rejects something, with section, error code and scope.
 
 A rule is looked up here by its name; the text of the RFC is quoted above the check that enforces
 it. The conformance page of the documentation is generated from :data:`RULES`.
@@ -22,10 +22,10 @@ from h2.exceptions import (
     TooManyStreamsError,
 )
 
-MISUSE: Final = 0  #: a call that the application must not make; nothing goes to the peer
+MISUSE: Final = 0  #: a call that the application must not make; nothing is sent to the peer
 STREAM: Final = 1  #: RFC 9113 section 5.4.2
 CONNECTION: Final = 2  #: RFC 9113 section 5.4.1
-TOLERATED: Final = 3  #: nothing happens
+TOLERATED: Final = 3  #: ignored
 
 SCOPE_NAMES: Final = ("misuse", "stream error", "connection error", "tolerated")
 
@@ -33,10 +33,10 @@ SCOPE_NAMES: Final = ("misuse", "stream error", "connection error", "tolerated")
 class Rule:
     """One reason for a rejection: stable id, section, error codes, scopes, public exception.
 
-    A rule that a received frame breaks has two scopes: ``scope`` by default, ``strict_scope`` with
-    ``H2Configuration(strict=True)``. A call that would make us break it is refused in both cases,
-    but for rules that are ``sent`` by default, because h2 4.4.1 sends what breaks them.
-    ``status`` is the status code with which a server answers a request that breaks it.
+    If a received frame breaks it, the scope is ``scope`` by default and ``strict_scope`` with
+    ``H2Configuration(strict=True)``. A call that would break it is refused in both modes, except
+    for rules marked ``sent``: by default they are not enforced, because h2 4.4.1 sends what
+    breaks them. ``status`` is the status code with which a server answers a request that breaks it.
     """
 
     __slots__ = (
@@ -123,7 +123,7 @@ def _rule(
     status: bytes | None = None,
     sent: bool = False,
 ) -> Rule:
-    """Enter a rule. Without ``strict`` and ``strict_code`` both modes are alike."""
+    """Register a rule. Without ``strict`` and ``strict_code`` both modes are the same."""
     codes = (code, code if strict_code is None else strict_code)
     scopes = (scope, scope if strict is None else strict)
     rule = RULES[id] = Rule(id, section, codes, scopes, error, status, sent)
@@ -131,7 +131,7 @@ def _rule(
 
 
 def _malformed(id: str, section: str, scope: int = CONNECTION, sent: bool = False) -> Rule:
-    """Enter a rule about messages: what breaks it is malformed (RFC 9113 section 8.1.1).
+    """Register a rule about messages: what breaks it is malformed (RFC 9113 section 8.1.1).
 
     Such rules are stream errors. Those that h2 4.4.1 checks end the connection there, and here by
     default. "A server can send an HTTP response prior to closing or resetting the stream".
@@ -142,7 +142,7 @@ def _malformed(id: str, section: str, scope: int = CONNECTION, sent: bool = Fals
 def _flood(
     id: str, section: str = "9113 10.5", scope: int = CONNECTION, status: bytes | None = None
 ) -> Rule:
-    """Enter a limit against abuse."""
+    """Register a limit against abuse."""
     return _rule(id, section, scope, _CALM, DenialOfServiceError, status=status)
 
 

@@ -27,10 +27,10 @@ _PROTOCOL_ERROR: Final = ErrorCodes.PROTOCOL_ERROR
 
 
 #: The smallest and the largest value that a setting may have, and the error code for all others.
-#: A plain tuple is the quickest to take apart.
+#: A plain tuple is the fastest to unpack.
 Bound = tuple[int, int, ErrorCodes]
 
-#: What fits into the field.
+#: Everything that fits into the field.
 _UNBOUNDED: Final[Bound] = (0, LARGEST_VALUE, _PROTOCOL_ERROR)
 
 #: The values that the known settings may have.
@@ -80,7 +80,7 @@ def value_violation(
     """Return the violation if ``value`` is out of bounds, and ``None`` if it is fine.
 
     An unknown setting may have any value that fits into a SETTINGS frame: its receiver ignores it
-    (RFC 9113 section 6.5.2). Raises TypeError for what is no integer.
+    (RFC 9113 section 6.5.2). Raises TypeError if it is not an integer.
     """
     minimum, maximum, code = bounds.get(index(setting), _UNBOUNDED)
     if minimum <= index(value) <= maximum and 0 <= setting <= LARGEST_IDENTIFIER:
@@ -91,7 +91,7 @@ def value_violation(
 
 
 def revocation(setting: Any, value: Any, enabled: bool) -> Violation | None:
-    """Return the violation if ``value`` takes back extended CONNECT, ``None`` if it does not.
+    """Return the violation if ``value`` revokes extended CONNECT, otherwise ``None``.
 
     ``enabled`` says whether the sender has sent SETTINGS_ENABLE_CONNECT_PROTOCOL with 1 before.
     """
@@ -103,7 +103,7 @@ def revocation(setting: Any, value: Any, enabled: bool) -> Violation | None:
 
 
 def priorities_change(setting: Any, value: Any, before: int | None) -> Violation | None:
-    """Return the violation if ``value`` changes SETTINGS_NO_RFC7540_PRIORITIES, else ``None``.
+    """Return the violation if ``value`` changes SETTINGS_NO_RFC7540_PRIORITIES, otherwise ``None``.
 
     ``before`` is the value that the sender has sent, ``None`` if it has sent none.
     """

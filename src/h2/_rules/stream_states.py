@@ -1,7 +1,7 @@
 """The life of a stream as one table: RFC 9113 section 5.1, with the message phases of 8.1.
 
 The states of the RFC are split where the message matters: "open" before and after the response
-has begun, and so on. So no flag beside the table is needed to know what a HEADERS frame means.
+has begun, and so on. So the table alone says what a HEADERS frame means; no flag is needed.
 The table drives the code, the diagrams of the documentation and the tests.
 """
 
@@ -15,13 +15,13 @@ from h2._rules.fields import REQUEST, RESPONSE, TRAILERS
 IDLE: Final = 0
 RESERVED_LOCAL: Final = 1
 RESERVED_REMOTE: Final = 2
-OPEN_REQUEST_SENT: Final = 3  #: our request goes on, no final response yet
-OPEN_REQUEST_RECEIVED: Final = 4  #: the peer's request goes on, we have not responded yet
-OPEN_BOTH: Final = 5  #: both messages have begun, none has ended
+OPEN_REQUEST_SENT: Final = 3  #: our request continues, no final response yet
+OPEN_REQUEST_RECEIVED: Final = 4  #: the peer's request continues, we have not responded yet
+OPEN_BOTH: Final = 5  #: both messages have begun, neither has ended
 HALF_LOCAL_WAITING: Final = 6  #: request sent in full, no final response yet
-HALF_LOCAL: Final = 7  #: our message ended, the peer's goes on
+HALF_LOCAL: Final = 7  #: our message ended, the peer's continues
 HALF_REMOTE_WAITING: Final = 8  #: request received in full, we have not responded yet
-HALF_REMOTE: Final = 9  #: the peer's message ended, ours goes on
+HALF_REMOTE: Final = 9  #: the peer's message ended, ours continues
 CLOSED: Final = 10  #: both ended
 CLOSED_BY_US: Final = 11  #: we sent RST_STREAM
 CLOSED_BY_PEER: Final = 12  #: the peer sent RST_STREAM
@@ -32,7 +32,7 @@ STATE_NAMES: Final = (
     "CLOSED", "CLOSED_BY_US", "CLOSED_BY_PEER",
 )  # fmt: skip
 
-# Inputs. A frame that carries END_STREAM is an input of its own.
+# Inputs. A frame with END_STREAM is a separate input.
 SEND_HEADERS: Final = 0
 SEND_HEADERS_END: Final = 1
 SEND_INFORMATIONAL: Final = 2
@@ -65,8 +65,8 @@ IGNORE: Final = -2  #: minimally process and discard
 HALF_CLOSED_ERROR: Final = -3  #: the peer has sent END_STREAM
 RESET_ERROR: Final = -4  #: the peer has sent RST_STREAM
 CLOSED_ERROR: Final = -5  #: both ends have sent END_STREAM
-IDLE_ERROR: Final = -6  #: nobody has opened it
-RESERVED_ERROR: Final = -7  #: it was promised, and takes few frames until the response
+IDLE_ERROR: Final = -6  #: it has not been opened
+RESERVED_ERROR: Final = -7  #: it was promised, and allows few frames until the response
 EARLY_DATA_ERROR: Final = -8  #: DATA before the HEADERS of its message
 PUSH_ERROR: Final = -9  #: PUSH_PROMISE on a stream that is neither open nor half-closed (local)
 TRAILERS_ERROR: Final = -10  #: a second HEADERS without END_STREAM
@@ -78,7 +78,7 @@ REACTION_NAMES: Final = {
     CLOSED_ERROR: "error: the stream is closed", IDLE_ERROR: "error: the stream is idle",
     RESERVED_ERROR: "error: the stream is reserved",
     EARLY_DATA_ERROR: "error: DATA before HEADERS",
-    PUSH_ERROR: "error: the stream takes no PUSH_PROMISE",
+    PUSH_ERROR: "error: PUSH_PROMISE not allowed on this stream",
     TRAILERS_ERROR: "error: trailers without END_STREAM",
 }  # fmt: skip
 
@@ -93,8 +93,8 @@ _D = EARLY_DATA_ERROR
 _P = PUSH_ERROR
 _T = TRAILERS_ERROR
 
-#: One row an input, one column a state, in the order above; a cell is the next state or a
-#: reaction. Opening a stream is the first HEADERS frame in IDLE; who may open which stream is
+#: One row for each input, one column for each state, in the order above; a cell is the next state
+#: or a reaction. Opening a stream is the first HEADERS frame in IDLE; who may open which stream is
 #: checked by identifier (section 5.1.1), promised streams start reserved (section 8.4.1).
 TABLE: Final[tuple[tuple[int, ...], ...]] = (
     # columns:          IDLE  RL  RR  OS  OR  OB  LW  HL  RW  HR CLO CUS CPE
@@ -139,7 +139,7 @@ TABLE: Final[tuple[tuple[int, ...], ...]] = (
      HALF_LOCAL_WAITING, HALF_LOCAL, _I, HALF_REMOTE, _I, _I, _I),        # RECV_ALTSVC
 )  # fmt: skip
 
-#: What a field block sent or received in a state is; -1 where none is allowed.
+#: The kind of field block that is sent or received in a state; -1 where none is allowed.
 SENT_KIND: Final = (
     REQUEST, RESPONSE, -1, TRAILERS, RESPONSE, TRAILERS, -1, -1, RESPONSE, TRAILERS, -1, -1, -1,
 )  # fmt: skip
@@ -157,7 +157,7 @@ FIRST_PEER_ENDED: Final = HALF_REMOTE_WAITING
 #: A request that we have not responded to yet.
 UNANSWERED: Final = (OPEN_REQUEST_RECEIVED, HALF_REMOTE_WAITING)
 
-#: We have not ended our side, and more of our message may follow or has still to begin.
+#: We have not ended our side: more of our message may follow, or it has yet to begin.
 UNENDED: Final = (
     RESERVED_LOCAL, OPEN_REQUEST_SENT, OPEN_REQUEST_RECEIVED, OPEN_BOTH, HALF_REMOTE_WAITING,
     HALF_REMOTE,

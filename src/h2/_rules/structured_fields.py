@@ -1,7 +1,7 @@
 """Structured fields: the members of a dictionary (RFC 9651 section 4.2.2).
 
-A field says what it says only if all of it can be parsed. So values of every type are recognized,
-though only integers and booleans are of use here. No octet is looked at more than twice.
+A field counts only if all of it can be parsed. So values of every type are recognized, although
+only integers and booleans are used here. No octet is looked at more than twice.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: A value of another type than integer and boolean.
+#: A value that is neither an integer nor a boolean.
 OTHER: Final = object()
 
 _KEY: Final = re.compile(rb"[a-z*][a-z0-9_.*-]*")
@@ -17,7 +17,7 @@ _SPACES: Final = re.compile(rb" *")
 _WHITE_SPACE: Final = re.compile(rb"[ \t]*")
 _ESCAPES: Final = re.compile(rb"%([0-9a-f]{2})")
 
-# One group for each type that needs a closer look. A number goes on only if it is a decimal.
+# One group for each type that needs a closer look. A number continues only if it is a decimal.
 _ITEM: Final = re.compile(
     rb"""(?P<integer>-?[0-9]{1,15}(?![0-9.]))
     | (?P<boolean>\?[01])
@@ -33,13 +33,13 @@ _ITEM: Final = re.compile(
 
 
 class _ParseError(Exception):
-    """The octets are no structured field."""
+    """The octets are not a structured field."""
 
 
 def parse_dictionary(field: bytes) -> dict[bytes, object]:
     """Return the members by key: ``int``, ``bool``, or :data:`OTHER`, without their parameters.
 
-    Empty where the field cannot be parsed: "the entire field value MUST be ignored" (section 4.2).
+    Empty if the field cannot be parsed: "the entire field value MUST be ignored" (section 4.2).
     """
     try:
         return _Reader(field.strip(b" ")).dictionary()
@@ -48,14 +48,14 @@ def parse_dictionary(field: bytes) -> dict[bytes, object]:
 
 
 class _Reader:
-    """A field value, and how far it was read."""
+    """A field value, and the position up to which it was read."""
 
     def __init__(self, field: bytes) -> None:
         self._field = field
         self._place = 0
 
     def dictionary(self) -> dict[bytes, object]:
-        """Read all members (section 4.2.2); the last one of a key counts."""
+        """Read all members (section 4.2.2); the last one with the same key counts."""
         members: dict[bytes, object] = {}
         if not self._field:
             return members

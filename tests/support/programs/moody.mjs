@@ -32,7 +32,9 @@ const answers = {
     stream.respond();
     stream.write("some", () => stream.session.destroy());
   },
-  silent() {},
+  silent(stream, path) {
+    attempts[path] = (attempts[path] ?? 0) + 1;
+  },
   hold: (stream) => held.push(stream),
   release(stream) {
     for (const other of held) finish(other, "released");

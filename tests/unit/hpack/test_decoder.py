@@ -22,7 +22,7 @@ from unit.hpack.support import STATIC, UNLIMITED, decoder_table, encode
 
 
 def literal(name: bytes, value: bytes, first: int = 0x40) -> bytes:
-    """Return a literal field with a name of its own, strings without Huffman code."""
+    """Return a literal field with a literal name, strings without Huffman code."""
     strings = (encode_integer(len(text), 0x7F, 0) + text for text in (name, value))
     return bytes((first,)) + b"".join(strings)
 
@@ -86,8 +86,8 @@ def contents(block: FieldSection) -> tuple[object, ...]:
         ("048118", "Huffman"),
         ("8220", "after the first field"),
         ("823fe11f", "after the first field"),
-        ("3fe21f", "to 4097, allowed are 4096"),
-        ("203fe21f", "to 4097, allowed are 4096"),
+        ("3fe21f", "to 4097 exceeds the limit of 4096"),
+        ("203fe21f", "to 4097 exceeds the limit of 4096"),
     ],
 )
 def test_refused(wire: str, message: str) -> None:
@@ -246,7 +246,7 @@ def test_smaller_setting_above_the_present_size_asks_for_nothing() -> None:
 
 
 def test_class_masks() -> None:
-    # The masks are those of support.classify(): by length of a pseudo-header name, else as said.
+    # The masks are those of support.classify(): by length of a pseudo-header name, else as given.
     decoder = Decoder(STATIC)
     method, path, status = 1 << 7, 1 << 5, 1 << 7
     wire = (
@@ -367,7 +367,7 @@ def test_size_update_that_is_due_is_not_hidden_by_the_cache() -> None:
     decoder = Decoder(STATIC)
     decoder.decode(b"\x82", UNLIMITED)
     decoder.max_allowed_table_size = 10
-    with pytest.raises(HpackDecodingError, match="that is due"):
+    with pytest.raises(HpackDecodingError, match="lacks the required"):
         decoder.decode(b"\x82", UNLIMITED)
 
 

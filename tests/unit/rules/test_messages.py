@@ -78,7 +78,7 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
         ("pseudo-missing", MESSAGE[1:], "Field ':method' is missing"),
         ("pseudo-missing", [MESSAGE[0], MESSAGE[2]], "Field ':scheme' is missing"),
         ("pseudo-missing", MESSAGE[:2], "Field ':path' is missing"),
-        ("authority-missing", MESSAGE, "Field ':authority' is missing, and so is 'host'"),
+        ("authority-missing", MESSAGE, "Fields ':authority' and 'host' are both missing"),
         (
             *("field-name-invalid", [*WITH_HOST, (b"Bad", b"")]),
             "Field 'Bad' has a name with forbidden characters",
@@ -89,7 +89,7 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
         ),
         (
             *("field-name-no-token", [*WITH_HOST, (b"x(y)", b"")]),
-            "Field 'x(y)' has a name that is no token",
+            "Field 'x(y)' has a name that is not a token",
         ),
         ("field-name-empty", [*WITH_HOST, (b"", b"x")], "Field with an empty name"),
         (
@@ -106,7 +106,7 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
         ),
         (
             *("field-value-invalid", with_target(b"https", b"a.b", b"/ ")),
-            "Field ':path' has a value with whitespace around it: b'/ '",
+            "Field ':path' has a value with leading or trailing whitespace: b'/ '",
         ),
         (
             *("pseudo-after-regular", [*WITH_HOST, (b":path", b"/")]),
@@ -134,31 +134,31 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
         ),
         (
             *("method-no-token", [(b":method", b"G T"), *MESSAGE[1:]]),
-            "Field ':method' is no token: b'G T'",
+            "Field ':method' is not a token: b'G T'",
         ),
         (
             *("pseudo-value-invalid", with_target(b"1:2", b"a.b", b"/")),
-            "Field ':scheme' is no scheme: b'1:2'",
+            "Field ':scheme' is not a valid scheme: b'1:2'",
         ),
         (
             *("pseudo-value-invalid", with_target(b"https", b"a b", b"/")),
-            "Field ':authority' has a space or a control character: b'a b'",
+            "Field ':authority' contains a space or a control character: b'a b'",
         ),
         (
             *("pseudo-value-invalid", with_target(b"https", b"me@a.b", b"/")),
-            "Field ':authority' has userinfo: b'me@a.b'",
+            "Field ':authority' contains userinfo: b'me@a.b'",
         ),
         (
             *("pseudo-value-invalid", [CONNECT[0], (b":authority", b"me@a.b:1")]),
-            "Field ':authority' has userinfo: b'me@a.b:1'",
+            "Field ':authority' contains userinfo: b'me@a.b:1'",
         ),
         (
             *("pseudo-value-invalid", with_target(b"https", b"a.b", b"/a b")),
-            "Field ':path' has a space or a control character: b'/a b'",
+            "Field ':path' contains a space or a control character: b'/a b'",
         ),
         (
             *("pseudo-value-invalid", [*CONNECT, (b":protocol", b"a b")]),
-            "Field ':protocol' is no protocol: b'a b'",
+            "Field ':protocol' is not a valid protocol: b'a b'",
         ),
         ("path-empty", with_target(b"https", b"a.b", b""), "Field ':path' is empty"),
         ("path-empty", with_target(b"other", b"a.b", b""), "Field ':path' is empty"),
@@ -184,7 +184,7 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
         ),
         (
             *("connect-malformed", [*CONNECT, (b":path", b"/")]),
-            "Field ':path' has no place in CONNECT",
+            "Field ':path' is not allowed with CONNECT",
         ),
         ("pseudo-missing", CONNECT[:1], "Field ':authority' is missing"),
         ("pseudo-missing", [*CONNECT, (b":protocol", b"x")], "Field ':scheme' is missing"),
@@ -194,11 +194,11 @@ def with_target(scheme: bytes, authority: bytes | None, path: bytes) -> list[Fie
         ),
         (
             *("protocol-without-connect", [*MESSAGE, (b":protocol", b"x")]),
-            "Field ':protocol' is for the method CONNECT alone",
+            "Field ':protocol' is allowed only with the method CONNECT",
         ),
         (
             *("protocol-not-enabled", [*CONNECT, *MESSAGE[1:], (b":protocol", b"x")]),
-            "Field ':protocol' needs SETTINGS_ENABLE_CONNECT_PROTOCOL",
+            "Field ':protocol' requires SETTINGS_ENABLE_CONNECT_PROTOCOL",
         ),
         (
             *("host-mismatch", [*WITH_BOTH[:-1], (b"host", b"a.c")]),
@@ -286,7 +286,7 @@ def test_statuses_without_content_length(status: bytes, length: bytes, allowed: 
     found = check_message(RESPONSE, fields, False)
     assert rule_of(found) == (None if allowed else "content-length-forbidden")
     if found is not None:
-        shown = f"Field 'content-length' does not go with status {status.decode()}: {length!r}"
+        shown = f"Field 'content-length' is not allowed with status {status.decode()}: {length!r}"
         assert found.message == f"{shown} (malformed response)"
     assert check_lengths(RESPONSE, fields) is None
     assert check_message(RESPONSE, fields[:2], False) is None
@@ -297,7 +297,7 @@ def test_a_status_that_is_none() -> None:
         found = check_message(RESPONSE, [(b":status", status)], False)
         assert rule_of(found) == "status-invalid"
         assert found is not None
-        assert found.message.startswith("Field ':status' is no status code of HTTP/2: b'")
+        assert found.message.startswith("Field ':status' is not a valid HTTP/2 status code: b'")
 
 
 @pytest.mark.parametrize("one", [b"5", b"05", b"0005"])

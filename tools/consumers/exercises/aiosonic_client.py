@@ -1,4 +1,4 @@
-"""aiosonic asks Hypercorn, over TLS."""
+"""aiosonic sends requests to Hypercorn, over TLS."""
 
 from __future__ import annotations
 

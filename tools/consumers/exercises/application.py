@@ -1,4 +1,4 @@
-"""The ASGI application that servers of the exercises serve: it sends back what it gets."""
+"""The ASGI application of the exercises: an echo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ async def app(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """Answer with the content of the request, or with its path where it has none."""
+    """Answer with the content of the request, or with its path if it has none."""
     if scope["type"] != "http":
         return
     content = b""

@@ -1,4 +1,4 @@
-"""Servers that the exercises start: each in a process of its own, on a free port."""
+"""Servers that the exercises start: each in a separate process, on a free port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ APPLICATION = Path(__file__).with_name("application.py")
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
     return port
@@ -51,7 +51,7 @@ def serving(folder: Path, port: int, *command: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tls_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of Hypercorn, with TLS and a certificate that nobody knows."""
+    """The port of Hypercorn, with TLS and a self-signed certificate."""
     folder = tmp_path_factory.mktemp("hypercorn")
     certificate = trustme.CA().issue_cert("localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")

@@ -1,4 +1,4 @@
-"""echocorn serves an ASGI application; httpx asks it, over HTTP/2 with prior knowledge."""
+"""echocorn serves an ASGI application to httpx, over HTTP/2 with prior knowledge."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 
 
 def new_client(url: str) -> httpx.Client:
-    """A client that speaks nothing but HTTP/2."""
+    """A client that only speaks HTTP/2."""
     return httpx.Client(base_url=url, http1=False, http2=True, trust_env=False)
 
 
 @pytest.fixture
 def client(echocorn_url: str) -> Iterator[httpx.Client]:
-    """A client with a connection of its own."""
+    """A client with its own connection."""
     with new_client(echocorn_url) as client:
         yield client
 
 
 def ask_for_too_much(url: str) -> None:
-    """Send a header list above the server's limit, which it may answer or break off."""
+    """Send a header list above the server's limit; it may answer or disconnect."""
     with new_client(url) as client:
         try:
             response = client.get("/", headers={"x-large": "x" * 30_000})

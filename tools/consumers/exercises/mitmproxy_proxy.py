@@ -28,7 +28,7 @@ def url(tls_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 def new_client() -> httpx.AsyncClient:
-    """A client that does not ask who signed the certificate."""
+    """A client that does not verify the certificate."""
     return httpx.AsyncClient(http2=True, verify=False, trust_env=False, timeout=20)
 
 

@@ -1,4 +1,4 @@
-"""The fixtures that grpclib's tests ask for."""
+"""The fixtures that grpclib's tests need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest_asyncio
 from faker import Faker
 from grpclib.config import Configuration
 
-# Tests are called by values that Faker makes up: they have to be the same in each run.
+# Faker generates the names of tests, which must be the same in each run.
 Faker.seed(0)
 
 

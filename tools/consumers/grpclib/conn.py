@@ -30,13 +30,13 @@ PREFIX = struct.Struct("!?I")
 
 
 def grpc_encode(message: Any, message_type: Any, codec: CodecBase = PROTO) -> bytes:
-    """A message as gRPC has it on the wire: not compressed, its length, its octets."""
+    """A gRPC message on the wire: not compressed, its length, its octets."""
     octets: bytes = codec.encode(message, message_type)
     return PREFIX.pack(False, len(octets)) + octets
 
 
 def grpc_decode(data: bytes, message_type: Any, codec: CodecBase = PROTO) -> Any:
-    """Take such a message apart."""
+    """Parse such a message."""
     _, length = PREFIX.unpack_from(data)
     return codec.decode(data[PREFIX.size : PREFIX.size + length], message_type)
 
@@ -65,7 +65,7 @@ class ClientConn:
         self.to_server_transport.events()
 
     def server_flush(self) -> None:
-        """Hand what the server has to send to the client."""
+        """Pass the server's output to the client."""
         self.client_proto.data_received(self.server_h2c.data_to_send())
 
 
@@ -80,12 +80,12 @@ class ServerConn:
         self.to_client_transport.events()
 
     def client_flush(self) -> None:
-        """Hand what the client has to send to the server."""
+        """Pass the client's output to the server."""
         self.server_proto.data_received(self.client_h2c.data_to_send())
 
 
 class ChannelStub(Channel):
-    """A channel that is connected when the time for it has passed."""
+    """A channel that connects only after its timeout."""
 
     def __init__(self, protocol: H2Protocol, connect_time: float, codec: CodecBase) -> None:
         super().__init__(codec=codec)

@@ -13,7 +13,7 @@ from h2.events import Event
 
 
 class TransportStub(asyncio.Transport):
-    """What is written goes into the connection of the other end, and the events are kept."""
+    """Passes what is written to the connection of the other end, and keeps the events."""
 
     def __init__(self, peer: H2Connection) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class TransportStub(asyncio.Transport):
         self._error = error
 
     def write(self, data: Any) -> None:
-        """Hand the data to the other end at once."""
+        """Pass the data to the other end immediately."""
         if self._error is not None:
             raise self._error
         self._events += self._peer.receive_data(data)
@@ -44,7 +44,7 @@ class TransportStub(asyncio.Transport):
         return events
 
     def process(self, processor: EventsProcessor) -> list[Event]:
-        """Give the events since the last call to grpclib, and return them."""
+        """Pass the events since the last call to grpclib, and return them."""
         events = self.events()
         for event in events:
             processor.process(event)
@@ -52,7 +52,7 @@ class TransportStub(asyncio.Transport):
 
 
 class DummyHandler(AbstractHandler):
-    """It keeps what came with the last request."""
+    """It keeps the arguments of the last request."""
 
     stream: Stream
     headers: list[tuple[str, str]]
@@ -61,13 +61,13 @@ class DummyHandler(AbstractHandler):
     def accept(
         self, stream: Stream, headers: list[tuple[str, str]], release_stream: Callable[[], None]
     ) -> None:
-        """Take a request."""
+        """Note a request."""
         self.stream = stream
         self.headers = headers
         self.release_stream = release_stream
 
     def cancel(self, stream: Stream) -> None:
-        """Take notice of a stream that was reset."""
+        """Note a stream that was reset."""
 
     def close(self) -> None:
-        """Take notice of a connection that was closed."""
+        """Note a connection that was closed."""

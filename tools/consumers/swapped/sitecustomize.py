@@ -1,6 +1,6 @@
-"""Puts the connection that buffers in the place of `H2Connection`, in every program that starts.
+"""Replaces `H2Connection` by the buffered connection, in every program that starts.
 
-Python imports a module of this name by itself when it begins, if its folder is on the path.
+Python imports a module of this name automatically when it starts, if its folder is on the path.
 """
 
 import h2.connection
