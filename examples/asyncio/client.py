@@ -99,20 +99,19 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
             self.close(error)
 
     async def wait(self) -> None:
-        """Wait until something happens; raise if that is a failure, or if nothing does."""
+        """Wait until something happens; raise if the request has failed, as it does if nothing moves."""
+        if self.error:
+            raise self.error
         timeout: float | None = self.connection.timeout
         queued = self.id not in self.h2.streams and self.h2.open_outbound_streams
         if queued or (self.upload and self.h2.is_writable(self.id)):
             timeout = None  # requests in front of it have to end, or we have to say something
         self.changed.clear()
         self.connection.wire.flush_soon()
-        if not self.error:
-            try:
-                await asyncio.wait_for(self.changed.wait(), timeout)
-            except asyncio.TimeoutError:
-                self.close(RequestError(f"nothing moved for {timeout:g} seconds"))
-        if self.error:
-            raise self.error
+        try:
+            await asyncio.wait_for(self.changed.wait(), timeout)
+        except asyncio.TimeoutError:
+            self.close(RequestError(f"nothing moved for {timeout:g} seconds"))
 
 
 class Connection:
@@ -166,7 +165,8 @@ class Connection:
         except ProtocolError as error:
             self.handle(error.events)
             self.leave(RequestError(f"the server broke the rules: {error}"))
-        await self.wire.close(linger=False)
+        finally:
+            await self.wire.close(linger=False)
 
     def leave(self, error: RequestError) -> None:
         """Take no more requests, and end those that are under way."""
@@ -220,7 +220,8 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
             for response in list(connection.responses.values()):
                 response.close(error)
             connection.leave(error)
-        await asyncio.gather(*(connection.task for connection in self.connections))
+        tasks = [connection.task for connection in self.connections]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def request(
         self, method: str, url: str, headers: Fields = (), content: Content = b""
