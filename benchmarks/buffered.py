@@ -1,10 +1,10 @@
-"""What a connection that buffers costs beside one on which the program waits by hand.
+"""The cost of a buffered connection, compared with a program that does its own waiting.
 
 usage: python -m benchmarks.buffered [--repeats N] [--json]
 
-Every comparison runs both ways in one process, in turns, and the ratio is that of the best runs.
-Time is CPU time, memory is what tracemalloc counts. The exit status is 1 if a ratio is above what
-is asked for. The gate counts the instructions of the same work (`benchmarks.gate`).
+Every comparison runs both ways in one process, alternately, and the ratio is that of the best runs.
+Time is CPU time, memory is what tracemalloc counts. The exit status is 1 if a ratio exceeds its
+limit. The gate counts the instructions of the same work (`benchmarks.gate`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FEW_STREAMS, MANY_STREAMS = 100, 10_000
 
 
 def connected(server: H2Connection) -> Connected:
-    """A client whose windows are as wide as can be, and this server, after their handshake."""
+    """A client with the largest possible windows, and this server, after their handshake."""
     client = H2Connection()
     client.local_settings = Settings(
         client=True, initial_values={SettingCodes.INITIAL_WINDOW_SIZE: WIDEST}
@@ -53,17 +53,17 @@ def connected(server: H2Connection) -> Connected:
 
 
 def plain() -> Connected:
-    """A server on which the program waits by hand, and its client."""
+    """A server whose program does its own waiting, and its client."""
     return connected(H2Connection(H2Configuration(client_side=False)))
 
 
 def buffered() -> Connected:
-    """A server that buffers, and its client."""
+    """A buffered server, and its client."""
     return connected(BufferedH2Connection(H2Configuration(client_side=False, strict=False)))
 
 
 def responding(ends: Connected, number: int) -> H2Connection:
-    """The server, with so many responses that have begun."""
+    """The server, with this many responses that have begun."""
     client, server = ends
     for stream_id in range(1, 2 * number, 2):
         client.send_headers(stream_id, REQUEST, end_stream=True)
@@ -74,7 +74,7 @@ def responding(ends: Connected, number: int) -> H2Connection:
 
 
 def flush(server: H2Connection) -> int:
-    """Take all that may go, in pieces, as a program with a transport does; return its size."""
+    """Take everything that may be sent, in pieces, as for a transport; return its size."""
     sent = 0
     while data := server.data_to_send(PIECE):
         sent += len(data)
@@ -163,7 +163,7 @@ def _message(server: H2Connection, size: int) -> Iterator[Section]:
 
 
 def _streams(number: int, size: int) -> Iterator[Section]:
-    """Frames of so many streams, each with two frames that wait; `size` frames are taken."""
+    """Frames of this many streams, each with two pending frames; `size` frames are taken."""
     server = responding(buffered(), number)
     content = bytes(2 * len(CHUNK))
     for stream_id in range(1, 2 * number, 2):
@@ -184,7 +184,7 @@ def _streams(number: int, size: int) -> Iterator[Section]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two ways to do the same, and the most that the second may cost beside the first.
+    """Two ways to do the same, and the most that the second may cost relative to the first.
 
     `most` is the ratio of times, `instructions` that of the instructions that the gate counts,
     without those of the programs in this file.
@@ -231,7 +231,7 @@ def cost(work: Iterator[Section]) -> float:
 
 
 def compare(comparison: Comparison, repeats: int) -> tuple[float, float]:
-    """The best cost of both ways, run in turns."""
+    """The best cost of both ways, run alternately."""
     pairs = [
         (cost(comparison.first(comparison.size)), cost(comparison.second(comparison.size)))
         for _ in range(repeats + 1)
@@ -240,7 +240,7 @@ def compare(comparison: Comparison, repeats: int) -> tuple[float, float]:
 
 
 def _held(build: Callable[[], object]) -> int:
-    """Octets that are held by what `build` makes."""
+    """Octets held by what `build` creates."""
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
@@ -253,7 +253,7 @@ def _held(build: Callable[[], object]) -> int:
 
 
 def stream_memory(number: int = 2000) -> float:
-    """Octets for a stream on which a chunk waits, beside the chunk and beside the open stream."""
+    """Octets for a stream with a pending chunk, in addition to the chunk and the open stream."""
     server = responding(buffered(), number)
 
     def queue() -> None:
@@ -264,7 +264,7 @@ def stream_memory(number: int = 2000) -> float:
 
 
 def connection_memory(number: int = 200) -> float:
-    """How many octets more a connection that buffers takes when it is new and has shaken hands."""
+    """How many more octets a new buffered connection takes after the handshake."""
 
     def several(make: Callable[[], Connected]) -> float:
         return _held(lambda: [make()[1] for _ in range(number)]) / number
@@ -276,7 +276,7 @@ def connection_memory(number: int = 200) -> float:
 
 @dataclass(frozen=True)
 class Memory:
-    """A figure of memory, and the most that it may be."""
+    """A memory figure, and its limit."""
 
     take: Callable[[], float]
     unit: str
@@ -290,7 +290,7 @@ MEMORY = {
 
 
 def memory_in_own_process() -> dict[str, float]:
-    """All figures of memory, from a process in which nothing else runs."""
+    """All memory figures, from a separate process."""
     command = [sys.executable, "-m", "benchmarks.buffered", "--memory"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     figures: dict[str, float] = json.loads(done.stdout)
@@ -309,13 +309,13 @@ def measure(repeats: int) -> dict[str, dict[str, float]]:
 
 
 def above(figures: dict[str, dict[str, float]]) -> list[str]:
-    """The names of the figures that are above what is asked for."""
+    """The names of the figures that exceed their limits."""
     found = [name for name, asked in COMPARISONS.items() if figures[name]["ratio"] > asked.most]
     return found + [name for name, asked in MEMORY.items() if figures[name]["octets"] > asked.most]
 
 
 def show(figures: dict[str, dict[str, float]]) -> None:
-    """Print the figures, each with what is asked for."""
+    """Print the figures, each with its limit."""
     for name, comparison in COMPARISONS.items():
         first, second, ratio = (figures[name][what] for what in ("first", "second", "ratio"))
         verdict = "   ABOVE" * (ratio > comparison.most)

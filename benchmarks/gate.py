@@ -1,13 +1,13 @@
-"""A gate that counts what a unit of each workload takes, and never looks at a clock.
+"""A gate that counts what a unit of each workload costs, without a clock.
 
 usage: python -m benchmarks.gate [--update]
 
-Counted are bytecode instructions, calls (of functions written in Python and of built-in ones) and
-the highest number of bytes that were allocated at once. The same code gives the same figures on
-every machine with the same minor version of CPython. They are compared with the limits in
-`limits.json`, which holds one entry for each version that has limits; `--update` writes the entry
-of the running version: what was counted and a little more. The exit status is 0 if nothing is above
-its limit, 1 if something is, 2 if there are no limits for the running interpreter.
+It counts bytecode instructions, calls (of functions written in Python and of built-in ones) and the
+peak of allocated bytes. The same code gives the same figures on every machine with the same minor
+version of CPython. They are compared with the limits in `limits.json`, which has one entry for each
+version that has limits; `--update` writes the entry of the running version: the counts plus a small
+margin. The exit status is 0 if nothing is above its limit, 1 if something is, 2 if there are no
+limits for the running interpreter.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LIMITS = Path(__file__).with_name("limits.json")
 HEADROOM = {"instructions": 1.02, "calls": 1.02, "bytes": 1.10}
-# Opening a stream must not look at the open ones: the same limits however many there are.
+# Opening a stream must not visit the open ones: the limits are the same however many there are.
 OPEN_STREAMS = (1, 1000)
 
 Counts = dict[str, float]
@@ -62,7 +62,7 @@ def count_instructions(counts: Counts) -> Iterator[None]:
         frame.f_trace_lines = False
         return in_frame
 
-    # CPython 3.12 has these events only for a tracer that is set after some frame asked for them.
+    # CPython 3.12 only sends these events to a tracer that is set after a frame has requested them.
     sys._getframe().f_trace_opcodes = True
     sys.settrace(on_call)
     try:
@@ -91,7 +91,7 @@ def count_calls(counts: Counts) -> Iterator[None]:
 
 @contextmanager
 def count_bytes(counts: Counts) -> Iterator[None]:
-    """Find how far the allocated memory rises above where it stood."""
+    """Measure how far the allocated memory rises above its initial value."""
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     yield
@@ -104,7 +104,7 @@ COUNTERS: tuple[Counter, ...] = (count_instructions, count_calls, count_bytes)
 
 
 def count_sections(sections: Callable[[], Iterator[Section]]) -> Counts:
-    """All counts for the sections of a workload; the first run only warms caches and tables."""
+    """All counts for the sections of a workload; the first run only warms up caches and tables."""
     counts: Counts = {}
     units = sum(section() for section in sections())
     for counter in COUNTERS:
@@ -137,7 +137,7 @@ def count_opening(api: Api, already_open: int) -> Counts:
 
 
 def count_everything() -> dict[str, Counts]:
-    """The counts of all workloads whose data are there, of opening streams, of buffering."""
+    """The counts of all workloads whose data is available, of opening streams, of buffering."""
     gc.disable()
     api = load("h2")
     counts = {
@@ -154,7 +154,7 @@ def count_everything() -> dict[str, Counts]:
 
 
 def in_own_process() -> dict[str, Counts]:
-    """The counts from a new process: no tracer or profiler of the caller, and one order of sets."""
+    """The counts from a new process, without a tracer or profiler, and with a fixed hash seed."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.gate", "--count"],
         check=True,
@@ -179,7 +179,7 @@ def limits_of(version: str) -> dict[str, Counts] | None:
 
 
 def update(counts: dict[str, Counts]) -> None:
-    """Write what was counted, and a little more, as the limits of the running interpreter."""
+    """Write the counts, with a small margin, as the limits of the running interpreter."""
     limits = json.loads(LIMITS.read_text()) if LIMITS.exists() else {}
     limits[version()] = {
         name: {what: ceil(count * HEADROOM[what]) for what, count in by_name.items()}

@@ -1,10 +1,10 @@
-"""What habits of a program cost: two ways to do the same, and the ratio of their CPU time.
+"""What the habits of a program cost: two ways to do the same, and the ratio of their CPU time.
 
 usage: python -m benchmarks.habits [--rounds N]
 
-The table is that of the chapter on performance in the manual. Each way runs in turns with its
-counterpart, on connections of its own; the fastest run of each counts. Only the ratios mean
-anything, and they differ by some per cent from run to run.
+The table is in the chapter on performance in the manual. Each way alternates with its counterpart,
+on separate connections; the fastest run of each counts. Only the ratios are meaningful, and they
+vary by a few percent from run to run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Way = Callable[[], Callable[[], None]]
 
 @dataclass(frozen=True)
 class Habit:
-    """Two ways to do the same: the one that costs more, and the one that is advised."""
+    """Two ways to do the same: the expensive one, and the recommended one."""
 
     costly: str
     advised: str
@@ -47,7 +47,7 @@ class Habit:
 def connected(
     client_options: H2Configuration | None = None, server_options: H2Configuration | None = None
 ) -> tuple[H2Connection, H2Connection]:
-    """A client and a server that are ready, with the largest windows in both directions."""
+    """A connected client and server, with the largest windows in both directions."""
     settings: dict[SettingCodes | int, int] = {
         SettingCodes.INITIAL_WINDOW_SIZE: LARGEST_WINDOW,
         SettingCodes.MAX_CONCURRENT_STREAMS: REQUESTS,
@@ -73,7 +73,7 @@ def requested() -> tuple[H2Connection, H2Connection]:
 
 
 def frames(size: int, total: int) -> bytes:
-    """DATA frames of this size on stream 1, by hand (RFC 9113 section 4.1)."""
+    """DATA frames of this size on stream 1, as bytes (RFC 9113 section 4.1)."""
     frame = struct.pack(">HBBBL", size >> 8, size & 0xFF, 0, 0, 1) + bytes(size)
     return frame * (total // size)
 
@@ -250,7 +250,7 @@ def seconds(way: Way) -> float:
 
 
 def ratio(habit: Habit, rounds: int) -> float:
-    """How many times the costly way takes what the advised one takes."""
+    """How many times as much the expensive way costs as the recommended one."""
     costly, advised = habit.ways
     runs = [(seconds(costly), seconds(advised)) for _ in range(rounds)]
     return min(costly for costly, _ in runs) / min(advised for _, advised in runs)

@@ -1,9 +1,9 @@
-"""Traffic that looks like an attack and is none: no limit may end it.
+"""Traffic that looks like an attack but is not one: no limit may stop it.
 
 usage: python -m benchmarks.legitimate [--only NAMES] [--long] [--h2load]
 
-The tests run all of it in small sizes; `--long` is for a night. Time stands still for the limits
-where nothing else is said, so that nothing is forgotten. `--h2load` runs 1,000,000 requests of
+The tests run all of it in small sizes; `--long` takes a night. Unless noted otherwise, the clock of
+the limits does not advance, so that nothing is forgotten. `--h2load` runs 1,000,000 requests of
 h2load over one connection to `python -m h2 serve` instead.
 """
 
@@ -48,7 +48,7 @@ UPLOAD: Headers = [(b":method", b"POST"), *request_headers(0)[1:]]
 
 
 class Clock:
-    """The time, which goes on only when it is told to."""
+    """A clock that only advances on request."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -84,7 +84,7 @@ class Ends:
                 end.increment_flow_control_window(windows - 65535)
 
     def pump(self) -> None:
-        """Carry octets both ways until both are silent."""
+        """Transfer octets in both directions until both are silent."""
         while True:
             up, down = self.client.data_to_send(), self.server.data_to_send()
             if not up and not down:
@@ -93,7 +93,7 @@ class Ends:
             self.to_client(down)
 
     def to_server(self, octets: bytes) -> list[Event]:
-        """Hand octets to the server, and do what a server does."""
+        """Pass octets to the server, and do what a server does."""
         events = self.server.receive_data(octets)
         self._acknowledge(self.server, 1, events)
         for event in events:
@@ -103,7 +103,7 @@ class Ends:
         return events
 
     def to_client(self, octets: bytes) -> list[Event]:
-        """Hand octets to the client."""
+        """Pass octets to the client."""
         events = self.client.receive_data(octets)
         self._acknowledge(self.client, 0, events)
         self.events += events
@@ -116,7 +116,7 @@ class Ends:
                 end.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
 
     def count(self, *kinds: type[Event]) -> int:
-        """How many such events the client has got since the last call."""
+        """How many such events the client has received since the last call."""
         found = sum(isinstance(event, kinds) for event in self.events)
         self.events.clear()
         return found
@@ -124,7 +124,7 @@ class Ends:
 
 @dataclass(frozen=True)
 class Traffic:
-    """One kind of traffic, and how much of it a test and a night take."""
+    """One kind of traffic, and its amount in a test and in a long run."""
 
     name: str
     words: str
@@ -139,7 +139,7 @@ TRAFFIC: dict[str, Traffic] = {}
 def traffic(
     name: str, words: str, quick: int, long: int
 ) -> Callable[[Callable[[int], None]], Callable[[int], None]]:
-    """Put a function on the list; it gets the amount."""
+    """Add a function to the list; it gets the amount."""
 
     def add(run: Callable[[int], None]) -> Callable[[int], None]:
         TRAFFIC[name] = Traffic(name, words, run, quick, long)
@@ -150,7 +150,7 @@ def traffic(
 
 @traffic("grpc-stream", "messages of five octets both ways on one stream", 20_000, 10_000_000)
 def grpc_stream(size: int) -> None:
-    """A stream of gRPC whose messages are empty: a prefix of five octets each."""
+    """A gRPC stream with empty messages: a prefix of five octets each."""
     ends = Ends()
     ends.client.send_headers(1, UPLOAD)
     ends.pump()
@@ -170,7 +170,7 @@ def grpc_stream(size: int) -> None:
 
 @traffic("grpc-slow", "a window full of such messages before any is acknowledged", 2, 1000)
 def grpc_slow(size: int) -> None:
-    """The application takes everything once the window is used up."""
+    """The application reads everything once the window is exhausted."""
     ends = Ends()
     ends.client.send_headers(1, UPLOAD)
     ends.pump()
@@ -186,7 +186,7 @@ def grpc_slow(size: int) -> None:
             if isinstance(event, DataReceived):
                 ends.server.acknowledge_received_data(event.flow_controlled_length, 1)
         ends.pump()
-    # The first window is all of it, those after it what was acknowledged of it: half.
+    # The first window is the full one, the later ones are what was acknowledged: half.
     if total < 6500 * (size + 1):
         raise RuntimeError(f"the window took {total} messages only")
 
@@ -217,7 +217,7 @@ def cookie_in_table(size: int) -> None:
 
 @traffic("cancellations", "30 % of all requests are canceled", 3000, 1_000_000)
 def cancellations(size: int) -> None:
-    """A client, or a proxy for many, gives up requests; 100 a second in the long run."""
+    """A client, or a proxy for many, cancels requests; 100 a second in the long run."""
     ends = Ends()
     answered = 0
     for number, stream_id in enumerate(range(1, 2 * size, 2)):
@@ -265,7 +265,7 @@ def pings(size: int) -> None:
 
 @traffic("priorities", "pages of a browser that sends priorities", 5, 10_000)
 def priorities(size: int) -> None:
-    """Groups of idle streams as Firefox has them, then three frames for each request."""
+    """Groups of idle streams as in Firefox, then three frames for each request."""
     ends = Ends()
     ids = itertools.count(13, 2)
     for stream_id in (3, 5, 7, 9, 11):
@@ -291,7 +291,7 @@ def priorities(size: int) -> None:
 
 @traffic("burst", "1,000 requests in one burst after SETTINGS", 1, 100)
 def burst(size: int) -> None:
-    """Where so many streams are allowed all are answered, and else refused, with no harm done."""
+    """If that many streams are allowed, all are answered; otherwise some are refused harmlessly."""
     for streams, _ in itertools.product((1000, 100), range(size)):
         ends = Ends(streams=streams)
         requests = b"".join(itertools.islice(messages.ordinary_requests(), 1000))
@@ -314,7 +314,7 @@ def _resets(octets: bytes) -> Iterator[int]:
 
 @traffic("slow-reader", "a download that is read 512 octets at a time", 1, 1000)
 def slow_reader(size: int) -> None:
-    """The server's output waits; the client asks for signs of life meanwhile."""
+    """The server's output is pending; meanwhile the client sends PING."""
     ends = Ends(windows=1 << 22)
     ends.client.send_headers(1, request_headers(0), end_stream=True)
     ends.pump()
@@ -356,7 +356,7 @@ def server_sent_events(size: int) -> None:
 
 @traffic("proxy", "uploads of one-octet frames on 2,000 streams", 20, 5000)
 def proxy(size: int) -> None:
-    """A proxy that forwards what it gets as it gets it."""
+    """A proxy that forwards everything as it arrives."""
     ends = Ends(streams=2000, windows=1 << 20)
     ends.pump()
     ids = range(1, 4000, 2)
@@ -375,7 +375,7 @@ def proxy(size: int) -> None:
     "rejected-uploads", "uploads that the server resets while content is under way", 100, 50_000
 )
 def rejected_uploads(size: int) -> None:
-    """Each reset meets a window full of content that was sent before."""
+    """Each reset is followed by a full window of content that was sent before it."""
     ends = Ends()
     ends.answers = False
     ends.pump()
@@ -407,7 +407,7 @@ def informational(size: int) -> None:
 
 @traffic("pushes", "50 promises for each page, half of them canceled", 10, 10_000)
 def pushes(size: int) -> None:
-    """A browser cancels what it has in its cache."""
+    """A browser cancels what is in its cache."""
     ends = Ends()
     ends.answers = False
     ids = itertools.count(2, 2)
@@ -430,7 +430,7 @@ def pushes(size: int) -> None:
 
 @traffic("tuning", "SETTINGS change with every tenth request", 2000, 1_000_000)
 def tuning(size: int) -> None:
-    """A peer that fits its windows to what it measures, some times a second."""
+    """A peer that adjusts its windows to its measurements, a few times a second."""
     ends = Ends()
     for number, stream_id in enumerate(range(1, 2 * size, 2)):
         if not number % 10:
@@ -443,9 +443,9 @@ def tuning(size: int) -> None:
 
 
 def h2load(requests: int) -> str:
-    """Let h2load send so many requests over one connection to `python -m h2 serve`.
+    """Let h2load send this many requests over one connection to `python -m h2 serve`.
 
-    Returns what it reports; raises `RuntimeError` unless all were answered.
+    Returns its report; raises `RuntimeError` unless all were answered.
     """
     program = shutil.which("h2load")
     if program is None:
@@ -482,7 +482,7 @@ def _wait_for(port: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the command line asks for; a limit that ends traffic is a traceback."""
+    """Run the program; a limit that stops traffic causes a traceback."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.legitimate", description="Traffic that no limit may end."
     )

@@ -1,4 +1,4 @@
-"""libnghttp2 on the workloads that `libnghttp2.c` has: what the same work costs in C.
+"""libnghttp2 with the workloads of `libnghttp2.c`: the cost of the same work in C.
 
 Needs a C compiler and the headers of libnghttp2 (on Debian the package libnghttp2-dev).
 """
@@ -15,7 +15,7 @@ WORKLOADS = ("get", "repeat", "grpc", "concurrent", "ping")
 
 
 def build(folder: Path) -> Path | None:
-    """Compile the program into a folder; None where the compiler or the headers are missing."""
+    """Compile the program into a folder; None if the compiler or the headers are missing."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return None

@@ -1,13 +1,13 @@
-"""Machine instructions that a unit of each workload takes, of either build: valgrind counts them.
+"""Machine instructions of a unit of each workload, in either build, counted by valgrind.
 
 usage: python -m benchmarks.machine [--update] [--build pure|compiled] [--only NAMES]
 
-The bytecode that `benchmarks.gate` counts says nothing of compiled code. Here each workload runs
-under callgrind twice, the second time with three times as many units, in a process of its own; the
-difference is what the units take. Time plays no part, and the same compiler, interpreter and C
-library give the same figures within 1 %. They are compared with the limits in `limits.json`, as
-those of the gate are; `--update` writes them. The exit status is 0 if nothing is above its limit, 1
-if something is, 2 if there are no limits for the running interpreter. Takes about two minutes.
+The bytecode that `benchmarks.gate` counts says nothing about compiled code. Here each workload runs
+under callgrind twice, the second time with three times as many units, in a separate process; the
+difference is the cost of the units. It is independent of time, and the same compiler, interpreter
+and C library give the same figures within 1 %. They are compared with the limits in `limits.json`,
+like those of the gate; `--update` writes them. The exit status is 0 if nothing is above its limit,
+1 if something is, 2 if there are no limits for the running interpreter. Takes about two minutes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tools.venvs import ensure
 from .gate import LIMITS, Counts, version
 from .workloads import ROOT, WORKLOADS
 
-#: Environment of tools.venvs -> what the limits are called behind the version of the interpreter.
+#: Environment of tools.venvs -> name of the limits, after the version of the interpreter.
 BUILDS = {"pure": "ours", "compiled": "compiled"}
 HEADROOM = 1.03
 UNITS = """
@@ -69,13 +69,13 @@ def count(python: str, names: list[str]) -> Counts:
 
 
 def key(build: str) -> str:
-    """What the limits of a build are called, such as `CPython 3.11, machine, compiled`."""
+    """The name of the limits of a build, such as `CPython 3.11, machine, compiled`."""
     return f"{version()}, machine, {build}"
 
 
 def main() -> int:
     """Count, then compare with the limits or write them; returns the exit status."""
-    # A traces unit is a message, and a story has as many as it has: sizes say nothing there.
+    # A unit of traces is a message, and the stories have different numbers of them.
     names = [name for name in WORKLOADS if name != "traces"]
     parser = argparse.ArgumentParser(description="Count the machine instructions of workloads.")
     parser.add_argument("--update", action="store_true", help="write the limits")

@@ -1,9 +1,9 @@
-"""Time workloads on one package, in a process of their own; the other programs here call this.
+"""Time workloads on one package, in a separate process; the other programs here call this.
 
 usage: python -m benchmarks.measure PACKAGE REPEATS WORKLOAD [WORKLOAD ...]
 
 Prints one JSON object: for each workload the microseconds of CPU time per unit, one figure per
-repetition. A run that is not counted comes first, so that tables built on first use are there.
+repetition. An uncounted run comes first, so that tables built on first use exist.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def cost(api: Api, workload: Workload) -> float:
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Run the program."""
     package, repeats, *names = sys.argv[1:]
     api = load(package)
     figures = {}

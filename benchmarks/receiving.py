@@ -1,12 +1,12 @@
-"""What it costs to let the connection keep content that arrives.
+"""The cost of receive buffering.
 
 usage: python -m benchmarks.receiving
 
-Bytecode instructions for each frame, counted in the package at the receiver alone. "By hand" is
-what a program has to do at least without `receive_buffering`: take the content of each
-`DataReceived`, and acknowledge it at once. It keeps nothing, gives back no window of a stream that
-was reset, and cannot read less than a frame. "Plain" is the same on `H2Connection`. The exit status
-is 1 if a ratio of "kept" and "by hand" is above its limit.
+Bytecode instructions for each frame, counted in the package at the receiver. "By hand" is the
+minimum that a program has to do without `receive_buffering`: take the content of each
+`DataReceived`, and acknowledge it immediately. It buffers nothing, does not give back windows of
+reset streams, and cannot read less than a frame. "Plain" is the same on `H2Connection`. The exit
+status is 1 if a ratio of "kept" and "by hand" is above its limit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READS = 200
 
 
 class Case(NamedTuple):
-    """Frames of one size, so many in each read."""
+    """Frames of one size, and how many in each read."""
 
     size: int
     in_a_read: int
@@ -62,7 +62,7 @@ def prepared(conn: h2.connection.H2Connection) -> None:
 
 
 def by_hand(conn: h2.connection.H2Connection, data: bytes) -> int:
-    """Receive a read of a program that acknowledges by itself."""
+    """Process a read for a program that acknowledges by itself."""
     received = 0
     for event in conn.receive_data(data):
         if isinstance(event, h2.events.DataReceived):
@@ -73,7 +73,7 @@ def by_hand(conn: h2.connection.H2Connection, data: bytes) -> int:
 
 
 def read_kept(conn: h2.buffered.BufferedH2Connection, data: bytes) -> int:
-    """Receive a read of a program that reads what the connection has kept."""
+    """Process a read for a program that reads what the connection has buffered."""
     received = 0
     for event in conn.receive_data(data):
         if isinstance(event, h2.events.DataAvailable):
@@ -97,7 +97,7 @@ def count(read: Callable[[bytes], int], case: Case) -> float:
 
 
 def main() -> int:
-    """Print the table; tell whether all ratios are within their limits."""
+    """Print the table; return the exit status."""
     print("octets  in a read   plain  by hand   kept  ratio  limit")
     above = 0
     for case in CASES:

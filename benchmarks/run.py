@@ -1,12 +1,12 @@
-"""The package against its peers: the one command of the benchmarks (`make bench`).
+"""The package compared with others: the main command of the benchmarks (`make bench`).
 
-Makes environments for this checkout, pure and compiled, the published h2 and jh2, runs every
-workload in turn on each of them, several rounds, each in a new process, and prints the CPU time per
-unit, the ratios and those that are asked for. Where the headers of libnghttp2 are installed, a
-program in C does the same work. Then it prints how costs grow (see `benchmarks.scaling`).
+Creates environments for this checkout, pure and compiled, the published h2 and jh2, runs every
+workload in turn on each of them, in several rounds, each in a new process, and prints the CPU time
+per unit, the ratios and the required ratios. If the headers of libnghttp2 are installed, a program
+in C does the same work. Then it prints how costs grow (see `benchmarks.scaling`).
 
-Seconds on a shared machine are noise, so nothing here fails: compare the ratios of one run, and
-leave it to `benchmarks.gate` to refuse a change.
+Seconds on a shared machine are noise, so nothing here fails: compare the ratios of one run. Only
+`benchmarks.gate` rejects a change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .workloads import ROOT, WORKLOADS
 # Environment of tools.venvs -> import name of the package in it.
 PACKAGES = {"published": "h2", "jh2": "jh2", "ours": "h2", "compiled": "h2"}
 TITLES = {"published": "h2 4.4.1", "jh2": "jh2", "ours": "pure", "compiled": "compiled"}
-# The same work in C, where its headers are there.
+# The same work in C, if its headers are installed.
 IN_C = "libnghttp2"
 
 Runs = dict[str, dict[str, list[float]]]
@@ -57,7 +57,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def environments(python: str) -> dict[str, str]:
-    """An interpreter for each package, in environments made from the given interpreter."""
+    """An interpreter for each package, in environments created with the given interpreter."""
     same = os.path.realpath(python) == os.path.realpath(sys.executable)
     suffix = "" if same else f"-{Path(os.path.realpath(python)).parent.parent.name}"
     return {name: str(ensure(name, python, suffix)) for name in PACKAGES}
@@ -81,7 +81,7 @@ def measure(pythons: dict[str, str], names: list[str], rounds: int, repeats: int
 
 
 def figure(name: str, cost: float) -> str:
-    """A cost in microseconds as it is best read: bulk as MiB/s, the rest as it is."""
+    """A cost in microseconds in readable form: bulk data as MiB/s, the rest unchanged."""
     return f"{1e6 / cost:,.0f}" if WORKLOADS[name].unit == "MiB" else f"{cost:,.1f}"
 
 
@@ -126,7 +126,7 @@ def print_growth(pythons: dict[str, str], names: list[str]) -> dict[str, Figures
 
 
 def main() -> None:
-    """Run the benchmarks that the command line asks for."""
+    """Run the program."""
     options = parse_arguments()
     pythons = environments(options.python)
     workloads = [name for name in options.only if name in WORKLOADS]

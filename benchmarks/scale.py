@@ -1,11 +1,10 @@
-"""Many connections in one process: what they cost in memory and in time while they are idle.
+"""Many connections in one process: their cost in memory and in time while they are idle.
 
 usage: python -m benchmarks.scale [--connections N] [--requests N] [--variants N] [--json]
 
-Server connections in memory, without sockets. Each has answered some requests of a browser, which
-differ from one to the next, and is idle then. Memory is what the process takes from the system
-(Linux: resident set), time is CPU time. Afterwards, for some fewer connections, what settings and
-habits make of these figures.
+Server connections in memory, without sockets. Each has answered a few different requests of a
+browser, and is then idle. Memory is what the process takes from the system (Linux: resident set),
+time is CPU time. After that, with fewer connections, it measures the effect of settings and habits.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ from h2.settings import SettingCodes
 
 from .workloads import BODY, request_headers, response_headers
 
-SESSIONS: Final = 64  # recorded ones, which the connections take in turns
-SAMPLE: Final = 1000  # connections that are woken up to see what that takes
+SESSIONS: Final = 64  # recorded ones, which the connections use in turn
+SAMPLE: Final = 1000  # connections that are woken up to measure that
 
 Session = list[bytes]
 Values = dict[SettingCodes, int]
@@ -39,7 +38,7 @@ Figures = dict[str, float]
 
 
 def resident() -> int:
-    """Return the octets of memory that the process uses; 0 where the system does not say."""
+    """Return the octets of memory that the process uses; 0 if unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -48,7 +47,7 @@ def resident() -> int:
 
 
 def server(values: Values | None = None) -> H2Connection:
-    """Return a connection that has begun; SETTINGS may have other values than usual."""
+    """Return a started connection, possibly with different SETTINGS."""
     conn = H2Connection(h2.config.H2Configuration(client_side=False))
     if values is not None:
         conn.local_settings = h2.settings.Settings(client=False, initial_values=values)
@@ -57,7 +56,7 @@ def server(values: Values | None = None) -> H2Connection:
 
 
 def answer(conn: H2Connection, octets: bytes, respond: bool = True) -> None:
-    """Do what a server does with one read; what it has to say goes nowhere."""
+    """Do what a server does with one read; its output is discarded."""
     for event in conn.receive_data(octets):
         if respond and isinstance(event, h2.events.StreamEnded):
             conn.send_headers(event.stream_id, response_headers(event.stream_id))
@@ -66,7 +65,7 @@ def answer(conn: H2Connection, octets: bytes, respond: bool = True) -> None:
 
 
 def record(number: int, requests: int, values: Values | None = None) -> Session:
-    """Return what a client says in a session, read by read; the last one is one more request."""
+    """Return what a client sends in a session, read by read; the last one is one more request."""
     client = H2Connection(h2.config.H2Configuration(client_side=True))
     client.initiate_connection()
     peer = server(values)
@@ -86,7 +85,7 @@ def record(number: int, requests: int, values: Values | None = None) -> Session:
 
 
 def used(session: Session, values: Values | None = None) -> H2Connection:
-    """Return a connection that is idle after all requests of a session but the last one."""
+    """Return a connection that is idle after all requests of a session except the last one."""
     conn = server(values)
     for octets in session[:-1]:
         answer(conn, octets)
@@ -96,7 +95,7 @@ def used(session: Session, values: Values | None = None) -> H2Connection:
 def scale(connections: int, requests: int) -> Figures:
     """Measure that many connections at once."""
     sessions = [record(number, requests) for number in range(min(SESSIONS, connections))]
-    used(sessions[0])  # what is made when it is first needed is there now
+    used(sessions[0])  # creates everything that is created on first use
     gc.collect()
     before, start = resident(), process_time()
     idle = [used(sessions[number % len(sessions)]) for number in range(connections)]
@@ -124,7 +123,7 @@ def scale(connections: int, requests: int) -> Figures:
 
 
 def with_values(**values: int) -> Callable[[Session], H2Connection]:
-    """Return what makes connections with these settings."""
+    """Return a function that creates connections with these settings."""
     codes = {SettingCodes[name]: value for name, value in values.items()}
     return lambda session: used(session, codes)
 
@@ -146,7 +145,7 @@ def without_tables(session: Session) -> H2Connection:
 
 
 def with_open_streams(number: int) -> Callable[[Session], H2Connection]:
-    """Return what makes connections with so many requests that are not answered yet."""
+    """Return a function that creates connections with this many unanswered requests."""
 
     def build(session: Session) -> H2Connection:
         conn = server()

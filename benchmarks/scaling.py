@@ -2,7 +2,7 @@
 
 usage: python -m benchmarks.scaling [--package h2] [--only NAME,...] [--json]
 
-Each measurement runs in a process of its own, so that figures of memory are clean. Memory is what
+Each measurement runs in a separate process, so that memory figures are clean. Memory is what
 tracemalloc counts, time is CPU time, the best of several repetitions.
 """
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from h2.connection import H2Connection
 
 Figures = dict[str, float]
-# glibc gives freed memory back to the system at once where enough of it is at the end of the heap,
-# and then every MiB that is received pays for page faults anew. Keep it, as a busy program does.
+# glibc returns freed memory to the system immediately if enough of it is at the end of the heap;
+# then every received MiB pays for page faults again. Keep it, as a busy program would.
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
 OPEN_STREAMS = (1, 100, 1000, 10_000)
 
@@ -60,14 +60,14 @@ def roomy_pair(api: Api) -> tuple[H2Connection, H2Connection]:
 
 
 def open_streams(client: H2Connection, server: H2Connection, first: int, number: int) -> None:
-    """Open this many streams with a request each, and give the server what the client wrote."""
+    """Open this many streams with a request each, and pass the client's output to the server."""
     for stream_id in range(first, first + 2 * number, 2):
         client.send_headers(stream_id, REQUEST, end_stream=True)
         server.receive_data(client.data_to_send())
 
 
 def opening(api: Api, already_open: int) -> tuple[H2Connection, Callable[[int, int], None]]:
-    """A connection with that many streams open, and what opens more of them."""
+    """A connection with that many open streams, and a function that opens more."""
     client, server = roomy_pair(api)
     open_streams(client, server, 1, already_open)
     expect(server.open_inbound_streams, already_open)
@@ -94,7 +94,7 @@ def open_stream(api: Api) -> Figures:
 
 
 def traced(build: Callable[[], object]) -> int:
-    """Bytes that are still held, after a collection, by what `build` made and returned."""
+    """Bytes held, after a garbage collection, by what `build` returned."""
     tracemalloc.start()
     gc.collect()
     before = tracemalloc.get_traced_memory()[0]
@@ -107,7 +107,7 @@ def traced(build: Callable[[], object]) -> int:
 
 
 def idle_stream(api: Api, number: int = 10_000) -> Figures:
-    """Bytes for a stream whose request went through and that waits for its response."""
+    """Bytes for a stream whose request was sent and that waits for its response."""
     client, server = roomy_pair(api)
     open_streams(client, server, 1, 50)
     blocks: list[bytes] = []
@@ -121,7 +121,7 @@ def idle_stream(api: Api, number: int = 10_000) -> Figures:
         for block in blocks:
             server.receive_data(block)
 
-    # What was written is kept by the list, so it is taken off the client's figure.
+    # The list keeps what was written, so it is subtracted from the client's figure.
     sent = traced(send) - sum(map(sys.getsizeof, blocks)) - sys.getsizeof(blocks)
     received = traced(receive)
     expect(server.open_inbound_streams, number + 50)
@@ -144,12 +144,12 @@ def established(api: Api, side: str, requests: int) -> H2Connection:
 
 
 def several(number: int, build: Callable[[], object]) -> list[object]:
-    """What `build` makes when called this many times."""
+    """The results of calling `build` this many times."""
     return [build() for _ in range(number)]
 
 
 def idle_connection(api: Api, number: int = 300) -> Figures:
-    """Bytes for an established connection with nothing under way: new, and after ten requests."""
+    """Bytes for an idle established connection: new, and after ten requests."""
     figures = {}
     for side in ("client", "server"):
         for state, requests in (("new", 0), ("used", 10)):
@@ -175,10 +175,10 @@ def finished_streams(api: Api, number: int = 70_000) -> Figures:
 
 
 def reading(api: Api) -> Callable[[int, int], float]:
-    """What times the receiving of so many bytes of DATA frames in reads of one size.
+    """A function that times receiving a number of bytes of DATA frames in reads of one size.
 
-    All events are kept until the end, whatever the size of the reads: memory that is freed and used
-    again after each read is warm, and that would be the allocator's merit.
+    All events are kept until the end, whatever the size of the reads: otherwise memory that is
+    freed and reused after each read would be warm, which would favor small reads.
     """
     client, server = pair(api)
     client.increment_flow_control_window(2**30)
@@ -239,7 +239,7 @@ def import_time(api: Api) -> Figures:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measurement and the most that each of its figures may be; others are for reading only."""
+    """A measurement, and limits for some of its figures."""
 
     take: Callable[[Api], Figures]
     limits: Figures
@@ -284,7 +284,7 @@ def above(name: str, figures: Figures) -> list[str]:
 
 
 def show(name: str, figures: Figures) -> None:
-    """Print the figures of a measurement, with the limit beside each that has one."""
+    """Print the figures of a measurement, with their limits."""
     for label, figure in figures.items():
         limit = MEASUREMENTS[name].limits.get(label)
         verdict = "" if limit is None else f"   at most {limit:g}"
@@ -294,7 +294,7 @@ def show(name: str, figures: Figures) -> None:
 
 
 def main() -> None:
-    """Take the measurements that the command line asks for."""
+    """Run the program."""
     parser = argparse.ArgumentParser(description="How costs grow.")
     parser.add_argument("--package", default="h2", help="import name of the package (h2)")
     parser.add_argument("--only", default=",".join(MEASUREMENTS), help="names, comma between")

@@ -1,10 +1,10 @@
-"""A server on the connection that buffers, and the same server that waits by hand, under h2load.
+"""A server on a buffered connection, and one that does its own waiting, under h2load.
 
 usage: python -m benchmarks.served [--rounds N] [--json]
 
-Each case runs with both servers in turns. What counts is CPU time of the server for a request, the
-best of the rounds, because the machine does other things, too. The exit status is 1 if the server
-that buffers takes more than the other one.
+Each case alternates between both servers. The figure is the CPU time of the server for a request,
+in the best of the rounds, because the machine may be busy. The exit status is 1 if the buffered
+server takes more than the other one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from h2.exceptions import ProtocolError
 
 from .workloads import ROOT, expect
 
-#: At most so much goes to the transport at once: four frames of the usual size.
+#: The most that goes to the transport at a time: four frames of the usual size.
 FRAME = 16_384 + 9
 PIECE = 4 * FRAME
 
@@ -59,7 +59,7 @@ class Server(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        """Answer what has come."""
+        """Answer what has arrived."""
         try:
             events = self.conn.receive_data(data)
         except ProtocolError:
@@ -71,7 +71,7 @@ class Server(asyncio.Protocol):
         self.flush()
 
     def handle(self, event: Event) -> None:
-        """Act on an event."""
+        """Process an event."""
         if isinstance(event, RequestReceived):
             size = size_of(event)
             length = b"%d" % size
@@ -87,54 +87,54 @@ class Server(asyncio.Protocol):
         raise NotImplementedError
 
     def flush(self) -> None:
-        """Write what may be written."""
+        """Write what can be written."""
         raise NotImplementedError
 
     def pause_writing(self) -> None:
-        """Wait: the transport is full."""
+        """Pause: the transport is full."""
         self.paused = True
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Continue."""
         self.paused = False
         self.flush()
 
 
 class Buffered(Server):
-    """The server on the connection that buffers."""
+    """The server on the buffered connection."""
 
     connection = BufferedH2Connection
 
     def send(self, stream_id: int, content: bytes) -> None:
-        """Hand it over."""
+        """Pass it on."""
         self.conn.send_data(stream_id, content, end_stream=True)
 
     def flush(self) -> None:
-        """Write what may be written."""
+        """Write what can be written."""
         while not self.paused and (data := self.conn.data_to_send(PIECE)):
             self.transport.write(data)
 
 
 class ByHand(Server):
-    """The server that waits by hand: for windows, and for its turn."""
+    """The server that does its own waiting and scheduling."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with nothing that waits."""
+        """Start with nothing pending."""
         self.waiting: dict[int, memoryview] = {}
         super().connection_made(transport)
 
     def send(self, stream_id: int, content: bytes) -> None:
-        """Keep it."""
+        """Buffer it."""
         self.waiting[stream_id] = memoryview(content)
 
     def handle(self, event: Event) -> None:
-        """Forget what nobody wants any more; windows are looked at in each flush."""
+        """Drop what is no longer wanted; windows are checked in each flush."""
         super().handle(event)
         if isinstance(event, StreamReset):
             self.waiting.pop(event.stream_id, None)
 
     def flush(self) -> None:
-        """Write what may be written: a frame of each stream in turn."""
+        """Write what can be written: a frame of each stream in turn."""
         conn = self.conn
         sent = True
         while sent and not self.paused:
@@ -164,7 +164,7 @@ SERVERS: dict[str, type[Server]] = {"by hand": ByHand, "buffered": Buffered}
 
 @dataclass(frozen=True)
 class Case:
-    """What h2load asks for."""
+    """What h2load requests."""
 
     size: int
     requests: int
@@ -180,7 +180,7 @@ CASES = {
 
 
 async def serve(name: str) -> None:
-    """Serve until standard input ends; then print the CPU time that it took."""
+    """Serve until standard input ends; then print the CPU time."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(SERVERS[name], "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -192,7 +192,7 @@ async def serve(name: str) -> None:
 
 @contextmanager
 def serving(name: str) -> Iterator[tuple[int, list[float]]]:
-    """The port of a server in a process of its own, and where its CPU time will be."""
+    """The port of a server in a separate process, and a list for its CPU time."""
     command = [sys.executable, "-m", "benchmarks.served", "--serve", name]
     spent: list[float] = []
     with subprocess.Popen(
@@ -205,7 +205,7 @@ def serving(name: str) -> Iterator[tuple[int, list[float]]]:
 
 
 def load(name: str, case: Case) -> float:
-    """Microseconds of CPU time of this server for a request."""
+    """Microseconds of CPU time of this server per request."""
     with serving(name) as (port, spent):
         command = ["h2load", "-n", str(case.requests), "-m", str(case.streams), "-w", "20"]
         command += ["-W", "24", f"http://127.0.0.1:{port}/{case.size}"]
@@ -215,7 +215,7 @@ def load(name: str, case: Case) -> float:
 
 
 def measure(cases: dict[str, Case], rounds: int) -> dict[str, dict[str, float]]:
-    """The figures of all cases, each with both servers in turns."""
+    """The figures of all cases, alternating between both servers."""
     figures = {}
     for label, case in cases.items():
         spent: dict[str, list[float]] = {name: [] for name in SERVERS}

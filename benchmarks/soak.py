@@ -1,24 +1,23 @@
-"""A long run over real sockets, to see that memory stays flat and nothing is lost.
+"""A long run over real sockets, to check that memory stays flat and nothing is lost.
 
 usage: python -m benchmarks.soak [--requests N] [--connections N] [--seed N]
 
-Two processes talk over TCP on the loopback interface. First all requests go over one connection,
-then there are that many connections one after the other. What happens on them is drawn from the
-seed:
+Two processes communicate over TCP on the loopback interface. First all requests use one connection,
+then there are that many connections one after the other. What happens on them depends on the seed:
 
-- responses of no octets to 60,000, and requests with content, which go through windows that both
-  ends change while they run;
-- requests that the client cancels, before or in the middle of the response, and responses that the
-  server resets in the middle;
-- content that the reader keeps for a while before it hands back its room in the windows;
-- connections that the server leaves: in two steps while requests are on their way, or at once after
-  a request, so that others have to go out again elsewhere, or with an error.
+- responses of 0 to 60,000 octets, and requests with content, under windows that both ends keep
+  changing;
+- requests that the client cancels, before or during the response, and responses that the server
+  resets;
+- content that the reader keeps for a while before it acknowledges it;
+- connections that the server closes: in two steps while requests are in flight, immediately after a
+  request, so that others have to be retried elsewhere, or with an error.
 
-Content follows from the number of a request, and both ends check what they received by its hash.
-Every request must come to the end that was meant for it: a whole response, a reset, or the last
-stream of a GOAWAY frame, after which it goes out again on the next connection. The memory of both
-processes is read from /proc (Linux); from the first tenth of a part to its end it may grow by
-`ALLOWED_GROWTH` at most. The exit status is 0 if all of that is so.
+The number of a request determines its content, and both ends check the hash of what they receive.
+Every request must end as planned: with a complete response, a reset, or a GOAWAY frame that
+excludes it, after which it is retried on the next connection. The memory of both processes is read
+from /proc (Linux); from the first tenth of a part to its end it may grow by at most
+`ALLOWED_GROWTH`. The exit status is 0 if all of this holds.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ ALLOWED_GROWTH: Final = 4096  # KiB of resident memory, for each process
 
 
 def resident(process: int) -> int:
-    """Return the KiB of memory that a process uses; 0 where the system does not say."""
+    """Return the KiB of memory that a process uses; 0 if unknown."""
     try:
         text = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -64,7 +63,7 @@ def resident(process: int) -> int:
 
 
 def requests(rng: random.Random, first: int, number: int) -> list[Request]:
-    """Return so many requests of all kinds that leave the connection alone."""
+    """Return this many requests of all kinds that do not end the connection."""
     made = []
     for n in range(first, first + number):
         draw = rng.random()
@@ -76,7 +75,7 @@ def requests(rng: random.Random, first: int, number: int) -> list[Request]:
 
 
 def last_request(rng: random.Random, number: int) -> Request | None:
-    """Return the request that makes the server leave a connection, if one is to do so."""
+    """Return the request that makes the server close a connection, if there is to be one."""
     draw = rng.random()
     if draw < 0.4:
         return None
@@ -85,7 +84,7 @@ def last_request(rng: random.Random, number: int) -> Request | None:
 
 
 def serve(listener: socket.socket, connections: int, seed: int) -> None:
-    """Serve so many connections, one after the other."""
+    """Serve this many connections, one after the other."""
     rng = random.Random(seed)
     for _ in range(connections):
         sock, _ = listener.accept()
@@ -94,7 +93,7 @@ def serve(listener: socket.socket, connections: int, seed: int) -> None:
 
 
 class Soak:
-    """The run, and what came of it."""
+    """The run, and its results."""
 
     def __init__(self, port: int, server: int, seed: int) -> None:
         self.port = port
@@ -105,7 +104,7 @@ class Soak:
         self.asked = 0
 
     def connect(self) -> None:
-        """Make requests of the line over a connection."""
+        """Make requests from the queue over a connection."""
         with socket.create_connection(("127.0.0.1", self.port)) as sock:
             Client(sock, self.rng, self.line, self.outcomes).run()
 
@@ -129,7 +128,7 @@ class Soak:
         self.asked += number
 
     def many_connections(self, number: int) -> Iterator[int]:
-        """Make connections in turn, with some requests on each; yield how many there have been."""
+        """Make connections in turn, with a few requests on each; yield how many there have been."""
         for made in range(number):
             some = requests(self.rng, self.asked, self.rng.randrange(12))
             last = last_request(self.rng, self.asked + len(some))
@@ -145,7 +144,7 @@ class Soak:
             yield made + 1
 
     def part(self, name: str, progress: Iterator[int], total: int) -> Sequence[str]:
-        """Run a part to its end; return what is wrong with its memory."""
+        """Run a part to its end; return problems with its memory."""
         start, at, first = time.monotonic(), 0, (0, 0)
         before = self.outcomes.copy()
         for done in progress:
@@ -165,7 +164,7 @@ class Soak:
 
 @contextmanager
 def server(connections: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Run the server in a process of its own; yield its port and process."""
+    """Run the server in a separate process; yield its port and process."""
     command = [sys.executable, "-m", "benchmarks.soak", "--serve", str(connections)]
     command += ["--seed", str(seed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -180,7 +179,7 @@ def server(connections: int, seed: int) -> Iterator[tuple[int, int]]:
 
 def soak(number: int, connections: int, seed: int) -> list[str]:
     """Run both parts; return what is wrong."""
-    # The line may be left with requests that were to be sent again: there is a last connection.
+    # Requests to be retried may be left in the queue: there is one last connection for them.
     with server(connections + 2, seed) as (port, process):
         run = Soak(port, process, seed)
         wrong = [*run.part("one connection", run.one_connection(number), number)]

@@ -1,4 +1,4 @@
-"""The two ends of `benchmarks.soak`, which make things hard for each other within the rules."""
+"""The two ends of `benchmarks.soak`, which make life hard for each other within the rules."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from h2.settings import SettingCodes
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-PATIENCE: Final = 60.0  # seconds without anything that moves
-FULL: Final = 262_144  # octets that wait for the socket
+PATIENCE: Final = 60.0  # seconds without any progress
+FULL: Final = 262_144  # octets waiting for the socket
 LONGEST: Final = 60_000  # octets of content
 #: What content is cut from.
 BLOCK: Final = random.Random(9113).randbytes(65_536 + LONGEST)
@@ -34,13 +34,13 @@ OK: Final = (":status", "200")
 GET: Final = "get"  # content
 POST: Final = "post"  # the hash of the request's content
 RESET: Final = "reset"  # half of the content, then RST_STREAM
-LEAVE: Final = "leave"  # content, and a graceful shutdown behind it
-RETIRE: Final = "retire"  # content, and to take no request behind this one
+LEAVE: Final = "leave"  # content, then a graceful shutdown
+RETIRE: Final = "retire"  # content, and no further requests
 FAIL: Final = "fail"  # GOAWAY with an error
 
 
 def content(number: int, size: int) -> memoryview:
-    """Return the content that belongs to a message with this number."""
+    """Return the content of the message with this number."""
     start = number * 7919 % 65_536
     return memoryview(BLOCK)[start : start + size]
 
@@ -58,17 +58,17 @@ class Incoming:
     size: int = 0
 
     def add(self, data: bytes) -> None:
-        """Take some of it in."""
+        """Add some of it."""
         self.hash.update(data)
         self.size += len(data)
 
     def is_all(self, expected: memoryview) -> bool:
-        """Whether it is just this."""
+        """Whether it is exactly this."""
         return self.size == len(expected) and self.hash.hexdigest() == digest(expected)
 
 
 class End:
-    """What both ends have: a connection on a socket, content to send, room not given back."""
+    """What both ends have: a connection on a socket, content to send, unacknowledged octets."""
 
     def __init__(self, sock: socket.socket, client: bool, rng: random.Random) -> None:
         sock.setblocking(False)
@@ -82,14 +82,14 @@ class End:
         self.conn.initiate_connection()
         self.unsent = bytearray()
         self.outgoing: dict[int, memoryview] = {}
-        self.cut: set[int] = set()  # streams that are reset behind what is going out
-        self.owed: deque[tuple[int, int]] = deque()  # stream and octets that were not given back
-        self.over = False  # whether this end has said its last word
-        self.closed = False  # whether the other end has hung up
+        self.cut: set[int] = set()  # streams to reset after what is being sent
+        self.owed: deque[tuple[int, int]] = deque()  # stream and unacknowledged octets
+        self.over = False  # whether this end has finished sending
+        self.closed = False  # whether the other end has disconnected
         self.moved = time.monotonic()
 
     def turn(self, wait: float) -> None:
-        """Write and read once; wait so long if nothing can move."""
+        """Write and read once; wait up to this long if neither is possible."""
         if not self.over:
             self.pay()
             self.send_content()
@@ -108,12 +108,12 @@ class End:
             raise TimeoutError(f"nothing moves; streams {dict(self.conn.streams)}")
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; each end has its own way."""
+        """Process an event; each end does this differently."""
         raise NotImplementedError
 
     def pay(self) -> None:
-        """Give back room in the windows, but not at once: this reader may be slow."""
-        # Never all of it, unless nothing else is going on, and never none.
+        """Acknowledge content, but with a delay: this reader may be slow."""
+        # Never all of it, unless nothing else is happening, and never none.
         keep = self.rng.randrange(40) if len(self.owed) > 1 else 0
         while len(self.owed) > keep:
             stream_id, octets = self.owed.popleft()
@@ -123,7 +123,7 @@ class End:
             self.conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: size})
 
     def send_content(self) -> None:
-        """Send of everything what the windows allow, as long as the socket takes it."""
+        """Send what the windows allow, as long as the socket accepts it."""
         for stream_id, rest in list(self.outgoing.items()):
             if len(self.unsent) > FULL:
                 return
@@ -149,7 +149,7 @@ class End:
         self.cut.discard(stream_id)
 
     def finish(self) -> None:
-        """Write what is left, then wait until the other end hangs up."""
+        """Write what is left, then wait until the other end disconnects."""
         while self.unsent or self.conn.outbound_buffer_size:
             self.turn(0.05)
         self.sock.shutdown(socket.SHUT_WR)
@@ -168,18 +168,18 @@ class Server(End):
         self.last = self.conn.HIGHEST_ALLOWED_STREAM_ID  # the last stream that is served
 
     def run(self) -> None:
-        """Serve until either end leaves."""
+        """Serve until either end closes the connection."""
         while not (self.closed or self.over or (self.leaving and not self.busy())):
             self.turn(0.05)
         if not self.closed:
             self.finish()
 
     def busy(self) -> bool:
-        """Whether a request is still served."""
+        """Whether a request is still being served."""
         return any(stream_id <= self.last for stream_id in self.conn.streams)
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action."""
+        """Process an event; those that are not listed need no action."""
         match event:
             case h2.events.RequestReceived() if event.stream_id <= self.last:
                 path = dict(event.headers)[b":path"].decode()
@@ -203,7 +203,7 @@ class Server(End):
                 self.leaving = True
 
     def answer(self, stream_id: int, kind: str, number: int, size: int, got: Incoming) -> None:
-        """Do what a request asks for."""
+        """Answer a request."""
         if kind == FAIL:
             self.conn.close_connection(ErrorCodes.INTERNAL_ERROR)
             self.over = True
@@ -229,7 +229,7 @@ class Server(End):
 
 @dataclass
 class Request:
-    """A request, and what has come of it."""
+    """A request, and its result."""
 
     number: int
     kind: str
@@ -239,12 +239,12 @@ class Request:
 
     @property
     def path(self) -> str:
-        """What tells the server what to do."""
+        """The path that tells the server what to do."""
         return f"/{self.kind}/{self.number}/{self.size}"
 
 
 class Client(End):
-    """The client's end of one connection, which takes requests from a line."""
+    """The client's end of one connection, which takes requests from a queue."""
 
     def __init__(
         self,
@@ -261,7 +261,7 @@ class Client(End):
         self.limit = 30
 
     def run(self) -> None:
-        """Make requests until there are no more, or the server leaves."""
+        """Make requests until there are no more, or the server closes the connection."""
         while self.active or not (self.leaving or self.closed or not self.line):
             if self.closed:
                 raise AssertionError(f"the server hung up on {list(self.active.values())}")
@@ -299,18 +299,18 @@ class Client(End):
                 return
 
     def cancel(self, stream_id: int) -> None:
-        """Give a request up."""
+        """Cancel a request."""
         self.forget(stream_id)
         self.conn.reset_stream(stream_id, ErrorCodes.CANCEL)
         self.end(stream_id, "cancelled")
 
     def end(self, stream_id: int, outcome: str) -> Request:
-        """Note what has become of a request."""
+        """Note the result of a request."""
         self.outcomes[outcome] += 1
         return self.active.pop(stream_id)
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action."""
+        """Process an event; those that are not listed need no action."""
         request = self.active.get(getattr(event, "stream_id", None) or 0)
         match event:
             case h2.events.ResponseReceived() if request:
@@ -338,7 +338,7 @@ class Client(End):
                 self.go_on_elsewhere(event)
 
     def go_on_elsewhere(self, event: h2.events.ConnectionTerminated) -> None:
-        """Put back what was not processed; the rest is still answered, or met an error."""
+        """Put unprocessed requests back; the rest is still answered, or ended by an error."""
         self.leaving = True
         for stream_id in event.unprocessed_stream_ids:
             request = self.active.pop(stream_id, None)

@@ -1,8 +1,8 @@
 """Traffic between two connections in one process, for any package with the h2 API.
 
-Each workload is a generator. It prepares its connections and headers, yields the sections whose
-cost counts, one function at a time, and checks after each that all of the traffic arrived. What
-stands between two sections is not measured. A section returns how many units it handled.
+Each workload is a generator. It prepares its connections and headers, yields the sections to
+measure, one function at a time, and checks after each that all of the traffic arrived. Code between
+two sections is not measured. A section returns how many units it handled.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def load(package: str) -> Api:
 
 
 def pump(client: H2Connection, server: H2Connection) -> None:
-    """Carry the bytes of both sides across until a handshake or an acknowledgement is through."""
+    """Transfer bytes in both directions until a handshake or an acknowledgment is complete."""
     for _ in range(3):
         if data := client.data_to_send():
             server.receive_data(data)
@@ -107,7 +107,7 @@ def response_headers(number: int) -> Headers:
 
 
 def expect(got: int, wanted: int) -> None:
-    """Raise `RuntimeError` for lost traffic: a broken run must not look like a fast one."""
+    """Raise `RuntimeError` if traffic was lost: a broken run must not look like a fast one."""
     if got != wanted:
         raise RuntimeError(f"traffic got lost: {got} instead of {wanted}")
 
@@ -251,7 +251,7 @@ def concurrent(api: Api, size: int) -> Iterator[Section]:
 
 
 def conn(api: Api, size: int) -> Iterator[Section]:
-    """Connection setup: preface, settings and their acknowledgements, both ways."""
+    """Connection setup: preface, settings and their acknowledgments, in both directions."""
 
     def run() -> int:
         for _ in range(size):

@@ -1,5 +1,5 @@
 """A conformance suite for HTTP/2: servers, clients, and packages with the API of h2.
 
-It makes and parses all frames and field blocks itself. `python -m conformance --help` says how to
-start it.
+It has its own code for frames and field blocks. `python -m conformance --help` says how to start
+it.
 """

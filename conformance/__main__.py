@@ -18,7 +18,7 @@ _ALL = (Role.SERVER, Role.CLIENT)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments."""
+    """The parser of the arguments."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--only", default="", metavar="TEXT", help="only cases whose name contains TEXT"
@@ -110,7 +110,7 @@ def _roles(options: argparse.Namespace) -> tuple[Role, ...]:
 def _subject(
     options: argparse.Namespace, stack: contextlib.ExitStack
 ) -> tuple[str, Open, Target, Judging]:
-    """What is tested: its name, the way to it, what requests ask for, how it is judged."""
+    """What is tested: its name, how to reach it, what to request, how to judge it."""
     seconds: float = options.timeout
     if options.mode == "package":
         strict: bool = options.strict

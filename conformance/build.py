@@ -1,4 +1,4 @@
-"""Frames of a case. What depends on the endpoint (roles, streams) is filled in when it is sent."""
+"""Frames of a case. What depends on the endpoint (roles, streams) is filled in when sending."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def raw(kind: int, payload: bytes = b"", flags: int = 0, on: Stream = On.CURRENT
 
 
 def padded(payload: bytes, pad: int | None) -> tuple[int, bytes]:
-    """The flag and the payload with so much padding."""
+    """The flag and the payload with this much padding."""
     if pad is None:
         return 0, payload
     return Flag.PADDED, bytes([pad]) + payload + bytes(pad)
@@ -85,10 +85,10 @@ def message(
     priority: bytes = b"",
     flags: int = 0,
 ) -> Made:
-    """The header section of a message that is right but for what the arguments say.
+    """The header section of a message that is valid except for what the arguments change.
 
-    Requests end with it, and responses do not: a client that has all may go away. ``change`` has
-    other values for fields, None for one that is left out; ``first`` comes before all others.
+    It ends requests but not responses, because a client that has everything may disconnect.
+    ``change`` has other values for fields, None to omit one; ``first`` comes before all others.
     """
 
     def make(peer: Peer) -> bytes:

@@ -1,4 +1,4 @@
-"""A case: what is sent in which situation, and what must come back."""
+"""A case: what is sent in which situation, and the expected reaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.peer import Peer, Role
 
 
 class Situation(Enum):
-    """How far a connection has come when the action of a case begins."""
+    """The state of a connection when the action of a case begins."""
 
     START = "nothing was sent by the suite"
     CONNECTED = "both prefaces were sent and acknowledged"
@@ -25,7 +25,7 @@ class Situation(Enum):
 
 
 class Need(Enum):
-    """What an endpoint has to be like for a case to make sense."""
+    """What an endpoint must provide for a case to make sense."""
 
     PUSH = "a client that takes pushed responses"
     NO_PUSH = "a client that sends SETTINGS_ENABLE_PUSH = 0"
@@ -40,7 +40,7 @@ BOTH = (Role.SERVER, Role.CLIENT)
 
 @dataclass(frozen=True)
 class Case:
-    """One declaration, which serves all roles that the rule binds."""
+    """One declaration, for all roles that the rule binds."""
 
     id: str
     section: str
@@ -77,8 +77,8 @@ def case(
 ) -> None:
     """Declare a case.
 
-    ``by_default`` is what a package may do in its default mode where the RFC demands more.
-    Without ``probe`` there is no PING at the end: it would come in the middle of something.
+    ``by_default`` is what a package may do in its default mode if the RFC demands more. Without
+    ``probe`` there is no PING at the end, which would interrupt something.
     """
     if identifier in _known:
         raise ValueError(f"there are two cases {identifier}")

@@ -1,4 +1,4 @@
-"""What must come back: the scope and the error code, with the alternatives that the RFC leaves."""
+"""Expected reactions: the scope and the error code, with the alternatives in the RFC."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Grade(IntEnum):
 
     FAILED = 0
     LENIENT = 1  # what the default mode of a package does on purpose
-    ALLOWED = 2  # something that the RFC allows in place of it
+    ALLOWED = 2  # something that the RFC allows instead
     EXACT = 3  # the scope and the error code of the RFC
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What must come back, in words and as a function that judges what came."""
+    """The expected reaction, in words and as a function that judges the actual one."""
 
     words: str
     judge: Callable[[Peer], Grade]
@@ -32,7 +32,7 @@ Check = Callable[[Peer], str]
 #: RFC 9113 section 5.4: "a generic error code (such as PROTOCOL_ERROR or INTERNAL_ERROR) can
 #: always be used in place of more specific error codes."
 GENERIC = (Code.PROTOCOL_ERROR, Code.INTERNAL_ERROR)
-#: With these a client does without a pushed response, section 8.4.2.
+#: With these a client rejects a pushed response, section 8.4.2.
 _UNWANTED = (Code.CANCEL, Code.REFUSED_STREAM)
 
 
@@ -66,7 +66,7 @@ def stream(*codes: Code, on: Stream = On.CURRENT, malformed: bool = False) -> Ex
         code = seen.resets.get(number)
         if code is not None and code != Code.NO_ERROR:
             grade = _graded(code, codes)
-            # The end of the connection counts, whatever was said of the stream before.
+            # The end of the connection counts, whatever happened to the stream before.
             return max(grade, Grade.ALLOWED) if seen.closed else grade
         status = seen.status(number)
         if malformed and status is not None and 400 <= status < 600:
@@ -93,8 +93,8 @@ def goes_on(
 ) -> Expectation:
     """No error: the PING after it is acknowledged.
 
-    Where the endpoint is a server, there may have to be a response on a stream, with a status code
-    other than 400. The check, if any, returns what is wrong.
+    A server may also have to send a response on a stream, with a status code other than 400. The
+    check, if any, returns what is wrong.
     """
 
     def judge(peer: Peer) -> Grade:
@@ -118,7 +118,7 @@ def goes_on(
 
 
 def leaves() -> Expectation:
-    """The endpoint ends the connection without speaking of an error."""
+    """The endpoint ends the connection without reporting an error."""
 
     def judge(peer: Peer) -> Grade:
         seen = peer.seen
@@ -130,7 +130,7 @@ def leaves() -> Expectation:
 
 
 def client_leaves() -> Expectation:
-    """The same of a client, which may go away when it has its response."""
+    """The same for a client, which may disconnect when it has its response."""
     by_anyone = leaves()
 
     def judge(peer: Peer) -> Grade:
@@ -154,7 +154,7 @@ def gives_up() -> Expectation:
 
 
 def speaks_http1() -> Expectation:
-    """A response of HTTP/1.1, from a server that speaks it on the same port."""
+    """An HTTP/1.1 response, from a server that also speaks it on the same port."""
 
     def judge(peer: Peer) -> Grade:
         return Grade.EXACT if peer.no_frames.startswith(b"HTTP/1.") else Grade.FAILED
@@ -163,7 +163,7 @@ def speaks_http1() -> Expectation:
 
 
 def tolerably(expectation: Expectation) -> Expectation:
-    """What no sentence demands, and none forbids."""
+    """What no sentence requires or forbids."""
 
     def judge(peer: Peer) -> Grade:
         return min(expectation.judge(peer), Grade.ALLOWED)
@@ -172,7 +172,7 @@ def tolerably(expectation: Expectation) -> Expectation:
 
 
 def either(*expectations: Expectation) -> Expectation:
-    """Alternatives that the RFC gives in the place of the rule itself."""
+    """Alternatives that the RFC allows instead of the rule itself."""
 
     def judge(peer: Peer) -> Grade:
         return max(expectation.judge(peer) for expectation in expectations)

@@ -1,6 +1,6 @@
-"""HPACK for the suite: an encoder that can do wrong on purpose, and a decoder for answers.
+"""HPACK for the suite: an encoder that can make deliberate errors, and a decoder for answers.
 
-Written from RFC 7541 alone; nothing of the package under test is used.
+Written from RFC 7541 alone, independent of the package under test.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 Field = tuple[bytes, bytes]
 
-# Appendix A: one entry in each line, its value behind the first "=" that does not begin it.
+# Appendix A: one entry in each line, its value after the first "=" that is not at the beginning.
 _STATIC_TEXT = """
 :authority
 :method=GET
@@ -74,8 +74,8 @@ via
 www-authenticate
 """
 
-# Appendix B: the length of the code of each octet, and of EOS. The code is canonical, so that
-# these lengths say everything.
+# Appendix B: the length of the code of each octet, and of EOS. The code is canonical, so these
+# lengths determine it.
 _LENGTHS = """
 13 23 28 28 28 28 28 28 28 24 30 28 28 30 28 28 28 28 28 28 28 28 30 28 28 28 28 28 28 28 28
 28 6 10 10 12 13 6 8 11 10 10 8 11 8 6 6 6 5 5 5 6 6 6 6 6 6 6 7 8 15 6 12 10 13 6 7 7 7 7 7
@@ -120,7 +120,7 @@ _OVERHEAD = 32  # of each entry of a table, section 4.1
 
 
 def integer(value: int, prefix: int, pattern: int = 0) -> bytes:
-    """An integer with a prefix of so many bits; the bits before it are those of the pattern."""
+    """An integer with a prefix of this many bits; the bits before it are those of the pattern."""
     limit = (1 << prefix) - 1
     if value < limit:
         return bytes([pattern | value])
@@ -152,7 +152,7 @@ def string(content: bytes, coded: bool = False) -> bytes:
 
 
 def coded_string(octets: bytes) -> bytes:
-    """A string literal that says that these octets are in the Huffman code."""
+    """A string literal that marks these octets as Huffman code."""
     return integer(len(octets), 7, 0x80) + octets
 
 
@@ -188,7 +188,7 @@ def table_size(size: int) -> bytes:
 
 
 def block(fields: Iterable[Field]) -> bytes:
-    """A field block of literals, which changes no table."""
+    """A field block of literals, which does not change tables."""
     return b"".join(literal(name, value) for name, value in fields)
 
 
@@ -196,14 +196,14 @@ def block(fields: Iterable[Field]) -> bytes:
 
 
 class DecodingError(Exception):
-    """What the endpoint under test sent is no field block."""
+    """What the endpoint under test sent is not a field block."""
 
 
 class Decoder:
     """Decodes the field blocks of the endpoint under test, with its dynamic table."""
 
     def __init__(self) -> None:
-        self.entries: list[Field] = []  # the newest first
+        self.entries: list[Field] = []  # newest first
         self.maximum = DEFAULT_TABLE_SIZE
         self.updates: list[int] = []  # size updates at the beginning of the last block
 

@@ -1,6 +1,6 @@
-"""An endpoint in memory: a package with the API of h2, and the smallest application around it.
+"""An endpoint in memory: a package with the API of h2, and a minimal application.
 
-Nothing of the package makes or parses what the suite sends and judges.
+The package is not used to create or parse what the suite sends and judges.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _ENABLE_PUSH = 2
 
 
 class UnusableError(Exception):
-    """The package is missing, or cannot do what was asked for."""
+    """The package is missing, or does not support what was requested."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that was imported, and the mode in which its connections run."""
+    """An imported package, and the mode of its connections."""
 
     name: str
     connection: Callable[..., Any]
@@ -60,7 +60,7 @@ def load(name: str, strict: bool) -> Package:
 
 
 class _Endpoint:
-    """A connection of the package, fed with octets."""
+    """A connection of the package that receives octets."""
 
     instant = True
 
@@ -69,7 +69,7 @@ class _Endpoint:
         self._conn = conn
         self._error = error
         self._over = False
-        self._content: dict[int, int] = {}  # what is still to be sent, by stream
+        self._content: dict[int, int] = {}  # what has yet to be sent, by stream
         conn.initiate_connection()
 
     def send(self, octets: bytes) -> None:
@@ -89,7 +89,7 @@ class _Endpoint:
             try:
                 self._handle(event, type(event).__name__)
             except self._error:
-                continue  # what the application wants to do is not possible any more
+                continue  # what the application wants to do is no longer possible
 
     def receive(self, seconds: float) -> bytes | None:
         """What the endpoint sends."""
@@ -109,7 +109,7 @@ class _Endpoint:
                 self._go_on(stream_id)
 
     def _go_on(self, stream_id: int) -> None:
-        """Send as much of the content as there is room for."""
+        """Send as much of the content as fits."""
         left = self._content[stream_id]
         while left:
             room = self._conn.local_flow_control_window(stream_id)

@@ -1,4 +1,4 @@
-"""The end of a connection that the suite has: it sends what a case says, and notes what comes."""
+"""The suite's end of a connection: sends what a case specifies, and records what comes back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conformance.wire import Flag, Frame, Type
 
 
 class Role(Enum):
-    """What the endpoint under test is."""
+    """The role of the endpoint under test."""
 
     SERVER = "server"
     CLIENT = "client"
 
 
 class On(Enum):
-    """A stream that a case names without knowing its number."""
+    """A stream that a case refers to without knowing its number."""
 
     CURRENT = "the stream of the case"
     NEXT = "the next stream that the suite may open"
@@ -34,26 +34,26 @@ _PROMISED = 2
 
 
 class NotPossibleError(Exception):
-    """The situation of a case does not come about, and why."""
+    """The situation of a case cannot be reached, and why."""
 
 
 class NotApplicableError(NotPossibleError):
-    """The case makes no sense with this endpoint, and why."""
+    """The case does not apply to this endpoint, and why."""
 
 
 class Link(Protocol):
-    """The way to the endpoint under test."""
+    """The connection to the endpoint under test."""
 
-    #: Nothing comes later: what the endpoint has to say is there at once.
+    #: Whether the output of the endpoint is available immediately, and nothing comes later.
     instant: bool
-    #: How the endpoint broke down, if it did.
+    #: How the endpoint crashed, if it did.
     crash: str
 
     def send(self, octets: bytes) -> None:
-        """Hand octets over. `OSError` says that the endpoint has gone."""
+        """Send octets. `OSError` means that the endpoint has disconnected."""
 
     def receive(self, seconds: float) -> bytes | None:
-        """What has come within this time, perhaps nothing; None after the end."""
+        """What has arrived within this time, possibly nothing; None after the end."""
 
     def close(self) -> None:
         """End the connection."""
@@ -61,7 +61,7 @@ class Link(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What requests of the suite ask for."""
+    """What the suite requests."""
 
     scheme: bytes = b"http"
     authority: bytes = b"localhost"
@@ -76,7 +76,7 @@ class Section:
     stream_id: int
     fields: list[hpack.Field]
     end_stream: bool
-    updates: list[int]  # dynamic table size updates in front of it
+    updates: list[int]  # dynamic table size updates before it
 
     def get(self, name: bytes) -> bytes | None:
         """The value of the first field with this name."""
@@ -105,7 +105,7 @@ class Seen:
         return found if found is not None and found >= 200 else None
 
     def words(self) -> str:
-        """What came back, in a few words."""
+        """What came back, in short."""
         parts = []
         if self.goaway is not None:
             parts.append(f"GOAWAY({wire.code_name(self.goaway)})")
@@ -127,7 +127,7 @@ PROBE = b"\x00probe??"
 
 
 class Peer:
-    """The other end for the endpoint under test."""
+    """The peer of the endpoint under test."""
 
     def __init__(self, link: Link, role: Role, target: Target, seconds: float) -> None:
         self.link = link
@@ -136,18 +136,18 @@ class Peer:
         self.deadline = time.monotonic() + seconds
         self.stream = 1 if role is Role.SERVER else 0
         self.settings: dict[int, int] = {}  # what the endpoint announced
-        self.acknowledged = 0  # how many of our SETTINGS
+        self.acknowledged = 0  # how many of our SETTINGS were
         self.decoder = hpack.Decoder()
         self.problem = ""  # what is wrong with what the endpoint sent
-        self.complaint = ""  # what the check of the case says
-        self.before = Seen()  # what came before the action of the case
+        self.complaint = ""  # the result of the check of the case
+        self.before = Seen()  # what arrived before the action of the case
         self.seen = self.before
         self.sent: list[str] = []
         self.preface = b""  # the first octets of a client
         self._reader = wire.FrameReader()
         self._log = wire.FrameReader()
         self._pending: list[bytes] = []
-        self._held: list[bytes] | None = []  # what must not come before our own preface
+        self._held: list[bytes] | None = []  # what must not be sent before our own preface
         self._block: tuple[Frame, bytes] | None = None
 
     # Sending ------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class Peer:
         self._pending.append(octets)
 
     def flush(self) -> None:
-        """Hand over what is to be sent."""
+        """Send what is pending."""
         octets, self._pending = b"".join(self._pending), []
         if not octets:
             return
@@ -186,19 +186,19 @@ class Peer:
         self.sent += map(str, self._log.feed(octets))
 
     def release(self) -> None:
-        """Our preface was sent: answers may go out."""
+        """Our preface was sent: allow answers."""
         if self._held is not None:
             self._pending += self._held
             self._held = None
 
     def begin(self) -> None:
-        """The situation has come about; what comes from now on counts."""
+        """The situation is reached; what arrives from now on counts."""
         self.seen = Seen(closed=self.before.closed)
 
     # Receiving ----------------------------------------------------------------------------------
 
     def pump(self, seconds: float) -> bool:
-        """Take in what comes within this time; whether something came."""
+        """Process what arrives within this time; return whether anything did."""
         self.flush()
         if self.seen.closed:
             return False
@@ -243,7 +243,7 @@ class Peer:
         self._answer(wire.settings(ack=True))
 
     def _answer(self, octets: bytes) -> None:
-        """Send what the protocol asks for at once."""
+        """Send what the protocol requires immediately."""
         if self._held is not None:
             self._held.append(octets)
             return
@@ -280,13 +280,13 @@ class Peer:
 
     @property
     def no_frames(self) -> bytes:
-        """Octets that came and are not a whole frame."""
+        """Received octets that are not a whole frame."""
         return self._reader.rest
 
     # Waiting ------------------------------------------------------------------------------------
 
     def wait(self, what: str, done: Waiting) -> None:
-        """Take in what comes until this is true; raises `NotPossibleError` if it never is."""
+        """Process what arrives until this is true; raises `NotPossibleError` if it never is."""
         while not done(self):
             if not self.pump(self.deadline - time.monotonic()):
                 if done(self):
@@ -299,4 +299,4 @@ class Waiting(Protocol):
     """What a peer waits for."""
 
     def __call__(self, peer: Peer, /) -> bool:
-        """Whether it has come."""
+        """Whether it has happened."""

@@ -15,7 +15,7 @@ _SIGNS = {Status.PASSED.value: "ok", Status.FAILED.value: "FAILED", Status.SKIPP
 
 
 def line(result: Result, out: TextIO, everything: bool) -> None:
-    """Say what became of a case: in full where it failed, in a line otherwise."""
+    """Print the result of a case: in full if it failed, otherwise in one line."""
     if not (everything or result.failed):
         return
     sign = _SIGNS[result.status]
@@ -41,7 +41,7 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def write_json(file: str, subject: str, results: Sequence[Result]) -> None:
-    """All results with the frames that went to and fro."""
+    """All results with the frames in both directions."""
     content = {"subject": subject, "cases": [result.as_json() for result in results]}
     Path(file).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

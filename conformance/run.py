@@ -1,4 +1,4 @@
-"""Plays cases, one connection for each, and judges what came back."""
+"""Runs cases, with one connection for each, and judges what comes back."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from conformance.expect import Grade
 from conformance.peer import PROBE, Link, NotApplicableError, NotPossibleError, Peer, Role, Target
 from conformance.situations import prepare
 
-_SETTLE = 0.05  # seconds in which an error may still come after everything seemed right
-_PATIENCE = 1.0  # seconds in which an error may come after a PING that was sent behind it
+_SETTLE = 0.05  # seconds in which an error may still arrive after everything seemed right
+_PATIENCE = 1.0  # seconds in which an error may arrive after the acknowledgment of a later PING
 
 
 class Status(Enum):
-    """What became of a case."""
+    """The status of a case."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -28,7 +28,7 @@ class Status(Enum):
 
 @dataclass
 class Result:
-    """A case that was played."""
+    """The result of a case."""
 
     case: str
     section: str
@@ -44,7 +44,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether something else came back."""
+        """Whether something unexpected came back."""
         return self.status == Status.FAILED.value
 
     def as_json(self) -> dict[str, object]:
@@ -54,11 +54,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Judging:
-    """How strict the judge is, and how long he waits."""
+    """How strictly to judge, and how long to wait."""
 
     seconds: float = 3.0
-    lenient: bool = False  # what the default mode of a package does on purpose is right
-    exact: bool = False  # alternatives that the RFC allows in general are not right
+    lenient: bool = False  # accept what the default mode of a package does on purpose
+    exact: bool = False  # reject alternatives that the RFC allows in general
 
 
 Open = Callable[[Case, Role], Link]
@@ -76,7 +76,7 @@ def chosen(
 
 
 def play(case: Case, role: Role, open_link: Open, target: Target, judging: Judging) -> Result:
-    """Play one case."""
+    """Run one case."""
     result = Result(case.name(role), case.section, case.title, role.value, case.expect.words)
     if case.by_default and judging.lenient:
         result.expected += f" (by default: {case.by_default.words})"
@@ -131,7 +131,7 @@ def _grade(case: Case, peer: Peer) -> Grade:
 
 
 def _watch(case: Case, peer: Peer, judging: Judging) -> Grade:
-    """Take in what comes until it is clear what the endpoint did."""
+    """Process what arrives until it is clear what the endpoint did."""
     patience: float | None = None
     while not _passes(_grade(case, peer), judging):
         left = peer.deadline - time.monotonic()

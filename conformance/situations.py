@@ -1,4 +1,4 @@
-"""How the situation of a case comes about."""
+"""How to reach the situation of a case."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _FRAMES: dict[tuple[Situation, Role], tuple[Made, ...]] = {
 
 
 _LARGE = 2**24
-# How much content the endpoint may send, where it is not the initial value.
+# How much content the endpoint may send, if it is not the initial value.
 _WINDOWS = {Situation.ENDED: 0, Situation.CLOSED: _LARGE}
 
 

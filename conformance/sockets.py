@@ -21,7 +21,7 @@ _READ = 65_536
 
 
 class UnusableError(Exception):
-    """The command line asks for something that cannot be done."""
+    """The command line requests something impossible."""
 
 
 class SocketLink:
@@ -44,7 +44,7 @@ class SocketLink:
         self._sock.sendall(octets)
 
     def receive(self, seconds: float) -> bytes | None:
-        """What comes within this time."""
+        """What arrives within this time."""
         try:
             if not self._has_octets() and not select.select([self._sock], [], [], seconds)[0]:
                 return b""
@@ -59,17 +59,17 @@ class SocketLink:
                 self._sock.setblocking(True)
 
     def _has_octets(self) -> bool:
-        """Whether TLS has taken octets from the socket that nobody has read."""
+        """Whether TLS has taken octets from the socket that have not been read yet."""
         return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
     def close(self) -> None:
-        """Hang up; a client that was started for the case ends."""
+        """Disconnect; a client that was started for the case is stopped."""
         self._sock.close()
         end(self._process)
 
 
 def end(process: subprocess.Popen[bytes] | None) -> None:
-    """End a program that was started for a case."""
+    """Stop a program that was started for a case."""
     if process is not None:
         process.kill()
         process.wait()
@@ -90,7 +90,7 @@ class Server:
 
     @property
     def target(self) -> Target:
-        """What the requests ask for."""
+        """What to request."""
         parts = urlsplit(self.url)
         path = parts.path or "/"
         return Target(
@@ -101,7 +101,7 @@ class Server:
         )
 
     def open(self, case: Case, role: Role) -> Link:
-        """Connect; TLS names h2 by ALPN, and takes any certificate."""
+        """Connect; TLS offers h2 with ALPN, and accepts any certificate."""
         parts = urlsplit(self.url)
         host = str(parts.hostname)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -131,18 +131,18 @@ class Clients:
     context: ssl.SSLContext | None
     command: str | None
     seconds: float
-    patience: float  # how long to wait for somebody to start a client
+    patience: float  # how long to wait for a client
     _output: int = field(default=subprocess.DEVNULL)
 
     @property
     def url(self) -> str:
-        """Where the client has to go."""
+        """The URL for the client."""
         host, port = self.listener.getsockname()[:2]
         scheme = "https" if self.context else "http"
         return f"{scheme}://{'localhost' if self.context else host}:{port}/"
 
     def open(self, case: Case, role: Role) -> Link:
-        """Start the client, or wait for somebody who does, and take its connection."""
+        """Start the client, or wait for one, and accept its connection."""
         process = None
         if self.command:
             self._hang_up_on_others()
@@ -159,7 +159,7 @@ class Clients:
             raise
 
     def _hang_up_on_others(self) -> None:
-        """Forget connections of the client of the case before, which has tried again."""
+        """Close connections of the previous case's client, which has tried again."""
         self.listener.settimeout(0)
         with contextlib.suppress(OSError):
             while True:

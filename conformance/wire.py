@@ -1,6 +1,6 @@
 """Frames as octets, for the suite: RFC 9113 sections 4 and 6.
 
-Written from the RFC alone; nothing of the package under test is used.
+Written from the RFC alone, independent of the package under test.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Frame:
         return bool(self.flags & flag)
 
     def number(self, start: int = 0) -> int:
-        """The number of 32 bits at this place of the payload."""
+        """The 32-bit number at this position of the payload."""
         return int.from_bytes(self.payload[start : start + 4], "big")
 
     def content(self) -> bytes:
@@ -133,7 +133,7 @@ class Frame:
         return self.payload[1 : len(self.payload) - self.payload[0]]
 
     def fragment(self) -> bytes:
-        """The part of a field block that the frame carries."""
+        """The fragment of a field block in the frame."""
         content = self.payload if self.type == Type.CONTINUATION else self.content()
         if self.type == Type.HEADERS and self.has(Flag.PRIORITY):
             return content[5:]

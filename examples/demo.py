@@ -9,7 +9,8 @@ The server speaks TLS on a free port of the loopback interface, with a certifica
 2. posts a body that is larger than the initial flow-control window, and gets it back,
 3. gets a page for which the server first sends 103 (Early Hints), and pushes a style sheet.
 
-What went over the wire is printed frame by frame, then what the client saw as an application. The
+What went over the wire is printed frame by frame (DATA and WINDOW_UPDATE frames that follow each
+other are summed up), then what the client saw as an application. The
 exit status is 0 only if every byte arrived as it was sent; otherwise it is 1, and the last lines
 say what is missing. `--server-drops-last-byte` makes the server swallow one byte of every body, to
 show that the demo would notice.
@@ -321,7 +322,7 @@ async def run(body_size: int) -> Report:
         print(f"ALPN {tls.selected_alpn_protocol()}; --> is client to server\n")
         if tls.selected_alpn_protocol() != "h2":
             raise ConnectionError("ALPN did not pick h2")
-        client = Client(reader, writer, FrameLog(sys.stdout))
+        client = Client(reader, writer, FrameLog(sys.stdout, fold=True))
         try:
             return await visit(client, body_size)
         finally:

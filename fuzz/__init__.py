@@ -1,1 +1,1 @@
-"""Fuzzing: inputs without end, each followed by a check of all that must always hold."""
+"""Fuzzing: endless inputs, each followed by checks of everything that must always hold."""

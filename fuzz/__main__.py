@@ -1,12 +1,12 @@
-"""Fuzz a target until something is found or time is up.
+"""Fuzz a target until something is found or the time is over.
 
 usage: python -m fuzz TARGET [--seconds N] [--runs N] [--seed N] [--engine NAME]
        python -m fuzz TARGET FILE [FILE ...]
        python -m fuzz --list
 
-With atheris (`pip install atheris`) the search follows the coverage of the package; without it, a
-loop of our own does, more slowly. An input that breaks something is written to a file, and the exit
-status is 1. FILE is such an input, to be tried once more.
+With atheris (`pip install atheris`) the search is guided by the coverage of the package; without
+it, a built-in loop does the same, but more slowly. An input that breaks something is written to a
+file, and the exit status is 1. FILE is such an input, to try again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SECONDS = 60
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line asks for; return the exit status."""
+    """Run the program; return the exit status."""
     options = _parser().parse_args(arguments)
     if options.list or options.target is None:
         for name, what in TARGET_NAMES.items():

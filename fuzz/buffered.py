@@ -1,4 +1,4 @@
-"""The connection that buffers: its calls, its events, and what must hold of what waits."""
+"""The buffered connection: its calls, its events, and invariants of what is pending."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _READING: Final = frozenset(("read_data", "readable", "at_end", "discard_data"))
 
 
 class _LowMarks(BufferedH2Connection):
-    """A connection on which little is much."""
+    """A connection with low limits."""
 
     SEND_BUFFER_HIGH = 100
     SEND_BUFFER_LOW = 10
@@ -48,7 +48,7 @@ def _options(number: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def buffered_scene(number: int, choice: int) -> Scene:
-    """Return a scene by number, with a connection that buffers in one of sixteen ways."""
+    """Return a scene by number, with a buffered connection in one of sixteen configurations."""
     client = bool(number & 1)
     config: H2Configuration = configuration(number)
     options = _options(choice)
@@ -57,7 +57,7 @@ def buffered_scene(number: int, choice: int) -> Scene:
 
 
 class BufferedRun(Run):
-    """A history of a connection that buffers. Its own events are apart from what the peer does."""
+    """A history of a buffered connection. Its own events are separate from what the peer does."""
 
     conn: BufferedH2Connection
 
@@ -72,13 +72,13 @@ class BufferedRun(Run):
             self.buffering = False
 
     def step(self, place: int, step: Step) -> None:
-        """Take one step, and hear of what it has brought about."""
+        """Take one step, and process the resulting events."""
         super().step(place, step)
         self._note(self.conn.events())
         self._check_waiting()
 
     def take(self, amount: int | None) -> None:
-        """Take output: all of it that windows and limits allow, unless an amount says less."""
+        """Take output: all that windows and limits allow, or at most an amount."""
         super().take(amount)
         if amount is None:
             sendable = self._sendable()
@@ -86,7 +86,7 @@ class BufferedRun(Run):
         self._note(self.conn.events())
 
     def _note(self, events: Sequence[Event]) -> None:
-        # How many of them there are depends on the cuts.
+        # Their number depends on how the input is split.
         self.available |= {event.stream_id for event in events if isinstance(event, DataAvailable)}
         super()._note([event for event in events if not isinstance(event, DataAvailable)])
         for event in events:
@@ -95,7 +95,7 @@ class BufferedRun(Run):
                 require(size <= self.conn.SEND_BUFFER_LOW, "StreamWritable at", size)
 
     def call(self, place: int, call: Call) -> None:
-        """Make a call. Reading is for connections that keep content."""
+        """Make a call. Reading is only for connections with receive buffering."""
         if self.buffering or call.method not in _READING:
             super().call(place, call)
 
@@ -107,7 +107,7 @@ class BufferedRun(Run):
             self.content[stream_id] = self.content.get(stream_id, b"") + value
 
     def read_all(self) -> None:
-        """Read all that has arrived."""
+        """Read everything that has arrived."""
         for stream_id in self.available:
             there = self.conn.readable(stream_id)
             if there:
@@ -116,7 +116,7 @@ class BufferedRun(Run):
                 self.content[stream_id] = self.content.get(stream_id, b"") + data
 
     def check_same(self, other: Run) -> None:
-        """Check states, what waits, and what has arrived."""
+        """Check states, what is pending, and what has arrived."""
         super().check_same(other)
         assert isinstance(other, BufferedRun)
         if not other.errors:
@@ -152,7 +152,7 @@ class BufferedRun(Run):
 
 
 def drain(run: BufferedRun) -> None:
-    """Open all windows and limits: then nothing waits any more."""
+    """Open all windows and limits: then nothing is pending any more."""
     conn = run.conn
     core = conn._core
     if run.errors or not run.readable or not core.initiated or core.preface_left:
@@ -176,7 +176,7 @@ def drain(run: BufferedRun) -> None:
 
 
 def _newest(conn: H2Connection) -> int:
-    """The last stream of ours, open or not."""
+    """Our last stream, open or not."""
     try:
         return conn.get_next_available_stream_id() - 2
     except H2Error:
@@ -214,7 +214,7 @@ def _trailers(source: Source) -> Call:
 
 def _set_priority(source: Source) -> Call:
     stream_id, choice = _stream(source), source.octet()
-    urgency = None if choice & 0x10 else choice & 0xF  # from 8 on they are out of range
+    urgency = None if choice & 0x10 else choice & 0xF  # 8 and above are out of range
     incremental = (None, True, False)[(choice >> 5) % 3]
     return Call("set_priority", (stream_id, urgency, incremental), {}, misuse=True)
 
@@ -257,7 +257,7 @@ _KINDS: Final = (
 
 
 def buffered(data: bytes) -> None:
-    """Calls of the application and frames of the peer in any order; what can not go waits."""
+    """Calls of the application and frames of the peer in any order; the rest is buffered."""
     source = Source(data)
     number, choice = source.octet(), source.octet()
     begin = buffered_scene(number, choice & 0xF)
@@ -267,7 +267,7 @@ def buffered(data: bytes) -> None:
     if not begin.before and not begin.client:
         steps.append(Receive(wire.PREFACE))
     if choice & 0x10:
-        # The windows of streams are what most of them wait for.
+        # Most of them wait for the windows of streams.
         small = wire.settings((wire.INITIAL_WINDOW_SIZE, choice >> 5))
         steps.append(Receive(small + wire.window_update(0, 1_000_000)))
     while source.more and len(steps) < 100:

@@ -63,7 +63,7 @@ def _fields(source: Source, base: list[Field]) -> list[Any]:
         elif kind & 7 == 6:
             fields.append((name.decode("latin-1"), value.decode("latin-1")))
         elif kind & 0xF0 == 0xF0:
-            # Values that have not been seen before, and that come again.
+            # New values, and values that repeat.
             fields.append((b"x-id", b"%d" % (kind & 7) + b"v" * (kind & 8)))
         else:
             fields.append((name, value))
@@ -86,7 +86,7 @@ def _send_headers(source: Source) -> Call:
     base = source.pick(SECTIONS)
     fields = _fields(source, base)
     choice = source.octet()
-    misuse = not base  # normalizing may leave nothing, which only trailers can be
+    misuse = not base  # normalizing may leave no fields, which is valid only for trailers
     keywords: dict[str, Any] = {}
     if choice & 0x30 == 0x30:
         keywords["priority_weight"] = source.pick(_WEIGHTS)
@@ -95,7 +95,7 @@ def _send_headers(source: Source) -> Call:
 
 
 def _bad_fields(source: Source) -> Call:
-    """Fields that are none: a TypeError or a ValueError, and nothing was changed."""
+    """Invalid field objects: a TypeError or a ValueError, and nothing changes."""
     bad: Any = source.pick((None, 5, "a: b", ("x",), ("x", None), ("\ud800", b""), (b"x", [1])))
     fields = [*source.pick(SECTIONS), (b"new-name", b"new"), bad]
     return Call("send_headers", (_stream(source), fields), {}, misuse=True)
@@ -130,7 +130,7 @@ def _push_stream(source: Source) -> Call:
 
 def _acknowledge(source: Source) -> Call:
     stream_id = _stream(source)
-    # Identifiers that are not positive are a misuse; 0 is what a side without streams has.
+    # Identifiers that are not positive are misuse; 0 is the value of a side without streams.
     return Call("acknowledge_received_data", (source.pick(_OCTETS), stream_id), {}, misuse=True)
 
 
@@ -183,14 +183,14 @@ def _look(source: Source) -> Call:
 
 
 def _state(source: Source) -> Call:
-    # 0 is no identifier of a stream.
+    # 0 is not a stream identifier.
     return Call("stream_state", (_stream(source),), {}, misuse=True)
 
 
 def _start(source: Source) -> Call:
     if source.chance(2):
         return Call("initiate_connection", (), {})
-    # The value of HTTP2-Settings, which a client sends: it may be anything.
+    # The value of HTTP2-Settings comes from a client, so it may be anything.
     pairs = [(source.octet() % 10, source.pick(VALUES)) for _ in range(source.octet() & 3)]
     header = urlsafe_b64encode(wire.payload_of(pairs)).rstrip(b"=")
     if source.chance(4):
@@ -207,7 +207,7 @@ def _nonsense(source: Source) -> Call:
     return Call(method, (*before, value), {}, misuse=True)
 
 
-#: Methods and the arguments in front of the one that is wrong.
+#: Methods and the arguments before the invalid one.
 _TAKES_A_NUMBER: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
     *(("end_stream", ()), ("reset_stream", ()), ("reset_stream", (theirs,)), ("ping", ())),
     *(("acknowledge_received_data", (1,)), ("acknowledge_received_data", ())),

@@ -1,4 +1,4 @@
-"""What a failed check raises, and how it says so."""
+"""The exception of a failed check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class Broken(AssertionError):  # noqa: N818 - what it says is that an invariant 
 
 
 def require(holds: object, *what: object) -> None:
-    """Raise unless something holds; ``what`` says in words and values what does not."""
+    """Raise unless something holds; ``what`` describes it, as words and values."""
     if not holds:
         raise Broken(" ".join(map(str, what)))
 

@@ -1,4 +1,4 @@
-"""HPACK against the hpack package: both decode the same blocks, and each decodes the other's."""
+"""HPACK against the hpack package: both decode the same blocks, and those of the other."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Table = list[tuple[bytes, bytes]]
 
 
 def decode(data: bytes) -> None:
-    """Field blocks of any octets: both decoders give the same fields, or both refuse."""
+    """Field blocks of any octets: both decoders return the same fields, or both raise."""
     source = Source(data)
     ours = Decoder(STATIC)
     limit = source.pick(_LIST_SIZES)
     theirs = hpack.Decoder(max_header_list_size=limit)
     theirs.max_allowed_table_size = ours.max_allowed_table_size
     blocks: list[bytes] = []
-    due = False  # the next block has to begin with a size update (RFC 7541 section 4.2)
+    due = False  # the next block must begin with a size update (RFC 7541 section 4.2)
     while source.more:
         choice = source.octet()
         if choice >= 0xF0:
@@ -65,12 +65,12 @@ def _decode_both(ours: Decoder, theirs: hpack.Decoder, block: bytes, limit: int,
         expected = list(theirs.decode(block, raw=True))
     except hpack.HPACKError as error:
         require(refusal is not None, "hpack refuses a block:", repr(error), block.hex())
-        # hpack stops at once where the list is too large, and does not see what comes after it.
+        # hpack stops immediately if the list is too large, and does not see what follows.
         oversized = isinstance(error, hpack.OversizedHeaderListError)
         require(oversized or not isinstance(refusal, HeaderListTooLarge), "refused:", repr(error))
         return False
     if due and isinstance(refusal, hpack.InvalidTableSizeError):
-        return False  # hpack forgets the lowest size where a larger one follows it
+        return False  # hpack forgets the lowest size if a larger one follows
     if fields is None:
         raise Broken(f"hpack takes a block, and there is {refusal!r}: {block.hex()}")
     require_same(fields, expected, f"fields of {block.hex()}")
@@ -109,7 +109,7 @@ def _representation(source: Source) -> bytes:
 
 
 def encode(data: bytes) -> None:
-    """Fields, table sizes and options: both decoders understand what our encoder makes of them."""
+    """Fields, table sizes and options: both decoders understand the output of our encoder."""
     source = Source(data)
     encoder = Encoder(STATIC)
     readers = _decoder(), hpack.Decoder(max_header_list_size=_UNLIMITED)
@@ -125,7 +125,7 @@ def encode(data: bytes) -> None:
 
 
 def encode_elsewhere(data: bytes) -> None:
-    """Fields and table sizes: our decoder understands what the encoder of hpack makes of them."""
+    """Fields and table sizes: our decoder understands the output of hpack's encoder."""
     source = Source(data)
     encoder = hpack.Encoder()
     reader = _decoder()
@@ -153,7 +153,7 @@ def _fields(source: Source, choice: int) -> list[HeaderTuple]:
         kind = source.octet()
         name, value = EXTRA[kind % len(EXTRA)]
         if kind >= 0x80:
-            # Many values of few names, as cookies have, and of any length.
+            # Many values, of any length, for a few names such as cookie.
             name = (b"cookie", b"x", b"etag", b"set-cookie")[kind & 3]
             value = source.take(1 + (kind >> 2 & 7)) * (1 if kind < 0xE0 else 40)
         never = (source.octet() if kind & 0x70 == 0x70 else 0) & 1

@@ -1,4 +1,4 @@
-"""Inputs that are kept: cases that once broke something, and some to begin with."""
+"""The stored inputs: cases that once broke something, and initial ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-#: One file for each target: an input a line in hexadecimal, with a comment behind it or not.
+#: One file for each target: an input per line in hexadecimal, optionally with a comment.
 KEPT: Final = Path(__file__).resolve().parent / "corpus"
 
 
@@ -24,7 +24,7 @@ def found(folder: Path) -> list[bytes]:
 
 
 def save(folder: Path, inputs: Iterable[bytes], prefix: str = "") -> list[Path]:
-    """Write each input to a file with a name that follows from it; return the files."""
+    """Write each input to a file named after its hash; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for data in inputs:

@@ -1,4 +1,4 @@
-"""Which lines of the package an input reaches, for the search that needs nothing installed."""
+"""Which lines of the package an input reaches, for the built-in search."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Edge = tuple[CodeType, int, int]
 
 
 class Coverage:
-    """The pairs of consecutive lines that were ever executed."""
+    """The pairs of consecutive lines that have been executed."""
 
     def __init__(self) -> None:
         self.seen: set[Edge] = set()
-        # Looked for, not imported: atheris has to see the import.
+        # Located, not imported: atheris must see the import.
         spec = find_spec("h2")
         self._package = str(Path(spec.origin).parent) if spec and spec.origin else "h2"
 
     def new_in(self, target: Callable[[bytes], None], data: bytes) -> int:
-        """Try an input; return how many pairs of lines it is the first to reach."""
+        """Run an input; return how many new pairs of lines it reaches."""
         before = len(self.seen)
         tracer = sys.gettrace()
         sys.settrace(self._enter)
@@ -34,7 +34,7 @@ class Coverage:
         return len(self.seen) - before
 
     def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
-        """Follow the frames of the package only."""
+        """Trace only the frames of the package."""
         code = frame.f_code
         if not code.co_filename.startswith(self._package):
             return None

@@ -1,4 +1,4 @@
-"""The two ways to search: atheris, which follows coverage in C, and a loop of our own."""
+"""The two ways to search: atheris, which measures coverage in C, and a built-in loop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .corpus import found, kept, save
 from .coverage import Coverage
 from .mutation import mutated
 
-#: The share of inputs whose coverage is looked at, which costs many times the input.
+#: The fraction of inputs whose coverage is measured, which costs many times as much as the input.
 _ONE_IN: Final = 4
 
 
 class Limits(NamedTuple):
-    """How long to search, and where results go."""
+    """How long to search, and where to put results."""
 
     seconds: float | None
     runs: int | None
@@ -29,7 +29,7 @@ class Limits(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a search came to."""
+    """The result of a search."""
 
     runs: int
     finding: bytes | None
@@ -38,9 +38,9 @@ class Outcome(NamedTuple):
 
 
 def search(target: Callable[[bytes], None], limits: Limits, begin: Sequence[bytes]) -> Outcome:
-    """Search with our own loop until something is found or time is up.
+    """Search with the built-in loop until something is found or the time is over.
 
-    Inputs that reach new lines are what later ones are made from.
+    Later inputs are derived from those that reached new lines.
     """
     random = Random(limits.seed)
     coverage = Coverage()
@@ -62,7 +62,7 @@ def search(target: Callable[[bytes], None], limits: Limits, begin: Sequence[byte
 
 
 def run_own(name: str, limits: Limits) -> bool:
-    """Search with our own loop; tell whether something was found."""
+    """Search with the built-in loop; return whether something was found."""
     from .targets import TARGETS
 
     outcome = search(TARGETS[name], limits, kept(name) + found(limits.output / name))
@@ -75,9 +75,9 @@ def run_own(name: str, limits: Limits) -> bool:
 
 
 def run_atheris(name: str, limits: Limits) -> bool:
-    """Search with atheris, which ends the process itself: with status 77 where it finds something.
+    """Search with atheris, which ends the process itself, with status 77 if it finds something.
 
-    It has to see the package imported, so nothing may have imported it before.
+    It must see the import of the package, so nothing may have imported it before.
     """
     import atheris
 
@@ -108,7 +108,7 @@ def run_atheris(name: str, limits: Limits) -> bool:
 
 
 def _report(name: str, output: Path, data: bytes) -> None:
-    """Write an input that breaks something to a file, and say how to try it again."""
+    """Write an input that breaks something to a file, and print how to try it again."""
     (file,) = save(output, [data], f"{name}-found-")
     print(f"broken by {data.hex()}")
     print(f"try it again: python -m fuzz {name} {file}")

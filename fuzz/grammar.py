@@ -1,4 +1,4 @@
-"""Frames that a peer may send, and some that it must not, decided by the octets of an input."""
+"""Frames that a peer may send, and some that it must not, chosen by the octets of an input."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ VALUES = (
 )
 LENGTHS = (0, 1, 12, 5, 100, 1_000, 1_024, 9_000, 16_384, 16_385, 2, 11)
 
-#: So many octets at most go into one history, however short its input: time is for many of them.
+#: The most octets in one history, however short its input, so that many can be tried.
 LARGEST = 200_000
 
 #: RFC 7541 section 6.2: without indexing (twice), with it, never indexed.
@@ -59,11 +59,11 @@ _PATTERNS = (0x00, 0x40, 0x40, 0x10)
 
 
 class Peer:
-    """The other end, as far as it makes frames that fit the history."""
+    """The other end: creates frames that fit the history."""
 
     def __init__(self, client: bool) -> None:
         self.next_id = 1 if client else 2  #: the next stream that it opens or promises
-        self.inserted = 0  #: entries in the dynamic table of its encoder, or thereabouts
+        self.inserted = 0  #: approximate number of entries in the table of its encoder
         self.octets = 0  #: of all frames
 
     def stream(self, source: Source) -> int:
@@ -80,7 +80,7 @@ class Peer:
         return stream_id
 
     def block(self, source: Source, base: list[Field]) -> bytes:
-        """Return a field block: fields that make sense, and others."""
+        """Return a field block with sensible fields, and others."""
         choice = source.octet()
         parts = []
         if choice & 0xE0 == 0xE0:
@@ -147,7 +147,7 @@ def _cut(source: Source, type_: int, flags: int, stream_id: int, payload: bytes)
     """Return a field block in one frame, or in several."""
     cuts = source.octet() & 7
     if cuts < 6 or not payload:
-        # The last choice leaves the end out, which another frame may bring, or not.
+        # The last choice omits the end, which another frame may or may not supply.
         end = wire.END_HEADERS if cuts else 0
         return wire.frame(type_, flags | end, stream_id, payload)
     size = max(1, len(payload) // cuts)
@@ -225,7 +225,7 @@ def _extension(source: Source, peer: Peer) -> bytes:
 
 
 def _newer_extension(source: Source, peer: Peer) -> bytes:
-    """ORIGIN or PRIORITY_UPDATE, on stream 0 and without flags as a rule."""
+    """ORIGIN or PRIORITY_UPDATE, usually on stream 0 and without flags."""
     type_, flags, stream_id = wire.ORIGIN, 0, 0
     choice = source.octet()
     payload = b"\0\x0bhttps://a.b"[: choice >> 4 or None] * (choice & 3)

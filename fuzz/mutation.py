@@ -1,4 +1,4 @@
-"""Inputs made from inputs: the same seed and the same corpus give the same inputs."""
+"""Inputs derived from inputs: the same seed and corpus give the same inputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-#: Octets at the limits of what fields of frames and representations of HPACK can say.
+#: Octets at the boundaries of fields of frames and representations of HPACK.
 _INTERESTING: Final = (0, 1, 2, 4, 5, 8, 9, 0x0F, 0x1F, 0x20, 0x3F, 0x40, 0x7F, 0x80, 0xC0, 0xFF)
 
 Mutation = Callable[[Random, bytearray, Sequence[bytes]], None]
@@ -62,7 +62,7 @@ def _repeat(random: Random, data: bytearray, corpus: Sequence[bytes]) -> None:
 
 
 def _splice(random: Random, data: bytearray, corpus: Sequence[bytes]) -> None:
-    """Put a piece of another input in, in place of the same length or between."""
+    """Insert a piece of another input, or replace a piece of the same length."""
     other = random.choice(corpus)
     start = random.randrange(len(other) + 1)
     piece = other[start : start + 1 + random.randrange(32)]

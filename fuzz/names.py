@@ -1,4 +1,4 @@
-"""What there is to fuzz, in words. Apart from the targets, which import the package."""
+"""Descriptions of the targets. Separate from the targets, which import the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a connection remembers, and what events say, as values that can be compared."""
+"""The state of a connection, and the contents of events, as comparable values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from h2.exceptions import H2Error
 
 from .check import require
 
-#: Octets of input and of calls that nothing has to be held for: tables, and what is always there.
+#: Octets that a connection may hold in any case: tables, and what always exists.
 _ALWAYS = 80_000
 
 #: Octets held for each octet that was received, in the worst case.
@@ -18,7 +18,7 @@ _FOR_EACH = 8
 
 
 def state_of(conn: H2Connection) -> tuple[object, ...]:
-    """Return what decides how the connection goes on. Caches are left out."""
+    """Return everything that determines how the connection continues, without caches."""
     core = conn._core
     streams = core.streams
     encoder, decoder = conn.encoder, conn.decoder
@@ -52,7 +52,7 @@ def state_of(conn: H2Connection) -> tuple[object, ...]:
 
 
 def check_state(conn: H2Connection, fed: int) -> None:
-    """Check what must hold between any two calls, ``fed`` octets after the start."""
+    """Check invariants between two calls, ``fed`` octets after the start."""
     core = conn._core
     streams = core.streams
     outbound = 1 if core.client else 0
@@ -80,7 +80,7 @@ def check_state(conn: H2Connection, fed: int) -> None:
 
 
 def check_error(error: H2Error) -> None:
-    """Check what the exception of a violation must say."""
+    """Check the contents of the exception for a violation."""
     require(error.rule is not None, "an exception that names no rule:", repr(error))
     require(str(error), "an exception without words:", repr(error))
     require(len(str(error)) <= 1000, "an exception of", len(str(error)), "characters")
@@ -88,7 +88,7 @@ def check_error(error: H2Error) -> None:
 
 
 def flat(events: Sequence[Event]) -> list[object]:
-    """Return events in a form that compares all of them, classes of header fields included."""
+    """Return events in a comparable form that includes the classes of header fields."""
     return [
         event.frame.serialize()
         if isinstance(event, UnknownFrameReceived)

@@ -1,7 +1,7 @@
-"""One history of a connection: octets that arrive, calls, output that is taken; and its checks.
+"""One history of a connection: received octets, calls, output that is taken; and its checks.
 
-A history is played twice. The second time what arrives is cut in another way, and the calls that
-raised are left out: there must be no difference.
+A history is run twice. The second time the input is split differently, and the calls that raised
+are omitted: there must be no difference.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Receive(NamedTuple):
 
 
 class Take(NamedTuple):
-    """Output is taken: all of it, or so many octets."""
+    """Output is taken: all of it, or a number of octets."""
 
     amount: int | None = None
 
@@ -54,7 +54,7 @@ Cut = Callable[[bytes], Sequence[bytes]]
 
 
 class Scene(NamedTuple):
-    """Where a history begins. What comes before it is played like the rest."""
+    """Where a history begins. The steps leading to it are run like the rest."""
 
     client: bool
     build: Build
@@ -62,7 +62,7 @@ class Scene(NamedTuple):
 
 
 class Run:
-    """A history while it is played."""
+    """A running history."""
 
     def __init__(self, scene: Scene, cut: Cut, left_out: Collection[int] = ()) -> None:
         self.conn = scene.build()
@@ -70,12 +70,12 @@ class Run:
         self.events: list[Event] = []
         self.output: list[bytes] = []
         self.errors: list[tuple[object, ...]] = []
-        self.raised: list[int] = []  #: the places of calls that raised
+        self.raised: list[int] = []  #: the indices of calls that raised
         self._goaway_due: int | None = None
-        self.held: dict[int, int] = {}  #: octets that the application has to hand back
-        self.fed = 0  #: octets that were received, or given to calls
+        self.held: dict[int, int] = {}  #: octets that the application has to acknowledge
+        self.fed = 0  #: octets that were received, or passed to calls
         self._cut: Cut = whole
-        self.readable = True  #: nothing went out before the preface
+        self.readable = True  #: nothing was sent before the preface
         self._preface_left = 0 if scene.client else len(wire.PREFACE)
         for place, step in enumerate(scene.before):
             self.step(-1 - place, step)
@@ -103,7 +103,7 @@ class Run:
             self.call(place, step)
 
     def receive(self, data: bytes) -> None:
-        """Let octets arrive, cut into reads."""
+        """Receive octets, split into reads."""
         self.fed += len(data)
         behind = min(self._preface_left, len(data))
         self._preface_left -= behind
@@ -118,7 +118,7 @@ class Run:
             self._note(events)
 
     def _fail(self, error: H2Error) -> None:
-        """Note an error of the peer, which the rest of the read is of no account after."""
+        """Note an error by the peer; the rest of the read does not matter after it."""
         check_error(error)
         self._note(error.events)
         if error.rule == "connection-closed":
@@ -127,7 +127,7 @@ class Run:
             return
         require(not self.errors, "an error after the end:", repr(error))
         code = error.error_code if isinstance(error, ProtocolError) else None
-        # The text about another protocol shows what has come so far, and one of hpack addresses.
+        # The text about another protocol quotes the input so far, and one of hpack has addresses.
         text = "" if error.rule in ("preface-invalid", "field-block-invalid") else str(error)
         self.errors.append((type(error), error.rule, code, text))
         if error.rule != "preface-invalid":
@@ -141,17 +141,17 @@ class Run:
                 self.held[event.stream_id] = before + event.flow_controlled_length
 
     def take(self, amount: int | None) -> None:
-        """Take output, which its reader checks."""
+        """Take output, which the watcher checks."""
         data = self.conn.data_to_send(amount)
         require(amount is None or len(data) <= amount, "more than", amount, "octets")
         self.output.append(data)
-        # What goes out before the preface cannot be read. Programs must not take it.
+        # Output before the preface cannot be read. Programs must not take it.
         self.readable = self.readable and (not data or self.conn._core.initiated)
         if self.readable:
             self.watcher.read(data)
 
     def _upgrade_settings(self, header: bytes | None = None) -> list[tuple[int, int]]:
-        """Return what the connection has learned from HTTP2-Settings, which clients do not get."""
+        """Return what a server has learned from HTTP2-Settings."""
         if not header or self.watcher.client:
             return []
         return wire.pairs_of(urlsafe_b64decode(header.strip() + b"=="))
@@ -160,12 +160,12 @@ class Run:
         """Note what a call has returned."""
 
     def check_same(self, other: Run) -> None:
-        """Check that another way to play the same history has led to the same state."""
+        """Check that running the same history differently has led to the same state."""
         if not other.errors:
             require_same(state_of(self.conn), state_of(other.conn), "state, cut in another way")
 
     def call(self, place: int, call: Call) -> None:
-        """Make a call. An exception must be one that is documented."""
+        """Make a call. An exception must be a documented one."""
         self.fed += sum(len(value) for value in call.arguments if isinstance(value, bytes))
         try:
             self.returned(call, call.make(self.conn))
@@ -190,15 +190,15 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 
 def whole(data: bytes) -> Sequence[bytes]:
-    """Cut nothing."""
+    """Do not split."""
     return (data,)
 
 
 def cut_into(size: int) -> Cut:
-    """Return a way to cut into pieces of a size, with a longer one after them."""
+    """Return a way to split into pieces of a size, with a longer one at the end."""
 
     def cut(data: bytes) -> Sequence[bytes]:
-        # What is long comes in few pieces: each costs a call.
+        # Long input is split into few pieces, because each costs a call.
         step = max(size, len(data) // 16)
         return [data[start : start + step] for start in range(0, len(data), step)] or [data]
 
@@ -206,7 +206,7 @@ def cut_into(size: int) -> Cut:
 
 
 def check_history(scene: Scene, steps: Sequence[Step], cut: Cut) -> None:
-    """Play a history twice and check all that must hold."""
+    """Run a history twice and check everything."""
     check_runs(Run, scene, steps, cut)
 
 
@@ -226,7 +226,7 @@ def check_runs(kind: type[AnyRun], scene: Scene, steps: Sequence[Step], cut: Cut
 
 
 def settle(run: Run) -> None:
-    """Acknowledge and take everything: then no window is shut, and the connection works."""
+    """Acknowledge and take everything: then no window is closed, and the connection works."""
     conn = run.conn
     core = conn._core
     if not run.readable:

@@ -1,4 +1,4 @@
-"""Where histories begin: both roles, both modes, and some way into a connection."""
+"""Where histories begin: both roles, both modes, and different states of a connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .play import Call, Receive, Scene, Step, Take
 
 
 class _Forgetful(H2Connection):
-    """A connection on which streams that were reset are soon forgotten."""
+    """A connection that remembers few reset streams."""
 
     MAX_CLOSED_STREAMS = 2
 
@@ -25,7 +25,7 @@ class _Forgetful(H2Connection):
 class _Foreign(H2Connection):
     """A connection that uses the decoder of the hpack package.
 
-    Its encoder announces every size that the table had, also those that the peer allows no more.
+    Its encoder announces every size that the table had, even those that the peer no longer allows.
     """
 
     def __init__(self, config: H2Configuration) -> None:
@@ -34,16 +34,16 @@ class _Foreign(H2Connection):
 
 
 class _Logger(DummyLogger):
-    """A logger that makes every line and drops it."""
+    """A logger that formats every line and drops it."""
 
     def debug(self, *vargs: Any, **kwargs: Any) -> None:
-        """Put the values in."""
+        """Format the values."""
         vargs[0] % vargs[1:]
 
     trace = debug
 
 
-#: Limits that a few frames cross.
+#: Limits that a few frames exceed.
 _SMALL_LIMITS = AbuseLimits(
     resets_received=Rate(1, 0),
     resets_provoked=Rate(1, 0),
@@ -61,7 +61,7 @@ _SMALL_LIMITS = AbuseLimits(
 
 
 def _stopped() -> float:
-    """Return the same time always: a history has to be the same when it is played again."""
+    """Always return the same time, so that a history is reproducible."""
     return 0.0
 
 
@@ -73,7 +73,7 @@ _OPTIONS: tuple[dict[str, Any], ...] = (
     {"logger": _Logger(), "limits": _SMALL_LIMITS},
 )
 
-#: By option: what is not a matter of the configuration alone.
+#: By option: what needs more than a configuration.
 _CLASSES = {1: _Foreign, 7: _Forgetful}
 
 
@@ -116,8 +116,8 @@ _SERVER: tuple[tuple[Step, ...], ...] = (
         Call("close_connection", (), {"last_stream_id": 7}),
         Take(),
     ),
-    # A small window for the peer, a small limit for its fields, a request with content that is
-    # kept, and content of the response that is pending.
+    # A small window for the peer, a small limit for its fields, a request with unacknowledged
+    # content, and pending content of the response.
     (
         *(_START, _SMALL),
         Receive(wire.PREFACE + wire.settings() + _headers(1, POST) + wire.SETTINGS_ACK),
@@ -125,7 +125,7 @@ _SERVER: tuple[tuple[Step, ...], ...] = (
         _send(1, RESPONSE),
         *(Call("send_data", (1, bytes(16_380)), {}),) * 2,
     ),
-    # A tunnel through which nearly as much was sent as may be.
+    # A tunnel with a nearly exhausted window.
     (
         _START,
         Receive(wire.PREFACE + wire.settings((wire.INITIAL_WINDOW_SIZE, 100_000))),
@@ -170,12 +170,12 @@ _CLIENT: tuple[tuple[Step, ...], ...] = (
         Receive(wire.frame(wire.GOAWAY, 0, 0, b"\0\0\0\1\0\0\0\0")),
         Take(),
     ),
-    # A response that is kept, windows nearly used.
+    # An unacknowledged response, windows nearly exhausted.
     (
         *(_START, Receive(_SETTINGS + wire.SETTINGS_ACK), _send(1, REQUEST, True)),
         Receive(_headers(1, RESPONSE) + wire.frame(wire.DATA, 0, 1, bytes(16_384)) * 3),
     ),
-    # Settings in flight that make everything small, and the window of the peer nearly used.
+    # Settings in flight that make everything small, and the peer's window nearly exhausted.
     (
         *(_START, Receive(_SETTINGS + wire.SETTINGS_ACK), _send(1, POST), _send(3, POST)),
         *(Call("send_data", (1, bytes(16_380)), {}),) * 3,
@@ -195,7 +195,7 @@ SCENES = 256
 
 
 def configuration(number: int) -> H2Configuration:
-    """Return how the connection of a scene is configured."""
+    """Return the configuration of a scene."""
     options = _OPTIONS[number >> 5 & 7]
     return H2Configuration(
         client_side=bool(number & 1), strict=bool(number & 2), clock=_stopped, **options
@@ -203,13 +203,13 @@ def configuration(number: int) -> H2Configuration:
 
 
 def beginning(number: int) -> tuple[Step, ...]:
-    """Return what happens before the history of a scene begins."""
+    """Return the steps before the history of a scene."""
     return (_CLIENT if number & 1 else _SERVER)[number >> 2 & 7]
 
 
 @lru_cache(maxsize=SCENES)
 def scene(number: int) -> Scene:
-    """Return a scene by number: its bits are role, mode, how far it has got, and options."""
+    """Return a scene by number: its bits are role, mode, state, and options."""
     config = configuration(number)
     cls = _CLASSES.get(number >> 5, H2Connection)
     return Scene(bool(number & 1), lambda: cls(config), beginning(number))

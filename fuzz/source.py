@@ -1,4 +1,4 @@
-"""An input as a source of decisions, so that a small change of it is a small change of the case."""
+"""An input as a source of decisions: a small change of it is a small change of the case."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Source:
         return self._data[position] if position < len(self._data) else 0
 
     def number(self, octets: int) -> int:
-        """Return a number of so many octets."""
+        """Return a number of this many octets."""
         return int.from_bytes(self.take(octets), "big")
 
     def take(self, length: int) -> bytes:
-        """Return the next octets, fewer of them at the end."""
+        """Return the next octets, or fewer at the end."""
         start = self._position
         self._position = start + length
         return self._data[start : start + length]
@@ -43,9 +43,9 @@ class Source:
         return self.take(max(0, len(self._data) - self._position))
 
     def pick(self, choices: Sequence[T]) -> T:
-        """Return one of the choices. Like octets give like choices, whatever comes before."""
+        """Return one of the choices. Equal octets give equal choices, whatever comes before."""
         return choices[self.octet() % len(choices)]
 
     def chance(self, one_in: int) -> bool:
-        """Tell whether something rare happens; it does not where the input has ended."""
+        """Return whether something rare happens; never after the end of the input."""
         return self.octet() % one_in == one_in - 1

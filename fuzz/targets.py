@@ -1,4 +1,4 @@
-"""What is fuzzed: functions that take an input and raise where something is wrong with it."""
+"""The targets: functions that take an input and raise if something is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Target = Callable[[bytes], None]
 
 
 def octets(data: bytes) -> None:
-    """Any octets, to both roles in both modes, some way into a connection."""
+    """Any octets, to both roles in both modes, in different states of a connection."""
     source = Source(data)
     begin = scene(source.octet())
     cut = cut_into(1 + source.octet() % 40)
@@ -27,7 +27,7 @@ def octets(data: bytes) -> None:
 
 
 def frames(data: bytes) -> None:
-    """Frames that make sense, or nearly, in reads of one or several."""
+    """Valid and nearly valid frames, one or several in a read."""
     source = Source(data)
     begin = scene(source.octet())
     cut = cut_into(1 + source.octet() % 40)

@@ -1,4 +1,4 @@
-"""What the other end sees: every octet of the output is parsed, and held against the protocol."""
+"""The view of the other end: every octet of the output is parsed and checked."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _UNLIMITED = 1 << 40
 
 
 class Watcher:
-    """The peer of a connection under test. It reads the output and keeps the windows as it must.
+    """The peer of a connection under test. It reads the output and tracks the windows.
 
-    ``took`` is told what the connection received, ``read`` what it sent. Windows and settings
-    change in the order in which RFC 9113 says that they do.
+    ``took`` gets what the connection received, ``read`` what it sent. Windows and settings change
+    in the order that RFC 9113 specifies.
     """
 
     def __init__(self, client: bool) -> None:
         self.client = client  #: the connection under test is a client
-        self._taken = b""  # of its input, what makes no whole frame yet
+        self._taken = b""  # the incomplete frame at the end of its input
         self._pending = b""  # of its output
         self._preface_due = client
-        self.ended = False  #: GOAWAY with an error went out
+        self.ended = False  #: GOAWAY with an error was sent
         self.last_code = 0  #: of that GOAWAY
         # What it may send.
         self._decoder = Decoder(max_header_list_size=_UNLIMITED)
@@ -37,7 +37,7 @@ class Watcher:
         self._window = wire.DEFAULT_WINDOW
         self._offsets: dict[int, int] = {}
         self._highest = [0, 0]  # stream identifiers in use, even and odd
-        self._finished: set[int] = set()  # END_STREAM or RST_STREAM went out
+        self._finished: set[int] = set()  # END_STREAM or RST_STREAM was sent
         self._reset: set[int] = set()
         # What it may receive.
         self.receive_window = wire.DEFAULT_WINDOW
@@ -47,7 +47,7 @@ class Watcher:
     # What the connection receives.
 
     def took(self, data: bytes) -> None:
-        """Note octets that were given to the connection, from behind the preface on."""
+        """Note octets that were passed to the connection, after the preface."""
         data = self._taken + data
         start = 0
         for frame, stop in wire.split(data):
@@ -80,14 +80,14 @@ class Watcher:
                 self.use(promised)
 
     def use(self, stream_id: int) -> None:
-        """Count a stream as opened or promised, by either end."""
+        """Note that a stream was opened or promised, by either end."""
         parity = stream_id & 1
         self._highest[parity] = max(self._highest[parity], stream_id)
 
     # What the connection sends.
 
     def read(self, data: bytes) -> None:
-        """Parse output; raise for whatever must not be sent."""
+        """Parse output; raise for anything that must not be sent."""
         if not data:
             return
         data = self._pending + data
@@ -200,9 +200,9 @@ class Watcher:
         self._apply(self._unread.popleft())
 
     def upgrade(self, pairs: list[tuple[int, int]]) -> None:
-        """Note that the connection goes on after HTTP/1.1 (RFC 7540 section 3.2).
+        """Note that the connection was upgraded from HTTP/1.1 (RFC 7540 section 3.2).
 
-        The settings of the upgrade need no acknowledgment.
+        The settings of the upgrade are not acknowledged.
         """
         self.use(1)
         self._apply(pairs)

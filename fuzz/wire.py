@@ -1,6 +1,6 @@
 """Frames and field blocks as octets, from RFC 9113 sections 4 and 6 and RFC 7541 section 6.
 
-Nothing of the package under test makes or reads them.
+Independent of the package under test.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PAIRS = struct.Struct(">HL")
 
 
 class Frame(NamedTuple):
-    """A frame as it is on the wire; padding is a part of the payload."""
+    """A frame on the wire; padding is part of the payload."""
 
     type: int
     flags: int
@@ -58,13 +58,13 @@ class Frame(NamedTuple):
 
 
 def frame(type_: int, flags: int, stream_id: int, payload: bytes, length: int = -1) -> bytes:
-    """Return a frame; ``length`` may say something else than how long it is."""
+    """Return a frame; ``length`` may differ from its real length."""
     size = len(payload) if length < 0 else length
     return _HEADER.pack(size >> 16, size & 0xFFFF, type_, flags, stream_id) + payload
 
 
 def split(data: bytes, start: int = 0) -> Iterator[tuple[Frame, int]]:
-    """Yield the complete frames and the place behind each."""
+    """Yield the complete frames and the position after each."""
     end = len(data)
     while end - start >= 9:
         high, low, type_, flags, stream_id = _HEADER.unpack_from(data, start)
@@ -108,7 +108,7 @@ def padded(content: bytes, pad: int | None) -> tuple[int, bytes]:
 
 
 def content_of(received: Frame) -> bytes | None:
-    """Return the payload without padding and priority fields, None where there is too little."""
+    """Return the payload without padding and priority fields, None if it is too short."""
     payload = received.payload
     start, stop = 0, len(payload)
     if received.flags & PADDED and received.type in (DATA, HEADERS, PUSH_PROMISE):
@@ -124,7 +124,7 @@ def content_of(received: Frame) -> bytes | None:
 
 
 def integer(value: int, bits: int, pattern: int) -> bytes:
-    """Return an integer with a prefix of so many bits (RFC 7541 section 5.1)."""
+    """Return an integer with a prefix of this many bits (RFC 7541 section 5.1)."""
     limit = (1 << bits) - 1
     if value < limit:
         return bytes([pattern | value])

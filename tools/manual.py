@@ -8,7 +8,8 @@
   files are images.
 - Included Python files are highlighted as Python. Program output in columns is marked, so that its
   lines are not broken.
-- Long names in tables may be broken, so that a table fits on a phone.
+- Long names in tables may be broken, so that a table fits on a phone; short code, such as an
+  option, is never broken.
 - Uninformative signatures are left out: those of events and of enumerations. The error code of an
   exception is shown by its name.
 - The fields of events are separate attributes. Their docstrings explain them as parameters, because
@@ -44,6 +45,9 @@ _log = logging.getLogger(__name__)
 _BREAKS = re.compile(
     r"(?<=\w_)(?=\w)|(?<=[a-z][./])(?=[a-z])|(?<=[a-z]{2})(?=[A-Z][a-z])|(?<=\w[+:=(])(?=[\"\w])"
 )
+
+#: Code in text up to this length is never broken.
+_SHORT = 12
 
 #: A line of a table in plain text.
 _COLUMNS = re.compile(r"\S {3,}\S.* {2,}\S")
@@ -168,6 +172,13 @@ def prepare_blocks(app: Sphinx, doctree: nodes.document) -> None:
             block["classes"].append("columns")
 
 
+def keep_together(app: Sphinx, doctree: nodes.document) -> None:
+    """Mark short code in text, such as options, that must not be broken at its hyphens."""
+    for literal in doctree.findall(nodes.literal):
+        if len(literal.astext()) <= _SHORT:
+            literal["classes"].append("short")
+
+
 def break_names(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Allow long names in the cells of tables to break between their parts."""
     if app.builder.format != "html":
@@ -252,6 +263,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-check-consistency", check_reference)
     app.connect("doctree-resolved", link_code)
     app.connect("doctree-read", prepare_blocks)
+    app.connect("doctree-read", keep_together)
     app.connect("doctree-resolved", break_names)
     app.connect("doctree-resolved", draw_in_place)
     app.connect("autodoc-process-signature", shorten_signature)

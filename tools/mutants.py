@@ -85,7 +85,8 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
             statement = place.statement
             last = statement.end_lineno or statement.lineno
             if isinstance(statement, ast.If | ast.While | ast.For | ast.With | _Function):
-                last = statement.lineno  # the rest of it is other statements
+                # The rest of it are other statements.
+                last = max(statement.lineno, statement.body[0].lineno - 1)
             lines = tuple(range(statement.lineno, last + 1))
             found.append(
                 Mutant(file, key, lines, not place.inside, module, place.path, replacement)
@@ -117,6 +118,8 @@ def _places(
         function = f"{function}.{node.name}" if function else node.name
         inside = inside or not isinstance(node, ast.ClassDef)
     for field, value in ast.iter_fields(node):
+        if field in ("test", "body") and _is_compiled(node):
+            continue
         if field in ("annotation", "returns", "decorator_list", "type_params", "ctx"):
             continue
         if isinstance(value, ast.AST):
@@ -126,6 +129,13 @@ def _places(
                 if isinstance(child, ast.AST):
                     below = (*path, (field, place))
                     yield from _places(child, below, function, statement, inside)
+
+
+def _is_compiled(node: ast.AST) -> bool:
+    """Tell whether only the compiled build, which is not mutated, takes the first branch."""
+    if not isinstance(node, ast.If | ast.IfExp):
+        return False
+    return isinstance(node.test, ast.Name) and node.test.id == "COMPILED"
 
 
 def _is_left_out(statement: ast.stmt) -> bool:
@@ -161,8 +171,10 @@ def _boolean(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.BoolOp(other, node.values)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield node.operand
-    elif isinstance(node, ast.If | ast.While | ast.IfExp) and isinstance(
-        node.test, ast.Name | ast.Attribute | ast.Call
+    elif (
+        isinstance(node, ast.If | ast.While | ast.IfExp)
+        and isinstance(node.test, ast.Name | ast.Attribute | ast.Call)
+        and not _is_compiled(node)
     ):
         changed = deepcopy(node)
         changed.test = ast.UnaryOp(ast.Not(), changed.test)

@@ -1,6 +1,6 @@
 """Mutation testing: change one thing in the source, and see whether a test detects it.
 
-usage: python -m tools.mutation [--sample N] [--seed N] [--only TEXT] [--property] [--list]
+usage: python -m tools.mutation [--sample N] [--seed N] [--only TEXT] [--searches] [--list]
 
 Each mutant is one small change: a comparison, a boolean, a constant by one, a value that is not
 returned, a missing statement, `min` for `max`. Only the tests that reach the line run, fast ones
@@ -8,29 +8,28 @@ first, until one fails. Mutants that no test detects are printed; either a test 
 change has no visible effect. The latter are listed, with the reason, in
 `tools/equivalent_mutants.json`.
 
-First it measures which tests reach which lines, which takes as long as these tests; `--fresh`
-repeats that. Tests with generated inputs take too long to run for each mutant: with `--property`
-they also run, if no other test has detected the mutant.
+Which tests reach which lines is found out first, which takes some minutes; later only for tests
+that have changed, unless `--fresh` is given. Tests that are marked as heavy do not run, nor those
+with generated inputs: with `--searches` they run, too, where no other test has noticed.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Final, NamedTuple
 
 from .mutants import Mutant, mutants_of
+from .mutation_run import FAILS_ANYWAY, KILLED, NOT_REACHED, SURVIVED, TIMED_OUT, Task, run
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCE: Final = ROOT / "src"
@@ -40,22 +39,16 @@ EQUIVALENT: Final = ROOT / "tools" / "equivalent_mutants.json"
 #: What is mutated, and the tests that should detect it.
 PARTS: Final = ("h2/_core", "h2/_rules")
 TESTS: Final = ("tests/unit", "tests/conformance", "tests/buffered")
-PROPERTY_TESTS: Final = ("tests/property",)
-_PROPERTY_SECONDS: Final = 1_200
+SEARCHES: Final = ("tests/property", "tests/buffered/test_simulation.py")
 
 #: Tests of tools and of pages: some read the source as text, and detect any change.
 _NOT_TESTS: Final = (
     *("test_architecture", "test_benchmarks", "test_consumer_suites", "test_find_python"),
     *("test_generated_docs", "test_manual", "test_mutation", "test_processes"),
 )
+_CHOSEN: Final = ("-m", "not heavy", *(f"--ignore-glob=*{name}*" for name in _NOT_TESTS))
 
-#: A mutant may take this many times as long as its tests normally do, plus a few seconds.
-_PATIENCE: Final = 10
-_SECONDS: Final = 60
-
-KILLED, SURVIVED, TIMED_OUT, NOT_REACHED, KNOWN = (
-    *("killed", "survived", "timed out", "not reached", "equivalent"),
-)
+KNOWN: Final = "equivalent"
 
 
 class Reach(NamedTuple):
@@ -63,6 +56,7 @@ class Reach(NamedTuple):
 
     lines: dict[str, dict[int, list[str]]]  #: tests by line by file, relative to the source
     seconds: dict[str, float]
+    imported: dict[str, list[int]]  #: lines that run when a file is imported
 
     def tests_for(self, mutant: Mutant) -> list[str]:
         """Return the tests that reach a mutant, fast ones first.
@@ -75,6 +69,12 @@ class Reach(NamedTuple):
         if not tests and mutant.at_import:
             tests = _tests_in(lines) or {*chain(*map(_tests_in, self.lines.values()))}
         return sorted(tests, key=lambda test: (self.seconds.get(test, 0.0), test))
+
+    def is_imported(self, mutant: Mutant) -> bool:
+        """Tell whether a mutant also runs when its module is imported."""
+        return mutant.at_import or not {*self.imported.get(mutant.file, ())}.isdisjoint(
+            mutant.lines
+        )
 
 
 def _tests_in(lines: dict[int, list[str]]) -> set[str]:
@@ -93,16 +93,15 @@ def reach(fresh: bool) -> Reach:
         file: {int(line): [names[place] for place in places] for line, places in of_file.items()}
         for file, of_file in found["lines"].items()
     }
-    return Reach(lines, found["seconds"])
+    return Reach(lines, found["seconds"], found["imported"])
 
 
 def _measure() -> dict[str, object]:
     """Run the tests once, with coverage that notes the test for each line."""
     data = WORK / "coverage"
     data.unlink(missing_ok=True)
-    ignored = [f"--ignore-glob=*{name}*" for name in _NOT_TESTS]
     command = [sys.executable, "-m", "pytest", "-q", "--cov", "--cov-context=test", "--cov-report="]
-    command += ["--durations=0", "-vvv", "-p", "no:cacheprovider", *ignored, *TESTS]
+    command += ["--durations=0", "-vvv", "-p", "no:cacheprovider", *_CHOSEN, *TESTS]
     environment = {**os.environ, "COVERAGE_FILE": str(data)}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False
@@ -120,18 +119,21 @@ def _lines(data: Path) -> dict[str, object]:
     found.read()
     places: dict[str, int] = {}
     lines = {}
+    imported = {}
     for file in found.measured_files():
         relative = Path(file).relative_to(SOURCE).as_posix()
         if not relative.startswith(PARTS):
             continue
+        contexts_of = found.contexts_by_lineno(file)
         lines[relative] = {
             line: sorted(
                 places.setdefault(name, len(places))
-                for name in {context.partition("|")[0] for context in contexts} - {""}
+                for name in {context.rpartition("|")[0] for context in contexts} - {""}
             )
-            for line, contexts in found.contexts_by_lineno(file).items()
+            for line, contexts in contexts_of.items()
         }
-    return {"tests": list(places), "lines": lines}
+        imported[relative] = [line for line, contexts in contexts_of.items() if "" in contexts]
+    return {"tests": list(places), "lines": lines, "imported": imported}
 
 
 def _durations(output: str) -> Iterator[tuple[str, float]]:
@@ -159,48 +161,11 @@ def equivalents() -> dict[str, str]:
     return known
 
 
-def prepare(folder: Path) -> None:
-    """Make a copy of the source, in which one mutant after the other is inserted."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(SOURCE / "h2", folder / "h2", ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def judge(mutant: Mutant, tests: list[str], limit: float, folder: Path) -> str:
-    """Run tests on a mutant, and return the result."""
-    if not tests:
-        return NOT_REACHED
-    path = folder / mutant.file
-    right = path.read_bytes()
-    listed = folder / "tests.txt"
-    listed.write_text("\n".join(tests), encoding="utf-8")
-    path.write_text(ast.unparse(mutant.tree()), encoding="utf-8")
-    try:
-        done = _pytest(folder, limit, f"@{listed}")
-    except subprocess.TimeoutExpired:
-        return TIMED_OUT
-    finally:
-        path.write_bytes(right)
-    # A mutant that breaks an import makes tests disappear, too.
-    gone = b"ERROR: not found:"
-    if gone in done.stdout and gone in _pytest(folder, None, "--collect-only", f"@{listed}").stdout:
-        sys.exit("there are other tests than those that were measured: --fresh measures them")
-    return KILLED if done.returncode else SURVIVED
-
-
-def _pytest(
-    folder: Path, limit: float | None, *arguments: str
-) -> subprocess.CompletedProcess[bytes]:
-    """Run tests on the copy of the source; the first failure ends them."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:cov"]
-    return subprocess.run(
-        [*command, "--no-header", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=limit,
-        check=False,
-    )
+def tasks_for(mutants: list[Mutant], reached: Reach) -> list[Task]:
+    """Return the mutants, each with the tests that reach it."""
+    return [
+        Task(mutant, reached.tests_for(mutant), reached.is_imported(mutant)) for mutant in mutants
+    ]
 
 
 def main() -> int:
@@ -214,27 +179,37 @@ def main() -> int:
     if options.list:
         print("\n".join(mutant.key for mutant in chosen))
         return 0
-    reached = reach(options.fresh)
-    folder = WORK / "src"
-    prepare(folder)
-    results: Counter[str] = Counter()
     begin = monotonic()
-    for mutant in chosen:
-        if mutant.key in known:
-            result = KNOWN
-        else:
-            tests = reached.tests_for(mutant)
-            usual = sum(reached.seconds.get(test, 0.0) for test in tests)
-            result = judge(mutant, tests, _SECONDS + _PATIENCE * usual, folder)
-            if options.property and result in (SURVIVED, NOT_REACHED):
-                result = judge(mutant, [*PROPERTY_TESTS], _PROPERTY_SECONDS, folder)
-        results[result] += 1
-        if result not in (KILLED, KNOWN):
-            print(f"{result}: {mutant.key} (line {mutant.lines[0]})", flush=True)
+    new = [mutant for mutant in chosen if mutant.key not in known]
+    results = {mutant.key: KNOWN for mutant in chosen}
+    reached = reach(options.fresh)
+    tasks = tasks_for(new, reached)
+    results |= _judge(tasks, [*_CHOSEN, *TESTS], reached.seconds)
+    if options.searches:
+        left = [task for task in tasks if results[task.mutant.key] in (SURVIVED, NOT_REACHED)]
+        print(f"{len(left)} are searched for:")
+        results |= _judge([task._replace(tests=None) for task in left], SEARCHES, {})
+    counts = Counter(results.values())
     print(f"{len(chosen)} of {len(found)} mutants in {monotonic() - begin:.0f} s:")
     for result in (KILLED, TIMED_OUT, KNOWN, NOT_REACHED, SURVIVED):
-        print(f"{results[result]:6} {result}")
-    return 1 if results[SURVIVED] or results[NOT_REACHED] else 0
+        print(f"{counts[result]:6} {result}")
+    return 1 if counts[SURVIVED] or counts[NOT_REACHED] else 0
+
+
+def _judge(
+    tasks: list[Task], arguments: Sequence[str], seconds: Mapping[str, float]
+) -> dict[str, str]:
+    """Return what becomes of mutants, and show the interesting ones."""
+    lines = {task.mutant.key: task.mutant.lines[0] for task in tasks}
+    results = {}
+    for outcome in run(tasks, arguments, seconds, SOURCE):
+        if outcome.result == FAILS_ANYWAY:
+            print(f"{FAILS_ANYWAY}: {outcome.test}", flush=True)
+            continue
+        results[outcome.key] = outcome.result
+        if outcome.result != KILLED:
+            print(f"{outcome.result}: {outcome.key} (line {lines[outcome.key]})", flush=True)
+    return results
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -244,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample", type=int, help="try so many mutants, chosen at random (all)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample (0)")
     parser.add_argument("--only", default="", help="only modules whose path contains this")
-    parser.add_argument("--property", action="store_true", help="try tests/property on survivors")
+    parser.add_argument("--searches", action="store_true", help="try generated inputs on survivors")
     parser.add_argument("--list", action="store_true", help="list the mutants without trying them")
     parser.add_argument(
         "--fresh", action="store_true", help="measure again which tests reach which lines"

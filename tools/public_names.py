@@ -6,7 +6,7 @@ Whatever a program can import from h2 4.4.1, or find on what it imports, must ex
 the same parameters, or be in `ACCEPTED` with the reason, which docs/differences.md also has.
 Names are what the modules of both packages have when they run: attributes of modules, members of
 classes and of their objects, parameters of functions. Names that begin with an underscore do not
-count, but for those that are known to be used. What a module has from another one counts for
+count, except for those that are known to be used. What a module has from another one counts for
 h2.connection alone, where programs find names of all of h2.
 
 PYTHON is an interpreter that has the published h2; without it, the one of the environment

@@ -1,8 +1,8 @@
-"""The command line: runs the catalogue, prints a table, and says whether all is well.
+"""The command line: runs the catalogue and prints a table.
 
 usage: python -m benchmarks.attacks [--only NAMES] [--packages NAMES] [--quick] [--json FILE]
 
-Exit status 0 means that the package of this checkout passes them all.
+Exit status 0 means that each connection class of this checkout withstands all attacks.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from . import record
 from .catalogue import ATTACKS, SAMPLE
 from .judge import faults, too_costly, verdict
 from .probe import Outcome, times
-from .victim import BUFFERED, LIBRARY, MODES
+from .victim import BUFFERED, LIBRARY, MODES, READING
 
-#: What is attacked -> import name of the package. Environments of tools.venvs have the packages,
-#: that of ours the C library and our connection that buffers, too.
-PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY, BUFFERED: BUFFERED}
+#: Target -> import name of the package. Environments of tools.venvs have the packages; the one of
+#: ours also has the C library and our buffered connection.
+PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY}
+PACKAGES |= {BUFFERED: BUFFERED, READING: READING}
+#: Those in which an attack that does harm is a failure.
+OURS = ("ours", BUFFERED, READING)
 
 # Quick runs are long enough for the limits that count frames.
 FRAMES, QUICK_FRAMES = 100_000, 12_000
@@ -85,7 +88,7 @@ def run(package: str, options: argparse.Namespace, names: list[str]) -> Iterator
     """These attacks on one package, in an environment that has it."""
     command = [
         *(
-            str(ensure("ours" if package in (LIBRARY, BUFFERED) else package)),
+            str(ensure("ours" if package in (LIBRARY, *OURS) else package)),
             "-m",
             "benchmarks.attacks.probe",
             PACKAGES[package],
@@ -132,7 +135,7 @@ def show(cells: Sequence[str], markdown: bool) -> None:
 
 
 def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
-    """All attacks on one package; what costs too much runs again: the machine may be busy."""
+    """All attacks on one package; if one costs too much it is repeated: the machine may be busy."""
     found: dict[tuple[str, str], Outcome] = {}
     for outcome in run(package, options, options.names):
         found[outcome.attack, outcome.mode] = outcome
@@ -148,7 +151,7 @@ def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the command line asks for; returns the exit status."""
+    """Run the program; returns the exit status."""
     options = parse_arguments(arguments)
     if options.list:
         for name in options.names:
@@ -168,7 +171,7 @@ def main(arguments: Sequence[str]) -> int:
         for package, outcomes in found.items():
             runs[package] = record.run(options.frames, options.seconds, outcomes)
         record.write(options.json, runs)
-    return int(any(map(faults, found.get("ours", []) + found.get(BUFFERED, []))))
+    return int(any(faults(outcome) for name in OURS for outcome in found.get(name, ())))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an attack is, and the list of all that the modules of the catalogue define."""
+"""The definition of an attack, and the list of all attacks of the catalogue."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: The raw bytes, in pieces of one or several whole frames, without end if need be.
+#: The raw bytes, in pieces of one or several whole frames, endless if necessary.
 Frames = Iterator[bytes]
 Generator = Callable[[], Frames]
 Role = Literal["server", "client"]
@@ -18,14 +18,13 @@ NOTHING: Mapping[int, int] = {}
 class Attack:
     """One attack on one role.
 
-    `streams` is how many streams are open before it begins: requests with content to come for a
-    server, requests of its own for a client. `answered` says that the server has answered these
-    with content, as far as windows allow. `peer_settings` are what the attacker announces, and
-    `own_settings` what the application under attack does. A server answers a request with
-    `content` octets. `valid` says that it is valid, complete messages and nothing else, which
-    every application has to handle: `judge` has bars of their own for these. Octets arrive in
-    reads of 64 KiB, or of so many frames as `batch` says, which gives the application time to
-    answer.
+    `streams` is how many streams are open before it begins: incomplete requests for a server, its
+    own requests for a client. `answered` means that the server has answered these with content, as
+    far as windows allow. `peer_settings` are the settings of the attacker, and `own_settings` those
+    of the application under attack. A server answers a request with `content` octets. `valid` means
+    that it consists only of valid, complete messages, which every application has to handle:
+    `judge` has separate limits for these. Octets arrive in reads of 64 KiB, or of `batch` frames,
+    which gives the application time to answer.
     """
 
     name: str
@@ -44,7 +43,7 @@ class Attack:
 
     @property
     def id(self) -> str:
-        """The name that the command line and the tables use."""
+        """The name in the command line and in the tables."""
         return f"{self.victim}/{self.name}"
 
 
@@ -66,7 +65,7 @@ def attack(
     valid: bool = False,
     answered: bool = False,
 ) -> Callable[[Generator], Generator]:
-    """Put the frames that a function generates on the list, once for each role that they hit."""
+    """Add the frames that a function generates to the list, once for each role that they attack."""
 
     def add(frames: Generator) -> Generator:
         for victim in victims:

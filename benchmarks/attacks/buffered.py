@@ -1,4 +1,4 @@
-"""The connection that buffers behind the names of the h2 API, as a package to be attacked."""
+"""The buffered connection with the names of the h2 API, as a package to attack."""
 
 from h2.buffered import BufferedH2Connection as H2Connection
 from h2.config import H2Configuration

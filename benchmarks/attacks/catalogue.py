@@ -1,4 +1,4 @@
-"""All attacks: importing this puts those of every module on the list."""
+"""All attacks: importing this adds those of every module to the list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .attack import ATTACKS, Attack
 
 __all__ = ["ATTACKS", "SAMPLE", "TOPICS", "Attack"]
 
-#: The modules of the catalogue, and what each is about.
+#: The modules of the catalogue, and their topics.
 TOPICS = {
     module.__name__.rpartition(".")[2]: (module.__doc__ or "").strip().rstrip(".")
     for module in (streams, control, content, fields, pushes)
@@ -29,6 +29,6 @@ _ON_CLIENTS = """
     informational-large goaway-ending altsvc cookie-15 data-1 data-empty settings-empty ping
 """
 
-#: Some of each kind: what slower packages are compared with in reasonable time.
+#: Some of each kind, to compare slower packages in reasonable time.
 SAMPLE = [f"server/{name}" for name in _ON_SERVERS.split()]
 SAMPLE += [f"client/{name}" for name in _ON_CLIENTS.split()]

@@ -31,7 +31,7 @@ def _content(name: str, words: str, piece: bytes, *, cve: str = "", valid: bool 
 _content("data-empty", "empty DATA", wire.data(1), cve=EMPTY)
 _content(
     "data-empty-padded",
-    "DATA without content, with an empty padding",
+    "DATA without content, with padding of length 0",
     wire.data(1, pad=0),
     cve=EMPTY,
 )
@@ -46,7 +46,7 @@ _content(
 )
 _content(
     "data-2-empty",
-    "DATA of one octet and empty DATA in turns",
+    "DATA of one octet and empty DATA, alternating",
     wire.data(1, b"x") + wire.data(1),
     cve=EMPTY,
 )
@@ -55,7 +55,7 @@ _content("data-100", "DATA of a hundred octets", wire.data(1, bytes(100)), cve="
 
 @attack(
     "data-empty-streams",
-    f"empty DATA on {MANY:,} streams in turns",
+    f"empty DATA on {MANY:,} streams in turn",
     cve=EMPTY,
     streams=MANY,
     own_settings=MANY_STREAMS,
@@ -67,7 +67,7 @@ def empty_on_streams() -> Frames:
 
 @attack(
     "data-1-streams",
-    f"DATA of one octet on {MANY:,} streams in turns",
+    f"DATA of one octet on {MANY:,} streams in turn",
     streams=MANY,
     own_settings=MANY_STREAMS,
     cve="RUSTSEC-2026-0258",
@@ -80,7 +80,7 @@ def octets_on_streams() -> Frames:
 
 @attack(
     "data-1-windows",
-    f"windows of one octet, used up on {MANY:,} streams in turns",
+    f"windows of one octet, used up on {MANY:,} streams in turn",
     streams=MANY,
     own_settings=MANY_STREAMS | {wire.INITIAL_WINDOW_SIZE: 1},
 )

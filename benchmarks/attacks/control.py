@@ -25,7 +25,7 @@ def _same(
     cve: str = "",
     streams: int = 0,
 ) -> None:
-    """One frame, or a few, again and again."""
+    """One frame, or a few, repeatedly."""
 
     def frames() -> Frames:
         while True:
@@ -36,7 +36,9 @@ def _same(
 
 
 _same("ping", "PING", wire.ping(), cve=PINGS)
-_same("ping-ack", "acknowledgments of PING frames that nobody sent", wire.ping(ack=True), cve=PINGS)
+_same(
+    "ping-ack", "acknowledgments of PING frames that were not sent", wire.ping(ack=True), cve=PINGS
+)
 _same("settings-empty", "empty SETTINGS", settings(), cve=SETTINGS)
 _same(
     "settings-same",
@@ -47,7 +49,7 @@ _same(
 _same("settings-unknown", "SETTINGS with one unknown entry", settings((0x99, 1)), cve=SETTINGS)
 _same(
     "settings-ack",
-    "acknowledgments of SETTINGS that nobody sent",
+    "acknowledgments of SETTINGS that were not sent",
     wire.settings_ack(),
     cve=SETTINGS,
 )
@@ -80,32 +82,34 @@ for _name, _setting, _values in (
 ):
     _same(
         f"settings-toggle-{_name}",
-        f"SETTINGS that change {_name} to and fro",
+        f"SETTINGS that change {_name} back and forth",
         settings((_setting, _values[0])) + settings((_setting, _values[1])),
         cve=SETTINGS,
     )
 _same(
     "settings-toggle-window-streams",
-    f"INITIAL_WINDOW_SIZE to and fro, {MANY:,} streams open",
+    f"INITIAL_WINDOW_SIZE back and forth, {MANY:,} streams open",
     settings((wire.INITIAL_WINDOW_SIZE, 1)) + settings((wire.INITIAL_WINDOW_SIZE, 2**20)),
     cve=RESOURCES,
     streams=MANY,
 )
 _same(
     "settings-toggle-frame-size-streams",
-    f"MAX_FRAME_SIZE to and fro, {MANY:,} streams open",
+    f"MAX_FRAME_SIZE back and forth, {MANY:,} streams open",
     settings((wire.MAX_FRAME_SIZE, 16384)) + settings((wire.MAX_FRAME_SIZE, 2**24 - 1)),
     cve=RESOURCES,
     streams=MANY,
 )
 _same(
     "settings-toggle-push",
-    "SETTINGS that change ENABLE_PUSH to and fro",
+    "SETTINGS that change ENABLE_PUSH back and forth",
     settings((wire.ENABLE_PUSH, 0)) + settings((wire.ENABLE_PUSH, 1)),
     ("server",),
     cve=SETTINGS,
 )
-_same("settings-ack-with-ping", "PING and SETTINGS in turns", wire.ping() + settings(), cve=PINGS)
+_same(
+    "settings-ack-with-ping", "PING and SETTINGS, alternating", wire.ping() + settings(), cve=PINGS
+)
 
 
 @attack(
@@ -153,10 +157,10 @@ def stale_window_bound() -> Frames:
 # PRIORITY.
 
 _same("priority", "PRIORITY on one stream", wire.priority(1), cve="CVE-2019-9513", streams=1)
-_same("priority-idle", "PRIORITY on a stream that is idle", wire.priority(99), cve="CVE-2019-9513")
+_same("priority-idle", "PRIORITY on an idle stream", wire.priority(99), cve="CVE-2019-9513")
 _same(
     "priority-length",
-    "PRIORITY of four octets on a stream that is idle",
+    "PRIORITY of four octets on an idle stream",
     wire.frame(wire.PRIORITY, 0, 99, bytes(4)),
 )
 _same(
@@ -174,7 +178,7 @@ def priority_all() -> Frames:
         yield wire.priority(stream_id)
 
 
-@attack("priority-chain", "each stream depends on the one before", BOTH, cve="CVE-2019-9513")
+@attack("priority-chain", "each stream depends on the previous one", BOTH, cve="CVE-2019-9513")
 def priority_chain() -> Frames:
     for stream_id in wire.odd_numbers(3):
         yield wire.priority(stream_id, stream_id - 2)
@@ -182,7 +186,7 @@ def priority_chain() -> Frames:
 
 @attack(
     "priority-shuffle",
-    "the tree of priorities is turned over again and again",
+    "the priority tree is inverted repeatedly",
     BOTH,
     cve="CVE-2019-9513",
     streams=50,
@@ -278,7 +282,7 @@ def priority_update_idle() -> Frames:
         yield wire.frame(wire.PRIORITY_UPDATE, 0, 0, payload)
 
 
-@attack("unknown-types", "frames of all unknown types in turns", BOTH)
+@attack("unknown-types", "frames of all unknown types in turn", BOTH)
 def unknown_types() -> Frames:
     for kind in cycle(range(0x20, 0x100)):
         yield wire.frame(kind, 0, 0, b"x")
@@ -305,7 +309,7 @@ _same(
 
 @attack(
     "window-update-streams",
-    f"WINDOW_UPDATE of 1 on {MANY:,} streams in turns",
+    f"WINDOW_UPDATE of 1 on {MANY:,} streams in turn",
     BOTH,
     cve=RESOURCES,
     streams=MANY,
@@ -324,7 +328,7 @@ def window_update_idle() -> Frames:
 
 @attack(
     "tiny-windows",
-    "content is asked for octet by octet",
+    "content is requested octet by octet",
     cve="CVE-2019-9511",
     content=100_000,
     peer_settings={wire.INITIAL_WINDOW_SIZE: 1},
@@ -338,7 +342,7 @@ def tiny_windows() -> Frames:
         yield wire.window_update(stream_id, 1)
 
 
-# Streams whose content waits for a window.
+# Streams with content that is waiting for a window.
 
 #: A window of -1 for a stream that has sent one octet, and of 0.
 _TO_AND_FRO = settings((wire.INITIAL_WINDOW_SIZE, 0)) + settings((wire.INITIAL_WINDOW_SIZE, 1))
@@ -348,7 +352,7 @@ _ONE_OCTET = {wire.INITIAL_WINDOW_SIZE: 1}
 
 @attack(
     "settings-toggle-window-waiting",
-    f"INITIAL_WINDOW_SIZE to and fro, {2 * MANY:,} responses wait for a window",
+    f"INITIAL_WINDOW_SIZE back and forth, {2 * MANY:,} responses wait for a window",
     cve=RESOURCES,
     streams=2 * MANY,
     answered=True,
@@ -410,7 +414,7 @@ def priority_update_waiting() -> Frames:
 
 @attack(
     "priority-update-ready",
-    "the same where only the window of the connection is used up",
+    "the same if only the connection window is exhausted",
     streams=FEW,
     answered=True,
     content=LARGE,

@@ -1,4 +1,4 @@
-"""Field blocks: HPACK bombs, many fields, expensive fields, CONTINUATION without end."""
+"""Field blocks: HPACK bombs, many fields, expensive fields, endless CONTINUATION."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .wire import indexed, literal
 BOTH: tuple[Role, ...] = ("server", "client")
 BOMB, CRUMBS, FLOOD = "CVE-2016-6581", "CVE-2026-49975", "VU#421644"
 NEWEST = indexed(62)  # of the dynamic table
-#: Fields that make a message as long as ordinary ones are.
+#: Fields that make a message as long as ordinary ones.
 MARK = literal(b"x-request-id", b"0123456789abcdef") + literal(b"x-trace", b"0123456789abcdef")
 HINT = literal(b"link", b"</style.css>; rel=preload; as=style")
-#: Requests in a read, so that the limit of streams is not in the way.
+#: Requests in a read, to stay below the stream limit.
 REQUESTS = 50
-ENTRY = 3900  # octets of a value that fits into the table with its name
+ENTRY = 3900  # octets of a value that, with its name, fits into the table
 COOKIE, CONTENT_LENGTH, ACCEPT_ENCODING = 32, 28, 16
 
 
@@ -69,7 +69,7 @@ def split(stream_id: int, fields: bytes, size: int = 16384) -> Frames:
     yield frames
 
 
-# Values that cost more each time they are looked at.
+# Values that are expensive each time they are checked.
 
 _blocks(
     "content-length-digits",
@@ -317,7 +317,7 @@ def _continued(name: str, words: str, piece: bytes, *, begin: bytes = b"") -> No
     attack(name, words, BOTH, cve=FLOOD, streams=1)(frames)
 
 
-# A server under attack has stream 1 open already: the block is one of trailers.
+# A server under attack already has stream 1 open, so the block is one of trailers.
 _continued("continuation-empty", "empty CONTINUATION frames, without end", b"")
 _continued("continuation-1", "CONTINUATION of one octet, without end", indexed(ACCEPT_ENCODING))
 _continued("continuation-large", "CONTINUATION of 16 KB, without end", b"\0" * 16384)

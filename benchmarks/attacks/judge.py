@@ -1,4 +1,4 @@
-"""What a connection must hold out against, in figures, and the verdict on an outcome."""
+"""What a connection must withstand, in figures, and the verdict on an outcome."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from .probe import Outcome, times
 
 Verdict = Literal["refused", "harmless", "valid", "FAIL"]
 
-#: Octets that an attack may make a connection hold, at any moment of it.
+#: Octets that an attack may make a connection hold, at any time.
 MOST_GROWTH = 2_000_000
-#: The same for each octet received, where the application keeps all events.
+#: The same for each octet received, if the application keeps all events.
 MOST_KEPT = 8
-#: CPU time for each octet, in that of ordinary requests.
+#: CPU time for each octet, relative to ordinary requests.
 MOST_TIMES = 20.0
-#: An attack that is not refused costs no more than this, and what is held does not grow: that much
-#: is noise.
+#: An attack that is not refused may cost at most this, and memory must not grow: anything below
+#: this is noise.
 HARMLESS_TIMES = 2.0
 NO_GROWTH = 65536
-#: Valid, complete messages cannot be told from those of a busy peer: refusing them breaks honest
-#: traffic. Many small fields cost more than the same octets in few large ones, and an event of
-#: an octet of content is an object of Python, as a field is; both are in proportion to what
+#: Valid, complete messages cannot be distinguished from those of a busy peer: refusing them breaks
+#: honest traffic. Many small fields cost more than the same octets in a few large ones, and an
+#: event for an octet of content is a Python object, as is a field; both are proportional to what
 #: arrives.
 VALID_TIMES = 5.0
 VALID_KEPT = 20
 
 
 def is_valid(outcome: Outcome) -> bool:
-    """Whether what was sent is valid, complete messages and nothing else."""
+    """Whether only valid, complete messages were sent."""
     return outcome.attack in ATTACKS and ATTACKS[outcome.attack].valid
 
 
 def too_costly(outcome: Outcome) -> bool:
-    """Whether it takes more CPU time than it may."""
+    """Whether it takes too much CPU time."""
     if outcome.hung or outcome.crash:
         return False
     return times(outcome) > (MOST_TIMES if outcome.error else _most_times(outcome))

@@ -1,7 +1,7 @@
-"""The C library nghttp2 behind the few names of the h2 API that the attacks use, by ctypes.
+"""The C library nghttp2 with the few names of the h2 API that the attacks use, by ctypes.
 
-The library acknowledges content by itself. Its limits are those that it has by default. Output is
-taken after each read, so that only applications that take it can be looked at.
+The library acknowledges content by itself, and has its default limits. Output is taken after each
+read, so only applications that take it can be tested.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Field = tuple[str, str]
 
 
 class H2Error(Exception):
-    """The library has ended the connection, or refuses a call."""
+    """The library has ended the connection, or rejects a call."""
 
 
 class StreamEnded:
@@ -30,15 +30,15 @@ class StreamEnded:
 
 
 class DataReceived:
-    """Never seen: the library acknowledges content by itself."""
+    """Never occurs: the library acknowledges content by itself."""
 
 
 class WindowUpdated:
-    """Never seen: the application sends no content."""
+    """Never occurs: the application sends no content."""
 
 
 class H2Configuration:
-    """Which role a connection has."""
+    """The role of a connection."""
 
     def __init__(self, client_side: bool) -> None:
         self.client_side = client_side
@@ -78,7 +78,7 @@ _OnFrame = ctypes.CFUNCTYPE(c_int, ctypes.c_void_p, POINTER(_Header), ctypes.c_v
 
 
 def _load() -> ctypes.CDLL:
-    """The library; raises OSError where it is not installed."""
+    """The library; raises OSError if it is not installed."""
     name = ctypes.util.find_library("nghttp2")
     if name is None:
         raise OSError("libnghttp2 is not installed")
@@ -139,12 +139,12 @@ class H2Connection:
         self._library.nghttp2_submit_settings(self._session, 0, entries, c_size_t(len(values)))
 
     def receive_data(self, octets: bytes) -> list[StreamEnded]:
-        """Hand over what has arrived."""
+        """Pass on what has arrived."""
         self._events = []
         taken = self._library.nghttp2_session_mem_recv(self._session, octets, len(octets))
         if taken < 0:
             raise H2Error(f"nghttp2: {taken}")
-        # A session knows that it is over when its GOAWAY frame has gone out.
+        # A session knows that it has ended once its GOAWAY frame has been sent.
         self._output += self._pending()
         if not self._library.nghttp2_session_want_read(self._session):
             raise H2Error("the session is over")
@@ -157,7 +157,7 @@ class H2Connection:
         return taken
 
     def _pending(self) -> bytes:
-        """Take what the session wants to send."""
+        """Return what the session wants to send."""
         found = []
         data = ctypes.c_void_p()
         while (size := self._library.nghttp2_session_mem_send(self._session, byref(data))) > 0:
@@ -165,7 +165,7 @@ class H2Connection:
         return b"".join(found)
 
     def send_headers(self, stream_id: int, fields: Iterable[Field], end_stream: bool) -> None:
-        """A request of a client, or a response; both end the stream, whatever is asked for."""
+        """A request of a client, or a response; both always end the stream."""
         pairs = [(name.encode(), value.encode()) for name, value in fields]
         array = (_Field * len(pairs))(*(_Field(n, v, len(n), len(v), 0) for n, v in pairs))
         size = c_size_t(len(pairs))

@@ -28,7 +28,7 @@ BROWSER = (
 
 
 def ordinary_requests() -> Iterator[bytes]:
-    """What a browser sends: the same fields each time, but for the path and an identifier.
+    """What a browser sends: the same fields each time, except for the path and an identifier.
 
     The other fields are in the table after the first request.
     """
@@ -45,7 +45,7 @@ def ordinary_requests() -> Iterator[bytes]:
 
 
 def request_without_table(number: int) -> bytes:
-    """The fields of a request that needs no dynamic table, so that an attack has it for itself."""
+    """The fields of a request that does not use the dynamic table, which is left to the attack."""
     path = literal(4, b"/api/v2/items/%016x?page=%d&sort=descending" % (number * 7919, number))
     host = literal(1, b"www.example.com")
     return METHOD_GET + SCHEME_HTTPS + host + path + literal(b"x-request-id", b"%016x" % number)

@@ -1,9 +1,9 @@
-"""Attacks on one package, each measured in a process of its own; `__main__` starts this.
+"""Attacks on one package, each measured in a separate process; `__main__` starts this.
 
 usage: python -m benchmarks.attacks.probe PACKAGE FRAMES SECONDS MODES ATTACK [ATTACK ...]
 
-Prints a JSON object for each attack and mode as soon as it is done. The processes are forks: they
-find the package imported and warm, and nothing that an attack has done to it.
+Prints a JSON object for each attack and mode as soon as it is done. The processes are forks, in
+which the package is imported and warm, but not affected by earlier attacks.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from .victim import MODES, Api, Mode, Victim, load
 #: A process that wants more memory than this ends with MemoryError.
 MOST_MEMORY = 3 << 30
 
-#: So many octets cost at least as much as the handshakes of TCP and TLS before them: an attack that
-#: is shorter counts as this long.
+#: A shorter attack counts as this many octets, because the handshakes of TCP and TLS before it cost
+#: as much.
 SHORTEST = 4096
 
 LARGEST_READ = 65536
 
-#: Seconds of CPU time that an attack may take beyond what its passes may.
+#: Seconds of CPU time that an attack may take in addition to its passes.
 PATIENCE = 60
 
 #: Reads that arrive after the connection was ended.
@@ -53,7 +53,7 @@ ORDINARY_FRAMES = 1000
 
 
 class Plan(NamedTuple):
-    """How much of an attack is sent, and to which applications."""
+    """How much of an attack to send, and to which applications."""
 
     frames: int
     seconds: float
@@ -61,7 +61,7 @@ class Plan(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What one call of `receive_data` gets, and where frames end in it."""
+    """The argument of one call of `receive_data`, and where frames end in it."""
 
     octets: bytes
     ends: list[int]
@@ -69,7 +69,7 @@ class Read(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What came of an attack. Times are CPU seconds, sizes octets."""
+    """The result of an attack. Times are CPU seconds, sizes octets."""
 
     attack: str
     mode: Mode
@@ -82,7 +82,7 @@ class Outcome:
     ordinary_total: float = 0.0
     peak: int = 0
     held: int = 0
-    #: What the second half of the attack added to what is held.
+    #: What the second half of the attack added to the memory.
     late_growth: int = 0
     pending: int = 0
     events: int = 0
@@ -90,9 +90,9 @@ class Outcome:
     refused_at: int = 0
     code: int | None = None
     error: str = ""
-    #: An exception that is no H2Error.
+    #: An exception that is not an H2Error.
     crash: str = ""
-    #: Whether time was up before all frames were sent.
+    #: Whether the time expired before all frames were sent.
     cut: bool = False
     hung: bool = False
 
@@ -129,10 +129,10 @@ def prepared(api: Api, attack: Attack, mode: Mode) -> Victim:
 
 
 class Memory:
-    """What a connection holds since the attack began; what prepares the attack does not count.
+    """The memory that a connection holds since the attack began, without its preparation.
 
-    Counted with `tracemalloc`, or by the pages of the process where that sees nothing. Between two
-    reads nothing else changes but the read itself, and all are about as large as the first.
+    Measured with `tracemalloc`, or by the pages of the process if that does not see it. Between two
+    reads nothing changes except by the read itself, and all are about as large as the first.
     """
 
     def __init__(self, traced: bool) -> None:
@@ -149,19 +149,19 @@ class Memory:
             self._base, _ = self._now()
         if self.traced:
             tracemalloc.reset_peak()
-        # The exception goes, as it does in a program that handles it.
+        # The exception is dropped, as in a program that handles it.
         failed = victim.receive(octets) is not None
         held, peak = self._now()
         self.held = held - self._base
         self.peak = max(self.peak, peak - self._base)
         self.octets += len(octets)
-        # Not all of them, for these are held, too.
+        # Not all of them, because these take memory, too.
         if not self._samples or self.octets > self._samples[-1][0] * 1.02:
             self._samples.append((self.octets, self.held))
         return failed
 
     def _now(self) -> tuple[int, int]:
-        """What is held, and the most that was."""
+        """The current memory, and its maximum."""
         if self.traced:
             return tracemalloc.get_traced_memory()
         pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -219,13 +219,13 @@ def measure_time(
 def locate(
     api: Api, attack: Attack, mode: Mode, frames: int, number: int, outcome: Outcome
 ) -> None:
-    """Fill in which frame ended the connection: the read that did it, again, frame by frame.
+    """Find the frame that ended the connection, by repeating the last read frame by frame.
 
-    The C library has its output taken with each call, which changes what happens: there it is the
-    last frame of the read.
+    The output of the C library is taken with each call, which changes the result; for it, this is
+    the last frame of the read.
     """
     victim = prepared(api, attack, mode)
-    # Output is taken after whole reads only, as before.
+    # Output is only taken after whole reads, as before.
     connection = victim.connection
     for count, read in enumerate(reads(attack, frames), 1):
         if count < number:
@@ -264,11 +264,11 @@ def probe(
 ) -> Outcome:
     """All figures of one attack in one mode; `usual` is what ordinary requests cost."""
     blank = Outcome(attack.id, mode, ordinary_receiving=usual[0], ordinary_total=usual[1])
-    # Memory comes first: what the attack fills for the whole process is empty yet.
+    # Memory comes first, while tables of the process that the attack fills are still empty.
     measure_memory(api, attack, mode, frames, 2 * seconds, blank)
     outcome = replace(blank)
     number = measure_time(api, attack, mode, frames, seconds, outcome)
-    # What is over quickly is measured again: the fastest run counts.
+    # Short attacks are measured again; the fastest run counts.
     for _ in range(2 if outcome.total < 0.05 else 0):
         again = replace(blank)
         measure_time(api, attack, mode, frames, seconds, again)
@@ -282,7 +282,7 @@ def probe(
 def times(outcome: Outcome) -> float:
     """How many times more CPU time for each octet than ordinary requests."""
     if not outcome.ordinary_total:
-        return 0.0  # it did not come to an end
+        return 0.0  # it did not finish
     octets = max(outcome.octets, SHORTEST)
     receiving = outcome.receiving / octets / outcome.ordinary_receiving
     if outcome.mode == "ignores":
@@ -291,7 +291,7 @@ def times(outcome: Outcome) -> float:
 
 
 def work(pipe: Connection, api: Api, attack: Attack, plan: Plan) -> None:
-    """Measure one attack in all modes; runs in a process of its own."""
+    """Measure one attack in all modes, in a separate process."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     # Three passes for each mode, one of them with tracemalloc.
     limit = PATIENCE + int(20 * plan.seconds) * len(plan.modes)
@@ -302,7 +302,7 @@ def work(pipe: Connection, api: Api, attack: Attack, plan: Plan) -> None:
 
 
 def isolated(api: Api, attack: Attack, plan: Plan) -> Iterator[Outcome]:
-    """What a new process finds out; that it hangs or dies is one of the outcomes."""
+    """The results of a new process; hanging or crashing are possible outcomes."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=work, args=(sender, api, attack, plan))
@@ -322,7 +322,7 @@ def isolated(api: Api, attack: Attack, plan: Plan) -> Iterator[Outcome]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure what the command line asks for."""
+    """Run the program."""
     package, frames, seconds, modes, *names = arguments
     chosen = tuple(mode for mode in MODES if mode in modes.split(","))
     plan = Plan(int(frames), float(seconds), chosen)

@@ -1,4 +1,4 @@
-"""PUSH_PROMISE, which only a server sends."""
+"""PUSH_PROMISE, which only servers send."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def promises() -> Frames:
         yield wire.push_promise(1, promised, GET)
 
 
-@attack("push-promise-streams", "PUSH_PROMISE on many streams in turns", CLIENT, streams=1000)
+@attack("push-promise-streams", "PUSH_PROMISE on many streams in turn", CLIENT, streams=1000)
 def promises_on_streams() -> Frames:
     for stream_id, promised in zip(cycle(range(1, 2000, 2)), count(2, 2), strict=False):
         yield wire.push_promise(stream_id, promised, GET)
@@ -50,7 +50,7 @@ def promises_with_gaps() -> Frames:
         yield wire.push_promise(1, promised, GET)
 
 
-@attack("push-reset", "promises, each reset at once", CLIENT, streams=1, cve="CVE-2023-44487")
+@attack("push-reset", "promises, each reset immediately", CLIENT, streams=1, cve="CVE-2023-44487")
 def promises_reset() -> Frames:
     for promised in count(2, 2):
         yield wire.push_promise(1, promised, GET) + wire.rst_stream(promised)
@@ -88,7 +88,7 @@ def promises_same() -> Frames:
 
 @attack(
     "push-unwanted",
-    "promises though push is off",
+    "promises although push is disabled",
     CLIENT,
     streams=1,
     own_settings={wire.ENABLE_PUSH: 0},

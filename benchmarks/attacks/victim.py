@@ -1,6 +1,6 @@
-"""The connection under attack, and an application of the usual kind on top of it.
+"""The connection under attack, and a typical application on top of it.
 
-Nothing but names of the public API of h2 4.x is used, so that any package that has it can be hit.
+It uses only public names of the h2 4.x API, so that any package that has it can be attacked.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from time import thread_time  # the limit of CPU time makes the clock of the process coarse
+from time import thread_time  # a limit on CPU time makes the clock of the process coarse
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import wire
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from h2.connection import H2Connection
 
-#: What the application does: it never takes output and does nothing else either; it takes output,
-#: acknowledges content and answers requests; it does the same and keeps every event.
+#: What the application does: nothing at all, not even taking output; take output, acknowledge
+#: content and answer requests; the same, and keep every event.
 Mode = Literal["ignores", "serves", "keeps"]
 MODES: tuple[Mode, ...] = ("ignores", "serves", "keeps")
 
-#: The name of the C library, in place of that of a package, and of our connection that buffers.
-LIBRARY, BUFFERED = "libnghttp2", "buffered"
+#: The name of the C library, instead of a package, and of our buffered connection: one that buffers
+#: only what it sends, and one that also buffers what it receives.
+LIBRARY, BUFFERED, READING = "libnghttp2", "buffered", "reading"
 
 REQUEST = [
     (":method", "GET"),
@@ -46,12 +47,14 @@ class Api:
     config: ModuleType
     events: ModuleType
     exceptions: ModuleType
-    #: Whether it is written in Python, so that `tracemalloc` sees what it holds.
+    #: Whether it is written in Python, so that `tracemalloc` sees its memory.
     traced: bool = True
+    #: Whether the application reads content from the connection.
+    reads: bool = False
 
     @property
     def error(self) -> type[Exception]:
-        """The exception that a peer's fault may raise; any other is a failure."""
+        """The exception that an error by the peer may raise; any other is a failure."""
         error: type[Exception] = self.exceptions.H2Error
         return error
 
@@ -61,31 +64,31 @@ def load(package: str) -> Api:
     if package == LIBRARY:
         module = import_module(f"{__package__}.libnghttp2")
         return Api(module, module, module, module, traced=False)
-    if package == BUFFERED:
+    if package in (BUFFERED, READING):
         module = import_module(f"{__package__}.{package}")
-        return Api(module, module, module, module)
+        return Api(module, module, module, module, reads=package == READING)
     names = ("connection", "config", "events", "exceptions")
     connection, config, events, exceptions = (import_module(f"{package}.{name}") for name in names)
     return Api(connection, config, events, exceptions)
 
 
 class Victim:
-    """One connection with its application; counts what it costs and what comes of it."""
+    """One connection with its application; measures its costs and results."""
 
     def __init__(self, api: Api, attack: Attack, mode: Mode) -> None:
         self.api = api
         self.attack = attack
         self.mode = mode
         self.receiving = 0.0  # seconds of CPU time in receive_data
-        self.total = 0.0  # the same, with all that the application calls
+        self.total = 0.0  # the same, with everything that the application calls
         self.events = 0
         self.kept: list[Any] = []
-        self.pending = 0  # the most octets of output that were waiting at once
+        self.pending = 0  # the most octets of output that were pending at any time
         self._left: dict[int, int] = {}  # octets of content to send, by stream
         self._server = attack.victim == "server"
         config = api.config.H2Configuration(client_side=not self._server)
         self.connection: H2Connection = api.connection.H2Connection(config)
-        # A connection that buffers takes a whole response at once, whatever the windows are.
+        # A buffered connection accepts a whole response in one call, whatever the windows are.
         self._takes_all = hasattr(self.connection, "send_buffer_size")
 
     def prepare(self) -> None:
@@ -93,7 +96,7 @@ class Victim:
         connection, attack = self.connection, self.attack
         connection.initiate_connection()
         if attack.own_settings:
-            # A dict of plain numbers: peers know neither our enumeration nor we theirs.
+            # A dict of plain numbers, because each package has its own enumeration.
             values: Any = dict(attack.own_settings)
             connection.update_settings(values)
         peer = wire.settings(*_settings(attack))
@@ -110,13 +113,13 @@ class Victim:
         connection.data_to_send()
 
     def receive(self, octets: bytes) -> Exception | None:
-        """Take one read; returns the exception that it raised, if any."""
+        """Process one read; returns the exception that it raised, if any."""
         start = thread_time()
         error = None
         try:
             events = self.connection.receive_data(octets)
-        except Exception as raised:  # of any kind: the judge says which may be
-            # Without its traceback, which would keep the events of this read alive in a circle.
+        except Exception as raised:  # of any kind: the judge decides which are allowed
+            # Without its traceback, which would keep the events of this read alive in a cycle.
             error = raised.with_traceback(None)
             events = getattr(raised, "events", None) or []
         self.receiving += thread_time() - start
@@ -139,7 +142,9 @@ class Victim:
         names = self.api.events
         for event in events:
             try:
-                if isinstance(event, names.DataReceived):
+                if isinstance(event, names.DataReceived) and self.api.reads:
+                    self._read(event.stream_id)
+                elif isinstance(event, names.DataReceived):
                     self.connection.acknowledge_received_data(
                         event.flow_controlled_length, event.stream_id
                     )
@@ -150,6 +155,12 @@ class Victim:
             except self.api.error:
                 # The peer has reset the stream in the same read, or ended the connection.
                 self._left.pop(getattr(event, "stream_id", 0), None)
+
+    def _read(self, stream_id: int) -> None:
+        connection: Any = self.connection  # not all packages have this
+        content = connection.read_data(stream_id)
+        if self.mode == "keeps":
+            self.kept.append(content)
 
     def _answer(self, stream_id: int) -> None:
         content = self.attack.content

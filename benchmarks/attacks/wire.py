@@ -1,6 +1,6 @@
-"""Frames and field blocks as bytes (RFC 9113, RFC 7541), made without the package that they hit.
+"""Frames and field blocks as bytes (RFC 9113, RFC 7541), independent of the package under test.
 
-No check of any kind: whatever an attack needs can be built, valid or not.
+Nothing is checked: anything that an attack needs can be built, valid or not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def continuation(stream_id: int, block: bytes = b"", *, whole: bool = False) -> 
 
 
 def data(stream_id: int, content: bytes = b"", *, end: bool = False, pad: int = -1) -> bytes:
-    """DATA; a pad of 0 has the flag and the length, -1 neither."""
+    """DATA; a pad of 0 sets the flag and the length, -1 neither."""
     if pad < 0:
         return frame(DATA, END_STREAM * end, stream_id, content)
     return frame(DATA, END_STREAM * end | PADDED, stream_id, bytes([pad]) + content + bytes(pad))
@@ -88,7 +88,7 @@ def goaway(last_stream_id: int, code: int = 0, debug: bytes = b"") -> bytes:
 
 
 def priority_fields(depends_on: int = 0, weight: int = 15, exclusive: bool = False) -> bytes:
-    """The five octets that PRIORITY consists of and that HEADERS may begin with."""
+    """The five octets of PRIORITY, with which HEADERS may also begin."""
     return struct.pack(">LB", depends_on | exclusive << 31, weight)
 
 
@@ -130,7 +130,7 @@ def last_goaway_code(octets: bytes) -> int | None:
 
 
 def integer(value: int, prefix: int, pattern: int = 0) -> bytes:
-    """An integer with a prefix of so many bits (RFC 7541 section 5.1)."""
+    """An integer with a prefix of this many bits (RFC 7541 section 5.1)."""
     limit = (1 << prefix) - 1
     if value < limit:
         return bytes([pattern | value])
@@ -172,7 +172,7 @@ def table_size_update(size: int) -> bytes:
 
 
 # The lengths of the Huffman codes (RFC 7541 appendix B), with the octets that have them. The codes
-# themselves follow: they are in the order of length, and then of octets.
+# follow from that: they are ordered by length, and then by octet.
 _LENGTHS = {
     5: b"012aceiost",
     6: b" %-./3456789=A_bdfghlmnpru",

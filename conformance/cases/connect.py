@@ -36,7 +36,7 @@ def _is_answered(peer: Peer) -> bool:
 
 
 def _tunnel(then: Script) -> Script:
-    """Open a tunnel first, where the server has some."""
+    """Open a tunnel first, if the server supports that."""
 
     def script(peer: Peer) -> None:
         peer.send(headers(block(CONNECT))(peer))

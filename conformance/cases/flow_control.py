@@ -108,7 +108,7 @@ case(
 
 
 def _overfill(pad: int | None) -> Script:
-    """DATA in one piece that is longer than both windows."""
+    """One DATA frame that is longer than both windows."""
 
     def script(peer: Peer) -> None:
         room = peer.settings.get(Setting.INITIAL_WINDOW_SIZE, DEFAULT_WINDOW)
@@ -170,7 +170,7 @@ def _exactly(number: int) -> Check:
 
 
 def _stepwise(*steps: tuple[bytes | int, int]) -> Script:
-    """Increments (or frames), and how much DATA there must be after each."""
+    """Increments (or frames), and how much DATA must follow each."""
 
     def script(peer: Peer) -> None:
         for step, expected in steps:

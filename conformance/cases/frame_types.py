@@ -139,7 +139,7 @@ case(
     "6.7",
     "An acknowledgment of a PING that was not sent",
     [wire.ping(b"12345678", ack=True)],
-    # No sentence says that it is an error, or that it is none.
+    # No sentence says whether it is an error.
     either(goes_on("no answer to it", check=_one_answer), tolerably(PROTOCOL)),
 )
 case(

@@ -75,7 +75,7 @@ def _split(*between: Item) -> list[Item]:
 
 
 def x_field() -> hpack.Field:
-    """A field whose value is long enough to be cut."""
+    """A field whose value is long enough to be split."""
     return (b"x-field", b"0123456789")
 
 
@@ -96,7 +96,7 @@ case(
     at=FRESH,
 )
 
-# Flags that have no meaning ----------------------------------------------------------------------
+# Undefined flags ----------------------------------------------------------------------
 
 
 def _flagged(name: str, flags: int, item: Item, at: Situation = OPEN) -> None:
@@ -184,7 +184,7 @@ _PADDING = hpack.literal(b"x-padding", b"")[:-1]  # a name, to which a value is 
 
 
 def _too_large(peer: Peer) -> int:
-    """One octet more than the endpoint takes in a frame."""
+    """One octet more than the endpoint accepts in a frame."""
     limit = peer.settings.get(Setting.MAX_FRAME_SIZE, DEFAULT_FRAME_SIZE)
     if limit > 2**20:
         raise NotApplicableError(f"the endpoint takes frames of {limit:,} octets")

@@ -17,12 +17,12 @@ X = (b"x-name", b"value")
 
 
 def _after(octets: bytes) -> Item:
-    """A message with octets behind its field block."""
+    """A message with octets after its field block."""
     return message(encode=lambda fields: hpack.block(fields) + octets)
 
 
 def _one_too_large(peer: Peer) -> bytes:
-    """A message that makes the table larger by one than the endpoint allows."""
+    """A message that makes the table one octet larger than the endpoint allows."""
     limit = peer.settings.get(Setting.HEADER_TABLE_SIZE, hpack.DEFAULT_TABLE_SIZE)
     return _prefixed(limit + 1)(peer)
 
@@ -87,8 +87,8 @@ case(
     "7541 4.2",
     "A field block with a table size update behind the fields",
     [_after(hpack.table_size(100))],
-    # It "MUST occur at the beginning of the first header block following the change"; what becomes
-    # of another one is not said.
+    # It "MUST occur at the beginning of the first header block following the change"; how to treat
+    # another one is not specified.
     either(ERROR, ANSWERED),
     at=FRESH,
 )
@@ -112,7 +112,7 @@ case(
     at=FRESH,
 )
 
-# What is right -----------------------------------------------------------------------------------
+# Valid blocks ------------------------------------------------------------------------------------
 
 
 def _coded(fields: list[Field]) -> bytes:
@@ -128,13 +128,13 @@ def _never(fields: list[Field]) -> bytes:
 
 
 def _by_name(fields: list[Field]) -> bytes:
-    """Names from the static table where it has them."""
+    """Names from the static table, if it has them."""
     names = {name: place for place, (name, _) in reversed(list(enumerate(hpack.STATIC_TABLE, 1)))}
     return b"".join(hpack.literal(names.get(name, name), value) for name, value in fields)
 
 
 def _indexed(fields: list[Field]) -> bytes:
-    """Indexed where the static table has the field."""
+    """Indexed, if the static table has the field."""
     table = hpack.STATIC_TABLE
     return b"".join(
         hpack.indexed(table.index(item) + 1) if item in table else hpack.literal(*item)
@@ -143,12 +143,12 @@ def _indexed(fields: list[Field]) -> bytes:
 
 
 def _added_and_indexed(fields: list[Field]) -> bytes:
-    """A field that is added and then named by its index in the same block."""
+    """A field that is added and then referenced by its index in the same block."""
     return hpack.block(fields) + hpack.added(*X) + hpack.indexed(62) * 3
 
 
 def _evicting(fields: list[Field]) -> bytes:
-    """A hundred entries of 100 octets, of which the table holds a part; then the newest."""
+    """A hundred entries of 100 octets, more than the table holds; then the newest."""
     many = b"".join(hpack.added(b"x-%02d" % number, bytes([97]) * 60) for number in range(60))
     return hpack.block(fields) + many + hpack.indexed(62)
 
@@ -194,7 +194,7 @@ for name, section, words, item in RIGHT:
 
 
 def _in_pieces(peer: Peer) -> None:
-    """The field block in six frames, cut anywhere."""
+    """The field block in six frames, split anywhere."""
     octets = message(X, encode=_coded)(peer)
     flags, stream_id, block = octets[4], int.from_bytes(octets[5:9], "big"), octets[9:]
     step = len(block) // 5
@@ -249,7 +249,7 @@ case(
     ],
     either(
         goes_on(answered=On.NEXT),
-        # The suite has seen the reset, which the endpoint may find out (section 5.1).
+        # The suite has received the reset, and the endpoint may know that (section 5.1).
         tolerably(connection(Code.STREAM_CLOSED)),
     ),
     at=Situation.REFUSED,

@@ -148,7 +148,7 @@ def _with_length(value: bytes, *behind: Item, more: bytes | None = None) -> list
 
 
 def _last(content: bytes) -> Item:
-    """Content that ends a request. A client that has all of a response may go away."""
+    """Content that ends a request. A client that has a complete response may disconnect."""
     return lambda peer: data(content, end=peer.role is Role.SERVER)(peer)
 
 

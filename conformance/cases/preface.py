@@ -11,7 +11,8 @@ from conformance.wire import PREFACE, Code, Type
 
 INVALID = connection(Code.PROTOCOL_ERROR, silent=True)
 START = Situation.START
-# In its default mode the package takes other frames before SETTINGS, as some peers send them.
+# In its default mode the package accepts other frames before SETTINGS, because some peers send
+# them.
 TAKEN = goes_on("no error")
 
 

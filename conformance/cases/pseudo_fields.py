@@ -62,7 +62,7 @@ def _twice(name: bytes) -> Made:
 
 
 def _last(name: bytes) -> Made:
-    """The field behind a regular one."""
+    """The field after a regular one."""
 
     def make(peer: Peer) -> bytes:
         value = dict(message_fields(peer))[name]

@@ -14,7 +14,7 @@ FLOW = connection(Code.FLOW_CONTROL_ERROR)
 
 
 def _acknowledged(number: int) -> Check:
-    """As many acknowledgments, in front of that of the PING behind them."""
+    """Expect this many acknowledgments before that of the PING after them."""
 
     def check(peer: Peer) -> str:
         kinds = [item.type for item in peer.seen.frames if item.has(wire.ACK)]
@@ -26,7 +26,7 @@ def _acknowledged(number: int) -> Check:
 
 
 #: "the value of a SETTINGS parameter is the last value that is seen by a receiver" (section 6.5):
-#: by default the package looks at no other.
+#: by default the package ignores earlier ones.
 LAST_COUNTS = goes_on()
 TAKEN = goes_on("one acknowledgment", check=_acknowledged(1))
 WRONG: list[tuple[str, int, int, Code]] = [
@@ -150,7 +150,7 @@ case(
     "6.5.3",
     "Two acknowledgments of SETTINGS that were not sent",
     [settings(ack=True), settings(ack=True)],
-    # No sentence of the RFC says what it costs; section 5.1 says what to do "in the absence of
+    # No sentence of the RFC specifies the error; section 5.1 says what to do "in the absence of
     # more specific rules".
     either(PROTOCOL, goes_on()),
 )
@@ -158,7 +158,7 @@ case(
     "settings-window-overflow",
     "6.9.2",
     "WINDOW_UPDATE of 2,147,483,647, then SETTINGS_INITIAL_WINDOW_SIZE = 70,000 in place of 0",
-    # More than the 65,535 octets that the server may have sent meanwhile.
+    # More than the 65,535 octets that the server may have sent in the meantime.
     [window(MAX_WINDOW), settings((Setting.INITIAL_WINDOW_SIZE, 70_000))],
     FLOW,
     at=Situation.ENDED,

@@ -19,15 +19,15 @@ from conformance.peer import On, Peer, Role
 from conformance.wire import Code, Type, goaway
 
 OPEN = Situation.OPEN
-#: After GOAWAY an endpoint that has no more use for the connection may end it.
-#: A request that the suite has not processed may be sent again elsewhere.
+#: After GOAWAY an endpoint that no longer needs the connection may end it.
+#: A request that the suite has not processed may be retried elsewhere.
 FINE = either(goes_on(), leaves(), gives_up())
-#: "An endpoint can end a connection at any time" (section 5.4.1), and say what to send again.
+#: "An endpoint can end a connection at any time" (section 5.4.1), and say what to retry.
 NOT_PROCESSED = tolerably(leaves())
 
 
 def _highest(peer: Peer) -> bytes:
-    """GOAWAY that names the highest stream which the endpoint may open."""
+    """GOAWAY with the highest stream that the endpoint may open."""
     return goaway(2**31 - 1 if peer.role is Role.CLIENT else 2**31 - 2)
 
 

@@ -1,4 +1,4 @@
-"""RFC 9113 section 5.1: states of streams, their identifiers, how many there may be."""
+"""RFC 9113 section 5.1: states of streams, their identifiers, their number."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from conformance.wire import Code, Setting
 FRESH, OPEN, ENDED = Situation.FRESH, Situation.OPEN, Situation.ENDED
 PROTOCOL = connection(Code.PROTOCOL_ERROR)
 FINE = goes_on()
-#: A client that has no more use for the connection may also end it.
+#: A client that no longer needs the connection may also end it.
 IGNORED = either(FINE, leaves())
 
 # Idle streams ------------------------------------------------------------------------------------
 
 IDLE: list[tuple[str, Item, Expectation | None]] = [
     ("DATA", data(b"abc", on=On.IDLE), None),
-    # By default the package takes a reset of an idle stream as it takes one of a closed stream.
+    # By default the package treats a reset of an idle stream like one of a closed stream.
     ("RST_STREAM", reset(on=On.IDLE), FINE),
     ("WINDOW_UPDATE", window(1, on=On.IDLE), None),
     ("CONTINUATION", continuation(on=On.IDLE), None),

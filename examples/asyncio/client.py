@@ -99,7 +99,7 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
             self.close(error)
 
     async def wait(self) -> None:
-        """Wait until something happens; raise if the request has failed, or nothing moves."""
+        """Wait until something happens, or time is up; raise if the request has failed."""
         if self.error:
             raise self.error
         timeout: float | None = self.connection.timeout

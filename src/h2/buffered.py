@@ -113,8 +113,7 @@ class BufferedH2Connection(H2Connection):
 
     @config.setter
     def config(self, config: H2Configuration) -> None:
-        self._core.config = strict_unless_said(config)
-        self._core.planner.options_changed()
+        self._core.use_config(strict_unless_said(config))
 
     def initiate_connection(self) -> None:
         """Send the connection preface, as ``H2Connection.initiate_connection`` does.
@@ -249,8 +248,9 @@ class BufferedH2Connection(H2Connection):
         """Terminate a stream immediately with RST_STREAM; drop what is buffered (section 6.4).
 
         With ``NO_ERROR`` after the end of our message, RST_STREAM is sent after the message, so
-        that a server can tell its client not to send the rest of a request (section 8.1). A pending
-        request is dropped without a frame.
+        that a server can tell its client not to send the rest of a request (section 8.1). Some
+        clients lose the message then; :meth:`discard_data` is safer. A pending request is dropped
+        without a frame.
 
         :param stream_id: the stream
         :param error_code: why (RFC 9113 section 7)
@@ -338,7 +338,9 @@ class BufferedH2Connection(H2Connection):
         """Return bytes for the peer, and remove them; only now is their order decided.
 
         Frames other than DATA are first, in the order of the calls. Then come requests that can be
-        opened, then content by priority. Errors of earlier calls are never raised here.
+        opened, then content by priority. Errors of earlier calls are never raised here. Before
+        :meth:`initiate_connection` there is nothing to send: what other calls have asked for waits
+        until it can follow the connection preface.
 
         :param amount: the maximum number of octets, of which a few remain unused if the next frame
             does not fit; everything that may be sent if ``None``
@@ -350,7 +352,7 @@ class BufferedH2Connection(H2Connection):
                 raise ValueError("amount must not be negative")
         data = _data_to_send(self._sending, amount)
         receiving = self._receiving
-        if receiving is not None and receiving.unread_requests and receiving.release_answered():
+        if receiving is not None and self._sending.answered and receiving.release_answered():
             # Responses that have just ended return window space to the peer; send that, too.
             left = None if amount is None else amount - len(data)
             data += _data_to_send(self._sending, left)
@@ -383,7 +385,8 @@ class BufferedH2Connection(H2Connection):
 
         False once :attr:`SEND_BUFFER_HIGH` octets are buffered, until
         :class:`~h2.events.StreamWritable`; and for a stream on which content cannot be sent. It
-        remains false after a reset, so wait for an event, not until this is true.
+        remains false after a reset, so wait for an event, not until this is true, or in a loop
+        until :meth:`send_buffer_size` is below the mark: nothing is buffered after a reset.
 
         :param stream_id: the stream
         """

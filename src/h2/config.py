@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from h2.limits import AbuseLimits
 
@@ -51,6 +51,14 @@ class OutputLogger:
 
 
 _new = object.__new__
+
+
+class _Reader(Protocol):
+    """What wants to know of changes: see :mod:`h2._core.options`."""
+
+    def read(self, config: H2Configuration) -> None:
+        """Look at the options again."""
+
 
 # The options that are True or False, and their defaults.
 _BOOLEAN_OPTIONS = {
@@ -140,6 +148,9 @@ class H2Configuration:
     # connection needs just one attribute.
     _active_logger: DummyLogger | OutputLogger | None
 
+    # Where connections keep what they read often, once there is a connection.
+    _options: _Reader | None = None
+
     def __init__(
         self,
         client_side: bool = True,
@@ -223,6 +234,12 @@ class H2Configuration:
             elif name == "logger":
                 object.__setattr__(self, "_active_logger", _active(value))
             object.__setattr__(self, name, value)
+            if self._options is not None:
+                self._options.read(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has connections of its own.
+        return {name: value for name, value in vars(self).items() if name != "_options"}
 
     def __repr__(self) -> str:
         shown = [

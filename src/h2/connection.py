@@ -124,8 +124,7 @@ class H2Connection:
 
     @config.setter
     def config(self, config: h2.config.H2Configuration) -> None:
-        self._core.config = config
-        self._core.planner.options_changed()
+        self._core.use_config(config)
 
     @property
     def local_settings(self) -> h2.settings.Settings:
@@ -627,7 +626,7 @@ class H2Connection:
             raise ValueError("amount must not be negative")
         if core.exhausted:
             flow_control.reopen(core)
-        return core.out.take(amount, core.config._active_logger)
+        return core.out.take(amount, core.options.log)
 
     def clear_outbound_data_buffer(self) -> None:
         """Discard all pending bytes for the peer. The connection cannot continue after that."""

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, Final, Protocol
 
 from h2._frames.describe import LoggedFrame, flag_names, name_of
-from h2._recording.details import Direction
+from h2._recording.details import Direction, memory
 from h2._recording.page import page
 from h2.config import DummyLogger
 
@@ -52,6 +52,9 @@ class Recorder(DummyLogger):
 
     :param title: the name of the connection
     :param limit: the number of frames to keep; later ones are only counted, in :attr:`dropped`
+    :param octet_limit: about how many octets of memory the values may take that a peer chooses:
+        header fields, settings and texts. Later frames are only counted, too. A frame takes up to
+        1,000 octets in addition.
     :param secrets: whether to keep the values of ``authorization``, ``cookie``,
         ``proxy-authorization`` and ``set-cookie``
     :param clock: returns the time in seconds
@@ -65,15 +68,18 @@ class Recorder(DummyLogger):
         title: str = "",
         *,
         limit: int = 100_000,
+        octet_limit: int = 50_000_000,
         secrets: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.title = title
         self.limit = limit
+        self.octet_limit = octet_limit
         #: The frames, as they are in the JSON format.
         self.frames: list[dict[str, Any]] = []
-        #: How many frames exceeded the limit.
+        #: How many frames exceeded one of the limits.
         self.dropped: int = 0
+        self._octets = 0
         #: When the recording began, in UTC (ISO 8601).
         self.began: str = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         self._clock = clock
@@ -92,6 +98,9 @@ class Recorder(DummyLogger):
         :param sent: whether this end sent it
         :param at: when, in the unit of the recording; now if ``None``
         """
+        if self.dropped or len(self.frames) >= self.limit:
+            self.dropped += 1
+            return
         found: dict[str, Any] = {
             "at": round(self._clock() - self._start if at is None else at, 6),
             "sent": sent,
@@ -100,11 +109,14 @@ class Recorder(DummyLogger):
             "length": len(frame.payload),
             "flags": flag_names(frame.type, frame.flags),
         }
-        self._directions[sent].add(frame.type, frame.flags, frame.payload, found)
-        if len(self.frames) < self.limit:
-            self.frames.append(found)
-        else:
+        direction = self._directions[sent]
+        about, details = direction.look(frame.type, frame.flags, frame.payload, found)
+        self._octets += memory(details)
+        if self._octets > self.octet_limit:
             self.dropped += 1
+            return
+        about |= details
+        self.frames.append(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part of the JSON format for this connection."""

@@ -1,4 +1,4 @@
-"""The faults that `seeded_faults` puts into the package: what is there, and what replaces it."""
+"""The faults that `seeded_faults` puts into the package: the original code, and its replacement."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Fault(NamedTuple):
-    """A fault: where, what is there, what takes its place, and the tests that know if not here."""
+    """A fault: the place, the code, its replacement, and the tests that find it instead."""
 
     name: str
     file: str

@@ -33,7 +33,7 @@ PATIENCE: Final = 200
 
 
 def fits(fault: Fault) -> bool:
-    """Tell whether the source has what the fault replaces, once."""
+    """Return whether the source has what the fault replaces, once."""
     return (SOURCE / fault.file).read_text(encoding="utf-8").count(fault.old) == 1
 
 

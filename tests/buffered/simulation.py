@@ -23,14 +23,14 @@ from .simulation_end import End, Message
 from .simulation_text import Broken, Choices, History, demand, generate
 from .simulation_world import World
 
-#: How streams ended, or that their content was dropped, is remembered of so many of them.
+#: How streams ended, or that their content was dropped, is remembered of this many of them.
 REMEMBERED: Final = {
     ".receiving._ended": 200,
     ".receiving._ignored": 200,
     ".receiving._leftovers._lost": 1_024,
 }
 
-#: So many rounds it may take until all is said: more means that it never ends.
+#: The most rounds until everything has been exchanged: more means that it never ends.
 _ROUNDS: Final = 2_000
 
 
@@ -59,7 +59,7 @@ def play(history: History, tell: Callable[[str], None] = quiet) -> World:
 
 
 def settle(world: World) -> None:
-    """All programs come to an end, and all that is under way arrives."""
+    """All programs come to an end, and all that is in flight arrives."""
     for end in world.ends:
         tell_larger_windows(world, end)
     choices = Choices(0)
@@ -106,13 +106,13 @@ def break_off(world: World, end: End) -> None:
     check_over(end, told=True)
     other = world.other(end)
     demand(other.goaway_heard, "GOAWAY with an error was not heard", other)
-    # Streams that it may have processed go on, until the transport is closed.
+    # Streams that it may have processed continue, until the transport is closed.
     demand(not (other.client and other.conn.waiting_streams), "waits after GOAWAY", other)
     fall_silent(world, other)
 
 
 def misbehave(world: World, end: End) -> None:
-    """A peer sends what it must not: the connection is over, in its way."""
+    """A peer violates the protocol: the connection ends accordingly."""
     world.push_out(world.other(end), None)
     world.wires[end] += b"\0\0\3\x08\0\0\0\0\0abc"
     world.tell("WINDOW_UPDATE of three octets is behind it")
@@ -127,7 +127,7 @@ def misbehave(world: World, end: End) -> None:
 
 
 def fall_silent(world: World, end: End) -> None:
-    """Nothing arrives any more: what is there goes out, or stays."""
+    """Nothing arrives any more: pending output is sent, or stays."""
     for each in world.ends:
         if not each.ended:
             each.pull(None)
@@ -140,7 +140,7 @@ def fall_silent(world: World, end: End) -> None:
 
 
 def check_over(end: End, told: bool = False) -> None:
-    """A connection that has ended keeps nothing, and gives nothing but what says so."""
+    """An ended connection keeps nothing, and only reports that it has ended."""
     conn = end.conn
     demand(conn.send_buffer_size() == 0, "content after the end", end)
     demand(conn.waiting_streams == 0, "requests wait after the end", end)
@@ -164,7 +164,7 @@ def check_over(end: End, told: bool = False) -> None:
 
 
 def check_messages(world: World) -> None:
-    """All that was sent has arrived, but on streams that somebody has reset."""
+    """Everything sent has arrived, except on streams that were reset."""
     for end in world.ends:
         other = world.other(end)
         for stream_id, message in end.messages.items():
@@ -185,7 +185,7 @@ def check_messages(world: World) -> None:
 
 
 def check_reset(end: End, other: End, message: Message, theirs: Message | None) -> None:
-    """There is a reason for every StreamReset."""
+    """Every StreamReset has a cause."""
     if theirs is not None:
         reset = theirs.reset
         demand(reset is not None, "StreamReset that nobody has sent", end, message)
@@ -199,7 +199,7 @@ def check_reset(end: End, other: End, message: Message, theirs: Message | None) 
 
 
 def is_unwanted(other: End, message: Message) -> bool:
-    """Tell whether the client refuses a promise: it has reset the stream, or wants no more."""
+    """Return whether the client refuses a promise: it has reset the stream, or wants no more."""
     parent = other.messages.get(message.parent)
     return parent is not None and (parent.reset is not None or other.closing or other.shut_down)
 
@@ -216,7 +216,7 @@ def check_whole(end: End, message: Message, theirs: Message) -> None:
 
 
 def check_nothing_left(end: End) -> None:
-    """A connection on which nothing is under way any more holds nothing."""
+    """An idle connection holds nothing."""
     conn = end.conn
     demand(conn.events() == [], "an event is left", end)
     demand(conn.data_to_send() == b"", "output is left", end)
@@ -270,7 +270,7 @@ def held(thing: object, place: str = "", seen: set[int] | None = None) -> Iterat
 
 
 def _is_part(thing: object) -> bool:
-    """Tell whether something is an object of the package that may hold others."""
+    """Return whether something is an object of the package that may hold others."""
     kind = type(thing)
     ours = kind.__module__.startswith("h2._core.") or kind.__module__ == "h2.buffered"
     return ours and kind.__name__ != "Connection" and not hasattr(thing, "stream_id")
@@ -307,7 +307,7 @@ def kind_of(error: Exception) -> str:
 
 
 def shorten(history: History, error: Exception) -> History:
-    """Leave out of a history what is not needed for the same failure."""
+    """Remove from a history what is not needed for the same failure."""
     wanted = kind_of(error)
 
     def fails(candidate: History) -> bool:
@@ -335,7 +335,7 @@ def shorten(history: History, error: Exception) -> History:
 
 
 def report(history: History) -> str:
-    """What happens in a history, and what goes wrong."""
+    """The steps of a history, and its failure."""
     lines = [f"{history!r}"]
     try:
         play(history, lines.append)

@@ -30,7 +30,7 @@ from h2.events import (
 
 from .simulation_text import Broken, content, demand
 
-#: Before the peer has said how many streams it allows (`STREAMS_BEFORE_SETTINGS`).
+#: Before the peer has announced its stream limit (`STREAMS_BEFORE_SETTINGS`).
 BEFORE_SETTINGS: Final = BufferedH2Connection.STREAMS_BEFORE_SETTINGS
 
 _LARGEST_CUT: Final = 65_536
@@ -54,7 +54,7 @@ class Message:
         self.parent = 0  #: the stream on which it was promised
         self.waited = False  #: it had to wait to be opened
         self.opened = False  #: StreamOpened came
-        self.hasty = False  #: sent before the peer had said how many it allows
+        self.hasty = False  #: sent before the peer announced its limit
         self.full = False  #: the program has seen that it is not writable, and waits
         # What it has heard.
         self.heard = False
@@ -114,7 +114,7 @@ class End:
     # Events.
 
     def take(self, events: Iterable[Event]) -> None:
-        """Let the program handle events. Nobody whom they should have woken may go on waiting."""
+        """Let the program handle events. No wake-up may be missing."""
         for event in events:
             handler = _HANDLERS.get(type(event))
             if handler is not None:

@@ -40,7 +40,7 @@ VALUES: Final[dict[int, tuple[int, ...]]] = {
 
 
 class Marks(BufferedH2Connection):
-    """With marks of its own, which an instance sets."""
+    """With different marks, set on the instance."""
 
 
 def build(client: bool, choices: Choices, hasty: bool, clock: Callable[[], float]) -> End:

@@ -1,4 +1,4 @@
-"""Two ends, what is under way between them, and the steps that their programs take."""
+"""Two ends, what is in flight between them, and the steps that their programs take."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class World:
     def __init__(self, setup: int, tell: Callable[[str], None]) -> None:
         self.tell = tell
         choices = Choices(setup)
-        hasty = choices.one_in(4)  # requests go out before any SETTINGS have come
+        hasty = choices.one_in(4)  # requests are sent before any SETTINGS have arrived
         self.now = 0.0
         self.client = build(True, choices, hasty, lambda: self.now)
         self.server = build(False, choices, hasty, lambda: self.now)
         self.ends = (self.client, self.server)
-        #: Octets under way to each end.
+        #: Octets in flight to each end.
         self.wires: dict[End, bytearray] = {self.client: bytearray(), self.server: bytearray()}
         if choices.one_in(12):
             self._upgrade()
@@ -63,7 +63,7 @@ class World:
     def other(self, end: End) -> End:
         return self.server if end is self.client else self.client
 
-    # What is under way.
+    # What is in flight.
 
     def step(self, step: Step) -> None:
         """Take one step."""
@@ -74,7 +74,7 @@ class World:
             end.check_sizes()
 
     def push_out(self, end: End, amount: int | None, ask: bool = True) -> int:
-        """Take output of an end; it is under way then."""
+        """Take output of an end; it is in flight then."""
         data = end.pull(amount)
         self.tell(f"{end}.data_to_send({amount}): {len(data)} octets")
         self.wires[self.other(end)] += data
@@ -207,7 +207,7 @@ class World:
         if not end.conn.is_writable(stream_id):
             message.full = True
             if not choices.one_in(3):
-                return  # a program that heeds it
+                return  # a program that respects it
         if choices.one_in(12):
             self._write_little(end, message, 10 + choices.below(100))
         size = min(choices.pick(SIZES), LONGEST - message.written)
@@ -305,7 +305,7 @@ class World:
             self.tell("    which would make a window too large")
 
     def more(self, end: End, choices: Choices) -> None:
-        """WINDOW_UPDATE that nobody has to pay for."""
+        """WINDOW_UPDATE in addition to acknowledgments."""
         live = [m for m in end.messages.values() if not m.over and not m.heard_end and m.heard]
         if end.ended:
             return
@@ -356,7 +356,7 @@ class World:
                 end.acknowledge(message, octets)
             return octets
         if not message.available or message.reset is not None:
-            return 0  # nobody has said that there is anything
+            return 0  # nothing was reported
         if message.over and not end.conn.readable(message.stream_id):
             return 0  # it was dropped: too much was kept of streams that were reset
         amount = None if part == 0 else 1 + part * 1_000

@@ -41,7 +41,7 @@ def calls(action: Callable[[], object]) -> int:
 
 
 def waiting(streams: int, window: int = 0, limits: AbuseLimits = NO_LIMITS) -> BufferedH2Connection:
-    """A server with so many responses that wait for the window of their stream."""
+    """A server with this many responses that wait for the window of their stream."""
     conn = server()
     conn.config.limits = limits
     conn.initiate_connection()
@@ -71,7 +71,7 @@ def take(conn: BufferedH2Connection, data: bytes) -> Callable[[], object]:
 
 @pure_build
 def test_windows_to_and_fro_over_waiting_streams() -> None:
-    """A stream that gets no window is looked at once, however often SETTINGS come."""
+    """A stream that gets no window is visited once, however often SETTINGS arrive."""
     costs = []
     for streams in (100, 10_000):
         conn = waiting(streams, window=1)
@@ -173,7 +173,7 @@ def test_a_peer_that_never_reads() -> None:
     finally:
         tracemalloc.stop()
     assert conn.send_buffer_size() >= 100 * len(content)
-    assert held < 100_000  # beside the content itself
+    assert held < 100_000  # in addition to the content itself
 
 
 def test_the_attacks_of_the_catalogue_hit_it() -> None:

@@ -19,7 +19,7 @@ FRAME = 16_384
 
 
 class Link:
-    """A download over a link with a rate and a delay; the sender has no end of content.
+    """A download over a link with a rate and a delay; the sender has unlimited content.
 
     Frames wait in a queue where they arrive faster than the link takes them. Time passes in steps
     of a millisecond.
@@ -205,7 +205,7 @@ def measuring(**options: Any) -> tuple[BufferedH2Connection, bytes]:
 
 
 def arrive(conn: BufferedH2Connection, octets: int, *, read: bool = True) -> None:
-    """Content that the program reads at once, or not."""
+    """Content that the program reads immediately, or not."""
     while octets:
         size = min(octets, FRAME)
         octets -= size
@@ -216,7 +216,7 @@ def arrive(conn: BufferedH2Connection, octets: int, *, read: bool = True) -> Non
 
 
 def arrive_quietly(conn: BufferedH2Connection, octets: int) -> None:
-    """A frame that the program reads; what is to be sent is left for later."""
+    """A frame that the program reads; output stays pending."""
     wire.feed(conn, wire.data(1, bytes(octets)))
     conn.read_data(1)
 
@@ -255,6 +255,89 @@ def test_windows_grow_by_settings_and_window_update() -> None:
     assert window.limit == DOUBLED
     wire.feed(conn, wire.settings(ack=True))
     assert conn._core.streams[1].window.limit == DOUBLED
+
+
+EVEN = 80_000  #: a window of which a quarter, two fifths and a half are whole numbers
+
+
+def even() -> tuple[BufferedH2Connection, list[float]]:
+    """A client whose windows have this size, and the time on its clock."""
+    clock = [0.0]
+    conn = downloading(
+        automatic_window=True,
+        clock=lambda: clock[0],
+        stream_window=EVEN,
+        connection_window=EVEN,
+    )
+    return conn, clock
+
+
+def asks(conn: BufferedH2Connection, octets: int) -> bool:
+    """Whether so much content, all of it read, makes the connection measure."""
+    wire.feed(conn, *(wire.data(1, bytes(octets - at)[:FRAME]) for at in range(0, octets, FRAME)))
+    conn.read_data(1)
+    return Type.PING in {frame.type for frame in frames_of(conn)}
+
+
+def test_a_quarter_of_a_window_is_worth_measuring() -> None:
+    conn, clock = even()
+    quarter = EVEN // 4
+    assert not asks(conn, quarter - 1)
+    assert asks(conn, 1)
+    # What comes while it is measured does not count for the next one.
+    assert not asks(conn, quarter)
+    wire.feed(conn, wire.ping(b"h2window", ack=True))
+    clock[0] = 1.0
+    assert not asks(conn, quarter - 1)
+    assert asks(conn, 1)
+
+
+@pytest.mark.parametrize(("octets", "grows"), [(EVEN * 2 // 5 - 1, False), (EVEN * 2 // 5, True)])
+def test_two_fifths_of_a_window_make_it_grow(octets: int, grows: bool) -> None:
+    conn, clock = even()
+    assert asks(conn, EVEN // 4)
+    assert not asks(conn, octets)
+    clock[0] = 1.0
+    wire.feed(conn, wire.ping(b"h2window", ack=True))
+    assert conn._core.window.limit == (2 * EVEN if grows else EVEN)
+
+
+@pytest.mark.parametrize(("unread", "grows"), [(EVEN // 2 - 1, True), (EVEN // 2, False)])
+def test_half_a_window_that_is_not_read_is_too_much(unread: int, grows: bool) -> None:
+    conn, _ = even()
+    assert asks(conn, EVEN // 4)
+    for at in range(0, unread, FRAME):
+        wire.feed(conn, wire.data(1, bytes(unread - at)[:FRAME]))
+    assert conn.readable(1) == unread
+    wire.feed(conn, wire.ping(b"h2window", ack=True))
+    assert conn._core.window.limit == (2 * EVEN if grows else EVEN)
+
+
+def test_a_window_in_settings_that_are_in_flight_counts() -> None:
+    conn, _ = even()
+    assert asks(conn, EVEN // 4)
+    assert not asks(conn, EVEN // 2)
+    wire.feed(conn, wire.ping(b"h2window", ack=True))
+    assert [frame.type for frame in frames_of(conn)] == [Type.SETTINGS, Type.WINDOW_UPDATE]
+    assert not asks(conn, 2 * EVEN // 4 - 1), "of the size that the peer has not acknowledged"
+    assert asks(conn, 1)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_window_that_is_as_large_as_the_others_become(more: int) -> None:
+    """It gets no WINDOW_UPDATE; the smallest one is made of one octet."""
+    conn, ack = measuring(connection_window=DOUBLED - more)
+    arrive(conn, DEFAULT_WINDOW // 2 + 1)
+    wire.feed(conn, ack)
+    sent = [(frame.type, frame.stream_id) for frame in frames_of(conn)]
+    assert sent == [(Type.SETTINGS, 0), (Type.WINDOW_UPDATE, 0)][: 1 + more]
+
+
+def test_settings_do_not_repeat_a_window() -> None:
+    conn, ack = measuring(stream_window=DOUBLED)
+    arrive(conn, DEFAULT_WINDOW // 2 + 1)
+    wire.feed(conn, ack)
+    assert [frame.type for frame in frames_of(conn)] == [Type.WINDOW_UPDATE]
 
 
 def test_less_than_two_fifths_of_a_window_are_no_reason_to_grow() -> None:

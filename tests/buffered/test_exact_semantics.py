@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from h2.buffered import BufferedH2Connection
-from h2.config import H2Configuration
+from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
@@ -69,6 +69,26 @@ def test_negative_window() -> None:
     assert sorted(shape(frames(conn))) == [(1, 8_000, 0), (3, 2_000, 0)]
 
 
+@pytest.mark.parametrize("pad_length", [None, 0])
+def test_negative_window_of_a_stream_whose_turn_it_is(pad_length: int | None) -> None:
+    """A stream of which only a part was taken is not parked yet when its window shrinks."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 20_000)), 1, 3)
+    conn.send_data(1, bytes(20_000), pad_length=pad_length)
+    assert [stream for stream, _, _ in shape(frames(conn, FRAME + wire.FRAME_HEADER))] == [1]
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, FRAME - 1)))
+    window = conn.outbound_flow_control_window
+    assert conn.local_flow_control_window(1) == -1
+    conn.send_data(3, bytes(100))
+    assert shape(frames(conn)) == [(3, 100, 0)]
+    assert conn.outbound_flow_control_window == window - 100
+    left = conn.send_buffer_size(1)
+    wire.feed(conn, wire.window_update(1, 1))
+    assert shape(frames(conn)) == []
+    wire.feed(conn, wire.window_update(1, FRAME))
+    (frame,) = frames(conn)
+    assert len(frame.data) == left
+
+
 def test_a_parked_stream_that_the_program_has_taken_out_of_the_streams() -> None:
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3)
     for stream_id in (1, 3):
@@ -94,7 +114,7 @@ def test_connection_window() -> None:
 
 
 def test_small_writes() -> None:
-    """They are put together up to a frame; empty ones make no frame."""
+    """They are joined into frames; empty ones do not create a frame."""
     conn = responding(server(*WIDE), 1)
     for number in range(1000):
         conn.send_data(1, bytes([number % 256]) * 40)
@@ -226,6 +246,27 @@ def test_a_reset_with_an_error_overtakes_the_one_without() -> None:
     assert nothing_is_left(conn)
 
 
+class Failing(DummyLogger):
+    """A logger that fails at PING."""
+
+    def debug(self, fmtstr: str, *args: object) -> None:
+        if "PING" in fmtstr % args:
+            raise OSError("disk full")
+
+
+def test_no_reset_behind_a_response_after_the_end_of_the_connection() -> None:
+    """Also where something else than the peer has ended it."""
+    conn = BufferedH2Connection(H2Configuration(client_side=False, logger=Failing()))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings(*WIDE))
+    responding(conn, 1)
+    conn.send_data(1, bytes(2 * FRAME), end_stream=True)
+    with pytest.raises(OSError, match="disk full"):
+        wire.feed(conn, wire.ping())
+    with pytest.raises(ProtocolError):
+        conn.reset_stream(1)
+
+
 def test_no_reset_where_the_response_has_closed_the_stream() -> None:
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(2 * FRAME), end_stream=True)
@@ -246,7 +287,7 @@ def test_rst_stream_received() -> None:
 
 
 def test_goaway_received() -> None:
-    """Streams up to the last one go on; the others, and those that wait, are refused."""
+    """Streams up to the last one continue; the others, and those that wait, are refused."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), *WIDE)
     for stream_id in (1, 3, 5, 7):
         conn.send_headers(stream_id, POST)
@@ -265,7 +306,7 @@ def test_goaway_received() -> None:
 
 
 def test_goaway_received_by_a_server() -> None:
-    """A promised stream that waits goes on, but for one above the last stream."""
+    """A promised stream that waits continues, except for one above the last stream."""
     conn = pushing_server(2, 4, 6)
     assert conn.waiting_streams == 2
     events = wire.feed(conn, wire.goaway(4))
@@ -282,7 +323,7 @@ def test_goaway_sent_with_an_error() -> None:
 
 
 def test_goaway_sent_without_error() -> None:
-    """What waits goes out, but a client opens no stream any more."""
+    """What waits is sent, but a client opens no stream any more."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1), *WIDE)
     for stream_id in (1, 3):
         conn.send_headers(stream_id, POST)
@@ -338,7 +379,7 @@ def test_max_concurrent_streams() -> None:
 
 
 def test_before_settings() -> None:
-    """100 requests go out before the server has said how many it allows."""
+    """100 requests are sent before the server has announced its limit."""
     conn = BufferedH2Connection()
     conn.initiate_connection()
     for number in range(103):
@@ -412,7 +453,7 @@ def test_push_with_informational_responses_and_trailers() -> None:
 
 
 def test_push_that_is_reset_while_it_waits() -> None:
-    """The promise was made, so that the client has to be told."""
+    """The promise was sent, so the client must be told."""
     conn = pushing_server(2, 4, 6)
     wire.feed(conn, wire.rst_stream(4))
     conn.reset_stream(6, ErrorCodes.CANCEL)
@@ -440,7 +481,7 @@ def test_connect() -> None:
 
 
 def test_connect_is_incremental() -> None:
-    """Where the client knows of priorities, too: a tunnel may last for ever."""
+    """Even if the client knows priorities: a tunnel may last forever."""
     conn = server(*WIDE)
     wire.feed(conn, wire.headers(1, [*wire.REQUEST, (b"priority", b"u=3")], end_stream=True))
     wire.feed(conn, wire.headers(3, CONNECT), wire.headers(5, [*CONNECT, (b"priority", b"u=1")]))
@@ -496,7 +537,7 @@ def test_upgrade() -> None:
 
 
 def test_writable() -> None:
-    """False from the high mark on, true again at the low one, and the event says so."""
+    """False from the high mark on, true again at the low one, with the event."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH - 1))
     assert conn.is_writable(1)

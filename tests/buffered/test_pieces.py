@@ -13,7 +13,7 @@ def held(sizes: list[int]) -> int:
     tracemalloc.start()
     kept = Pieces(bytes(bytearray(pieces[0])))
     for piece in pieces[1:]:
-        kept.append(bytes(bytearray(piece)))  # as from a read: nobody else has it
+        kept.append(bytes(bytearray(piece)))  # as from a read: no other reference to it
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert len(kept) == sum(sizes)

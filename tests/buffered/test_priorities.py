@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from h2._core.priority_merging import Priorities
+from h2._rules import connection_states
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 from h2.events import PriorityUpdateReceived
@@ -117,7 +118,7 @@ def test_a_priority_that_comes_too_late_is_not_kept() -> None:
         wire.headers(3, [*wire.REQUEST, (b"priority", b"u=0")], end_stream=True),
         wire.rst_stream(3),
     )
-    # One that is malformed beside the field.
+    # One that is malformed apart from the field.
     fields = [*wire.REQUEST, (b"priority", b"u=0"), (b"content-length", b"5")]
     wire.feed(conn, wire.headers(5, fields, end_stream=True))
     assert nothing_is_left(conn)
@@ -250,7 +251,7 @@ HEEDS = (Setting.NO_RFC7540_PRIORITIES, 1)
 
 
 def test_priority_update_of_requests_that_are_not_open() -> None:
-    """Never more of them than the server allows: the frame goes out with the request then."""
+    """Never more of them than the server allows: the frame is sent with the request then."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), HEEDS)
     for stream_id in (1, 3, 5):
         conn.send_priority_update(stream_id, urgency=stream_id)
@@ -274,6 +275,29 @@ def test_priority_update_of_requests_that_are_not_open() -> None:
     ]
     assert updates(sent) == [(5, b"u=5"), (7, b"u=7")]
     assert nothing_is_left(conn)
+
+
+def test_priority_update_passes_content_that_waits() -> None:
+    conn = client((Setting.INITIAL_WINDOW_SIZE, 0), HEEDS)
+    conn.send_headers(1, POST)
+    conn.send_data(1, b"content")
+    conn.send_priority_update(1, urgency=1)
+    assert types(frames(conn)) == [Type.HEADERS, Type.PRIORITY_UPDATE]
+
+
+def test_no_priority_update_after_goaway() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 0), HEEDS)
+    conn.send_headers(1, REQUEST)
+    conn._core.enter(connection_states.GOAWAY_RECEIVED)
+    with pytest.raises(ProtocolError):
+        conn.send_priority_update(1, urgency=1)
+
+
+def test_what_was_said_about_priorities_is_read_once() -> None:
+    conn = server(*WIDE)
+    for stream_id in (1, 3):
+        request(conn, stream_id, (b"priority", b"u=1"))
+        assert not conn._core.signals
 
 
 def test_priority_update_that_goes_out_with_a_request_that_does_not_wait() -> None:

@@ -41,11 +41,50 @@ def test_a_frame_that_does_not_fit_is_left_for_the_next_call() -> None:
     assert [length for _, length, _ in shape(frames(conn, 65536))] == [FRAME]
 
 
+@pytest.mark.parametrize("pad_length", [None, 99])
+def test_a_frame_that_just_fits_behind_another_one(pad_length: int | None) -> None:
+    conn = responding(server(*WIDE), 1, 3, 5)
+    size = HEADER + 100 + (0 if pad_length is None else 1 + pad_length)
+    for stream_id in (1, 3):
+        conn.set_priority(stream_id, incremental=True)
+    for missing in (1, 0):
+        conn.send_data(5, b"straight into the output")
+        pending = conn.outbound_buffer_size
+        for stream_id in (1, 3):
+            conn.send_data(stream_id, bytes(100), pad_length=pad_length)
+        sent = frames(conn, pending + size - missing)
+        assert [frame.stream_id for frame in sent] == ([5] if missing else [5, 1])
+        assert [frame.stream_id for frame in frames(conn)] == ([1, 3] if missing else [3])
+
+
+def test_a_single_octet_of_room_is_used() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(2 * FRAME))
+    assert len(conn.data_to_send(1)) == 1
+
+
+def test_a_single_octet_of_the_window_of_the_connection_is_used() -> None:
+    conn = BufferedH2Connection(H2Configuration(client_side=False))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings(*WIDE), wire.settings(ack=True))
+    responding(conn, 1)
+    conn.send_data(1, bytes(2 * wire.DEFAULT_WINDOW))
+    conn.data_to_send()
+    wire.feed(conn, wire.window_update(0, 1))
+    assert shape(frames(conn)) == [(1, 1, 0)]
+
+
+def test_frames_of_an_odd_size() -> None:
+    conn = responding(server((Setting.MAX_FRAME_SIZE, FRAME + 1), *WIDE), 1)
+    conn.send_data(1, bytes(2 * FRAME + 3))
+    assert [length for _, length, _ in shape(frames(conn))] == [FRAME + 1, FRAME + 1, 1]
+
+
 def test_the_first_frame_of_a_call_may_be_shorter() -> None:
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(FRAME + 1))
     assert [length for _, length, _ in shape(frames(conn, 5000))] == [5000 - HEADER]
-    # But not much shorter: it goes on in the next call.
+    # But not much shorter: it continues in the next call.
     pieces = [conn.data_to_send(100) for _ in range(11)]
     assert [len(piece) for piece in pieces] == [100] * 10 + [1024 + HEADER - 1000]
     assert shape(wire.parse(b"".join(pieces))) == [(1, 1024, 0)]
@@ -96,6 +135,17 @@ def test_how_much_goes_straight_into_the_output() -> None:
     assert [stream for stream, _, _ in shape(frames(conn))] == [1, 5, 3]
 
 
+def test_as_much_goes_straight_after_each_call_that_takes_bytes() -> None:
+    conn = responding(server(*WIDE), 1)
+    for size in (FRAME - 1, FRAME, FRAME + 1, FRAME - 1):
+        conn.send_data(1, bytes(size))
+        assert conn.send_buffer_size() == (size if size > FRAME else 0)
+        assert len(conn.data_to_send()) >= HEADER + size
+    conn.ping(b"01234567")
+    assert len(conn.data_to_send(HEADER + 7)) == HEADER + 7
+    assert conn.data_to_send(1) == b"7"
+
+
 @pytest.mark.parametrize("window", ["stream", "connection", "frame"])
 def test_content_that_does_not_fit_is_kept(window: str) -> None:
     conn = BufferedH2Connection(H2Configuration(client_side=False))
@@ -111,6 +161,39 @@ def test_content_that_does_not_fit_is_kept(window: str) -> None:
     conn.send_data(3, bytes(11), end_stream=True)
     assert conn.send_buffer_size(3) == 11
     assert shape(frames(conn))[0] == (3, 10, 0)
+
+
+def test_settings_that_change_no_window_stop_nothing() -> None:
+    """Small content still goes straight into the output, also while a stream has no window."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3)
+    wire.feed(conn, wire.window_update(3, 100))
+    conn.send_data(1, b"waits")
+    assert shape(frames(conn)) == []
+    wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, 0)))
+    conn.send_data(3, b"straight")
+    assert conn.send_buffer_size(3) == 0
+    # And where no stream waits, a new window does not matter either.
+    other = responding(server(*WIDE), 1)
+    wire.feed(other, wire.settings((Setting.INITIAL_WINDOW_SIZE, 100)))
+    other.send_data(1, b"straight")
+    assert other.send_buffer_size(1) == 0
+
+
+def test_an_end_leaves_nothing_behind_on_a_stream_that_had_a_queue() -> None:
+    conn = responding(server(*WIDE), 1, 3)
+    conn.send_data(1, bytes(FRAME + 1))
+    conn.set_priority(1, urgency=1)
+    conn.data_to_send()
+    conn.send_data(3, b"straight")
+    conn.send_data(1, b"", end_stream=True, pad_length=1)
+    conn.reset_stream(3)
+    assert nothing_is_left(conn)
+
+
+def test_an_end_with_padding_in_the_last_octet_of_a_window() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 1)), 1)
+    conn.send_data(1, b"", end_stream=True, pad_length=3)
+    assert shape(frames(conn)) == [(1, 1, END | wire.Flag.PADDED)]
 
 
 def test_an_end_with_padding() -> None:
@@ -181,7 +264,7 @@ def test_a_request_that_has_waited_with_trailers_and_no_content() -> None:
 
 
 def test_trailers_of_a_request_that_goes_on() -> None:
-    """The stream does not close with them: so what comes later is refused in another way."""
+    """The stream does not close with them, so what comes later is refused differently."""
     conn = client(*WIDE)
     conn.send_headers(1, POST)
     conn.send_data(1, bytes(2 * FRAME))

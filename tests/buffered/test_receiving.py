@@ -11,6 +11,7 @@ from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import DataAvailable, DataReceived, StreamEnded, StreamReset, TrailersReceived
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError, StreamClosedError
+from h2.limits import AbuseLimits
 from support import wire
 from support.receiving import (
     client,
@@ -457,7 +458,7 @@ def test_a_request_that_waits_is_complete_however_many_streams_are_reset_meanwhi
     assert conn.at_end(1)
 
 
-# Streams in which nobody is interested.
+# Streams that nothing reads.
 
 
 def test_a_program_that_resets_a_stream_drops_its_content() -> None:
@@ -503,6 +504,40 @@ def test_discarded_content_gives_its_windows_back_and_so_does_what_follows() -> 
     assert wire.feed(conn, wire.data(1, b"last", end_stream=True)) == [StreamEnded(stream_id=1)]
     assert conn.at_end(1)
     assert not receiving_of(conn)._ignored
+
+
+def test_a_client_can_send_all_of_a_request_that_was_answered_early() -> None:
+    """Whoever answers early and discards the rest sends no RST_STREAM and stalls nobody."""
+    conn = uploading()
+    fill(conn, 1, 2 * FRAME)
+    conn.send_headers(1, [(":status", "413")], end_stream=True)
+    conn.discard_data(1)
+    sent = frames_of(conn)
+    assert {frame.type for frame in sent} == {Type.HEADERS, Type.WINDOW_UPDATE}
+    for _ in range(10):
+        fill(conn, 1, 2 * FRAME)
+        assert increments(conn) == {0: 2 * FRAME, 1: 2 * FRAME}
+    assert wire.feed(conn, wire.data(1, b"last", end_stream=True)) == [StreamEnded(stream_id=1)]
+    assert frames_of(conn) == []
+    assert conn.readable(1) == 0
+    assert nothing_is_owed(conn)
+
+
+def test_a_loop_on_what_is_buffered_ends_with_the_stream() -> None:
+    """As the manual has it: `is_writable` would be false for ever."""
+    for end in (lambda conn: wire.feed(conn, wire.rst_stream(1)), lambda conn: conn._core.end()):
+        conn = uploading()
+        conn.send_headers(1, wire.RESPONSE)
+        conn.send_data(1, bytes(100_000))
+        conn.data_to_send()
+        conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH))
+        assert conn.send_buffer_size(1) >= conn.SEND_BUFFER_HIGH
+        end(conn)
+        conn.data_to_send()
+        assert conn.send_buffer_size(1) < conn.SEND_BUFFER_HIGH
+        assert not conn.is_writable(1)
+        with pytest.raises(ProtocolError):
+            conn.send_data(1, b"more")
 
 
 def test_a_response_can_be_discarded_before_its_request_is_opened() -> None:
@@ -756,6 +791,52 @@ def test_readers_that_wait_for_more_on_many_streams_are_not_stuck() -> None:
     for stream_id in stream_ids:
         conn.read_data(stream_id, 600)
     assert increments(conn)[0] >= 100
+
+
+def test_windows_of_several_streams_that_are_exhausted_are_opened() -> None:
+    conn = uploading(1, 3, stream_window=1_000)
+    for stream_id in (1, 3):
+        fill(conn, stream_id, 1_000)
+    conn.data_to_send()
+    for stream_id in (1, 3):
+        conn.read_data(stream_id, 10)
+    assert increments(conn) == {1: 10, 3: 10}
+
+
+@pytest.mark.parametrize("make", [uploading, downloading])
+def test_no_window_is_opened_on_a_stream_that_the_peer_has_ended(make: Any) -> None:
+    conn = make(1)
+    fill(conn, 1, 40_000)
+    wire.feed(conn, wire.data(1, b"x", end_stream=True))
+    conn.read_data(1)
+    assert increments(conn) == {0: 40_001}
+    assert conn.at_end(1)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_small_frames_count_until_their_octets_are_given_back(reset: bool) -> None:
+    """Whether the program reads them or the peer resets their stream."""
+    limits = AbuseLimits(small_data=20, resets_received=None)
+    settings = {Setting.MAX_CONCURRENT_STREAMS: 1}
+    conn = started(False, config={"limits": limits, "clock": lambda: 0.0})
+    conn.update_settings(settings)
+    wire.feed(conn, wire.PREFACE, wire.settings(), wire.settings(ack=True), wire.settings(ack=True))
+    # The limit also grows with the window of the connection.
+    conn._core.window.limit = HALF
+    for stream_id in range(1, 101, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+        wire.feed(conn, *[wire.data(stream_id, b"small")] * 20)
+        fill(conn, stream_id, 20_000)
+        if reset:
+            wire.feed(conn, wire.rst_stream(stream_id))
+        else:
+            conn.read_data(stream_id)
+            wire.feed(conn, wire.data(stream_id, end_stream=True))
+            conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        conn.data_to_send()
+    conduct = conn._core.conduct
+    assert conduct.small is not None
+    assert conduct.small.count <= 40
 
 
 def test_an_exhausted_window_after_it_became_smaller() -> None:

@@ -1,4 +1,4 @@
-"""What a peer can make a connection with ``receive_buffering`` keep, if nobody reads."""
+"""What a peer can make a connection with ``receive_buffering`` keep, if nothing is read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 
 from h2.buffered import BufferedH2Connection
 from h2.exceptions import DenialOfServiceError
+from h2.limits import AbuseLimits
 from support import wire
-from support.receiving import server, uploading
-from support.wire import DEFAULT_WINDOW, Code
+from support.receiving import receiving_of, server, uploading
+from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 
 WINDOW = 2**20
 Attack = Callable[[BufferedH2Connection], Iterator[bytes]]
@@ -29,7 +30,7 @@ def grown(conn: BufferedH2Connection, attack: Attack) -> int:
 
 
 def resets(conn: BufferedH2Connection) -> Iterator[bytes]:
-    """Streams that are reset when as much of them has come as the windows allow."""
+    """Streams that are reset when as much of them has arrived as the windows allow."""
     for stream_id in range(1, 2001, 2):
         yield wire.headers(stream_id, wire.POST)
         for _ in range(3):
@@ -111,3 +112,53 @@ def test_single_octets_that_are_read_go_on_without_end() -> None:
         wire.feed(conn, wire.data(1, b"x") * 100)
         assert conn.read_data(1) == b"x" * 100
         conn.data_to_send()
+
+
+class Counted(int):
+    """An identifier that counts how often anybody compares it with another one."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+def test_answers_cost_the_same_however_many_requests_nobody_has_read() -> None:
+    """What is looked at for each call of data_to_send: the request that was answered, no other."""
+    costs = {}
+    for requests in (10, 1_000):
+        ids = range(1, 2 * requests, 2)
+        conn = server(config={"limits": AbuseLimits.off()})
+        conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 2_000})
+        wire.feed(conn, wire.settings(ack=True))
+        for stream_id in ids:
+            content = wire.data(stream_id, b"x", end_stream=True)
+            wire.feed(conn, wire.headers(stream_id, wire.POST) + content)
+        unread = receiving_of(conn).unread_requests
+        assert unread == set(ids)
+        unread.clear()
+        unread.update(map(Counted, ids))
+        Counted.compared = 0
+        for stream_id in ids:
+            conn.send_headers(stream_id, wire.RESPONSE)
+            conn.data_to_send()
+            conn.send_data(stream_id, b"x", end_stream=True)
+            assert conn.data_to_send()
+        assert not unread
+        costs[requests] = Counted.compared / requests
+    assert costs[1_000] == costs[10] < 10
+
+
+def test_a_request_that_is_complete_after_its_answer_gives_its_window_back() -> None:
+    conn = uploading()
+    wire.feed(conn, wire.data(1, b"x" * 16_384) * 2)
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+    assert conn.data_to_send()
+    wire.feed(conn, wire.data(1, b"x" * 16_384, end_stream=True))
+    frames = wire.parse(conn.data_to_send())
+    assert [(frame.type, frame.stream_id) for frame in frames] == [(Type.WINDOW_UPDATE, 0)]
+    assert conn.read_data(1) == b"x" * 3 * 16_384
+    assert conn.at_end(1)

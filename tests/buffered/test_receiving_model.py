@@ -42,7 +42,7 @@ STEPS: st.SearchStrategy[Step] = st.tuples(
     st.sampled_from([*ACTIONS, *OFTEN]), st.sampled_from(STREAMS), st.integers(0, 999)
 )
 
-#: What a stream counts beside its octets among the content that is kept without a window.
+#: What a stream counts in addition to its octets, for content that is kept without a window.
 OVERHEAD = 128
 
 
@@ -78,7 +78,7 @@ class History:
         )
         self.windows = PeerWindows()
         self.messages = {stream_id: Message() for stream_id in STREAMS}
-        self.kept: list[int] = []  #: streams whose content has no window any more, oldest first
+        self.kept: list[int] = []  #: streams whose content no longer has a window, oldest first
         self.letter = 0
         wire.feed(self.conn, b"" if client_side else wire.PREFACE, wire.settings())
         self.flush()

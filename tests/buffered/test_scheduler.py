@@ -46,7 +46,7 @@ class Member:
 
 @dataclass
 class Model:
-    """The rules once more, without any structure: everything is sorted whenever it is asked for."""
+    """The rules again, without any data structure: everything is sorted in each call."""
 
     members: dict[int, Member] = field(default_factory=dict)
     seats: list[Seat] = field(default_factory=list)
@@ -432,7 +432,7 @@ def test_two_busy_streams_of_the_ring_differ_by_one_frame_at_most(number: int) -
 
 
 def test_one_that_refills_without_pause_gets_its_share_and_no_more() -> None:
-    """Each write is one frame, and the next comes as soon as that has gone."""
+    """Each write is one frame, and the next follows as soon as it was sent."""
     refilled, *others = streams(10)
     scheduler = busy([refilled], others)
     sent: Counter[int] = Counter()
@@ -595,7 +595,7 @@ def count(work: Callable[[], object]) -> int:
 
 
 def frame_cost(number: int, incremental: bool) -> float:
-    """Instructions for a frame with so many streams, of which each has had its first turn."""
+    """Instructions for a frame with this many streams, of which each has had its first turn."""
     scheduler = busy(streams(number, incremental=incremental))
     frames(scheduler, number)
     return count(lambda: frames(scheduler, 500)) / 500
@@ -607,7 +607,7 @@ def test_a_frame_costs_the_same_with_10_000_streams_as_with_100(incremental: boo
 
 
 def turnover_cost(number: int, incremental: bool) -> float:
-    """Instructions to park, wake, reprioritise and reset one stream among so many."""
+    """Instructions to park, wake, reprioritize and reset one stream among this many."""
     turns = streams(number, incremental=incremental)
     scheduler = busy(turns)
 

@@ -43,7 +43,7 @@ Call = Callable[[BufferedH2Connection], object]
 
 
 def waiting_client() -> BufferedH2Connection:
-    """A client with a request on stream 1, and those on 3 (goes on) and 5 (ended) that wait."""
+    """A client with a request on stream 1, and those on 3 (continues) and 5 (ended) that wait."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1))
     conn.send_headers(1, REQUEST, end_stream=True)
     conn.send_headers(3, POST)
@@ -54,7 +54,7 @@ def waiting_client() -> BufferedH2Connection:
 
 
 def queueing_server() -> BufferedH2Connection:
-    """A server with content that waits on 1 (goes on), 3 (ended) and 5 (with trailers)."""
+    """A server with content that waits on 1 (continues), 3 (ended) and 5 (with trailers)."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3, 5)
     for stream_id in (1, 3, 5):
         conn.send_data(stream_id, b"content")
@@ -133,7 +133,7 @@ def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None)
         return value if not callable(value) or isinstance(value, type) else None
     if id(value) in seen:
         return seen[id(value)][0]
-    seen[id(value)] = len(seen), value  # kept, so that nothing else gets its identity
+    seen[id(value)] = len(seen), value  # kept alive, so that its id is not reused
     if isinstance(value, dict):
         return [(remembered(key, seen), remembered(item, seen)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "popleft"):
@@ -148,7 +148,7 @@ def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None)
 
 
 def sending_state(conn: BufferedH2Connection) -> object:
-    """What the connection remembers of sending, but for the caches of the planner."""
+    """What the connection remembers of sending, except for the caches of the planner."""
     core = conn._core
     planner = core.planner
     return remembered(
@@ -191,7 +191,7 @@ def check_refused(
         call(conn)
     assert isinstance(caught.value, H2Error) == issubclass(error, H2Error)
     assert sending_state(conn) == before
-    # And it goes on as one that was never called in this way.
+    # And it continues as one that was never called in this way.
     other = make()
     for end in (conn, other):
         if end.config.client_side:
@@ -335,7 +335,7 @@ def test_strict_by_default() -> None:
 
 
 def test_an_application_that_takes_out_a_stream() -> None:
-    """What waits on it is dropped, and the others go on."""
+    """What is pending on it is dropped, and the others continue."""
     conn = responding(server(*WIDE), 1, 3)
     for stream_id in (1, 3):
         conn.send_data(stream_id, bytes(2 * FRAME), end_stream=True)

@@ -1,4 +1,4 @@
-"""A short run of the simulation, and that it says what goes wrong."""
+"""A short run of the simulation, and its reports of failures."""
 
 from __future__ import annotations
 

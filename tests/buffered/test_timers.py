@@ -34,7 +34,7 @@ from tests.support.wire import Type
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """Time that advances when a test sets it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -105,10 +105,10 @@ def test_a_connection_that_has_not_begun_waits_for_nothing(client: bool, clock: 
     assert conn.get_timer() is None
     assert pass_time(conn, clock, 100) == []
     assert conn.data_to_send() == b""
-    # SETTINGS that go out before the preface have no peer that could acknowledge them.
+    # SETTINGS that are sent before the preface have no peer that could acknowledge them.
     conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 70_000})
     assert conn.get_timer() is None
-    # PING must not go out before our first SETTINGS, whatever has arrived.
+    # PING must not be sent before our first SETTINGS, whatever has arrived.
     wire.feed(conn, b"" if client else wire.PREFACE, wire.settings())
     assert conn.get_timer() is None
     conn.initiate_connection()
@@ -221,7 +221,7 @@ def test_the_program_sees_the_answers_to_its_own_ping_frames_alone(clock: Clock)
         wire.window_update(0, 1),
         wire.ping(theirs.payload, ack=True),
         wire.ping(ours.payload, ack=True),
-        wire.ping(ours.payload, ack=True),  # nobody asked for that
+        wire.ping(ours.payload, ack=True),  # unsolicited
     )
     assert [e.ping_data for e in events if isinstance(e, PingAckReceived)] == [
         theirs.payload,
@@ -231,7 +231,7 @@ def test_the_program_sees_the_answers_to_its_own_ping_frames_alone(clock: Clock)
 
 
 def test_an_answer_that_comes_late_is_still_ours(clock: Clock) -> None:
-    """Content came first, so that another PING was sent meanwhile."""
+    """Content arrived first, so another PING was sent in the meantime."""
     conn = established(True, clock, keepalive=Keepalive(20, 10))
     pass_time(conn, clock, 20)
     wire.feed(conn, wire.window_update(0, 1))
@@ -383,7 +383,7 @@ class Client:
         self.seen += self.conn.events()
 
     def until(self, kind: type[Event]) -> None:
-        """Go on until such an event has come."""
+        """Continue until such an event has arrived."""
         end = time.monotonic() + TIMEOUT
         while not any(isinstance(event, kind) for event in self.seen):
             assert time.monotonic() < end, self.seen

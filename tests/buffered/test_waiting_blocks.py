@@ -135,7 +135,7 @@ def test_what_waits_leaves_whatever_has_changed_meanwhile(
             if outcome(conn.send_headers, stream_id, trailers, True) is not None:
                 conn.end_stream(stream_id)
             accepted.append(stream_id)
-        fields.clear()  # what the program does with its lists is no matter
+        fields.clear()  # the program may do anything with its lists
         trailers.clear()
     conn.send_headers(1, TRAILERS, end_stream=True)
     for name, value in later.items():

@@ -318,6 +318,32 @@ def test_the_log_of_a_connection() -> None:
     ]
 
 
+def test_a_log_that_folds() -> None:
+    out = io.StringIO()
+    log = FrameLog(out, color=False, titles=False, fold=True)
+    log.sent(wire.data(1, b"abc") + wire.data(1, b"de") + wire.data(3, b"f"))
+    log.received(wire.window_update(1, 3) + wire.window_update(1, 2))
+    log.sent(wire.data(1, b"ghij") + wire.data(1, b"", end_stream=True))
+    log.received(wire.window_update(1, 7) + wire.window_update(1, 8))
+    log.note("a word")
+    log.received(wire.window_update(1, 9) + wire.window_update(1, 10) + wire.window_update(1, 11))
+    log.finish()
+    lines = [re.sub(r"^ +\d+\.\d{4} +", "", line) for line in out.getvalue().splitlines()]
+    assert [re.sub(" +", " ", line) for line in lines] == [
+        "--> DATA 1 3 3 bytes",
+        "--> DATA 3 1 1 bytes",
+        "<-- WINDOW_UPDATE 1 4 +3",
+        "--> DATA 1 6 2 more frames: 6 bytes",
+        "<-- WINDOW_UPDATE 1 4 1 more frame: +2",
+        "--> DATA 1 0 END_STREAM 0 bytes",
+        "<-- WINDOW_UPDATE 1 4 +7",
+        "<-- WINDOW_UPDATE 1 4 1 more frame: +8",
+        "* a word",
+        "<-- WINDOW_UPDATE 1 4 +9",
+        "<-- WINDOW_UPDATE 1 8 2 more frames: +21",
+    ]
+
+
 def test_colors_of_the_log() -> None:
     out = io.StringIO()
     log = FrameLog(out, color=True, titles=False)

@@ -25,7 +25,7 @@ def read(*parts: bytes) -> list[Frame]:
 
 
 def only(*parts: bytes) -> Frame:
-    """The frame, of bytes that make one and have no fault."""
+    """The frame, for valid bytes of one frame."""
     (frame,) = read(*parts)
     assert faults([frame]) == []
     return frame
@@ -244,7 +244,7 @@ def test_a_faulty_frame_says_what_and_where(raw: bytes, offset: int, text: str) 
     ((found, message),) = faults(frames)
     assert found == offset
     assert text in message
-    assert frames[-1].name == "PING"  # reading goes on
+    assert frames[-1].name == "PING"  # reading continues
 
 
 @pytest.mark.parametrize(
@@ -465,7 +465,7 @@ def in_pieces(data: bytes, sizes: list[int]) -> list[Frame]:
 
 
 def check(frames: list[Frame], data: bytes) -> None:
-    """What holds for every input."""
+    """Invariants for every input."""
     for frame in frames:
         for text in (frame.name, frame.content, frame.flags, *texts(frame)):
             assert text.isprintable()

@@ -56,7 +56,7 @@ def from_server(get: Get, script: Script, *arguments: object) -> tuple[int, byte
 
 
 def answering(*parts: bytes) -> Script:
-    """A server that answers with these bytes, and lets the client hang up."""
+    """A server that answers with these bytes, and lets the client disconnect."""
 
     def script(client: Client) -> None:
         client.request()
@@ -67,7 +67,7 @@ def answering(*parts: bytes) -> Script:
 
 
 def closing(*parts: bytes) -> Script:
-    """A server that answers with these bytes, and hangs up."""
+    """A server that answers with these bytes, and disconnects."""
 
     def script(client: Client) -> None:
         client.request()
@@ -307,7 +307,7 @@ def test_a_socket_that_takes_nothing_now_and_then(
     monkeypatch.setattr(Channel, "_send", send)
     assert from_server(get, script, "-m", "80", "-T", file) == (0, b"", "")
     assert collected == [file.read_bytes()]
-    assert most < 300_000  # no more is read from the file before that has gone
+    assert most < 300_000  # no more is read from the file before that was sent
 
 
 class Stdin:
@@ -449,7 +449,7 @@ def test_a_file_that_becomes_shorter_or_cannot_be_read(
     assert (status, err) == (26, "h2: (26) Could not read --data: Input/output error\n")
 
 
-# --- what goes wrong ---
+# --- failures ---
 
 
 @pytest.mark.parametrize(
@@ -533,7 +533,7 @@ def test_a_header_field_that_cannot_be_sent(get: Get) -> None:
 def test_a_server_that_does_not_read_the_answers_it_asks_for(
     get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Where it asks so much at once that a limit is crossed, that is another failure.
+    # If it asks so much at once that it exceeds a limit, the failure is a different one.
     without = functools.partial(H2Configuration, limits=AbuseLimits.off())
     monkeypatch.setattr(h2.config, "H2Configuration", without)
     pings = wire.ping() * 5000
@@ -579,7 +579,7 @@ def test_a_connection_that_breaks_while_there_is_something_to_send(
     def break_off(*_arguments: object) -> int:
         raise BrokenPipeError(32, "Broken pipe")
 
-    # What the server said before it went is still there to be read.
+    # What the server sent before it disconnected can still be read.
     said = threading.Event()
 
     def script(client: Client) -> None:
@@ -643,7 +643,7 @@ def test_time_outs(get: Get) -> None:
     status, _, err = from_server(get, answering(), "-m", "0.5")
     assert status == 28
     assert re.fullmatch(r"h2: \(28\) Operation timed out after \d+ milliseconds\n", err)
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # never says a word
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # never sends anything
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
         status, _, err = get("--connect-timeout", "0.2", url)
         assert status == 28

@@ -1,4 +1,4 @@
-"""Options of `get` that users of curl and nghttp type, and several URLs at once."""
+"""Options of `get` from curl and nghttp, and several URLs at a time."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def echo(client: Client, stream_id: int, fields: Fields) -> None:
 
 @contextlib.contextmanager
 def server(answer: Answer, *settings: tuple[int, int], clients: int = 1) -> Iterator[str]:
-    """A server for so many connections, and its URL."""
+    """A server for this many connections, and its URL."""
     with listening(*[serving(answer, *settings)] * clients) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -496,7 +496,7 @@ def test_redirects_that_lead_nowhere(get: Get, monkeypatch: pytest.MonkeyPatch) 
     assert err.startswith("h2: (65) Standard input cannot be sent a second ")
 
 
-# --- what is told about responses ---
+# --- reports about responses ---
 
 
 def test_write_out(get: Get, tmp_path: Path) -> None:

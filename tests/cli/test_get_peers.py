@@ -1,4 +1,4 @@
-"""`python -m h2 get` as a process, with servers that nobody here wrote, and beside curl."""
+"""`python -m h2 get` as a process, with third-party servers, compared with curl."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_upload_from_a_pipe(target: Target, site: Site, peer: str) -> None:
     assert done.stdout == site.big
 
 
-# --- exit statuses beside those of curl ---
+# --- exit statuses compared with curl's ---
 
 
 def silent(client: Client) -> None:

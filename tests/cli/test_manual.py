@@ -1,4 +1,4 @@
-"""The examples of docs/command-line.md, run as they stand there."""
+"""The examples of docs/command-line.md, run verbatim."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run(commands: list[str], folder: Path, port: int) -> list[str]:
 
 
 def comparable(text: str) -> str:
-    """Take out what is different each time."""
+    """Replace what varies from run to run."""
     text = re.sub(r"^ +\d+\.\d{4} ", " TIME ", text, flags=re.M)
     text = re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "DATE", text)
     text = re.sub(r'etag: "[0-9a-f]+-', 'etag: "TAG-', text)

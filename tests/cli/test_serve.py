@@ -103,12 +103,12 @@ def some(sock: socket.socket) -> list[Frame]:
 
 
 def heard(sock: socket.socket) -> list[Frame]:
-    """All that the server says until it hangs up."""
+    """All that the server says until it disconnects."""
     return wire.parse(rest_of(sock))
 
 
 def talk(port: int, *parts: bytes, settings: tuple[tuple[int, int], ...] = ()) -> list[Frame]:
-    """Say all this at once and no more, and hear what comes of it."""
+    """Send all this at once and no more, and return the answers."""
     with connect(port, *settings) as sock:
         sock.sendall(b"".join(parts))
         sock.shutdown(socket.SHUT_WR)
@@ -185,11 +185,11 @@ def test_connect_is_refused(root: Path, capfd: pytest.CaptureFixture[str]) -> No
     with serving(root) as (_, port):
         frames = talk(port, wire.headers(1, fields, end_stream=True))
         assert Type.RST_STREAM not in {frame.type for frame in frames}
-        # A tunnel has no end that could be waited for; what it brings is not wanted.
+        # A tunnel has no end to wait for; its content is not wanted.
         fields.append((b"expect", b"100-continue"))
         open_end = talk(port, wire.headers(1, fields), wire.data(1, b"x"), get(3))
         with connect(port) as sock:
-            # The answer comes before there is an end, and the end afterwards is no matter.
+            # The answer comes before the end, and the end afterwards does not matter.
             sock.sendall(wire.headers(1, fields))
             data = b""
             while wire.rst_stream(1, Code.NO_ERROR) not in data:
@@ -239,7 +239,7 @@ def test_windows_are_respected_and_responses_take_turns(root: Path) -> None:
     big = (root / "big").read_bytes()
     assert content(frames, 1) == big[:1500]
     assert content(frames, 3) == big[:1001]
-    # The connection's window is shared, and a frame of each goes out in turn.
+    # The connection's window is shared, and a frame of each is sent in turn.
     with serving(root) as (_, port):
         window = (Setting.INITIAL_WINDOW_SIZE, BIG)
         frames = talk(port, get(1, "/big"), get(3, "/big"), settings=(window,))
@@ -395,7 +395,7 @@ def test_a_client_that_reads_nothing_costs_little(
         (client,) = server._sessions.values()
         eventually(lambda: not client.listening)
         assert len(client.channel.unsent) < 2_000_000
-        # Others are served meanwhile.
+        # Others are served in the meantime.
         assert complete(talk(port, get(1))) == [1]
         # And it gets all it asked for, once it reads.
         sock.settimeout(TIMEOUT)
@@ -413,7 +413,7 @@ def test_silent_clients_are_sent_away(
         sock.sendall(get(1, "/big"))  # whose window it never opens
         frames = heard(sock)
         assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
-        # It does not hang up either.
+        # It does not disconnect either.
         eventually(lambda: not server._sessions)
     err = capfd.readouterr().err
     assert "127.0.0.1 timed out\n" in err
@@ -498,7 +498,7 @@ def test_any_bytes_of_a_client(root: Path, edits: list[tuple[int, bytes]], step:
         served = session.Session(Channel(ours, conn, None), conn, root, "client", lines.append)
         theirs.setblocking(False)
         for at in range(0, len(data), step):
-            with contextlib.suppress(BrokenPipeError):  # it has hung up
+            with contextlib.suppress(BrokenPipeError):  # it has disconnected
                 theirs.send(data[at : at + step])
             while served.advance():
                 pass
@@ -528,7 +528,7 @@ def test_requests_under_way_are_finished_when_the_server_stops(
         while len(data) < 65_535:
             data += sock.recv(65536)
         stopper = threading.Thread(target=stack.pop_all().close)
-        # What is popped closes the socket first, so it gets one of its own to stay open.
+        # What is popped closes the socket first, so it gets a separate one to stay open.
         mine = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
     del server
     with mine:
@@ -569,7 +569,7 @@ def test_the_server_does_not_wait_for_ever_when_it_stops(
             sock.recv(100)
             idle.recv(100)
         assert time.monotonic() - start < TIMEOUT / 2
-        # Each is told how far the server has come; the offender was told what its fault was.
+        # Each is told the last stream; the offender was told about its error.
         for client, last in ((sock, wire.goaway(1)), (idle, wire.goaway(1))):
             octets = rest_of(client)
             assert LEAVING in octets
@@ -771,7 +771,7 @@ def test_clients_that_say_nothing(
 
 
 class Stubborn:
-    """A TLS socket that says it has to write before it can go on, or to read."""
+    """A TLS socket that wants to write before it can continue, or to read."""
 
     def __init__(self, error: type[ssl.SSLError]) -> None:
         self.error = error
@@ -808,7 +808,7 @@ def test_tls_may_wait_for_either_direction(error: type[ssl.SSLError], blocked: b
 def client_thread(
     work: Callable[[int], object], port: int, order: signal.Signals = signal.SIGINT
 ) -> Iterator[None]:
-    """Do this once somebody listens, then press Ctrl+C or send another signal."""
+    """Do this once the server listens, then press Ctrl+C or send another signal."""
     errors: list[BaseException] = []
 
     def run() -> None:

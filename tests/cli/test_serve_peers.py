@@ -1,4 +1,4 @@
-"""`python -m h2 serve` as a process, with clients that nobody here wrote."""
+"""`python -m h2 serve` as a process, with third-party clients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMAND = ["-m", "h2", "serve", "--port", "0"]
 
 
 def ended(server: Server) -> None:
-    """Press Ctrl+C and look at what is left behind."""
+    """Press Ctrl+C and check what is left behind."""
     out, log = server.stop()
     assert (server.process.returncode, out) == (0, "")
     for line in log.splitlines():

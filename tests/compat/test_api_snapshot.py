@@ -43,7 +43,7 @@ def describe_module(name: str) -> list[str]:
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """Return what the module exports: `__all__`, or what of ours it holds without underscore."""
+    """Return what the module exports: `__all__`, or our names without underscore."""
     exported: list[str] | None = getattr(module, "__all__", None)
     if exported is not None:
         return exported

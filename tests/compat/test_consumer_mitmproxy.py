@@ -37,7 +37,7 @@ from support.exchange import (
 
 
 class BufferedH2Connection(H2Connection):
-    """Buffers what the windows have no room for, by overriding public methods.
+    """Buffers what does not fit in the windows, by overriding public methods.
 
     The buffering is only right if the connection's own methods never call the overridden ones: a
     call that comes from inside would be buffered a second time. `nested` records such calls.

@@ -2,7 +2,7 @@
 
 Each section does with the package what one consumer does with it, as far as that goes beyond the
 documented API. All of it passes on the published h2 4.4.1 too: that is what makes a replacement a
-drop-in. grpclib and mitmproxy, which reach in deepest, have files of their own.
+drop-in. grpclib and mitmproxy, which reach in deepest, have their own files.
 """
 
 from __future__ import annotations

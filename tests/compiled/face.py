@@ -123,7 +123,7 @@ def outcome(call: Callable[[], Any]) -> str:
 
 
 def calls() -> Iterator[tuple[str, str]]:
-    """Each method with odd arguments: what happens, and what is sent then."""
+    """Each method with odd arguments: the result, and the output."""
     methods = [
         name
         for name, value in vars(H2Connection).items()

@@ -274,7 +274,7 @@ def test_what_is_not_sent(
     call: str,
     arguments: tuple[object, ...],
 ) -> None:
-    """The call is refused, nothing goes out, and the connection goes on."""
+    """The call is refused, nothing is sent, and the connection continues."""
     first(conn)
     assert_refused(conn, call, *arguments)
     assert_alive(conn)

@@ -1,4 +1,4 @@
-"""RFC 7541 as the connection sees it: legal forms of a field, and what is COMPRESSION_ERROR."""
+"""RFC 7541 on a connection: legal forms of a field, and COMPRESSION_ERROR."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_decoding_errors_of_a_block_in_two_frames(octets: bytes) -> None:
 
 
 def test_an_entry_may_be_in_the_table_twice() -> None:
-    """Section 2.3.2: duplicate entries are no error, and each has an index of its own."""
+    """Section 2.3.2: duplicate entries are not errors, and each has a separate index."""
     conn = wire.server()
     twice = wire.block([(b"a", b"1"), (b"a", b"1"), (b"b", b"2")], add=True)
     event = only(wire.feed(conn, wire.headers(1, REQUEST + twice)), RequestReceived)
@@ -158,7 +158,7 @@ def test_evicted_entries_are_gone() -> None:
 
 
 def test_an_entry_larger_than_the_table_empties_it() -> None:
-    """Section 4.4: such an entry is no error, and nothing is left."""
+    """Section 4.4: such an entry is not an error, and nothing is left."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, REQUEST + wire.block([(b"a", b"b")], add=True)))
     wire.feed(conn, wire.headers(3, REQUEST + wire.block([(b"c", b"v" * 4_096)], add=True)))
@@ -170,7 +170,7 @@ def test_an_entry_larger_than_the_table_empties_it() -> None:
     )
 
 
-# Section 6.2.3: fields that a proxy of ours passes on ---------------------------------------------
+# Section 6.2.3: fields that our proxy passes on ---------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [b"x-secret", b"authorization", b"cookie"])

@@ -78,7 +78,7 @@ def test_too_short_for_its_origin(payload: bytes) -> None:
 
 
 def test_altsvc_inside_a_field_block() -> None:
-    """As an extension frame it cannot stand inside a field block (RFC 9113 5.5)."""
+    """As an extension frame it is not allowed inside a field block (RFC 9113 5.5)."""
     assert_connection_error(
         requesting_client(),
         wire.headers(1, b"", end_headers=False),
@@ -91,14 +91,14 @@ def test_altsvc_inside_a_field_block() -> None:
 
 
 def test_advertise_for_an_origin() -> None:
-    """With an origin the frame goes out on stream 0."""
+    """With an origin the frame is sent on stream 0."""
     conn = wire.server()
     conn.advertise_alternative_service(VALUE, origin=ORIGIN)
     assert conn.data_to_send() == wire.altsvc(0, ORIGIN, VALUE)
 
 
 def test_advertise_for_a_stream() -> None:
-    """With a stream the frame goes out there, between request and response headers."""
+    """With a stream the frame is sent there, between request and response headers."""
     conn = server_with_request()
     conn.clear_outbound_data_buffer()
     conn.advertise_alternative_service(VALUE, stream_id=1)
@@ -123,7 +123,7 @@ def test_advertisements_that_are_refused() -> None:
 
 
 def test_both_sides() -> None:
-    """What a server of ours advertises a client of ours reports."""
+    """Our client reports what our server advertises."""
     ours, theirs = wire.pair()
     ours.send_headers(1, wire.REQUEST)
     wire.exchange(ours, theirs)

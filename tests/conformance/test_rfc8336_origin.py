@@ -40,7 +40,7 @@ def test_origins_are_reported() -> None:
 
 
 def test_an_empty_frame_is_reported() -> None:
-    """Appendix B: an empty frame says that there is no origin beside the initial one."""
+    """Appendix B: an empty frame means that there is no origin besides the initial one."""
     assert received() == ()
 
 
@@ -215,7 +215,7 @@ def test_a_client_cannot_advertise() -> None:
 
 
 def test_both_sides() -> None:
-    """What a server of ours advertises a client of ours reports."""
+    """Our client reports what our server advertises."""
     ours, theirs = wire.pair()
     theirs.advertise_origins([ORIGIN, OTHER])
     mine, _ = wire.exchange(ours, theirs)

@@ -84,7 +84,7 @@ def test_a_server_that_did_not_offer_it() -> None:
 
 
 def test_the_offer_of_the_client_means_nothing() -> None:
-    """Receipt of the setting by a server has no impact."""
+    """Receipt of the setting by a server has no effect."""
     conn, request = wire.server(ENABLED), wire.headers(1, WEBSOCKET)
     assert_malformed(conn, request, known=False)
 

@@ -66,7 +66,7 @@ def assert_error_if_strict(
     ],
 )
 def test_priority_update(value: bytes, urgency: int, incremental: bool) -> None:
-    """Section 7: a complete set of parameters; what is not named has its default."""
+    """Section 7: a complete set of parameters; missing ones have their default."""
     conn = wire.requested_server()
     event = only(wire.feed(conn, wire.priority_update(1, value)), PriorityUpdateReceived)
     assert event == PriorityUpdateReceived(
@@ -76,7 +76,7 @@ def test_priority_update(value: bytes, urgency: int, incremental: bool) -> None:
 
 
 def responding_server() -> H2Connection:
-    """A server that has ended its response while the request goes on."""
+    """A server that has ended its response while the request continues."""
     conn = wire.open_server()
     conn.send_headers(1, wire.RESPONSE, end_stream=True)
     conn.clear_outbound_data_buffer()
@@ -188,7 +188,7 @@ def test_priority_update_inside_a_field_block() -> None:
 
 
 def limited_server(limit: int) -> H2Connection:
-    """A server whose client knows that so many streams may be open."""
+    """A server whose client knows that this many streams may be open."""
     conn = wire.server()
     conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: limit})
     wire.feed(conn, wire.settings(ack=True))
@@ -208,7 +208,7 @@ def test_too_many_idle_streams() -> None:
 
 
 def test_streams_that_are_opened_are_idle_no_more() -> None:
-    """A stream that is opened counts as active, and no more once it is closed."""
+    """An opened stream counts as active until it is closed."""
     conn = limited_server(3)
     wire.feed(conn, *updates(1, 3, 5), wire.headers(1, wire.REQUEST, end_stream=True))
     assert len(wire.feed(conn, *updates(1, 3, 5))) == 3
@@ -277,7 +277,7 @@ def test_a_flood(value: bytes, most: int) -> None:
     ],
 )
 def test_send_priority_update(arguments: tuple[int, ...], value: bytes) -> None:
-    """Section 7.1: the frame goes out on stream 0, with the value of the field."""
+    """Section 7.1: the frame is sent on stream 0, with the value of the field."""
     conn = wire.open_client()
     conn.send_priority_update(1, *arguments)
     assert conn.data_to_send() == wire.priority_update(1, value)
@@ -318,7 +318,7 @@ def test_streams_for_which_it_can_be_sent(make: Callable[[], H2Connection], stre
 
 
 def answered_client() -> H2Connection:
-    """A client whose request goes on after the response has ended."""
+    """A client whose request continues after the response has ended."""
     conn = wire.open_client()
     wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
     return conn
@@ -363,7 +363,7 @@ def test_streams_for_which_it_cannot_be_sent(
 
 
 def test_an_open_stream_after_goaway() -> None:
-    """A stream that goes on can be prioritized."""
+    """A stream that continues can be prioritized."""
     conn = leaving_client()
     conn.send_priority_update(1, 0)
     assert conn.data_to_send() == wire.priority_update(1, b"u=0")
@@ -390,7 +390,7 @@ def test_a_client_keeps_the_limit_of_idle_streams() -> None:
         conn.send_priority_update(stream_id, 1)
     error = assert_refused(conn, "send_priority_update", 7, 1)
     assert type(error) is TooManyStreamsError
-    # An open stream is idle no more, and a closed one does not count.
+    # An open stream is no longer idle, and a closed one does not count.
     conn.send_headers(3, wire.REQUEST, end_stream=True)
     assert type(assert_refused(conn, "send_priority_update", 7, 1)) is TooManyStreamsError
     wire.feed(conn, wire.headers(3, wire.RESPONSE, end_stream=True))
@@ -399,7 +399,7 @@ def test_a_client_keeps_the_limit_of_idle_streams() -> None:
 
 
 def test_both_sides() -> None:
-    """What a client of ours sends a server of ours reports, also before the request."""
+    """Our server reports what our client sends, even before the request."""
     ours, theirs = wire.pair()
     ours.send_priority_update(1, 0, True)
     ours.send_headers(1, wire.REQUEST, end_stream=True)
@@ -415,7 +415,7 @@ def test_both_sides() -> None:
 
 
 def starting(client_side: bool, value: int | None = None) -> H2Connection:
-    """A connection that has not started, perhaps with a value of its own for the setting."""
+    """A connection that has not started, possibly with a different value of the setting."""
     conn = H2Connection(wire.configuration(client_side=client_side))
     if value is not None:
         conn.local_settings = Settings(
@@ -537,7 +537,7 @@ def test_values_that_cannot_be_sent(value: int) -> None:
 def test_a_value_that_we_change(value: int | None) -> None:
     """Section 2.1: "Senders MUST NOT change" it; by default h2 4.4.1 counts, which sends it."""
     conn = starting(False, value)
-    conn.update_settings({NO_PRIORITIES: 1})  # goes out before the preface
+    conn.update_settings({NO_PRIORITIES: 1})  # is sent before the preface
     conn.initiate_connection()
     conn.clear_outbound_data_buffer()
     same, other = value or 0, 1 - (value or 0)

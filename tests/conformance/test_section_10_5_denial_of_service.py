@@ -68,7 +68,7 @@ def test_the_table_follows_a_section_that_is_too_large() -> None:
     block = wire.block(wire.REQUEST) + wire.block(
         [(b"a", b"1"), (b"x", b"v" * 3_000), (b"b", b"2")], add=True
     )
-    # The references count with the size of what they stand for, however short they are.
+    # The references count with the size of the fields they represent, however short they are.
     assert_too_large(conn, 1, block + wire.indexed(63) * 30 + wire.block([(b"c", b"3")], add=True))
     request = wire.headers(3, wire.block(wire.REQUEST) + wire.indexed(62) + wire.indexed(63))
     (event,) = wire.feed(conn, request)
@@ -110,7 +110,7 @@ def split(block: bytes, stream_id: int = 1, end_stream: bool = False) -> list[by
 
 
 def test_a_small_block_that_becomes_a_large_section() -> None:
-    """References to one large table entry count with the size of what they stand for."""
+    """References to one large table entry count with the size of the field they represent."""
     conn = wire.server()
     entry = (b"x", b"v" * 3_000)
     wire.feed(conn, wire.headers(1, wire.block(wire.REQUEST) + wire.block([entry], add=True)))

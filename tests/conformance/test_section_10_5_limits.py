@@ -261,6 +261,18 @@ def test_refused_streams_are_glitches() -> None:
         conn.receive_data(next(requests))
 
 
+def test_the_priority_of_a_refused_stream_is_one_more() -> None:
+    """It would be free with a stream that is taken, and would let events pile up here."""
+    conn = H2Connection(H2Configuration(client_side=False, clock=Clock()))
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings())
+    pairs = (wire.headers(at, wire.POST) + wire.priority(at) for at in count(1, 2))
+    for pair in islice(pairs, 100 + 10_000 // 3):
+        conn.receive_data(pair)
+    with pytest.raises(DenialOfServiceError, match="'glitches' is 10000"):
+        conn.receive_data(next(pairs))
+
+
 @pytest.mark.parametrize("client", [True, False], ids=["client", "server"])
 @pytest.mark.parametrize(
     "frame",
@@ -283,7 +295,7 @@ def test_frames_on_a_stream_that_we_reset(client: bool, frame: bytes) -> None:
 
 
 def test_content_on_a_stream_that_we_reset() -> None:
-    """Frames of some size are no glitches: a whole window of them may be under way."""
+    """Larger frames are not glitches: a whole window of them may be in flight."""
     conn = connection(False)
     conn.reset_stream(1)
     for _ in range(11_000):
@@ -305,7 +317,7 @@ def test_entries_of_settings() -> None:
 
 
 def test_answers_that_are_read_in_part() -> None:
-    """Those that have gone out do not count, however the output is taken."""
+    """Those that have been sent do not count, however the output is taken."""
     conn = connection(False)
     for _ in range(5):
         wire.feed(conn, *[wire.ping()] * 900)
@@ -418,7 +430,7 @@ def test_windows_that_are_opened_by_hand() -> None:
 
 @pytest.mark.parametrize("size", [1, 255, 256])
 def test_small_content_under_way_to_a_stream_that_we_reset(size: int) -> None:
-    """The whole window may be under way, in frames as small as there are."""
+    """The whole window may be in flight, in the smallest possible frames."""
     conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
     conn.reset_stream(1)
     for _ in range(65_535 // size):
@@ -458,6 +470,28 @@ def test_updates_of_streams_after_a_large_one_of_the_connection() -> None:
         wire.feed(conn, wire.window_update(0, 30_000))
         wire.feed(conn, *[wire.window_update(stream_id, 300) for stream_id in streams])
     assert_alive(conn)
+
+
+@pytest.mark.parametrize("stream_id", [0, 1])
+def test_increments_that_are_large_are_no_glitches(stream_id: int) -> None:
+    conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
+    wire.feed(conn, *[wire.window_update(stream_id, 2**14)] * 200)
+    assert not conn._core.conduct.extras
+    wire.feed(conn, wire.window_update(stream_id, 2**14 - 1))
+    assert conn._core.conduct.extras
+
+
+@pytest.mark.parametrize("stream_id", [0, 1])
+def test_two_small_increments_for_each_octet_that_was_sent(stream_id: int) -> None:
+    conn = connection(False)
+    conn.send_headers(1, wire.RESPONSE)
+    for _ in range(3):
+        conn.send_data(1, b"content")
+        wire.feed(conn, *[wire.window_update(stream_id, 100)] * 2 * len(b"content"))
+    assert not conn._core.conduct.extras
+    for number in (1, 2, 3):
+        wire.feed(conn, wire.window_update(stream_id, 100))
+        assert conn._core.conduct.extras == number / 4
 
 
 def test_updates_that_come_after_the_end_of_the_stream() -> None:
@@ -519,7 +553,7 @@ def test_updates_for_small_content() -> None:
 
 @pytest.mark.parametrize(("limit", "most"), [("fields", 128), ("cookie_crumbs", 256)])
 def test_number_of_fields(limit: str, most: int) -> None:
-    """Cookies have a limit of their own."""
+    """Cookies have a separate limit."""
     name = b"x" if limit == "fields" else b"cookie"
     others = len(wire.REQUEST) if limit == "fields" else 0
     conn = wire.server()

@@ -93,7 +93,7 @@ def test_preface_in_two_pieces_at_every_byte() -> None:
 
 
 def test_preface_byte_by_byte() -> None:
-    """One octet a call is as good as all at once."""
+    """One octet per call works as well as all at once."""
     conn = fresh(client_side=False)
     events = []
     for byte in PREFACE + wire.settings():
@@ -164,7 +164,7 @@ def test_server_gets_another_protocol(junk: bytes, speaks: str) -> None:
 
 
 def test_wrong_magic_is_noticed_at_the_first_wrong_octet() -> None:
-    """An HTTP/1.1 request shorter than the magic is not waited upon for ever."""
+    """An HTTP/1.1 request shorter than the magic is not waited for forever."""
     assert_bad_preface(fresh(client_side=False), b"GET / HTTP", "HTTP/1")
 
 
@@ -229,7 +229,7 @@ def test_first_frame_is_an_acknowledgment_after_goaway(client_side: bool) -> Non
         return
     assert kinds(wire.feed(conn, magic, wire.settings(ack=True))) == [SettingsAcknowledged]
     assert kinds(wire.feed(conn, wire.settings())) == [RemoteSettingsChanged]
-    # It goes on as after any GOAWAY of ours: no stream is opened by either end.
+    # It continues as after any GOAWAY that we send: neither end opens streams.
     assert conn.state_machine.state is ConnectionState.CLOSED
     assert wire.feed(conn, *([] if client_side else [wire.headers(1, wire.REQUEST)])) == []
     if client_side:
@@ -238,7 +238,7 @@ def test_first_frame_is_an_acknowledgment_after_goaway(client_side: bool) -> Non
 
 
 def outcome_of(conn: H2Connection, octets: bytes) -> tuple[object, ...]:
-    """Events or exception, and what is sent."""
+    """Events or exception, and the output."""
     try:
         events: list[object] = [repr(event) for event in conn.receive_data(octets)]
     except ProtocolError as error:

@@ -51,7 +51,7 @@ def test_unknown_types_are_discarded(stream_id: int) -> None:
 
 
 def test_unknown_type_of_length_zero_and_of_full_length() -> None:
-    """Both ends of the length field are fine for a type that nobody knows."""
+    """The smallest and largest lengths are valid for an unknown type."""
     conn = wire.server()
     for size in (0, 1, wire.DEFAULT_FRAME_SIZE):
         events = wire.feed(conn, wire.frame(0xBE, 0, 0, bytes(size)))
@@ -116,7 +116,7 @@ def test_unused_flags_of_push_promise_are_ignored() -> None:
 
 
 def test_unused_flags_of_a_settings_ack_are_ignored() -> None:
-    """An ACK is an ACK whatever stands in the other seven flags."""
+    """An ACK is an ACK whatever the other seven flags are."""
     conn = wire.server()
     conn.update_settings({wire.Setting.INITIAL_WINDOW_SIZE: 70_000})
     events = wire.feed(conn, wire.frame(Type.SETTINGS, 0xFF, 0))

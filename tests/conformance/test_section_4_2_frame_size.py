@@ -133,7 +133,7 @@ def test_frames_before_an_oversized_one_count() -> None:
 
 
 def test_larger_frames_once_our_setting_is_acknowledged() -> None:
-    """A larger SETTINGS_MAX_FRAME_SIZE of ours allows larger frames."""
+    """A larger local SETTINGS_MAX_FRAME_SIZE allows larger frames."""
     conn = wire.server()
     conn.update_settings({Setting.MAX_FRAME_SIZE: 20_000})
     wire.feed(conn, wire.settings(ack=True), wire.headers(1, wire.POST))
@@ -174,7 +174,7 @@ def test_padding_counts_for_the_size_of_what_we_send() -> None:
 
 
 def test_the_peers_larger_frame_size_is_used() -> None:
-    """The peer's setting applies at once."""
+    """The peer's setting applies immediately."""
     conn = wire.client((Setting.MAX_FRAME_SIZE, 30_000))
     assert conn.max_outbound_frame_size == 30_000
     conn.send_headers(1, wire.POST)

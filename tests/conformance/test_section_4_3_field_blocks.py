@@ -1,4 +1,4 @@
-"""RFC 9113 section 4.3: field blocks on the wire; 4.3.1 has a file of its own."""
+"""RFC 9113 section 4.3: field blocks on the wire; 4.3.1 has its own file."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_undecodable_first_request() -> None:
     ids=["response", "push"],
 )
 def test_undecodable_block_at_a_client(frame: bytes) -> None:
-    """Responses and promised requests are no different."""
+    """The same for responses and promised requests."""
     assert_connection_error(requesting_client(), frame, code=Code.COMPRESSION_ERROR)
 
 

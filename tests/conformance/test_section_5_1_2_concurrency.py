@@ -63,7 +63,7 @@ def assert_too_many(conn: H2Connection, frame: bytes, stream_id: int) -> None:
 
 
 def assert_stream_refused(conn: H2Connection, frame: bytes, stream_id: int, known: bool) -> None:
-    """In both modes: the peer could not know better, or h2 4.4.1 has no such limit."""
+    """In both modes: the peer could not know, or h2 4.4.1 has no such limit."""
     conn.clear_outbound_data_buffer()
     events = wire.feed(conn, frame)
     assert kinds(events) == ([StreamReset] if known or conn.config.strict else [])
@@ -103,7 +103,7 @@ def test_the_limit_holds_from_the_ack_on() -> None:
 
 
 def test_a_limit_that_the_peer_was_not_told() -> None:
-    """A limit that was assigned, and not sent, is no reason to blame the peer."""
+    """A limit that was assigned but not sent is not enforced against the peer."""
     conn = limited_server(3)
     conn.local_settings.max_concurrent_streams = 1
     conn.update_settings({Setting.MAX_FRAME_SIZE: 20_000})
@@ -224,7 +224,7 @@ def test_we_do_not_exceed_the_peers_limit(limit: int) -> None:
 
 
 def test_a_closed_request_makes_room() -> None:
-    """The peer's limit is for streams at the same time."""
+    """The peer's limit is on concurrent streams."""
     conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 1))
     for stream_id in (1, 3, 5):
         conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
@@ -234,7 +234,7 @@ def test_a_closed_request_makes_room() -> None:
 
 
 def test_a_lower_limit_lets_open_streams_complete() -> None:
-    """When the peer lowers its limit below what is open, the open streams go on."""
+    """When the peer lowers its limit below what is open, the open streams continue."""
     conn = wire.client()
     for stream_id in (1, 3, 5):
         conn.send_headers(stream_id, wire.POST)

@@ -244,7 +244,7 @@ def test_push_promise_that_resets_the_promised_stream_by_default(state: str) -> 
 def test_push_promise_on_a_stream_that_we_reset(state: str) -> None:
     """Such a promise reserves the promised stream, which the client then refuses.
 
-    It may have been sent before the RST_STREAM arrived, so it is no error; what follows on the
+    It may have been sent before the RST_STREAM arrived, so it is not an error; what follows on the
     promised stream is ignored as on any stream that we reset.
     """
     conn = wire.client()
@@ -271,7 +271,7 @@ def test_response_without_a_request() -> None:
 
 
 def test_skipped_promised_streams_are_closed() -> None:
-    """Promising stream 6 closes the idle streams 2 and 4 for ever."""
+    """Promising stream 6 closes the idle streams 2 and 4 forever."""
     conn = wire.client()
     conn.send_headers(1, wire.REQUEST)
     wire.feed(conn, wire.push_promise(1, 6))

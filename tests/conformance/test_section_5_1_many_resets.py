@@ -21,7 +21,7 @@ LIMITS = [0, 1, 1024]
 
 
 class Client(H2Connection):
-    """A client that remembers so many streams which it has reset."""
+    """A client that remembers this many streams which it has reset."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(wire.configuration(client_side=True))

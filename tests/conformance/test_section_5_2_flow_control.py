@@ -57,7 +57,7 @@ def test_a_connection_window_that_is_used_up_opens_as_far_as_there_is_room() -> 
     wire.feed(conn, wire.headers(3, wire.POST))
     peer = Peer(conn)
     assert [peer.send(wire.data(1, bytes(15_000))) for _ in range(2)] == [[], []]
-    conn.acknowledge_received_data(30_000, 1)  # less than half a window: nothing goes out yet
+    conn.acknowledge_received_data(30_000, 1)  # less than half a window: nothing is sent yet
     assert sent(conn) == []
     kept = DEFAULT_WINDOW - 30_000
     for size in (DEFAULT_FRAME_SIZE, DEFAULT_FRAME_SIZE):
@@ -68,7 +68,7 @@ def test_a_connection_window_that_is_used_up_opens_as_far_as_there_is_room() -> 
 
 
 def test_a_stream_window_that_is_used_up_opens_as_far_as_there_is_room() -> None:
-    """An application may wait for more content before it hands back the rest."""
+    """An application may wait for more content before it acknowledges the rest."""
     conn = wire.server()
     conn.increment_flow_control_window(DEFAULT_WINDOW)
     wire.feed(conn, wire.headers(1, wire.POST))
@@ -282,7 +282,7 @@ def closed(conn: H2Connection) -> int:
 def test_discarded_data_counts_and_is_given_back(
     scene: Callable[[H2Connection], int], pad: int | None
 ) -> None:
-    """DATA that nobody will consume counts for the connection and does not use it up."""
+    """DATA that will not be consumed counts for the connection window but does not exhaust it."""
     conn = wire.server()
     stream_id = scene(conn)
     conn.clear_outbound_data_buffer()
@@ -315,7 +315,7 @@ def test_discarded_data_beyond_the_connection_window(
 def test_discarded_data_is_still_checked_for_its_padding(
     scene: Callable[[H2Connection], int],
 ) -> None:
-    """A frame that is no frame is an error on any stream."""
+    """A malformed frame is an error on any stream."""
     conn = wire.server()
     stream_id = scene(conn)
     assert_connection_error(
@@ -380,7 +380,7 @@ def test_no_credit_for_a_stream_that_the_peer_has_ended(size: int) -> None:
 
 
 def test_no_credit_for_such_a_stream_when_windows_shrink() -> None:
-    """What was handed back before its end is enough for the smaller window, and of no use."""
+    """What was acknowledged before its end is enough for the smaller window, and has no effect."""
     conn = wire.server()
     for stream_id in (1, 3, 5):
         wire.feed(conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, bytes(10_000)))
@@ -418,7 +418,7 @@ def test_data_received_before_our_reset_can_still_be_given_back() -> None:
     assert conn.inbound_flow_control_window == DEFAULT_WINDOW - 60_000 + updates[0].increment
 
 
-# Section 6.9.3: a smaller initial window of ours -----------------------------------------
+# Section 6.9.3: a smaller local initial window -------------------------------------------
 
 
 def test_a_smaller_window_binds_the_peer_from_its_ack_on() -> None:
@@ -450,7 +450,7 @@ def test_a_smaller_window_of_new_streams() -> None:
 
 
 def test_a_larger_window_for_open_streams() -> None:
-    """A larger initial window of ours widens open streams when it is acknowledged."""
+    """A larger local initial window enlarges those of open streams when it is acknowledged."""
     conn = open_server()
     conn.increment_flow_control_window(DEFAULT_WINDOW)
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: DEFAULT_WINDOW + 10})

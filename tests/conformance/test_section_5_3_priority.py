@@ -94,7 +94,7 @@ def test_we_do_not_make_a_stream_depend_on_itself() -> None:
 
 
 def test_we_send_priority() -> None:
-    """A client may send the signals, in a frame of their own or with HEADERS."""
+    """A client may send the signals, in a separate frame or with HEADERS."""
     conn = wire.client()
     conn.prioritize(3, weight=256, depends_on=1, exclusive=True)
     conn.send_headers(
@@ -108,7 +108,7 @@ def test_we_send_priority() -> None:
 
 
 def test_a_server_does_not_send_priority() -> None:
-    """Only clients signal; a server that tries is told so, and goes on."""
+    """Only clients send them; a server that tries gets an exception, and continues."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     conn.clear_outbound_data_buffer()

@@ -76,7 +76,7 @@ def test_events_before_the_error_are_carried_by_the_exception() -> None:
 
 
 def test_answers_to_frames_before_the_error_are_sent() -> None:
-    """ACKs for what came before the error stand in front of the GOAWAY."""
+    """ACKs for what came before the error precede the GOAWAY."""
     conn = wire.server()
     with pytest.raises(ProtocolError):
         wire.feed(conn, wire.settings(), wire.ping(), BAD_PING)
@@ -168,7 +168,7 @@ def test_nothing_is_parsed_after_a_connection_error() -> None:
 
 
 def test_one_goaway_for_an_error_after_graceful_shutdown() -> None:
-    """An error during graceful shutdown may be told in a GOAWAY of its own."""
+    """An error during graceful shutdown may be reported in another GOAWAY."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
     conn.close_connection()

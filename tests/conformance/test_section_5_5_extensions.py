@@ -62,7 +62,7 @@ def test_unknown_error_codes(code: int) -> None:
 
 @pytest.mark.parametrize("code", UNKNOWN_CODES)
 def test_unknown_error_codes_at_a_client(code: int) -> None:
-    """They end the request, and the connection goes on until the program closes it."""
+    """They end the request, and the connection continues until the program closes it."""
     conn = wire.client()
     for stream_id in (1, 3):
         conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
@@ -76,7 +76,7 @@ def test_unknown_error_codes_at_a_client(code: int) -> None:
 
 
 def test_unknown_frames_between_the_frames_of_a_stream() -> None:
-    """Extension frames may stand anywhere but inside a field block."""
+    """Extension frames are allowed anywhere except inside a field block."""
     conn = wire.server()
     extension = wire.frame(0xF5, 0x05, 1, b"?")
     events = wire.feed(

@@ -113,7 +113,7 @@ def test_error_in_a_begun_block_of_an_earlier_read() -> None:
 
 
 def test_our_continuations_are_contiguous() -> None:
-    """Nothing of ours comes between the frames of a block that we send."""
+    """We send nothing between the frames of a field block."""
     conn = wire.client()
     conn.send_headers(1, [*wire.REQUEST, (b"large", bytes(range(33, 127)) * 600)])
     conn.ping(b"12345678")

@@ -42,7 +42,7 @@ def test_every_amount_of_padding() -> None:
 
 @pytest.mark.parametrize("pad", [0, 1, 255])
 def test_padding_around_no_content(pad: int) -> None:
-    """Padding may take the whole payload but for the pad length."""
+    """Padding may take the whole payload except for the pad length."""
     event = only(wire.feed(open_server(), wire.data(1, pad=pad)), DataReceived)
     assert (event.data, event.flow_controlled_length) == (b"", pad + 1)
 
@@ -144,7 +144,7 @@ def test_end_stream() -> None:
 
 
 def test_data_goes_out_on_streams_only() -> None:
-    """Stream 0 is the connection, which has no content."""
+    """Stream 0 is the connection, which does not have content."""
     for conn in (open_client(), open_server()):
         assert_refused(conn, "send_data", 0, b"x")
         assert_refused(conn, "send_data", 0, b"")
@@ -153,7 +153,7 @@ def test_data_goes_out_on_streams_only() -> None:
 
 
 def test_nothing_after_end_stream() -> None:
-    """A stream that we ended takes no more data."""
+    """A stream that we ended accepts no more data."""
     conn = open_client()
     conn.end_stream(1)
     conn.clear_outbound_data_buffer()

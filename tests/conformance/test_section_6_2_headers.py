@@ -68,7 +68,7 @@ def test_all_combinations_of_flags(
 
 
 def test_end_stream_on_headers_ends_after_the_continuation() -> None:
-    """END_STREAM stands on HEADERS even when CONTINUATION frames follow."""
+    """END_STREAM is on HEADERS even when CONTINUATION frames follow."""
     conn = wire.server()
     assert wire.feed(conn, wire.headers(1, b"", end_stream=True, end_headers=False)) == []
     events = wire.feed(conn, wire.continuation(1, wire.REQUEST))
@@ -103,8 +103,8 @@ def test_padding_longer_than_the_payload(payload: bytes, end_headers: int) -> No
 def test_padding_that_reaches_into_the_priority_fields() -> None:
     """With priority fields there is less room for padding; too much of it is an error.
 
-    The padding is shorter than the payload, so this is no case of the PROTOCOL_ERROR rule in the
-    words of section 6.2; read the other way the frame is too small for its fields.
+    The padding is shorter than the payload, so this does not fall under the PROTOCOL_ERROR rule in
+    the words of section 6.2; read the other way the frame is too small for its fields.
     """
     payload = b"\x06" + PRIORITY + b"ab" + bytes(3)
     assert_connection_error(

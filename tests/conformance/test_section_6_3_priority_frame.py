@@ -33,7 +33,7 @@ def test_priority_of_another_length(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 4, 6])
 def test_priority_of_another_length_resets_an_open_stream(size: int) -> None:
-    """A stream error: the connection and its other streams go on."""
+    """A stream error: the connection and its other streams continue."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST), wire.headers(3, wire.POST))
     frame = wire.frame(Type.PRIORITY, 0, 1, bytes(size))
@@ -63,7 +63,7 @@ def test_priority_at_any_time() -> None:
 
 
 def test_priority_inside_a_field_block() -> None:
-    """The one place where PRIORITY cannot stand is inside a field block."""
+    """The only place where PRIORITY is not allowed is inside a field block."""
     assert_connection_error(
         wire.server(),
         wire.headers(1, b"", end_headers=False),

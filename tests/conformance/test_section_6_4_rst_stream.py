@@ -90,7 +90,7 @@ def test_reset_of_another_length(stream_id: int, size: int) -> None:
 
 @pytest.mark.parametrize("code", [Code.NO_ERROR, Code.CANCEL, 0xFFFFFFFF])
 def test_reset_by_us(code: int) -> None:
-    """Our RST_STREAM carries the code; the stream is closed at once."""
+    """Our RST_STREAM carries the code; the stream is closed immediately."""
     conn = open_server()
     conn.reset_stream(1, code)
     assert conn.data_to_send() == wire.rst_stream(1, code)

@@ -25,7 +25,7 @@ SIDES = pytest.mark.parametrize("make", [wire.server, wire.client], ids=["server
 
 @SIDES
 def test_settings_are_applied_and_acknowledged(make: Factory) -> None:
-    """The values apply at once; the ACK follows immediately; the changes are reported."""
+    """The values apply immediately; the ACK follows; the changes are reported."""
     conn = make()
     events = wire.feed(
         conn,
@@ -108,7 +108,7 @@ def test_settings_on_a_stream() -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 5, 7, 11, 13, 100])
 def test_length_not_a_multiple_of_six(size: int) -> None:
-    """A length that is no multiple of six is a connection error FRAME_SIZE_ERROR."""
+    """A length that is not a multiple of six is a connection error FRAME_SIZE_ERROR."""
     assert_connection_error(
         wire.server(), wire.frame(Type.SETTINGS, 0, 0, bytes(size)), code=Code.FRAME_SIZE_ERROR
     )

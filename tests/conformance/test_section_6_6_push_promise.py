@@ -190,7 +190,7 @@ def test_we_do_not_push_to_a_client_that_disabled_it() -> None:
 
 
 def test_promise_that_we_send() -> None:
-    """The frame goes out on the request's stream with the promised identifier and request."""
+    """The frame is sent on the request's stream with the promised identifier and request."""
     conn = requested_server()
     conn.push_stream(1, 2, wire.REQUEST)
     frame = sent(conn)[0]
@@ -233,7 +233,7 @@ def pushed(conn: H2Connection) -> int:
     "scene", [response_ended, reset_by_peer, half_closed_local, idle, promised, pushed]
 )
 def test_where_we_do_not_promise(scene: Callable[[H2Connection], int]) -> None:
-    """Promises go out only on the client's streams that are open or half-closed (remote)."""
+    """Promises are sent only on the client's streams that are open or half-closed (remote)."""
     conn = requested_server()
     stream_id = scene(conn)
     assert_refused(conn, "push_stream", stream_id, 8, wire.REQUEST)
@@ -262,7 +262,7 @@ def test_in_reserved_local_only_headers_and_reset() -> None:
 
 
 def test_a_client_refuses_a_promise() -> None:
-    """A promise is rejected with RST_STREAM on its stream; what was under way is ignored."""
+    """A promise is rejected with RST_STREAM on its stream; what was in flight is ignored."""
     conn = requesting_client()
     wire.feed(conn, wire.push_promise(1, 2))
     conn.reset_stream(2, Code.REFUSED_STREAM)

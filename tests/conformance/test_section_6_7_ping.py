@@ -81,7 +81,7 @@ def test_our_ping_has_eight_octets(payload: bytes) -> None:
 
 
 def test_answers_stand_before_the_data_queued_later() -> None:
-    """The answer is queued when the PING is received, in front of what comes after it."""
+    """The answer is queued when the PING is received, before what comes after it."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST), wire.ping())
     conn.send_headers(1, wire.RESPONSE, end_stream=True)

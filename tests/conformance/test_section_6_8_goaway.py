@@ -132,7 +132,7 @@ def test_goaway_too_short(size: int) -> None:
 
 
 def test_streams_complete_after_the_servers_goaway() -> None:
-    """A request that the server counts in goes on in both directions to its end."""
+    """A request that the server includes continues in both directions to its end."""
     conn = open_client(1)
     wire.feed(conn, wire.goaway(1))
     conn.send_data(1, b"body", end_stream=True)
@@ -367,7 +367,7 @@ def test_goaway_both_ways() -> None:
 
 
 def test_pushed_streams_complete_after_our_goaway() -> None:
-    """A promised stream that a client's GOAWAY counts in goes on."""
+    """A promised stream that a client's GOAWAY includes continues."""
     conn = open_client(1)
     assert kinds(wire.feed(conn, wire.push_promise(1, 2))) == [PushedStreamReceived]
     conn.close_connection()
@@ -376,7 +376,7 @@ def test_pushed_streams_complete_after_our_goaway() -> None:
     assert kinds(events) == [ResponseReceived, DataReceived, StreamEnded]
 
 
-#: What happens, whether requests of the peer are accepted then, and whether streams go on.
+#: What happens, whether requests of the peer are accepted then, and whether streams continue.
 MOMENTS = {
     "first": (lambda conn: conn.close_connection(last_stream_id=MAX_STREAM_ID), True, True),
     "last": (lambda conn: conn.close_connection(), False, True),
@@ -388,7 +388,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_what_the_manual_says_of_each_goaway(moment: str) -> None:
-    """The table in `docs/shutdown.md`; a stream of its own is none that a server opens then."""
+    """The table in `docs/shutdown.md`; a server does not open its own streams then."""
     happen, accepted, goes_on = MOMENTS[moment]
     conn = open_server(1)
     happen(conn)
@@ -410,7 +410,7 @@ def test_what_the_manual_says_of_each_goaway(moment: str) -> None:
 
 
 def test_of_a_request_that_was_not_processed_only_the_content_is_left_out() -> None:
-    """Both ends keep their compression tables in step; all else that is pending goes out."""
+    """Both ends keep their compression tables in step; all else that is pending is sent."""
     conn = wire.client()
     for stream_id in (1, 3):
         conn.send_headers(stream_id, [*wire.POST, (b"x-new", b"%d" % stream_id)])

@@ -75,7 +75,7 @@ def test_window_update_of_another_length(size: int, stream_id: int) -> None:
 
 @pytest.mark.parametrize("stream_id", [2, 3], ids=["even", "odd"])
 def test_window_update_on_an_idle_stream(stream_id: int) -> None:
-    """A stream that nobody opened has no window: connection error PROTOCOL_ERROR."""
+    """A stream that was not opened has no window: connection error PROTOCOL_ERROR."""
     assert_connection_error(
         open_client(), wire.window_update(stream_id, 1), code=Code.PROTOCOL_ERROR
     )
@@ -180,7 +180,7 @@ def test_data_sent_makes_room_for_increments() -> None:
 
 
 def test_a_window_of_one_octet() -> None:
-    """With an initial window of 1 a stream sends one octet, and goes on when it gets credit."""
+    """With an initial window of 1 a stream sends one octet, and the rest with more window."""
     conn = open_client((Setting.INITIAL_WINDOW_SIZE, 1))
     assert_refused(conn, "send_data", 1, b"ab")
     conn.send_data(1, b"a")
@@ -224,7 +224,7 @@ def test_negative_window() -> None:
 
 
 def test_empty_data_in_a_negative_window() -> None:
-    """An empty DATA frame with END_STREAM goes out whatever the windows are."""
+    """An empty DATA frame with END_STREAM is sent whatever the windows are."""
     conn = open_client()
     conn.send_data(1, bytes(1_000))
     wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 0)))
@@ -262,6 +262,15 @@ def test_a_change_that_overflows_a_window() -> None:
     )
 
 
+def test_an_increment_of_ours_beside_settings_in_flight() -> None:
+    """What they will add to the window counts already: the peer must not see it overflow."""
+    conn = open_client()
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: MAX_WINDOW - 1})
+    conn.increment_flow_control_window(1, 1)
+    with pytest.raises(FlowControlError):
+        conn.increment_flow_control_window(1, 1)
+
+
 def test_a_change_that_just_fits() -> None:
     """The largest initial window is legal when no stream has more credit than that."""
     conn = open_client()
@@ -272,7 +281,7 @@ def test_a_change_that_just_fits() -> None:
 
 
 def test_closed_streams_do_not_overflow() -> None:
-    """A stream that is closed has no window that a change could lift."""
+    """A closed stream has no window that a change could enlarge."""
     conn = open_client()
     wire.feed(conn, wire.window_update(1, MAX_WINDOW - DEFAULT_WINDOW))
     conn.reset_stream(1)

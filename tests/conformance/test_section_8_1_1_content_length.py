@@ -303,7 +303,7 @@ def test_the_same_length_twice() -> None:
 
 @pytest.mark.parametrize("values", INVALID.values(), ids=INVALID)
 def test_lengths_that_we_do_not_send(values: Sequence[bytes]) -> None:
-    """What is no number, or two of them, leaves neither in a request nor in a response."""
+    """An invalid number, or two different ones, cannot be sent in either message."""
     lengths = [*map(length, values)]
     conn = wire.client()
     assert_refused(conn, "send_headers", 1, [*wire.POST, *lengths])
@@ -317,6 +317,6 @@ def test_lengths_that_we_do_not_send(values: Sequence[bytes]) -> None:
 
 @pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 700])
 def test_an_absurdly_large_length_in_a_response(value: bytes) -> None:
-    """A number too large for what counts it is no reason to fail in another way."""
+    """A number that is too large does not cause a different failure."""
     conn = requesting_client()
     assert_malformed(conn, wire.headers(1, response(b"200", value)), known=False)

@@ -73,7 +73,7 @@ def test_responses(frames: list[bytes], rest: list[type[Event]], interim: int) -
 
 
 def test_interim_and_final_responses_with_their_fields() -> None:
-    """Each interim response has fields of its own; the final one is a ResponseReceived."""
+    """Each interim response has its own fields; the final one is a ResponseReceived."""
     events = wire.feed(
         requesting_client(),
         wire.headers(1, CONTINUE),

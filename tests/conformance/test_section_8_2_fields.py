@@ -223,7 +223,7 @@ def test_connection_specific_fields(place: Place, field: wire.Field) -> None:
 
 @pytest.mark.parametrize("value", [b"trailers", b"Trailers", b"TRAILERS"])
 def test_te_trailers(value: bytes) -> None:
-    """A request may carry te: trailers; the keyword knows no case (RFC 9110 10.1.4)."""
+    """A request may carry te: trailers; the keyword is case-insensitive (RFC 9110 10.1.4)."""
     conn = wire.server()
     request = wire.headers(1, [*wire.REQUEST, (b"te", value)])
     assert only(wire.feed(conn, request), RequestReceived).headers[-1] == (b"te", value)
@@ -353,7 +353,7 @@ def test_cookies_are_joined() -> None:
 
 
 def test_whitespace_around_one_of_several_cookies() -> None:
-    """Each has a value of its own; h2 4.4.1 looks at the joined value only."""
+    """Each has a separate value; h2 4.4.1 checks only the joined one."""
     cookies = [(b"cookie", b"a=b "), (b"cookie", b"c=d")]
     assert_malformed(wire.server(), wire.headers(1, [*wire.REQUEST, *cookies]), known=False)
     assert_malformed(wire.server(), wire.headers(1, [*wire.REQUEST, cookies[0]]))
@@ -367,7 +367,7 @@ def test_one_cookie_stays_as_it_is() -> None:
 
 
 def test_cookies_that_we_split() -> None:
-    """With split_outbound_cookies each cookie-pair travels in a field of its own."""
+    """With split_outbound_cookies each cookie-pair is a separate field."""
     conn = wire.client(split_outbound_cookies=True)
     conn.send_headers(1, [*wire.REQUEST, (b"cookie", b"a=b; c=d; e=f")])
     crumbs = wire.decode(sent(conn)[0].fragment)[4:]

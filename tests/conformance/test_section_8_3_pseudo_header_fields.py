@@ -62,7 +62,7 @@ MALFORMED_REQUESTS = {
     "two hosts beside authority": [*wire.REQUEST, HOST, HOST],
 }
 
-#: Malformed in what h2 4.4.1 does not look at, so that only the stream ends.
+#: Malformed in a way that h2 4.4.1 does not check, so only the stream ends.
 RESET_REQUESTS = {
     "protocol without negotiation": [
         *((b":method", b"CONNECT"), SCHEME, AUTHORITY, PATH),
@@ -102,7 +102,7 @@ def test_malformed_requests(fields: wire.Fields) -> None:
 
 @pytest.mark.parametrize("fields", RESET_REQUESTS.values(), ids=RESET_REQUESTS)
 def test_malformed_requests_that_are_reset(fields: wire.Fields) -> None:
-    """The stream ends, other requests go on, and the identifier is used."""
+    """The stream ends, other requests continue, and the identifier is used."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
     request = wire.headers(5, fields)
@@ -212,7 +212,7 @@ MALFORMED_RESPONSES = {
     "space": [(b":status", b" 20")],
 }
 
-#: Malformed in what h2 4.4.1 does not look at, so that only the stream ends.
+#: Malformed in a way that h2 4.4.1 does not check, so only the stream ends.
 RESET_RESPONSES = {
     "empty status": [(b":status", b"")],
     "two digits": [(b":status", b"20")],
@@ -249,7 +249,7 @@ def test_malformed_pushed_responses(fields: wire.Fields) -> None:
 
 
 def test_interim_response_without_status() -> None:
-    """The block after an interim response needs a :status of its own."""
+    """The block after an interim response needs its own :status."""
     conn = requesting_client()
     wire.feed(conn, wire.headers(1, [(b":status", b"103")]))
     assert_malformed(conn, wire.headers(1, [FIELD]))

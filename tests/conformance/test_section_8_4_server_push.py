@@ -51,7 +51,7 @@ def test_a_push_from_promise_to_end() -> None:
 
 
 def test_promises_between_the_frames_of_a_response() -> None:
-    """Promises may stand anywhere between the frames of a response, not inside a block."""
+    """Promises are allowed anywhere between the frames of a response, not inside a block."""
     conn = requesting_client()
     events = wire.feed(
         conn,

@@ -268,7 +268,7 @@ ALL_OF_IT = [(b":status", b"200"), (b"content-length", b"3")]
 
 
 def test_trailers_before_the_response_do_not_keep_a_server_from_opening_the_tunnel() -> None:
-    """The response decides, whatever has come before it."""
+    """The response decides, whatever has arrived before it."""
     conn = asked_with_trailers()
     conn.send_headers(1, wire.RESPONSE)
     conn.send_data(1, b"from the target")

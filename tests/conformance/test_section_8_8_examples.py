@@ -86,7 +86,7 @@ def test_response_with_body() -> None:
 
 
 def test_informational_response_and_trailers() -> None:
-    """8.8.5: 100 with a field of its own, 200, DATA, trailers."""
+    """8.8.5: 100 with its own field, 200, DATA, trailers."""
     conn = wire.client()
     conn.send_headers(1, [*GET_RESOURCE, (b"expect", b"100-continue")])
     events = wire.feed(

@@ -47,7 +47,7 @@ def program(request: pytest.FixtureRequest) -> Example:
 
 @pytest.fixture(scope="module")
 def served(program: Example, site: Site, certificates: Certificate) -> Iterator[Served]:
-    """The server with the files of the site; when all is over it must end cleanly."""
+    """The server with the files of the site; it must end cleanly afterwards."""
     with program.running(site, certificates) as served:
         yield served
         stop(served)
@@ -94,7 +94,7 @@ def real_server(
 
 @pytest.fixture(scope="module")
 def cellar(tmp_path_factory: pytest.TempPathFactory) -> Cellar:
-    """A folder beside which there is something to hide."""
+    """A folder next to something that must stay hidden."""
     return make_cellar(tmp_path_factory.mktemp("cellar"))
 
 

@@ -91,7 +91,7 @@ def test_upload(peer: str, target: Target, backend: str, site: Site, matrix: Mat
 
 
 class RawServer(RawConnection):
-    """A server that has said hello to its client."""
+    """A server that has sent its preface to the client."""
 
     def __init__(self, sock: ssl.SSLSocket, *settings: tuple[Setting, int]) -> None:
         super().__init__(sock)
@@ -296,7 +296,7 @@ def test_servers_that_cannot_be_used(certificates: Certificate, backend: str) ->
         done = client(target, backend, "/")
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr == b"localhost does not speak HTTP/2\n"
-    done = client(target, backend, "/")  # nobody listens there any more
+    done = client(target, backend, "/")  # no longer listening
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"Traceback" not in done.stderr
 

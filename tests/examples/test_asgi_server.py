@@ -206,7 +206,7 @@ def test_content_that_nobody_reads_comes_back_to_the_connection(pure: Served) ->
 
 
 def test_a_client_cannot_pile_up_work(pure: Served) -> None:
-    # Each of these applications goes on although the client has reset its stream.
+    # Each of these applications continues although the client has reset its stream.
     with RawClient(pure.target) as client:
         for stream_id in range(1, 401, 2):
             client.send(request(stream_id, "/hang"))

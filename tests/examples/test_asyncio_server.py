@@ -1,4 +1,4 @@
-"""The asyncio server, started as it documents itself, with clients that nobody here wrote."""
+"""The asyncio server, started as it documents itself, with third-party clients."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestServer(ServerTests):
     side = SIDE
     left_out = (
         "download of 20 MB",  # what comes is not the file of the site
-        "echo without room",  # an echo of this server keeps some that cannot go out yet
+        "echo without room",  # an echo of this server keeps some that cannot be sent yet
     )
 
 
@@ -165,7 +165,7 @@ def needing_at_most(octets: int, served: Served) -> Iterator[None]:
     process = Path(f"/proc/{served.server.process.pid}")
     if not process.exists():
         pytest.skip("needs /proc to look at the memory of a process")
-    (process / "clear_refs").write_text("5")  # the peak starts anew at what is used now
+    (process / "clear_refs").write_text("5")  # reset the peak to the current value
     before = peak(process)
     yield
     assert peak(process) - before < octets
@@ -258,7 +258,7 @@ def test_a_client_that_takes_no_answers_is_cut_off(target: Target) -> None:
     pings = wire.ping() * 10_000
     give_up = time.monotonic() + TIMEOUT
     with RawClient(target) as client, contextlib.suppress(OSError):
-        # It may discard what comes for a second, so that its GOAWAY frame arrives.
+        # It may discard input for a second, so that its GOAWAY frame arrives.
         while time.monotonic() < give_up:
             client.send(pings)
         raise AssertionError("the server reads on although its answers are not read")
@@ -293,7 +293,7 @@ def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
         frames = client.until(lambda frame: frame.type == Type.DATA)
         mortal.server.interrupt()
         frames += client.until(lambda frame: frame.type == Type.PING)
-        # A request that was on its way is still answered, and so is the one under way.
+        # A request in flight is still answered, and so is the one in progress.
         client.send(request(3, "/bytes/3"), wire.ping(frames[-1].payload, ack=True))
         frames += client.until(is_goaway)
         client.send(request(5, "/bytes/5"), wire.data(1, b"after", end_stream=True))

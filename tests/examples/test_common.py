@@ -1,4 +1,4 @@
-"""What the examples share: certificates, transports, command lines, files that paths stand for."""
+"""The shared code of the examples: certificates, transports, command lines, files for paths."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_certificate_is_made_once(tmp_path: Path) -> None:
     assert certificate.certificate(folder) == paths
     assert [path.read_bytes() for path in paths] == contents
     assert sorted(folder.iterdir()) == sorted(paths)
-    assert list(folder.parent.iterdir()) == [folder]  # the draft has gone
+    assert list(folder.parent.iterdir()) == [folder]  # the temporary file is gone
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[str | Non
                 with server.wrap_socket(theirs, server_side=True) as tls:
                     tls.recv(1)
             except (ssl.SSLError, ConnectionError):
-                pass  # the client does not like what it is shown, and says so
+                pass  # the client rejects the certificate
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -214,7 +214,7 @@ SECRET = b"nobody may see this"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder to serve, beside which lies a secret that links lead to."""
+    """A folder to serve, next to a secret that links lead to."""
     outside = tmp_path_factory.mktemp("outside").resolve()
     (outside / "secret").write_bytes(SECRET)
     (outside / "root-of-another").mkdir()
@@ -325,7 +325,7 @@ def test_a_root_that_is_a_link_or_is_not_there(root: Path, tmp_path: Path) -> No
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes of files are those of POSIX")
 def test_files_that_may_not_be_read(tmp_path: Path) -> None:
-    """Root may read everything, so that another user has to try."""
+    """Root may read everything, so another user has to try."""
     tmp_path.chmod(0o755)
     (tmp_path / "mine").write_text("x")
     (tmp_path / "mine").chmod(0)
@@ -487,6 +487,6 @@ def test_files_that_cannot_be_opened(
 
 
 def test_names_that_are_no_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Windows, whose file names are text, not all octets stand for one."""
+    """On Windows, where file names are text, not all octets are valid."""
     monkeypatch.setattr(os, "fsdecode", lambda name: name.decode())
     assert get(folder, b"/%ff").headers[0] == (":status", "400")

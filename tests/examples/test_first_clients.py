@@ -80,7 +80,7 @@ def test_a_server_without_http2_is_named(name: str, certificates: Certificate) -
 
 
 def test_a_thousand_requests_wait_for_their_turn(site: Site, certificates: Certificate) -> None:
-    # So many may be sent before the server has said how many it allows.
+    # How many may be sent before the server has announced its limit.
     limit = f"--max-concurrent-streams={BufferedH2Connection.STREAMS_BEFORE_SETTINGS}"
     with nghttpd(site, certificates, limit) as target:
         done = run("many_requests", target.url + "/hello.txt", certificates)

@@ -37,7 +37,7 @@ BIG = bytes(range(256)) * 12_000  # 3 MB: many windows
 GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
 
 
-# --- Clients that nobody here wrote ---
+# --- Third-party clients ---
 
 
 def octets(message: bytes) -> bytes:
@@ -223,7 +223,7 @@ def test_requests_that_end_badly(served: Served, sent: list[bytes], expected: by
         client.send(*sent)
         frames = client.until(ends(1))
         assert status(frames) == expected
-        assert len(client.pong()) < 3  # the connection goes on, and RST_STREAM may have come
+        assert len(client.pong()) < 3  # the connection continues, and RST_STREAM may have come
 
 
 def test_a_client_that_does_not_read_meets_its_deadline(served: Served) -> None:
@@ -249,7 +249,7 @@ def test_a_client_that_cancels(served: Served) -> None:
 def test_the_server_finishes_calls_before_it_stops(
     cleartext: bool, certificates: Certificate, site: Site
 ) -> None:
-    """Ctrl+C and SIGTERM: a call under way gets its answer, and its time."""
+    """Ctrl+C and SIGTERM: a call in progress gets its answer, and its time."""
     options = ("--cleartext",) if cleartext else ()
     program = Example("examples.grpc.server", OFFER, (), arguments=options)
     with program.running(site, certificates) as served:
@@ -317,7 +317,7 @@ def grpcio_server(certificates: Certificate) -> Iterator[str]:
 
 @contextmanager
 def grpclib_server(certificates: Certificate) -> Iterator[str]:
-    """The same of grpclib, in a thread with a loop of its own."""
+    """The same of grpclib, in a thread with its own loop."""
     require_module("grpclib")
     from grpclib import GRPCError, Status
     from grpclib.const import Cardinality, Handler

@@ -1,4 +1,4 @@
-"""The negotiation examples with programs that nobody here wrote, and with each other."""
+"""The negotiation examples with third-party programs, and with each other."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_chromium_over_tls(servers: dict[str, Target], matrix: Matrix) -> None:
     matrix.passed(server_side("tls"), "Chromium", "GET")
 
 
-# --- the TLS server: what is not HTTP/2, and not safe enough -------------------------------------
+# --- the TLS server: clients without HTTP/2, and unsafe ones -------------------------------------
 
 
 @pytest.mark.parametrize("older", ["--http1.1", "--no-alpn"])
@@ -339,7 +339,7 @@ def test_clients(
 def test_a_server_that_leaves_after_the_upgrade(site: Site, matrix: Matrix) -> None:
     # Apache 2.4 sends GOAWAY as soon as it has nothing to send on an upgraded connection. Content
     # that is larger than the client's first window never arrives (nghttp has the same trouble);
-    # the other requests need connections of their own.
+    # the other requests need separate connections.
     with SERVERS["Apache httpd"](site, None) as target:
         urls = [f"{target.url}/hello.txt?{number}" for number in range(3)]
         out, err = client_run("upgrade", None, "-v", *urls)
@@ -407,7 +407,7 @@ def test_nobody_listens(way: str) -> None:
     assert err.endswith(f"not of the form {scheme}://server[:port]/...\n")
 
 
-# --- each of ours with each of ours --------------------------------------------------------------
+# --- our programs with each other ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

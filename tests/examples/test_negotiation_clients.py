@@ -50,7 +50,7 @@ def request_on(sock: socket.socket, stream_id: int) -> None:
 
 
 def says(*frames: bytes) -> Script:
-    """Answer the request on stream 1 with these frames, and wait until the client hangs up."""
+    """Answer the request on stream 1 with these frames, and wait until the client disconnects."""
 
     def script(sock: socket.socket) -> None:
         sock.sendall(wire.settings())
@@ -136,7 +136,7 @@ def test_a_connection_that_fails_behind_a_response(end: bytes) -> None:
         sock.sendall(b"".join([*ALL_OF_IT, end]))
         heard.append(rest_of(sock))
 
-    # The response counts, and what is left is asked for on another connection.
+    # The response counts, and the rest is requested on another connection.
     with scripted(script, says(*ALL_OF_IT)) as url:
         assert client_run("prior_knowledge", url, url) == (0, "content" * 2, "")
     with scripted(script) as url:
@@ -183,7 +183,7 @@ def test_a_server_that_allows_no_streams_for_a_while() -> None:
         request_on(sock, 1)  # it does not know yet
         sock.sendall(b"".join(ALL_OF_IT) + wire.ping())
         until(sock, wire.ping(ack=True))
-        # A second request would have come with the answer to the PING.
+        # A second request would have arrived with the answer to the PING.
         sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             sock.recv(1)
@@ -203,7 +203,7 @@ def test_the_client_begins_only_after_101() -> None:
 
     def script(sock: socket.socket) -> None:
         heard.append(until(sock, b"\r\n\r\n"))
-        # The answer is in the same read as 101: before the client has said a word of HTTP/2.
+        # The answer is in the same read as 101, before the client has sent any HTTP/2.
         sock.sendall(b"HTTP/1.1 102 Processing\r\n\r\n" + SWITCHING + wire.settings())
         sock.sendall(b"".join(ALL_OF_IT))
         heard.append(until(sock, wire.settings(ack=True)))

@@ -59,7 +59,7 @@ def connected(server: Server) -> socket.socket:
 
 
 def talk(server: Server, *parts: bytes) -> bytes:
-    """Send all this at once, say that no more comes, and read all that the server answers."""
+    """Send all this at once, close that side, and read everything that the server answers."""
     with connected(server) as sock:
         sock.sendall(b"".join(parts))
         sock.shutdown(socket.SHUT_WR)
@@ -364,7 +364,7 @@ def test_ctrl_c_lets_requests_finish(way: str, certificates: Certificate) -> Non
             goodbye, ping = wire.parse(until(sock, b"goodbye?"))
             assert (goodbye.type, goodbye.error_code) == (Type.GOAWAY, Code.NO_ERROR)
             assert goodbye.last_stream_id == FOREVER
-            # One request is under way, and another one was sent before the client knew.
+            # One request is in progress, and another one was sent before the client knew.
             sock.sendall(get(5) + wire.ping(ping.payload, ack=True))
             heard = until(sock, wire.goaway(5))
             # A third one is too late; the first one ends.
@@ -399,7 +399,7 @@ def test_ctrl_c_lets_an_upgrading_request_finish() -> None:
             sock.sendall(head + b"\r\n")
             until(sock, b"100 Continue\r\n\r\n")
             server.interrupt()
-            assert idle.recv(1) == b""  # nothing is under way here
+            assert idle.recv(1) == b""  # nothing is in progress here
             sock.settimeout(0.5)
             with pytest.raises(TimeoutError):
                 sock.recv(1)  # and here the server waits for the rest

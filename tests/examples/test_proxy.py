@@ -1,4 +1,4 @@
-"""The reverse proxy in front of servers of HTTP/1.1 and HTTP/2 that nobody here wrote."""
+"""The reverse proxy in front of third-party servers."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_connections_are_used_again(proxy: Start) -> None:
         for _ in range(2):
             until(sock, b"\r\n\r\n")
             sock.sendall(OK)
-        assert sock.recv(1) == b""  # the time for an idle connection is over
+        assert sock.recv(1) == b""  # the idle timeout has expired
 
     with listening(script) as port, proxy(port, patch=IMPATIENT) as served:
         assert content(ask(served, get(1, "/")), 1) == b"ok"

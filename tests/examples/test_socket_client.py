@@ -1,4 +1,4 @@
-"""The client on plain sockets, started as it documents itself, with servers nobody here wrote."""
+"""The client on plain sockets, started as it documents itself, with third-party servers."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_chromium_shows_the_answer(served: Served, matrix: Matrix) -> None:
 
 
 def test_a_download_that_is_not_read_is_not_made_up_in_advance(served: Served) -> None:
-    # The client has room for everything, and reads nothing until others have been served.
+    # The client has large windows, but reads nothing until others have been served.
     before = resident(served)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW)) as client:
         client.send(wire.window_update(0, MAX_WINDOW - 65_535))
@@ -128,7 +128,7 @@ def test_a_download_that_is_not_read_is_not_made_up_in_advance(served: Served) -
 
 
 def test_one_request_that_waits_does_not_hold_up_another(served: Served) -> None:
-    # The first one fills its window. A piece of it is taken and cannot go out; the rest stays.
+    # The first one fills its window. A piece of it is taken and cannot be sent; the rest stays.
     body = bytes(65_535)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)

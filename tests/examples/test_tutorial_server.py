@@ -127,7 +127,7 @@ def test_curl_uploads_a_body_of_unknown_length(url: str, upload: Path) -> None:
 
 
 def test_curl_many_header_fields_fill_continuation_frames(url: str, tmp_path: Path) -> None:
-    # About 32 KB of values that Huffman coding cannot bring below one frame of 16,384 bytes.
+    # About 32 KB of values that even with Huffman coding do not fit in one frame of 16,384 bytes.
     fields = {f"x-field-{n}": secrets.token_urlsafe(300) for n in range(80)}
     listing = tmp_path / "fields"
     listing.write_text("".join(f"{name}: {value}\n" for name, value in fields.items()))
@@ -139,7 +139,7 @@ def test_curl_head_gets_the_length_and_no_body(url: str) -> None:
     out = curl("--head", url)
     (length,) = re.findall(r"^content-length: (\d+)\s*$", out, re.MULTILINE)
     assert out.startswith("HTTP/2 200")
-    # GET brings the same fields but for the method, which is one letter shorter.
+    # GET has the same fields except for the method, which is one letter shorter.
     assert len(curl(url)) == int(length) - 1
 
 
@@ -154,7 +154,7 @@ def test_curl_over_tls(tmp_path: Path) -> None:
     trust = ["--cacert", str(tmp_path / "ca.pem")]
     with serving(python_command(SCRIPT, "--port", "0", *files)) as server:
         url = f"https://127.0.0.1:{server.port}"
-        # Without a word about the version: that HTTP/2 is spoken is the work of ALPN.
+        # Without an option for the version: ALPN selects HTTP/2.
         report = ["--write-out", "%{http_version} %{ssl_verify_result}"]
         out = curl(*trust, *report, url, prior_knowledge=False)
         body, _, numbers = out.rpartition("\n")
@@ -251,7 +251,7 @@ def test_h2load_concurrent_uploads(url: str, tmp_path: Path) -> None:
 
 
 def talk(server: Server, *parts: bytes, preface: bytes = wire.PREFACE) -> list[Frame]:
-    """Send all this at once, say that no more comes, and read all that the server answers."""
+    """Send all this at once, close that side, and read everything that the server answers."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
         sock.sendall(b"".join([preface, wire.settings(), *parts]))
         sock.shutdown(socket.SHUT_WR)
@@ -330,7 +330,7 @@ def test_a_response_waits_for_its_window(server: Server) -> None:
 
 @pytest.mark.parametrize(("offense", "code"), OFFENSES)
 def test_an_offender_is_told_and_hung_up_on(server: Server, offense: bytes, code: Code) -> None:
-    # What it has sent since then is much, so that it must be able to send it and still listen.
+    # It has much to send since then, so it must be able to send that and still listen.
     *_, last = talk(server, offense, get(1), bytes(2_000_000))
     assert (last.type, last.error_code) == (Type.GOAWAY, code)
 

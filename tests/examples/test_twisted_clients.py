@@ -84,7 +84,7 @@ def complaint(done: Done) -> str:
     return line
 
 
-# Servers that nobody here wrote.
+# Third-party servers.
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -109,7 +109,7 @@ def test_head(peer: str, target: Target, site: Site, matrix: Matrix) -> None:
 
 def test_head_of_nothing(peer: str, target: Target, matrix: Matrix) -> None:
     done = client(HEAD, target, "/none")
-    if peer == "nghttpd":  # 1.52 sends the content of its page, which a HEAD must not bring
+    if peer == "nghttpd":  # 1.52 sends the content of its page, which HEAD must not return
         assert "the request was reset: <ErrorCodes.PROTOCOL_ERROR" in complaint(done)
         return
     assert succeeded(done).startswith(b":status: 404\n")
@@ -239,7 +239,7 @@ def test_windows_and_settings_that_change(certificates: Certificate, upload: Pat
 def test_the_response_is_complete_before_the_upload(
     certificates: Certificate, upload: Path
 ) -> None:
-    """RFC 9113 section 8.1: RST_STREAM with NO_ERROR asks for no more, and the response counts."""
+    """RFC 9113 section 8.1: after RST_STREAM with NO_ERROR the response still counts."""
 
     def script(peer: Client) -> None:
         greet(peer)
@@ -409,7 +409,7 @@ def test_status_of_an_error(certificates: Certificate, upload: Path) -> None:
 
 def greet_and_wait(peer: Client) -> None:
     greet(peer)
-    with contextlib.suppress(AssertionError):  # the client hangs up
+    with contextlib.suppress(AssertionError):  # the client disconnects
         peer.bye()
 
 
@@ -437,7 +437,7 @@ def test_no_http2(module: str, certificates: Certificate, upload: Path) -> None:
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A certificate for another host, from an authority of its own."""
+    """A certificate for another host, from a separate authority."""
     trustme = require_module("trustme")
     from examples.common.certificate import Certificate
 

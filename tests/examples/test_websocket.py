@@ -44,7 +44,7 @@ def echo_url(target: Target) -> str:
     return target.url.replace("https:", "wss:") + "/echo"
 
 
-# The server, with programs that nobody here wrote.
+# The server, with third-party programs.
 
 
 class TestServer(ServerTests):
@@ -182,7 +182,7 @@ def test_frames_may_be_cut_anywhere(served: Served) -> None:
     octets = [frames[at : at + 1] for at in range(len(frames))]
     with RawClient(served.target) as client:
         answer = talk(client, 1, *octets)
-    # Parts of messages come back as they arrived: text and binary data in frames of their own.
+    # Parts of messages are echoed as they arrived: text and binary data in separate frames.
     assert answer.startswith(plain(TEXT, "ž".encode()))
     assert answer.endswith(plain(CLOSE, close(1000)))
 
@@ -435,6 +435,6 @@ def test_client_that_is_refused(served: Served, site: Site, certificates: Certif
         done = client(target, "/", "--text", "hello")
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr == b"the server has no WebSockets over HTTP/2\n"
-    done = client(target, "/", "--text", "hello")  # nobody listens there any more
+    done = client(target, "/", "--text", "hello")  # no longer listening
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"Traceback" not in done.stderr

@@ -85,7 +85,7 @@ def test_ctrl_c_while_an_application_hangs(mortal: Served) -> None:
 
 
 def test_cookies_in_both_directions(served: Served) -> None:
-    # A client may send each cookie in a field of its own (RFC 9113 section 8.2.3).
+    # A client may send each cookie in a separate field (RFC 9113 section 8.2.3).
     seen = ask(served.target, "/cookies", fields=[("cookie", "a=1"), ("cookie", "b=2")])
     assert json.loads(seen.content) == {"a": "1", "b": "2"}
     assert [value[:5] for value in seen.values(b"set-cookie")] == [b"one=1", b"two=2"]
@@ -227,5 +227,5 @@ def test_a_request_that_is_reset_while_it_waits_is_forgotten(
             client.send(wire.rst_stream(3), wire.data(1, b"", end_stream=True))
             frames = client.until(ends(5))
             assert any(map(ends(1), frames))
-            assert json.loads(content(frames, 5)) == []  # nobody closed what it returns
+            assert json.loads(content(frames, 5)) == []  # what it returns has not been closed
         stop(served)

@@ -35,12 +35,12 @@ def request(method: str, path: str, *more: tuple[str, str]) -> list[tuple[str, s
 
 
 def digest(body: bytes) -> str:
-    """A body as it stands in a report."""
+    """A body in the form for a report."""
     return f"{len(body)} bytes, {hashlib.sha256(body).hexdigest()[:16]}"
 
 
 class Stream:
-    """What has come in on one stream."""
+    """What has arrived on one stream."""
 
     def __init__(self) -> None:
         self.headers: list[list[str]] = []
@@ -102,7 +102,7 @@ class Peer:
             self.sock.sendall(data)
 
     def step(self) -> list[Any]:
-        """Write, wait for bytes, note what they bring; returns the events."""
+        """Write, wait for bytes, process them; returns the events."""
         self.flush()
         data = self.sock.recv(65536)
         self.open = bool(data)
@@ -135,7 +135,7 @@ class Peer:
                 self.connection_events.append(event)
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Go on until something holds."""
+        """Continue until something holds."""
         while not holds():
             self.step()
             if not self.open:
@@ -193,7 +193,7 @@ def answer(peer: Peer, stream_id: int, path: str) -> None:
 
 
 def serve() -> None:
-    """Serve one connection until the client hangs up."""
+    """Serve one connection until the client disconnects."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(TIMEOUT)
         print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)

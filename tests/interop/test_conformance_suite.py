@@ -55,7 +55,7 @@ def test_our_client(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("client", "--command", command, "--timeout", "20")
     summary = _tested(capsys, *arguments, "--only", "8.1.1")
     assert " 0 failed, 0 skipped" in summary
-    # What needs a client that takes pushed responses is left out, and said so.
+    # Cases that need a client that accepts pushed responses are reported as left out.
     summary = _tested(capsys, *arguments, "--only", "push-request-post")
     assert summary.endswith("1 cases: 0 passed, 0 failed, 1 skipped")
 

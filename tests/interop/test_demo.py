@@ -72,6 +72,10 @@ def test_plain_text_where_there_is_no_terminal(output: str) -> None:
     assert output.replace("\n", "").isprintable()
 
 
+def test_frames_of_the_large_body_are_summed_up(output: str) -> None:
+    assert len(output.splitlines()) < 120
+
+
 def test_a_missing_byte_is_noticed() -> None:
     status, output = demo("--server-drops-last-byte")
     assert status == 1

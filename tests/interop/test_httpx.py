@@ -81,7 +81,7 @@ class Site:
     async def _visit(self, client_part: Callable[[Any], Awaitable[None]]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             config = self.hypercorn.Config()
-            # The server closes the descriptor that it is given, so it gets one of its own.
+            # The server closes the descriptor that it is given, so it gets a duplicate.
             config.bind = [f"fd://{listener.dup().detach()}"]
             config.certfile, config.keyfile = str(self.cert), str(self.key)
             config.errorlog = None

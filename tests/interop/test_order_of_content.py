@@ -1,4 +1,4 @@
-"""In which order content goes out, next to nghttpd, which goes by RFC 9218, too."""
+"""In which order content is sent, next to nghttpd, which also uses RFC 9218."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FRAME = 16_384
 SIZE = 6 * FRAME
 WIDEST = 2**31 - 1
 
-#: Of the 31 frames that go by urgency alone, so many come after the first window.
+#: Of the 31 frames that depend only on urgency, this many come after the first window.
 BEFORE_OTHERS = 26
 
 # What Chromium 156 says of the parts of a page: the document, style sheet, font, script in the
@@ -75,7 +75,7 @@ def ours() -> Iterator[int]:
 
 @contextmanager
 def nghttpd(folder: Path) -> Iterator[int]:
-    """An nghttpd that goes by RFC 9218 alone."""
+    """An nghttpd that uses only RFC 9218."""
     for number in range(10):
         (folder / str(number)).write_bytes(bytes(SIZE))
     port = free_port()
@@ -85,7 +85,7 @@ def nghttpd(folder: Path) -> Iterator[int]:
 
 
 class Client:
-    """Asks for several things at once, and notes in which order content comes."""
+    """Requests several resources at once, and notes the order of their content."""
 
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
@@ -106,7 +106,7 @@ class Client:
             self.turn(0)
 
     def turn(self, window: int) -> None:
-        """Write and read once, and give the window of the connection so many octets."""
+        """Write and read once, and give the window of the connection this many octets."""
         if window:
             self.conn.increment_flow_control_window(window)
         self.sock.sendall(self.conn.data_to_send())
@@ -206,7 +206,7 @@ def test_incremental_responses_share(there: Asked) -> None:
 
 
 def test_the_page_of_firefox(there: Asked) -> None:
-    """The same, but for the frame in 32 that less urgent responses get."""
+    """The same, except for the frame in 32 that less urgent responses get."""
     found, expected = here(FIREFOX), there(FIREFOX)
     assert found[:BEFORE_OTHERS] == expected[:BEFORE_OTHERS]
     early = Priority.parse(FIREFOX[found[BEFORE_OTHERS]] or "")

@@ -2,7 +2,7 @@
 
 Every scenario is played twice over a real socket, once with the package under test as the client
 and the published h2 as the server, once the other way round. What either end saw is written out
-here, so that two ends which agree on something wrong are no success.
+here, so that two ends which agree on something wrong are not a success.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The README keeps its word: its code runs, its commands and links exist."""
+"""The README is correct: its code runs, its commands and links exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = ".venv/bin/python"
-# What is started in one terminal, and what is asked of it in another.
+# What is started in one terminal, and the request in another.
 SERVERS = re.findall(
     r"^```\n(\.venv[^\n]+)\n```\n\n```\n(.+?)^```$", README, re.DOTALL | re.MULTILINE
 )

@@ -1,4 +1,4 @@
-"""Each line that the READMEs of the examples show is run as it stands, with its port and all.
+"""Each line that the READMEs of the examples show is run verbatim, including its port.
 
 Only the interpreter is that of the tests, which may have no activated environment. The lines need
 the ports that the examples take by themselves, so these tests wait for each other.
@@ -31,11 +31,11 @@ from support.processes import (
 )
 
 READMES = sorted(ROOT.glob("examples/**/README.md"))
-#: What the folder `common` has is no program; all others show how to start theirs.
+#: The folder `common` has no programs; all others show how to start theirs.
 SHOWING = [path for path in READMES if path.parent.name != "common"]
 SERVER = re.compile(r"\bserver\b|_server\b|server\.py\b|\bupstream\b")
 PORTS = (8080, 8443)
-#: What the programs import beside the package.
+#: What the programs import besides the package.
 MODULES = {
     "anyio": ("anyio", "trio", "trustme"),
     "asyncio": ("flask", "starlette", "trustme"),
@@ -51,7 +51,7 @@ MODULES = {
 
 
 def blocks(readme: Path) -> list[list[str]]:
-    """The lines of a README that somebody would type, by block."""
+    """The commands in a README, by block."""
     found = re.findall(r"^```\n(.+?)^```$", readme.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     return [
         [line for line in block.splitlines() if line != "source .venv/bin/activate"]

@@ -25,7 +25,7 @@ from support.wire import Setting, Type
 
 
 def check_outcome(conn: H2Connection, octets: bytes) -> None:
-    """Feed the bytes: there are events, or the connection is over and says why."""
+    """Feed the bytes: there are events, or the connection has ended and reports why."""
     conn.clear_outbound_data_buffer()
     error: H2Error | None = None
     try:
@@ -154,14 +154,14 @@ def a_frame_in_single_octets() -> Iterator[bytes]:
 
 
 def octets_in(frozen: object) -> int:
-    """How many bytes, and how many objects beside them, a snapshot holds."""
+    """How many bytes, and how many other objects, a snapshot holds."""
     if isinstance(frozen, (tuple, frozenset)):
         return 1 + sum(map(octets_in, frozen))
     return len(frozen) if isinstance(frozen, bytes) else 1
 
 
 def take(conn: H2Connection, chunks: Iterator[bytes], count: int) -> None:
-    """Feed so many chunks as an application does: it sends what waits and hands back credit."""
+    """Feed chunks as an application does: it sends what is pending and acknowledges content."""
     for _ in range(count):
         for event in conn.receive_data(next(chunks)):
             length = getattr(event, "flow_controlled_length", 0)

@@ -13,7 +13,7 @@ from support import wire
 from support.builds import pure_build
 from support.processes import ROOT, TIMEOUT
 
-# In text, octets and mixtures, so that equal octets meet in every place where fields are kept.
+# As text, octets and mixtures, so that equal octets occur everywhere where fields are kept.
 PROGRAM = """
 from hpack import Decoder, HeaderTuple, NeverIndexedHeaderTuple
 from h2.config import H2Configuration

@@ -44,7 +44,7 @@ def play(conn: H2Connection, chunks: Iterable[bytes]) -> Result:
             error = (type(caught), text, text and caught.args, caught.rule, code)
         output.append(conn.data_to_send())
     assert errors <= 1
-    # After an error nothing counts but that all is over.
+    # After an error, all that matters is that the connection has ended.
     state = snapshot(conn) if error is None else None
     return Result(frozen_events(events), b"".join(output), error, state)
 

@@ -94,7 +94,7 @@ def test_a_fault_at_every_octet(client: bool, strict: bool, name: str) -> None:
     steps, fault = SESSIONS[client], OF_OCTETS[name]
     damaged = (((n, at), fault(steps, n, at)) for n, at in places(client))
     errors = play_all(client, strict, damaged)
-    # A peer that stops is no offender; of the others many are.
+    # A peer that stops violates nothing; many of the others do.
     assert (errors == 0) if name == "stopped" else (errors > 50)
 
 

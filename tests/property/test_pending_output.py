@@ -32,7 +32,7 @@ class Log(DummyLogger):
 
 
 class Naive:
-    """The same by a list of whole frames, of which the first may have gone out in part."""
+    """The same with a list of whole frames, the first of which may have been partly sent."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
@@ -51,7 +51,7 @@ class Naive:
         return len(self.frames) > 1
 
     def waiting(self, stream_id: int) -> list[tuple[int, Frame]]:
-        """The DATA frames of a stream that have not begun to go out, with their places."""
+        """The DATA frames of a stream that have not begun to be sent, with their places."""
         found = []
         for place, octets in enumerate(self.frames):
             (frame,) = wire.parse(octets)
@@ -119,8 +119,8 @@ class Both:
     def __init__(self, logged: bool) -> None:
         self.out, self.naive = Output(), Naive()
         self.log = Log() if logged else None
-        self.octets = b""  #: that have gone out since the last clear
-        self.touched = False  #: something has gone out, and something is pending behind it
+        self.octets = b""  #: that have been sent since the last clear
+        self.touched = False  #: something has been sent, and something is pending behind it
         self.number = 0
 
     def step(self, action: str, *arguments: Any) -> None:
@@ -181,7 +181,7 @@ class Both:
         elif taken:
             self.touched = bool(self.out._first or self.out._position)
         if self.log:
-            # Answers that were put together are told together.
+            # Merged answers are logged together.
             seen, began = self.log.seen, self.naive.began
             assert seen[: len(began)] == began
             assert len(seen) == len(began) or self.naive.frames

@@ -20,7 +20,7 @@ from unit.hpack.support import decoder_table, encoder_table
 #: Steps: a call by the client (0) or the server (1), or None for carrying all bytes over.
 Step = tuple[int, Call] | None
 
-#: What the steps are, and how often: most calls make sense, so that the walk gets somewhere.
+#: The steps and their frequency: most calls are legal, so that the walk makes progress.
 KINDS = [
     *(["carry"] * 9 + ["open"] * 3 + ["answer"] * 4 + ["data"] * 3 + ["push"] * 2),
     *["anything"] * 6,
@@ -88,7 +88,7 @@ def deliver(one: H2Connection, other: H2Connection) -> bool:
 
 
 def assert_agreement(one: H2Connection, other: H2Connection) -> None:
-    """Nothing is under way, so what one end knows of itself the other knows of it."""
+    """Nothing is in flight, so each end knows the state of the other."""
     ours, theirs = encoder_table(one._core.planner.encoder), decoder_table(other._core.decoder)
     # A smaller table is told with the next block; until then the other end keeps old entries.
     assert ours == (theirs[: len(ours)] if one._core.planner.encoder.pending_update else theirs)
@@ -107,7 +107,7 @@ def assert_agreement(one: H2Connection, other: H2Connection) -> None:
 
 
 def assert_goes_on(client: H2Connection, server: H2Connection) -> None:
-    """Both ends are in step: PING works, and a request if nothing stands against one."""
+    """Both ends are in step: PING works, and so does a request if one is possible."""
     for one, other in ((client, server), (server, client)):
         if TERMINATED in (one._core.state, other._core.state):
             continue

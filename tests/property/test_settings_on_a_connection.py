@@ -83,7 +83,7 @@ class Model:
         self.pending = [pair for pair in self.pending if pair[0] not in frame]
 
     def announce(self) -> dict[int, int]:
-        """The frame of the preface; what it says is in effect, but for what is on its way."""
+        """The frame of the preface; what it says is in effect, except for what is on its way."""
         upcoming: dict[int, int] = {}
         for says, _ in self.frames:
             upcoming |= says
@@ -278,7 +278,7 @@ def test_no_window_of_the_peer_becomes_too_large(
                 peer.acks -= 1
                 wire.feed(conn, ACK)
             elif action == "open":
-                while peer.acks:  # the acknowledgments go out in front of the request
+                while peer.acks:  # the acknowledgments are sent in front of the request
                     peer.acks -= 1
                     wire.feed(conn, ACK)
                 peer.windows[last + 2] = peer.initial

@@ -1,4 +1,4 @@
-"""Fields as text: whatever octets a value has, they go out again as they came."""
+"""Fields as text: whatever octets a value has, they are sent again as they came."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections in threads of their own, and one that threads share in the way of the manual."""
+"""Connections in separate threads, and one that threads share as the manual describes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def quick_switches() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def unused_huffman_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what was worked out of the Huffman automaton, so that all threads do it at once."""
+    """Clear the Huffman automaton, so that all threads compute it at the same time."""
     monkeypatch.setattr(huffman, "_cells_left", huffman._MOST_CELLS)
     for row in list(huffman._ROWS.values()):
         row[:256] = [None] * 256  # type: ignore[list-item]  # a cell that was not needed before

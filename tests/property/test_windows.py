@@ -51,7 +51,7 @@ class History:
         self.initial = DEFAULT_WINDOW
         self.windows: dict[int, int] = {}
         self.sizes: deque[int] = deque()  #: of SETTINGS that the peer has not read
-        self.held = dict.fromkeys(STREAMS, 0)  #: octets that the application has not handed back
+        self.held = dict.fromkeys(STREAMS, 0)  #: octets that the application has not acknowledged
         self.ended: set[int] = set()  #: streams on which the peer sends nothing more
         for stream_id in STREAMS:
             wire.feed(self.conn, wire.headers(stream_id, wire.POST))
@@ -147,7 +147,7 @@ class History:
     # What must hold.
 
     def check(self) -> None:
-        """Both ends agree, and no window is shut that what was handed back could open."""
+        """Both ends agree, and no window is closed that acknowledged octets could open."""
         core = self.conn._core
         assert core.window.value == self.window
         assert self.window + core.window.handed_back <= 0 or self.window > 0
@@ -162,7 +162,7 @@ class History:
             assert self.conn.remote_flow_control_window(stream_id) == expected
 
     def finish(self) -> None:
-        """Everything is read and handed back: every window is open again, half of it at least."""
+        """Everything is read and acknowledged: every window is open again, half of it at least."""
         while self.sizes:
             self.settle(None, 0)
         for stream_id, held in self.held.items():

@@ -1,4 +1,4 @@
-"""A request over a connection of its own, and all that came back on its stream."""
+"""A request over a new connection, and everything that came back on its stream."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Offer:
     small: str  # GET and HEAD succeed
     small_is_hello: bool = False  # the content is that of the site's hello.txt
     big: str | None = None  # the content is that of the site's big.bin
-    echo: str | None = None  # POST brings its content back
+    echo: str | None = None  # POST returns its content
     page: str | None = None  # the page of `support.site`
     missing: str | None = None  # 404
     refused: tuple[str, str] | None = None  # a method and a path that are answered with 405

@@ -1,7 +1,7 @@
-"""Clients that nobody here wrote, driven against a server under test.
+"""Third-party clients, driven against a server under test.
 
 curl, Node's http2, Java's HttpClient and Go's net/http take a list of requests through one
-function, `exchange()`; nghttp, h2load and Chromium have functions of their own.
+function, `exchange()`; nghttp, h2load and Chromium have separate functions.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def expected(content: bytes, status: int = 200) -> Result:
 
 
 def curl(target: Target, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run curl with these arguments; nothing is said about how it must end."""
+    """Run curl with these arguments, without checking its exit status."""
     how = ["--cacert", target.trust] if target.authority else ["--http2-prior-knowledge"]
     command = [require_program("curl"), "--silent", "--show-error", "--max-time", "80"]
     return run([*command, *how, *map(str, arguments)])
@@ -180,7 +180,7 @@ def exchange(peer: str, target: Target, requests: Sequence[Request]) -> list[Res
 
 def nghttp(*arguments: str | Path) -> str:
     """What nghttp prints; an empty error output is demanded here."""
-    # Its exit status is 0 whatever happens, so that what it wrote is all there is to look at.
+    # Its exit status is always 0, so only its output can be checked.
     done = run([require_program("nghttp"), "--timeout=80", *map(str, arguments)])
     complaints = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
     assert (done.returncode, complaints) == (0, []), done

@@ -52,7 +52,7 @@ def stop_when_idle(served: Served) -> None:
 
 
 def stop_in_the_middle(served: Served) -> None:
-    """The response under way is finished, and a request is answered that was on its way.
+    """The response in progress is finished, and a request is answered that was on its way.
 
     One that comes after the last GOAWAY frame is not.
     """
@@ -79,7 +79,7 @@ def stop_in_the_middle(served: Served) -> None:
 
 
 def terminate(served: Served) -> None:
-    """SIGTERM does what Ctrl+C does: the response under way is finished."""
+    """SIGTERM does what Ctrl+C does: the response in progress is finished."""
     path, whole = served.offer.small, small_content(served)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
         client.send(request(1, path))
@@ -122,7 +122,7 @@ def stop_with_a_client_that_does_not_answer(served: Served) -> None:
 
 
 def stop_twice(served: Served) -> None:
-    """Ctrl+C once more, while a client stalls, makes no difference but perhaps to the time."""
+    """Ctrl+C again, while a client stalls, makes no difference except possibly to the time."""
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.HEADERS)
@@ -135,7 +135,7 @@ def stop_twice(served: Served) -> None:
 def stop_with_a_client_that_stalls(served: Served) -> None:
     """One gives no room for a response, one reads nothing, one stays silent before TLS.
 
-    There is no place for a fourth one; it may wait in line.
+    A fourth one is not accepted; it may wait.
     """
     address = ("127.0.0.1", served.server.port)
     with (
@@ -160,7 +160,7 @@ ENDINGS: dict[str, Callable[[Served], None]] = {
     "pressed twice": stop_twice,
     "clients that stall": stop_with_a_client_that_stalls,
 }
-#: Those in which the server must not wait until its time is over.
+#: Those in which the server must not wait for its timeout.
 QUICK_ENDINGS = (
     "idle client",
     "response under way",

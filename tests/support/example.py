@@ -1,4 +1,4 @@
-"""An example server in a process of its own: how it is started and stopped, and what it holds.
+"""An example server in a separate process: how it is started and stopped, and what it holds.
 
 `Example` says which server and what it offers; `running()` gives a test a `Served`.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
 #: Statements that leave it few places for clients.
 SMALL = "module.MAX_CLIENTS = 3"
-#: The same, and time for requests under way, so that a test fails where a server waits in vain.
+#: The same, plus time for requests in progress; a test fails if a server waits for nothing.
 PATIENT = f"{SMALL}; module.GRACE_SECONDS = module.STOP_SECONDS = 300.0"
 
 
@@ -49,7 +49,7 @@ class Example:
 
     module: str
     offer: Offer
-    packages: tuple[str, ...]  # what it stands on
+    packages: tuple[str, ...]  # what it is based on
     serves_files: bool = False
     arguments: tuple[str, ...] = ()
     switches: tuple[str, ...] = ("-X", "dev")  # of the interpreter

@@ -2,7 +2,7 @@
 
 A session is played by two connections of this package, and recorded as each end lived it: its own
 calls, and the frames that arrived. A replay gives one end the same calls and damaged frames. The
-other end is not there any more, so nothing answers to what comes of it.
+other end no longer exists, so nothing answers the output.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class End:
 
 
 def acknowledge(conn: H2Connection, events: Sequence[Event]) -> None:
-    """Hand all content back at once, as a program does that is quick."""
+    """Acknowledge all content immediately, as a fast program does."""
     for event in events:
         if isinstance(event, DataReceived):
             conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -186,7 +186,7 @@ class Replay:
             self.sent += wire.parse(self.conn.data_to_send())
 
     def take(self, octets: bytes) -> None:
-        """Receive octets: there are events, or the connection is over and says why."""
+        """Receive octets: there are events, or the connection has ended and reports why."""
         if self.error is not None:
             return
         self.heard += octets
@@ -210,7 +210,7 @@ class Replay:
             assert frames[-1].error_code == self.error.error_code
 
     def check(self) -> None:
-        """The end is in a clean state: it is over and silent, or it goes on, or it can leave."""
+        """The end is in a clean state: it is over and silent, or it continues, or it can leave."""
         check_events(self.events)
         # By default a promise of a stream that was refused before is refused again.
         once = [
@@ -230,7 +230,7 @@ class Replay:
 
 
 def check_events(events: Sequence[Event]) -> None:
-    """No stream goes on when it has ended, and none begins twice."""
+    """No stream continues when it has ended, and none begins twice."""
     begun: set[int] = set()
     over: set[int] = set()
     for event in events:
@@ -248,7 +248,7 @@ def check_events(events: Sequence[Event]) -> None:
 
 
 def check_counters(conn: H2Connection) -> None:
-    """Streams are counted right, no window is too large, and none is shut: all was handed back."""
+    """Streams are counted right, no window is too large, and none is shut: all was acknowledged."""
     live = {n: conn.stream_state(n).name for n in conn.streams}
     assert "CLOSED" not in live.values()
     counted = [n for n, state in live.items() if not state.startswith(("RESERVED", "IDLE"))]
@@ -293,7 +293,7 @@ def octets_at(steps: Sequence[Step], place: int) -> bytes:
 
 
 def stopped(steps: Sequence[Step], place: int, at: int) -> list[Step]:
-    """The peer stops in the middle, and says nothing more; the calls go on."""
+    """The peer stops in the middle, and says nothing more; the calls continue."""
     rest = [step for step in steps[place + 1 :] if isinstance(step, Call)]
     return [*steps[:place], octets_at(steps, place)[:at], *rest]
 
@@ -304,7 +304,7 @@ def truncated(steps: Sequence[Step], place: int, at: int) -> list[Step]:
 
 
 def shortened(steps: Sequence[Step], place: int, at: int) -> list[Step]:
-    """The end of a payload is missing, and the length in front says so."""
+    """A truncated payload, with a length that matches."""
     octets = octets_at(steps, place)
     if at < wire.FRAME_HEADER or octets == wire.PREFACE:
         return truncated(steps, place, at)

@@ -1,4 +1,4 @@
-"""What every example that serves files has to get through, beside the cases that all servers share.
+"""Tests for every example that serves files, in addition to those that all servers share.
 
 `FILE_CASES` take a server whose root is `root` inside a folder made by `make_cellar()`.
 """
@@ -19,7 +19,7 @@ from support.rude import MEGABYTE
 from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 
-#: What a server offers that hands out the files of the site.
+#: What a server offers that serves the files of the site.
 FILE_OFFER = Offer(
     small="/hello.txt",
     small_is_hello=True,
@@ -35,13 +35,13 @@ SECRET = b"not for the world\n"
 ESCAPES = {
     "/../secret.txt": {403},
     "/folder/../../secret.txt": {403},
-    "/folder/../inside.txt": {403},  # no client asks so that means no harm
+    "/folder/../inside.txt": {403},  # no benign client asks like this
     "/%2e%2e/secret.txt": {403},
     "/..%2fsecret.txt": {403},
     "/%2e%2e%2fsecret.txt": {403},
     "/folder%2f..%2f..%2fsecret.txt": {403},
     "/..%5csecret.txt": {403, 404},  # a backslash: two names on Windows, one elsewhere
-    "//{secret}": {403, 404},  # as a path of its own
+    "//{secret}": {403, 404},  # as an absolute path
     "/{secret}": {403, 404},
     "/%2f{secret}": {403, 404},
     "/file://{secret}": {403, 404},
@@ -61,7 +61,7 @@ ALLOWED = ["/inside.txt", "/folder/deep.txt", "/link-within.txt", "/a%20b.txt", 
 
 @dataclass(frozen=True)
 class Cellar:
-    """A folder with a root to serve, beside which lies what must never be served."""
+    """A folder with a root to serve, next to something that must never be served."""
 
     folder: Path
 
@@ -129,7 +129,7 @@ def uploads_are_refused(served: Served, cellar: Cellar) -> None:
 
 
 def shrinking_file(served: Served, cellar: Cellar) -> None:
-    """A file that becomes shorter meanwhile ends its stream with an error, and no other one."""
+    """A file that becomes shorter while it is sent ends only its own stream with an error."""
     file = cellar.root / "shrinking.bin"
     file.write_bytes(bytes(MEGABYTE))
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 1000)) as client:

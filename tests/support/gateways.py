@@ -109,7 +109,7 @@ def reading(served: Served) -> None:
     assert json.loads(seen.content) == {"read": DEFAULT_WINDOW + 8}
 
 
-#: The cases, by the peer (None where it is a client of ours) and the name that the matrix has.
+#: The cases, by the peer (None for our client) and the name in the matrix.
 GATEWAY: dict[tuple[str | None, str], Callable[[Served], None]] = {
     ("curl", "form with a file of 20 MB"): form,
     ("curl", "slow client that gives up"): slow_client,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class _Server(HTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that speak something else are what it is for."""
+        """Send nothing: it is for clients that speak something else."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A limit of time for each test, so that a run ends whatever hangs."""
+"""A time limit for each test, so that a run ends whatever hangs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AGAIN = 60.0
 
 @contextmanager
 def limited(seconds: float = LIMIT, again: float = AGAIN) -> Iterator[None]:
-    """Let a test fail where it waits when its time is over, if the system has such a signal."""
+    """Make a test fail where it waits when its time is over, if the system has such a signal."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not hasattr(signal, "SIGALRM") or not in_main_thread:
         yield

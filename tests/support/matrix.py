@@ -2,8 +2,8 @@
 
 Tests call `matrix.passed(side, peer, case)` at their end. `--write-matrix` writes what passed to
 `docs/interop.json`, from which the manual's page is made. Where all peers are required (in CI),
-what passed must be just what that file says, but for the versions of the peers. That goes for the
-version of Python that wrote the file: not every framework runs on all of them.
+what passed must be just what that file says, except for the versions of the peers. That goes for
+the version of Python that wrote the file: not every framework runs on all of them.
 """
 
 from __future__ import annotations

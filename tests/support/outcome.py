@@ -62,7 +62,7 @@ def assert_alive(conn: H2Connection) -> None:
 
 
 def assert_ignored(conn: H2Connection, *frames: bytes) -> None:
-    """No event, no output, and the connection goes on."""
+    """No event, no output, and the connection continues."""
     same(wire.feed(conn, *frames), [])
     assert_alive(conn)
 
@@ -92,7 +92,7 @@ def assert_connection_error(
 
     A PING in front of them, in the same call, must have been answered and reported: nothing that
     was complete before the error may be lost. ``events`` are the kinds of event that the frames
-    themselves cause before the error. ``probe`` is False where no PING may stand in front.
+    themselves cause before the error. ``probe`` is False if no PING may precede it.
     """
     conn.clear_outbound_data_buffer()
     codes = code if isinstance(code, Collection) else {code}

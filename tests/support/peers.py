@@ -1,7 +1,7 @@
-"""What some tests need beside the package: programs, and an interpreter with the published h2.
+"""What some tests need besides the package: programs, and an interpreter with the published h2.
 
 Where one is missing the test is skipped with a reason. With `H2_REQUIRE_PEERS=1` in the
-environment (CI sets it) a missing one is a failure, so that nothing is skipped unseen.
+environment (CI sets it) a missing one is a failure, so that nothing is skipped unnoticed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Programs in processes of their own, for tests that talk to them over real sockets.
+"""Programs in separate processes, for tests that talk to them over real sockets.
 
 What a program prints while a test talks to it goes to files: a pipe takes little, and who has
 filled one waits for a reader. Where a test fails, `conftest.py` shows what they hold.
@@ -33,7 +33,7 @@ SHOWN = 10_000  # characters of what it has written that a failed test shows
 
 
 def require_module(name: str) -> ModuleType:
-    """Import a module that a test needs beside the package; skip the test where it is missing."""
+    """Import a module that a test needs besides the package; skip the test if it is missing."""
     __tracebackhide__ = True
     try:
         return import_module(name)
@@ -58,7 +58,7 @@ class Program:
         self.process = process
         self._out = out
         self._err = err
-        self._taken = 0  # how much of its output somebody has asked for
+        self._taken = 0  # how much of its output has been read
         self._last_words = ("", "")
 
     @property
@@ -117,7 +117,7 @@ class Program:
         return self.finish()
 
     def end(self, how: signal.Signals) -> None:
-        """Make it end, if it has not, and keep what it has written."""
+        """Stop it, if it is still running, and keep its output."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
@@ -138,11 +138,11 @@ class Server(Program):
 
 _Kind = TypeVar("_Kind", bound=Program)
 
-_programs: list[Program] = []  # those that run, and those that have ended in the test under way
+_programs: list[Program] = []  # those that run, and those that have ended in the current test
 
 
 def outputs() -> list[tuple[str, str]]:
-    """The end of what the programs of the test under way have written, with a title for each."""
+    """The end of what the programs of the current test have written, with a title for each."""
     found = []
     for program in _programs:
         found.append((f"Output of {program.name}", program.printed[-SHOWN:]))
@@ -264,7 +264,7 @@ def run_for_bytes(
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """Let a test fail with what a program has said that does not end."""
+    """Make a test fail with the output of a program that does not end."""
     try:
         yield
     except subprocess.TimeoutExpired as error:
@@ -272,7 +272,7 @@ def _patience() -> Iterator[None]:
 
 
 def complaints(err: str) -> list[str]:
-    """The lines of an error output, but for those that asyncio writes on a busy machine.
+    """The lines of an error output, except for those that asyncio writes on a busy machine.
 
     `-X dev` turns its debug mode on, which names callbacks that were held up.
     """
@@ -286,7 +286,7 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, program: Program | None = None) -> None:
-    """Wait until somebody, or this program, listens on a port of the loopback interface."""
+    """Wait until a program, or this one, listens on a port of the loopback interface."""
     give_up = time.monotonic() + TIMEOUT
     while True:
         try:

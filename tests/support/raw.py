@@ -43,7 +43,7 @@ def is_pong(frame: Frame) -> bool:
 
 
 def content(frames: Sequence[Frame], stream_id: int) -> bytes:
-    """The content that these frames bring on a stream."""
+    """The content of these frames on a stream."""
     return b"".join(f.data for f in frames if (f.type, f.stream_id) == (Type.DATA, stream_id))
 
 
@@ -106,7 +106,7 @@ class RawConnection:
 
 
 class RawClient(RawConnection):
-    """A client that has said hello to a server."""
+    """A client that has exchanged prefaces with a server."""
 
     def __init__(self, target: Target, *settings: tuple[Setting, int]) -> None:
         super().__init__(connect(target))

@@ -96,7 +96,7 @@ class PeerWindows:
         self.streams[stream_id] -= octets
 
     def read(self, frames: Iterable[Frame]) -> None:
-        """Follow what the connection has sent, but for SETTINGS, which are acknowledged later."""
+        """Process what the connection has sent, except for SETTINGS, acknowledged later."""
         for frame in frames:
             if frame.type == Type.WINDOW_UPDATE and not frame.stream_id:
                 self.connection += frame.increment

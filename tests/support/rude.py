@@ -1,8 +1,9 @@
 """Clients that behave badly: what every example server has to get through.
 
 `tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
-that goes on from case to case, and `SILENCES` with one that has little patience. `support.endings`
-has what happens at Ctrl+C, `support.standard` the tests for servers that need no exceptions.
+that continues from case to case, and `SILENCES` with one that has little patience.
+`support.endings` has what happens at Ctrl+C, `support.standard` the tests for servers that need no
+exceptions.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def error_among_requests(served: Served) -> None:
 
 
 def strange_requests(served: Served) -> None:
-    """Valid ones that ask for what is not there get their status, and so do others."""
+    """Valid requests for missing resources get their status, and so do others."""
     decoder = Decoder()
     connect_to = [(b":method", b"CONNECT"), (b":authority", b"localhost:1")]
     with RawClient(served.target) as client:
@@ -120,7 +121,7 @@ def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
     return dict(wire.decode(block, decoder=decoder))[b":status"]
 
 
-#: What ends a connection, and the code of the GOAWAY frame that says so.
+#: What ends a connection, and the error code of the GOAWAY frame.
 OFFENSES = [
     pytest.param(wire.data(0, b"no stream"), Code.PROTOCOL_ERROR, id="DATA on stream 0"),
     pytest.param(wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR, id="short PING"),
@@ -140,7 +141,7 @@ def cancelled_at_once(served: Served) -> None:
 
 
 def much_that_needs_no_answer(served: Served) -> None:
-    # A server that waits here until it has said something waits for ever.
+    # A server that waits here until it has said something waits forever.
     with RawClient(served.target) as client:
         client.pong()
         client.send(wire.priority(1) * 5_000, request(3, served.offer.small))
@@ -216,11 +217,11 @@ def echo_waits(served: Served) -> None:
     assert served.offer.echo
     body = bytes(range(256)) * 255
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        client.pong()  # a server may give the connection a larger window at once
+        client.pong()  # a server may immediately enlarge the connection window
         client.send(request(1, served.offer.echo, "POST", end_stream=False))
         client.send(*(wire.data(1, body[i : i + 16_000]) for i in range(0, len(body), 16_000)))
         frames = client.pong() + client.pong()
-        # Nothing of it could be sent back, so that no more may come.
+        # None of it could be sent back, so no more may arrive.
         assert Type.WINDOW_UPDATE not in {frame.type for frame in frames}
         client.send(wire.window_update(1, MAX_WINDOW))
         frames = client.until(lambda frame: frame.type == Type.DATA)
@@ -259,7 +260,7 @@ def unread_downloads(served: Served) -> None:
         client.send(wire.window_update(0, MAX_WINDOW - 65_535))
         client.send(*(request(stream_id, served.offer.big) for stream_id in (1, 3, 5, 7)))
         client.until(lambda frame: frame.type == Type.DATA)
-        for _ in range(3):  # others are served meanwhile
+        for _ in range(3):  # others are served in the meantime
             check_alive(served)
         assert resident(served) - before < 10 * MEGABYTE
 
@@ -276,7 +277,7 @@ def unread_answers(served: Served) -> None:
 def leave_unread(client: RawClient) -> None:
     """Send PING frames and read nothing, until the server has had enough.
 
-    It reads nothing any more either, or it hangs up. It may discard what comes until then.
+    It reads nothing any more either, or it disconnects. It may discard what comes until then.
     """
     client.sock.settimeout(0.3)
     pings = wire.ping() * 4096
@@ -294,7 +295,7 @@ def silent_before_tls(served: Served) -> None:
     address = ("127.0.0.1", served.server.port)
     with (
         socket.create_connection(address, timeout=PATIENCE) as sock,
-        contextlib.suppress(ConnectionResetError),  # nobody has said anything that could get lost
+        contextlib.suppress(ConnectionResetError),  # nothing was sent that could get lost
     ):
         assert sock.recv(1) == b""
 

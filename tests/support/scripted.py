@@ -60,13 +60,13 @@ class Client:
     def hang_up(self) -> None:
         """Say that nothing more comes, and take in what the client says until it does the same.
 
-        Closing the socket while something of the client is unread would take back what was said.
+        Closing the socket while input from the client is unread would discard what was sent.
         """
         self.sock.shutdown(socket.SHUT_WR)
         self.frames += self.rest()
 
     def rest(self) -> list[Frame]:
-        """All that the client says until it hangs up."""
+        """All that the client says until it disconnects."""
         self._heard += rest_of(self.sock)
         return list(self._new())
 
@@ -105,7 +105,7 @@ def listening(
                         with context.wrap_socket(sock, server_side=True) as tls:
                             script(tls)
         except ConnectionError:
-            pass  # the client has gone; the test sees why
+            pass  # the client has disconnected; the test sees why
         except BaseException as error:
             errors.append(error)
 

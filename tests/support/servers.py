@@ -1,4 +1,4 @@
-"""Servers that nobody here wrote, for clients under test.
+"""Third-party servers, for clients under test.
 
 Each one serves the files of a `Site` and sends the content of a `POST /echo` back (nginx, Apache
 httpd and h2o hand it to a small HTTP/1.1 server behind them), over TLS or, with prior knowledge,
@@ -243,7 +243,7 @@ def node(site: Site, certificate: Certificate | None) -> Iterator[Target]:
 
 @contextmanager
 def hypercorn(site: Site, certificate: Certificate | None) -> Iterator[Target]:
-    """hypercorn, which itself stands on the h2 under test; in cleartext it takes `Upgrade` too."""
+    """hypercorn, which itself uses the h2 under test; in cleartext it also accepts `Upgrade`."""
     require_module("hypercorn")
     port = free_port()
     command = [sys.executable, "-m", "hypercorn", "--bind", f"127.0.0.1:{port}"]

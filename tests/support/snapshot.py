@@ -1,7 +1,7 @@
 """Everything that a connection remembers, as one value that compares by content.
 
 What is only a cache stays out, and so does how the same octets are cut into pieces. All else is
-found by looking, not by name, so that state which is added later is covered from its first day.
+found by inspection, not by name, so that state that is added later is covered automatically.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from h2.events import Event
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _PLAIN = (Enum, int, float, str, bytes, type(None), type, types.FunctionType, types.MethodType)
 
-#: Attributes that are no state: caches, what follows from other attributes, what is shared.
+#: Attributes that are not state: caches, derived values, what is shared.
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "now", "transition_table", "transitions"),

@@ -1,4 +1,4 @@
-"""What tests do with a socket: read until something has come, read to the end, break off."""
+"""What tests do with a socket: read until something has arrived, read to the end, break off."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 
 
 def rest_of(sock: socket.socket) -> bytes:
-    """Everything until the other side hangs up."""
+    """Everything until the other side disconnects."""
     heard = b""
     while data := sock.recv(65536):
         heard += data
@@ -15,7 +15,7 @@ def rest_of(sock: socket.socket) -> bytes:
 
 
 def until(sock: socket.socket, wanted: bytes) -> bytes:
-    """Read until this has come."""
+    """Read until this has arrived."""
     heard = b""
     while wanted not in heard:
         data = sock.recv(65536)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class ServerTests:
-    """Clients that nobody here wrote, clients that behave badly, and Ctrl+C."""
+    """Third-party clients, clients that behave badly, and Ctrl+C."""
 
     side: str  # what the record of peers calls the server
     left_out: Collection[str] = ()  # names of cases that the server does not go through
@@ -57,7 +57,7 @@ class ServerTests:
 
 
 class FileServerTests(ServerTests):
-    """The same, and what a server has to get through that hands out files."""
+    """The same, and tests for a server of files."""
 
     @pytest.mark.parametrize("name", FILE_CASES)
     def test_files(self, name: str, guarded: Served, cellar: Cellar) -> None:
@@ -86,7 +86,7 @@ class ApplicationTests:
     module: str  # of the server
     applications: str  # the module that has them
     fine: str  # a path that is answered with 200
-    reading: tuple[str, bytes]  # another one, which reads "content", and what is in its answer
+    reading: tuple[str, bytes]  # another one, which reads "content", and part of its answer
     failing_early: Sequence[str]
     failing_late: Sequence[tuple[str, bytes]]  # and what content comes before
     refused: Sequence[tuple[list[tuple[bytes, bytes]], int]] = (
@@ -157,7 +157,7 @@ class ApplicationTests:
     def test_clients_that_get_their_response_early(
         self, peer: str, pure: Served, matrix: Matrix
     ) -> None:
-        # Java 17 waits for ever for room to send the rest of its content.
+        # Java 17 waits forever for room to send the rest of its content.
         upload = Request("/ignore_content", "POST", pure.site.big_file)
         (seen,) = exchange(peer, pure.target, [upload])
         assert (seen.status, seen.length) == (413, len("too large"))

@@ -13,7 +13,7 @@ class Expected(NamedTuple):
     """One state: where the inputs that it allows lead to, and what becomes of the others.
 
     What may be sent is listed in ``goes``; all other sending is misuse. Any other frame that
-    arrives meets ``otherwise``, but for the ones in ``but``.
+    arrives meets ``otherwise``, except for the ones in ``but``.
     """
 
     goes: dict[str, str]
@@ -135,7 +135,7 @@ EXPECTED: dict[str, Expected] = {
         "",
         SECOND_HEADERS | BOTH_NOT,
     ),
-    # Open, and both messages are under way.
+    # Open, and both messages are in progress.
     "OPEN_BOTH": Expected(
         {
             "SEND_HEADERS_END": "HALF_LOCAL",
@@ -189,7 +189,7 @@ EXPECTED: dict[str, Expected] = {
         HALF_CLOSED,
         BOTH_NOT,
     ),
-    # Our message goes on. At a client that is a request whose response ended early, for which the
+    # Our message continues. At a client that is a request whose response ended early, for which the
     # server may still name an alternative service.
     "HALF_REMOTE": Expected(
         {

@@ -1,4 +1,4 @@
-"""Programs that nobody here wrote, at the other end of a WebSocket over HTTP/2."""
+"""Third-party programs, at the other end of a WebSocket over HTTP/2."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def node(certificate: Certificate) -> Iterator[Target]:
 
 @contextmanager
 def hypercorn(certificate: Certificate) -> Iterator[Target]:
-    """hypercorn, which itself stands on the h2 under test."""
+    """hypercorn, which itself uses the h2 under test."""
     require_module("hypercorn")
     port = free_port()
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
@@ -85,7 +85,7 @@ def nghttpx(certificate: Certificate) -> Iterator[Target]:
 
 
 def nghttpx_before(port: int) -> AbstractContextManager[int]:
-    """nghttpx in front of our server: it takes WebSockets over HTTP/1.1, and goes on in HTTP/2."""
+    """nghttpx in front of our server: accepts WebSockets over HTTP/1.1, and forwards in HTTP/2."""
     return _nghttpx(";no-tls", f"{port};;proto=h2;tls", "--insecure")
 
 

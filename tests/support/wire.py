@@ -184,7 +184,7 @@ def parse(data: bytes) -> list[Frame]:
 
 
 def first(data: bytes) -> tuple[Frame, bytes] | None:
-    """The first of these frames and what comes behind it; None until it is complete."""
+    """The first of these frames and what follows it; None until it is complete."""
     size = FRAME_HEADER + int.from_bytes(data[:3], "big")
     if len(data) < size:
         return None
@@ -364,7 +364,7 @@ _STRICT = [False]
 
 @contextmanager
 def mode(strict: bool) -> Iterator[None]:
-    """Make connections strict meanwhile, unless they are told otherwise."""
+    """Make connections strict in the meantime, unless specified otherwise."""
     _STRICT.append(strict)
     yield
     _STRICT.pop()
@@ -410,7 +410,7 @@ def requesting_client(method: bytes = b"GET") -> H2Connection:
 
 
 def open_server() -> H2Connection:
-    """A server with an open stream: a request on stream 1 goes on."""
+    """A server with an open stream: a request on stream 1 continues."""
     conn = server()
     feed(conn, headers(1, POST))
     conn.clear_outbound_data_buffer()
@@ -418,7 +418,7 @@ def open_server() -> H2Connection:
 
 
 def open_client(*peer_settings: tuple[int, int]) -> H2Connection:
-    """A client with an open stream: its request on stream 1 goes on."""
+    """A client with an open stream: its request on stream 1 continues."""
     conn = client(*peer_settings)
     conn.send_headers(1, POST)
     conn.clear_outbound_data_buffer()

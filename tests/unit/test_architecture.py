@@ -52,7 +52,7 @@ MAY_IMPORT = {
     # A logger like those of programs: nothing below knows it.
     "recorder": {"config", "_frames", "_recording"},
     "_recording": LEAVES | {"_frames", "_hpack", "settings"},
-    # The command line stands on everything, and nothing stands on it.
+    # The command line may use everything, and nothing may use it.
     "_cli": VOCABULARY | MECHANISMS | {"__init__", "buffered", "connection", "recorder"},
     "__main__": {"_cli"},
 }

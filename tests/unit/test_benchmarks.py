@@ -1,6 +1,6 @@
 """What the package costs, in counts and bytes: figures that a slow machine cannot change.
 
-Everything is counted in processes of its own, where no coverage tool counts along.
+Everything is counted in processes of its own, without coverage tools.
 """
 
 from __future__ import annotations

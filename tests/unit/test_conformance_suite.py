@@ -66,7 +66,7 @@ def test_what_only_the_default_mode_does_is_no_pass_of_the_strict_one() -> None:
         assert (judged.status == "failed") == (judged.grade == "lenient")
         if judged.grade == "lenient":
             lenient.add(case.id)
-    # None of them says so without need.
+    # None of them does so unnecessarily.
     assert lenient == {case.id for case in CASES if case.by_default}
 
 

@@ -155,7 +155,7 @@ def ends(pid: int) -> bool:
     for _ in range(100):
         try:
             os.kill(pid, 0)
-            # It may be dead and wait for whoever inherits it.
+            # It may be a zombie that waits to be reaped.
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             return True
@@ -189,7 +189,7 @@ def test_what_the_source_distribution_lacks_is_put_in(tmp_path: Path) -> None:
 
 
 class OnceMore(Suite):
-    """A suite whose tests pass at the second attempt, but for one."""
+    """A suite whose tests pass at the second attempt, except for one."""
 
     attempts = 0
 

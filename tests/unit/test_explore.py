@@ -1,4 +1,4 @@
-"""Two ends never accuse each other, and the program that says so can find that they do."""
+"""Two ends never report errors of each other, and the program that checks this can fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tools.explore.worlds import check_agreement
 
 pytestmark = pure_build
 
-# What is searched in the test suite: calls in a row, with one stream and with two, and so many
+# What is searched in the test suite: calls in a row, with one stream and with two, and this many
 # states at least. `python -m tools.explore` goes further.
 SEARCHES = {
     "messages": (5, 4, 2_000),
@@ -123,7 +123,7 @@ FAULTS = [
     ("messages", stream_cell("RECV_DATA", "CLOSED_BY_US"), -3, "accused"),
     ("push", stream_cell("RECV_PUSH_PROMISE", "CLOSED_BY_US"), -9, "accused"),
     ("windows", stream_cell("RECV_WINDOW_UPDATE", "CLOSED_BY_US"), -5, "accused"),
-    # They are ignored, although nobody has reset the stream.
+    # They are ignored, although the stream was not reset.
     ("messages", stream_cell("RECV_DATA", "HALF_LOCAL"), -2, "crashed"),
     # It leads elsewhere.
     ("messages", stream_cell("RECV_DATA_END", "HALF_LOCAL"), HALF_LOCAL, "state"),

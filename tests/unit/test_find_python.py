@@ -1,4 +1,4 @@
-"""`tools/find-python.sh`: the interpreter that `make` takes, or what is missing."""
+"""`tools/find-python.sh`: the interpreter that `make` uses, or what is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of the documentation that are generated, or kept beside a list, match the code."""
+"""Generated pages, and those that correspond to a list, match the code."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_drawings_fit_on_a_phone_and_nothing_is_cut_off(name: str) -> None:
     root = ElementTree.fromstring(DRAWINGS[name])
     _, _, width, height = map(float, root.attrib["viewBox"].split())
     assert width < 450
-    for part in root.iter("{*}text"):
+    for part in root.iterfind(".//{*}text"):
         size = float(part.attrib["font-size"])
         assert size >= 9
         length = len(part.text or "") * size * CHARACTER
@@ -284,7 +284,7 @@ def test_drawings_fit_on_a_phone_and_nothing_is_cut_off(name: str) -> None:
         assert left >= 0
         assert left + length <= width
         assert size < float(part.attrib["y"]) < height
-    for shape in root.iter("{*}rect"):
+    for shape in root.iterfind(".//{*}rect"):
         assert 0 < float(shape.attrib["x"]) < width - float(shape.attrib["width"])
         assert 0 < float(shape.attrib["y"]) < height - float(shape.attrib["height"])
 

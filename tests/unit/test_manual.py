@@ -1,4 +1,4 @@
-"""The manual has all its chapters, and what we add to Sphinx finds what is missing."""
+"""The manual has all its chapters, and our Sphinx extension finds what is missing."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_code_means_what_it_names() -> None:
 PAGE = """\
 # Page
 
-`H2Error`, `exc.rule`, `send_data()`.
+`H2Error`, `exc.rule`, `send_data()`, `-v`, `--a-long-option`.
 
 | name | class |
 | --- | --- |
@@ -188,6 +188,10 @@ def test_a_small_manual(tmp_path: Path) -> None:
     plain = re.sub("</?span[^>]*>", "", html)
     assert "ENABLE_<wbr>PUSH" in plain
     assert "NoSuch<wbr>Stream<wbr>Error" in plain
+    assert re.findall(r'<code class="short [^>]*>-v<', plain) == re.findall(
+        r"<code [^>]*>-v<", plain
+    )
+    assert not re.search(r'<code class="short [^>]*>--a-long', plain)
     assert drawing in html
     assert "<img" not in html
     assert re.findall(r'<div class="(highlight-\w+)', html) == [

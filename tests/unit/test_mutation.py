@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tools import mutation
 from tools.mutants import Mutant, mutants_of
-from tools.mutation import KILLED, NOT_REACHED, SURVIVED, TIMED_OUT, Reach, judge
+from tools.mutation import Reach
 
 
 def changes(source: str) -> list[str]:
@@ -43,6 +46,9 @@ def changes(source: str) -> list[str]:
         ("'a docstring'", []),
         ("import a", []),
         ("if TYPE_CHECKING: a()", []),
+        # What only the compiled build runs.
+        ("if COMPILED: a()\n    else: b()", ["b() -> pass"]),
+        ("a = b(1) if COMPILED else not c", ["not c -> c"]),
         ("__slots__ = ('a',) + (b,)", []),
     ],
 )
@@ -78,7 +84,8 @@ def test_lines_are_those_of_the_statement() -> None:
     lines = {mutant.key: (mutant.lines, mutant.at_import) for mutant in mutants_of("m.py", SOURCE)}
     assert lines["m.py:: 3 -> 2"] == ((1,), True)
     assert lines["m.py:f: min(a, b) -> max(a, b)"] == ((7,), False)
-    assert lines["m.py:f: a > LIMIT -> a >= LIMIT"][0][0] == 4
+    assert lines["m.py:f: a > LIMIT -> a >= LIMIT"][0] == (4, 5)
+    assert lines["m.py:f: 2 -> 3"][0] == (3,)
 
 
 def test_equal_changes_of_a_function_have_numbers() -> None:
@@ -91,43 +98,126 @@ def mutant_of(source: str, change: str) -> Mutant:
     return found
 
 
+CHANGES = ("3 -> 4", "-> a >= LIMIT", "-> max")
+
+
 def test_tests_that_reach_the_line_run_and_quick_ones_first() -> None:
-    reach = Reach({"m.py": {1: ["c"], 4: ["a", "b"], 7: ["b"]}}, {"a": 2.0, "b": 1.0})
+    lines = {"m.py": {1: ["c"], 4: ["a", "b"], 7: ["b"]}}
+    reach = Reach(lines, {"a": 2.0, "b": 1.0}, {"m.py": [1, 7]})
     assert reach.tests_for(mutant_of(SOURCE, "-> a >= LIMIT")) == ["b", "a"]
     assert reach.tests_for(mutant_of(SOURCE, "-> max")) == ["b"]
     assert reach.tests_for(mutant_of(SOURCE, "3 -> 4")) == ["c"]
-    unknown = Reach({"m.py": {4: ["a"], 7: ["b"]}}, {})
+    unknown = Reach({"m.py": {4: ["a"], 7: ["b"]}}, {}, {})
     assert unknown.tests_for(mutant_of(SOURCE, "3 -> 4")) == ["a", "b"]
-    assert Reach({}, {}).tests_for(mutant_of(SOURCE, "-> max")) == []
-    tables = Reach({"n.py": {1: ["a"], 2: ["b"]}}, {"a": 2.0, "b": 1.0})
+    assert Reach({}, {}, {}).tests_for(mutant_of(SOURCE, "-> max")) == []
+    tables = Reach({"n.py": {1: ["a"], 2: ["b"]}}, {"a": 2.0, "b": 1.0}, {})
     assert tables.tests_for(mutant_of(SOURCE, "3 -> 4")) == ["b", "a"]
+    # What is to be changed before it runs.
+    assert [reach.is_imported(mutant_of(SOURCE, change)) for change in CHANGES] == [
+        True,
+        False,
+        True,
+    ]
+
+
+JUDGED = """\
+LIMIT = 4
+
+def lowest(values):
+    return min(values)
+
+FIRST = lowest([1, 2])
+assert len("ab") == 2
+
+class Counter:
+    def down(self, a, b=4):
+        while a > b:
+            a = a - 1
+        return (lambda: min(a, b))() if a else None
+
+def other():
+    return 1 + 1
+"""
+JUDGING = """\
+from m import FIRST, LIMIT, Counter
+def test_that_fails():
+    assert LIMIT < 4
+def test_down():
+    assert Counter().down(5, 4) == 4
+def test_limit():
+    assert LIMIT == 4
+def test_first():
+    assert FIRST == 1
+"""
+JUDGE = """\
+import sys
+from pathlib import Path
+from tools import mutation_run
+from tools.mutants import mutants_of
+from tools.mutation_run import Task, run
+mutation_run._SECONDS = 1
+source = Path.cwd()
+tests = [f"test_m.py::test_{name}" for name in sys.argv[1].split()]
+by_change = {
+    mutant.key.partition(":")[2]: mutant
+    for mutant in mutants_of("m.py", (source / "m.py").read_text())
+}
+tasks = [
+    Task(by_change[change], [] if "1 + 1" in change else tests, "values" in change)
+    for change in sys.argv[2:]
+]
+for outcome in run(tasks, ["test_m.py"], {}, source):
+    print("|".join([outcome.key.partition(":")[2], outcome.result, outcome.test]))
+"""
+
+
+def judged(folder: Path, tests: str, *changes: str) -> tuple[int, list[str], str]:
+    """What the program does that judges these mutants: its status, its lines, its errors."""
+    (folder / "m.py").write_text(JUDGED, encoding="utf-8")
+    (folder / "test_m.py").write_text(JUDGING, encoding="utf-8")
+    path = os.pathsep.join(map(str, (mutation.ROOT, folder)))
+    done = subprocess.run(
+        [sys.executable, "-c", JUDGE, tests, *changes],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return done.returncode, [line for line in done.stdout.splitlines() if "|" in line], done.stderr
 
 
 @pytest.mark.slow
-def test_what_becomes_of_a_mutant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "src"
-    folder.mkdir()
-    source = "def f(a, b):\n    while a > b:\n        a = a - 1\n    return min(a, b)\n"
-    module = folder / "m.py"
-    module.write_text(source, encoding="utf-8")
-    test = tmp_path / "test_m.py"
-    test.write_text("from m import f\ndef test():\n    assert f(5, 4) == 4\n", encoding="utf-8")
-    monkeypatch.setattr(mutation, "ROOT", tmp_path)
-    tests = ["test_m.py::test"]
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a mutant needs a forked process")
+def test_what_becomes_of_a_mutant(tmp_path: Path) -> None:
+    changes = {
+        "Counter.down: a > b -> a >= b": ("killed", "test_down"),
+        "Counter.down: a - 1 -> a + 1": ("timed out", "test_down"),
+        "Counter.down: min(a, b) -> max(a, b)": ("survived", ""),
+        "other: 1 + 1 -> 1 - 1": ("not reached", ""),
+        # A default value, a constant, and a function that has run already.
+        ": 4 -> 5": ("killed", "test_limit"),
+        "Counter.down: 4 -> 5": ("survived", ""),
+        "lowest: min(values) -> max(values)": ("killed", "test_first"),
+        # The tests can no longer be imported.
+        ": len('ab') == 2 -> len('ab') != 2": ("killed", ""),
+    }
+    status, lines, errors = judged(tmp_path, "down limit first that_fails", *changes)
+    assert not status, errors
+    assert lines[0] == "|fails anyway|test_m.py::test_that_fails"
+    found = {line.split("|")[0]: line.split("|")[1:] for line in lines[1:]}
+    assert found == {
+        change: [result, f"test_m.py::{test}" if test else ""]
+        for change, (result, test) in changes.items()
+    }
 
-    def result(change: str, limit: float = 60) -> str:
-        return judge(mutant_of(source, change), tests, limit, folder)
 
-    assert result("min(a, b) -> max(a, b)") == SURVIVED
-    assert result("return min(a, b) -> return None") == KILLED
-    assert result("a - 1 -> a + 1", limit=3) == TIMED_OUT
-    assert judge(mutant_of(source, "a > b -> a >= b"), [], 60, folder) == NOT_REACHED
-    assert module.read_text(encoding="utf-8") == source
-    breaks_import = mutant_of("def f(a, b):\n    return a\nassert 1 == 1\n", "1 == 1 -> 1 != 1")
-    assert judge(breaks_import, tests, 60, folder) == KILLED
-    tests.append("test_m.py::test_that_is_gone")
-    with pytest.raises(SystemExit, match="--fresh"):
-        result("min(a, b) -> max(a, b)")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a mutant needs a forked process")
+def test_tests_that_are_not_those_that_were_measured(tmp_path: Path) -> None:
+    status, lines, errors = judged(tmp_path, "down that_is_gone", "Counter.down: a > b -> a >= b")
+    assert status
+    assert not lines
+    assert "--fresh" in errors
 
 
 def test_the_list_of_equivalent_mutants_is_not_out_of_date() -> None:

@@ -1,4 +1,4 @@
-"""The programs that tests start: none hangs because nobody reads what it writes."""
+"""The programs that tests start: none hangs because its output is not read."""
 
 from __future__ import annotations
 

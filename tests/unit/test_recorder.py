@@ -123,8 +123,22 @@ def test_after_a_fault_no_block_is_decoded() -> None:
 
 
 def test_a_section_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(details, "_MAX_SECTION", 40)
-    assert only(wire.headers(1, [(b"a", b"b" * 50)])) == {"fields": None}
+    monkeypatch.setattr(details, "_MAX_SECTION", 60)
+    assert only(wire.headers(1, [(b"a", b"b" * 70)])) == {"fields": None}
+    assert only(wire.headers(1, wire.indexed(2) * 20)) == {"fields": None}
+    assert only(wire.headers(1, wire.indexed(2))) == {"fields": [[":method", "GET"]]}
+
+
+def test_a_block_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(details, "_MAX_SECTION", 60)
+    recorder = Recorder()
+    block = wire.block([(b"a", b"b" * 50)])
+    frames = [wire.frame(Type.HEADERS, 0, 1, block)]
+    frames += [wire.continuation(1, bytes(50), end_headers=False)] * 5
+    recorded(*frames, recorder=recorder)
+    assert len(recorder._directions[True]._block) <= 60
+    recorded(wire.continuation(1, b""), recorder=recorder)
+    assert recorder.frames[0]["fields"] is None
 
 
 def test_secrets_are_kept_only_where_that_is_asked_for() -> None:
@@ -139,6 +153,51 @@ def test_there_is_an_end_to_it() -> None:
     recorder = Recorder(limit=2)
     recorded(*[wire.ping()] * 5, recorder=recorder)
     assert (len(recorder.frames), recorder.dropped) == (2, 3)
+
+
+def held(recorder: Recorder) -> int:
+    """About how much memory what is recorded takes, counted in another way."""
+    return len(json.dumps(recorder.to_dict(), ensure_ascii=False))
+
+
+SMALL_LIMIT = 50_000
+LARGE: dict[str, list[bytes]] = {
+    "fields": [wire.headers(1, [(b"a", b"b" * 4_000)])],
+    "fields from the table": [
+        wire.headers(1, wire.block([(b"a", b"b" * 2_000)], add=True)),
+        wire.headers(3, wire.indexed(62) * 100),
+    ],
+    "fields of three octets that take four each": [
+        wire.headers(1, [(b"a", "\u20ac".encode() * 900)])
+    ],
+    "settings": [wire.settings(*[(3, 7)] * 100)],
+    "fields in pieces": [
+        wire.frame(Type.HEADERS, 0, 1, wire.block([(b"a", b"b" * 4_000)])),
+        wire.continuation(1, b""),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_there_is_an_end_to_what_a_peer_chooses(name: str) -> None:
+    recorder = Recorder(octet_limit=SMALL_LIMIT)
+    frames = LARGE[name] * 100
+    recorded(*frames, recorder=recorder)
+    kept = len(recorder.frames)
+    assert 0 < kept < 30
+    assert kept + recorder.dropped == len(frames)
+    assert held(recorder) < SMALL_LIMIT + 1_000 * kept
+    recorded(wire.ping(), recorder=recorder)  # there is room for it, but not in the middle
+    assert (len(recorder.frames), recorder.dropped) == (kept, len(frames) - kept + 1)
+
+
+def test_a_text_is_cut() -> None:
+    for frame, name in (
+        (wire.goaway(0, 0, b"x" * 9_000), "debug_data"),
+        (wire.priority_update(1, b"x" * 9_000), "priority"),
+        (wire.altsvc(0, b"", b"x" * 9_000), "text"),
+    ):
+        assert only(frame)[name] == "x" * 200
 
 
 @given(

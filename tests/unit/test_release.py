@@ -1,4 +1,4 @@
-"""Releases: what is prepared, which distributions pass, and on which Python each is tried."""
+"""Releases: preparation, checks of distributions, and the Pythons to try them on."""
 
 from __future__ import annotations
 

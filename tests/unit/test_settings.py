@@ -621,7 +621,7 @@ def test_settings_behave_like_the_model(client: bool, steps: list[tuple[str, Any
 
 
 def assert_like(settings: Settings, model: Model) -> None:
-    """The mapping, what is in effect, and the text that says both."""
+    """The mapping, the values in effect, and the representation."""
     assert list(settings.items()) == list(model.values.items())
     assert list(settings) == list(settings.keys()) == list(dict(settings))
     assert len(settings) == len(model.values)

@@ -135,7 +135,7 @@ def test_last_words_of_a_program_that_timed_out() -> None:
 
 
 def test_whoever_waits_for_a_program_has_a_limit() -> None:
-    """A program that does not answer is ended, and what it said is shown."""
+    """A program that does not answer is stopped, and its output is shown."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in ROOT.glob("tests/**/*.py")

@@ -31,7 +31,7 @@ content = soak_ends.content
 
 
 def test_the_soak_finds_content_that_is_not_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The other end is a process of its own, and keeps to what is right.
+    # The other end is a separate process, and follows the protocol.
     monkeypatch.setattr(soak_ends, "content", wrong_content)
     monkeypatch.setattr(soak_ends, "SIZES", (100,))
     monkeypatch.setattr(soak, "SIZES", (100,))

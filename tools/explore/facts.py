@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# How far the message in one direction has come.
+# The progress of the message in one direction.
 NOTHING = 0
 BEGUN = 1  #: the header section, without informational responses
 ENDED = 2
@@ -46,7 +46,7 @@ class Fault(Exception):  # noqa: N818  (a finding, not an error of this program)
 
 
 def may_send(facts: Facts, name: str, client: bool) -> bool:
-    """Tell whether a stream as such allows a call; windows and limits are another matter."""
+    """Return whether a stream as such allows a call; windows and limits are another matter."""
     if facts.over or name == "trailers-open":
         return False
     if name in ("headers", "headers-end", "refuse", "info"):

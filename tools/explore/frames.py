@@ -30,12 +30,12 @@ def split(data: bytes) -> list[bytes]:
 
 
 def is_whole(frame: bytes) -> bool:
-    """Tell whether a frame is complete."""
+    """Return whether a frame is complete."""
     start = len(PREFACE) if frame.startswith(PREFACE) else 0
     length = int.from_bytes(frame[start : start + 3], "big")
     return len(frame) >= HEADER_LENGTH and len(frame) == start + HEADER_LENGTH + length
 
 
 def is_begun(type_: int, flags: int) -> bool:
-    """Tell whether a frame begins a field block that CONTINUATION frames end."""
+    """Return whether a frame begins a field block that CONTINUATION frames end."""
     return type_ in (HEADERS, PUSH_PROMISE, CONTINUATION) and not flags & END_HEADERS

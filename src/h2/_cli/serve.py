@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MAX_CLIENTS: Final = 200  # connections of further ones are closed
 MAX_RECORDED: Final = 100  # connections for --waterfall, and frames of each
 MAX_FRAMES: Final = 20_000
+MAX_OCTETS: Final = 5_000_000
 POLL_SECONDS: Final = 0.25  # how often the server checks for a stop and for timeouts
 #: Priorities no longer apply to what the operating system has buffered, so that is kept small.
 UNSENT: Final = 64 * 1024
@@ -209,7 +210,9 @@ class Server:
             sock.setsockopt(socket.IPPROTO_TCP, _LOW_WATER, UNSENT)
         recorder = None
         if self.recording and len(self.recorders) < MAX_RECORDED:
-            recorder = Recorder(f"client #{self._clients}", limit=MAX_FRAMES)
+            recorder = Recorder(
+                f"client #{self._clients}", limit=MAX_FRAMES, octet_limit=MAX_OCTETS
+            )
             self.recorders.append(recorder)
         config = h2.config.H2Configuration(client_side=False, strict=True, logger=recorder)
         conn = Connection(config)

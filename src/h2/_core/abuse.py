@@ -166,7 +166,7 @@ def acknowledge(conn: Connection, frame: bytes) -> None:
     # Output.answer, without the call.
     out.append(frame)
     out.answers = answers = out.answers + 1
-    if answers > conn.config._few_answers:
+    if answers > conn.options.few_answers:
         _check_answers(conn, out)
 
 

@@ -76,6 +76,7 @@ class Buffers:
         except BaseException:
             local.adopt(before)
             raise
+        self.sending.started()
         self.windows.started()
         self.timers.started()
 
@@ -86,7 +87,8 @@ class Buffers:
         try:
             events = receive_data(self.conn, data)
         except ProtocolError as error:
-            error.events = self._follow(list(error.events))
+            raised = error.events
+            error.events = self._follow(raised if isinstance(raised, list) else list(raised))
             raise
         return self._follow(events)
 

@@ -7,6 +7,7 @@ from operator import index
 from typing import Any, Final
 
 from h2._core import lifecycle, priority_update, send, waiting
+from h2._core.early_updates import EarlyUpdates
 from h2._core.misuse import find_stream, not_allowed, stream_closed
 from h2._core.outbound import Block, Outbound
 from h2._core.outbound_fields import Plan
@@ -230,8 +231,8 @@ def send_priority_update(queue: SendQueue, stream_id: int, priority: Priority) -
 
 def _keep_update(queue: SendQueue, stream_id: int, priority: Priority) -> None:
     if queue.early_updates is None:
-        queue.early_updates = {}
-    queue.early_updates[stream_id] = priority
+        queue.early_updates = EarlyUpdates()
+    queue.early_updates.keep(stream_id, priority)
 
 
 def set_priority(

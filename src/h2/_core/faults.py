@@ -61,7 +61,7 @@ def reset_stream(conn: Connection, violation: Violation) -> None:
 def _respond(conn: Connection, stream_id: int, status: bytes) -> None:
     """Send a response that consists of a status code only."""
     fields = [(b":status", status)]
-    plan = conn.planner.plan(conn.config, RESPONSE, fields)
+    plan = conn.planner.plan(conn.options, RESPONSE, fields)
     block = plan.encoded or conn.planner.encode(plan, RESPONSE, fields)
     conn.out.answer(frame(HEADERS, END_HEADERS | END_STREAM, stream_id, block))
 

@@ -23,6 +23,9 @@ from h2.events import WindowUpdated
 
 _new: Final = object.__new__
 
+# A name of another module is looked up in a dict wherever it is used, a constant is not.
+_WINDOW_UPDATED: Final[type[WindowUpdated]] = WindowUpdated
+
 _ON_RECV: Final = states.TABLE[states.RECV_WINDOW_UPDATE]
 _ON_SEND: Final = states.TABLE[states.SEND_WINDOW_UPDATE]
 _PEER_ENDED: Final = states.FIRST_PEER_ENDED
@@ -104,7 +107,7 @@ def take_all(conn: Connection) -> bytes:
     """Return all bytes for the peer, after opening the windows that DATA has exhausted."""
     if conn.exhausted:
         reopen(conn)
-    return conn.out.take_all(conn.config._active_logger)
+    return conn.out.take_all(conn.options.log)
 
 
 def reopen(conn: Connection) -> None:
@@ -227,7 +230,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
         stream.send_offset = offset
         if offset > windows.largest_offset:
             windows.largest_offset = offset
-    event = _new(WindowUpdated)
+    event = _new(_WINDOW_UPDATED)
     event.stream_id = stream_id
     event.delta = increment
     conn.events.append(event)

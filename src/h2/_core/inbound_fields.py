@@ -33,12 +33,12 @@ def checked_fields(
     conn: Connection, kind: int, section: FieldSection, stream_id: int
 ) -> list[HeaderTuple]:
     """Return the fields of a valid block as the application gets them."""
-    config = conn.config
+    options = conn.options
     seen = section.seen
-    if config.validate_inbound_headers:
+    if options.validate_inbound:
         if section.repeated & _ONLY_ONCE or PLAIN[kind].get(seen & DECIDING) != section.leading:
             found = check_message(kind, section.fields, conn.connect_protocol())
-            if found is not None and seen & COOKIE and config.normalize_inbound_headers:
+            if found is not None and seen & COOKIE and options.join_cookies:
                 found = _with_cookies_joined(conn, found, kind, section)
             if found is not None and not _is_ignored(conn, found, seen, stream_id):
                 raise _of_stream(found, conn, kind, stream_id)
@@ -47,11 +47,11 @@ def checked_fields(
         found = check_lengths(kind, section.fields)
         if found is not None:
             raise _of_stream(found, conn, kind, stream_id)
-    if seen & COOKIE and config.normalize_inbound_headers:
+    if seen & COOKIE and options.join_cookies:
         fields = _join_cookies(section)
     else:
         fields = section.fields.copy()
-    encoding = config.header_encoding
+    encoding = options.encoding
     if encoding and isinstance(encoding, str):
         fields = _decode_text(fields, encoding)
     return fields

@@ -14,6 +14,7 @@ from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._compiled import COMPILED
 from h2._core.hpack_foreign import ForeignEncoder
+from h2._core.options import Options
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
 from h2._rules.fields import (
@@ -30,7 +31,6 @@ from h2._rules.fields import (
     is_sensitive,
 )
 from h2._rules.quote import quoted
-from h2.config import H2Configuration
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class FieldPlanner:
         "encoder",
     )
 
-    def __init__(self, config: H2Configuration) -> None:
+    def __init__(self) -> None:
         self.encoder: Encoder | ForeignEncoder = Encoder(STATIC)
         # Entries of fields that were normalized and classified with the current options.
         self._checked = self.encoder.fields
@@ -113,9 +113,8 @@ class FieldPlanner:
         self._blocks: dict[tuple[object, ...], Plan] = _NO_BLOCKS
         self._blocks_generation = -1
         self._repeats = False  # the last block was one of these: look here before planning
-        self._options = config._version  # the version of the options below
-        self._normalize = config.normalize_outbound_headers
-        self._split_cookies = config.split_outbound_cookies
+        self._options = -1  # the version of the options below, none before the first block
+        self._normalize = self._split_cookies = False
 
     def options_changed(self) -> None:
         """Read the options again before the next block: the connection has a new object."""
@@ -135,14 +134,14 @@ class FieldPlanner:
         if self.encoder.fields:
             self._checked = {}
 
-    def plan(self, config: H2Configuration, kind: int, headers: list[Any]) -> Plan:
+    def plan(self, options: Options, kind: int, headers: list[Any]) -> Plan:
         """Return what to encode for these fields.
 
         ``kind`` is one of REQUEST, RESPONSE, TRAILERS (:mod:`h2._rules.fields`). Unless the plan
         is marked ``valid``, the caller has to check it as a message.
         """
-        if self._options != config._version:
-            self._read_options(config)
+        if self._options != options.version:
+            self._read_options(options)
         elif self._repeats and self._blocks_generation == self.encoder.generation:
             try:
                 sent = self._blocks.get((kind, *headers))
@@ -166,7 +165,7 @@ class FieldPlanner:
                 entry = self._entry(headers[position])
                 if entry is None:
                     # Some fields are replaced by none or several: replace them and start again.
-                    return self.plan(config, kind, self._replace(headers))
+                    return self.plan(options, kind, self._replace(headers))
                 entries[position] = entry
                 if not entry.seq:
                     new_fields = True
@@ -203,11 +202,11 @@ class FieldPlanner:
             blocks[key] = plan
         return encoded
 
-    def _read_options(self, config: H2Configuration) -> None:
+    def _read_options(self, options: Options) -> None:
         """Read the options, and forget what was computed with the old ones."""
-        self._options = config._version
-        self._normalize = config.normalize_outbound_headers
-        self._split_cookies = config.split_outbound_cookies
+        self._options = options.version
+        self._normalize = options.normalize
+        self._split_cookies = options.split_cookies
         self._normalized = None
         self._blocks_generation = -1
         self._repeats = False

@@ -7,7 +7,7 @@ from typing import Final
 
 #: Smaller pieces are joined, so that a peer that sends single octets does not make us keep an
 #: object for each.
-_SMALL: Final = 512
+SMALL: Final = 512
 
 
 class Pieces:
@@ -28,7 +28,7 @@ class Pieces:
         """Add what has arrived."""
         self._size += len(piece)
         pieces = self._pieces
-        if len(piece) < _SMALL and len(pieces[-1]) < _SMALL:
+        if len(piece) < SMALL and len(pieces[-1]) < SMALL:
             pieces[-1] += piece
         else:
             pieces.append(piece)

@@ -36,13 +36,15 @@ def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
     if queue.straight:
         queue.straight = STRAIGHT
         if amount is None or out.room(amount) >= 0:
-            return out.take_all(conn.config._active_logger)
-        return out.take(amount, conn.config._active_logger)
+            return out.take_all(conn.options.log)
+        return out.take(amount, conn.options.log)
+    if not conn.initiated:
+        return b""  # nothing goes in front of the preface
     room = _fill(queue, _UNLIMITED if amount is None else amount)
     queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
     if amount is None or room >= 0:
-        return out.take_all(conn.config._active_logger)
-    return out.take(amount, conn.config._active_logger)
+        return out.take_all(conn.options.log)
+    return out.take(amount, conn.options.log)
 
 
 def _fill(queue: SendQueue, amount: int) -> int:

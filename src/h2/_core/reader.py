@@ -243,7 +243,7 @@ def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None
     for each frame.
     """
     end: i64 = len(data) if only is None else HEADER_LENGTH + len(only)
-    log = conn.config._active_logger
+    log = conn.options.log
     while end - start >= HEADER_LENGTH:
         if COMPILED:
             length = u24(data, start)

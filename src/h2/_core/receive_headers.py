@@ -47,6 +47,9 @@ Priority = tuple[int, int, bool]
 
 _new: Final = object.__new__
 
+# A name of another module is looked up in a dict wherever it is used, a constant is not.
+_STREAM_ENDED: Final[type[StreamEnded]] = StreamEnded
+
 _MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 
 _ON_HEADERS: Final = states.TABLE[states.RECV_HEADERS]
@@ -105,7 +108,7 @@ def headers_block(
         state, kind = _IDLE, REQUEST
     else:
         return None
-    if section.size > conn.config._suspect_list:
+    if section.size > conn.options.suspect_list:
         abuse.check_section(conn, section, len(data), stream_id)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
     interim = section.seen & INFORMATIONAL if kind == RESPONSE else 0
@@ -143,7 +146,7 @@ def headers_block(
     event.headers = fields
     conn.events.append(event)
     if end_stream:
-        ended = event.stream_ended = _new(StreamEnded)
+        ended = event.stream_ended = _new(_STREAM_ENDED)
         ended.stream_id = stream_id
         conn.events.append(ended)
     if priority_updated is not None:

@@ -69,7 +69,7 @@ def promised_block(conn: Connection, stream_id: int, promised_id: int, data: byt
     elif isinstance(section, HeaderListTooLarge):
         raise field_blocks.list_too_large(promised_id, section)
     else:
-        if section.size > conn.config._suspect_list:
+        if section.size > conn.options.suspect_list:
             abuse.check_section(conn, section, len(data), promised_id)
         _reserve(conn, stream_id, promised_id, section)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from h2._core.flow_control import acknowledge_reads, hand_back
 from h2._core.leftovers import Leftovers
-from h2._core.pieces import Content, Pieces, take
+from h2._core.pieces import SMALL, Content, Pieces, take
 from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._rules import connection_states
@@ -55,8 +55,10 @@ class ReceiveQueue:
         self._sending = sending  #: knows which requests are waiting to be opened
         self._waiting: dict[int, Content] = {}
         self._leftovers: Leftovers | None = None  # created when there are any
-        #: Requests that arrived in full and were not read in full, to see when they are answered.
+        #: Requests that arrived in full and were not read in full. The sending half reports when
+        #: one of them is answered: searching for it would take time for each of them.
         self.unread_requests: set[int] = set()
+        sending.unread_requests = self.unread_requests
         self._ignored: set[int] = set()  # streams whose content is not kept
         # Streams on which all content has arrived; how others ended follows from their state.
         self._ended: set[int] = set()
@@ -68,7 +70,9 @@ class ReceiveQueue:
         left: list[Event] = []
         told: set[int] = set()
         waiting, ignored = self._waiting, self._ignored
-        for event in events:
+        events.reverse()
+        while events:
+            event = events.pop()  # the event of a frame is gone when its content is kept
             if not isinstance(event, DataReceived):
                 self._act(event)
                 left.append(event)
@@ -97,6 +101,8 @@ class ReceiveQueue:
         before = self._waiting.get(stream_id)
         if isinstance(before, Pieces):
             before.append(content)
+        elif before is not None and len(before) + size <= SMALL:
+            self._waiting[stream_id] = before + content
         elif before is not None:
             pieces = self._waiting[stream_id] = Pieces(before)
             pieces.append(content)
@@ -122,6 +128,8 @@ class ReceiveQueue:
         streams = self._conn.streams
         if stream_id in self._waiting and not self._conn.client:
             self.unread_requests.add(stream_id)
+            if stream_id not in streams:
+                self._sending.answered.append(stream_id)  # before it was complete
         left = self._leftovers or ()
         worth_keeping = len(streams) + len(streams.reset) + len(self._waiting) + len(left)
         if len(ended) > 2 * (worth_keeping + _REMEMBERED):
@@ -147,10 +155,14 @@ class ReceiveQueue:
 
         Returns whether there were any.
         """
-        over = self.unread_requests.difference(self._conn.streams.table)
-        for stream_id in over:
-            self._keep(stream_id)
-        return bool(over)
+        answered = self._sending.answered
+        self._sending.answered = []
+        released = False
+        for stream_id in answered:
+            if stream_id in self.unread_requests:
+                self._keep(stream_id)
+                released = True
+        return released
 
     def _keep(self, stream_id: int) -> None:
         """Keep content without its window, and drop the oldest if it is too much."""

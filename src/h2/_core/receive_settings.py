@@ -30,6 +30,10 @@ from h2.settings import ChangedSetting, SettingCodes, Settings
 
 _new: Final = object.__new__
 
+# A name of another module is looked up in a dict wherever it is used, a constant is not.
+_REMOTE_SETTINGS_CHANGED: Final[type[RemoteSettingsChanged]] = RemoteSettingsChanged
+_SETTINGS_ACKNOWLEDGED: Final[type[SettingsAcknowledged]] = SettingsAcknowledged
+
 
 def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     """SETTINGS (section 6.5), and its acknowledgment (6.5.3)."""
@@ -65,7 +69,7 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
         for code, value in pairs:
             if code == HEADER_TABLE_SIZE:
                 encoder.header_table_size = value
-    event = _new(RemoteSettingsChanged)
+    event = _new(_REMOTE_SETTINGS_CHANGED)
     event.changed_settings = changed
     conn.events.append(event)
 
@@ -109,7 +113,7 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
     # MUST be treated as a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR."
     if payload:
         raise wrong_size(SETTINGS, 0, payload)
-    event = _new(SettingsAcknowledged)
+    event = _new(_SETTINGS_ACKNOWLEDGED)
     event.changed_settings = _acknowledged(conn)
     conn.events.append(event)
 

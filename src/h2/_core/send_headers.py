@@ -81,7 +81,7 @@ def send_headers(
     if kind < 0:
         raise not_allowed("HEADERS", stream_id, state)
     planner = conn.planner
-    plan = planner.plan(conn.config, kind, fields)
+    plan = planner.plan(conn.options, kind, fields)
     if not plan.valid and headers.__class__ is not CheckedFields:
         _check_message(conn, kind, plan)
     after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
@@ -131,7 +131,7 @@ def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
 
 def plan_block(conn: Connection, kind: int, fields: list[Any]) -> Plan:
     """Return what to encode for the fields of a valid message, or raise."""
-    plan = conn.planner.plan(conn.config, kind, fields)
+    plan = conn.planner.plan(conn.options, kind, fields)
     if not plan.valid:
         _check_message(conn, kind, plan)
     return plan

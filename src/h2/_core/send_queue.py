@@ -6,6 +6,7 @@ from collections import OrderedDict
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from h2._core.early_updates import EarlyUpdates
 from h2._core.misuse import no_stream, stream_closed
 from h2._core.outbound import Opening, Outbound
 from h2._core.priority_merging import Priorities
@@ -39,6 +40,7 @@ class SendQueue:
 
     __slots__ = (
         "_lacking",
+        "answered",
         "closing",
         "conn",
         "early_updates",
@@ -57,6 +59,7 @@ class SendQueue:
         "streams_before_settings",
         "takes_old_signals",
         "takes_updates",
+        "unread_requests",
         "windows_changed",
     )
 
@@ -74,8 +77,8 @@ class SendQueue:
         self.priorities = Priorities(conn)
         self.size = 0  #: octets in all queues
         #: So many octets may go straight into the output. 0 as soon as something waits that the
-        #: next call which takes bytes has to look at.
-        self.straight = STRAIGHT
+        #: next call which takes bytes has to look at, and until the connection is initiated.
+        self.straight = 0
         #: Streams that wait to be opened, in order; made when the first one has to.
         self.line: OrderedDict[int, Opening] | None = None
         self.highest_given = 0  #: the highest identifier of a request that had to wait
@@ -87,8 +90,12 @@ class SendQueue:
         self.takes_updates = True
         self.takes_old_signals = True
         #: PRIORITY_UPDATE for requests that are not open yet.
-        self.early_updates: dict[int, Priority] | None = None
+        self.early_updates: EarlyUpdates | None = None
         self.events: list[Event] = []
+        #: Requests that arrived in full and were not read in full, where what arrives is kept, and
+        #: those of them that may have been answered since somebody last looked.
+        self.unread_requests: set[int] | None = None
+        self.answered: list[int] = []
         if not conn.client:
             conn.signals = []
 
@@ -159,6 +166,11 @@ class SendQueue:
         self.priorities.set(stream_id, priority)
 
     # What the other modules do with it.
+
+    def started(self) -> None:
+        """Let content go out: the preface is in front of it now."""
+        if self.is_empty:
+            self.straight = STRAIGHT
 
     def make(self, stream_id: int) -> Outbound:
         """Make the queue of a stream."""
@@ -232,6 +244,8 @@ class SendQueue:
             if self._lacking and not self.queues:
                 self._lacking.clear()
         self.priorities.forget(stream_id)
+        if self.unread_requests and stream_id in self.unread_requests:
+            self.answered.append(stream_id)
 
     def drop(self, stream_id: int) -> None:
         """Forget a stream with all that waits on it."""
@@ -240,8 +254,8 @@ class SendQueue:
             self.size -= outbound.size
             if self.line is not None:
                 self.line.pop(stream_id, None)
-        if self.early_updates is not None:
-            self.early_updates.pop(stream_id, None)
+        if self.early_updates:
+            self.early_updates.drop(stream_id)
         self.finish(stream_id)
 
     def drop_all(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from h2._core.announced import AnnouncedSettings
 from h2._core.hpack_foreign import ForeignDecoder
+from h2._core.options import options_of
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.output import Output
 from h2._core.static_table import STATIC
@@ -123,6 +124,7 @@ class Connection:
         "max_reset",
         "no_events",
         "now",
+        "options",
         "ordinary",
         "out",
         "partial_block",
@@ -145,6 +147,7 @@ class Connection:
     def __init__(self, config: H2Configuration, header_list_size: int) -> None:
         client = config.client_side
         self.config = config
+        self.options = options_of(config)
         self.client = client
         self.state = states.STARTING
         self.transition_table = states.CLIENT if client else states.SERVER
@@ -185,7 +188,7 @@ class Connection:
         #: Requests with fields about priorities; None if they are not collected.
         self.signals: list[int] | None = None
         # Output
-        self.planner = FieldPlanner(config)
+        self.planner = FieldPlanner()
         self.out = Output()
 
     def _init_settings(self, header_list_size: int) -> None:
@@ -208,6 +211,19 @@ class Connection:
             f"windows={self.window.value}/{self.send_windows.connection} "
             f"buffered={self.out.size}"
         )
+
+    def use_config(self, config: H2Configuration) -> None:
+        """Have another configuration from now on."""
+        self.config = config
+        self.options = options_of(config)
+        self.planner.options_changed()
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Become a copy, with the options of its own configuration."""
+        _, attributes = state
+        for name, value in attributes.items():
+            setattr(self, name, value)
+        self.options = options_of(self.config)
 
     def enter(self, state: int) -> None:
         """Enter another connection state (a cell of the table, never a reaction)."""

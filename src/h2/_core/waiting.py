@@ -74,6 +74,8 @@ def wait(
     state = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[states.IDLE]
     stream = Stream(stream_id, state, 0)
     framing.note_method(stream, plan.seen)
+    if queue.early_updates:
+        queue.early_updates.pass_over(queue.highest_given, stream_id)
     queue.highest_given = stream_id
     _enter_line(queue, stream, Block(fields_of(plan), end_stream, priority))
 
@@ -151,7 +153,7 @@ def open_waiting(queue: SendQueue) -> None:
 
 def send_early_update(queue: SendQueue, stream_id: int) -> None:
     """Send the PRIORITY_UPDATE queued for a request, right after the request."""
-    priority = queue.early_updates.pop(stream_id, None) if queue.early_updates else None
+    priority = queue.early_updates.take(stream_id) if queue.early_updates else None
     if priority is not None and queue.takes_updates:
         priority_update.send(queue.conn, stream_id, priority)
 

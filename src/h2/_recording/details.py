@@ -36,7 +36,9 @@ _STATIC: Final = build_static_table(lambda _name, _value: 0)
 #: A field section is not decoded beyond this: a few octets can expand to gigabytes.
 _MAX_SECTION: Final = 1024 * 1024
 _SECRET: Final = {b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"}
-_MOST_TEXT: Final = 200  # octets of text that a peer chose: debug data, origins
+_MOST_TEXT: Final = 200  # octets of text that a peer chose: debug data, origins, priorities
+#: About what an object takes in memory beside its octets.
+_OBJECT: Final = 64
 
 Details = dict[str, Any]
 
@@ -55,22 +57,30 @@ class Direction:
         self._block = bytearray()
         self._head: Details = {}  # the frame with which the current block began
 
-    def add(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
-        """Add the contents of the payload to a recorded frame. Never raises, whatever they are."""
+    def look(
+        self, type_: int, flags: int, payload: bytes, found: Details
+    ) -> tuple[Details, Details]:
+        """Return the recorded frame that a payload says something about, and what it says.
+
+        It is the frame itself, or the one with which its field block began. Whatever the payload
+        holds, nothing is raised.
+        """
         kind = KIND_OF[type_]
         if kind == UNKNOWN_KIND:
-            return
+            return found, {}
         _, least, most, _ = SHAPES[kind]
         content = _content(type_, flags, payload)
         if content is None or not least <= len(payload) <= most:
-            found["damaged"] = True
-        elif type_ in {HEADERS, PUSH_PROMISE, CONTINUATION}:
-            self._add_block(type_, flags, content, found)
-        else:
-            found |= _DETAILS[type_](content)
+            return found, {"damaged": True}
+        if type_ in {HEADERS, PUSH_PROMISE, CONTINUATION}:
+            return self._look_at_block(type_, flags, content, found)
+        return found, _DETAILS[type_](content)
 
-    def _add_block(self, type_: int, flags: int, payload: bytes, found: Details) -> None:
+    def _look_at_block(
+        self, type_: int, flags: int, payload: bytes, found: Details
+    ) -> tuple[Details, Details]:
         """Add a fragment of a field block; the frame that began the block gets the fields."""
+        details: Details = {}
         if type_ != CONTINUATION:
             self._block.clear()
             self._head = found
@@ -79,12 +89,17 @@ class Direction:
                 prefix = 5
             elif type_ == PUSH_PROMISE:
                 prefix = 4
-                found["promised"] = decode.stream_id(payload.ljust(4, b"\0"))
+                details["promised"] = decode.stream_id(payload.ljust(4, b"\0"))
             payload = payload[prefix:]
-        self._block += payload
-        if flags & END_HEADERS:
-            self._head["fields"] = self._decode(bytes(self._block))
+        if len(self._block) + len(payload) > _MAX_SECTION:
+            self._decoder = None  # as if it could not be decoded
             self._block.clear()
+        else:
+            self._block += payload
+        if flags & END_HEADERS:
+            details["fields"] = self._decode(bytes(self._block))
+            self._block.clear()
+        return self._head, details
 
     def _decode(self, block: bytes) -> list[list[str]] | None:
         """Return the fields of a block; None if they, or earlier ones, cannot be decoded.
@@ -102,6 +117,15 @@ class Direction:
 
     def _shown(self, name: bytes, value: bytes) -> str:
         return _text(value) if self._secrets or name not in _SECRET else "(not recorded)"
+
+
+def memory(thing: object) -> int:
+    """Return about how many octets of memory a detail takes."""
+    if isinstance(thing, str):
+        return _OBJECT + len(thing) * (1 if thing.isascii() else 4)
+    if isinstance(thing, dict):
+        return sum(map(memory, thing.values()))
+    return _OBJECT + (sum(map(memory, thing)) if isinstance(thing, list) else 0)
 
 
 def _content(type_: int, flags: int, payload: bytes) -> bytes | None:
@@ -160,7 +184,8 @@ def _text_only(payload: bytes) -> Details:
 
 
 def _priority_update(payload: bytes) -> Details:
-    return {"prioritized": decode.stream_id(payload), "priority": _text(payload[4:])}
+    priority = _text(payload[4 : 4 + _MOST_TEXT])
+    return {"prioritized": decode.stream_id(payload), "priority": priority}
 
 
 _DETAILS: Final[dict[int, Callable[[bytes], Details]]] = {

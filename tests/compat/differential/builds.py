@@ -25,7 +25,7 @@ TOGETHER = 200
 
 @contextmanager
 def pure_source() -> Iterator[str]:
-    """A folder with the package as it is installed, without what is compiled."""
+    """A folder with the installed package, without compiled modules."""
     with tempfile.TemporaryDirectory() as folder:
         left_out = shutil.ignore_patterns("*.so", "__pycache__")
         shutil.copytree(Path(h2.__file__).parent, Path(folder) / "h2", ignore=left_out)
@@ -54,7 +54,7 @@ def differences(
 
 
 def main(wanted: str = "1000000") -> int:
-    """Compare until so many steps were run; returns the exit status."""
+    """Compare until this many steps were run; returns the exit status."""
     if not h2.__compiled__:
         sys.exit("this compares the compiled build with the pure one, and only that is installed")
     steps, first = 0, 0

@@ -74,7 +74,7 @@ def refused(d: Difference) -> bool:
 
 
 def resets(d: Difference) -> bool:
-    """Only this package resets a stream, whatever 4.4.1 finds wrong beside."""
+    """Only this package resets a stream, whatever else 4.4.1 objects to."""
     side = receiver(d.p)
     return side is not None and bool(reset_by([d.o], side) - reset_by([d.p], side))
 

@@ -83,7 +83,7 @@ def different(published: Json, ours: Json) -> tuple[str, ...]:
     one, two = published.get("state", {}), ours.get("state", {})
     failed = published["do"] != "call" and "raised" in published and "raised" in ours
     for side in one.keys() & two.keys():
-        # After a connection error nobody asks for windows.
+        # After a connection error windows do not matter.
         names = {"state"} if failed else one[side].keys() | two[side].keys()
         parts += [f"{side}.{n}" for n in names if one[side].get(n) != two[side].get(n)]
     return tuple(sorted(parts, key=lambda part: (part not in PARTS, part)))

@@ -1,9 +1,9 @@
 """The differences from h2 4.4.1 that are meant.
 
 Two kinds. A passing deviation covers some of the parts that differ in a step; what it covers is
-looked past and the comparison goes on. An ending one explains why two runs part for good, and the
+looked past and the comparison continues. An ending one explains why two runs part for good, and the
 comparison of that program stops there. What no entry explains is a failure. Numbers refer to the
-list "Where we go further than 4.4.1 on purpose"; 0 stands for what is not on it.
+list "Where we go further than 4.4.1 on purpose"; 0 means that it is not on the list.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs programs of steps on a client and a server connection and writes what happened.
 
 Started as ``python -m differential.driver`` under the interpreter whose ``h2`` is wanted. One
-program per line comes in, one trace per line goes out, both JSON. Nothing here compares or judges.
+program per line comes in, one trace per line comes out, both JSON. Nothing here compares or judges.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NothingToDoError(Exception):
 
 
 class End:
-    """One connection, what is on the way to its peer, and the trace of both."""
+    """One connection, what is in flight to its peer, and the trace of both."""
 
     def __init__(self, side: str, program: Json) -> None:
         client = side == "client"
@@ -78,9 +78,9 @@ class End:
         return self.reader.read(data)
 
     def _repeated_reset(self, unit: bytes) -> bool:
-        """Whether this is RST_STREAM once more for a stream.
+        """Whether this is RST_STREAM again for a stream.
 
-        How often a stream is reset may differ; what is on the way must not, since steps count it.
+        How often a stream is reset may differ; what is in flight must not, since steps count it.
         """
         if unit[3] != frames.RST_STREAM or unit.startswith(frames.PREFACE):
             return False
@@ -153,7 +153,7 @@ class Session:
             end.shadow.called(step["method"], args)
 
     def _pump(self, step: Json, entry: Json) -> None:
-        """Hand over what one side has sent: all of it or so many units, whole or in pieces."""
+        """Hand over what one side has sent: all of it or this many units, whole or in pieces."""
         source, target = self.ends[step["side"]], self.ends[_other(step["side"])]
         count = step.get("units") or len(source.wire)
         units = [source.wire.popleft() for _ in range(min(count, len(source.wire)))]

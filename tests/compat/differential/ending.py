@@ -129,7 +129,7 @@ def _stray_continuation(d: Difference) -> bool:
 
 
 def _reopened(d: Difference) -> bool:
-    """A window that DATA has used up is opened at once as far as there is room."""
+    """A window that DATA has exhausted is opened immediately by what was acknowledged."""
     published, ours = sent_by_both(d.p), sent_by_both(d.o)
     more = [item for item in ours if item not in published]
     return (
@@ -227,7 +227,7 @@ def _refused_push(d: Difference) -> bool:
 
 
 def _not_acknowledged(d: Difference) -> bool:
-    """A stream above a limit that the peer has not acknowledged is refused, and no more."""
+    """A stream above an unacknowledged limit is just refused."""
     side = receiver(d.p)
     return (
         d.errors() == ("TooManyStreamsError", None)

@@ -266,7 +266,7 @@ def _spoiled(random: Random, block: list[list[str]]) -> list[list[str]]:
 
 
 def body(random: Random, stream: int) -> list[Json]:
-    """A request with content-length 5 and some body, on a stream of its own."""
+    """A request with content-length 5 and some body, on a new stream."""
     block = [list(item) for item in REQUEST] + [["content-length", "5"]]
     parts = random.choice([["68656c6c6f"], ["6865", "6c6c6f"], ["68"], ["68656c6c6f21"], []])
     specs = [spec(frames.HEADERS, 4 if parts else 5, stream, block)]

@@ -1,4 +1,4 @@
-"""Frames to and from bytes for the differential driver; knows RFC 9113 and no implementation.
+"""Frames to and from bytes for the differential driver, independent of any implementation.
 
 Runs under both interpreters: nothing but the standard library and hpack.
 """

@@ -205,7 +205,7 @@ def small_call(random: Random) -> list[Json]:
 
 
 def update_settings(random: Random) -> list[Json]:
-    """A SETTINGS frame, and mostly its acknowledgement at once."""
+    """A SETTINGS frame, usually acknowledged immediately."""
     side = random.choice(["client", "server"])
     new = vocabulary.changed_settings(random, side)
     steps = [call(side, "update_settings", {"new_settings": {"settings": new}})]

@@ -1,4 +1,4 @@
-"""Deviations that change one thing and nothing after it: the comparison goes on."""
+"""Deviations that change one thing and nothing after it, so the comparison continues."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _closed_windows(d: Difference, part: str) -> bool:
 
 
 def _handed_back(d: Difference, part: str) -> bool:
-    """DATA that is refused counts as handed back, even where the connection ends."""
+    """DATA that is refused counts as acknowledged, even where the connection ends."""
     side = receiver(d.p)
     if part != "out" or side is None or "raised" not in d.p or "raised" not in d.o:
         return False
@@ -144,12 +144,12 @@ def _unknown_changes(d: Difference, part: str) -> bool:
 
 
 def _alternative(d: Difference, part: str) -> bool:
-    """An alternative service for no origin is no event; one after the response is."""
+    """An alternative service without an origin is not an event; one after the response is."""
     return part == "events" and _event_matters(d, _without_alternatives)
 
 
 def _extension_frames(d: Difference, part: str) -> bool:
-    """ORIGIN and PRIORITY_UPDATE have events of their own, where they are not ignored."""
+    """ORIGIN and PRIORITY_UPDATE have their own events, unless they are ignored."""
     return part == "events" and _event_matters(d, _without_extension_frames)
 
 
@@ -165,7 +165,7 @@ def _event_matters(d: Difference, simplify: Simplify) -> bool:
 
 
 def meant_alike(published: list[Json], ours: list[Json]) -> bool:
-    """Whether events are equal but for what is meant to differ."""
+    """Whether events are equal except for what is meant to differ."""
     for simplify in SIMPLIFIED:
         published, ours = simplify(published), simplify(ours)
     return published == ours

@@ -78,7 +78,7 @@ class Session:
         return findings
 
     def lost_events(self) -> tuple[int, list[str]]:
-        """Events before the faulty frame of one call: how many were carried, and what is amiss.
+        """Events before the invalid frame of one call: how many were carried, and what is wrong.
 
         The published package loses them, so it is given one frame at a time instead.
         """

@@ -99,7 +99,7 @@ def start(side: str, *, settled: bool = True) -> list[Json]:
 
 
 def server_situations() -> dict[str, Situation]:
-    """What can have come of a request, for a server."""
+    """The possible states of a request, for a server."""
     side = "server"
     post, get = inject(side, headers(1, POST)), inject(side, headers(1, GET, end=True))
     respond, answer = sends(side, 1, RESPONSE), sends(side, 1, RESPONSE, end=True)
@@ -147,7 +147,7 @@ def server_situations() -> dict[str, Situation]:
 
 
 def client_situations() -> dict[str, Situation]:
-    """What can have come of a request, for a client."""
+    """The possible states of a request, for a client."""
     side = "client"
     post, get = sends(side, 1, POST), sends(side, 1, GET, end=True)
     responded, ended = (
@@ -256,7 +256,7 @@ def priority(stream: int, other: int) -> Json:
 
 
 def on_connection() -> Iterator[list[Json]]:
-    """Frames on stream 0, and octets that are no frames."""
+    """Frames on stream 0, and octets that are not frames."""
     values = (0, 1, 2, 100, 16_383, 16_384, 2**24 - 1, 2**24, MAX_WINDOW, 2**31, 2**32 - 1)
     for code in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xFFFF):
         if code != 1:

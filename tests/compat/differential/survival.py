@@ -64,7 +64,7 @@ def catalogue() -> Iterator[Json]:
 
 
 def receives(side: str, frames: Iterable[Json]) -> Json:
-    """A read that ends with a sign of life: what is left unfinished before it is not survived."""
+    """A read that ends with PING: anything left unfinished before it does not count as survival."""
     return inject(side, *frames, PING)
 
 

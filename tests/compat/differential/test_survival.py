@@ -18,7 +18,7 @@ from support.peers import require_published_python
 
 SEEDS = int(os.environ.get("H2_DIFFERENTIAL_SEEDS", "360"))
 
-#: Rules that end the connection though 4.4.1 goes on: leaving it open would not be safe.
+#: Rules that end the connection although 4.4.1 continues: leaving it open would be unsafe.
 UNSAFE = {
     "preface-invalid": "a peer that speaks HTTP/1 understands no frame, and sends none",
     "field-block-too-large": "a field block is kept up to twice the limit that was announced",

@@ -121,7 +121,7 @@ async def leave(scope, receive, send):
 
 @at_path
 async def cancelled(scope, receive, send):
-    """Wait for something that somebody else cancels."""
+    """Wait for something that is cancelled."""
     task = asyncio.create_task(asyncio.sleep(3600))
     asyncio.get_running_loop().call_soon(task.cancel)
     await task

@@ -44,7 +44,7 @@ def form() -> ResponseReturnValue:
 
 @app.get("/endless")
 def endless() -> Response:
-    """Go on until somebody closes this."""
+    """Run until closed."""
 
     def pieces() -> Iterator[bytes]:
         try:

@@ -54,7 +54,7 @@ async def form(request: Request) -> JSONResponse:
 
 
 async def endless(request: Request) -> StreamingResponse:
-    """Go on until somebody stops this."""
+    """Run until stopped."""
 
     async def pieces() -> AsyncIterator[bytes]:
         try:
@@ -85,7 +85,7 @@ async def show_counts(request: Request) -> JSONResponse:
 
 
 async def state(request: Request) -> JSONResponse:
-    """Change the state; each request has a copy of its own, but not of what it holds."""
+    """Change the state; each request has its own shallow copy."""
     request.state.shared.append(1)
     seen = {"mine": getattr(request.state, "mine", None), "shared": len(request.state.shared)}
     request.state.mine = True
@@ -93,7 +93,7 @@ async def state(request: Request) -> JSONResponse:
 
 
 async def background(request: Request) -> PlainTextResponse:
-    """Go on with something once the response was sent."""
+    """Continue with something once the response was sent."""
 
     async def work() -> None:
         await gate.wait()

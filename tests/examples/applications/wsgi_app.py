@@ -177,7 +177,7 @@ def closings(environ, start_response):
 
 @bad
 def endless(environ, start_response):
-    """Without content at first, so that only the server can see that the client has gone."""
+    """Without content at first, so only the server can see that the client has disconnected."""
     start_response("200 OK", TEXT)
 
     def pieces():

@@ -42,7 +42,7 @@ def fields(event: RequestReceived) -> None:
 
 
 def events(error: ProtocolError, conn: H2Connection) -> None:
-    """What is in an event, and what is not."""
+    """What an event has, and what it does not have."""
     for carried in error.events:
         print(carried.stream_id)  # [attr-defined]
     for event in conn.receive_data(b""):

@@ -32,7 +32,7 @@ def test_frames_are_acknowledged_in_order() -> None:
 
 
 def test_the_first_frame_takes_back_what_was_sent_before_it() -> None:
-    """Its values are in effect, but for those that a frame before it changes."""
+    """Its values are in effect, except for those that an earlier frame changes."""
     announced = AnnouncedSettings()
     announced.send({4: 1, 3: 100, 99: 5})
     announced.send({1: 9})

@@ -372,7 +372,7 @@ def test_its_limit_counts_for_blocks_that_are_not_complete() -> None:
 
 
 class Plain:
-    """A decoder with no more than a method."""
+    """A decoder with just a method."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -504,7 +504,7 @@ def test_a_limit_of_ours_with_strict() -> None:
 
 
 def test_its_limit_with_strict() -> None:
-    """The decoder of hpack stops in the middle, so that no later block can be decoded."""
+    """The decoder of hpack stops in the middle, so later blocks cannot be decoded."""
     conn = wire.server(strict=True)
     conn.decoder = hpack.Decoder(max_header_list_size=300)
     with pytest.raises(DenialOfServiceError):

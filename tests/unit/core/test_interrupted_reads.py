@@ -1,7 +1,7 @@
 """Exceptions inside receive_data that the peer is not to blame for, and calls from inside it.
 
-A logger raises, a hook, the user presses Ctrl-C: what was read is half done then, so that the
-connection cannot go on. It says so to the peer, and loses nothing that was received.
+A logger or a hook raises, or the user presses Ctrl-C: the input is half processed then, so the
+connection cannot continue. It tells the peer, and loses nothing that was received.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Hooked(H2Connection):
 
 
 class BadDecoder(Decoder):
-    """A decoder that raises for every block but the first."""
+    """A decoder that raises for every block except the first."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ def test_the_connection_ends_and_the_exception_goes_on(
 
 
 def test_an_exception_while_a_frame_is_completed() -> None:
-    """The frame had begun with an earlier read; its second half brings the exception."""
+    """The frame had begun with an earlier read; its second half causes the exception."""
     conn = wire.server(logger=Logger("PRIORITY", raising(MistakeError())))
     frame = wire.priority(9)
     assert kinds(wire.feed(conn, wire.ping(), frame[:4])) == [PingReceived]
@@ -194,7 +194,7 @@ def test_receive_data_called_by_a_logger() -> None:
 
 @pytest.mark.parametrize("octets", [b"", wire.ping(), bytes(600)])
 def test_a_refused_call_from_inside_changes_nothing(octets: bytes) -> None:
-    """The one who calls may catch the exception; then the read goes on."""
+    """The caller may catch the exception; then the read continues."""
     errors: list[str] = []
 
     def action() -> None:

@@ -329,7 +329,7 @@ def test_an_acknowledgment_before_the_preface_does_not_acknowledge_the_preface()
 
 
 def test_settings_that_are_replaced_get_what_was_sent_before() -> None:
-    """The peer acknowledges what it was told, whatever the application does meanwhile."""
+    """The peer acknowledges what was sent, whatever the application does in the meantime."""
     server = wire.server()
     server.update_settings({Setting.MAX_FRAME_SIZE: 20_000, Setting.INITIAL_WINDOW_SIZE: 7})
     server.local_settings = Settings(client=False)

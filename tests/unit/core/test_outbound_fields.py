@@ -1,4 +1,4 @@
-"""Header fields on their way out: forms, limits of what is remembered, long blocks."""
+"""Header fields to send: forms, limits of caches, long blocks."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ SIZE = wire.DEFAULT_FRAME_SIZE
 
 
 def incompressible(size: int) -> bytes:
-    """A value that Huffman coding makes longer, so that its octets go out as they are."""
+    """A value that Huffman coding makes longer, so that its octets are sent as they are."""
     return b"\xfe" * size
 
 
@@ -235,7 +235,7 @@ def test_a_long_block_arrives_at_the_other_end() -> None:
 
 
 def test_names_at_indices_beyond_the_usual() -> None:
-    """With a large table a name may stand at an index that takes three octets."""
+    """With a large table, the index of a name may take three octets."""
     conn, decoder = wire.client((Setting.HEADER_TABLE_SIZE, 65_536)), Decoder()
     decoder.max_allowed_table_size = 65_536
     many = [(b"x-%d" % number, b"1") for number in range(300)]

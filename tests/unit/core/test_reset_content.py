@@ -16,7 +16,7 @@ FRAME = bytes(DEFAULT_FRAME_SIZE)
 
 
 def responding(*streams: int) -> H2Connection:
-    """A server whose response headers have gone out."""
+    """A server whose response headers have been sent."""
     conn = wire.server((Setting.INITIAL_WINDOW_SIZE, WINDOW))
     wire.feed(conn, wire.window_update(0, WINDOW - DEFAULT_WINDOW))
     for stream_id in streams:
@@ -148,7 +148,7 @@ def test_our_reset_keeps_content_whose_trailers_are_pending() -> None:
 
 
 def test_our_reset_drops_content_whose_end_is_pending() -> None:
-    """With its end dropped nobody takes the message for a complete one."""
+    """With its end dropped, the message cannot be mistaken for a complete one."""
     conn = responding(1)
     for last in (False, False, True):
         conn.send_data(1, FRAME, end_stream=last)
@@ -186,7 +186,7 @@ def test_the_peer_resets_a_stream_that_has_ended_while_its_content_is_pending(
     taken = conn.data_to_send(5)
     assert wire.feed(conn, wire.rst_stream(1), wire.rst_stream(1)) == []
     frames = wire.parse(taken + conn.data_to_send())
-    # One frame had begun to go out.
+    # One frame had begun to be sent.
     assert [f.stream_id for f in frames if f.type == Type.DATA] == [1, 3, 3, 3]
     assert conn.outbound_flow_control_window == WINDOW - len(FRAME) - 3 * 5
 
@@ -211,7 +211,7 @@ def test_content_of_a_promised_stream() -> None:
 
 
 def test_content_that_has_gone_out_does_not_come_back() -> None:
-    """A reset of another stream has noted where the content is, and then some has gone out."""
+    """A reset of another stream has indexed the content, and then some has been sent."""
     conn = responding(1, 3)
     for _ in range(3):
         conn.send_data(1, FRAME)

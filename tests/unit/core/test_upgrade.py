@@ -87,7 +87,7 @@ def test_no_settings(header: bytes | None) -> None:
     ("header", "rule"),
     [
         (b"?", "upgrade-settings-invalid"),
-        (b"AAE", "upgrade-settings-invalid"),  # two octets are no setting
+        (b"AAE", "upgrade-settings-invalid"),  # two octets are not a setting
         (b"AAEAAAAAA", "upgrade-settings-invalid"),
         (b"AAQA\nAAH", "upgrade-settings-invalid"),
         ("\xff", "upgrade-settings-invalid"),
@@ -148,7 +148,7 @@ def test_an_upgrade_comes_first(is_client: bool) -> None:
 
 @pytest.mark.parametrize("is_client", [True, False])
 def test_an_upgrade_after_the_other_start_repeats_no_preface(is_client: bool) -> None:
-    """Programs written for 4.4.1 may make both calls: settings go out twice, the octets once."""
+    """Programs written for 4.4.1 may make both calls: settings are sent twice, the octets once."""
     conn = H2Connection() if is_client else server_connection()
     conn.initiate_connection()
     started = conn.data_to_send()

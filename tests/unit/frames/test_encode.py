@@ -1,4 +1,4 @@
-"""Frames that go out, against a builder that shares nothing with the package."""
+"""Frames that are sent, against a builder that shares nothing with the package."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from unit.hpack.support import STATIC, UNLIMITED, decoder_table, encode
 
 
 def literal(name: bytes, value: bytes, first: int = 0x40) -> bytes:
-    """Return a literal field with a name of its own, strings without Huffman code."""
+    """Return a literal field with a literal name, strings without Huffman code."""
     strings = (encode_integer(len(text), 0x7F, 0) + text for text in (name, value))
     return bytes((first,)) + b"".join(strings)
 
@@ -246,7 +246,7 @@ def test_smaller_setting_above_the_present_size_asks_for_nothing() -> None:
 
 
 def test_class_masks() -> None:
-    # The masks are those of support.classify(): by length of a pseudo-header name, else as said.
+    # The masks are those of support.classify(): by length of a pseudo-header name, else as given.
     decoder = Decoder(STATIC)
     method, path, status = 1 << 7, 1 << 5, 1 << 7
     wire = (

@@ -239,7 +239,7 @@ def test_values_that_never_repeat_stop_being_inserted() -> None:
     sent = [kind(encoder, b"x-request-id", b"%032x" % number) for number in range(40)]
     assert sent == ["insert"] * 2 + ["literal"] * 38
     assert len(encoder_table(encoder)) == 2
-    # A value that comes back goes into the table at once, and is an index from then on.
+    # A value that repeats is inserted immediately, and is an index from then on.
     again = [kind(encoder, b"x-request-id", b"%032x" % 39) for _ in range(3)]
     assert again == ["insert", "index", "index"]
 

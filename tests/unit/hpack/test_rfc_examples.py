@@ -19,7 +19,7 @@ from unit.hpack.support import (
     table_octets,
 )
 
-# "C.3" to "C.6" are sequences on one connection, each "C.2.x" is a connection of its own.
+# "C.3" to "C.6" are sequences on one connection, each "C.2.x" is a separate connection.
 GROUPS = [
     (key, list(group))
     for key, group in groupby(

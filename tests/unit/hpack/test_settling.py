@@ -1,4 +1,4 @@
-"""Steady state: a history that repeats itself costs no more than if every field were inserted."""
+"""Steady state: a repeating history costs no more than if every field were inserted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unit.hpack.support import STATIC, Fields, encode
 from unit.hpack.test_encoder import kinds
 
 SIZES = [256, 1024, 4096, 16384, 65536]
-# Most tables turn over in what is measured, the last half.
+# Most tables turn over in the measured part, the last half.
 BLOCKS = 160
 
 

@@ -38,7 +38,7 @@ TOLERATED = "tolerated"
 
 
 class Scenario(NamedTuple):
-    """One way to break a rule, and what comes of it."""
+    """One way to break a rule, and the result."""
 
     rule: str
     section: str
@@ -606,7 +606,7 @@ for cookies in (
 for broken, where, request in RESET_REQUESTS:
     resets(broken, where, 1, SERVER, wire.headers(1, request))
 for broken, where, request in REQUESTS + RESET_REQUESTS:
-    # h2 4.4.1 sends methods that are no tokens.
+    # h2 4.4.1 sends methods that are not tokens.
     options = {"strict": True} if broken == "method-no-token" else {}
     refuses(
         *(broken, where, partial(wire.client, normalize_outbound_headers=False, **options)),

@@ -24,7 +24,7 @@ REACTIONS = {
 NAME_OF = {number: name for name, number in REACTIONS.items()}
 CELLS = [(role, state, input_) for role in ROLES for state in STATE_NAMES for input_ in INPUT_NAMES]
 
-# What is true of the connection in each state, but for the last one, in which nothing is.
+# What is true of the connection in each state, except for the last one, in which nothing is.
 WAITS, SENT, RECEIVED = "waits for SETTINGS", "GOAWAY sent", "GOAWAY received"
 FACTS = {
     "STARTING": {WAITS},
@@ -58,7 +58,7 @@ def expected(role: str, state: str, input_: str) -> str:
     if ONLY_FROM.get(input_, role) != role:
         return "MISUSE"
     # "Receivers of a GOAWAY frame MUST NOT open additional streams on the connection"; neither does
-    # an application that has said goodbye itself.
+    # an application that has sent GOAWAY itself.
     if input_ in ("SEND_OPEN", "SEND_PUSH_PROMISE") and facts & {SENT, RECEIVED}:
         return "DRAINING"
     return with_facts(facts | {SENT}) if input_ == "SEND_GOAWAY" else state
@@ -136,7 +136,7 @@ LEAD_IN = {
 
 
 def build(role: str, state: str) -> H2Connection:
-    """A connection in that state, with stream 1, on which either side may go on."""
+    """A connection in that state, with stream 1, on which either side may continue."""
     conn = H2Connection(wire.configuration(client_side=role == "client"))
     if role == "client":
         conn.initiate_connection()

@@ -87,7 +87,7 @@ OF_NAME = {
 
 
 def facts(name: bytes, value: bytes) -> int:
-    """What the value of a pseudo-header field says beside its being valid."""
+    """What the value of a pseudo-header field says besides being valid."""
     if name == b":method":
         return {b"HEAD": HEAD, b"CONNECT": CONNECT}.get(value, 0)
     if name == b":status":
@@ -98,7 +98,7 @@ def facts(name: bytes, value: bytes) -> int:
 
 
 def odd_target(name: bytes, value: bytes) -> int:
-    """What not every scheme and method has, even where it is no part of any URI."""
+    """What not every scheme and method allows, even if it cannot be part of a URI."""
     odd = (name == b":path" and not value.startswith(b"/")) or (
         name == b":authority" and b"@" in value
     )
@@ -162,7 +162,7 @@ def test_class_of_every_tricky_pair(name: bytes) -> None:
     ],
 )
 def test_lengths_are_numbers_of_63_bits(zeros: int, digits: bytes, valid: bool) -> None:
-    """With zeros in front, but no more digits than int() takes under every limit of Python."""
+    """With leading zeros, but no more digits than int() always accepts."""
     value = b"0" * zeros + digits
     valid = (valid or (bool(zeros) and not digits)) and len(value) <= 640
     assert classify(b"content-length", value) == CONTENT_LENGTH | (0 if valid else BAD_FORM)

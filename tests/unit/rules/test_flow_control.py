@@ -22,7 +22,7 @@ def window_of(value: int, limit: int) -> ReceiveWindow:
         (32_766, 32_769, 65_535, 0),
         (32_767, 32_768, 65_535, 32_767),  # half of the window
         (0, 0, 65_535, 0),
-        (1, 0, 65_535, 1),  # exhausted: at once
+        (1, 0, 65_535, 1),  # exhausted: immediately
         (1, 1, 65_535, 0),
         (5_000, -5_000, 65_535, 0),  # would not open it
         (5_001, -5_000, 65_535, 5_001),
@@ -56,7 +56,7 @@ def test_enlarging() -> None:
 
 
 def test_a_smaller_limit_makes_what_was_handed_back_enough() -> None:
-    """29,991 octets arrived and were handed back: less than half, then the window shrinks."""
+    """29,991 octets arrived and were acknowledged: less than half, then the window shrinks."""
     window = window_of(65_535 - 29_991, 65_535)
     assert window.hand_back(29_991) == 0
     assert window.resize(20_000 - 65_535) == 29_991

@@ -131,7 +131,7 @@ REACTIONS = {
     "NOT_ON_A_PUSHED_STREAM": (CONNECTION, "push-parent-pushed", Code.PROTOCOL_ERROR),
     "NO_REQUEST": (STREAM, "pseudo-wrong-message", Code.PROTOCOL_ERROR),
 }
-# Rules of their own for some frames, because h2 4.4.1 lets those pass.
+# Separate rules for some frames, because h2 4.4.1 accepts those.
 SAME_REACTION = {
     "reset-of-idle-stream": "stream-idle",
     "data-on-reserved-stream": "stream-reserved",
