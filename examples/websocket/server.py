@@ -28,20 +28,21 @@ import contextlib
 import json
 import signal
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import CloseConnection, Event, Message, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-import h2.config
-import h2.connection
 import h2.events
-import h2.exceptions
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
 from examples.common.transport import close
+from h2.buffered import BufferedH2Connection
+from h2.config import H2Configuration
+from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
@@ -50,33 +51,18 @@ IDLE_SECONDS = 60.0  # a client that is silent for so long is asked whether it i
 SEND_SECONDS = 60.0  # how long a client may leave what we send unread
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
 LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
-LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
+PIECE = 16_384  # octets taken from a WebSocket at a time
 
 Fields = Sequence[tuple[bytes, bytes]]
 
 
-class Exchange:
-    """What is still to be sent on one stream."""
-
-    def __init__(self, output: bytes = b"") -> None:
-        self.output = bytearray(output)
-        self.finished = True  # nothing comes behind the output
-        self.held = 0  # flow-controlled octets received that are not dealt with yet
-
-    def receive(self, data: bytes) -> None:
-        """Throw the content of the request away: an ordinary one needs none here."""
-
-    def leave(self) -> None:
-        """Prepare for the end of the connection."""
-
-
-class WebSocket(Exchange):
+class WebSocket:
     """The server's end of a WebSocket; what it receives goes into its output again."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.finished = False
         self.ws = Connection(ConnectionType.SERVER)
+        self.output = b""
+        self.finished = False  # nothing comes behind the output
 
     def send(self, event: Event) -> None:
         """Append a frame to the output."""
@@ -107,18 +93,23 @@ class WebSocket(Exchange):
 
     def leave(self) -> None:
         """Tell the client that the server goes away."""
-        self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
+        if not self.finished:
+            self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
 
 
 class Session:
-    """One client: its transport, its HTTP/2 connection and the exchanges that are under way."""
+    """One client: its transport, its HTTP/2 connection and its WebSockets."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
         self.task = asyncio.current_task()
-        config = h2.config.H2Configuration(client_side=False, strict=True)
-        self.conn = h2.connection.H2Connection(config)
+        self.conn = BufferedH2Connection(
+            H2Configuration(client_side=False),
+            receive_buffering=True,
+            shutdown_timeout=GRACE_SECONDS,
+        )
+        self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0  # see `go_on()`
         self.conn.local_settings = Settings(
             client=False,
             initial_values={
@@ -127,27 +118,24 @@ class Session:
                 SettingCodes.MAX_HEADER_LIST_SIZE: 65_536,
             },
         )
-        self.exchanges: dict[int, Exchange] = {}
-        self.leaving = False  # whether the client has been told which request is the last one
-        self.broken = False  # whether the client has broken the rules; a GOAWAY frame tells it so
+        self.websockets: dict[int, WebSocket] = {}
+        self.stopping = False  # whether the server stops
+        self.over = False  # whether nothing is left but to send what is pending
 
     async def run(self) -> None:
         """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
         self.conn.initiate_connection()
         await self.flush()
-        while not (self.leaving and not self.exchanges):
-            data = await self.receive()
-            if not data:
-                self.say_goodbye()
-                break
-            try:
-                events = self.conn.receive_data(data)
-            except h2.exceptions.ProtocolError:
-                self.broken = True
-                break  # the GOAWAY frame that tells the client is waiting to be sent
-            self.handle(events)
-            self.send_content()
-            await self.flush()
+        with contextlib.suppress(
+            ProtocolError
+        ):  # the GOAWAY frame that tells the client is pending
+            while not self.over:
+                if data := await self.receive():
+                    self.handle(self.conn.receive_data(data))
+                else:
+                    self.conn.close_connection()
+                    self.over = True
+                await self.flush()
         await self.flush()
 
     async def receive(self) -> bytes:
@@ -155,7 +143,7 @@ class Session:
         for patience in (True, False):
             with contextlib.suppress(asyncio.TimeoutError):
                 return await asyncio.wait_for(self.reader.read(65_536), IDLE_SECONDS)
-            if patience and self.exchanges:
+            if patience and self.conn.open_inbound_streams:
                 # A WebSocket may be silent for as long as it likes; its client must be alive.
                 self.conn.ping(b"alive?  ")
                 await self.flush()
@@ -164,73 +152,73 @@ class Session:
         return b""
 
     async def flush(self) -> None:
-        """Write what the connection has to say, and wait for the client to read it.
+        """Write what can be sent, and wait for the client to read it.
 
         Nothing is read meanwhile, so that a client which does not read cannot make us store more.
         """
-        if data := self.conn.data_to_send():
+        while data := self.conn.data_to_send(65_536):
             self.writer.write(data)
+            self.handle(self.conn.events())
             await asyncio.wait_for(self.writer.drain(), SEND_SECONDS)
 
     def leave(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets.
-
-        Requests that are on their way are still answered, so no last stream is named yet. When the
-        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
-        """
-        if self.broken or self.leaving:
-            return
-        self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
-        self.conn.ping(LAST_CALL)
-        self.close_websockets()
+        """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets."""
+        self.stopping = True
+        self.conn.graceful_shutdown()
+        with contextlib.suppress(ProtocolError):  # where the client has broken the rules
+            for stream_id, websocket in list(self.websockets.items()):
+                websocket.leave()
+                self.send(stream_id, websocket)
         self.writer.write(self.conn.data_to_send())
-
-    def say_goodbye(self) -> None:
-        """Name the last request that is answered, unless that has been done."""
-        if not (self.broken or self.leaving):
-            self.leaving = True
-            self.conn.close_connection()
-
-    def close_websockets(self) -> None:
-        """Tell all clients of WebSockets that the server goes away."""
-        for exchange in self.exchanges.values():
-            exchange.leave()
-        self.send_content()
 
     def break_off(self) -> None:
         """Leave at once: the time for a graceful shutdown is over."""
-        self.say_goodbye()
+        self.conn.handle_timer(time.monotonic())
         self.writer.write(self.conn.data_to_send())
         if self.task:
             self.task.cancel()
 
-    def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read; those that are not listed need no action."""
-        resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+    def handle(self, events: Iterable[h2.events.Event]) -> None:
+        """Act on events; those that are not listed need no action."""
         for event in events:
             match event:
-                case h2.events.RequestReceived() if event.stream_id not in resets:
-                    self.answer(event.stream_id, event.headers)
-                case h2.events.DataReceived():
-                    self.take_in(event)
-                case h2.events.StreamEnded() if event.stream_id in self.exchanges:
-                    # For a WebSocket this is what the end of a TCP connection would be.
-                    self.exchanges[event.stream_id].finished = True
+                case h2.events.RequestReceived():
+                    # One read can bring a request and, behind it, the reset that cancels it.
+                    with contextlib.suppress(StreamClosedError):
+                        self.answer(event.stream_id, event.headers)
+                case h2.events.DataAvailable() | h2.events.StreamEnded():
+                    self.go_on(event.stream_id)
+                case h2.events.StreamWritable():
+                    self.go_on(event.stream_id)
                 case h2.events.StreamReset():
-                    if exchange := self.exchanges.pop(event.stream_id, None):
-                        self.conn.acknowledge_received_data(exchange.held, event.stream_id)
-                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
-                    self.say_goodbye()
-                    self.close_websockets()  # those that were opened meanwhile
+                    self.websockets.pop(event.stream_id, None)
+                    self.conn.discard_data(event.stream_id)
+                case h2.events.ConnectionDrained():
+                    self.over = True
 
-    def take_in(self, event: h2.events.DataReceived) -> None:
-        """Hand content to its exchange; its room is given back when the output has gone."""
-        if exchange := self.exchanges.get(event.stream_id):
-            exchange.held += event.flow_controlled_length
-            exchange.receive(event.data)
-        else:
-            length = event.flow_controlled_length
-            self.conn.acknowledge_received_data(length, event.stream_id)
+    def go_on(self, stream_id: int) -> None:
+        """Take in what a WebSocket has received, if all that it had to send is on its way.
+
+        So what waits here is never more than what the client may send.
+        """
+        while (websocket := self.websockets.get(stream_id)) and not self.conn.send_buffer_size(
+            stream_id
+        ):
+            data = self.conn.read_data(stream_id, PIECE)
+            websocket.receive(data)
+            if self.conn.at_end(stream_id):
+                websocket.finished = True  # this is what the end of a TCP connection would be
+            self.send(stream_id, websocket)
+            if not data:
+                break
+
+    def send(self, stream_id: int, websocket: WebSocket) -> None:
+        """Send what a WebSocket has to say; forget it if nothing comes behind that."""
+        self.conn.send_data(stream_id, websocket.output, end_stream=websocket.finished)
+        websocket.output = b""
+        if websocket.finished:
+            del self.websockets[stream_id]
+            self.conn.discard_data(stream_id)
 
     def answer(self, stream_id: int, fields: Fields) -> None:
         """Answer a request: open a WebSocket, or send the page or an error."""
@@ -241,10 +229,13 @@ class Session:
                 self.conn.send_headers(stream_id, refused, end_stream=True)
                 return
             self.conn.send_headers(stream_id, [(":status", "200")])
-            self.exchanges[stream_id] = websocket = WebSocket()
+            self.websockets[stream_id] = websocket = WebSocket()
             if path == b"/fields":
                 websocket.send(TextMessage(data=fields_as_json(fields)))
                 websocket.close(CloseConnection(code=CloseReason.NORMAL_CLOSURE, reason="all said"))
+            if self.stopping:
+                websocket.leave()
+            self.send(stream_id, websocket)
             return
         status, kind, content = "404", "text/plain", b"not here\n"
         if method not in {b"GET", b"HEAD"}:
@@ -258,30 +249,10 @@ class Session:
             ("content-type", kind),
             ("content-length", str(len(content))),
         ]
+        self.conn.discard_data(stream_id)  # nothing here has a use for it
         self.conn.send_headers(stream_id, response, end_stream=method == b"HEAD")
         if method != b"HEAD":
-            self.exchanges[stream_id] = Exchange(content)
-
-    def send_content(self) -> None:
-        """Send of every exchange as much as the client has room for.
-
-        Where all of it has gone, the client gets the room back that the octets had which called for
-        it. So what waits here is never more than what the client may send.
-        """
-        for stream_id, exchange in list(self.exchanges.items()):
-            while exchange.output:
-                window = self.conn.local_flow_control_window(stream_id)
-                size = min(window, self.conn.max_outbound_frame_size, len(exchange.output))
-                if size <= 0:
-                    break
-                self.conn.send_data(stream_id, bytes(exchange.output[:size]))
-                del exchange.output[:size]
-            if not exchange.output:
-                if exchange.finished:
-                    self.conn.end_stream(stream_id)
-                    del self.exchanges[stream_id]
-                self.conn.acknowledge_received_data(exchange.held, stream_id)
-                exchange.held = 0
+            self.conn.send_data(stream_id, content, end_stream=True)
 
 
 def path_of(request: dict[bytes, bytes]) -> bytes:
