@@ -1,12 +1,12 @@
-"""An anyio client: many requests at once over one connection, under asyncio or under trio.
+"""An anyio client: many requests at once over one connection, on asyncio or on trio.
 
     python -m examples.anyio.client https://localhost:8443/ https://localhost:8443/bytes/1000000
     python -m examples.anyio.client --backend trio --data FILE https://localhost:8443/echo
 
-All URLs belong to one server, and the requests go out together, as far as the server allows it.
-The content of the responses goes to standard output, in the order of the URLs; `--data` posts a
-file to each of them. The exit status is 0 if all responses came in full, with a status below 400.
-With servers started from these examples, say whom to trust:
+All URLs belong to one server, and the requests are sent together, as far as the server allows it.
+The content of the responses is written to standard output, in the order of the URLs; `--data` posts
+a file to each of them. The exit status is 0 if all responses are complete, with a status below 400.
+For servers started from these examples, name the CA certificate:
 
     --authority examples/certificates/authority.pem
 
@@ -40,24 +40,24 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
 LIMIT = 100  # requests at a time; the server may allow fewer
-STREAM_WINDOW = 65_535  # octets of a response that may wait for their turn
+STREAM_WINDOW = 65_535  # octets of a response that may wait for its turn
 UPLOAD_SIZE = 65_536  # octets read from the file at a time
 CONNECT_SECONDS = 10.0
-FAREWELL_SECONDS = 1.0  # how long we try to send our last words
+FAREWELL_SECONDS = 1.0  # time for sending our last frames
 
 
 class RequestError(Exception):
-    """A request did not get its whole response, or not a good one."""
+    """A request did not get a complete and successful response."""
 
 
 class Signal:
-    """Wakes the tasks that wait for the next time that something happens."""
+    """Wakes the tasks that wait for the next change."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
     def fire(self) -> None:
-        """Wake all tasks that wait now."""
+        """Wake all waiting tasks."""
         self._event.set()
         self._event = anyio.Event()
 
@@ -155,13 +155,13 @@ class Connection:
                     who = "the server" if event.remote_reset else "this client"
                     request.fail(f"{who} reset the stream: {code!r}")
                 case h2.events.ConnectionTerminated(error_code=code, last_stream_id=last):
-                    # The others are completed, or fail when the server hangs up.
+                    # The others are completed, or fail when the server disconnects.
                     self.close(f"the server takes no more requests: {code!r}", above=last)
             if request:
                 request.changed.fire()
 
     def close(self, reason: str, above: int = 0) -> None:
-        """Refuse new requests, and let those on streams above this number fail."""
+        """Refuse new requests, and make those on streams above this number fail."""
         self.closing = reason
         self.settings_received.set()
         for request in self.requests.values():
@@ -226,7 +226,7 @@ def write_out(content: bytes) -> None:
 
 
 def https_url(text: str) -> SplitResult:
-    """Take a URL apart. Raises `ValueError` if it is none that this program can fetch."""
+    """Parse a URL. Raises `ValueError` if it is not one that this program can fetch."""
     url = urlsplit(text)
     if url.scheme != "https" or not url.hostname or url.port == 0:
         raise ValueError(text)
@@ -304,7 +304,7 @@ async def fetch(urls: list[SplitResult], authority: Path | None, upload: Path | 
                 host,
                 port,
                 ssl_context=client_context(authority),
-                tls_standard_compatible=False,  # many servers hang up without TLS's goodbye
+                tls_standard_compatible=False,  # many servers disconnect without a TLS close_notify
             )
             stack.push_async_callback(transport.aclose)
             if transport.extra(TLSAttribute.alpn_protocol) != "h2":

@@ -1,6 +1,6 @@
 """A server on eventlet and pyOpenSSL: the JSON of a request's header fields, and an echo.
 
-Start it in the root of the checkout, then ask it something from another shell:
+Start it in the root of the checkout, then send it a request from another shell:
 
     python -m examples.eventlet.server
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
@@ -40,7 +40,7 @@ LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
 
 
 class Server:
-    """What listens, and the sessions that came of it."""
+    """The listener, and its sessions."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.context = tls_context(args.certificates)
@@ -52,12 +52,12 @@ class Server:
         self.clients: set[Client] = set()
 
     def accept(self) -> None:
-        """Give every client a green thread of its own, as long as there are places."""
+        """Start a green thread for every client, as long as there are places."""
         while True:
             self.places.acquire()
             try:
                 sock, _address = self.listener.accept()
-            except OSError:  # it has gone again, or there are too many open files
+            except OSError:  # it has already disconnected, or too many files are open
                 self.places.release()
                 eventlet.sleep(0.1)
             else:
@@ -66,7 +66,7 @@ class Server:
     def serve_client(self, sock: socket.socket) -> None:
         """Serve one client, and close its socket."""
         try:
-            # Frames go out when they are ready; waiting to fill a packet would only add delay.
+            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = SSL.Connection(self.context, sock)
             tls.set_accept_state()
@@ -84,7 +84,7 @@ class Server:
             finally:
                 self.clients.remove(client)
         except (OSError, SSL.Error):
-            pass  # the client has gone, or speaks no TLS: nobody is left to tell
+            pass  # the client has disconnected, or does not speak TLS
         finally:
             sock.close()
             self.places.release()
@@ -112,7 +112,7 @@ class Server:
 
 
 def tls_context(folder: Path) -> SSL.Context:
-    """TLS for a server as RFC 9113 section 9.2 wants it; ALPN picks HTTP/2 or nothing."""
+    """TLS for a server as RFC 9113 section 9.2 requires; ALPN selects HTTP/2 or nothing."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)

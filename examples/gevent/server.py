@@ -11,7 +11,7 @@ session, in `examples/common/session.py`.
 
 from __future__ import annotations
 
-# From here on, what would block the process blocks one greenlet; hence this comes first.
+# From here on, what would block the process blocks one greenlet, so this comes first.
 from gevent import monkey
 
 monkey.patch_all()
@@ -40,7 +40,7 @@ LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
 
 
 class Server:
-    """What listens, and the sessions that came of it."""
+    """The listener, and its sessions."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.root: Path = args.root
@@ -52,9 +52,9 @@ class Server:
         )
 
     def serve_client(self, sock: socket.socket, _address: object) -> None:
-        """Serve one client, in a greenlet of its own; the listener closes its socket."""
+        """Serve one client in a separate greenlet; the listener closes its socket."""
         try:
-            # Frames go out when they are ready; waiting to fill a packet would only add delay.
+            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.context.wrap_socket(
                 sock, server_side=True, do_handshake_on_connect=False
@@ -72,7 +72,7 @@ class Server:
                 finally:
                     self.clients.remove(client)
         except OSError:
-            pass  # the client has gone, or speaks no TLS: nobody is left to tell
+            pass  # the client has disconnected, or does not speak TLS
 
     def run(self) -> None:
         """Serve until Ctrl+C or SIGTERM."""

@@ -1,6 +1,6 @@
 """A client on Twisted that makes a HEAD request and prints the header section of the response.
 
-Start it from the root of the checkout; without --authority it trusts whom the system trusts:
+Start it from the root of the checkout; without --authority it uses the system's CA certificates:
 
     python -m examples.twisted.head_client https://www.example.com/
 

@@ -1,12 +1,12 @@
 """A client on Twisted that posts a file under flow control and prints the response's content.
 
-Start it from the root of the checkout; without --authority it trusts whom the system trusts:
+Start it from the root of the checkout; without --authority it uses the system's CA certificates:
 
     python -m examples.twisted.post_client https://www.example.com/ README.md
 
-The file is sent a piece at a time, and only while all three have room for it: the windows of the
-stream and of the connection, which the server opens, and the transport. What arrives is printed
-before its place in our own windows is given back.
+The file is sent a piece at a time, and only while there is room in the windows of the stream and of
+the connection, which the server opens, and in the transport. Content that arrives is acknowledged
+after it is printed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def regular_file(path: str) -> SizedFile:
 
 
 async def run(reactor: Any, args: argparse.Namespace) -> None:
-    """Make the request; its response has been shown when this is through."""
+    """Make the request and show its response."""
     # Without a buffer: what has been written is written, and nothing is left to fail at the end.
     with args.file, open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as output:
         request = PostRequest(args.url, args.file, output)

@@ -3,22 +3,22 @@
     python -m examples.websocket.server
 
 Open https://localhost:8443/ in a browser that trusts examples/certificates/authority.pem: the page
-tries out what this server can do, and shows whether it came out right. From a shell:
+tries everything that this server supports, and shows the results. From a shell:
 
     CA=examples/certificates/authority.pem
     python -m examples.websocket.client --authority $CA --text hello wss://localhost:8443/echo
 
-`/echo` sends every message back, piece by piece, however large it is; `/fields` sends the header
-fields of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own.)
+`/echo` echoes every message, piece by piece, however large it is; `/fields` sends the header fields
+of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own fields.)
 
-The way to a WebSocket over HTTP/2:
+How a WebSocket over HTTP/2 is opened:
 
-1. The server's SETTINGS say ENABLE_CONNECT_PROTOCOL = 1. A browser that has a connection to this
-   server looks for that, and opens one for HTTP/1.1 where it finds none that says so.
+1. The server's SETTINGS have ENABLE_CONNECT_PROTOCOL = 1. A browser checks this on an existing
+   connection, and opens a new one with HTTP/1.1 if it is missing.
 2. The client sends an extended CONNECT request: `:protocol` is websocket, the stream stays open.
 3. The server answers with status 200. There is no Upgrade, no `sec-websocket-key`, no 101.
-4. From then on DATA frames carry what RFC 6455 would put on a TCP connection, and END_STREAM stands
-   for the end of that connection. wsproto reads and writes it; its handshake is for HTTP/1.1 only.
+4. From then on DATA frames carry what RFC 6455 would send over a TCP connection, and END_STREAM is
+   the end of that connection. wsproto reads and writes it; its handshake is for HTTP/1.1 only.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ from h2.settings import SettingCodes, Settings
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
 HANDSHAKE_SECONDS = 10.0
-IDLE_SECONDS = 60.0  # a client that is silent for so long is asked whether it is still there
-SEND_SECONDS = 60.0  # how long a client may leave what we send unread
+IDLE_SECONDS = 60.0  # a client that is silent for this long gets a PING
+SEND_SECONDS = 60.0  # time limit for a client to read what we send
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
 LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
 PIECE = 16_384  # octets taken from a WebSocket at a time
@@ -69,24 +69,24 @@ class WebSocket:
         self.output += self.ws.send(event)
 
     def receive(self, data: bytes) -> None:
-        """Take in octets of the client, cut anywhere, and react to the frames in them."""
+        """Process octets from the client, split anywhere, and react to the frames in them."""
         if self.finished:
             return
         self.ws.receive_data(data)
         for event in self.ws.events():
             match event:
                 case Message() if event.data or event.message_finished:
-                    # A part of a message goes back as soon as it is here, as a frame of its own:
+                    # Each part of a message is echoed as soon as it arrives, as a separate frame:
                     # no message is too large, and none has to be stored.
                     echo = type(event)(data=event.data, message_finished=event.message_finished)
                     self.send(echo)
                 case Ping():
                     self.send(event.response())
-                case CloseConnection():  # also made by wsproto where the client breaks the rules
+                case CloseConnection():  # or wsproto, after a violation
                     self.close(event)
 
     def close(self, event: CloseConnection) -> None:
-        """Send a Close frame, unless that has been done; nothing comes behind it."""
+        """Send a Close frame, unless it was already sent; nothing follows it."""
         if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
             self.send(event.response())
         self.finished = True
@@ -123,7 +123,7 @@ class Session:
         self.over = False  # whether nothing is left but to send what is pending
 
     async def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         self.conn.initiate_connection()
         await self.flush()
         with contextlib.suppress(
@@ -139,7 +139,7 @@ class Session:
         await self.flush()
 
     async def receive(self) -> bytes:
-        """Wait for octets; none mean that the client has gone."""
+        """Wait for octets; none mean that the client has left."""
         for patience in (True, False):
             with contextlib.suppress(asyncio.TimeoutError):
                 return await asyncio.wait_for(self.reader.read(65_536), IDLE_SECONDS)
@@ -154,7 +154,8 @@ class Session:
     async def flush(self) -> None:
         """Write what can be sent, and wait for the client to read it.
 
-        Nothing is read meanwhile, so that a client which does not read cannot make us store more.
+        Nothing is read in the meantime, so that a client that does not read cannot make us store
+        more.
         """
         while data := self.conn.data_to_send(65_536):
             self.writer.write(data)
@@ -261,14 +262,14 @@ def path_of(request: dict[bytes, bytes]) -> bytes:
 
 
 def refusal(request: dict[bytes, bytes]) -> list[tuple[str, str]] | None:
-    """Return the response to an extended CONNECT request that opens no WebSocket, or None."""
+    """Return the response that refuses an extended CONNECT request, or None."""
     if request[b":protocol"] != b"websocket":
         return [(":status", "501")]
     if path_of(request) not in {b"/echo", b"/fields"}:
         return [(":status", "404")]
     if request.get(b"sec-websocket-version") != b"13":
         return [(":status", "400"), ("sec-websocket-version", "13")]
-    # Browsers let scripts of any page open WebSockets, with cookies, and say whose script it is.
+    # Browsers let scripts of any page open WebSockets, with cookies, and send the script's origin.
     own = b"https://" + request.get(b":authority", b"")
     if request.get(b"origin", own) != own:
         return [(":status", "403")]
@@ -281,9 +282,9 @@ def fields_as_json(fields: Fields) -> str:
 
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Let the client read what was said last and hang up; after a moment, do so ourselves.
+    """Let the client read our last frames and disconnect; after a moment, do so ourselves.
 
-    Closing a socket in which octets of the client wait unread would discard what we sent last.
+    Closing a socket with unread octets from the client would discard what we sent last.
     """
 
     async def until_closed() -> None:
@@ -314,7 +315,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
             if writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
                 await session.run()
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
-            pass  # the client has gone or does not read, or the server stops
+            pass  # the client has disconnected or does not read, or the server stops
         finally:
             await hang_up(reader, writer)
             sessions.discard(session)

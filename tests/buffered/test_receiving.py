@@ -839,6 +839,47 @@ def test_small_frames_count_until_their_octets_are_given_back(reset: bool) -> No
     assert conduct.small.count <= 40
 
 
+@pytest.mark.parametrize("how", ["read", "in part", "discarded", "reset", "we reset"])
+def test_a_request_is_remembered_as_long_as_it_is_not_read(how: str) -> None:
+    conn = uploading(1, 3)
+    receiving = receiving_of(conn)
+    for stream_id in (1, 3):
+        wire.feed(conn, wire.data(stream_id, b"question", end_stream=True))
+    assert receiving.unread_requests == {1, 3}
+    if how == "in part":
+        conn.read_data(1, 3)
+    elif how == "read":
+        conn.read_data(1)
+    elif how == "discarded":
+        conn.discard_data(1)
+        assert not receiving._ignored
+    elif how == "reset":
+        wire.feed(conn, wire.rst_stream(1))
+    else:
+        conn.reset_stream(1)
+    assert receiving.unread_requests == ({1, 3} if how == "in part" else {3})
+
+
+def test_streams_that_are_still_open_are_ignored_however_many_were_taken_out() -> None:
+    conn = uploading(1)
+    conn.discard_data(1)
+    for stream_id in range(3, 603, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+        conn.discard_data(stream_id)
+        del conn.streams[stream_id]
+        assert len(receiving_of(conn)._ignored) <= 2 * (2 + 64)
+    wire.feed(conn, wire.data(1, b"nobody reads it"))
+    assert not conn.readable(1)
+
+
+def test_the_end_is_told_by_true_or_false() -> None:
+    conn = downloading(1, 3)
+    wire.feed(conn, wire.data(1, b"x", end_stream=True))
+    assert [conn.at_end(stream_id) for stream_id in (1, 3)] == [False, False]
+    conn.read_data(1)
+    assert [conn.at_end(stream_id) for stream_id in (1, 3)] == [True, False]
+
+
 def test_an_exhausted_window_after_it_became_smaller() -> None:
     conn = uploading()
     fill(conn, 1, 50_000)

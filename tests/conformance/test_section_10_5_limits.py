@@ -494,6 +494,36 @@ def test_two_small_increments_for_each_octet_that_was_sent(stream_id: int) -> No
         assert conn._core.conduct.extras == number / 4
 
 
+def test_what_each_stream_allows_is_not_lost_by_those_that_had_too_much() -> None:
+    """What is beyond it counts as glitches, and the next stream allows as much as the first."""
+    conn = connection(False)
+    conduct = conn._core.conduct
+    for stream_id in (5, 7, 9):
+        allowed = FREE * (conn._core.streams.ever_opened + 1)
+        wire.feed(conn, *[wire.priority(1)] * (allowed + 5))
+        assert conduct.extras == allowed
+        wire.feed(conn, *[wire.data(1, b"")] * 10)
+        assert conduct.empty == conn._core.streams.ever_opened
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+
+
+def test_answers_that_nobody_reads_are_put_together() -> None:
+    conn = connection(False)
+    for _ in range(999):
+        wire.feed(conn, wire.ping())
+    assert len(conn._core.out.chunks) < 300
+    assert len(sent(conn)) == 999
+
+
+def test_fields_that_are_as_large_as_their_block_do_not_expand() -> None:
+    conn = connection(False)
+    fields = [*wire.REQUEST, *[(b"x-field", bytes([65 + n % 26]) * 800) for n in range(12)]]
+    block = wire.headers(5, fields, end_stream=True)
+    assert len(block) > 9_000
+    conn.receive_data(block)
+    assert "expansion" not in conn._core.conduct.buckets
+
+
 def test_updates_that_come_after_the_end_of_the_stream() -> None:
     conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
     wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True))
