@@ -67,7 +67,7 @@ class Signal:
 
 
 class Request:
-    """One request, and what has become of it."""
+    """One request and its state."""
 
     def __init__(self, stream_id: int) -> None:
         self.stream_id = stream_id
@@ -76,7 +76,7 @@ class Request:
         self.changed = Signal()
 
     def fail(self, reason: str) -> None:
-        """Let it fail, unless it has already."""
+        """Make it fail, unless it has already."""
         self.failure = self.failure or reason
         self.changed.fire()
 
@@ -90,14 +90,14 @@ class Request:
 class Connection:
     """One connection: a task that reads, a task that writes, and requests that others make.
 
-    Neither task waits for the other one: a server that waits until we read would never be able to
-    take what we send.
+    Neither task waits for the other: a server that waits until we read would never read what we
+    send.
     """
 
     def __init__(self, transport: ByteStream) -> None:
         self.transport = transport
-        # Enough for all streams. With less, responses that wait for their turn could use up what
-        # the one whose turn it is needs: nothing would move any more.
+        # Enough for all streams. With less, responses that wait for their turn could exhaust the
+        # window that the current one needs: a deadlock.
         window = LIMIT * STREAM_WINDOW
         self.conn = BufferedH2Connection(receive_buffering=True, connection_window=window)
         self.requests: dict[int, Request] = {}
@@ -107,7 +107,7 @@ class Connection:
         self.written = Signal()  # everything has been written
 
     async def start(self, group: TaskGroup) -> None:
-        """Say hello, and wait for the server's settings: they say how many requests it takes."""
+        """Send the preface, and wait for the server's settings, which limit the requests."""
         self.conn.initiate_connection()
         self.conn.update_settings({SettingCodes.ENABLE_PUSH: 0})
         group.start_soon(self.read)
@@ -121,14 +121,14 @@ class Connection:
                 self.handle(self.conn.receive_data(await self.transport.receive()))
                 self.unwritten.fire()
         except ProtocolError as error:
-            self.handle(error.events)  # of the frames that were good
+            self.handle(error.events)  # of the valid frames before it
             self.close(f"the server broke the protocol: {error}")
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             self.close("the server hung up")
         self.unwritten.fire()
 
     async def write(self) -> None:
-        """Write what can be sent, as fast as the server takes it."""
+        """Write what can be sent, as fast as the server reads it."""
         with contextlib.suppress(anyio.BrokenResourceError):  # the reader notices, too
             while True:
                 while data := self.conn.data_to_send(65_536):
@@ -143,7 +143,7 @@ class Connection:
         await self.written.wait()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Act on events; those that are not listed only wake the request."""
+        """Process events; those that are not listed only wake the request."""
         for event in events:
             request = self.requests.get(getattr(event, "stream_id", 0))
             match event:
@@ -169,7 +169,7 @@ class Connection:
                 request.fail(reason)
 
     def open(self, fields: list[tuple[str, str]], end_stream: bool) -> Request:
-        """Send the header section of a request; it waits if the server allows no more now."""
+        """Send the header section of a request; it is queued while the server allows no more."""
         if self.closing is not None:
             raise RequestError(self.closing)
         request = Request(self.conn.get_next_available_stream_id())
@@ -179,7 +179,7 @@ class Connection:
         return request
 
     async def upload(self, request: Request, path: Path) -> None:
-        """Send a file as the content of a request, as fast as the server has room for it."""
+        """Send a file as the content of a request, as fast as the server's windows allow."""
         try:
             async with await anyio.open_file(path, "rb") as file:
                 while content := await file.read(UPLOAD_SIZE):
@@ -190,12 +190,12 @@ class Connection:
                 self.conn.end_stream(request.stream_id)
                 self.unwritten.fire()
         except (ProtocolError, RequestError):
-            pass  # the server has answered already, or who receives the response knows
+            pass  # the server has answered already, or `download()` reports the failure
         except OSError as error:
             request.fail(f"cannot read the file: {error}")
 
     async def download(self, request: Request, turn: anyio.Event) -> None:
-        """Receive a response, and write its content out when it is its turn."""
+        """Receive a response, and write its content when it is its turn."""
         while not request.status:
             await request.wait()
         await turn.wait()
@@ -210,7 +210,7 @@ class Connection:
             raise RequestError(f"status {request.status}")
 
     def forget(self, request: Request) -> None:
-        """Be done with a request; cancel it if it has not ended."""
+        """Forget a request; cancel it if it has not ended."""
         del self.requests[request.stream_id]
         with contextlib.suppress(ProtocolError):  # it has ended
             self.conn.reset_stream(request.stream_id, ErrorCodes.CANCEL)
@@ -261,8 +261,8 @@ class Job(NamedTuple):
     ) -> None:
         """Send the content of a request, and receive the response at the same time.
 
-        `mine` says when it is its turn to write the response out, and `following` lets the next one
-        do so.
+        `mine` is set when it is its turn to write the response, and `following` is set afterwards
+        for the next one.
         """
         async with anyio.create_task_group() as group:
             if self.upload is not None:

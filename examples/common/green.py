@@ -1,8 +1,8 @@
 """One client of a server that has two green threads for it: one reads, one writes.
 
-The reader gives bytes to the session of the client, in `session.py`. The writer sends what the
-session has to say, as far as the client has room for it. gevent and eventlet have the same names
-for all that is needed here.
+The reader passes bytes to the session of the client, in `session.py`. The writer sends the output
+of the session, as fast as the client reads it. gevent and eventlet have the same names for
+everything that is needed here.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 from examples.common.session import Session
 
-MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+MAX_BACKLOG = 262_144  # bytes to read from a client while it reads none from us
 
 
 class Patience(NamedTuple):
-    """How many seconds a server waits for a client."""
+    """The time limits of a server, in seconds."""
 
-    idle: float  # until it is told to go, because nothing is exchanged with it
-    send: float  # while it leaves what we send unread
-    linger: float  # until it has read our last words and hung up
+    idle: float  # for a client that is idle: it is disconnected then
+    send: float  # for a client to read what we send
+    linger: float  # for a client to read our last frames and disconnect
 
 
 class Client:
@@ -29,7 +29,7 @@ class Client:
 
     :param green: the package: gevent or eventlet
     :param event: makes an event, on which its green threads can wait
-    :param errors: what the methods of the socket raise when the client has gone
+    :param errors: what the methods of the socket raise when the client has disconnected
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class Client:
     ) -> None:
         self.green, self.sock, self.session = green, sock, session
         self.patience, self.errors = patience, errors
-        self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the client took some
+        self.active = time.monotonic()  # when bytes were last transferred in either direction
+        self.backlog = 0  # bytes read since the client last read some
         self.wake = event()  # there may be something to write
-        self.written = event()  # the backlog is gone
-        self.gone = event()  # nothing more comes from the client
+        self.written = event()  # the backlog is empty
+        self.gone = event()  # nothing more arrives from the client
 
     def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         reader = self.green.spawn(self.read)
         try:
             self.write()
-            # Closing a socket in which bytes of the client wait would discard what we sent last.
+            # Closing a socket with unread bytes from the client would discard what we sent last.
             self.gone.wait(self.patience.linger)
         finally:
             reader.kill()
@@ -66,7 +66,7 @@ class Client:
         self.wake.set()
 
     def read(self) -> None:
-        """Take in what the client says, until it leaves or says nothing any more."""
+        """Read what the client sends, until it leaves or times out."""
         while data := self.receive():
             self.session.receive(data)
             self.wake.set()
@@ -74,13 +74,13 @@ class Client:
             while self.backlog > MAX_BACKLOG:
                 self.written.clear()
                 self.written.wait()
-            self.green.sleep(0)  # recv() does not yield as long as there are bytes
+            self.green.sleep(0)  # recv() does not yield while there are bytes
         self.session.end()
         self.gone.set()
         self.wake.set()
 
     def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client left, or that nothing has happened for long."""
+        """Wait for bytes; none mean that the client has left or timed out."""
         while (patience := self.active + self.patience.idle - time.monotonic()) > 0:
             with self.green.Timeout(patience, False):
                 try:
@@ -92,7 +92,7 @@ class Client:
         return b""
 
     def write(self) -> None:
-        """Send what there is to send, until the session has ended."""
+        """Send pending output, until the session has ended."""
         while True:
             self.wake.clear()
             data, self.backlog = self.session.send(), 0
@@ -101,7 +101,7 @@ class Client:
                 with self.green.Timeout(self.patience.send, TimeoutError):
                     self.sock.sendall(data)
                 self.active = time.monotonic()
-                self.green.sleep(0)  # sendall() does not yield as long as there is room
+                self.green.sleep(0)  # sendall() does not yield while there is room
             elif self.session.ended:
                 return
             else:

@@ -1,6 +1,6 @@
-"""A request of a client on Twisted, on a connection of its own: what the clients here share.
+"""A request of a client on Twisted, on a connection of its own: shared by the clients here.
 
-`BufferedH2Connection` keeps content that the server has no room for yet.
+`BufferedH2Connection` buffers content for which there is no window yet.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-CONNECT_SECONDS = 10  # how long a connection may take to come about
-IDLE_SECONDS = 30  # how long the server may neither send nor take anything
-LINGER_SECONDS = 0.5  # how long the server may take to close the connection after us
+CONNECT_SECONDS = 10  # time limit for connecting
+IDLE_SECONDS = 30  # time limit for a server that neither sends nor reads
+LINGER_SECONDS = 0.5  # time for the server to close the connection after us
 
 
 @implementer(IHandshakeListener, IPushProducer)
 class Request(Protocol, TimeoutMixin):
     """A connection on which one request is made. Subclasses say what is in it."""
 
-    transport: Any  # what wraps the TCP transport in TLS has the methods of both
+    transport: Any  # the TLS wrapper has the methods of both transports
 
     def __init__(self, url: SplitResult, method: str) -> None:
         self.url, self.method = url, method
         self.conn = BufferedH2Connection(receive_buffering=True)
         self.stream_id = self.conn.get_next_available_stream_id()
-        self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up
-        self.full = False  # whether enough bytes wait in the transport
-        self.uploaded = True  # whether the server has the content, or does not want the rest of it
+        self.talking = False  # whether HTTP/2 is active: after the handshake, before we disconnect
+        self.full = False  # whether enough bytes are pending in the transport
+        self.uploaded = True  # whether the server has the content, or does not want the rest
         self.fields: list[tuple[bytes, bytes]] = []  # of the response
         self.answered = False  # whether the response has arrived
-        self.broken = False  # whether the server has broken the rules
+        self.broken = False  # whether the server has violated the protocol
         self.error = ""  # why there is no response
         self.closed: Deferred[None] = Deferred()  # fires at the end of the connection
 
     # For subclasses.
 
     def send_request(self, fields: list[tuple[str, str]]) -> None:
-        """Send the request, of which these are the pseudo-header fields."""
+        """Send the request with these pseudo-header fields."""
         self.conn.send_headers(self.stream_id, fields, end_stream=True)
 
     def read(self) -> None:
-        """Take content of the response."""
+        """Read content of the response."""
         self.conn.discard_data(self.stream_id)
 
     def write(self) -> None:
         """Send content of the request, as much as there is room for."""
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionMade(self) -> None:
         """We have connected; the TLS handshake comes next."""
@@ -72,7 +72,7 @@ class Request(Protocol, TimeoutMixin):
         self.setTimeout(IDLE_SECONDS)
 
     def handshakeCompleted(self) -> None:
-        """Make the request, if ALPN picked HTTP/2."""
+        """Make the request, if ALPN selected HTTP/2."""
         if self.transport.negotiatedProtocol != b"h2":
             self.error = "the server does not speak HTTP/2"
             self.hang_up()
@@ -92,14 +92,14 @@ class Request(Protocol, TimeoutMixin):
         self.go_on()
 
     def dataReceived(self, data: bytes) -> None:
-        """Act on what the server sends."""
+        """Process what the server sends."""
         if not self.talking:
             return
         self.resetTimeout()
         try:
             events = self.conn.receive_data(data)
         except ProtocolError as error:
-            events = list(error.events)  # what came before counts: it may be all of the response
+            events = list(error.events)  # what came before counts: it may be the whole response
             self.broken = True
             self.error = f"the server breaks the rules: {error}"
         for event in events:
@@ -111,18 +111,18 @@ class Request(Protocol, TimeoutMixin):
             self.go_on()
 
     def pauseProducing(self) -> None:
-        """Enough bytes wait to be sent: make no more. We keep reading, or both might wait."""
+        """Enough bytes are pending: make no more. We keep reading, or both might wait."""
         self.full = True
 
     def resumeProducing(self) -> None:
-        """The bytes are on their way: go on."""
+        """The bytes were sent: continue."""
         self.full = False
         self.resetTimeout()
         if self.talking:
             self.go_on()
 
     def stopProducing(self) -> None:
-        """The server has gone: `connectionLost()` is called next."""
+        """The server has disconnected: `connectionLost()` is called next."""
 
     def timeoutConnection(self) -> None:
         """Nothing has happened for too long."""
@@ -130,7 +130,7 @@ class Request(Protocol, TimeoutMixin):
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tell whoever waits for the end, and why it came if there is no response."""
+        """Report the end of the connection, with the reason if there is no response."""
         self.talking = False
         self.setTimeout(None)
         self.error = self.error or explanation(reason)
@@ -139,7 +139,7 @@ class Request(Protocol, TimeoutMixin):
     # The request and its response.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action."""
+        """Process an event; those that are not listed need no action."""
         match event:
             case h2.events.ResponseReceived():
                 self.fields = event.headers
@@ -148,7 +148,7 @@ class Request(Protocol, TimeoutMixin):
             case h2.events.StreamEnded():
                 self.answered = True
             case h2.events.StreamReset(error_code=ErrorCodes.NO_ERROR) if self.answered:
-                self.uploaded = True  # RFC 9113 section 8.1: it has said all without the rest
+                self.uploaded = True  # RFC 9113 section 8.1: the response is complete without it
             case h2.events.StreamReset(stream_id=self.stream_id):
                 self.fail(f"the request was reset: {event.error_code!r}")
             case h2.events.ConnectionTerminated() if (
@@ -164,7 +164,7 @@ class Request(Protocol, TimeoutMixin):
             self.leave()
 
     def flush(self) -> None:
-        """Give what can be sent to the transport, as much of it as that takes."""
+        """Pass what can be sent to the transport, as much as it accepts."""
         while not self.full and (data := self.conn.data_to_send(65_536)):
             self.transport.write(data)
 
@@ -174,13 +174,13 @@ class Request(Protocol, TimeoutMixin):
         self.leave()
 
     def leave(self) -> None:
-        """Say goodbye; where the server has broken the rules, that frame is waiting already."""
+        """Send GOAWAY; after a protocol violation it is already pending."""
         if not self.broken:
             self.conn.close_connection()
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Send our last words and close the connection; what still arrives is not looked at."""
+        """Send our last frames and close the connection; further input is ignored."""
         self.talking = False
         self.transport.write(self.conn.data_to_send())
         self.transport.unregisterProducer()
@@ -207,7 +207,7 @@ def client_options(description: str | None) -> argparse.ArgumentParser:
 
 
 def https_url(text: str) -> SplitResult:
-    """Take a URL of the command line apart."""
+    """Parse a URL of the command line."""
     url = urlsplit(text)
     usable = url.scheme == "https" and url.hostname and "@" not in url.netloc and url.port != 0
     if not usable or " " in text or not (text.isascii() and text.isprintable()):
@@ -224,7 +224,7 @@ def authority(path: str) -> Any:
 
 
 async def exchange(reactor: Any, request: Request, trust: Any) -> None:
-    """Connect, and wait until the request is through and the connection closed."""
+    """Connect, and wait until the request is complete and the connection is closed."""
     host, port = request.url.hostname or "", request.url.port or 443
     tls = ssl.optionsForClientTLS(host, trust, acceptableProtocols=[b"h2"])
     tcp: Any = HostnameEndpoint(reactor, host, port, timeout=CONNECT_SECONDS)
@@ -237,7 +237,7 @@ async def exchange(reactor: Any, request: Request, trust: Any) -> None:
 
 
 async def make(reactor: Any, request: Request, trust: Any) -> None:
-    """Make a request, whose response has been read when this is through; or end the program."""
+    """Make a request, and wait for its response; end the program if there is none."""
     work = ensureDeferred(exchange(reactor, request, trust))
     reactor.addSystemEventTrigger("before", "shutdown", work.cancel)  # Ctrl+C
     try:

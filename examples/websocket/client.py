@@ -164,8 +164,8 @@ class Client:
                     self.put(event.response())
 
     def put(self, event: Event) -> None:
-        """Send a frame, as soon as the server has room for it."""
-        with contextlib.suppress(ProtocolError):  # the server needs it no more
+        """Send a frame, as soon as the windows allow."""
+        with contextlib.suppress(ProtocolError):  # the server does not need it any more
             self.conn.send_data(self.stream_id, self.ws.send(event))
 
     async def receive_all(self) -> int:

@@ -50,19 +50,19 @@ HANDSHAKE_SECONDS = 10.0
 IDLE_SECONDS = 60.0  # a client that is silent for this long gets a PING
 SEND_SECONDS = 60.0  # time limit for a client to read what we send
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
-LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
-PIECE = 16_384  # octets taken from a WebSocket at a time
+LINGER_SECONDS = 1.0  # time for the client to disconnect after our last frame
+PIECE = 16_384  # octets read from a WebSocket at a time
 
 Fields = Sequence[tuple[bytes, bytes]]
 
 
 class WebSocket:
-    """The server's end of a WebSocket; what it receives goes into its output again."""
+    """The server's end of a WebSocket, which echoes what it receives."""
 
     def __init__(self) -> None:
         self.ws = Connection(ConnectionType.SERVER)
         self.output = b""
-        self.finished = False  # nothing comes behind the output
+        self.finished = False  # nothing follows the output
 
     def send(self, event: Event) -> None:
         """Append a frame to the output."""
@@ -92,7 +92,7 @@ class WebSocket:
         self.finished = True
 
     def leave(self) -> None:
-        """Tell the client that the server goes away."""
+        """Tell the client that the server is going away."""
         if not self.finished:
             self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
 
@@ -119,16 +119,14 @@ class Session:
             },
         )
         self.websockets: dict[int, WebSocket] = {}
-        self.stopping = False  # whether the server stops
-        self.over = False  # whether nothing is left but to send what is pending
+        self.stopping = False  # whether the server is stopping
+        self.over = False  # whether only pending frames remain to be sent
 
     async def run(self) -> None:
         """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         self.conn.initiate_connection()
         await self.flush()
-        with contextlib.suppress(
-            ProtocolError
-        ):  # the GOAWAY frame that tells the client is pending
+        with contextlib.suppress(ProtocolError):  # GOAWAY is pending
             while not self.over:
                 if data := await self.receive():
                     self.handle(self.conn.receive_data(data))
@@ -166,21 +164,21 @@ class Session:
         """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets."""
         self.stopping = True
         self.conn.graceful_shutdown()
-        with contextlib.suppress(ProtocolError):  # where the client has broken the rules
+        with contextlib.suppress(ProtocolError):  # after a violation by the client
             for stream_id, websocket in list(self.websockets.items()):
                 websocket.leave()
                 self.send(stream_id, websocket)
         self.writer.write(self.conn.data_to_send())
 
     def break_off(self) -> None:
-        """Leave at once: the time for a graceful shutdown is over."""
+        """Disconnect immediately: the time for a graceful shutdown is over."""
         self.conn.handle_timer(time.monotonic())
         self.writer.write(self.conn.data_to_send())
         if self.task:
             self.task.cancel()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Act on events; those that are not listed need no action."""
+        """Process events; those that are not listed need no action."""
         for event in events:
             match event:
                 case h2.events.RequestReceived():
@@ -198,9 +196,9 @@ class Session:
                     self.over = True
 
     def go_on(self, stream_id: int) -> None:
-        """Take in what a WebSocket has received, if all that it had to send is on its way.
+        """Read what a WebSocket has received, if all of its output was sent.
 
-        So what waits here is never more than what the client may send.
+        So no more is buffered here than the client may send.
         """
         while (websocket := self.websockets.get(stream_id)) and not self.conn.send_buffer_size(
             stream_id
@@ -208,13 +206,13 @@ class Session:
             data = self.conn.read_data(stream_id, PIECE)
             websocket.receive(data)
             if self.conn.at_end(stream_id):
-                websocket.finished = True  # this is what the end of a TCP connection would be
+                websocket.finished = True  # this corresponds to the end of a TCP connection
             self.send(stream_id, websocket)
             if not data:
                 break
 
     def send(self, stream_id: int, websocket: WebSocket) -> None:
-        """Send what a WebSocket has to say; forget it if nothing comes behind that."""
+        """Send the output of a WebSocket; forget it if nothing follows."""
         self.conn.send_data(stream_id, websocket.output, end_stream=websocket.finished)
         websocket.output = b""
         if websocket.finished:
@@ -250,7 +248,7 @@ class Session:
             ("content-type", kind),
             ("content-length", str(len(content))),
         ]
-        self.conn.discard_data(stream_id)  # nothing here has a use for it
+        self.conn.discard_data(stream_id)  # it is not needed
         self.conn.send_headers(stream_id, response, end_stream=method == b"HEAD")
         if method != b"HEAD":
             self.conn.send_data(stream_id, content, end_stream=True)
