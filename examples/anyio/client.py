@@ -1,17 +1,17 @@
-"""An anyio client: many requests at once over one connection, under asyncio or under trio.
+"""An anyio client: many requests at once over one connection, on asyncio or on trio.
 
     python -m examples.anyio.client https://localhost:8443/ https://localhost:8443/bytes/1000000
     python -m examples.anyio.client --backend trio --data FILE https://localhost:8443/echo
 
-All URLs belong to one server, and the requests go out together, as far as the server allows it.
-The content of the responses goes to standard output, in the order of the URLs; `--data` posts a
-file to each of them. The exit status is 0 if all responses came in full, with a status below 400.
-With servers started from these examples, say whom to trust:
+All URLs belong to one server, and the requests are sent together, as far as the server allows it.
+The content of the responses is written to standard output, in the order of the URLs; `--data` posts
+a file to each of them. The exit status is 0 if all responses are complete, with a status below 400.
+For servers started from these examples, name the CA certificate:
 
     --authority examples/certificates/authority.pem
 
-Flow control keeps the memory small. What arrives of a response before it is its turn stays within
-the window of its stream, and room is given back only for what was written out.
+Flow control keeps memory usage low. A response that arrives before its turn stays within the window
+of its stream, and content is acknowledged only when it was written.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes, Settings
 
 LIMIT = 100  # requests at a time; the server may allow fewer
-STREAM_WINDOW = 65_535  # octets of a response that may wait for their turn
+STREAM_WINDOW = 65_535  # octets of a response that may wait for its turn
 UPLOAD_SIZE = 65_536  # octets read from the file at a time
 CONNECT_SECONDS = 10.0
-FAREWELL_SECONDS = 1.0  # how long we try to send our last words
+FAREWELL_SECONDS = 1.0  # time for sending our last frames
 
 Event = h2.events.ResponseReceived | h2.events.DataReceived | h2.events.StreamEnded
 
 
 class RequestError(Exception):
-    """A request did not get its whole response, or not a good one."""
+    """A request did not get a complete and successful response."""
 
 
 class Signal:
-    """Wakes the tasks that wait for the next time that something happens."""
+    """Wakes the tasks that wait for the next change."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
     def fire(self) -> None:
-        """Wake all tasks that wait now."""
+        """Wake all waiting tasks."""
         self._event.set()
         self._event = anyio.Event()
 
@@ -75,7 +75,7 @@ class Stream(NamedTuple):
     """The stream of one request: its number, and where its events arrive."""
 
     stream_id: int
-    # Flow control bounds what waits here, so that the buffer needs no bound of its own.
+    # Flow control bounds what is pending here, so the buffer needs no bound.
     events: MemoryObjectReceiveStream[Event | RequestError]
 
 
@@ -93,7 +93,7 @@ class Connection:
         self.changed = Signal()  # windows or limits may have changed
 
     async def start(self, group: TaskGroup) -> None:
-        """Say hello, and wait for the server's settings: they say how many requests it takes."""
+        """Send the preface, and wait for the server's settings, which limit the requests."""
         self.conn.local_settings = Settings(
             client=True,
             initial_values={
@@ -102,24 +102,24 @@ class Connection:
             },
         )
         self.conn.initiate_connection()
-        # Enough for all streams. With less, responses that wait for their turn could use up what
-        # the one whose turn it is needs: nothing would move any more.
+        # Enough for all streams. With less, responses that wait for their turn could exhaust the
+        # window that the current one needs: a deadlock.
         self.conn.increment_flow_control_window(LIMIT * STREAM_WINDOW - 65_535)
         group.start_soon(self.read)
         group.start_soon(self.write)
         await self.settings_received.wait()
 
     async def read(self) -> None:
-        """Read until the connection ends, and hand the events to the requests."""
+        """Read until the connection ends, and pass the events to the requests."""
         try:
             while True:
                 self.handle(self.conn.receive_data(await self.transport.receive()))
-                # No waiting for the writer here: a server that waits until we read would never be
-                # able to take what we send.
+                # Do not wait for the writer here: a server that waits until we read would never
+                # read what we send.
                 self.unwritten.fire()
                 self.changed.fire()
         except h2.exceptions.ProtocolError as error:
-            self.handle(error.events)  # of the frames that were good
+            self.handle(error.events)  # of the valid frames before it
             self.close(f"the server broke the protocol: {error}")
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             self.close("the server hung up")
@@ -127,7 +127,7 @@ class Connection:
         self.changed.fire()
 
     async def write(self) -> None:
-        """Write what the connection has to say, whenever there is something."""
+        """Write what the connection has to send, whenever there is something."""
         with contextlib.suppress(anyio.BrokenResourceError):  # the reader notices, too
             while True:
                 while data := self.conn.data_to_send():
@@ -136,12 +136,12 @@ class Connection:
                 await self.unwritten.wait()
 
     async def flush(self) -> None:
-        """Wait until everything is written: an upload goes as fast as the transport."""
+        """Wait until everything is written: the transport sets the pace of an upload."""
         self.unwritten.fire()
         await self.written.wait()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Hand events to the requests that they concern. Nothing here waits."""
+        """Pass events to the requests that they concern. Nothing here waits."""
         for event in events:
             match event:
                 case h2.events.RemoteSettingsChanged():
@@ -154,11 +154,11 @@ class Connection:
                     who = "the server" if event.remote_reset else "this client"
                     self.deliver(stream_id, RequestError(f"{who} reset the stream: {code!r}"))
                 case h2.events.ConnectionTerminated(error_code=code, last_stream_id=last):
-                    # The others are completed, or fail when the server hangs up.
+                    # The others are completed, or fail when the server disconnects.
                     self.close(f"the server takes no more requests: {code!r}", above=last)
 
     def take_in(self, event: h2.events.DataReceived) -> None:
-        """Hand content to its request. What nobody is going to read needs no room: padding too."""
+        """Pass content to its request. Acknowledge what will not be read, and padding."""
         kept = 0
         if event.data and event.stream_id in self.inboxes:
             self.deliver(event.stream_id, event)
@@ -166,12 +166,12 @@ class Connection:
         self.conn.acknowledge_received_data(event.flow_controlled_length - kept, event.stream_id)
 
     def deliver(self, stream_id: int, item: Event | RequestError) -> None:
-        """Put something into the inbox of a request, if that still waits for something."""
+        """Put something into the inbox of a request, if it is still waiting."""
         if inbox := self.inboxes.get(stream_id):
             inbox.send_nowait(item)
 
     def close(self, reason: str, above: int = 0) -> None:
-        """Refuse new requests, and let those on streams above this number fail."""
+        """Refuse new requests, and make those on streams above this number fail."""
         self.closing = reason
         self.settings_received.set()
         for stream_id in self.inboxes:
@@ -208,7 +208,7 @@ class Connection:
             self.deliver(stream_id, RequestError(f"cannot read the file: {error}"))
 
     async def send(self, stream_id: int, content: bytes) -> None:
-        """Send content as fast as the server has room for it."""
+        """Send content as fast as the server's windows allow."""
         rest = memoryview(content)
         while rest:
             window = self.conn.local_flow_control_window(stream_id)
@@ -229,12 +229,12 @@ class Connection:
         return item
 
     def give_back(self, event: h2.events.DataReceived) -> None:
-        """Let the server send as much as this content was: it has been dealt with."""
+        """Acknowledge content that has been processed."""
         self.conn.acknowledge_received_data(len(event.data), event.stream_id)
         self.unwritten.fire()
 
     def forget(self, stream: Stream) -> None:
-        """Be done with a stream; cancel it if it has not ended."""
+        """Forget a stream; cancel it if it has not ended."""
         self.inboxes.pop(stream.stream_id).close()
         while True:
             try:
@@ -257,7 +257,7 @@ def write_out(content: bytes) -> None:
 
 
 def https_url(text: str) -> SplitResult:
-    """Take a URL apart. Raises `ValueError` if it is none that this program can fetch."""
+    """Parse a URL. Raises `ValueError` if it is not one that this program can fetch."""
     url = urlsplit(text)
     if url.scheme != "https" or not url.hostname or url.port == 0:
         raise ValueError(text)
@@ -280,14 +280,14 @@ def request_fields(url: SplitResult, upload: Path | None) -> list[tuple[str, str
 
 
 class Turn(NamedTuple):
-    """The place of a request among those that write their responses out."""
+    """The place of a request in the order of output."""
 
     mine: anyio.Event
     next: anyio.Event
 
 
 async def receive_response(connection: Connection, stream: Stream, turn: Turn) -> None:
-    """Receive a response, and write its content out when it is its turn."""
+    """Receive a response, and write its content when it is its turn."""
     failure = None
     while not isinstance(event := await connection.receive(stream), h2.events.StreamEnded):
         if isinstance(event, h2.events.ResponseReceived):
@@ -351,7 +351,7 @@ async def fetch(urls: list[SplitResult], authority: Path | None, upload: Path | 
                 host,
                 port,
                 ssl_context=client_context(authority),
-                tls_standard_compatible=False,  # many servers hang up without TLS's goodbye
+                tls_standard_compatible=False,  # many servers disconnect without a TLS close_notify
             )
             stack.push_async_callback(transport.aclose)
             if transport.extra(TLSAttribute.alpn_protocol) != "h2":

@@ -1,15 +1,15 @@
 """A server on eventlet and pyOpenSSL: the JSON of a request's header fields, and an echo.
 
-Start it in the root of the checkout, then ask it something from another shell:
+Start it in the root of the checkout, then send it a request from another shell:
 
     python -m examples.eventlet.server
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
     curl --cacert examples/certificates/authority.pem https://localhost:8443/echo -d hello
 
-Every client has two green threads. The reader gives bytes to the session of the client, in
-`examples/common/session.py`. The writer sends what the session has to say, as far as the client has
-room for it. What is echoed counts as received when it is sent: a client that does not take its
-content back cannot send more of it.
+Every client has two green threads. The reader passes bytes to the client's session, in
+`examples/common/session.py`. The writer sends the session's output, as far as the client has room
+for it. Content is acknowledged when its echo is sent: a client that does not read its content back
+cannot send more of it.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from examples.common import certificate, options
 from examples.common.answers import answer
 from examples.common.session import Session
 
-MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
-HANDSHAKE_SECONDS = 10.0  # how long a client may take to agree on TLS
-IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is told to go
-SEND_SECONDS = 30.0  # how long a client may leave what we send unread
-GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
-LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
-MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+MAX_CLIENTS = 100  # clients served at the same time; others wait
+HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
+IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
+SEND_SECONDS = 30.0  # time limit for a client to read what we send
+GRACE_SECONDS = 3.0  # time limit for responses in progress when the server stops
+LINGER_SECONDS = 1.0  # time for a client to read our last frames and disconnect
+MAX_BACKLOG = 262_144  # bytes to read from a client while it reads none from us
 
 
 class Client:
@@ -48,17 +48,17 @@ class Client:
     def __init__(self, sock: SSL.Connection) -> None:
         self.sock = sock
         self.session = Session(answer, GRACE_SECONDS)
-        self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the client took some
+        self.active = time.monotonic()  # when bytes were last transferred in either direction
+        self.backlog = 0  # bytes read since the client last read some
         self.wake = threading.Event()  # there may be something to write
-        self.written = threading.Event()  # the backlog is gone
+        self.written = threading.Event()  # the backlog is empty
 
     def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         reader = eventlet.spawn(self.read)
         try:
             self.write()
-            # Closing a socket in which bytes of the client wait would discard what we sent last.
+            # Closing a socket with unread bytes from the client would discard what we sent last.
             with eventlet.Timeout(LINGER_SECONDS, False):
                 reader.wait()
         finally:
@@ -71,7 +71,7 @@ class Client:
         self.wake.set()
 
     def read(self) -> None:
-        """Take in what the client says, until it leaves or says nothing any more."""
+        """Read what the client sends, until it leaves or times out."""
         while data := self.receive():
             self.session.receive(data)
             self.wake.set()
@@ -79,12 +79,12 @@ class Client:
             while self.backlog > MAX_BACKLOG:
                 self.written.clear()
                 self.written.wait()
-            eventlet.sleep(0)  # recv() does not yield as long as there are bytes
+            eventlet.sleep(0)  # recv() does not yield while there are bytes
         self.session.end()
         self.wake.set()
 
     def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client left, or that nothing has happened for long."""
+        """Wait for bytes; none mean that the client has left or timed out."""
         while (patience := self.active + IDLE_SECONDS - time.monotonic()) > 0:
             with eventlet.Timeout(patience, False):
                 try:
@@ -96,7 +96,7 @@ class Client:
         return b""
 
     def write(self) -> None:
-        """Send what there is to send, until the session has ended."""
+        """Send pending output, until the session has ended."""
         while True:
             self.wake.clear()
             data, self.backlog = self.session.send(), 0
@@ -105,7 +105,7 @@ class Client:
                 with eventlet.Timeout(SEND_SECONDS, TimeoutError):
                     self.sock.sendall(data)
                 self.active = time.monotonic()
-                eventlet.sleep(0)  # sendall() does not yield as long as there is room
+                eventlet.sleep(0)  # sendall() does not yield while there is room
             elif self.session.ended:
                 return
             else:
@@ -113,7 +113,7 @@ class Client:
 
 
 class Server:
-    """What listens, and the sessions that came of it."""
+    """The listener, and its sessions."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.context = tls_context(args.certificates)
@@ -125,12 +125,12 @@ class Server:
         self.clients: set[Client] = set()
 
     def accept(self) -> None:
-        """Give every client a green thread of its own, as long as there are places."""
+        """Start a green thread for every client, as long as there are places."""
         while True:
             self.places.acquire()
             try:
                 sock, _address = self.listener.accept()
-            except OSError:  # it has gone again, or there are too many open files
+            except OSError:  # it has already disconnected, or too many files are open
                 self.places.release()
                 eventlet.sleep(0.1)
             else:
@@ -139,7 +139,7 @@ class Server:
     def serve_client(self, sock: socket.socket) -> None:
         """Serve one client, and close its socket."""
         try:
-            # Frames go out when they are ready; waiting to fill a packet would only add delay.
+            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = SSL.Connection(self.context, sock)
             tls.set_accept_state()
@@ -154,7 +154,7 @@ class Server:
             finally:
                 self.clients.remove(client)
         except (OSError, SSL.Error):
-            pass  # the client has gone, or speaks no TLS: nobody is left to tell
+            pass  # the client has disconnected, or does not speak TLS
         finally:
             sock.close()
             self.places.release()
@@ -182,7 +182,7 @@ class Server:
 
 
 def tls_context(folder: Path) -> SSL.Context:
-    """TLS for a server as RFC 9113 section 9.2 wants it; ALPN picks HTTP/2 or nothing."""
+    """TLS for a server as RFC 9113 section 9.2 requires; ALPN selects HTTP/2 or nothing."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)

@@ -5,14 +5,13 @@ Start it in the root of the checkout, then fetch a file from another shell:
     python -m examples.gevent.server docs
     curl --cacert examples/certificates/authority.pem https://localhost:8443/architecture.md
 
-The reader gives bytes to the session of the client, in `examples/common/session.py`. The writer
-sends what the session has to say: answers, and the files that are asked for, as far as the client
-has room for them.
+The reader passes bytes to the client's session, in `examples/common/session.py`. The writer sends
+the session's output: answers, and the requested files, as far as the client has room for them.
 """
 
 from __future__ import annotations
 
-# From here on, what would block the process blocks one greenlet; hence this comes first.
+# From here on, what would block the process blocks one greenlet, so this comes first.
 from gevent import monkey
 
 monkey.patch_all()
@@ -33,13 +32,13 @@ import gevent.server
 from examples.common import certificate, files, options
 from examples.common.session import Session
 
-MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
-HANDSHAKE_SECONDS = 10.0  # how long a client may take to agree on TLS
-IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is told to go
-SEND_SECONDS = 30.0  # how long a client may leave what we send unread
-GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
-LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
-MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+MAX_CLIENTS = 100  # clients served at the same time; others wait
+HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
+IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
+SEND_SECONDS = 30.0  # time limit for a client to read what we send
+GRACE_SECONDS = 3.0  # time limit for responses in progress when the server stops
+LINGER_SECONDS = 1.0  # time for a client to read our last frames and disconnect
+MAX_BACKLOG = 262_144  # bytes to read from a client while it reads none from us
 
 
 class Client:
@@ -48,17 +47,17 @@ class Client:
     def __init__(self, sock: ssl.SSLSocket, root: Path) -> None:
         self.sock = sock
         self.session = Session(partial(files.respond, root), GRACE_SECONDS)
-        self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the client took some
+        self.active = time.monotonic()  # when bytes were last transferred in either direction
+        self.backlog = 0  # bytes read since the client last read some
         self.wake = gevent.event.Event()  # there may be something to write
-        self.written = gevent.event.Event()  # the backlog is gone
+        self.written = gevent.event.Event()  # the backlog is empty
 
     def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         reader = gevent.spawn(self.read)
         try:
             self.write()
-            # Closing a socket in which bytes of the client wait would discard what we sent last.
+            # Closing a socket with unread bytes from the client would discard what we sent last.
             reader.join(LINGER_SECONDS)
         finally:
             reader.kill()
@@ -70,7 +69,7 @@ class Client:
         self.wake.set()
 
     def read(self) -> None:
-        """Take in what the client says, until it leaves or says nothing any more."""
+        """Read what the client sends, until it leaves or times out."""
         while data := self.receive():
             self.session.receive(data)
             self.wake.set()
@@ -78,12 +77,12 @@ class Client:
             while self.backlog > MAX_BACKLOG:
                 self.written.clear()
                 self.written.wait()
-            gevent.sleep(0)  # recv() does not yield as long as there are bytes
+            gevent.sleep(0)  # recv() does not yield while there are bytes
         self.session.end()
         self.wake.set()
 
     def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client left, or that nothing has happened for long."""
+        """Wait for bytes; none mean that the client has left or timed out."""
         while (patience := self.active + IDLE_SECONDS - time.monotonic()) > 0:
             with gevent.Timeout(patience, False):
                 try:
@@ -95,7 +94,7 @@ class Client:
         return b""
 
     def write(self) -> None:
-        """Send what there is to send, until the session has ended."""
+        """Send pending output, until the session has ended."""
         while True:
             self.wake.clear()
             data, self.backlog = self.session.send(), 0
@@ -104,7 +103,7 @@ class Client:
                 with gevent.Timeout(SEND_SECONDS, TimeoutError):
                     self.sock.sendall(data)
                 self.active = time.monotonic()
-                gevent.sleep(0)  # sendall() does not yield as long as there is room
+                gevent.sleep(0)  # sendall() does not yield while there is room
             elif self.session.ended:
                 return
             else:
@@ -112,7 +111,7 @@ class Client:
 
 
 class Server:
-    """What listens, and the sessions that came of it."""
+    """The listener, and its sessions."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.root: Path = args.root
@@ -124,9 +123,9 @@ class Server:
         )
 
     def serve_client(self, sock: socket.socket, _address: object) -> None:
-        """Serve one client, in a greenlet of its own; the listener closes its socket."""
+        """Serve one client in a separate greenlet; the listener closes its socket."""
         try:
-            # Frames go out when they are ready; waiting to fill a packet would only add delay.
+            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.context.wrap_socket(
                 sock, server_side=True, do_handshake_on_connect=False
@@ -142,7 +141,7 @@ class Server:
                 finally:
                     self.clients.remove(client)
         except OSError:
-            pass  # the client has gone, or speaks no TLS: nobody is left to tell
+            pass  # the client has disconnected, or does not speak TLS
 
     def run(self) -> None:
         """Serve until Ctrl+C or SIGTERM."""

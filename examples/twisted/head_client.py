@@ -1,6 +1,6 @@
 """A client on Twisted that makes a HEAD request and prints the header section of the response.
 
-Start it from the root of the checkout; without --authority it trusts whom the system trusts:
+Start it from the root of the checkout; without --authority it uses the system's CA certificates:
 
     python -m examples.twisted.head_client https://www.example.com/
 
@@ -34,29 +34,29 @@ import h2.events
 import h2.exceptions
 from h2.settings import SettingCodes
 
-CONNECT_SECONDS = 10  # how long a connection may take to come about
-IDLE_SECONDS = 30  # how long the server may say nothing
-LINGER_SECONDS = 0.5  # how long the server may take to close the connection after us
+CONNECT_SECONDS = 10  # time limit for connecting
+IDLE_SECONDS = 30  # time limit for a silent server
+LINGER_SECONDS = 0.5  # time for the server to close the connection after us
 
 
 @implementer(IHandshakeListener)
 class HeadRequest(Protocol, TimeoutMixin):
     """A connection on which one request is made."""
 
-    transport: Any  # what wraps the TCP transport in TLS has the methods of both
+    transport: Any  # the TLS wrapper has the methods of both transports
 
     def __init__(self, url: SplitResult) -> None:
         self.url = url
         self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.stream_id = self.conn.get_next_available_stream_id()
-        self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up
+        self.talking = False  # whether HTTP/2 is active: after the handshake, before we disconnect
         self.fields: list[tuple[bytes, bytes]] = []  # of the response
         self.complete = False  # whether the response has arrived
-        self.broken = False  # whether the server has broken the rules
-        self.error = ""  # why it has not
+        self.broken = False  # whether the server has violated the protocol
+        self.error = ""  # why it has not arrived
         self.closed: Deferred[None] = Deferred()  # fires at the end of the connection
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionMade(self) -> None:
         """We have connected; the TLS handshake comes next."""
@@ -64,7 +64,7 @@ class HeadRequest(Protocol, TimeoutMixin):
         self.setTimeout(IDLE_SECONDS)
 
     def handshakeCompleted(self) -> None:
-        """Make the request, if ALPN picked HTTP/2."""
+        """Make the request, if ALPN selected HTTP/2."""
         if self.transport.negotiatedProtocol != b"h2":
             self.error = "the server does not speak HTTP/2"
             self.hang_up()
@@ -82,14 +82,14 @@ class HeadRequest(Protocol, TimeoutMixin):
         self.flush()
 
     def dataReceived(self, data: bytes) -> None:
-        """Act on what the server sends."""
+        """Process what the server sends."""
         if not self.talking:
             return
         self.resetTimeout()
         try:
             events = self.conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
-            events = list(error.events)  # what came before counts: it may be all of the response
+            events = list(error.events)  # what came before counts: it may be the whole response
             self.broken = True
             self.error = f"the server breaks the rules: {error}"
         for event in events:
@@ -105,7 +105,7 @@ class HeadRequest(Protocol, TimeoutMixin):
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tell whoever waits for the end, and why it came if there is no response."""
+        """Report the end of the connection, with the reason if there is no response."""
         self.talking = False
         self.setTimeout(None)
         self.error = self.error or explanation(reason)
@@ -114,7 +114,7 @@ class HeadRequest(Protocol, TimeoutMixin):
     # The request and its response.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action."""
+        """Process an event; those that are not listed need no action."""
         match event:
             case h2.events.ResponseReceived():
                 self.fields = event.headers
@@ -129,7 +129,7 @@ class HeadRequest(Protocol, TimeoutMixin):
                 self.fail(f"the server leaves: {event.error_code!r}")
 
     def flush(self) -> None:
-        """Give everything that the connection has to say to the transport."""
+        """Pass everything that the connection has to send to the transport."""
         if data := self.conn.data_to_send():
             self.transport.write(data)
 
@@ -139,13 +139,13 @@ class HeadRequest(Protocol, TimeoutMixin):
         self.leave()
 
     def leave(self) -> None:
-        """Say goodbye; where the server has broken the rules, that frame is waiting already."""
+        """Send GOAWAY; after a protocol violation it is already pending."""
         if not self.broken:
             self.conn.close_connection()
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Send our last words and close the connection; what still arrives is not looked at."""
+        """Send our last frames and close the connection; further input is ignored."""
         self.flush()
         self.talking = False
         self.transport.loseConnection()
@@ -163,7 +163,7 @@ def explanation(reason: Failure) -> str:
 
 
 def https_url(text: str) -> SplitResult:
-    """Take a URL of the command line apart."""
+    """Parse a URL of the command line."""
     url = urlsplit(text)
     usable = url.scheme == "https" and url.hostname and "@" not in url.netloc and url.port != 0
     if not usable or " " in text or not (text.isascii() and text.isprintable()):
@@ -180,7 +180,7 @@ def authority(path: str) -> Any:
 
 
 async def exchange(reactor: Any, request: HeadRequest, trust: Any) -> None:
-    """Connect, and wait until the request is through and the connection closed."""
+    """Connect, and wait until the request is complete and the connection is closed."""
     host, port = request.url.hostname or "", request.url.port or 443
     tls = ssl.optionsForClientTLS(host, trust, acceptableProtocols=[b"h2"])
     tcp: Any = HostnameEndpoint(reactor, host, port, timeout=CONNECT_SECONDS)
@@ -193,7 +193,7 @@ async def exchange(reactor: Any, request: HeadRequest, trust: Any) -> None:
 
 
 async def run(reactor: Any, args: argparse.Namespace) -> None:
-    """Make the request and show what came of it."""
+    """Make the request and show the result."""
     request = HeadRequest(args.url)
     work = ensureDeferred(exchange(reactor, request, args.authority))
     reactor.addSystemEventTrigger("before", "shutdown", work.cancel)  # Ctrl+C

@@ -1,12 +1,12 @@
 """A client on Twisted that posts a file under flow control and prints the response's content.
 
-Start it from the root of the checkout; without --authority it trusts whom the system trusts:
+Start it from the root of the checkout; without --authority it uses the system's CA certificates:
 
     python -m examples.twisted.post_client https://www.example.com/ README.md
 
-The file is sent a piece at a time, and only while all three have room for it: the windows of the
-stream and of the connection, which the server opens, and the transport. What arrives is printed
-before its place in our own windows is given back.
+The file is sent a piece at a time, and only while there is room in the windows of the stream and of
+the connection, which the server opens, and in the transport. Content that arrives is acknowledged
+after it is printed.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from examples.common.files import SizedFile
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-CONNECT_SECONDS = 10  # how long a connection may take to come about
-IDLE_SECONDS = 30  # how long the server may neither send nor take anything
-LINGER_SECONDS = 0.5  # how long the server may take to close the connection after us
+CONNECT_SECONDS = 10  # time limit for connecting
+IDLE_SECONDS = 30  # time limit for a server that neither sends nor reads
+LINGER_SECONDS = 0.5  # time for the server to close the connection after us
 PIECE = 16_384  # octets read from the file at a time: a DATA frame of the usual maximum size
 
 
@@ -46,7 +46,7 @@ PIECE = 16_384  # octets read from the file at a time: a DATA frame of the usual
 class PostRequest(Protocol, TimeoutMixin):
     """A connection on which one request is made."""
 
-    transport: Any  # what wraps the TCP transport in TLS has the methods of both
+    transport: Any  # the TLS wrapper has the methods of both transports
 
     def __init__(self, url: SplitResult, file: SizedFile, output: BinaryIO) -> None:
         self.url = url
@@ -54,16 +54,16 @@ class PostRequest(Protocol, TimeoutMixin):
         self.output = output  # where the response's content goes
         self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.stream_id = self.conn.get_next_available_stream_id()
-        self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up
-        self.full = False  # whether enough bytes wait in the transport
-        self.uploaded = False  # whether the server has the file, or does not want the rest of it
+        self.talking = False  # whether HTTP/2 is active: after the handshake, before we disconnect
+        self.full = False  # whether enough bytes are pending in the transport
+        self.uploaded = False  # whether the server has the file, or does not want the rest
         self.answered = False  # whether the response has arrived
-        self.broken = False  # whether the server has broken the rules
+        self.broken = False  # whether the server has violated the protocol
         self.status = ""  # of the response
         self.error = ""  # why there is none
         self.closed: Deferred[None] = Deferred()  # fires at the end of the connection
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionMade(self) -> None:
         """We have connected; the TLS handshake comes next."""
@@ -71,7 +71,7 @@ class PostRequest(Protocol, TimeoutMixin):
         self.setTimeout(IDLE_SECONDS)
 
     def handshakeCompleted(self) -> None:
-        """Make the request, if ALPN picked HTTP/2."""
+        """Make the request, if ALPN selected HTTP/2."""
         if self.transport.negotiatedProtocol != b"h2":
             self.error = "the server does not speak HTTP/2"
             self.hang_up()
@@ -93,14 +93,14 @@ class PostRequest(Protocol, TimeoutMixin):
         self.upload()
 
     def dataReceived(self, data: bytes) -> None:
-        """Act on what the server sends."""
+        """Process what the server sends."""
         if not self.talking:
             return
         self.resetTimeout()
         try:
             events = self.conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
-            events = list(error.events)  # what came before counts: it may be all of the response
+            events = list(error.events)  # what came before counts: it may be the whole response
             self.broken = True
             self.error = f"the server breaks the rules: {error}"
         for event in events:
@@ -112,17 +112,17 @@ class PostRequest(Protocol, TimeoutMixin):
             self.upload()
 
     def pauseProducing(self) -> None:
-        """Enough bytes wait to be sent: make no more. We keep reading, or both might wait."""
+        """Enough bytes are pending: make no more. We keep reading, or both might wait."""
         self.full = True
 
     def resumeProducing(self) -> None:
-        """The bytes are on their way: go on."""
+        """The bytes were sent: continue."""
         self.full = False
         self.resetTimeout()
         self.upload()
 
     def stopProducing(self) -> None:
-        """The server has gone: `connectionLost()` is called next."""
+        """The server has disconnected: `connectionLost()` is called next."""
 
     def timeoutConnection(self) -> None:
         """Nothing has happened for too long."""
@@ -130,7 +130,7 @@ class PostRequest(Protocol, TimeoutMixin):
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tell whoever waits for the end, and why it came if there is no response."""
+        """Report the end of the connection, with the reason if there is no response."""
         self.talking = False
         self.setTimeout(None)
         self.error = self.error or explanation(reason)
@@ -139,7 +139,7 @@ class PostRequest(Protocol, TimeoutMixin):
     # The request and its response.
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action."""
+        """Process an event; those that are not listed need no action."""
         match event:
             case h2.events.ResponseReceived():
                 self.status = dict(event.headers)[b":status"].decode()
@@ -148,7 +148,7 @@ class PostRequest(Protocol, TimeoutMixin):
             case h2.events.StreamEnded():
                 self.answered = True
             case h2.events.StreamReset(error_code=ErrorCodes.NO_ERROR) if self.answered:
-                self.uploaded = True  # RFC 9113 section 8.1: it has said all without the rest
+                self.uploaded = True  # RFC 9113 section 8.1: the response is complete without it
             case h2.events.StreamReset(stream_id=self.stream_id):
                 self.fail(f"the request was reset: {event.error_code!r}")
             case h2.events.ConnectionTerminated() if (
@@ -157,7 +157,7 @@ class PostRequest(Protocol, TimeoutMixin):
                 self.fail(f"the server leaves: {event.error_code!r}")
 
     def show(self, event: h2.events.DataReceived) -> None:
-        """Write content that has arrived, and make room for more."""
+        """Write content that has arrived, and acknowledge it."""
         data = memoryview(event.data)
         try:
             while data:
@@ -188,7 +188,7 @@ class PostRequest(Protocol, TimeoutMixin):
             self.leave()
 
     def flush(self) -> None:
-        """Give everything that the connection has to say to the transport."""
+        """Pass everything that the connection has to send to the transport."""
         if data := self.conn.data_to_send():
             self.transport.write(data)
 
@@ -198,13 +198,13 @@ class PostRequest(Protocol, TimeoutMixin):
         self.leave()
 
     def leave(self) -> None:
-        """Say goodbye; where the server has broken the rules, that frame is waiting already."""
+        """Send GOAWAY; after a protocol violation it is already pending."""
         if not self.broken:
             self.conn.close_connection()
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Send our last words and close the connection; what still arrives is not looked at."""
+        """Send our last frames and close the connection; further input is ignored."""
         self.flush()
         self.talking = False
         self.transport.unregisterProducer()
@@ -223,7 +223,7 @@ def explanation(reason: Failure) -> str:
 
 
 def https_url(text: str) -> SplitResult:
-    """Take a URL of the command line apart."""
+    """Parse a URL of the command line."""
     url = urlsplit(text)
     usable = url.scheme == "https" and url.hostname and "@" not in url.netloc and url.port != 0
     if not usable or " " in text or not (text.isascii() and text.isprintable()):
@@ -250,7 +250,7 @@ def regular_file(path: str) -> SizedFile:
 
 
 async def exchange(reactor: Any, request: PostRequest, trust: Any) -> None:
-    """Connect, and wait until the request is through and the connection closed."""
+    """Connect, and wait until the request is complete and the connection is closed."""
     host, port = request.url.hostname or "", request.url.port or 443
     tls = ssl.optionsForClientTLS(host, trust, acceptableProtocols=[b"h2"])
     tcp: Any = HostnameEndpoint(reactor, host, port, timeout=CONNECT_SECONDS)
@@ -263,7 +263,7 @@ async def exchange(reactor: Any, request: PostRequest, trust: Any) -> None:
 
 
 async def run(reactor: Any, args: argparse.Namespace) -> None:
-    """Make the request; its response has been shown when this is through."""
+    """Make the request and show its response."""
     # Without a buffer: what has been written is written, and nothing is left to fail at the end.
     with args.file, open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as output:
         request = PostRequest(args.url, args.file, output)

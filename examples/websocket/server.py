@@ -3,22 +3,22 @@
     python -m examples.websocket.server
 
 Open https://localhost:8443/ in a browser that trusts examples/certificates/authority.pem: the page
-tries out what this server can do, and shows whether it came out right. From a shell:
+tries everything that this server supports, and shows the results. From a shell:
 
     CA=examples/certificates/authority.pem
     python -m examples.websocket.client --authority $CA --text hello wss://localhost:8443/echo
 
-`/echo` sends every message back, piece by piece, however large it is; `/fields` sends the header
-fields of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own.)
+`/echo` echoes every message, piece by piece, however large it is; `/fields` sends the header fields
+of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own fields.)
 
-The way to a WebSocket over HTTP/2:
+How a WebSocket over HTTP/2 is opened:
 
-1. The server's SETTINGS say ENABLE_CONNECT_PROTOCOL = 1. A browser that has a connection to this
-   server looks for that, and opens one for HTTP/1.1 where it finds none that says so.
+1. The server's SETTINGS have ENABLE_CONNECT_PROTOCOL = 1. A browser checks this on an existing
+   connection, and opens a new one with HTTP/1.1 if it is missing.
 2. The client sends an extended CONNECT request: `:protocol` is websocket, the stream stays open.
 3. The server answers with status 200. There is no Upgrade, no `sec-websocket-key`, no 101.
-4. From then on DATA frames carry what RFC 6455 would put on a TCP connection, and END_STREAM stands
-   for the end of that connection. wsproto reads and writes it; its handshake is for HTTP/1.1 only.
+4. From then on DATA frames carry what RFC 6455 would send over a TCP connection, and END_STREAM is
+   the end of that connection. wsproto reads and writes it; its handshake is for HTTP/1.1 only.
 """
 
 from __future__ import annotations
@@ -46,32 +46,32 @@ from h2.settings import SettingCodes, Settings
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
 HANDSHAKE_SECONDS = 10.0
-IDLE_SECONDS = 60.0  # a client that is silent for so long is asked whether it is still there
-SEND_SECONDS = 60.0  # how long a client may leave what we send unread
+IDLE_SECONDS = 60.0  # a client that is silent for this long gets a PING
+SEND_SECONDS = 60.0  # time limit for a client to read what we send
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
-LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
-LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
+LINGER_SECONDS = 1.0  # time for the client to disconnect after our last frame
+LAST_CALL = b"lastcall"  # the payload of the PING before the last GOAWAY
 
 Fields = Sequence[tuple[bytes, bytes]]
 
 
 class Exchange:
-    """What is still to be sent on one stream."""
+    """What has yet to be sent on one stream."""
 
     def __init__(self, output: bytes = b"") -> None:
         self.output = bytearray(output)
-        self.finished = True  # nothing comes behind the output
-        self.held = 0  # flow-controlled octets received that are not dealt with yet
+        self.finished = True  # nothing follows the output
+        self.held = 0  # flow-controlled octets received but not acknowledged yet
 
     def receive(self, data: bytes) -> None:
-        """Throw the content of the request away: an ordinary one needs none here."""
+        """Discard the content of the request, which is not needed."""
 
     def leave(self) -> None:
         """Prepare for the end of the connection."""
 
 
 class WebSocket(Exchange):
-    """The server's end of a WebSocket; what it receives goes into its output again."""
+    """The server's end of a WebSocket, which echoes what it receives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,35 +83,35 @@ class WebSocket(Exchange):
         self.output += self.ws.send(event)
 
     def receive(self, data: bytes) -> None:
-        """Take in octets of the client, cut anywhere, and react to the frames in them."""
+        """Process octets from the client, split anywhere, and react to the frames in them."""
         if self.finished:
             return
         self.ws.receive_data(data)
         for event in self.ws.events():
             match event:
                 case Message() if event.data or event.message_finished:
-                    # A part of a message goes back as soon as it is here, as a frame of its own:
+                    # Each part of a message is echoed as soon as it arrives, as a separate frame:
                     # no message is too large, and none has to be stored.
                     echo = type(event)(data=event.data, message_finished=event.message_finished)
                     self.send(echo)
                 case Ping():
                     self.send(event.response())
-                case CloseConnection():  # also made by wsproto where the client breaks the rules
+                case CloseConnection():  # or wsproto, after a violation
                     self.close(event)
 
     def close(self, event: CloseConnection) -> None:
-        """Send a Close frame, unless that has been done; nothing comes behind it."""
+        """Send a Close frame, unless it was already sent; nothing follows it."""
         if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
             self.send(event.response())
         self.finished = True
 
     def leave(self) -> None:
-        """Tell the client that the server goes away."""
+        """Tell the client that the server is going away."""
         self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
 
 
 class Session:
-    """One client: its transport, its HTTP/2 connection and the exchanges that are under way."""
+    """One client: its transport, its HTTP/2 connection and the exchanges in progress."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -128,11 +128,11 @@ class Session:
             },
         )
         self.exchanges: dict[int, Exchange] = {}
-        self.leaving = False  # whether the client has been told which request is the last one
-        self.broken = False  # whether the client has broken the rules; a GOAWAY frame tells it so
+        self.leaving = False  # whether the final GOAWAY has been sent
+        self.broken = False  # whether the client has violated the protocol; GOAWAY reports it
 
     async def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         self.conn.initiate_connection()
         await self.flush()
         while not (self.leaving and not self.exchanges):
@@ -144,19 +144,19 @@ class Session:
                 events = self.conn.receive_data(data)
             except h2.exceptions.ProtocolError:
                 self.broken = True
-                break  # the GOAWAY frame that tells the client is waiting to be sent
+                break  # GOAWAY is pending
             self.handle(events)
             self.send_content()
             await self.flush()
         await self.flush()
 
     async def receive(self) -> bytes:
-        """Wait for octets; none mean that the client has gone."""
+        """Wait for octets; none mean that the client has left."""
         for patience in (True, False):
             with contextlib.suppress(asyncio.TimeoutError):
                 return await asyncio.wait_for(self.reader.read(65_536), IDLE_SECONDS)
             if patience and self.exchanges:
-                # A WebSocket may be silent for as long as it likes; its client must be alive.
+                # A WebSocket may be silent for any time, but its client must be alive.
                 self.conn.ping(b"alive?  ")
                 await self.flush()
             else:
@@ -164,9 +164,10 @@ class Session:
         return b""
 
     async def flush(self) -> None:
-        """Write what the connection has to say, and wait for the client to read it.
+        """Write what the connection has to send, and wait for the client to read it.
 
-        Nothing is read meanwhile, so that a client which does not read cannot make us store more.
+        Nothing is read in the meantime, so that a client that does not read cannot make us store
+        more.
         """
         if data := self.conn.data_to_send():
             self.writer.write(data)
@@ -175,8 +176,8 @@ class Session:
     def leave(self) -> None:
         """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets.
 
-        Requests that are on their way are still answered, so no last stream is named yet. When the
-        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
+        Requests in flight are still answered, so no last stream is named yet. When the client
+        answers the PING, it has read the GOAWAY frame, and all of them have arrived.
         """
         if self.broken or self.leaving:
             return
@@ -186,26 +187,26 @@ class Session:
         self.writer.write(self.conn.data_to_send())
 
     def say_goodbye(self) -> None:
-        """Name the last request that is answered, unless that has been done."""
+        """Send GOAWAY with the last request that is answered, unless it was already sent."""
         if not (self.broken or self.leaving):
             self.leaving = True
             self.conn.close_connection()
 
     def close_websockets(self) -> None:
-        """Tell all clients of WebSockets that the server goes away."""
+        """Tell all WebSocket clients that the server is going away."""
         for exchange in self.exchanges.values():
             exchange.leave()
         self.send_content()
 
     def break_off(self) -> None:
-        """Leave at once: the time for a graceful shutdown is over."""
+        """Disconnect immediately: the time for a graceful shutdown is over."""
         self.say_goodbye()
         self.writer.write(self.conn.data_to_send())
         if self.task:
             self.task.cancel()
 
     def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read; those that are not listed need no action."""
+        """Process the events of one read; those that are not listed need no action."""
         resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
         for event in events:
             match event:
@@ -214,17 +215,17 @@ class Session:
                 case h2.events.DataReceived():
                     self.take_in(event)
                 case h2.events.StreamEnded() if event.stream_id in self.exchanges:
-                    # For a WebSocket this is what the end of a TCP connection would be.
+                    # For a WebSocket this corresponds to the end of a TCP connection.
                     self.exchanges[event.stream_id].finished = True
                 case h2.events.StreamReset():
                     if exchange := self.exchanges.pop(event.stream_id, None):
                         self.conn.acknowledge_received_data(exchange.held, event.stream_id)
                 case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
                     self.say_goodbye()
-                    self.close_websockets()  # those that were opened meanwhile
+                    self.close_websockets()  # those that were opened in the meantime
 
     def take_in(self, event: h2.events.DataReceived) -> None:
-        """Hand content to its exchange; its room is given back when the output has gone."""
+        """Pass content to its exchange; it is acknowledged when the output was sent."""
         if exchange := self.exchanges.get(event.stream_id):
             exchange.held += event.flow_controlled_length
             exchange.receive(event.data)
@@ -263,10 +264,10 @@ class Session:
             self.exchanges[stream_id] = Exchange(content)
 
     def send_content(self) -> None:
-        """Send of every exchange as much as the client has room for.
+        """Send as much of every exchange as the windows allow.
 
-        Where all of it has gone, the client gets the room back that the octets had which called for
-        it. So what waits here is never more than what the client may send.
+        Once all output is sent, the octets that caused it are acknowledged. So what is pending here
+        is bounded by what the client may send.
         """
         for stream_id, exchange in list(self.exchanges.items()):
             while exchange.output:
@@ -290,14 +291,14 @@ def path_of(request: dict[bytes, bytes]) -> bytes:
 
 
 def refusal(request: dict[bytes, bytes]) -> list[tuple[str, str]] | None:
-    """Return the response to an extended CONNECT request that opens no WebSocket, or None."""
+    """Return the response that refuses an extended CONNECT request, or None."""
     if request[b":protocol"] != b"websocket":
         return [(":status", "501")]
     if path_of(request) not in {b"/echo", b"/fields"}:
         return [(":status", "404")]
     if request.get(b"sec-websocket-version") != b"13":
         return [(":status", "400"), ("sec-websocket-version", "13")]
-    # Browsers let scripts of any page open WebSockets, with cookies, and say whose script it is.
+    # Browsers let scripts of any page open WebSockets, with cookies, and send the script's origin.
     own = b"https://" + request.get(b":authority", b"")
     if request.get(b"origin", own) != own:
         return [(":status", "403")]
@@ -310,9 +311,9 @@ def fields_as_json(fields: Fields) -> str:
 
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Let the client read what was said last and hang up; after a moment, do so ourselves.
+    """Let the client read our last frames and disconnect; after a moment, do so ourselves.
 
-    Closing a socket in which octets of the client wait unread would discard what we sent last.
+    Closing a socket with unread octets from the client would discard what we sent last.
     """
 
     async def until_closed() -> None:
@@ -343,7 +344,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
             if writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
                 await session.run()
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
-            pass  # the client has gone or does not read, or the server stops
+            pass  # the client has disconnected or does not read, or the server stops
         finally:
             await hang_up(reader, writer)
             sessions.discard(session)

@@ -34,9 +34,9 @@ class ReceiveQueue:
 
     Content is in ``_waiting`` until its window is given back, so the windows bound it. The content
     of a stream that was reset, or of a request that was answered before it was read, gives its
-    window back immediately, because it is often not wanted any more. It can still be read from
-    ``_leftovers``, whose size is bounded by the connection window; the oldest content is dropped
-    if there is more.
+    window back immediately, because the application often does not want it any more. It can still
+    be read from ``_leftovers``, whose size is bounded by the connection window; beyond that, the
+    oldest content is dropped.
     """
 
     __slots__ = (
@@ -54,12 +54,12 @@ class ReceiveQueue:
         self._sending = sending  #: knows which requests are waiting to be opened
         self._waiting: dict[int, Content] = {}
         self._leftovers: Leftovers | None = None  # created when there are any
-        #: Requests that arrived in full and were not read in full. The sending half reports when
-        #: one of them is answered: searching for it would take time for each of them.
+        #: Requests that arrived in full but were not read in full. The sending half reports when
+        #: one of them is answered, because searching would take time for each.
         self.unread_requests: set[int] = set()
         sending.unread_requests = self.unread_requests
         self._ignored: set[int] = set()  # streams whose content is not kept
-        # Streams on which all content has arrived; how others ended follows from their state.
+        # Streams whose content arrived in full; how others ended follows from their state.
         self._ended: set[int] = set()
 
     # What arrives.
@@ -161,7 +161,7 @@ class ReceiveQueue:
         return released
 
     def _keep(self, stream_id: int) -> None:
-        """Keep content without its window, and drop the oldest if it is too much."""
+        """Keep content whose window was given back; drop the oldest if it is too much."""
         self.unread_requests.discard(stream_id)
         content = self._waiting.pop(stream_id, None)
         if content is None:

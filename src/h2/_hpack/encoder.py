@@ -1,15 +1,15 @@
 """Encoding of field blocks (RFC 7541 6) with adaptive indexing.
 
-Whether a literal goes into the dynamic table is decided by its value and by its name.
+Value and name of a literal determine whether it is inserted into the dynamic table.
 
-A value that was a literal not long ago, and one whose entry was evicted although it had been used,
-comes back: it is inserted. The encoder remembers check sums of such values, not the values.
+A value that was recently sent as a literal, or whose entry was evicted although it had been used,
+is a returning one: it is inserted. The encoder remembers checksums of such values, not the values.
 
-Any other value is inserted on credit of its name. A new name has credit for all values of its first
-block and for one more. After that each insertion costs one, and a name earns some when an entry of
-it is used for the first time, or when a value comes back that was not inserted. Names whose values
-never come back (request ids, entity tags, the paths of an API client) have no credit soon; their
-values are inserted only where the name itself is in no table.
+Any other value is inserted on the credit of its name. A new name has credit for all values of its
+first block and for one more. After that each insertion costs one, and a name earns some when one of
+its entries is used for the first time, or when a value returns that was not inserted. Names whose
+values never return (request ids, entity tags, the paths of an API client) soon run out of credit;
+then their values are inserted only if the name itself is not in a table.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ _DEFAULT_SIZE: Final = 4096
 _LARGEST_SIZE: Final = 65536
 
 # The state of a name is (sequence number of its newest insertion) << 8 | credit, where the highest
-# credit stands for a name whose first block is still going on.
+# credit means that its first block is not complete.
 _CREDIT: Final = 0xFF
 _NEW_NAME: Final = 0xFF
 
 # Names without an entry are remembered while there are at most this many names.
 _KEPT_NAMES: Final = 64
 
-# A name with this much credit earns no more. It grows with the table up to the highest.
+# A name with this much credit earns no more. The value grows with the table up to a maximum.
 _ENOUGH: Final = 80
 _HIGHEST: Final = 230
 
-# Check sums kept at least, octets of the table for each, so many more make cutting off worth while,
-# and the bits of a CRC-32 that are too many for a character.
+# The minimum number of checksums, octets of the table for each, how many extra ones to collect
+# before cutting off, and the bits of a CRC-32 that do not fit in a character.
 _RECENT: Final = 32
 _OCTETS_PER_RECENT: Final = 128
 _MORE_RECENT: Final = 8
@@ -61,12 +61,12 @@ _SPARE_BITS: Final = 12
 
 
 class Encoder:
-    """The encoding side of a connection: one dynamic table and what was learned about names.
+    """The encoding side of a connection: one dynamic table and the statistics about names.
 
-    ``fields`` holds the entries that can be sent as an index: those of the dynamic table, and
-    those of the static table that were used before. ``generation`` changes whenever the dynamic
-    table does: as long as it stays and no update is pending, equal entries encode to equal blocks.
-    ``pending_update`` tells whether the next block starts with a table size update.
+    ``fields`` holds the entries that can be sent as an index: those of the dynamic table, and those
+    of the static table that were used before. ``generation`` changes whenever the dynamic table
+    does: while it is unchanged and no update is pending, equal entries encode to equal blocks.
+    ``pending_update`` says whether the next block starts with a table size update.
     """
 
     __slots__ = (
@@ -96,10 +96,10 @@ class Encoder:
         self.fields: dict[tuple[bytes, bytes], Entry] = {}
         self.generation = 0
         self.pending_update = False
-        # What the peer allows, what we use of it, what the last block left the peer at, and the
-        # lowest size since then.
+        # The size that the peer allows, the one that we use, the one after the last block, and the
+        # lowest since then.
         self._allowed = self._size = self._announced = self._lowest = _DEFAULT_SIZE
-        # Oldest first. The n-th insertion stands at place n - 1 - (_inserted - len(_entries)).
+        # Oldest first. The n-th insertion is at index n - 1 - (_inserted - len(_entries)).
         self._entries: list[Entry] = []
         self._inserted = 0
         self._evicted = 0
@@ -113,10 +113,10 @@ class Encoder:
 
     @property
     def header_table_size(self) -> int:
-        """The peer's SETTINGS_HEADER_TABLE_SIZE in octets; of more than 64 KiB we use 64 KiB.
+        """The peer's SETTINGS_HEADER_TABLE_SIZE in octets; at most 64 KiB are used.
 
-        A change takes effect at once and is told to the peer at the start of the next block: the
-        lowest size passed, then the present one (RFC 7541 4.2).
+        A change takes effect immediately and is announced at the start of the next block: the
+        lowest size since then, and the current one (RFC 7541 4.2).
         """
         return self._allowed
 
@@ -133,21 +133,21 @@ class Encoder:
             self._adapt(size)
 
     def _adapt(self, size: int) -> None:
-        """Set what depends on the size of the table; forget the values that were literals."""
-        # Half of the values of a name or so have to come back, or their insertion costs more than
-        # it saves: it evicts others in the end. A larger table has room for more that do not.
+        """Set what depends on the size of the table; forget recent literals."""
+        # About half of the values of a name have to return, or their insertion costs more than it
+        # saves, because it evicts others. A larger table has room for more that do not.
         scale = max(1, size // _DEFAULT_SIZE)
         self._earned = scale
         self._enough = min(scale * _ENOUGH, _HIGHEST)
-        # Check sums of the literal values sent last, a character for each: to look for a character
-        # in a string, and to add one, is quick. Not many more than the table has room for entries:
-        # a value that comes back only after the table has turned over does not count as returning.
+        # Checksums of the latest literal values, a character for each: finding and appending a
+        # character in a string is fast. Not many more than the table has room for entries: a value
+        # that returns only after the table has turned over does not count as returning.
         self._recent = ""
         self._recent_full = max(_RECENT, size // _OCTETS_PER_RECENT) + _MORE_RECENT
 
     @property
     def huffman(self) -> bool:
-        """Whether strings may be Huffman-coded (RFC 7541 5.2)."""
+        """Whether strings may be Huffman-encoded (RFC 7541 5.2)."""
         return self._string is encode_string
 
     @huffman.setter
@@ -156,7 +156,7 @@ class Encoder:
 
     @property
     def size_without_update(self) -> int:
-        """The largest table that another encoder may use without a size update of its own."""
+        """The largest table that another encoder may use without a size update."""
         return self._lowest
 
     def dynamic_entries(self) -> list[tuple[bytes, bytes]]:
@@ -165,14 +165,14 @@ class Encoder:
         return [entry.field for entry in reversed(self._entries[first:])]
 
     def literal(self, name: bytes, value: bytes, mask: int, never: bool = False) -> Entry:
-        """Return an entry that is in no table, for a field that ``find`` does not know.
+        """Return an entry that is not in a table, for a field that ``find`` does not find.
 
         With ``never`` the field is sent as a never-indexed literal (RFC 7541 6.2.3).
         """
         return Entry((name, value), mask, never)
 
     def find(self, key: tuple[bytes, bytes]) -> Entry | None:
-        """Return the entry that stands for exactly this field in one of the tables, if any."""
+        """Return the entry for exactly this field in one of the tables, if any."""
         entry = self.fields.get(key)
         if entry is None:
             entry = self._static.exact.get(key)
@@ -219,7 +219,7 @@ class Encoder:
         return out
 
     def _literal(self, entry: Entry, out: list[bytes], before: int) -> None:
-        """Append the representation of an entry that is in no table, which may insert it.
+        """Append the representation of an entry that is not in a table, which may insert it.
 
         ``before`` is the number of insertions before this block.
         """
@@ -244,7 +244,7 @@ class Encoder:
             if not returning and index and not state & _CREDIT:
                 heads = NOT_INDEXED
             elif entry.field in self.fields:
-                # Inserted since the caller looked: the same field stands twice in the list.
+                # Inserted since the look-up: the same field is in the list twice.
                 self._indexed(self.fields[entry.field], out)
                 return
             elif entry.size > self._size:
@@ -281,12 +281,12 @@ class Encoder:
             self._names[entry.name] = state + self._earned
 
     def _remember(self, entry: Entry) -> None:
-        """Note that a value comes back."""
+        """Note that a value returns."""
         recent = self._recent + chr(crc32(entry.value, entry.size) >> _SPARE_BITS)
         self._recent = recent[_MORE_RECENT:] if len(recent) >= self._recent_full else recent
 
     def _charge(self, state: int, returning: bool, before: int) -> int:
-        """Return the credit that a name has after the insertion of one of its values."""
+        """Return the credit of a name after the insertion of one of its values."""
         credit = state & _CREDIT
         if credit == _NEW_NAME:
             if state >> 8 > before or state == _NEW_NAME:
@@ -327,6 +327,7 @@ class Encoder:
                 self._remember(entry)
             if names[entry.name] >> 8 == entry.seq and len(names) > _KEPT_NAMES:
                 del names[entry.name]
-        # Cutting off dead places only when they prevail keeps the cost per eviction constant.
+        # Cutting off dead places only when they are the majority keeps the cost of an eviction
+        # constant.
         if 2 * first >= len(entries):
             del entries[:first]
