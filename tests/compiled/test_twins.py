@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import pytest
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from h2._compiled import COMPILED
+from h2._core import reader
 from h2._core.outbound_fields import _find_natively
 from h2._frames.decode import ID_MASK, u24, u31, unpack_header, unpack_long
+from h2._frames.layout import KIND_OF, UNKNOWN_KIND
 from h2._hpack import Entry, HpackDecodingError, huffman, huffman_native
+from h2._rules.fields import low_at_an_end
 
 # Octets with short codes, with long ones, and any.
 TEXT = st.one_of(
@@ -62,6 +68,28 @@ def test_frame_header(header: bytes, before: bytes) -> None:
     assert u24(data, at) == high << 8 | low
     assert u31(data, at + 5) == stream_id & ID_MASK
     assert u31(header, 2) == unpack_long(header[2:])[0] & ID_MASK
+
+
+@given(st.text(" \t\n\r\x0b\x0c\x1f!a\x80", max_size=4).map(lambda text: text.encode("latin-1")))
+def test_no_whitespace_escapes_the_look_at_the_ends(value: bytes) -> None:
+    if not low_at_an_end(value):
+        assert value == value.strip() == value.strip(b" \t")
+
+
+@pytest.mark.skipif(COMPILED, reason="compiled modules call each other directly")
+@pytest.mark.parametrize("type_", [type_ for type_ in range(256) if KIND_OF[type_] < UNKNOWN_KIND])
+def test_handlers_of_frames(type_: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    handler = reader._HANDLERS[KIND_OF[type_]]
+    monkeypatch.setattr(
+        sys.modules[handler.__module__], handler.__name__, lambda *a: calls.append(a)
+    )
+    others = [None] * len(reader._HANDLERS)
+    others[KIND_OF[type_]] = lambda *a: calls.append(a)
+    monkeypatch.setattr(reader, "_HANDLERS", others)
+    conn: Any = object()
+    reader._handle(conn, type_, 4, 3, b"payload")
+    assert calls == [(conn, 4, 3, b"payload")]
 
 
 class Unhashable(list[Any]):

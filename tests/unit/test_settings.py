@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h2._frames import decode
+from h2._rules import received_settings
 from h2._rules.registry import Violation
 from h2._rules.setting_bounds import BOUNDS, SENDER_BOUNDS, revocation, value_violation
 from h2.errors import ErrorCodes
@@ -483,6 +485,40 @@ def test_the_last_of_repeated_values_counts() -> None:
     with pytest.raises(Violation):
         settings.receive([(4, 2**31), (4, 3)])
     assert settings.initial_window_size == 2
+
+
+def test_the_same_values_are_worked_out_once() -> None:
+    pairs = ((3, 7), (4, 9), (200, 8))
+    first, second = Settings(client=False), Settings(client=False)
+    reports = [settings.receive(pairs) for settings in (first, second)]
+    assert described(reports[0]) == described(reports[1])
+    assert first.in_effect is second.in_effect
+    # What programs get is never shared.
+    assert reports[0] is not reports[1]
+    assert all(reports[0][key] is not reports[1][key] for key in reports[0])
+    # They mean other things after other values, and to the other end.
+    assert described(first.receive(pairs)) == {3: (3, 7, 7), 4: (4, 9, 9), 200: (200, None, 8)}
+    client, server = Settings(), Settings(client=False)
+    assert described(client.receive(((2, 1),))) == {2: (2, 1, 1)}
+    with pytest.raises(Violation):
+        server.receive(((2, 1),))
+
+
+def test_results_are_kept_within_bounds() -> None:
+    for number in range(100):
+        Settings().receive(((200, number),))
+        Settings().receive(((200, number),) * 17)
+        decode.settings(bytes((0, 200, 0, 0, 0, number)))
+        decode.settings(bytes((0, 200, 0, 0, 0, number)) * 17)
+    assert len(received_settings._KNOWN) <= 16
+    assert max(map(len, received_settings._KNOWN)) <= 16
+    assert len(decode._KNOWN_SETTINGS) <= 16
+    assert max(map(len, decode._KNOWN_SETTINGS)) <= 96
+
+
+def test_a_value_that_a_program_keeps_under_an_unknown_number_is_not_reported() -> None:
+    settings = Settings(initial_values={200: 5})  # type: ignore[dict-item] # any number will do
+    assert described(settings.receive([(200, 8)])) == {200: (200, None, 8)}
 
 
 def test_unknown_settings_of_the_peer_are_not_kept() -> None:

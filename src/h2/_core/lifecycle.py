@@ -51,7 +51,7 @@ def initiate(conn: Connection) -> None:
     values = conn.local_settings.listed()
     if conn.config.strict:
         _check_values(conn, values)
-    frames = preface + _checked(conn, _encoded_settings(*values.items()))
+    frames = preface + _checked(conn, _first_settings(values))
     # commit
     overtaken = 0
     if conn.initiated:
@@ -75,6 +75,34 @@ def _pending_settings(conn: Connection) -> int:
         count += type_ == SETTINGS and not flags & ACK
         start += HEADER_LENGTH + (high << 8 | low)
     return count
+
+
+class _FirstSettings:
+    """A SETTINGS frame, and the values that it announces."""
+
+    __slots__ = ("frame", "values")
+
+    def __init__(self, values: Mapping[SettingCodes | int, int], frame: bytes) -> None:
+        self.values = values
+        self.frame = frame
+
+
+#: The first frames of latest connections. Dicts of values never change, and connections that keep
+#: the initial values share one: so the dict can tell, and no value has to be looked at.
+_FIRST_SETTINGS: Final[list[_FirstSettings]] = []
+_MOST_FIRST: Final = 4
+
+
+def _first_settings(values: Mapping[SettingCodes | int, int]) -> bytes:
+    """Return the SETTINGS frame for the values that a connection begins with."""
+    for known in _FIRST_SETTINGS:
+        if known.values is values:
+            return known.frame
+    frame = _encoded_settings(*values.items())
+    if len(_FIRST_SETTINGS) >= _MOST_FIRST:
+        _FIRST_SETTINGS.clear()
+    _FIRST_SETTINGS.append(_FirstSettings(values, frame))
+    return frame
 
 
 @lru_cache(maxsize=8)
@@ -183,8 +211,8 @@ def _upgrade_settings(conn: Connection, header: Any) -> list[tuple[int, int]]:
     """Return the settings of an HTTP2-Settings field, checked (RFC 7540 section 3.2.1)."""
     try:
         text = header.encode("ascii") if isinstance(header, str) else bytes(memoryview(header))
-        padded = text.strip() + b"=" * (-len(text.strip()) % 4)
-        payload = base64.b64decode(padded, b"-_", validate=True)
+        # No padding is missing: whole settings are multiples of six octets.
+        payload = base64.b64decode(text.strip(), b"-_", validate=True)
         if len(payload) % 6:
             raise ValueError("not a SETTINGS payload")
     except (ValueError, TypeError, binascii.Error) as error:

@@ -47,7 +47,7 @@ def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> No
     if len(payload) % 6:
         raise wrong_size(SETTINGS, stream_id, payload)
     abuse.settings_frame(conn, len(payload) // 6)
-    apply_remote_settings(conn, list(decode.settings(payload)))
+    apply_remote_settings(conn, decode.settings(payload))
     # "Once all values have been processed, the recipient MUST immediately emit a SETTINGS frame
     # with the ACK flag set." (section 6.5.3)
     abuse.acknowledge(conn, encode.SETTINGS_ACK)

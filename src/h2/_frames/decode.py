@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Final
 
 from h2._native import i64
@@ -15,6 +14,12 @@ _unpack_priority: Final = struct.Struct(">LB").unpack_from
 #: 32 bits. The handler of WINDOW_UPDATE uses it directly, because there are many (section 6.9).
 unpack_long: Final = struct.Struct(">L").unpack_from
 _unpack_goaway: Final = struct.Struct(">LL").unpack_from
+
+#: Payloads of SETTINGS that came before, and what they say: most peers of a program announce the
+#: same. So many are kept, of so many octets at most.
+_KNOWN_SETTINGS: Final[dict[bytes, tuple[tuple[int, int], ...]]] = {}
+_MOST_KNOWN: Final = 16
+_LONGEST_KNOWN: Final = 96
 
 #: Without the reserved bit: "The semantics of this bit are undefined, and the bit MUST remain unset
 #: (0x00) when sending and MUST be ignored when receiving." (section 4.1)
@@ -50,9 +55,16 @@ def strip_padding(payload: bytes) -> bytes | None:
     return payload[1 : len(payload) - payload[0]]
 
 
-def settings(payload: bytes) -> Iterator[tuple[int, int]]:
+def settings(payload: bytes) -> tuple[tuple[int, int], ...]:
     """Return the (identifier, value) pairs of SETTINGS in order (section 6.5.1)."""
-    return _unpack_setting(payload)
+    pairs = _KNOWN_SETTINGS.get(payload)
+    if pairs is None:
+        pairs = tuple(_unpack_setting(payload))
+        if len(payload) <= _LONGEST_KNOWN:
+            if len(_KNOWN_SETTINGS) >= _MOST_KNOWN:
+                _KNOWN_SETTINGS.clear()
+            _KNOWN_SETTINGS[payload] = pairs
+    return pairs
 
 
 def priority(payload: bytes) -> tuple[int, int, bool]:

@@ -13,6 +13,33 @@ from h2._rules.setting_bounds import NO_RFC7540_PRIORITIES, Bound, invalid
 
 _new: Final[Any] = object.__new__
 
+#: So many results are kept, of frames with so many entries at most.
+_MOST_KNOWN: Final = 16
+_LONGEST_KNOWN: Final = 16
+
+
+class _Taken:
+    """What came of the entries of a frame."""
+
+    __slots__ = ("after", "before", "bounds", "changes")
+
+    def __init__(
+        self,
+        before: dict[Any, int],
+        bounds: dict[int, Bound],
+        after: dict[Any, int],
+        changes: list[tuple[Any, Any, Any]],
+    ) -> None:
+        self.before = before
+        self.bounds = bounds
+        self.after = after
+        self.changes = changes  #: setting, value before, value after
+
+
+#: By the entries. Most peers of a program announce the same, on connections that begin with the
+#: same values: dicts of values never change, so that the dict can tell.
+_KNOWN: Final[dict[tuple[tuple[int, int], ...], _Taken]] = {}
+
 
 def take(
     pairs: Iterable[tuple[int, int]],
@@ -26,30 +53,54 @@ def take(
     ``before`` has the values before, ``bounds`` those that the sender may send, and ``names`` the
     enum members of known settings. Raises a Violation for a value out of bounds.
     """
-    after = before.copy()
+    entries = pairs if isinstance(pairs, tuple) else tuple(pairs)
+    taken = _KNOWN.get(entries)
+    if taken is None or taken.before is not before or taken.bounds is not bounds:
+        taken = _work_out(entries, before, bounds, names)
+        if len(entries) <= _LONGEST_KNOWN:
+            if len(_KNOWN) >= _MOST_KNOWN:
+                _KNOWN.clear()
+            _KNOWN[entries] = taken
     reported: dict[Any, Any] = {}
     change: Any
-    for code, value in pairs:
-        setting = names.get(code)
-        if setting is None:
-            # Not kept, because a peer could make them pile up. Any value of 32 bits is valid.
-            reported[code] = change_class(code, None, value)
-            continue
-        minimum, maximum, error_code = bounds[code]
-        if not minimum <= value <= maximum:
-            if code == NO_RFC7540_PRIORITIES:
-                # With `strict=True` the connection has refused it. Otherwise it is ignored, and so
-                # is an earlier value in the same frame.
-                reported[setting] = change_class(setting, before.get(setting), value)
-                after.pop(setting, None)
-                if setting in before:
-                    after[setting] = before[setting]
-                continue
-            raise invalid(setting, value, error_code)
+    for setting, original, value in taken.changes:
         # Without the constructor: every connection begins with half a dozen of these.
         reported[setting] = change = _new(change_class)
         change.setting = setting
-        change.original_value = before.get(setting)
+        change.original_value = original
         change.new_value = value
-        after[setting] = value
-    return after, reported
+    return taken.after, reported
+
+
+def _work_out(
+    entries: tuple[tuple[int, int], ...],
+    before: dict[Any, int],
+    bounds: dict[int, Bound],
+    names: dict[int, Any],
+) -> _Taken:
+    """Check the entries of a frame in their order, and work out what comes of them."""
+    after = before.copy()
+    changed: dict[Any, int] = {}
+    for code, value in entries:
+        setting = names.get(code)
+        if setting is None:
+            # Not kept, because a peer could make them pile up. Any value of 32 bits is valid.
+            changed[code] = value
+            continue
+        minimum, maximum, error_code = bounds[code]
+        changed[setting] = value
+        if minimum <= value <= maximum:
+            after[setting] = value
+        elif code == NO_RFC7540_PRIORITIES:
+            # With `strict=True` the connection has refused it. Otherwise it is ignored, and so is
+            # an earlier value in the same frame.
+            after.pop(setting, None)
+            if setting in before:
+                after[setting] = before[setting]
+        else:
+            raise invalid(setting, value, error_code)
+    changes = [
+        (setting, before.get(setting) if setting in names else None, value)
+        for setting, value in changed.items()
+    ]
+    return _Taken(before, bounds, after, changes)
