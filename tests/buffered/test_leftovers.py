@@ -30,8 +30,11 @@ def test_streams_that_were_read_take_no_room() -> None:
     left = Leftovers()
     for stream_id in range(1, 1001, 2):
         assert left.keep(stream_id, b"content", ROOM) == []
-        assert left.read(stream_id, 3) == b"con"
-        assert left.read(stream_id, None) == b"tent"
+        assert left.read(stream_id, None) == b"content"
+    assert left.keep(999, b"content", ROOM) == []
+    for octet in b"conten":
+        assert left.read(999, 1) == bytes([octet])
+    assert left.read(999, 1) == b"t"
     assert left.keep(1001, bytes(ROOM - 2 * 128), ROOM) == []
     assert left.keep(1003, b"", ROOM) == []
 

@@ -150,6 +150,15 @@ def test_a_priority_that_comes_too_late_is_not_kept() -> None:
         conn.set_priority(3, urgency=7)
 
 
+def test_identifiers_that_may_still_be_used_are_not_forgotten() -> None:
+    conn = server(*WIDE)
+    conn._core.announced.acknowledged_stream_limit = None
+    idle = range(1, 401, 2)
+    for stream_id in idle:
+        wire.feed(conn, wire.priority_update(stream_id, b"u=1"))
+    assert {conn.get_priority(stream_id) for stream_id in idle} == {(1, False)}
+
+
 def test_identifiers_that_are_passed_over_are_forgotten() -> None:
     conn = server(*WIDE)
     priorities: Priorities = conn._sending.priorities
