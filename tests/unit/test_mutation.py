@@ -184,6 +184,7 @@ def judged(folder: Path, tests: str, *changes: str) -> tuple[int, list[str], str
         capture_output=True,
         encoding="utf-8",
         check=False,
+        timeout=300,
     )
     return done.returncode, [line for line in done.stdout.splitlines() if "|" in line], done.stderr
 
