@@ -1,4 +1,4 @@
-"""What a peer can make a connection do that buffers, in calls and in octets of memory."""
+"""The work and memory that a peer can cause in a connection that buffers."""
 
 from __future__ import annotations
 
