@@ -1,7 +1,7 @@
-"""Draw the plots of docs/speed.md from figures: dots or lines on logarithmic scales, and bars.
+"""Draw the plots of docs/speed.md: dots or lines on logarithmic scales, and bars.
 
-Every series has a colour and a shape of its own, so that a plot can be read without the colours.
-`tools.speed_page` has the figures.
+Every series has its own colour and shape, so a plot is readable without colours. The figures come
+from `tools.speed_page`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STYLE = """\
 
 @dataclass(frozen=True)
 class Series:
-    """What a series is called, and how its marks look."""
+    """The name of a series and the look of its marks."""
 
     title: str
     kind: str
@@ -51,7 +51,7 @@ SERIES: Final = {
 
 
 class Scale:
-    """A logarithmic scale from one place of a drawing to another."""
+    """A logarithmic scale from one coordinate of a drawing to another."""
 
     def __init__(self, least: float, most: float, start: float, end: float) -> None:
         self.least = least
@@ -60,7 +60,7 @@ class Scale:
         self._factor = (end - start) / log10(most / least)
 
     def at(self, value: float) -> float:
-        """Where a value is."""
+        """The coordinate of a value."""
         return self._start + self._factor * log10(value / self.least)
 
     def ticks(self) -> list[float]:
@@ -70,14 +70,14 @@ class Scale:
 
 
 def number(value: float) -> str:
-    """A figure with about two digits, as short as it can be said."""
+    """A figure with about two digits, as short as possible."""
     if value >= 10_000:
         return f"{value / 1000:,.0f}k"
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def legend(drawing: Drawing, names: Sequence[str], y: float) -> None:
-    """Say what the marks mean, in one line."""
+    """Explain the marks in one line."""
     x = 12.0
     for name in names:
         series = SERIES[name]
@@ -87,7 +87,7 @@ def legend(drawing: Drawing, names: Sequence[str], y: float) -> None:
 
 
 def ratios(title: str, rows: Mapping[str, Mapping[str, float]]) -> Drawing:
-    """A row of dots for each workload: how many times faster a series is than the first one."""
+    """A row of dots for each workload: the speed of each series relative to the first one."""
     step, left, top = 20, 112, _TOP + 34
     bottom = top + step * len(rows)
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
@@ -114,7 +114,7 @@ def lines(
     below: str,
     curves: Mapping[str, Sequence[float]],
 ) -> Drawing:
-    """A line for each series over steps that have names; both scales are logarithmic."""
+    """A line for each series over named steps; both scales are logarithmic."""
     left, right, top, bottom = 46, _RIGHT - 34, _TOP + 42, 226
     drawing = Drawing(title, WIDTH, bottom + 44, _STYLE)
     legend(drawing, list(curves), _TOP + 4)
@@ -142,7 +142,7 @@ def lines(
 
 
 def bars(title: str, groups: Mapping[str, Mapping[str, float]], ours: Sequence[str]) -> Drawing:
-    """Groups of bars from zero, each with its figure; ours have the colour of the package."""
+    """Groups of bars from zero with their figures; ours have the colour of the package."""
     step, left, top = 17, 166, _TOP
     height = sum(26 + step * len(group) for group in groups.values())
     drawing = Drawing(title, WIDTH, top + height + 4, _STYLE)

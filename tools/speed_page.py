@@ -26,7 +26,7 @@ from tools.pages import ROOT, note, table, write_or_check
 
 NAME = "speed.md"
 
-#: What each workload does, in a few words.
+#: Each workload in a few words.
 WORDS = {
     "get": "a request and a response of 512 octets at a time",
     "repeat": "the same request and empty response, repeated",
@@ -39,7 +39,7 @@ WORDS = {
     "traces": "recorded traffic of browsers: requests and responses",
 }
 
-#: The measurements of growth that are drawn: their figures in the file, and what they are called.
+#: The measurements of growth to draw: the names of their figures in the file, and their labels.
 STREAMS_OPEN = {f"us with {number} open": f"{number:,}" for number in (1, 100, 1000, 10_000)}
 READS = {
     "us/MiB by 64 KiB": "64 KiB",
@@ -48,23 +48,23 @@ READS = {
 }
 
 PAGE = """\
-# Speed: how fast it is, beside others
+# Speed, compared with other packages
 
-Figures of the [benchmarks](performance.md#how-to-measure) in the source, on CPython {python}. They
-are CPU time, not wall-clock time, and the best of several rounds in which the candidates took
-turns. The machine has two cores and was busy with other things, so compare figures with each other
-and ignore differences of a few per cent. `make bench` and `python -m benchmarks.servers` give you
-the figures of your machine. [Compiled and pure](compiled.md) says how to get which build.
+Results of the [benchmarks](performance.md#how-to-measure) in the repository, on CPython {python}.
+All times are CPU time, not wall-clock time, the best of several rounds in which the candidates took
+turns. The machine has two cores and was running other jobs, so compare the figures with each other
+and ignore differences of a few per cent. Measure your own machine with `make bench` and
+`python -m benchmarks.servers`. [Compiled and pure](compiled.md) explains how to get each build.
 
 ## Workloads
 
-A client and a server connection in one process pass their octets to each other, without a network.
-The plot shows how many times less CPU time both ends together take than with h2 4.4.1.
+A client and a server connection in one process exchange their octets without a network. The plot
+shows the speed relative to h2 4.4.1, by the CPU time of both ends together.
 
 ![{ratios}](diagrams/speed-ratios.svg)
 
-The table has the costs behind it, in microseconds for a unit: a request with its response, a
-connection, a PING. `download` and `recv_small_reads` are in MiB per second.
+The table lists the costs in microseconds per unit: a request with its response, a connection or a
+PING. `download` and `recv_small_reads` are in MiB per second.
 
 {workloads}
 The program in C runs two sessions of libnghttp2 (`benchmarks/libnghttp2.c`). The workloads:
@@ -72,11 +72,11 @@ The program in C runs two sessions of libnghttp2 (`benchmarks/libnghttp2.c`). Th
 {words}
 ## How costs grow
 
-CPU time to open one more stream, both ends together, when many are open already:
+CPU time to open another stream, at both ends together, depending on the number of open ones:
 
 ![{streams}](diagrams/speed-open-streams.svg)
 
-CPU time to receive 1 MiB of DATA frames, in reads of 64 KiB, of a TCP segment, and of one octet:
+CPU time to receive 1 MiB of DATA frames, in reads of 64 KiB, one TCP segment, and one octet:
 
 ![{reads}](diagrams/speed-reads.svg)
 
@@ -84,20 +84,20 @@ CPU time to receive 1 MiB of DATA frames, in reads of 64 KiB, of a TCP segment, 
 
 ## A minimal server
 
-The same server on asyncio for each package, without TLS. h2load makes requests with the fields of a
-browser over 4 connections, 32 or 1 at a time on each. CPU time of the server for a request:
+The same asyncio server with each package, without TLS. h2load sends requests with a browser's
+fields over 4 connections, 32 or 1 at a time on each. CPU time of the server per request:
 
 ![{minimal}](diagrams/speed-servers.svg)
 
-With 1 request at a time, each request has a read and a write of its own, and most of the time is
-that of the event loop and of system calls.
+With 1 request at a time, each request needs its own read and write, and most of the time is spent
+in the event loop and in system calls.
 
 ## ASGI servers
 
-"Hello, world" over TLS: from [the ASGI server](examples/asyncio.md) among the examples, from
-hypercorn with the published h2 and with this package in its place, and from two servers that are
-written in Rust, HTTP/2 included. Each has one worker and runs the application on asyncio. CPU time
-of all processes and threads of a server for a request:
+"Hello, world" over TLS: from [the example ASGI server](examples/asyncio.md), from hypercorn with
+the published h2 and with this package instead, and from two servers written in Rust, including
+their HTTP/2. Each has one worker and runs the application on asyncio. CPU time per request of all
+processes and threads of the server:
 
 ![{asgi}](diagrams/speed-asgi.svg)
 
@@ -105,17 +105,17 @@ of all processes and threads of a server for a request:
 """
 
 VERDICT = """\
-With {streams} requests at a time, {best} takes {best_cost} us for a request, and the example on the
-compiled build {example} us, {times:.1f} times as much. If the CPU time of such requests is what
-counts, a server in Rust is faster than any server on this package. Little of the time is that of
-HTTP/2: the minimal server above, which does without TLS and ASGI, takes {minimal} us in all.
+With {streams} requests at a time, {best} takes {best_cost} us per request, and the example on the
+compiled build {example} us, {times:.1f} times as much. If the CPU time of such requests matters, a
+server in Rust is faster than any server on this package. HTTP/2 takes little of the time: the
+minimal server above, without TLS and ASGI, takes {minimal} us in total.
 Hypercorn takes {published} us with h2 4.4.1, {ours} us with the pure build and {compiled} us with
 the compiled one; the rest is its own.
 """
 
 
 class Data(TypedDict):
-    """What `benchmarks.run` writes."""
+    """The output of `benchmarks.run`."""
 
     python: str
     workloads: dict[str, dict[str, list[float]]]
@@ -134,7 +134,7 @@ def read() -> tuple[Data, Served]:
 
 
 def faster(data: Data) -> dict[str, dict[str, float]]:
-    """For each workload, how many times less than the published h2 the others take, at best."""
+    """By workload: the highest speed of each package relative to the published h2."""
     return {
         workload: {
             name: min(runs["published"]) / min(runs[name])
@@ -156,7 +156,7 @@ def curves(
 
 
 def costs(served: Served, group: str) -> dict[str, dict[str, float]]:
-    """The costs of the servers of a group, from the highest to the lowest."""
+    """The costs of a group of servers, highest first."""
     found = {}
     for streams in STREAMS:
         figures = {
@@ -174,7 +174,7 @@ OURS += [SERVERS[name].title for name in ("hypercorn-ours", "hypercorn-compiled"
 
 
 def drawings(data: Data, served: Served) -> dict[str, Drawing]:
-    """The plots by the name of their file."""
+    """The plots by file name."""
     return {
         "speed-ratios": plots.ratios(
             "For each workload, how many times less CPU time than h2 4.4.1 jh2, this package (pure "
@@ -208,7 +208,7 @@ def drawings(data: Data, served: Served) -> dict[str, Drawing]:
 
 
 def workload_table(data: Data) -> str:
-    """The table of workloads: the cost of each package, and how many times less than h2 4.4.1."""
+    """The table of workloads: the cost of each package, and its speed relative to h2 4.4.1."""
     names = [name for name in plots.SERIES if name != IN_C]
     head = ["workload", *(plots.SERIES[name].title for name in names), "in C"]
     rows = []
@@ -226,7 +226,7 @@ def workload_table(data: Data) -> str:
 
 
 def summary(data: Data) -> str:
-    """The table of the README: how many times faster the pure build is, and the compiled one."""
+    """The table of the README: the relative speed of the pure and the compiled build."""
     rows = []
     for workload, times in faster(data).items():
         to_jh2 = times["ours"] / times["jh2"]
@@ -237,7 +237,7 @@ def summary(data: Data) -> str:
 
 
 def import_time(data: Data) -> str:
-    """How long the import takes, in a sentence."""
+    """A sentence about the import time."""
     taken = data["growth"]["import_time"]
     ours, compiled, published = (taken[name]["ms"] for name in ("ours", "compiled", "published"))
     return (
@@ -247,7 +247,7 @@ def import_time(data: Data) -> str:
 
 
 def verdict(served: Served) -> str:
-    """What the figures of the ASGI servers say, the fastest one first."""
+    """A conclusion from the figures of the ASGI servers, the fastest one first."""
     most = str(max(STREAMS))
     figures = {name: by_streams[most] for name, by_streams in served["asgi"].items()}
     best = min(figures, key=figures.__getitem__)
@@ -266,7 +266,7 @@ def verdict(served: Served) -> str:
 
 
 def files(data: Data, served: Served) -> dict[str, str]:
-    """The page, and its plots."""
+    """The page and its plots."""
     drawn = drawings(data, served)
     page = PAGE.format(
         python=data["python"],

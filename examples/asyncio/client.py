@@ -165,7 +165,8 @@ class Connection:
         except ProtocolError as error:
             self.handle(error.events)
             self.leave(RequestError(f"the server broke the rules: {error}"))
-        await self.wire.close(linger=False)
+        finally:
+            await self.wire.close(linger=False)
 
     def leave(self, error: RequestError) -> None:
         """Accept no more requests, and end those in progress."""
@@ -219,7 +220,8 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
             for response in list(connection.responses.values()):
                 response.close(error)
             connection.leave(error)
-        await asyncio.gather(*(connection.task for connection in self.connections))
+        tasks = [connection.task for connection in self.connections]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def request(
         self, method: str, url: str, headers: Fields = (), content: Content = b""

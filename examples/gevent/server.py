@@ -5,8 +5,8 @@ Start it in the root of the checkout, then fetch a file from another shell:
     python -m examples.gevent.server docs
     curl --cacert examples/certificates/authority.pem https://localhost:8443/architecture.md
 
-The reader passes bytes to the client's session, in `examples/common/session.py`. The writer sends
-the session's output: answers, and the requested files, as far as the client has room for them.
+The greenlets are in `examples/common/green.py`, and what they say to the client comes from its
+session, in `examples/common/session.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ monkey.patch_all()
 import argparse
 import signal
 import socket
-import ssl
-import time
 from functools import partial
 from pathlib import Path
 
@@ -30,84 +28,15 @@ import gevent.pool
 import gevent.server
 
 from examples.common import certificate, files, options
+from examples.common.green import Client, Patience
 from examples.common.session import Session
 
-MAX_CLIENTS = 100  # clients served at the same time; others wait
-HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
-IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
-SEND_SECONDS = 30.0  # time limit for a client to read what we send
-GRACE_SECONDS = 3.0  # time limit for responses in progress when the server stops
-LINGER_SECONDS = 1.0  # time for a client to read our last frames and disconnect
-MAX_BACKLOG = 262_144  # bytes to read from a client while it reads none from us
-
-
-class Client:
-    """One client: its socket, and its session."""
-
-    def __init__(self, sock: ssl.SSLSocket, root: Path) -> None:
-        self.sock = sock
-        self.session = Session(partial(files.respond, root), GRACE_SECONDS)
-        self.active = time.monotonic()  # when bytes were last transferred in either direction
-        self.backlog = 0  # bytes read since the client last read some
-        self.wake = gevent.event.Event()  # there may be something to write
-        self.written = gevent.event.Event()  # the backlog is empty
-
-    def run(self) -> None:
-        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
-        reader = gevent.spawn(self.read)
-        try:
-            self.write()
-            # Closing a socket with unread bytes from the client would discard what we sent last.
-            reader.join(LINGER_SECONDS)
-        finally:
-            reader.kill()
-            self.session.end()
-
-    def leave(self) -> None:
-        """Begin a graceful shutdown."""
-        self.session.leave()
-        self.wake.set()
-
-    def read(self) -> None:
-        """Read what the client sends, until it leaves or times out."""
-        while data := self.receive():
-            self.session.receive(data)
-            self.wake.set()
-            self.backlog += len(data)
-            while self.backlog > MAX_BACKLOG:
-                self.written.clear()
-                self.written.wait()
-            gevent.sleep(0)  # recv() does not yield while there are bytes
-        self.session.end()
-        self.wake.set()
-
-    def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client has left or timed out."""
-        while (patience := self.active + IDLE_SECONDS - time.monotonic()) > 0:
-            with gevent.Timeout(patience, False):
-                try:
-                    data = self.sock.recv(65_536)
-                except OSError:
-                    return b""
-                self.active = time.monotonic()
-                return data
-        return b""
-
-    def write(self) -> None:
-        """Send pending output, until the session has ended."""
-        while True:
-            self.wake.clear()
-            data, self.backlog = self.session.send(), 0
-            self.written.set()
-            if data:
-                with gevent.Timeout(SEND_SECONDS, TimeoutError):
-                    self.sock.sendall(data)
-                self.active = time.monotonic()
-                gevent.sleep(0)  # sendall() does not yield while there is room
-            elif self.session.ended:
-                return
-            else:
-                self.wake.wait(self.session.patience())
+MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
+HANDSHAKE_SECONDS = 10.0  # how long a client may take to agree on TLS
+IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is told to go
+SEND_SECONDS = 30.0  # how long a client may leave what we send unread
+GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
+LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
 
 
 class Server:
@@ -134,7 +63,9 @@ class Server:
                     tls.do_handshake()
                 if tls.selected_alpn_protocol() != "h2":
                     return
-                client = Client(tls, self.root)
+                session = Session(partial(files.respond, self.root), GRACE_SECONDS)
+                patience = Patience(IDLE_SECONDS, SEND_SECONDS, LINGER_SECONDS)
+                client = Client(gevent, gevent.event.Event, tls, session, patience)
                 self.clients.add(client)
                 try:
                     client.run()

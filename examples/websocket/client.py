@@ -39,13 +39,12 @@ from wsproto.events import (
 )
 from wsproto.frame_protocol import CloseReason
 
-import h2.config
-import h2.connection
 import h2.events
-import h2.exceptions
 from examples.common.certificate import client_context
 from examples.common.transport import close
+from h2.buffered import BufferedH2Connection
 from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError, StreamClosedError
 
 PIECE = 65_536  # octets of a large message that go into one WebSocket frame
 CONNECT_SECONDS = 10.0
@@ -62,10 +61,9 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+        self.conn = BufferedH2Connection(receive_buffering=True)
         self.ws = Connection(ConnectionType.CLIENT)
         self.stream_id = 0
-        self.output = bytearray()  # WebSocket frames that did not fit into the windows yet
         self.progress = asyncio.Event()  # set after each read
         self.opened = False
         self.arrived = 0  # whole messages and Pongs
@@ -112,7 +110,7 @@ class Client:
             raise WebSocketError("the server hung up")
         try:
             events = self.conn.receive_data(data)
-        except h2.exceptions.ProtocolError as error:
+        except ProtocolError as error:
             events = list(error.events)
             self.broken = WebSocketError(f"the server broke the protocol: {error}")
         await self.write()
@@ -132,20 +130,19 @@ class Client:
                     if status != "200":
                         raise WebSocketError(f"the server refuses with status {status}")
                     self.opened = True
-                case h2.events.DataReceived():
-                    self.take_in(event)
+                case h2.events.DataAvailable():
+                    self.take_in(self.conn.read_data(event.stream_id))
                 case h2.events.StreamReset(stream_id=self.stream_id) if self.close_code is None:
                     raise WebSocketError(f"the stream was reset: {event.error_code!r}")
                 case h2.events.StreamEnded() if self.close_code is None:
                     raise WebSocketError("the server ended the stream without a Close frame")
 
-    def take_in(self, event: h2.events.DataReceived) -> None:
-        """Process WebSocket frames, and acknowledge the content."""
+    def take_in(self, data: bytes) -> None:
+        """Take WebSocket frames in."""
         if self.close_code is None:
-            self.ws.receive_data(event.data)
+            self.ws.receive_data(data)
             for frame in self.ws.events():
                 self.react(frame)
-        self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
 
     def react(self, event: Event) -> None:
         """React to an event of the WebSocket."""
@@ -160,37 +157,31 @@ class Client:
             case Pong():
                 self.arrived += 1
             case Ping():
-                self.output += self.ws.send(event.response())
-            case CloseConnection():  # also created by wsproto if the server violates the protocol
+                self.put(event.response())
+            case CloseConnection():  # also made by wsproto where the server breaks the rules
                 self.close_code = event.code
                 if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
-                    self.output += self.ws.send(event.response())
+                    self.put(event.response())
 
-    def push(self) -> None:
-        """Send as much of the output as the windows allow."""
-        with contextlib.suppress(h2.exceptions.StreamClosedError):  # the server no longer needs it
-            while self.output and self.broken is None:
-                window = self.conn.local_flow_control_window(self.stream_id)
-                size = min(window, self.conn.max_outbound_frame_size, len(self.output))
-                if size <= 0:
-                    return
-                self.conn.send_data(self.stream_id, bytes(self.output[:size]))
-                del self.output[:size]
+    def put(self, event: Event) -> None:
+        """Send a frame, as soon as the windows allow."""
+        with contextlib.suppress(ProtocolError):  # the server does not need it any more
+            self.conn.send_data(self.stream_id, self.ws.send(event))
 
     async def receive_all(self) -> int:
         """Receive until the WebSocket is closed; return the code with which the server closed."""
         while True:
-            # The first frames may have arrived together with the response that opened the
-            # WebSocket.
-            self.push()
+            # The first frames may have come together with the response that opened the WebSocket.
             await self.write()
             self.progress.set()
             if self.close_code is not None:
                 break
             self.handle(await self.read())
-        if self.broken is None:  # otherwise GOAWAY was sent
-            with contextlib.suppress(h2.exceptions.StreamClosedError):
-                if self.output:  # the server has closed while we were still sending
+        if self.broken is None:  # else a GOAWAY frame has told the server about it
+            with contextlib.suppress(StreamClosedError):
+                if self.conn.send_buffer_size(
+                    self.stream_id
+                ):  # the server has closed while we were still sending
                     self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
                 else:
                     self.conn.end_stream(self.stream_id)
@@ -204,11 +195,10 @@ class Client:
         await self.progress.wait()
 
     async def send(self, event: Event) -> None:
-        """Send a frame, and wait until all of it has fit into the windows."""
-        self.output += self.ws.send(event)
-        self.push()
+        """Send a frame, and wait until all of it has gone into the windows."""
+        self.put(event)
         await self.write()
-        while self.output:
+        while self.conn.send_buffer_size(self.stream_id):  # 0 after a reset, too
             await self.wait()
 
     async def send_all(self, events: Iterator[Event]) -> None:

@@ -28,20 +28,21 @@ import contextlib
 import json
 import signal
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import CloseConnection, Event, Message, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-import h2.config
-import h2.connection
 import h2.events
-import h2.exceptions
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
 from examples.common.transport import close
+from h2.buffered import BufferedH2Connection
+from h2.config import H2Configuration
+from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
@@ -50,33 +51,18 @@ IDLE_SECONDS = 60.0  # a client that is silent for this long gets a PING
 SEND_SECONDS = 60.0  # time limit for a client to read what we send
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
 LINGER_SECONDS = 1.0  # time for the client to disconnect after our last frame
-LAST_CALL = b"lastcall"  # the payload of the PING before the last GOAWAY
+PIECE = 16_384  # octets read from a WebSocket at a time
 
 Fields = Sequence[tuple[bytes, bytes]]
 
 
-class Exchange:
-    """What has yet to be sent on one stream."""
-
-    def __init__(self, output: bytes = b"") -> None:
-        self.output = bytearray(output)
-        self.finished = True  # nothing follows the output
-        self.held = 0  # flow-controlled octets received but not acknowledged yet
-
-    def receive(self, data: bytes) -> None:
-        """Discard the content of the request, which is not needed."""
-
-    def leave(self) -> None:
-        """Prepare for the end of the connection."""
-
-
-class WebSocket(Exchange):
+class WebSocket:
     """The server's end of a WebSocket, which echoes what it receives."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.finished = False
         self.ws = Connection(ConnectionType.SERVER)
+        self.output = b""
+        self.finished = False  # nothing follows the output
 
     def send(self, event: Event) -> None:
         """Append a frame to the output."""
@@ -107,18 +93,23 @@ class WebSocket(Exchange):
 
     def leave(self) -> None:
         """Tell the client that the server is going away."""
-        self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
+        if not self.finished:
+            self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
 
 
 class Session:
-    """One client: its transport, its HTTP/2 connection and the exchanges in progress."""
+    """One client: its transport, its HTTP/2 connection and its WebSockets."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
         self.task = asyncio.current_task()
-        config = h2.config.H2Configuration(client_side=False, strict=True)
-        self.conn = h2.connection.H2Connection(config)
+        self.conn = BufferedH2Connection(
+            H2Configuration(client_side=False),
+            receive_buffering=True,
+            shutdown_timeout=GRACE_SECONDS,
+        )
+        self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0  # see `go_on()`
         self.conn.local_settings = Settings(
             client=False,
             initial_values={
@@ -127,27 +118,22 @@ class Session:
                 SettingCodes.MAX_HEADER_LIST_SIZE: 65_536,
             },
         )
-        self.exchanges: dict[int, Exchange] = {}
-        self.leaving = False  # whether the final GOAWAY has been sent
-        self.broken = False  # whether the client has violated the protocol; GOAWAY reports it
+        self.websockets: dict[int, WebSocket] = {}
+        self.stopping = False  # whether the server is stopping
+        self.over = False  # whether only pending frames remain to be sent
 
     async def run(self) -> None:
         """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         self.conn.initiate_connection()
         await self.flush()
-        while not (self.leaving and not self.exchanges):
-            data = await self.receive()
-            if not data:
-                self.say_goodbye()
-                break
-            try:
-                events = self.conn.receive_data(data)
-            except h2.exceptions.ProtocolError:
-                self.broken = True
-                break  # GOAWAY is pending
-            self.handle(events)
-            self.send_content()
-            await self.flush()
+        with contextlib.suppress(ProtocolError):  # GOAWAY is pending
+            while not self.over:
+                if data := await self.receive():
+                    self.handle(self.conn.receive_data(data))
+                else:
+                    self.conn.close_connection()
+                    self.over = True
+                await self.flush()
         await self.flush()
 
     async def receive(self) -> bytes:
@@ -155,8 +141,8 @@ class Session:
         for patience in (True, False):
             with contextlib.suppress(asyncio.TimeoutError):
                 return await asyncio.wait_for(self.reader.read(65_536), IDLE_SECONDS)
-            if patience and self.exchanges:
-                # A WebSocket may be silent for any time, but its client must be alive.
+            if patience and self.conn.open_inbound_streams:
+                # A WebSocket may be silent for as long as it likes; its client must be alive.
                 self.conn.ping(b"alive?  ")
                 await self.flush()
             else:
@@ -164,74 +150,74 @@ class Session:
         return b""
 
     async def flush(self) -> None:
-        """Write what the connection has to send, and wait for the client to read it.
+        """Write what can be sent, and wait for the client to read it.
 
         Nothing is read in the meantime, so that a client that does not read cannot make us store
         more.
         """
-        if data := self.conn.data_to_send():
+        while data := self.conn.data_to_send(65_536):
             self.writer.write(data)
+            self.handle(self.conn.events())
             await asyncio.wait_for(self.writer.drain(), SEND_SECONDS)
 
     def leave(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets.
-
-        Requests in flight are still answered, so no last stream is named yet. When the client
-        answers the PING, it has read the GOAWAY frame, and all of them have arrived.
-        """
-        if self.broken or self.leaving:
-            return
-        self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
-        self.conn.ping(LAST_CALL)
-        self.close_websockets()
+        """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets."""
+        self.stopping = True
+        self.conn.graceful_shutdown()
+        with contextlib.suppress(ProtocolError):  # after a violation by the client
+            for stream_id, websocket in list(self.websockets.items()):
+                websocket.leave()
+                self.send(stream_id, websocket)
         self.writer.write(self.conn.data_to_send())
-
-    def say_goodbye(self) -> None:
-        """Send GOAWAY with the last request that is answered, unless it was already sent."""
-        if not (self.broken or self.leaving):
-            self.leaving = True
-            self.conn.close_connection()
-
-    def close_websockets(self) -> None:
-        """Tell all WebSocket clients that the server is going away."""
-        for exchange in self.exchanges.values():
-            exchange.leave()
-        self.send_content()
 
     def break_off(self) -> None:
         """Disconnect immediately: the time for a graceful shutdown is over."""
-        self.say_goodbye()
+        self.conn.handle_timer(time.monotonic())
         self.writer.write(self.conn.data_to_send())
         if self.task:
             self.task.cancel()
 
-    def handle(self, events: list[h2.events.Event]) -> None:
-        """Process the events of one read; those that are not listed need no action."""
-        resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+    def handle(self, events: Iterable[h2.events.Event]) -> None:
+        """Process events; those that are not listed need no action."""
         for event in events:
             match event:
-                case h2.events.RequestReceived() if event.stream_id not in resets:
-                    self.answer(event.stream_id, event.headers)
-                case h2.events.DataReceived():
-                    self.take_in(event)
-                case h2.events.StreamEnded() if event.stream_id in self.exchanges:
-                    # For a WebSocket this corresponds to the end of a TCP connection.
-                    self.exchanges[event.stream_id].finished = True
+                case h2.events.RequestReceived():
+                    # One read can bring a request and, behind it, the reset that cancels it.
+                    with contextlib.suppress(StreamClosedError):
+                        self.answer(event.stream_id, event.headers)
+                case h2.events.DataAvailable() | h2.events.StreamEnded():
+                    self.go_on(event.stream_id)
+                case h2.events.StreamWritable():
+                    self.go_on(event.stream_id)
                 case h2.events.StreamReset():
-                    if exchange := self.exchanges.pop(event.stream_id, None):
-                        self.conn.acknowledge_received_data(exchange.held, event.stream_id)
-                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
-                    self.say_goodbye()
-                    self.close_websockets()  # those that were opened in the meantime
+                    self.websockets.pop(event.stream_id, None)
+                    self.conn.discard_data(event.stream_id)
+                case h2.events.ConnectionDrained():
+                    self.over = True
 
-    def take_in(self, event: h2.events.DataReceived) -> None:
-        """Pass content to its exchange; it is acknowledged when the output was sent."""
-        if exchange := self.exchanges.get(event.stream_id):
-            exchange.held += event.flow_controlled_length
-            exchange.receive(event.data)
-        else:
-            length = event.flow_controlled_length
-            self.conn.acknowledge_received_data(length, event.stream_id)
+    def go_on(self, stream_id: int) -> None:
+        """Read what a WebSocket has received, if all of its output was sent.
+
+        So no more is buffered here than the client may send.
+        """
+        while (websocket := self.websockets.get(stream_id)) and not self.conn.send_buffer_size(
+            stream_id
+        ):
+            data = self.conn.read_data(stream_id, PIECE)
+            websocket.receive(data)
+            if self.conn.at_end(stream_id):
+                websocket.finished = True  # this corresponds to the end of a TCP connection
+            self.send(stream_id, websocket)
+            if not data:
+                break
+
+    def send(self, stream_id: int, websocket: WebSocket) -> None:
+        """Send the output of a WebSocket; forget it if nothing follows."""
+        self.conn.send_data(stream_id, websocket.output, end_stream=websocket.finished)
+        websocket.output = b""
+        if websocket.finished:
+            del self.websockets[stream_id]
+            self.conn.discard_data(stream_id)
 
     def answer(self, stream_id: int, fields: Fields) -> None:
         """Answer a request: open a WebSocket, or send the page or an error."""
@@ -242,10 +228,13 @@ class Session:
                 self.conn.send_headers(stream_id, refused, end_stream=True)
                 return
             self.conn.send_headers(stream_id, [(":status", "200")])
-            self.exchanges[stream_id] = websocket = WebSocket()
+            self.websockets[stream_id] = websocket = WebSocket()
             if path == b"/fields":
                 websocket.send(TextMessage(data=fields_as_json(fields)))
                 websocket.close(CloseConnection(code=CloseReason.NORMAL_CLOSURE, reason="all said"))
+            if self.stopping:
+                websocket.leave()
+            self.send(stream_id, websocket)
             return
         status, kind, content = "404", "text/plain", b"not here\n"
         if method not in {b"GET", b"HEAD"}:
@@ -259,30 +248,10 @@ class Session:
             ("content-type", kind),
             ("content-length", str(len(content))),
         ]
+        self.conn.discard_data(stream_id)  # it is not needed
         self.conn.send_headers(stream_id, response, end_stream=method == b"HEAD")
         if method != b"HEAD":
-            self.exchanges[stream_id] = Exchange(content)
-
-    def send_content(self) -> None:
-        """Send as much of every exchange as the windows allow.
-
-        Once all output is sent, the octets that caused it are acknowledged. So what is pending here
-        is bounded by what the client may send.
-        """
-        for stream_id, exchange in list(self.exchanges.items()):
-            while exchange.output:
-                window = self.conn.local_flow_control_window(stream_id)
-                size = min(window, self.conn.max_outbound_frame_size, len(exchange.output))
-                if size <= 0:
-                    break
-                self.conn.send_data(stream_id, bytes(exchange.output[:size]))
-                del exchange.output[:size]
-            if not exchange.output:
-                if exchange.finished:
-                    self.conn.end_stream(stream_id)
-                    del self.exchanges[stream_id]
-                self.conn.acknowledge_received_data(exchange.held, stream_id)
-                exchange.held = 0
+            self.conn.send_data(stream_id, content, end_stream=True)
 
 
 def path_of(request: dict[bytes, bytes]) -> bytes:

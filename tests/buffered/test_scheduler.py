@@ -174,6 +174,9 @@ class Model:
             self.end_turn(stream_id)
         self.leave(stream_id, "parked")
 
+    def pause(self, stream_id: int) -> None:
+        self.leave(stream_id, "parked")
+
 
 class History(RuleBasedStateMachine):
     """Any history of what can happen to streams, played to the scheduler and to the model."""
@@ -235,7 +238,11 @@ class History(RuleBasedStateMachine):
         self.model.remove(stream_id)
         assert turn.place is None
 
-    @rule(outcomes=st.lists(st.sampled_from(["more", "more", "dry", "end", "park"]), max_size=40))
+    @rule(
+        outcomes=st.lists(
+            st.sampled_from(["more", "more", "more", "dry", "end", "park", "pause"]), max_size=40
+        )
+    )
     def pull(self, outcomes: list[str]) -> None:
         for outcome in outcomes:
             turn = self.scheduler.next()
@@ -252,12 +259,16 @@ class History(RuleBasedStateMachine):
             self.model.park(turn.stream_id)
             assert turn.place == PARKED
             return
-        turn.size = FRAME if outcome == "more" else 0
+        turn.size = FRAME if outcome in ("more", "pause") else 0
         turn.ended = outcome == "end"
         self.scheduler.sent(turn)
         self.model.sent(turn.stream_id, turn.size > 0, turn.ended)
         assert turn.place == (READY if turn.size else None)
-        if turn.size and alone:
+        if outcome == "pause":  # its window ends with this frame
+            self.scheduler.pause(turn)
+            self.model.pause(turn.stream_id)
+            assert turn.place == PARKED
+        elif turn.size and alone:
             assert self.scheduler.next() is turn
         if outcome == "end":
             del self.turns[turn.stream_id]
@@ -312,7 +323,7 @@ def step(machine: History, rng: random.Random) -> None:
         machine.reset(Chosen(rng.choice(members)))
     elif members and rng.random() < 0.2:
         machine.reprioritize(Chosen(rng.choice(members)), urgency, incremental)
-    outcomes = ["more"] * 12 + ["dry", "end", "park"]
+    outcomes = ["more"] * 12 + ["dry", "end", "park", "pause"]
     machine.pull([rng.choice(outcomes) for _ in range(rng.randrange(40))])
 
 
@@ -530,6 +541,16 @@ def test_a_parked_stream_keeps_its_place_for_a_round() -> None:
     assert frames(scheduler, 1) == [3]
     scheduler.wake(turns[0])
     assert frames(scheduler, 4) == [5, 7, 1, 3]
+
+
+def test_a_stream_whose_window_ends_keeps_the_place_behind_its_frame() -> None:
+    turns = streams(4)
+    scheduler = busy(turns)
+    assert frames(scheduler, 5) == [1, 3, 5, 7, 1]
+    scheduler.pause(turns[0])
+    assert frames(scheduler, 2) == [3, 5]
+    scheduler.wake(turns[0])
+    assert frames(scheduler, 3) == [7, 1, 3]
 
 
 def test_one_that_is_woken_later_goes_to_the_end_of_the_ring() -> None:

@@ -1,4 +1,4 @@
-"""The page of speed and its plots: made of figures, each where it belongs."""
+"""The page about speed and its plots: every figure in its place."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def texts(svg: str) -> list[str]:
 def test_the_table_has_costs_and_how_many_times_less_they_are(made: dict[str, str]) -> None:
     page = made["speed.md"]
     assert "| `get` | 300.0 | 150.0 (2x) | 30.0 (10x) | 10.0 (30x) | 3.0 (100x) |\n" in page
-    # MiB per second, where that is what a workload is about.
+    # MiB per second for the workloads that measure throughput.
     assert "| `download` | 500 | 1,000 (2x) | 2,000 (4x) | 10,000 (20x) |  |\n" in page
 
 
@@ -78,10 +78,10 @@ def test_sentences_have_the_figures(made: dict[str, str]) -> None:
     text = " ".join(made["speed.md"].split())
     assert "takes 30 ms with the pure build, 20 ms with the compiled one, and 40 ms with h2" in text
     assert (
-        "h2corn (Rust) takes 14 us for a request, and the example on the compiled build 34 us, 2.5"
+        "h2corn (Rust) takes 14 us per request, and the example on the compiled build 34 us, 2.5"
         in text
     )
-    assert "takes 3.1 us in all" in text
+    assert "takes 3.1 us in total" in text
     assert "220 us with h2 4.4.1, 140 us with the pure build and 130 us with the comp" in text
 
 

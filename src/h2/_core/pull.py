@@ -95,6 +95,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         if window > windows.connection:
             window = windows.connection
         if outbound.paddings is not None:
+            size = 0
             used = _cut_padded(queue, outbound, min(window, largest), room, first)
         else:
             size = outbound.size
@@ -114,6 +115,10 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         room -= used
         first = False
         scheduler.sent(outbound)
+        if size == window and outbound.size and windows.initial + stream.send_offset <= 0:
+            # It would have to be parked at its next turn. Many windows may be as small as this.
+            scheduler.pause(outbound)
+            queue.parked[outbound.stream_id] = None
         if outbound.unwritable and outbound.size <= queue.low:
             queue.note_writable(outbound)
         if not outbound.size and outbound.ended:

@@ -25,6 +25,9 @@ from h2.exceptions import H2Error, StreamClosedError
 
 _new: Final = object.__new__
 
+#: Events that say how a stream goes on. Other events are many more.
+_ENDS: Final = frozenset((StreamEnded, StreamReset))
+
 #: Ended streams are remembered while the application may ask how they ended; at least this many.
 _REMEMBERED: Final = 64
 
@@ -73,7 +76,8 @@ class ReceiveQueue:
         while events:
             event = events.pop()  # the event of a frame is gone when its content is kept
             if not isinstance(event, DataReceived):
-                self._act(event)
+                if event.__class__ in _ENDS:
+                    self._act(event)
                 left.append(event)
                 continue
             stream_id, content = event.stream_id, event.data

@@ -232,6 +232,10 @@ class Scheduler(Generic[T]):
         """Suspend the stream that :meth:`next` returned until it is woken: it has no window."""
         if turn.incremental:
             self._levels[1 << turn.urgency].end_turn(turn, True)
+        self.pause(turn)
+
+    def pause(self, turn: T) -> None:
+        """Leave out a ready stream until it is woken, at the place that it has in the line."""
         self._leave(turn)
         turn.place = PARKED
 
