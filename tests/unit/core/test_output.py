@@ -17,7 +17,7 @@ from support import wire
 
 
 class Log(DummyLogger):
-    """A logger that keeps what it is told."""
+    """A logger that keeps its messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
