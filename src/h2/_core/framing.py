@@ -81,6 +81,7 @@ def wrong_content(stream: Stream, remaining: int) -> Violation:
             rules.CONTENT_NOT_ALLOWED,
             f"Received content on stream {stream.stream_id}, whose response cannot have any",
             stream.stream_id,
+            InvalidBodyLengthError(0, -remaining),
         )
     return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
 

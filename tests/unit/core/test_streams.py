@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from h2._core import framing
 from h2._core.stream import Stream, Streams
 from h2._rules import stream_states as states
 from h2.connection import H2Connection
 from h2.events import StreamReset
-from h2.exceptions import StreamClosedError, StreamIDTooLowError, TooManyStreamsError
+from h2.exceptions import (
+    InvalidBodyLengthError,
+    StreamClosedError,
+    StreamIDTooLowError,
+    TooManyStreamsError,
+)
 from support import wire
 
 
@@ -110,6 +116,12 @@ def test_a_consumer_takes_out_all_streams() -> None:
         with pytest.raises(KeyError):
             streams.popitem()
         assert counts(conn) == (0, 0)
+
+
+def test_content_of_a_response_without_any_is_counted_in_its_error() -> None:
+    error = framing.wrong_content(Stream(1, states.HALF_LOCAL, 0), -3).exception()
+    assert isinstance(error, InvalidBodyLengthError)
+    assert (error.expected_length, error.actual_length) == (0, 3)
 
 
 def test_streams_are_a_mapping() -> None:
