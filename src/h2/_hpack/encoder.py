@@ -36,6 +36,11 @@ if COMPILED:
 else:
     from h2._hpack.huffman import encode_string
 
+# A name of another module is looked up in a dict at each use, a constant is not.
+_SHORT: Final[int] = SHORT
+_chr: Final = chr
+_crc32: Final = crc32
+
 _NEXT_INDEX: Final = 62
 _DEFAULT_SIZE: Final = 4096
 _LARGEST_SIZE: Final = 65536
@@ -234,7 +239,7 @@ class Encoder:
             heads = NEVER_INDEXED
         else:
             # _remember, without the call.
-            check = chr(crc32(value, entry.size) >> _SPARE_BITS)
+            check = _chr(_crc32(value, entry.size) >> _SPARE_BITS)
             recent = self._recent
             returning = check in recent
             recent += check
@@ -261,7 +266,7 @@ class Encoder:
             out.append(self._string(name))
         length = len(value)
         # Short strings are the same with and without Huffman coding, so they need no call.
-        out.append(OCTETS[length] + value if length < SHORT else self._string(value))
+        out.append(OCTETS[length] + value if length < _SHORT else self._string(value))
         if heads is INSERTED:
             self._insert(entry, credit)
 
@@ -282,7 +287,7 @@ class Encoder:
 
     def _remember(self, entry: Entry) -> None:
         """Note that a value comes back."""
-        recent = self._recent + chr(crc32(entry.value, entry.size) >> _SPARE_BITS)
+        recent = self._recent + _chr(_crc32(entry.value, entry.size) >> _SPARE_BITS)
         self._recent = recent[_MORE_RECENT:] if len(recent) >= self._recent_full else recent
 
     def _charge(self, state: int, returning: bool, before: int) -> int:
