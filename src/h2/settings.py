@@ -169,7 +169,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     #: settings. Only ``MAX_CONCURRENT_STREAMS`` and ``MAX_HEADER_LIST_SIZE`` may be
     #: missing, which means no limit, and ``NO_RFC7540_PRIORITIES``, which means 0. Replaced
     #: whenever a value changes.
-    in_effect: dict[SettingCodes | int, int]
+    in_effect: Mapping[SettingCodes | int, int]
 
     _values: dict[SettingCodes | int, int]
     _told: Mapping[SettingCodes | int, int]
