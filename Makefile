@@ -1,5 +1,5 @@
-# Everything a checkout is used for. Each target sets up what it needs (a virtual environment in
-# .venv, dependencies from PyPI) and is quick where that is there already.
+# The development tasks. Each target sets up what it needs (a virtual environment in .venv,
+# dependencies from PyPI) and is quick if that exists already.
 #
 #   make demo         a server and a client over a real socket, frame by frame
 #   make check        linters, types, the quick tests: under a minute, for every save
@@ -7,23 +7,23 @@
 #   make lint         linters and types only
 #   make docs         the manual, in build/docs; warnings are errors
 #   make bench        speed against the published h2 and jh2, and growth; ARGS="--only get"
-#   make gate         the counts that CI compares; ARGS="--update" writes new limits
+#   make gate         the instruction counts that CI checks; ARGS="--update" writes new limits
 #   make machine-gate machine instructions of the compiled build against limits; needs valgrind
-#   make consumers    tests of programs that use h2: the wheel against h2 4.4.1; ARGS="httpcore"
-#   make wheels       sdist, pure wheel and a compiled one for each CPython at hand, in dist
-#   make wheel-test   sdist and wheels, and the tests against them on every Python at hand
-#   make release-check  a release up to the upload, rehearsed in a clone; ARGS="--pure"
-#   make clean        remove all that the targets above made
+#   make consumers    test suites of programs that use h2, compared with h2 4.4.1; ARGS="httpcore"
+#   make wheels       sdist, pure wheel and one compiled wheel per available CPython, in dist
+#   make wheel-test   build sdist and wheels and test them on every available Python
+#   make release-check  rehearse a release in a clone, up to the upload; ARGS="--pure"
+#   make clean        remove everything that the targets above created
 #
-# PYTHON=python3.12 chooses the interpreter below .venv; otherwise a fitting one is looked for.
+# PYTHON=python3.12 selects the interpreter for .venv; by default a suitable one is searched for.
 
 VENV := .venv/bin
 
-# Many tests wait for other programs, so there are more processes than cores.
+# Many tests wait for other programs, so use more processes than cores.
 PARALLEL := -n 4 --dist loadfile
 
-# What is not slow of the tests of the package itself: those of the tools and of the manual, and
-# long searches, are left to `make test`.
+# The fast tests of the package itself. Tests of the tools and the manual, and long searches, are
+# left to `make test`.
 QUICK := tests/unit tests/conformance tests/buffered -m "not slow and not heavy" -q -n 2 \
 	--dist loadfile
 

@@ -16,26 +16,26 @@ from setuptools.errors import BaseError, CCompilerError
 
 PACKAGE = Path("src/h2")
 
-# These layers are compiled, whole: a module that is added to one of them is compiled, too.
+# These layers are compiled entirely: a module added to one of them is compiled, too.
 COMPILED = ("_core", "_frames", "_hpack", "_rules")
 
-# What programs see of the inner layers: they may subclass these classes, set attributes of them
-# and replace their methods, as with the rest of the public face.
+# The parts of the inner layers that are visible to programs, which may subclass these classes, set
+# their attributes and replace their methods, as with the rest of the public API.
 INTERPRETED = {
     "_core/hpack_foreign.py",
     "_core/hpack_views.py",
     "_core/open_streams.py",
     "_core/views.py",
-    # The form of the Huffman code for builds that are not compiled.
+    # The Huffman code of pure builds.
     "_hpack/huffman.py",
 }
 
-# What `h2._compiled.COMPILED` decides is decided while this compiles: the other branch is left out.
+# Branches on `h2._compiled.COMPILED` are resolved at compile time: the other branch is left out.
 MYPY = ("--config-file=tools/mypyc.ini", "--always-true=COMPILED")
 
 
 class Build(build_ext):
-    """Compiles, and says what to do where that is not possible."""
+    """Compiles, and gives advice if that fails."""
 
     def run(self) -> None:
         """Build the extension modules."""
@@ -46,7 +46,7 @@ class Build(build_ext):
                 f"h2 could not be compiled: {error}\n"
                 "H2_COMPILE=1 asks for the compiled build, which needs a C compiler and the "
                 "headers of Python.\n"
-                "Without H2_COMPILE the build is pure: it needs neither, and does the same."
+                "Without H2_COMPILE the build is pure: it needs neither and behaves the same."
             ) from error
 
 
@@ -63,7 +63,7 @@ def extensions() -> list[Any]:
     """Return the extension modules of a compiled build."""
     from mypyc.build import mypycify
 
-    # One file of C for each module, so that a change compiles no more than it must.
+    # One C file per module, so that a change recompiles only what it affects.
     return mypycify(
         [*MYPY, *modules()],
         opt_level=os.environ.get("H2_OPT_LEVEL", "2"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shlex
 import statistics
 import subprocess
@@ -33,7 +34,11 @@ TITLES = {"published": "h2 4.4.1", "jh2": "jh2", "ours": "pure", "compiled": "co
 # The same work in C, if its headers are installed.
 IN_C = "libnghttp2"
 
+# How time grows is measured with all packages where figures are kept: the manual draws it.
+COMPARED = ("open_stream", "receive", "import_time")
+
 Runs = dict[str, dict[str, list[float]]]
+Growth = dict[str, dict[str, Figures]]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -47,7 +52,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=5, help="rounds over the packages (5)")
     parser.add_argument("--repeats", type=int, default=2, help="runs in each process (2)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures there, for tools.plots"
+    )
     parser.add_argument("--python", default=sys.executable, help="interpreter to measure on")
     options = parser.parse_args()
     options.only = options.only.split(",")
@@ -113,15 +120,25 @@ def print_table(runs: Runs) -> None:
         print("| " + " | ".join(cells) + " |")
 
 
-def print_growth(pythons: dict[str, str], names: list[str]) -> dict[str, Figures]:
-    """Measure and print how our costs grow; the time to import is compared with the peer's."""
-    taken = {}
+def print_growth(pythons: dict[str, str], names: list[str], compare: bool) -> Growth:
+    """Measure and print how our costs grow; the time to import is compared with the peer's.
+
+    To compare means to measure the growth of time with all packages.
+    """
+    taken: Growth = {}
     for name in names:
-        taken[name] = in_own_process(pythons["ours"], "h2", name)
+        others = [package for package in PACKAGES if package != "ours"]
+        if not (compare and name in COMPARED):
+            others = ["published"] if name == "import_time" else []
+        taken[name] = {
+            package: in_own_process(pythons[package], PACKAGES[package], name)
+            for package in ["ours", *others]
+        }
+        figures = dict(taken[name]["ours"])
         if name == "import_time":
-            peer = in_own_process(pythons["published"], "h2", name)
-            taken[name] |= {"ms, h2 4.4.1": peer["ms"], "ratio": taken[name]["ms"] / peer["ms"]}
-        show(name, taken[name])
+            peer = taken[name]["published"]["ms"]
+            figures |= {"ms, h2 4.4.1": peer, "ratio": figures["ms"] / peer}
+        show(name, figures)
     return taken
 
 
@@ -137,9 +154,11 @@ def main() -> None:
     if runs:
         print_table(runs)
         print()
-    growth = print_growth(pythons, [name for name in options.only if name in MEASUREMENTS])
+    measurements = [name for name in options.only if name in MEASUREMENTS]
+    growth = print_growth(pythons, measurements, options.json is not None)
     if options.json:
-        options.json.write_text(json.dumps({"workloads": runs, "growth": growth}, indent=1))
+        figures = {"python": platform.python_version(), "workloads": runs, "growth": growth}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -426,7 +426,7 @@ def batches(messages: list[Headers]) -> Iterator[list[tuple[int, Headers]]]:
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload with its sizes and what is asked of it.
+    """A workload with its sizes and its required speed.
 
     `size` is what one timed run handles, `few` what the gate counts; for the traces both are the
     number of messages taken from each story. `floor` is how many times faster than the published

@@ -136,7 +136,7 @@ def client_leaves() -> Expectation:
     def judge(peer: Peer) -> Grade:
         return by_anyone.judge(peer) if peer.role is Role.CLIENT else Grade.FAILED
 
-    return Expectation("a client leaves", judge)
+    return Expectation("a client disconnects", judge)
 
 
 def gives_up() -> Expectation:
@@ -159,7 +159,7 @@ def speaks_http1() -> Expectation:
     def judge(peer: Peer) -> Grade:
         return Grade.EXACT if peer.no_frames.startswith(b"HTTP/1.") else Grade.FAILED
 
-    return Expectation("a response of HTTP/1.1", judge)
+    return Expectation("an HTTP/1.1 response", judge)
 
 
 def tolerably(expectation: Expectation) -> Expectation:

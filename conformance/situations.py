@@ -78,6 +78,6 @@ def _check_needs(peer: Peer, case: Case) -> None:
         return
     pushes = peer.settings.get(Setting.ENABLE_PUSH, 1) == 1
     if case.needs is Need.PUSH and not pushes:
-        raise NotApplicableError("the client does not take pushed responses")
+        raise NotApplicableError("the client has disabled push")
     if case.needs is Need.NO_PUSH and pushes:
         raise NotApplicableError("the client takes pushed responses")

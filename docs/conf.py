@@ -1,4 +1,4 @@
-"""How Sphinx builds the manual: `make docs`, with warnings as errors."""
+"""The Sphinx configuration of the manual; `make docs` builds it, with warnings as errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ extensions = [
     "tools.manual",
 ]
 
-# A copy button takes commands only: neither their prompts nor what they print.
+# The copy button copies commands only, without prompts and output.
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 copybutton_copy_empty_lines = False
@@ -26,24 +26,23 @@ copybutton_copy_empty_lines = False
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
-# What the docstrings name must exist.
+# Every name that a docstring refers to must exist.
 nitpicky = True
 
-# The standard library and hpack have no pages in this manual, and other manuals are not fetched for
-# a build.
+# The standard library and hpack have no pages in this manual, and a build fetches no other manuals.
 nitpick_ignore_regex = [("py:class", r"collections\.abc\.\w+"), ("py:.*", r"hpack\..*")]
 
-# Long signatures get a line for each parameter: readable on a phone.
+# Long signatures get one line per parameter, readable on a phone.
 maximum_signature_line_length = 80
 python_trailing_comma_in_multi_line_signatures = False
 add_module_names = False
 python_use_unqualified_type_names = True
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
-# Defaults as they are written: the repr of a function cannot be parsed as a part of a signature.
+# Defaults as written in the source: the repr of a function cannot be parsed within a signature.
 autodoc_preserve_defaults = True
 
-# Where nothing else is said, code is what a program prints.
+# Code blocks without a language are program output.
 highlight_language = "text"
 
 html_theme = "furo"

@@ -1,19 +1,18 @@
-"""An HTTP/2 server and a client, both built on h2, talk over a real socket; every frame is shown.
+"""An HTTP/2 server and a client, both built on h2, over a real socket, with every frame shown.
 
     python -m examples.demo
 
-The server speaks TLS on a free port of the loopback interface, with a certificate made for this run
-(by the package trustme, from the dependency group `examples`). ALPN picks HTTP/2. The client then
+The server uses TLS on a free port of the loopback interface, with a certificate made for this run
+(by the package trustme, from the dependency group `examples`). ALPN selects HTTP/2. The client then
 
 1. gets a page,
 2. posts a body that is larger than the initial flow-control window, and gets it back,
 3. gets a page for which the server first sends 103 (Early Hints), and pushes a style sheet.
 
-What went over the wire is printed frame by frame (DATA and WINDOW_UPDATE frames that follow each
-other are summed up), then what the client saw as an application. The
-exit status is 0 only if every byte arrived as it was sent; otherwise it is 1, and the last lines
-say what is missing. `--server-drops-last-byte` makes the server swallow one byte of every body, to
-show that the demo would notice.
+The traffic is printed frame by frame (consecutive DATA and WINDOW_UPDATE frames are summed up),
+then what the client saw as an application. The exit status is 0 only if every byte arrived as it
+was sent; otherwise it is 1, and the last lines say what is missing. `--server-drops-last-byte`
+makes the server drop one byte of every body, to show that the demo would detect it.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Endpoint:
-    """What both sides have: a connection, its transport, and bodies on their way out."""
+    """What both sides have: a connection, its transport, and bodies to send."""
 
     def __init__(
         self,
@@ -65,11 +64,11 @@ class Endpoint:
         self.reader = reader
         self.writer = writer
         self.log = log
-        self.unsent: dict[int, memoryview] = {}  # by stream: what the windows had no room for
+        self.unsent: dict[int, memoryview] = {}  # by stream: what did not fit in the windows
         self.conn.initiate_connection()
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; each side has its own way."""
+        """Process an event; each side does this differently."""
         raise NotImplementedError
 
     def send(self, stream_id: int, headers: Headers, body: bytes) -> None:
@@ -79,7 +78,7 @@ class Endpoint:
             self.unsent[stream_id] = memoryview(body)
 
     async def step(self) -> bool:
-        """Write what is to be written, wait for bytes, handle their events; false at the end."""
+        """Write pending output, wait for bytes, handle their events; false at the end."""
         self.flush()
         data = await self.reader.read(65536)
         if self.log and data:
@@ -89,10 +88,10 @@ class Endpoint:
         return bool(data)
 
     def flush(self) -> None:
-        """Write what the connection has to say, and of the bodies what fits the windows.
+        """Write what the connection has to send, and as much of the bodies as fits in the windows.
 
-        `write()` never blocks; what waits in memory is bounded by the other side's window. So both
-        ends can send a large body at the same time without each waiting for the other to read.
+        `write()` never blocks; memory is bounded by the other side's window. So both ends can send
+        a large body at the same time without waiting for each other to read.
         """
         for stream_id, rest in list(self.unsent.items()):
             while rest and (room := self.conn.local_flow_control_window(stream_id)) > 0:
@@ -109,7 +108,7 @@ class Endpoint:
         self.writer.write(data)
 
     async def hang_up(self) -> None:
-        """Say goodbye (GOAWAY) and close the transport."""
+        """Send GOAWAY and close the transport."""
         self.conn.close_connection()
         self.flush()
         close(self.writer.transport)
@@ -127,7 +126,7 @@ class Message:
 
 
 class Server(Endpoint):
-    """Answers with a page or with the body that it was sent."""
+    """Answers with a page or with the body of the request."""
 
     drops_last_byte = False
 
@@ -137,7 +136,7 @@ class Server(Endpoint):
 
     @classmethod
     async def serve(cls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client until it hangs up."""
+        """Serve one client until it disconnects."""
         server = cls(reader, writer)
         try:
             while await server.step():
@@ -157,7 +156,7 @@ class Server(Endpoint):
                 self.answer(event.stream_id, self.requests.pop(event.stream_id))
 
     def answer(self, stream_id: int, request: Message) -> None:
-        """Send what was asked for; with the page also a hint at its style sheet, and the sheet."""
+        """Send what was requested; for the page, also a hint at its style sheet, and the sheet."""
         path = request.headers[":path"]
         if path == "/echo":
             self.respond(stream_id, "application/octet-stream", bytes(request.body))
@@ -183,7 +182,7 @@ class Server(Endpoint):
 
 
 class Client(Endpoint):
-    """Sends requests and collects what comes back, pushed responses too."""
+    """Sends requests and collects the responses, including pushed ones."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: FrameLog
@@ -234,7 +233,7 @@ def request_headers(method: str, authority: str, path: str) -> Headers:
 
 
 def difference(response: Message | None, body: bytes) -> str:
-    """Tell what is missing from a response that should have brought this body; empty if nothing."""
+    """Return what is missing from a response that should have this body; empty if nothing."""
     if response is None:
         return "never came"
     if response.headers.get(":status") != "200":
@@ -255,7 +254,7 @@ class Report:
         self.faults: list[str] = []
 
     def add(self, what: str, response: Message | None, body: bytes) -> None:
-        """Compare a response with what it should have brought."""
+        """Compare a response with the expected one."""
         fault = difference(response, body)
         if fault:
             self.faults.append(f"{what}: {fault}")
@@ -264,7 +263,7 @@ class Report:
         self.lines.append(f"  {what:<17} {status:<4} {size:<14}  {fault or 'as sent'}")
 
     def add_hint(self, what: str, hints: dict[str, str]) -> None:
-        """Note whether the informational response came."""
+        """Note whether the informational response arrived."""
         if hints.get(":status") != "103" or hints.get("link") != HINT:
             self.faults.append(f"{what}: 103 (Early Hints) never came")
         self.lines.append(f"  {what:<17} {hints.get(':status', '---'):<4} {hints.get('link', '')}")
@@ -296,7 +295,7 @@ async def visit(client: Client, body_size: int) -> Report:
 
 
 def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Make a certificate authority and a certificate of it for this run; both live in memory."""
+    """Create a certificate authority and a certificate for this run; both stay in memory."""
     authority = trustme.CA()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(server)
@@ -330,7 +329,7 @@ async def run(body_size: int) -> Report:
 
 
 def main() -> int:
-    """Run the demo; the exit status tells whether all bytes arrived."""
+    """Run the demo; the exit status shows whether all bytes arrived."""
     parser = argparse.ArgumentParser(description="Show an HTTP/2 connection frame by frame.")
     parser.add_argument(
         "--body-size", type=int, default=BODY_SIZE, metavar="BYTES", help="size of the posted body"

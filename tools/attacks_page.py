@@ -35,7 +35,7 @@ TITLES = {
 VERDICTS: tuple[judge.Verdict, ...] = ("refused", "harmless", "valid", "FAIL")
 
 INTRODUCTION = """\
-# Attacks, measured
+# What each known attack costs
 
 This page shows what a hostile peer can do to a connection with the default configuration, and at
 what cost. A catalogue of {attacks} attacks ({names} kinds, most of them against both roles) is sent

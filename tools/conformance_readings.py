@@ -52,7 +52,7 @@ READINGS = [
     Reading(
         "request-late-.*|pseudo-after-regular|response-late",
         _TAKEN,
-        '8.3: what contains a pseudo-header field "after a regular field line MUST be treated as '
+        '8.3: a message with a pseudo-header field "after a regular field line MUST be treated as '
         'malformed"',
     ),
     Reading(
@@ -74,8 +74,8 @@ READINGS = [
     Reading(
         "block-cut-by-.*|continuation-(cut|alone|after-.*)|unknown-frame-in-block.*",
         _TAKEN,
-        "6.2, 6.10: another frame within a field block, and CONTINUATION that continues nothing, "
-        "are a connection error of type PROTOCOL_ERROR",
+        "6.2, 6.10: another frame within a field block, and CONTINUATION outside one, are a "
+        "connection error of type PROTOCOL_ERROR",
     ),
     Reading(
         "message-(data-first|data-after-interim|interim-.*|two-responses|trailers-go-on)",
@@ -132,7 +132,7 @@ READINGS = [
         "goaway.*",
         r"GOAWAY\(PROTOCOL_ERROR\)",
         '6.8: GOAWAY stops new streams "while still finishing processing of previously '
-        'established streams". The frame behind it is taken for an error',
+        'established streams". The frame after it is treated as an error',
     ),
     Reading(
         "hpack-huffman-(padding-long|only-padding)",
@@ -158,7 +158,7 @@ READINGS = [
     Reading(
         "continuation-all",
         r"GOAWAY\(FRAME_SIZE_ERROR\)",
-        "6.2: nothing says that a fragment in HEADERS must not be empty",
+        "6.2: the field block fragment in HEADERS may be empty",
     ),
     Reading(
         "(window-settings|settings-window)-overflow",
@@ -169,7 +169,7 @@ READINGS = [
     Reading(
         "settings-(enable-push|frame-size|window|wrong-behind)-.*",
         _TAKEN,
-        "6.5.2: a value outside of its range MUST be treated as a connection error",
+        "6.5.2: a value outside its range MUST be treated as a connection error",
     ),
     Reading(
         "settings-wrong-then-right",
@@ -199,13 +199,13 @@ READINGS = [
     Reading(
         "reserved-bit-of-increment",
         r"GOAWAY\(PROTOCOL_ERROR\)",
-        "6.9: the bit in front of the increment is reserved, and no part of it; 4.1: reserved "
-        "bits MUST be ignored when receiving",
+        "6.9: the bit before the increment is reserved and not part of it; 4.1: reserved bits "
+        "MUST be ignored when receiving",
     ),
     Reading(
         "connect-trailers",
         _TAKEN,
-        "8.5: other frames than DATA and those that manage streams MUST be treated as a stream "
+        "8.5: frames other than DATA and stream management frames MUST be treated as a stream "
         "error in a tunnel",
     ),
     Reading(
@@ -222,8 +222,8 @@ READINGS = [
     Reading(
         "trailers-.*",
         "error code 254",
-        "8.1.1: malformed messages are a stream error of type PROTOCOL_ERROR; 254 is no error code "
-        "of section 7",
+        "8.1.1: malformed messages are a stream error of type PROTOCOL_ERROR; 254 is not an error "
+        "code of section 7",
     ),
     Reading(
         "closes-after-error",
@@ -234,8 +234,8 @@ READINGS = [
     Reading(
         "connect-protocol",
         _TAKEN,
-        "8.3: what has undefined pseudo-header fields is malformed; RFC 8441 section 3: "
-        ":protocol is defined when the server has announced it",
+        "8.3: a message with undefined pseudo-header fields is malformed; RFC 8441 section 3: "
+        ":protocol is defined once the server has announced it",
     ),
     Reading(
         "request-host-same",

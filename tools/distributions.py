@@ -111,11 +111,11 @@ def _check_metadata(wheel: Path, metadata: Message, wanted_version: str) -> None
     check(needs == DEPENDENCIES, f"{wheel.name} needs {sorted(needs)}")
 
 
-def inspect_sdist(sdist: Path) -> None:
+def inspect_sdist(sdist: Path, tree: Path = ROOT) -> None:
     """Check that the sdist is enough to build the package and to run the tests."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = SDIST | {f"src/{name}" for name in package_files(ROOT / "src")}
+    wanted = SDIST | {f"src/{name}" for name in package_files(tree / "src")}
     check(wanted <= names, f"the sdist lacks {sorted(wanted - names)}")
     made = sorted(name for name in names if name.endswith((".pyc", ".pem", ".so")))
     check(not made, f"the sdist holds what running it has made: {made}")

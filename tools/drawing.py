@@ -39,14 +39,29 @@ _STYLE = """\
 .drawing .head.receive, .drawing text.receive { fill: var(--receive); }
 """
 
+#: The corners of marks, in units of their size; every shape has about the same area.
+_SHAPES: dict[str, Sequence[Point]] = {
+    "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+    "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+    "triangle": ((0, -1.2), (1.25, 1), (-1.25, 1)),
+    "plus": (
+        *((-0.45, -1.2), (0.45, -1.2), (0.45, -0.45), (1.2, -0.45), (1.2, 0.45), (0.45, 0.45)),
+        *((0.45, 1.2), (-0.45, 1.2), (-0.45, 0.45), (-1.2, 0.45), (-1.2, -0.45), (-0.45, -0.45)),
+    ),
+}
+
 
 class Drawing:
-    """A drawing of this size; the title is for readers who cannot see it."""
+    """A drawing of this size; the title is for readers who cannot see it.
 
-    def __init__(self, title: str, width: float, height: float) -> None:
+    A style of its own adds classes to those that all drawings have.
+    """
+
+    def __init__(self, title: str, width: float, height: float, style: str = "") -> None:
         self.title = title
         self.width = width
         self.height = height
+        self.style = style
         self._parts: list[str] = []
 
     def box(self, x: float, y: float, width: float, height: float, kind: str = "box") -> None:
@@ -55,6 +70,29 @@ class Drawing:
             f'<rect class="{kind}" x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" '
             'rx="5"/>'
         )
+
+    def bar(self, x: float, y: float, width: float, height: float, kind: str) -> None:
+        """Draw a filled rectangle from its upper left corner."""
+        self._parts.append(
+            f'<rect class="{_classes("mark", kind)}" x="{x:.1f}" y="{y:.1f}" '
+            f'width="{width:.1f}" height="{height:.1f}"/>'
+        )
+
+    def line(self, points: Sequence[Point], kind: str = "") -> None:
+        """Draw a line through these points, in any direction."""
+        path = " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        self._parts.append(f'<path class="{_classes("line", kind)}" d="M{path}"/>')
+
+    def mark(self, x: float, y: float, shape: str, kind: str, size: float = 4) -> None:
+        """Draw a mark of a plot: a circle, or one of the other shapes."""
+        if shape == "circle":
+            drawn = (
+                f'<circle class="{_classes("mark", kind)}" cx="{x:.1f}" cy="{y:.1f}" r="{size:g}"/>'
+            )
+        else:
+            corners = " ".join(f"{x + size * a:.1f},{y + size * b:.1f}" for a, b in _SHAPES[shape])
+            drawn = f'<polygon class="{_classes("mark", kind)}" points="{corners}"/>'
+        self._parts.append(drawn)
 
     def dot(self, x: float, y: float) -> None:
         """Draw a dot: where something starts."""
@@ -106,7 +144,7 @@ class Drawing:
             f"aria-label={quoteattr(self.title)} {size} "
             f'viewBox="0 0 {self.width:g} {self.height:g}">'
         )
-        return "\n".join([head, f"<style>\n{_STYLE}</style>", *self._parts, "</svg>\n"])
+        return "\n".join([head, f"<style>\n{_STYLE}{self.style}</style>", *self._parts, "</svg>\n"])
 
 
 def _classes(*names: str) -> str:

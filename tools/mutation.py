@@ -66,7 +66,7 @@ class Reach(NamedTuple):
         """
         lines = self.lines.get(mutant.file, {})
         tests = {test for line in mutant.lines for test in lines.get(line, ())}
-        if not tests and mutant.at_import:
+        if not tests and self.is_imported(mutant):
             tests = _tests_in(lines) or {*chain(*map(_tests_in, self.lines.values()))}
         return sorted(tests, key=lambda test: (self.seconds.get(test, 0.0), test))
 

@@ -1,12 +1,12 @@
-"""Run tests on one mutant after the other, for `tools.mutation`: each in a process of its own.
+"""Run tests on one mutant after another for `tools.mutation`, each in its own process.
 
 Nearly all mutants change a function. The tests are imported once; then, for each mutant, a forked
-process gives the function its changed code, and runs the tests that reach it. So a mutant costs
-hardly more than its tests. What runs while a module is imported cannot be changed afterwards: for
-such a mutant a forked process imports the changed module, and everything else, itself.
+process replaces the code of the function and runs the tests that reach it, so a mutant costs
+little more than its tests. Code that runs at import cannot be replaced afterwards: for such a
+mutant, a forked process imports the changed module and everything else itself.
 
-The test that has noticed the last mutants of a module runs first. A test may use some processor
-time and no more, so that it does not matter how busy the machine is.
+The test that caught the previous mutants of a module runs first. Tests are limited in processor
+time, not elapsed time, so a busy machine makes no difference.
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ from .mutants import Mutant
 
 KILLED, SURVIVED, TIMED_OUT, NOT_REACHED = "killed", "survived", "timed out", "not reached"
 
-#: A test may use so much processor time, and so many times as much as without a mutant.
+#: Limits on the processor time of a test: in seconds, and relative to a run without a mutant.
 _SECONDS: Final = 2
 _PATIENCE: Final = 5
-#: Seconds until the tests of a mutant are ended that wait for something.
+#: Seconds until the tests of a mutant are killed, in case they are waiting for something.
 _AT_MOST: Final = 1_800
-#: A mutant that loops may allocate so many octets.
+#: The number of octets a mutant may allocate, in case it loops.
 _MEMORY: Final = 4 * 2**30
 
-#: No mutant: a test that fails as it is, and is left out.
+#: Not a mutant: a test that fails without one and is left out.
 FAILS_ANYWAY: Final = "fails anyway"
 _AT_IMPORT: Final = "runs at import"
 
-_BROKEN: Final = 99  #: no exit status of pytest
+_BROKEN: Final = 99  #: not an exit status of pytest
 
-_IN_FUNCTION: Final = 0x1  #: CO_OPTIMIZED: the code of modules and classes does not have it
+_IN_FUNCTION: Final = 0x1  #: CO_OPTIMIZED: not set in the code of modules and classes
 
 _PYTEST: Final = ("-q", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:cov")
-#: Modules that take long to import, and of which each process needs a copy.
+#: Modules that are slow to import and that every process needs.
 _IMPORTED_ONCE: Final = ("hypothesis.strategies", "hypothesis.stateful", "asyncio", "unittest.mock")
-#: Files of tests that are tried first.
+#: The number of test files to try first.
 _LIKELY: Final = 3
 
-#: Of what is imported already, no test needs assertions that show values.
+#: Modules imported already need no rewritten assertions.
 _IMPORTED: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
 class Task(NamedTuple):
-    """A mutant, and the tests that are to notice it in this order, or `None` for all tests."""
+    """A mutant and the tests to run on it, in this order; `None` means all tests."""
 
     mutant: Mutant
     tests: list[str] | None
@@ -68,19 +68,19 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a mutant."""
+    """The fate of a mutant."""
 
     key: str
     result: str
-    test: str = ""  #: the one that noticed it
+    test: str = ""  #: the one that caught it
 
 
 def run(
     tasks: Sequence[Task], arguments: Sequence[str], seconds: Mapping[str, float], source: Path
 ) -> Iterator[Outcome]:
-    """Run the tests of each task on its mutant, and yield what became of it.
+    """Run the tests of each task on its mutant and yield the outcomes.
 
-    ``arguments`` say where pytest finds the tests; ``seconds`` how long a test takes.
+    ``arguments`` tell pytest where the tests are; ``seconds`` gives the duration of each test.
     """
     os.environ.setdefault("CI", "1")  # generated inputs are the same in each run
     imported = []
@@ -118,7 +118,7 @@ def _file(test: str) -> str:
 
 
 class _Session:
-    """Tests collected in a process of its own, and as a plugin of pytest the loop over mutants."""
+    """Collects the tests in a separate process; as a pytest plugin, it loops over the mutants."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class _Session:
         self._pipe = -1
 
     def outcomes(self, arguments: Sequence[str]) -> Iterator[Outcome]:
-        """Yield what became of each mutant."""
+        """Yield the outcome for each mutant."""
         incoming, self._pipe = os.pipe()
         child = os.fork()
         if not child:
@@ -168,7 +168,7 @@ class _Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run the tests of each mutant, instead of all tests."""
+        """Run the tests of each mutant instead of all tests."""
         items = {item.nodeid: item for item in session.items}
         chosen = {test for task in self._tasks for test in task.tests or ()}
         if session.testsfailed or not chosen <= items.keys():
@@ -244,7 +244,7 @@ class _Session:
     def _run(
         self, items: Sequence[pytest.Item], pipe: int, *, all_of_them: bool = False
     ) -> NoReturn:
-        """Run tests until one fails, and write the place of each; or of those that fail."""
+        """Run tests until one fails, writing the index of each, or of all that fail."""
         try:
             import resource  # not on every system
 
@@ -267,7 +267,7 @@ class _Session:
 
 
 def _wait(child: int, pipe: int) -> tuple[str, int | None]:
-    """Wait for tests, and return what became of the mutant and the place of the last test."""
+    """Wait for the tests; return the outcome and the index of the last test."""
     place = None
     result = None
     with os.fdopen(pipe, "rb", buffering=0) as places:
@@ -303,9 +303,9 @@ class _Functions:
                 self._found[found.__code__.co_filename].append(found)
 
     def changed(self, mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
-        """Return the functions that a mutant changes with their new code.
+        """Return the functions that a mutant changes, with their new code.
 
-        Return none if the mutant also changes what runs at import.
+        Return an empty list if the mutant also changes code that runs at import.
         """
         path = str(self._source / mutant.file)
         if mutant.at_import:
@@ -324,7 +324,7 @@ class _Functions:
 
 
 def _different(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
-    """Yield each code, and what it becomes, that differs by more than by the codes in it."""
+    """Yield pairs of old and new code objects that differ by more than nested code objects."""
     inner = [[part for part in code.co_consts if isinstance(part, CodeType)] for code in (old, new)]
     if len(inner[0]) != len(inner[1]):
         yield old, new
@@ -347,7 +347,7 @@ def _different(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeTyp
 
 
 class _Finder:
-    """Finds one module with a change in it."""
+    """Finds one module, with a change in it."""
 
     def __init__(self, mutant: Mutant, source: Path) -> None:
         self._name = mutant.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -357,7 +357,7 @@ class _Finder:
     def find_spec(
         self, name: str, _path: object = None, _target: object = None
     ) -> ModuleSpec | None:
-        """Return the changed module, and nothing for all others."""
+        """Return the changed module, or None for any other."""
         if name != self._name:
             return None
         loader = _Loader(name, self._path)

@@ -170,7 +170,7 @@ def rehearse(found: list[Interpreter], compiled: bool) -> int:
         made = wheels.build(out, found if compiled else [], tree)
         wrong = [path.name for path in made if not path.name.startswith(f"h2-{name}")]
         check(not wrong, f"these are not {name}: {wrong}")
-        inspect_sdist(made[0])
+        inspect_sdist(made[0], tree)
         for wheel in made[1:]:
             inspect_wheel(wheel, tree)
         validate(made)

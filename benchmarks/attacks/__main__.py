@@ -22,11 +22,11 @@ from .judge import faults, too_costly, verdict
 from .probe import Outcome, times
 from .victim import BUFFERED, LIBRARY, MODES, READING
 
-#: Target -> import name of the package. Environments of tools.venvs have the packages; the one of
-#: ours also has the C library and our buffered connection.
+#: Target -> import name of the package. The packages are in environments of tools.venvs; ours also
+#: has the C library and our buffered connection.
 PACKAGES = {"ours": "h2", "published": "h2", "jh2": "jh2", LIBRARY: LIBRARY}
 PACKAGES |= {BUFFERED: BUFFERED, READING: READING}
-#: Those in which an attack that does harm is a failure.
+#: Targets in which a harmful attack is a failure.
 OURS = ("ours", BUFFERED, READING)
 
 # Quick runs are long enough for the limits that count frames.
@@ -85,7 +85,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def run(package: str, options: argparse.Namespace, names: list[str]) -> Iterator[Outcome]:
-    """These attacks on one package, in an environment that has it."""
+    """Run these attacks on one package, in an environment that has it."""
     command = [
         *(
             str(ensure("ours" if package in (LIBRARY, *OURS) else package)),
@@ -126,7 +126,7 @@ HEAD += ["pending", "events", "why"]
 
 
 def show(cells: Sequence[str], markdown: bool) -> None:
-    """One row of the table."""
+    """Print one row of the table."""
     if markdown:
         print(f"| {' | '.join(cells)} |", flush=True)
     else:
@@ -135,7 +135,7 @@ def show(cells: Sequence[str], markdown: bool) -> None:
 
 
 def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
-    """All attacks on one package; if one costs too much it is repeated: the machine may be busy."""
+    """Run all attacks on one package; repeat those that cost too much: the machine may be busy."""
     found: dict[tuple[str, str], Outcome] = {}
     for outcome in run(package, options, options.names):
         found[outcome.attack, outcome.mode] = outcome

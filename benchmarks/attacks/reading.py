@@ -1,4 +1,4 @@
-"""The connection that also buffers what it receives, as a package to be attacked."""
+"""The connection that buffers received content as well, as a package to attack."""
 
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class H2Connection(BufferedH2Connection):
-    """One whose application reads content when it is available."""
+    """A connection whose application reads content as soon as it is available."""
 
     def __init__(self, config: H2Configuration) -> None:
         super().__init__(config, receive_buffering=True)

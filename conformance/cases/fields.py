@@ -43,7 +43,7 @@ for name, octets in (("parenthesis", b"x(name"), ("slash", b"x/name"), ("quote",
     case(
         f"field-name-{name}",
         "8.2.1",
-        f"A field name with {octets[1:2].decode()}, which no token has",
+        f"A field name with {octets[1:2].decode()}, which is not a token character",
         [message((octets, b"value"))],
         SHOULD,
         at=FRESH,
@@ -51,7 +51,7 @@ for name, octets in (("parenthesis", b"x(name"), ("slash", b"x/name"), ("quote",
 case(
     "field-name-empty",
     "8.2.1",
-    "A field name without an octet, which is no token",
+    "An empty field name",
     [message((b"", b"value"))],
     SHOULD,
     at=FRESH,
@@ -95,7 +95,7 @@ GOOD: list[tuple[str, str, tuple[Field, ...]]] = [
     ("token", "A field name with all characters of tokens", ((b"x!#$%&'*+-.^_`|~09", b"v"),)),
     ("repeated", "The same field three times", ((b"x-name", b"a"),) * 3),
     ("long-name", "A field name of 200 octets", ((b"x" * 200, b"v"),)),
-    ("invalid-date", "A date that is none", ((b"date", b"yesterday"),)),
+    ("invalid-date", "An invalid date", ((b"date", b"yesterday"),)),
 ]
 for name, words, fields in GOOD:
     case(f"field-{name}", "8.2.1", words, [message(*fields)], ANSWERED, at=FRESH)

@@ -190,7 +190,7 @@ for words, item in BETWEEN:
 case(
     "continuation-cut",
     "6.10",
-    "PING behind CONTINUATION that does not end the field block",
+    "PING after CONTINUATION that does not end the field block",
     [_unfinished, continuation(end_headers=False), wire.ping(b"12345678")],
     PROTOCOL,
     at=FRESH,
@@ -199,7 +199,7 @@ case("continuation-zero", "6.10", "CONTINUATION on stream 0", [continuation(on=0
 case(
     "continuation-alone",
     "6.10",
-    "CONTINUATION behind DATA",
+    "CONTINUATION after DATA",
     [data(b"abc"), continuation()],
     PROTOCOL,
     at=OPEN,
@@ -207,7 +207,7 @@ case(
 case(
     "continuation-after-end",
     "6.10",
-    "CONTINUATION behind HEADERS with END_HEADERS",
+    "CONTINUATION after HEADERS with END_HEADERS",
     [message(end=False, method=b"POST"), continuation()],
     PROTOCOL,
     at=FRESH,
@@ -215,7 +215,7 @@ case(
 case(
     "continuation-after-continuation",
     "6.10",
-    "CONTINUATION behind CONTINUATION with END_HEADERS",
+    "CONTINUATION after CONTINUATION with END_HEADERS",
     [_unfinished, continuation(), continuation()],
     PROTOCOL,
     at=FRESH,

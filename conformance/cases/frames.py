@@ -107,7 +107,7 @@ def _flagged(name: str, flags: int, item: Item, at: Situation = OPEN) -> None:
     case(
         f"unused-flags-{name}",
         "4.1",
-        f"{name.upper().replace('-', '_')} with all flags that it does not define",
+        f"{name.upper().replace('-', '_')} with all undefined flags set",
         [send],
         goes_on(),
         at=at,
@@ -357,7 +357,7 @@ def _padding(frame: wire.Frame) -> bytes:
 case(
     "sent-frames-tidy",
     "4.1",
-    "A message; then the frames of the endpoint are looked at",
+    "A message; then the frames of the endpoint are checked",
     [message(), window(1000), reset(on=On.CURRENT)],
     goes_on("no unused flag, reserved bit or frame over 16,384 octets", check=_tidy),
     at=FRESH,
@@ -366,7 +366,7 @@ case(
 case(
     "sent-frames-tidy-client",
     "4.1",
-    "The beginning of a response; then the frames of the endpoint are looked at",
+    "The beginning of a response; then the frames of the endpoint are checked",
     [message(), data(b"abc")],
     goes_on("no unused flag, reserved bit or frame over 16,384 octets", check=_tidy),
     at=FRESH,

@@ -32,7 +32,7 @@ WRONG: list[tuple[str, str, str, bytes]] = [
     ("index-beyond", "7541 2.3.3", "index 62 with an empty dynamic table", hpack.indexed(62)),
     ("index-far-beyond", "7541 2.3.3", "index 1,048,576", hpack.indexed(2**20)),
     ("integer-too-large", "7541 5.1", "an index of 20 octets", b"\xff" + b"\xff" * 19 + b"\x01"),
-    ("integer-cut", "7541 5.1", "an index that ends too early", b"\xff\x80"),
+    ("integer-cut", "7541 5.1", "a truncated index", b"\xff\x80"),
     ("name-index-added", "7541 2.3.3", "a literal with name index 62, added", b"\x7e\x01a"),
     ("name-index", "7541 2.3.3", "a literal with name index 62, not added", b"\x0f\x2f\x01a"),
     (
@@ -41,15 +41,15 @@ WRONG: list[tuple[str, str, str, bytes]] = [
         "a literal with name index 62, never added",
         b"\x1f\x2f\x01a",
     ),
-    ("name-cut", "7541 5.2", "a name of 10 octets of which 2 come", b"\x00\x0aab"),
-    ("value-cut", "7541 5.2", "a value of 10 octets of which 2 come", b"\x00\x01a\x0aab"),
+    ("name-cut", "7541 5.2", "a name of 10 octets, of which 2 are sent", b"\x00\x0aab"),
+    ("value-cut", "7541 5.2", "a value of 10 octets, of which 2 are sent", b"\x00\x01a\x0aab"),
     ("value-missing", "7541 6.2.2", "a name without a value", b"\x00\x01a"),
-    ("length-cut", "7541 5.2", "a length that ends too early", b"\x00\x01a\x7f\x80"),
+    ("length-cut", "7541 5.2", "a truncated length", b"\x00\x01a\x7f\x80"),
     ("length-too-large", "7541 5.1", "a length of 20 octets", b"\x00\x7f" + b"\xff" * 19 + b"\x01"),
     (
         "huffman-padding-long",
         "7541 5.2",
-        "a Huffman string with 8 more bits of padding",
+        "a Huffman string with 8 extra bits of padding",
         b"\x00\x01a" + hpack.coded_string(hpack.huffman(b"a") + b"\xff"),
     ),
     (
@@ -85,7 +85,7 @@ case(
 case(
     "hpack-size-update-last",
     "7541 4.2",
-    "A field block with a table size update behind the fields",
+    "A field block with a table size update after the fields",
     [_after(hpack.table_size(100))],
     # It "MUST occur at the beginning of the first header block following the change"; how to treat
     # another one is not specified.

@@ -101,7 +101,7 @@ case(
 case(
     "message-data-after-trailers",
     "5.1",
-    "DATA behind trailers",
+    "DATA after trailers",
     [trailers(), data(b"abc")],
     stream(Code.STREAM_CLOSED),
     at=OPEN,
@@ -153,28 +153,28 @@ def _last(content: bytes) -> Item:
 
 
 LENGTHS: list[tuple[str, str, list[Item], Expectation]] = [
-    ("too-much", "more content than it says", _with_length(b"3", _last(b"abcd")), malformed()),
+    ("too-much", "more content than declared", _with_length(b"3", _last(b"abcd")), malformed()),
     (
         "too-much-later",
-        "more content than it says, in the second frame",
+        "more content than declared, in the second frame",
         _with_length(b"3", data(b"abc"), _last(b"d")),
         malformed(),
     ),
     (
         "too-little",
-        "less content than it says",
+        "less content than declared",
         _with_length(b"10", data(b"abc", end=True)),
         malformed(),
     ),
     (
         "too-little-empty",
-        "no content, where it says 10",
+        "10 declared, but no content",
         _with_length(b"10", data(end=True)),
         malformed(),
     ),
     (
         "too-little-trailers",
-        "less content than it says, and trailers",
+        "less content than declared, and trailers",
         _with_length(b"10", data(b"abc"), trailers()),
         malformed(),
     ),
@@ -189,19 +189,19 @@ LENGTHS: list[tuple[str, str, list[Item], Expectation]] = [
     ("sign", "the value +3", _with_length(b"+3", data(b"abc", end=True)), malformed()),
     (
         "right",
-        "as much content as it says",
+        "as much content as declared",
         _with_length(b"3", data(b"abc", end=True)),
         either(ANSWERED, leaves()),
     ),
     (
         "right-padded",
-        "as much content as it says, and padding, which does not count",
+        "as much content as declared, and padding, which does not count",
         _with_length(b"6", data(b"abc", pad=10), data(b"abc", end=True, pad=0)),
         either(ANSWERED, leaves()),
     ),
     (
         "right-trailers",
-        "as much content as it says, and trailers",
+        "as much content as declared, and trailers",
         _with_length(b"3", data(b"abc"), trailers()),
         either(ANSWERED, leaves()),
     ),

@@ -61,7 +61,7 @@ case(
     "3.4",
     "A preface whose SETTINGS have a value",
     [_preface, wire.settings((wire.Setting.MAX_CONCURRENT_STREAMS, 10))],
-    goes_on("one acknowledgment, behind SETTINGS", check=_acknowledged_once),
+    goes_on("one acknowledgment, after SETTINGS", check=_acknowledged_once),
     at=START,
 )
 case(
@@ -84,7 +84,7 @@ case(
 case(
     "preface-of-http1",
     "3.4",
-    "A request of HTTP/1.1 in place of a preface",
+    "An HTTP/1.1 request instead of a preface",
     [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"],
     either(INVALID, speaks_http1()),
     at=START,
@@ -104,7 +104,7 @@ case(
 case(
     "preface-of-tls",
     "3.4",
-    "The beginning of a TLS handshake in place of a preface",
+    "The beginning of a TLS handshake instead of a preface",
     [bytes.fromhex("1603010200010001fc0303") + bytes(502) + b"\r\n\r\n"],
     either(INVALID, speaks_http1()),
     at=START,
@@ -151,7 +151,7 @@ case(
 case(
     "preface-of-http1-server",
     "3.4",
-    "A response of HTTP/1.1 in place of the preface of the server",
+    "An HTTP/1.1 response instead of the preface of the server",
     [b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"],
     connection(Code.PROTOCOL_ERROR, Code.FRAME_SIZE_ERROR, silent=True),
     at=START,

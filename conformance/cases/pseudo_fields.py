@@ -16,14 +16,14 @@ SHOULD = either(malformed(), ANSWERED)
 
 for name, words, field in (
     ("unknown", "An unknown pseudo-header field", (b":unknown", b"x")),
-    ("empty-name", "A pseudo-header field without a name", (b":", b"x")),
+    ("empty-name", "A pseudo-header field with an empty name", (b":", b"x")),
     ("uppercase", "A pseudo-header field in uppercase", (b":METHOD", b"GET")),
 ):
     case(f"pseudo-{name}", "8.3", words, [message(first=(field,))], malformed(), at=FRESH)
 case(
     "pseudo-unknown-last",
     "8.3",
-    "An unknown pseudo-header field behind the others",
+    "An unknown pseudo-header field after the others",
     [message((b":unknown", b"x"))],
     malformed(),
     at=FRESH,
@@ -44,7 +44,7 @@ case(
 case(
     "pseudo-after-regular",
     "8.3",
-    "All pseudo-header fields behind a regular field",
+    "All pseudo-header fields after a regular field",
     [message(first=((b"x-name", b"value"),))],
     malformed(),
     at=FRESH,
@@ -105,7 +105,7 @@ for field_name in (b":method", b":scheme", b":path", b":authority"):
     case(
         f"request-late-{text}",
         "8.3",
-        f"A request with :{text} behind a regular field",
+        f"A request with :{text} after a regular field",
         [_last(field_name)],
         malformed(),
         at=FRESH,
@@ -159,7 +159,7 @@ case(
 case(
     "request-host",
     "8.3.1",
-    "A request with a host field in place of :authority",
+    "A request with a host field instead of :authority",
     [
         lambda peer: message((b"host", peer.target.authority), change={b":authority": None})(peer),
     ],
@@ -204,7 +204,7 @@ STATUS: list[tuple[str, str, tuple[Field, ...], bytes | None]] = [
     ("letters", "with the status abc", (), b"abc"),
     ("short", "with the status 20", (), b"20"),
     ("long", "with the status 2000", (), b"2000"),
-    ("space", "with a space behind the status", (), b"200 "),
+    ("space", "with a space after the status", (), b"200 "),
     ("sign", "with the status +20", (), b"+20"),
     ("reason", "with the status 200 OK", (), b"200 OK"),
     ("method", "with :method", ((b":method", b"GET"),), b"200"),
@@ -234,7 +234,7 @@ case(
 case(
     "response-late",
     "8.3",
-    "A response with :status behind a regular field",
+    "A response with :status after a regular field",
     [_last(b":status")],
     malformed(),
     at=FRESH,

@@ -158,7 +158,7 @@ _push(
 case(
     "push-disabled",
     "6.6",
-    "PUSH_PROMISE to a client that does not take pushed responses",
+    "PUSH_PROMISE to a client that has disabled push",
     [promise()],
     PROTOCOL,
     at=OPEN,
@@ -256,7 +256,7 @@ _push(
 _push(
     "response-after-main",
     "8.4.2",
-    "A pushed response behind the first part of the other one",
+    "A pushed response after the first part of the requested one",
     [message(), data(b"abc"), message(on=On.PROMISED, end=True), data(b"abc")],
     FINE,
     PROMISED,

@@ -53,7 +53,7 @@ case(
 case(
     "settings-wrong-behind-right",
     "6.5.3",
-    "A value that is not allowed behind two that are",
+    "An invalid value after two valid ones",
     [
         settings(
             (Setting.HEADER_TABLE_SIZE, 100),
@@ -66,7 +66,7 @@ case(
 case(
     "settings-wrong-then-right",
     "6.5.3",
-    "A value that is not allowed, and one for the same setting that is",
+    "An invalid value, then a valid one for the same setting",
     [settings((Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW + 1), (Setting.INITIAL_WINDOW_SIZE, 100))],
     FLOW,
     by_default=LAST_COUNTS,
@@ -157,7 +157,7 @@ case(
 case(
     "settings-window-overflow",
     "6.9.2",
-    "WINDOW_UPDATE of 2,147,483,647, then SETTINGS_INITIAL_WINDOW_SIZE = 70,000 in place of 0",
+    "WINDOW_UPDATE of 2,147,483,647, then SETTINGS_INITIAL_WINDOW_SIZE = 70,000 instead of 0",
     # More than the 65,535 octets that the server may have sent in the meantime.
     [window(MAX_WINDOW), settings((Setting.INITIAL_WINDOW_SIZE, 70_000))],
     FLOW,

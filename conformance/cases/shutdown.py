@@ -52,14 +52,14 @@ case("goaway-unknown-code", "7", "GOAWAY with an unknown code", [goaway(code=0xF
 case(
     "goaway-reserved-bit",
     "6.8",
-    "GOAWAY with the reserved bit in front of the last stream identifier",
+    "GOAWAY with the reserved bit before the last stream identifier",
     [goaway(last=2**31)],
     FINE,
 )
 case(
     "goaway-request-in-flight",
     "6.8",
-    "GOAWAY behind a request",
+    "GOAWAY after a request",
     [message(), goaway()],
     either(goes_on("no error", answered=On.CURRENT), NOT_PROCESSED),
     at=Situation.FRESH,
@@ -120,7 +120,7 @@ def _ends() -> Expectation:
 case(
     "closes-after-error",
     "5.4.1",
-    "DATA on stream 0; then the end of the connection is awaited",
+    "DATA on stream 0; the connection must then be closed",
     [data(b"abc", on=0)],
     _ends(),
 )
@@ -137,7 +137,7 @@ def _no_more() -> Expectation:
         peer.complaint = _answers_to_others(peer)
         return Grade.FAILED if peer.complaint else error.judge(peer)
 
-    return Expectation(f"{error.words}, and no response to what comes behind it", judge)
+    return Expectation(f"{error.words}, and no response to anything after it", judge)
 
 
 case(

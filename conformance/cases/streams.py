@@ -109,7 +109,7 @@ case(
 case(
     "id-skipped-data",
     "5.1.1",
-    "A request on stream 5, then DATA on stream 3, which was passed over",
+    "A request on stream 5, then DATA on stream 3, which was skipped",
     [message(on=5), data(b"abc", on=3)],
     either(
         stream(Code.STREAM_CLOSED, on=3),
@@ -242,7 +242,7 @@ case(
 case(
     "stream-error-alone",
     "5.4.2",
-    "A request with a wrong increment behind it, then a request on another stream",
+    "A request followed by an invalid increment, then a request on another stream",
     [message(end=False, method=b"POST"), window(0), message(on=On.NEXT)],
     stream(Code.PROTOCOL_ERROR),
     at=FRESH,

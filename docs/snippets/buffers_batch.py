@@ -18,7 +18,7 @@ server.receive_data(client.data_to_send())
 server.data_to_send()
 client.ping(b"01234567")
 
-# A read has brought two requests, and then a PING: what is there to say?
+# One read brought two requests, the next one a PING: what is there to send?
 for event in server.receive_data(client.data_to_send()):
     print(event)
 for stream_id in (1, 3):

@@ -23,7 +23,7 @@ data = client.data_to_send()
 at_once = new_server().receive_data(data)
 server = new_server()
 one_by_one = []
-buffer = bytearray(1)  # the same one each time, as with `socket.recv_into()`
+buffer = bytearray(1)  # reused each time, as with `socket.recv_into()`
 for octet in data:
     buffer[0] = octet
     one_by_one += server.receive_data(buffer)

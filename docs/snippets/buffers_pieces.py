@@ -23,7 +23,7 @@ server.receive_data(client.data_to_send())
 
 
 def write_some(unsent):
-    """Write until the socket takes no more; return what it has left over."""
+    """Write until the socket is full; return the octets not yet written."""
     while unsent or (unsent := server.data_to_send(65_536)):
         try:
             unsent = unsent[sock.send(unsent) :]
@@ -38,12 +38,12 @@ for _ in range(100):
 server.end_stream(1)
 
 unsent = write_some(b"")
-print("something is left over:", len(unsent) > 0)
+print("some octets are left:", len(unsent) > 0)
 received = 0
 while unsent:
     for event in client.receive_data(peer.recv(65_536)):
         received += len(getattr(event, "data", b""))
-    if select.select([], [sock], [], 0)[1]:  # there is room again
+    if select.select([], [sock], [], 0)[1]:  # writable again
         unsent = write_some(unsent)
 sock.close()
 while data := peer.recv(65_536):

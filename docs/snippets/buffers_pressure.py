@@ -11,7 +11,7 @@ headers = [
     (":path", "/"),
 ]
 client.send_headers(1, headers, end_stream=True)
-# This client has room for two gibibytes. That does not mean that it reads them.
+# This client opens windows of 2 GiB. That does not mean it will read that much.
 client.increment_flow_control_window(2**31 - 1 - 65_535)
 client.increment_flow_control_window(2**31 - 1 - 65_535, 1)
 server.initiate_connection()
@@ -29,5 +29,5 @@ for _ in range(1_000):
     server.send_data(1, bytes(size))
     data = server.data_to_send()
     most = max(most, len(data))
-    # Here a program waits until the transport has taken the data.
-print("no more than has been written:", most)
+    # A real program now waits until the transport has accepted the data.
+print("the most that was buffered:", most)

@@ -6,7 +6,7 @@ from h2.config import DummyLogger, H2Configuration
 
 
 class FrameLog(DummyLogger):
-    """Hands what h2 reports to the logging module, with a name for the connection."""
+    """Forwards log messages of h2 to the logging module, with a name for the connection."""
 
     def __init__(self, name):
         self.log = logging.getLogger("http2")

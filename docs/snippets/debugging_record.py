@@ -6,7 +6,7 @@ import h2.connection
 
 
 class RecordedConnection(h2.connection.H2Connection):
-    """Keeps a copy of all octets that go out and come in."""
+    """Keeps a copy of all octets sent and received."""
 
     def __init__(self, config, sent, received):
         super().__init__(config)
@@ -19,7 +19,7 @@ class RecordedConnection(h2.connection.H2Connection):
         return data
 
     def receive_data(self, data):
-        self.received.write(data)  # before anything can be wrong with it
+        self.received.write(data)  # before it can raise
         return super().receive_data(data)
 
 

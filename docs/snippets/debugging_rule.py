@@ -16,7 +16,7 @@ headers = [
 client.send_headers(1, headers, end_stream=True)
 server.receive_data(client.data_to_send())
 
-# A request that ends a stream, and then DATA on a stream that does not exist.
+# A complete request, then DATA on a stream that does not exist.
 client.send_headers(3, headers, end_stream=True)
 data = client.data_to_send() + bytes([0, 0, 2, 0, 0, 0, 0, 0, 9]) + b"hi"
 try:
@@ -28,7 +28,7 @@ except ProtocolError as error:
     print("code:", repr(error.error_code))
     print("events before it:", error.events)
 
-# The same for a mistake of our own. Nothing is sent, and nothing has changed.
+# The same for our own mistakes. Nothing is sent, and nothing changes.
 try:
     client.send_data(3, b"too late")
 except ProtocolError as error:

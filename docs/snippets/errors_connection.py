@@ -14,7 +14,7 @@ headers = [
 ]
 client.send_headers(1, headers, end_stream=True)
 
-# After the request comes a PING frame that is too short.
+# The request is followed by a PING frame that is too short.
 bad_ping = bytes([0, 0, 3, 6, 0, 0, 0, 0, 0]) + b"abc"
 server.data_to_send()
 try:

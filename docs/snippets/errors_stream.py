@@ -17,7 +17,7 @@ client.send_headers(1, headers, end_stream=True)
 client.send_headers(3, headers, end_stream=True)
 client.reset_stream(1, ErrorCodes.CANCEL)
 
-# The server reads all this at once, so that stream 1 is closed when it gets to its request.
+# The server reads all this at once, so stream 1 is closed before it handles the request.
 for event in server.receive_data(client.data_to_send()):
     print(event.__class__.__name__)
 for stream_id in (1, 3):

@@ -3,7 +3,7 @@ import h2.connection
 import h2.exceptions
 
 good = [(":method", "GET"), (":scheme", "https"), (":authority", "example.com"), (":path", "/")]
-bad = [*good, ("connection", "close")]  # a field that HTTP/2 does not have
+bad = [*good, ("connection", "close")]  # not allowed in HTTP/2
 
 
 def try_out(strict):
@@ -23,7 +23,7 @@ def try_out(strict):
     except h2.exceptions.ProtocolError as error:
         print("    server:", error)
         events = error.events
-    for event in events[1:]:  # the first one has the settings of the client
+    for event in events[1:]:  # the first one reports the client's settings
         print("    server:", event.__class__.__name__, event.stream_id)
     for event in client.receive_data(server.data_to_send())[2:]:
         print("    client:", event)

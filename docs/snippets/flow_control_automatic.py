@@ -19,13 +19,13 @@ headers = [
 client.send_headers(1, headers)
 rounds = received = 0
 while upload or received < 1_000_000:
-    # The sender: as much as the windows allow, in frames as large as the peer takes.
+    # The sender: as much as the windows allow, in frames as large as the peer accepts.
     while upload and (room := client.local_flow_control_window(1)) > 0:
         size = min(room, client.max_outbound_frame_size, len(upload))
         client.send_data(1, upload[:size], end_stream=size == len(upload))
         upload = upload[size:]
     rounds += 1
-    # The receiver: acknowledge what has been dealt with. That is all.
+    # The receiver: acknowledge the content that was processed. That is all.
     for event in server.receive_data(client.data_to_send()):
         if isinstance(event, h2.events.DataReceived):
             received += len(event.data)

@@ -5,7 +5,7 @@ from h2.settings import SettingCodes
 client = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
 server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 
-# The server wants 1 MiB of each request at a time, and 4 MiB of all of them together.
+# The server accepts 1 MiB of each request at a time, and 4 MiB of all requests together.
 server.initiate_connection()
 server.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**20})
 server.increment_flow_control_window(2**22 - 65_535)

@@ -18,7 +18,7 @@ try:
 except ProtocolError as error:
     print("refused:", error.rule)
 
-# Stream 1 is still free. These fields are put right.
+# Stream 1 is still unused. These fields are corrected.
 client.send_headers(1, [*request, ("X-Color", " red "), ("Connection", "keep-alive")])
 for name, value in server.receive_data(client.data_to_send())[0].headers:
     print(name, value)

@@ -7,7 +7,7 @@ client.initiate_connection()
 server.initiate_connection()
 request = {":method": "GET", ":scheme": "https", ":authority": "example.com", ":path": "/"}
 client.send_headers(1, request.items(), end_stream=True)
-_, *events = server.receive_data(client.data_to_send())  # your socket goes in between
+_, *events = server.receive_data(client.data_to_send())  # your socket goes here
 print(*events, sep="\n")
 server.send_headers(1, [(":status", "200")])
 server.send_data(1, b"Hello", end_stream=True)

@@ -38,5 +38,5 @@ while reading:
             reading.remove(stream_id)
     client.receive_data(server.data_to_send())
     if received[3] == 100_000:
-        client.reset_stream(3)  # the client has changed its mind
-print(f"At most {waited:,} octets waited; {received[3]:,} of stream 3 had come")
+        client.reset_stream(3)  # the client changed its mind
+print(f"At most {waited:,} octets were unread; {received[3]:,} of stream 3 were read")

@@ -8,7 +8,7 @@ REQUEST = [(":method", "POST"), (":scheme", "https"), (":authority", "a.example"
 
 
 class End:
-    """One end of a connection; a program has a socket where this has another end."""
+    """One end of a connection. A real program would use a socket to reach the other end."""
 
     def __init__(self, client_side: bool) -> None:
         config = H2Configuration(client_side=client_side)
@@ -35,7 +35,7 @@ class End:
 
 
 async def carry(one: End, other: End) -> None:
-    """The network between the two ends, until it has been silent for long."""
+    """Be the network between two ends until nothing has been sent for a long time."""
     silent = 0
     while silent < 100:
         out, back = one.conn.data_to_send(), other.conn.data_to_send()
@@ -48,7 +48,7 @@ async def carry(one: End, other: End) -> None:
 
 
 async def echo(server: End) -> None:
-    """Send back what comes. Nothing is read that could not be written: the client feels it."""
+    """Echo the content. Read nothing that cannot be written, so the client is slowed down."""
     while not server.conn.streams:
         await server.change()
     server.conn.send_headers(1, [(":status", "200")])
@@ -86,7 +86,7 @@ async def run(client_does: Callable[[End], Coroutine[None, None, int]]) -> None:
     exchange = asyncio.create_task(client_does(client))
     await carry(client, server)
     if exchange.done():
-        print(f"{client_does.__name__}: {await exchange:,} octets have come back")
+        print(f"{client_does.__name__}: {await exchange:,} octets came back")
     else:
         unread, unsent = client.conn.readable(1), client.conn.send_buffer_size(1)
         print(f"{client_does.__name__}: stuck, {unread:,} octets unread, {unsent:,} unsent")

@@ -19,5 +19,5 @@ for event in events:
     print(event.__class__.__name__)
 
 request, end, priority = events
-print("the end is known with the request:", request.stream_ended is end)
-print("and so is the priority:", request.priority_updated is priority)
+print("the request knows its end:", request.stream_ended is end)
+print("and its priority:", request.priority_updated is priority)

@@ -22,7 +22,7 @@ def connection(client_side, **values):
 
 # --- the server ---
 def listen(port):
-    """Open a socket of this process for a port that all processes listen on."""
+    """Open this process's own socket for the port that all processes listen on."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind(("127.0.0.1", port))
@@ -31,7 +31,7 @@ def listen(port):
 
 
 def serve(port, ready):
-    """Run one process of the server."""
+    """Run one server process."""
     listener = listen(port)
     ready.release()
     while True:
@@ -41,8 +41,8 @@ def serve(port, ready):
 
 
 def serve_client(sock):
-    """Answer each request with the number of this process."""
-    # For a million idle clients these are the settings that count.
+    """Answer each request with the ID of this process."""
+    # With a million idle clients, these are the settings that matter.
     conn = connection(False, HEADER_TABLE_SIZE=0, MAX_CONCURRENT_STREAMS=20)
     sock.sendall(conn.data_to_send())
     while data := sock.recv(65536):
@@ -55,7 +55,7 @@ def serve_client(sock):
 
 # --- clients ---
 def ask(port):
-    """Make a request on a connection of its own; return which process has answered."""
+    """Make a request on a new connection; return which process answered."""
     conn = connection(True, ENABLE_PUSH=0)
     headers = [
         (":method", "GET"),
@@ -75,10 +75,10 @@ def ask(port):
 def main():
     context = multiprocessing.get_context("spawn")
     ready = context.Semaphore(0)
-    with socket.socket() as place:  # holds the port until all processes have it
-        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        place.bind(("127.0.0.1", 0))
-        port = place.getsockname()[1]
+    with socket.socket() as holder:  # keeps the port until then
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
         workers = [
             context.Process(target=serve, args=(port, ready), daemon=True) for _ in range(PROCESSES)
         ]

@@ -14,7 +14,7 @@ headers = [
 
 
 def deliver(sender, receiver, name):
-    """Carry what waits to the other end, and print what it makes of it."""
+    """Deliver pending data to the other end and print the events."""
     for event in receiver.receive_data(sender.data_to_send()):
         match event:
             case h2.events.RequestReceived():
@@ -38,18 +38,18 @@ def connect():
 connect()
 
 # --- the shutdown ---
-print("a request is under way")
+print("a request is in progress")
 client.send_headers(1, headers, end_stream=True)
 deliver(client, server, "server")
 
-print("the server begins to leave; at the same moment the client sends a request")
+print("the server starts its shutdown; at the same moment the client sends a request")
 server.close_connection(last_stream_id=2**31 - 1)
 server.ping(b"goodbye?")
 client.send_headers(3, headers, end_stream=True)
 deliver(server, client, "client")
 deliver(client, server, "server")
 
-print("the round trip is over, so all requests that were sent have arrived")
+print("one round trip later, all requests that were sent have arrived")
 server.close_connection()
 deliver(server, client, "client")
 try:
@@ -57,7 +57,7 @@ try:
 except h2.exceptions.ProtocolError:
     print("  client: no new requests on this connection")
 
-print("what is under way ends as usual")
+print("requests in progress complete as usual")
 for stream_id in (1, 3):
     print(f"  server: {server.open_inbound_streams} open")
     server.send_headers(stream_id, [(":status", "204")], end_stream=True)

@@ -15,14 +15,14 @@ headers = [
 # --- the client's side ---
 for stream_id in (1, 3, 5):
     client.send_headers(stream_id, headers, end_stream=True)
-under_way = {1: "/a", 3: "/b", 5: "/c"}
+pending = {1: "/a", 3: "/b", 5: "/c"}
 
-# The server has seen two requests when it leaves; the third one was still on its way.
+# The server had seen two requests when it sent GOAWAY; the third one was still in transit.
 server.close_connection(last_stream_id=3)
 
 for event in client.receive_data(server.data_to_send()):
     if isinstance(event, h2.events.ConnectionTerminated):
         unprocessed = event.unprocessed_stream_ids
-        print("not processed:", [under_way.pop(stream_id) for stream_id in unprocessed])
-        print("still to come:", list(under_way.values()))
+        print("not processed:", [pending.pop(stream_id) for stream_id in unprocessed])
+        print("still pending:", list(pending.values()))
 print("open streams:", client.open_outbound_streams)

@@ -4,7 +4,7 @@ import h2.events
 
 
 class Peer:
-    """A server in memory. It takes some requests, and answers those when it is told to."""
+    """A server in memory. It accepts some requests and answers them when told to."""
 
     def __init__(self, takes):
         self.takes = takes
@@ -28,17 +28,17 @@ class Peer:
 
 servers = [Peer(takes=1), Peer(takes=3), Peer(takes=0)]
 # --- the client ---
-ATTEMPTS = 3  # connections in a row that take no request, until we give up
+ATTEMPTS = 3  # connections in a row on which no request is accepted
 
 
 def fetch_all(paths, connect):
-    """Send each request until it was processed; return the responses by path."""
-    waiting, responses, in_vain = list(paths), {}, 0
-    while waiting and in_vain < ATTEMPTS:
+    """Send each request until it is processed; return the responses by path."""
+    waiting, responses, failures = list(paths), {}, 0
+    while waiting and failures < ATTEMPTS:
         taken = fetch_some(waiting, responses, connect())
-        # Those that were not taken are no attempt as long as others are: each connection then
-        # leaves less to do for the next one.
-        in_vain = 0 if taken else in_vain + 1
+        # As long as some requests are accepted, this is progress: fewer are left for the next
+        # connection.
+        failures = 0 if taken else failures + 1
         waiting = [path for path in waiting if path not in taken]
     return responses
 
@@ -47,7 +47,7 @@ def fetch_some(waiting, responses, server):
     """Use one connection; return the requests that the server may have processed."""
     conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
     conn.initiate_connection()
-    under_way = {}
+    pending = {}
     for path in waiting:
         stream_id = conn.get_next_available_stream_id()
         headers = [
@@ -57,18 +57,18 @@ def fetch_some(waiting, responses, server):
             (":path", path),
         ]
         conn.send_headers(stream_id, headers, end_stream=True)
-        under_way[stream_id] = path
+        pending[stream_id] = path
     taken = set(waiting)
     for data in (server.hear(conn.data_to_send()), server.answer()):
         for event in conn.receive_data(data):
             match event:
                 case h2.events.ConnectionTerminated():
-                    refused = [under_way.pop(n) for n in event.unprocessed_stream_ids]
+                    refused = [pending.pop(n) for n in event.unprocessed_stream_ids]
                     print(f"  last stream {event.last_stream_id}, not processed: {refused}")
                     taken.difference_update(refused)
                 case h2.events.StreamEnded():
-                    responses[under_way.pop(event.stream_id)] = 204
-    # What is still under way here may have been processed: it is not sent again.
+                    responses[pending.pop(event.stream_id)] = 204
+    # Requests still pending here may have been processed: they are not retried.
     return taken
 
 

@@ -16,14 +16,14 @@ for conn in (server, client):
 
 
 def exchange():
-    """Carry bytes across until there are none."""
+    """Exchange bytes until there are none left."""
     while (asked := client.data_to_send()) + (answer := server.data_to_send()):
         server.receive_data(asked)
         client.receive_data(answer)
 
 
 def sleep():
-    """Sleep until something is due, as an event loop would, and do it."""
+    """Sleep until the timer is due, as an event loop would, and handle it."""
     global now
     now = server.get_timer()
     server.handle_timer(now)
@@ -32,15 +32,15 @@ def sleep():
     return events
 
 
-print(f"{server.get_timer():3.0f} s is the limit for the acknowledgment of SETTINGS")
+print(f"{server.get_timer():3.0f} s is the deadline for the acknowledgment of SETTINGS")
 exchange()
 sleep()
-exchange()  # the client answers, so the time begins anew
+exchange()  # the client answers, so the timer restarts
 request = [(":method", "GET"), (":scheme", "https"), (":authority", "a.example"), (":path", "/")]
 client.send_headers(1, request, end_stream=True)
 exchange()
 server.send_headers(1, [(":status", "200")])
 server.graceful_shutdown()
-server.data_to_send()  # this and all that follows is lost on the way
+server.data_to_send()  # this and everything after it gets lost
 while ConnectionDrained() not in sleep():
     pass

@@ -1,24 +1,23 @@
-"""An anyio client: many requests at once over one connection, under asyncio or under trio.
+"""An anyio client: many requests at once over one connection, on asyncio or on trio.
 
     python -m examples.anyio.client https://localhost:8443/ https://localhost:8443/bytes/1000000
     python -m examples.anyio.client --backend trio --data FILE https://localhost:8443/echo
 
-All URLs belong to one server, and the requests go out together, as far as the server allows it.
-The content of the responses goes to standard output, in the order of the URLs; `--data` posts a
-file to each of them. The exit status is 0 if all responses came in full, with a status below 400.
-With servers started from these examples, say whom to trust:
+All URLs belong to one server, and the requests are sent together, as far as the server allows it.
+The content of the responses is written to standard output, in the order of the URLs; `--data` posts
+a file to each of them. The exit status is 0 if all responses are complete, with a status below 400.
+For servers started from these examples, name the CA certificate:
 
     --authority examples/certificates/authority.pem
 
 Flow control keeps the memory small. What arrives of a response before it is its turn stays within
-the window of its stream, and room is given back only for what was written out.
+the window of its stream, and room is given back only for what is written out.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import os
 import signal
 import sys
@@ -31,38 +30,34 @@ from urllib.parse import SplitResult, urlsplit
 import anyio
 import anyio.to_thread
 from anyio.abc import ByteStream, TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from anyio.streams.tls import TLSAttribute
 
-import h2.config
-import h2.connection
 import h2.events
-import h2.exceptions
 from examples.common.certificate import client_context
+from h2.buffered import BufferedH2Connection
 from h2.errors import ErrorCodes
-from h2.settings import SettingCodes, Settings
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes
 
 LIMIT = 100  # requests at a time; the server may allow fewer
-STREAM_WINDOW = 65_535  # octets of a response that may wait for their turn
+STREAM_WINDOW = 65_535  # octets of a response that may wait for its turn
 UPLOAD_SIZE = 65_536  # octets read from the file at a time
 CONNECT_SECONDS = 10.0
-FAREWELL_SECONDS = 1.0  # how long we try to send our last words
-
-Event = h2.events.ResponseReceived | h2.events.DataReceived | h2.events.StreamEnded
+FAREWELL_SECONDS = 1.0  # time for sending our last frames
 
 
 class RequestError(Exception):
-    """A request did not get its whole response, or not a good one."""
+    """A request did not get a complete and successful response."""
 
 
 class Signal:
-    """Wakes the tasks that wait for the next time that something happens."""
+    """Wakes the tasks that wait for the next change."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
     def fire(self) -> None:
-        """Wake all tasks that wait now."""
+        """Wake all waiting tasks."""
         self._event.set()
         self._event = anyio.Event()
 
@@ -71,181 +66,155 @@ class Signal:
         await self._event.wait()
 
 
-class Stream(NamedTuple):
-    """The stream of one request: its number, and where its events arrive."""
+class Request:
+    """One request and its state."""
 
-    stream_id: int
-    # Flow control bounds what waits here, so that the buffer needs no bound of its own.
-    events: MemoryObjectReceiveStream[Event | RequestError]
+    def __init__(self, stream_id: int) -> None:
+        self.stream_id = stream_id
+        self.status = ""  # of the response, once that has begun
+        self.failure: str | None = None
+        self.changed = Signal()
+
+    def fail(self, reason: str) -> None:
+        """Make it fail, unless it has already."""
+        self.failure = self.failure or reason
+        self.changed.fire()
+
+    async def wait(self) -> None:
+        """Wait until something happens to it; raise `RequestError` if it has failed."""
+        if self.failure is not None:
+            raise RequestError(self.failure)
+        await self.changed.wait()
 
 
 class Connection:
-    """One connection: a task that reads, a task that writes, and streams that others use."""
+    """One connection: a task that reads, a task that writes, and requests that others make.
+
+    Neither task waits for the other: a server that waits until we read would never read what we
+    send.
+    """
 
     def __init__(self, transport: ByteStream) -> None:
         self.transport = transport
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
-        self.inboxes: dict[int, MemoryObjectSendStream[Event | RequestError]] = {}
+        # Enough for all streams. With less, responses that wait for their turn could exhaust the
+        # window that the current one needs: a deadlock.
+        window = LIMIT * STREAM_WINDOW
+        self.conn = BufferedH2Connection(receive_buffering=True, connection_window=window)
+        self.requests: dict[int, Request] = {}
         self.settings_received = anyio.Event()
         self.closing: str | None = None  # why there can be no more requests
         self.unwritten = Signal()  # there is something to write
         self.written = Signal()  # everything has been written
-        self.changed = Signal()  # windows or limits may have changed
 
     async def start(self, group: TaskGroup) -> None:
-        """Say hello, and wait for the server's settings: they say how many requests it takes."""
-        self.conn.local_settings = Settings(
-            client=True,
-            initial_values={
-                SettingCodes.ENABLE_PUSH: 0,
-                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-            },
-        )
+        """Send the preface, and wait for the server's settings, which limit the requests."""
         self.conn.initiate_connection()
-        # Enough for all streams. With less, responses that wait for their turn could use up what
-        # the one whose turn it is needs: nothing would move any more.
-        self.conn.increment_flow_control_window(LIMIT * STREAM_WINDOW - 65_535)
+        self.conn.update_settings({SettingCodes.ENABLE_PUSH: 0})
         group.start_soon(self.read)
         group.start_soon(self.write)
         await self.settings_received.wait()
 
     async def read(self) -> None:
-        """Read until the connection ends, and hand the events to the requests."""
+        """Read until the connection ends."""
         try:
             while True:
                 self.handle(self.conn.receive_data(await self.transport.receive()))
-                # No waiting for the writer here: a server that waits until we read would never be
-                # able to take what we send.
                 self.unwritten.fire()
-                self.changed.fire()
-        except h2.exceptions.ProtocolError as error:
-            self.handle(error.events)  # of the frames that were good
+        except ProtocolError as error:
+            self.handle(error.events)  # of the valid frames before it
             self.close(f"the server broke the protocol: {error}")
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             self.close("the server hung up")
         self.unwritten.fire()
-        self.changed.fire()
 
     async def write(self) -> None:
-        """Write what the connection has to say, whenever there is something."""
+        """Write what can be sent, as fast as the server reads it."""
         with contextlib.suppress(anyio.BrokenResourceError):  # the reader notices, too
             while True:
-                while data := self.conn.data_to_send():
+                while data := self.conn.data_to_send(65_536):
                     await self.transport.send(data)
+                    self.handle(self.conn.events())
                 self.written.fire()
                 await self.unwritten.wait()
 
     async def flush(self) -> None:
-        """Wait until everything is written: an upload goes as fast as the transport."""
+        """Wait until everything is written."""
         self.unwritten.fire()
         await self.written.wait()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Hand events to the requests that they concern. Nothing here waits."""
+        """Process events; those that are not listed only wake the request."""
         for event in events:
+            request = self.requests.get(getattr(event, "stream_id", 0))
             match event:
                 case h2.events.RemoteSettingsChanged():
                     self.settings_received.set()
-                case h2.events.DataReceived():
-                    self.take_in(event)
-                case h2.events.ResponseReceived() | h2.events.StreamEnded():
-                    self.deliver(event.stream_id, event)
-                case h2.events.StreamReset(stream_id=stream_id, error_code=code):
+                case h2.events.ResponseReceived() if request:
+                    request.status = dict(event.headers)[b":status"].decode()
+                case h2.events.StreamReset(error_code=code) if request:
                     who = "the server" if event.remote_reset else "this client"
-                    self.deliver(stream_id, RequestError(f"{who} reset the stream: {code!r}"))
+                    request.fail(f"{who} reset the stream: {code!r}")
                 case h2.events.ConnectionTerminated(error_code=code, last_stream_id=last):
-                    # The others are completed, or fail when the server hangs up.
+                    # The others are completed, or fail when the server disconnects.
                     self.close(f"the server takes no more requests: {code!r}", above=last)
-
-    def take_in(self, event: h2.events.DataReceived) -> None:
-        """Hand content to its request. What nobody is going to read needs no room: padding too."""
-        kept = 0
-        if event.data and event.stream_id in self.inboxes:
-            self.deliver(event.stream_id, event)
-            kept = len(event.data)
-        self.conn.acknowledge_received_data(event.flow_controlled_length - kept, event.stream_id)
-
-    def deliver(self, stream_id: int, item: Event | RequestError) -> None:
-        """Put something into the inbox of a request, if that still waits for something."""
-        if inbox := self.inboxes.get(stream_id):
-            inbox.send_nowait(item)
+            if request:
+                request.changed.fire()
 
     def close(self, reason: str, above: int = 0) -> None:
-        """Refuse new requests, and let those on streams above this number fail."""
+        """Refuse new requests, and make those on streams above this number fail."""
         self.closing = reason
         self.settings_received.set()
-        for stream_id in self.inboxes:
-            if stream_id > above:
-                self.deliver(stream_id, RequestError(reason))
+        for request in self.requests.values():
+            if request.stream_id > above:
+                request.fail(reason)
 
-    async def open(self, fields: list[tuple[str, str]], end_stream: bool) -> Stream:
-        """Send the header section of a request as soon as the server allows another stream."""
-        while self.closing is None:
-            if self.conn.open_outbound_streams < self.conn.remote_settings.max_concurrent_streams:
-                break
-            await self.changed.wait()
+    def open(self, fields: list[tuple[str, str]], end_stream: bool) -> Request:
+        """Send the header section of a request; it is queued while the server allows no more."""
         if self.closing is not None:
             raise RequestError(self.closing)
-        stream_id = self.conn.get_next_available_stream_id()
-        self.conn.send_headers(stream_id, fields, end_stream=end_stream)
-        self.inboxes[stream_id], events = anyio.create_memory_object_stream[Event | RequestError](
-            math.inf
-        )
+        request = Request(self.conn.get_next_available_stream_id())
+        self.conn.send_headers(request.stream_id, fields, end_stream=end_stream)
+        self.requests[request.stream_id] = request
         self.unwritten.fire()
-        return Stream(stream_id, events)
+        return request
 
-    async def upload(self, stream_id: int, path: Path) -> None:
-        """Send a file as the content of a request."""
+    async def upload(self, request: Request, path: Path) -> None:
+        """Send a file as the content of a request, as fast as the server's windows allow."""
         try:
             async with await anyio.open_file(path, "rb") as file:
                 while content := await file.read(UPLOAD_SIZE):
-                    await self.send(stream_id, content)
-                self.conn.end_stream(stream_id)
+                    self.conn.send_data(request.stream_id, content)
+                    self.unwritten.fire()
+                    while not self.conn.is_writable(request.stream_id):
+                        await request.wait()  # raises after a reset
+                self.conn.end_stream(request.stream_id)
                 self.unwritten.fire()
-        except h2.exceptions.ProtocolError:
-            pass  # the stream has ended: the server has answered already, or has reset it
+        except (ProtocolError, RequestError):
+            pass  # the server has answered already, or `download()` reports the failure
         except OSError as error:
-            self.deliver(stream_id, RequestError(f"cannot read the file: {error}"))
+            request.fail(f"cannot read the file: {error}")
 
-    async def send(self, stream_id: int, content: bytes) -> None:
-        """Send content as fast as the server has room for it."""
-        rest = memoryview(content)
-        while rest:
-            window = self.conn.local_flow_control_window(stream_id)
-            size = min(window, self.conn.max_outbound_frame_size, len(rest))
-            if size > 0:
-                self.conn.send_data(stream_id, rest[:size])
-                rest = rest[size:]
+    async def download(self, request: Request, turn: anyio.Event) -> None:
+        """Receive a response, and write its content when it is its turn."""
+        while not request.status:
+            await request.wait()
+        await turn.wait()
+        while not self.conn.at_end(request.stream_id):
+            if self.conn.readable(request.stream_id):
+                content = self.conn.read_data(request.stream_id)
+                self.unwritten.fire()  # the server may send as much again
+                await anyio.to_thread.run_sync(write_out, content)
             else:
-                self.unwritten.fire()
-                await self.changed.wait()
-        await self.flush()
+                await request.wait()
+        if request.status >= "400":
+            raise RequestError(f"status {request.status}")
 
-    async def receive(self, stream: Stream) -> Event:
-        """Return the next event of a stream."""
-        item = await stream.events.receive()
-        if isinstance(item, RequestError):
-            raise item
-        return item
-
-    def give_back(self, event: h2.events.DataReceived) -> None:
-        """Let the server send as much as this content was: it has been dealt with."""
-        self.conn.acknowledge_received_data(len(event.data), event.stream_id)
-        self.unwritten.fire()
-
-    def forget(self, stream: Stream) -> None:
-        """Be done with a stream; cancel it if it has not ended."""
-        self.inboxes.pop(stream.stream_id).close()
-        while True:
-            try:
-                item = stream.events.receive_nowait()
-            except anyio.EndOfStream:
-                break
-            if isinstance(item, h2.events.DataReceived):
-                self.give_back(item)
-        stream.events.close()
-        with contextlib.suppress(h2.exceptions.ProtocolError):  # it has ended
-            self.conn.reset_stream(stream.stream_id, ErrorCodes.CANCEL)
+    def forget(self, request: Request) -> None:
+        """Forget a request; cancel it if it has not ended."""
+        del self.requests[request.stream_id]
+        with contextlib.suppress(ProtocolError):  # it has ended
+            self.conn.reset_stream(request.stream_id, ErrorCodes.CANCEL)
+        self.conn.discard_data(request.stream_id)
         self.unwritten.fire()
 
 
@@ -257,7 +226,7 @@ def write_out(content: bytes) -> None:
 
 
 def https_url(text: str) -> SplitResult:
-    """Take a URL apart. Raises `ValueError` if it is none that this program can fetch."""
+    """Parse a URL. Raises `ValueError` if it is not one that this program can fetch."""
     url = urlsplit(text)
     if url.scheme != "https" or not url.hostname or url.port == 0:
         raise ValueError(text)
@@ -279,28 +248,6 @@ def request_fields(url: SplitResult, upload: Path | None) -> list[tuple[str, str
     return fields
 
 
-class Turn(NamedTuple):
-    """The place of a request among those that write their responses out."""
-
-    mine: anyio.Event
-    next: anyio.Event
-
-
-async def receive_response(connection: Connection, stream: Stream, turn: Turn) -> None:
-    """Receive a response, and write its content out when it is its turn."""
-    failure = None
-    while not isinstance(event := await connection.receive(stream), h2.events.StreamEnded):
-        if isinstance(event, h2.events.ResponseReceived):
-            status = dict(event.headers)[b":status"].decode()
-            failure = f"status {status}" if status >= "400" else None
-            await turn.mine.wait()
-        else:
-            await anyio.to_thread.run_sync(write_out, event.data)
-            connection.give_back(event)
-    if failure:
-        raise RequestError(failure)
-
-
 class Job(NamedTuple):
     """What the requests of one run have in common."""
 
@@ -309,19 +256,25 @@ class Job(NamedTuple):
     limit: anyio.Semaphore
     failures: list[str]
 
-    async def exchange(self, url: SplitResult, stream: Stream, turn: Turn) -> None:
-        """Send the content of a request, and receive the response at the same time."""
+    async def exchange(
+        self, url: SplitResult, request: Request, mine: anyio.Event, following: anyio.Event
+    ) -> None:
+        """Send the content of a request, and receive the response at the same time.
+
+        `mine` is set when it is its turn to write the response, and `following` is set afterwards
+        for the next one.
+        """
         async with anyio.create_task_group() as group:
             if self.upload is not None:
-                group.start_soon(self.connection.upload, stream.stream_id, self.upload)
+                group.start_soon(self.connection.upload, request, self.upload)
             try:
-                await receive_response(self.connection, stream, turn)
+                await self.connection.download(request, mine)
             except (RequestError, OSError) as error:
                 self.failures.append(f"{url.geturl()}: {error}")
             group.cancel_scope.cancel()
-        self.connection.forget(stream)
-        await turn.mine.wait()
-        turn.next.set()
+        self.connection.forget(request)
+        await mine.wait()
+        following.set()
         self.limit.release()
 
     async def run(self, urls: list[SplitResult]) -> None:
@@ -333,13 +286,13 @@ class Job(NamedTuple):
                 await self.limit.acquire()
                 try:
                     fields = request_fields(url, self.upload)
-                    stream = await self.connection.open(fields, end_stream=self.upload is None)
-                except (RequestError, h2.exceptions.ProtocolError) as error:
+                    request = self.connection.open(fields, end_stream=self.upload is None)
+                except (RequestError, ProtocolError) as error:
                     self.failures.append(f"{url.geturl()}: {error}")
                     self.limit.release()
                     continue
                 turn, mine = anyio.Event(), turn
-                exchanges.start_soon(self.exchange, url, stream, Turn(mine, turn))
+                exchanges.start_soon(self.exchange, url, request, mine, turn)
 
 
 async def fetch(urls: list[SplitResult], authority: Path | None, upload: Path | None) -> list[str]:
@@ -351,7 +304,7 @@ async def fetch(urls: list[SplitResult], authority: Path | None, upload: Path | 
                 host,
                 port,
                 ssl_context=client_context(authority),
-                tls_standard_compatible=False,  # many servers hang up without TLS's goodbye
+                tls_standard_compatible=False,  # many servers disconnect without a TLS close_notify
             )
             stack.push_async_callback(transport.aclose)
             if transport.extra(TLSAttribute.alpn_protocol) != "h2":

@@ -1,14 +1,14 @@
-"""An ASGI 3 server for HTTP/2: streaming both ways under flow control, lifespan, trailers.
+"""An ASGI 3 server for HTTP/2: streaming in both directions, lifespan, trailers.
 
 It runs any ASGI application, named as `module:name`:
 
     python -m examples.asyncio.asgi_server tests.examples.applications.starlette_app:app
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
 
-A `Connection` takes in bytes, and hands the events of h2 to its streams. A `Stream` is one request
-and its response, with the waiting: for content, for room in the flow-control windows, for the
-transport. An `Exchange` translates between a stream and ASGI. All of it runs on the event loop, so
-that nothing needs a lock.
+A `Connection` receives bytes, and passes the events of h2 to its streams. A `Stream` is one request
+and its response, including the waiting: for content, for flow-control windows, for the transport.
+An `Exchange` translates between a stream and ASGI. All of it runs on the event loop, so nothing
+needs a lock.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
-MAX_CLIENTS = 100  # served at the same time; further ones wait in line
-HANDSHAKE_SECONDS = 10.0  # how long a client may take for TLS
-IDLE_SECONDS = 60.0  # after such a silence a client is asked for a sign of life, then given up
-STALL_SECONDS = 60.0  # how long a request waits for its client to send or to take content
-LINGER_SECONDS = 1.0  # how long a client may take to read why we hang up
-GRACE_SECONDS = 3.0  # how long requests that are under way may go on after Ctrl+C
-WINDOW = 65_535  # how much content of one request may wait for the application
-PIECE = 16_384  # how much of that it gets at a time
+MAX_CLIENTS = 100  # served at the same time; others wait
+HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
+IDLE_SECONDS = 60.0  # after this time an idle client gets a PING, then it is disconnected
+STALL_SECONDS = 60.0  # how long a request waits for its client to send or read content
+LINGER_SECONDS = 1.0  # time for a client to read why we disconnect
+GRACE_SECONDS = 3.0  # time limit for requests in progress after Ctrl+C
+WINDOW = 65_535  # how much content of one request is buffered for the application
+PIECE = 16_384  # how much of that the application gets at a time
 MAX_REQUESTS = 100  # on one connection; the value that h2 announces to the client
 
 Task = asyncio.Task[None]
@@ -61,15 +61,15 @@ class Exchange:
         self.application = application
         self.state = state
         self.request = dict(stream.fields)
-        self.delivered = False  # the application has all content of the request
+        self.delivered = False  # whether the application has all content of the request
         self.expected = "http.response.start"  # what the application has to send next
         self.head: Fields = []  # header section that waits for the first content
         self.has_content = True  # responses to HEAD, and some others, have none
-        self.left: int | None = None  # how much content has to follow after what was sent
+        self.left: int | None = None  # how much content has yet to follow
         self.trailers: Fields | None = None  # trailer section, if the application announced one
 
     async def run(self) -> None:
-        """Let the application answer the request."""
+        """Run the application for the request."""
         try:
             if refusal := self.refusal():
                 await self.answer(refusal)
@@ -77,16 +77,16 @@ class Exchange:
             await self.application(self.scope(), self.receive, self.send)
             if self.expected:
                 raise RuntimeError(f"the application ended without {self.expected}")
-        except asyncio.CancelledError:  # of something that it waited for; or the server stops
+        except asyncio.CancelledError:  # something it waited for was cancelled, or the server stops
             await self.fail()
         except (Exception, SystemExit):
-            # Applications may fail because their client left, and that is no fault of theirs.
+            # Applications may fail because their client left, which is not their fault.
             if not self.stream.gone:
                 traceback.print_exc()
                 await self.fail()
 
     def refusal(self) -> bytes | None:
-        """The status code for a request that is none for an application."""
+        """The status code for a request that is not for an application."""
         path = self.request.get(b":path")
         if path is None:
             return b"501"  # CONNECT
@@ -118,7 +118,7 @@ class Exchange:
         }
 
     async def receive(self) -> Message:
-        """Return the next piece of the request; after the last one, wait until the client goes."""
+        """Return the next piece of the request; after the last one, wait for a disconnect."""
         try:
             while self.delivered:
                 await self.stream.wait(None)
@@ -129,7 +129,7 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": not self.delivered}
 
     async def send(self, message: Message) -> None:
-        """Take the next piece of the response; return when the client may have more."""
+        """Accept the next piece of the response; return when the client has room for more."""
         if self.stream.gone:
             raise ClientGoneError("the client has gone")
         if message["type"] != self.expected:
@@ -161,7 +161,7 @@ class Exchange:
         self.expected = "http.response.body"
 
     async def send_body(self, body: bytes, more: bool) -> None:
-        """Send content, after the header section if that still waits."""
+        """Send content, after the header section if that is still pending."""
         if self.left is not None:
             self.left -= len(body)
             if self.left < 0 or (self.left > 0 and not more):
@@ -176,7 +176,7 @@ class Exchange:
             self.expected = "" if self.trailers is None else "http.response.trailers"
 
     async def fail(self) -> None:
-        """Tell the client that the application failed, in the way that is still possible."""
+        """Tell the client that the application failed, in whatever way is still possible."""
         if self.stream.started:
             self.stream.reset(ErrorCodes.INTERNAL_ERROR)
         else:
@@ -184,7 +184,7 @@ class Exchange:
                 await self.answer(b"500")
 
     async def answer(self, status: bytes) -> None:
-        """Answer in place of the application."""
+        """Answer instead of the application."""
         text = b"" if self.request[b":method"] == b"HEAD" else status + b"\n"
         self.stream.send_headers(
             [(b":status", status), (b"content-type", b"text/plain")], end=not text
@@ -215,8 +215,8 @@ class Lifespan:
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "state": self.state,
         }
-        # An exception means that the application knows nothing of lifespan. One that does know
-        # reports its failure before it raises anything.
+        # An exception means that the application does not support lifespan. One that does reports
+        # its failure before it raises anything.
         with contextlib.suppress(Exception):
             await self.application(scope, self.orders.get, self.answers.put)
         await self.answers.put({"type": "unsupported"})
@@ -236,11 +236,11 @@ class Lifespan:
 
 
 class ClientGoneError(ConnectionError):
-    """The client reset the stream or left. ASGI wants an OSError for that."""
+    """The client reset the stream or disconnected. ASGI requires an OSError for that."""
 
 
 class Stream:
-    """One request and its response, as they are on the wire."""
+    """One request and its response on the wire."""
 
     def __init__(self, connection: Connection, stream_id: int, fields: Fields) -> None:
         self.connection = connection
@@ -251,31 +251,31 @@ class Stream:
         self.complete = False  # the request has arrived in full
         self.started = False  # the header section of the response was sent
         self.ended = False  # the response was sent in full
-        self.gone = False  # the exchange was broken off
+        self.gone = False  # the exchange was aborted
         self.changed = connection.loop.create_future()
         self.waiting: Task | None = None  # for others; ends with the exchange
 
     def reset(self, code: ErrorCodes) -> None:
-        """Break the exchange off."""
+        """Abort the exchange."""
         if not self.gone and not self.ended:
             self.conn.reset_stream(self.id, code)
             self.connection.flush_soon()
             self.lose()
 
     def lose(self) -> None:
-        """Note that the exchange was broken off, by us or by the client."""
+        """Note that the exchange was aborted, by us or by the client."""
         self.gone = not self.ended
         if self.waiting is not None:
             self.waiting.cancel()
         self.wake()
 
     def wake(self) -> None:
-        """Let everybody go on who waits for a change."""
+        """Wake everything that waits for a change."""
         changed, self.changed = self.changed, self.connection.loop.create_future()
         changed.set_result(None)
 
     async def wait(self, seconds: float | None = STALL_SECONDS) -> None:
-        """Wait until something has changed; if nothing moves, the exchange is broken off."""
+        """Wait until something has changed; if it takes too long, abort the exchange."""
         self.connection.flush_soon()
         changed = self.changed
         while not changed.done():
@@ -286,12 +286,12 @@ class Stream:
         self.check()
 
     def check(self) -> None:
-        """Raise an exception if there is nobody to send to or to receive from."""
+        """Raise an exception if the exchange was aborted."""
         if self.gone or self.ended:
             raise ClientGoneError("the exchange with the client is over")
 
     async def read(self, size: int = PIECE) -> bytes:
-        """Return content as it arrives, none at its end; what was taken makes room for more."""
+        """Return content as it arrives, none at its end; it is acknowledged when it is read."""
         self.check()
         if self.expects_continue and not self.started and not self.conn.readable(self.id):
             self.conn.send_headers(self.id, [(":status", "100")])
@@ -319,10 +319,10 @@ class Stream:
             self.end_response()
 
     def end_response(self) -> None:
-        """Note that the response was sent; if the request still arrives, it need not go on."""
+        """Note that the response was sent; the rest of the request is no longer needed."""
         self.ended = True
         if not self.complete:  # RFC 9113 section 8.1
-            # On its own: curl and Node drop a response that arrives together with the reset.
+            # Separately: curl and Node drop a response that arrives together with the reset.
             self.connection.flush()
             self.conn.reset_stream(self.id, ErrorCodes.NO_ERROR)
         self.conn.discard_data(self.id)
@@ -335,7 +335,7 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
     address: tuple[str, int]  # ours
-    peer: tuple[str, int]  # and the client's; a transport that has closed does not tell any more
+    peer: tuple[str, int]  # the client's; a closed transport does not have it any more
     timer: asyncio.TimerHandle | None = None
 
     def __init__(self, server: Server) -> None:
@@ -344,23 +344,23 @@ class Connection(asyncio.Protocol):
         self.conn = BufferedH2Connection(
             H2Configuration(client_side=False),
             receive_buffering=True,
-            # Room for what all requests may keep waiting: otherwise a few of them that nobody
-            # reads would use up the window of the connection, and hold up the others.
+            # Room for the content of all requests: otherwise a few that are not read would exhaust
+            # the connection window, and block the others.
             connection_window=MAX_REQUESTS * WINDOW,
             keepalive=Keepalive(IDLE_SECONDS, IDLE_SECONDS),
             shutdown_timeout=GRACE_SECONDS,
         )
-        # An application goes on when all that it has sent is on its way.
+        # An application continues when everything that it sent has been written.
         self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0
-        self.streams: dict[int, Stream] = {}  # until the application is done with them
+        self.streams: dict[int, Stream] = {}  # until the application has finished
         self.heard = self.loop.time()
-        self.paused = False  # whether the transport has enough to write
+        self.paused = False  # whether the transport has enough pending
         self.flushing = False  # whether `flush()` is about to be called
-        self.leaving = False  # whether nothing is done any more
+        self.leaving = False  # whether it is closing
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with the connection preface, if ALPN picked HTTP/2."""
+        """Begin with the connection preface, if ALPN selected HTTP/2."""
         self.transport = cast(asyncio.Transport, transport)
         self.address = transport.get_extra_info("sockname")[:2]
         self.peer = transport.get_extra_info("peername")[:2]
@@ -372,7 +372,7 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Act on what the client says."""
+        """Process what the client sends."""
         if self.leaving:
             return
         self.heard = self.loop.time()
@@ -380,11 +380,11 @@ class Connection(asyncio.Protocol):
             self.handle(self.conn.receive_data(data))
         except ProtocolError as error:
             self.handle(error.events)
-            self.hang_up()  # the GOAWAY frame that tells why is waiting to be sent
+            self.hang_up()  # GOAWAY is pending, with the reason
         self.flush_soon()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Hand events to the streams; those that are not listed need no action."""
+        """Pass events to the streams; those that are not listed need no action."""
         for event in events:
             stream = self.streams.get(getattr(event, "stream_id", 0))
             match event:
@@ -403,15 +403,15 @@ class Connection(asyncio.Protocol):
                 stream.wake()
 
     def begin(self, stream: Stream) -> None:
-        """Start the application, unless it has enough to do for this client.
+        """Start the application, unless it is busy enough for this client.
 
-        h2 limits the streams that are open, but the application may still work on closed ones.
+        h2 limits the open streams, but the application may still be working on closed ones.
         """
         if len(self.streams) < 2 * MAX_REQUESTS:
             self.streams[stream.id] = stream
             self.server.start(self.serve(stream), self.server.requests)
             return
-        with contextlib.suppress(ProtocolError):  # the client reset it at once
+        with contextlib.suppress(ProtocolError):  # the client has already reset it
             self.conn.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
 
     async def serve(self, stream: Stream) -> None:
@@ -423,13 +423,13 @@ class Connection(asyncio.Protocol):
             del self.streams[stream.id]
 
     def flush_soon(self) -> None:
-        """Flush at the end of this turn of the loop, when all have written that want to."""
+        """Flush at the end of this iteration of the event loop, after all writes."""
         if not self.flushing:
             self.flushing = True
             self.loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write what can be sent, as much of it as the transport wants."""
+        """Write what can be sent, as much as the transport accepts."""
         self.flushing = False
         while not (self.paused or self.transport.is_closing()) and (
             data := self.conn.data_to_send(65_536)
@@ -442,12 +442,12 @@ class Connection(asyncio.Protocol):
         self.paused = True
 
     def resume_writing(self) -> None:
-        """Go on sending."""
+        """Continue sending."""
         self.paused = False
         self.flush()
 
     def look(self) -> None:
-        """Do what is due: see to a client that is silent, or that has not finished in time."""
+        """Handle timeouts: of an idle client, or of a shutdown."""
         now = self.loop.time()
         if not self.streams and now >= self.heard + IDLE_SECONDS:
             self.conn.graceful_shutdown()
@@ -464,9 +464,9 @@ class Connection(asyncio.Protocol):
             self.look()
 
     def hang_up(self) -> None:
-        """Give the client a moment to read our last words.
+        """Give the client a moment to read our last frames.
 
-        Closing a socket in which bytes of the client wait unread would discard them.
+        Closing a socket with unread bytes from the client would discard them.
         """
         self.leaving = True
         self.lose_streams()
@@ -475,13 +475,13 @@ class Connection(asyncio.Protocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def lose_streams(self) -> None:
-        """Tell everybody who waits for the client that it has gone."""
+        """Wake everything that waits for the client: it has disconnected."""
         for stream in self.streams.values():
             stream.lose()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up; asyncio has closed the socket."""
-        close(self.transport)  # Python 3.10 would not believe it otherwise, and warn
+        close(self.transport)  # otherwise Python 3.10 considers it open, and warns
         self.leaving = True
         if self.timer:
             self.timer.cancel()
@@ -491,13 +491,13 @@ class Connection(asyncio.Protocol):
 
 
 class Server:
-    """All clients, and all requests that are under way."""
+    """All clients, and all requests in progress."""
 
     def __init__(self, handle: Callable[[Stream], Awaitable[None]]) -> None:
         self.handle = handle  # answers one request
         self.places = asyncio.Semaphore(MAX_CLIENTS)
         self.clients: set[Task] = set()
-        self.connections: set[Connection] = set()  # of clients that are through with TLS
+        self.connections: set[Connection] = set()  # of clients after the TLS handshake
         self.requests: set[Task] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, None], tasks: set[Task]) -> None:
@@ -523,7 +523,7 @@ class Server:
         await self.stop()
 
     async def accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
-        """Take in clients. A server of asyncio would complain if it ends amid a TLS handshake."""
+        """Accept clients. An asyncio server would complain if it ends during a TLS handshake."""
         loop = asyncio.get_running_loop()
         while True:
             await self.places.acquire()
@@ -536,9 +536,9 @@ class Server:
                 self.start(self.welcome(sock, context), self.clients)
 
     async def welcome(self, sock: socket.socket, context: ssl.SSLContext) -> None:
-        """Begin TLS with a client, and keep its place for as long as it stays."""
+        """Begin TLS with a client, and keep its place while it is connected."""
         try:
-            # asyncio does this itself for sockets that it makes, but not for those it is given.
+            # asyncio does this for sockets that it creates, but not for those that it is given.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _, connection = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Connection(self),
@@ -553,7 +553,7 @@ class Server:
             self.places.release()
 
     async def stop(self) -> None:
-        """Let requests that are under way come to an end, for a while; then close everything."""
+        """Let requests that are in progress finish, for a while; then close everything."""
         for connection in list(self.connections):
             connection.leave()
         leaving = {asyncio.create_task(connection.lost.wait()) for connection in self.connections}

@@ -1,12 +1,12 @@
-"""An HTTP/2 client on asyncio: many requests at the same time, one connection for each server.
+"""An HTTP/2 client on asyncio: concurrent requests, one connection for each server.
 
     async with Client() as client:
         async with await client.request("GET", "https://example.com/") as response:
             print(response.status, await response.read())
 
-Requests above the server's limit wait in the connection. Those that the server did not look at are
-sent again, whatever their method (RFC 9113 section 8.7). Where a connection is lost before the
-response begins, that is safe only if the method is idempotent (RFC 9110 section 9.2.2).
+Requests above the server's limit wait in the connection. Those that the server did not process are
+retried, whatever their method (RFC 9113 section 8.7). If a connection is lost before the response
+begins, that is safe only if the method is idempotent (RFC 9110 section 9.2.2).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-ATTEMPTS = 5  # how often a request may be refused, or meet a connection that takes none
+ATTEMPTS = 5  # how often a request may be refused, or find a connection that accepts none
 IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
 
 Fields = Sequence[tuple[str, str]]
@@ -34,11 +34,11 @@ class RequestError(Exception):
 
 
 class NotProcessedError(RequestError):
-    """A request failed, and the server has not acted on it: it is safe to send it again."""
+    """A request failed, but the server has not processed it: it is safe to retry it."""
 
 
 class LostError(RequestError):
-    """The connection was lost: the server may have acted on the request."""
+    """The connection was lost: the server may have processed the request."""
 
 
 class Response(contextlib.AbstractAsyncContextManager["Response"]):
@@ -52,7 +52,7 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
         self.changed = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Take the content piece by piece, until its end."""
+        """Return the content piece by piece."""
         try:
             while not self.h2.at_end(self.id):
                 if self.h2.readable(self.id):
@@ -63,7 +63,7 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
             self.close()
 
     async def read(self) -> bytes:
-        """Take all the content."""
+        """Return the whole content."""
         return b"".join([piece async for piece in self])
 
     async def __aexit__(self, *_: object) -> None:
@@ -77,7 +77,7 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
         self.end(error or RequestError("the response was closed"))
 
     def end(self, error: BaseException | None = None) -> None:
-        """Let go of the request: it has failed, or it is complete."""
+        """End the request: it has failed, or it is complete."""
         if self.connection.responses.pop(self.id, None):
             self.error = error
             if self.upload:
@@ -95,7 +95,7 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
                     await self.wait()  # raises after a reset
             self.h2.end_stream(self.id)
             self.changed.set()
-        except Exception as error:  # of the iterator: whoever waits for the response gets it
+        except Exception as error:  # of the iterator: raised where the response is awaited
             self.close(error)
 
     async def wait(self) -> None:
@@ -115,17 +115,17 @@ class Response(contextlib.AbstractAsyncContextManager["Response"]):
 
 
 class Connection:
-    """One connection to a server, which may leave us waiting for so many seconds."""
+    """One connection to a server, with a timeout in seconds."""
 
     def __init__(self, wire: Wire, timeout: float) -> None:
         self.h2 = BufferedH2Connection(
             receive_buffering=True, stream_window=256 * 1024, connection_window=2**31 - 1
         )
-        self.h2.STREAMS_BEFORE_SETTINGS = 1  # the others wait to see how many there may be
+        self.h2.STREAMS_BEFORE_SETTINGS = 1  # the others wait for the server's limit
         self.wire, self.timeout = wire, timeout
         self.responses: dict[int, Response] = {}  # those that have not ended
-        self.reason = ""  # why it takes no more requests
-        self.taken = False  # whether the server may have acted on a request
+        self.reason = ""  # why it accepts no more requests
+        self.taken = False  # whether the server may have processed a request
         self.task = asyncio.create_task(self.run())
 
     async def request(self, fields: Fields, content: Content) -> Response:
@@ -152,7 +152,7 @@ class Connection:
         return response
 
     async def run(self) -> None:
-        """Carry bytes and events until all has ended, and nothing new is possible."""
+        """Transfer bytes and events until everything has ended, and nothing new is possible."""
         self.h2.initiate_connection()
         self.h2.update_settings({SettingCodes.ENABLE_PUSH: 0})
         self.wire.pull = self.h2.data_to_send
@@ -165,17 +165,18 @@ class Connection:
         except ProtocolError as error:
             self.handle(error.events)
             self.leave(RequestError(f"the server broke the rules: {error}"))
-        await self.wire.close(linger=False)
+        finally:
+            await self.wire.close(linger=False)
 
     def leave(self, error: RequestError) -> None:
-        """Take no more requests, and end those that are under way."""
+        """Accept no more requests, and end those in progress."""
         self.reason = self.reason or str(error)
         for response in list(self.responses.values()):
             response.end(error)
         self.wire.wake()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Act on events; those that are not listed need no action."""
+        """Process events; those that are not listed need no action."""
         for event in events:
             response = self.responses.get(getattr(event, "stream_id", 0))
             match event:
@@ -199,18 +200,18 @@ class Connection:
 
 
 class Client(contextlib.AbstractAsyncContextManager["Client"]):
-    """Requests to any number of servers, which may leave us waiting for so many seconds."""
+    """Requests to any number of servers, with a timeout in seconds."""
 
     def __init__(self, context: ssl.SSLContext | None = None, *, timeout: float = 30.0) -> None:
         self.context, self.timeout = context or client_context(), timeout
         self.current: dict[str, asyncio.Task[Connection]] = {}  # where new requests go
-        self.connections: set[Connection] = set()  # also those that only finish what they have
+        self.connections: set[Connection] = set()  # including those that accept no new requests
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End all connections, and what is under way on them."""
+        """End all connections, and what is in progress on them."""
         for connecting in self.current.values():
             connecting.cancel()
         await asyncio.gather(*self.current.values(), return_exceptions=True)
@@ -219,12 +220,13 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
             for response in list(connection.responses.values()):
                 response.close(error)
             connection.leave(error)
-        await asyncio.gather(*(connection.task for connection in self.connections))
+        tasks = [connection.task for connection in self.connections]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def request(
         self, method: str, url: str, headers: Fields = (), content: Content = b""
     ) -> Response:
-        """Send a request, several times if need be; return as soon as there is a response."""
+        """Send a request, several times if necessary; return as soon as there is a response."""
         try:
             parts = split_url(url)
         except ValueError as error:
@@ -244,7 +246,7 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
             try:
                 return await connection.request(fields, content)
             except (NotProcessedError, LostError) as error:
-                # A connection that has taken other requests brings us on: there is an end to them.
+                # A connection that has accepted other requests is progress, so retries will end.
                 lost = isinstance(error, LostError)
                 attempts += lost or not (connection.reason and connection.taken)
                 once = isinstance(content, AsyncIterator) or (lost and method not in IDEMPOTENT)
@@ -254,14 +256,14 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
                 await asyncio.sleep(0.05 * 2 ** (attempts - 1))
 
     async def connect(self, server: str) -> Connection:
-        """Return the connection to a server, after making it if there is none for new requests."""
+        """Return the connection to a server, or open one if there is none for new requests."""
         task = self.current.get(server)
         if not task or (task.done() and (task.exception() or task.result().reason)):
             task = self.current[server] = asyncio.create_task(self.open(server))
         return await asyncio.shield(task)  # others may wait for it, too
 
     async def open(self, server: str) -> Connection:
-        """Make a connection."""
+        """Open a connection."""
         try:
             wire = await connect(server, self.context, self.timeout)
         except (OSError, asyncio.TimeoutError) as error:
@@ -273,5 +275,5 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
 
 
 def as_text(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
-    """Return fields as text; whatever octets they have, there is a character for each."""
+    """Return fields as text, with a character for each octet."""
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]

@@ -1,4 +1,4 @@
-"""Make many requests over HTTP/2 at the same time.
+"""Make many concurrent requests over HTTP/2.
 
     python -m examples.asyncio.fetch --repeat 100 --concurrency 10 https://example.com/
 
@@ -20,7 +20,7 @@ from examples.common.certificate import client_context
 
 
 class FileContent:
-    """The content of a file, each time anew."""
+    """The content of a file, read again for each attempt."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -79,7 +79,7 @@ def main() -> int:
         parser.error("N must be at least 1")
     try:
         return 0 if asyncio.run(run(args)) else 1
-    except OSError as error:  # with the authority's file, or the folder for the output
+    except OSError as error:  # with the CA certificate, or the folder for the output
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

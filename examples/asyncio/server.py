@@ -1,9 +1,9 @@
-"""An HTTP/2 server on asyncio: describes requests as JSON, echoes content, makes content up.
+"""An HTTP/2 server on asyncio: describes requests as JSON, echoes or generates content.
 
     python -m examples.asyncio.server --port 8443
     curl --cacert examples/certificates/authority.pem https://localhost:8443/any/path
 
-Each request has a task, which runs `answer()`. A `Wire` carries bytes, and knows no HTTP/2.
+Each request has a task, which runs `answer()`. A `Wire` carries bytes, and knows nothing of HTTP/2.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class Request:
         self.conn.send_headers(self.id, [(":status", str(status)), *fields.items()])
 
     async def read(self) -> bytes:
-        """Return content as soon as there is some; none at its end."""
+        """Return content as soon as there is some; empty at the end."""
         while not (data := self.conn.read_data(self.id)) and not self.conn.at_end(self.id):
             if self.fields.get("expect") == "100-continue" and not self.status:
                 self.respond(100)
@@ -70,7 +70,7 @@ class Request:
         return data
 
     async def write(self, data: bytes, end: bool = False) -> None:
-        """Send content; return when all of it is on its way."""
+        """Send content; return when all of it was sent."""
         if self.status < 200:
             self.respond(200)
         self.conn.send_data(self.id, b"" if self.fields[":method"] == "HEAD" else data, end)
@@ -84,7 +84,7 @@ class Request:
 
 
 async def serve_client(wire: Wire) -> None:
-    """Serve one client until it has gone, or has to go."""
+    """Serve one client until it disconnects or times out."""
     conn = BufferedH2Connection(
         H2Configuration(client_side=False, header_encoding="utf-8"),
         receive_buffering=True,
@@ -116,7 +116,7 @@ async def serve_client(wire: Wire) -> None:
             wire.flush_soon()
             requests.pop(request.id, None)
 
-    with contextlib.suppress(ConnectionError, ProtocolError):  # or GOAWAY says what was wrong
+    with contextlib.suppress(ConnectionError, ProtocolError):  # GOAWAY has the reason
         while not drained:
             events = conn.receive_data(await wire.read(conn.get_timer()))
             conn.handle_timer(wire.loop.time())

@@ -1,15 +1,14 @@
-"""A WSGI server for HTTP/2 alone: PEP 3333 in worker threads, with flow control in both directions.
+"""A WSGI server for HTTP/2 only: PEP 3333 in worker threads, flow control in both directions.
 
 It runs any WSGI application, named as `module:name`:
 
     python -m examples.asyncio.wsgi_server tests.examples.applications.flask_app:app
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
 
-Connections and streams are those of `asgi_server.py` beside this file (copy both): they live on the
-event loop, and a `Stream` has the waiting for content, for room in the windows, for the transport.
-A `Gateway` runs the application in a worker thread. For everything that it needs of its stream it
-asks the loop and waits for the answer, so that a slow client holds up its own application alone,
-and no locks are needed.
+Connections and streams are those of `asgi_server.py` next to this file (copy both): they run on the
+event loop, and a `Stream` waits for content, for windows, for the transport. A `Gateway` runs the
+application in a worker thread. For everything that it needs from its stream it asks the loop and
+waits for the answer, so a slow client blocks only its own application, and no locks are needed.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from examples.common.certificate import server_context
 from examples.common.options import server_options
 from h2.errors import ErrorCodes
 
-FILE_PIECE = 65_536  # how much of a file is read at once
+FILE_PIECE = 65_536  # how much of a file is read at a time
 
 Result = TypeVar("Result")
 Environ = dict[str, Any]
@@ -46,17 +45,17 @@ Application = Callable[[Environ, Callable[..., Write]], Iterable[bytes]]
 
 
 class Content(io.RawIOBase):
-    """The content of a request as a file; `io.BufferedReader` makes `wsgi.input` of it."""
+    """The content of a request as a file; `wsgi.input` is an `io.BufferedReader` of it."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
 
     def readable(self) -> bool:
-        """Tell that this file is one to read from."""
+        """Return that this file is readable."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Wait for content and take what fits; what was taken makes room for more."""
+        """Wait for content and read what fits; it is acknowledged then."""
         data = self.gateway.ask(self.gateway.stream.read, len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -71,17 +70,17 @@ class Gateway:
         self.request = dict(stream.fields)
         self.head: Fields = []  # header section, which waits for the first content
         self.has_content = True  # responses to HEAD, and some others, have none
-        self.left: int | None = None  # how much content has to follow after what was sent
+        self.left: int | None = None  # how much content has yet to follow
 
     def run(self) -> None:
-        """Let the application answer the request."""
+        """Run the application for the request."""
         try:
             if refusal := self.refusal():
                 self.answer(refusal)
             else:
                 self.respond(self.environ())
-        except BaseException:  # even sys.exit(): a worker has to go on
-            # Applications may fail because their client left, and that is no fault of theirs.
+        except BaseException:  # even sys.exit(): a worker has to continue
+            # Applications may fail because their client left, which is not their fault.
             if not self.stream.gone:
                 traceback.print_exc()
                 with contextlib.suppress(ClientGoneError):
@@ -94,7 +93,7 @@ class Gateway:
             for data in result:
                 if self.stream.gone:
                     return
-                if data:  # without any, the header section waits on
+                if data:  # without content, the header section stays pending
                     self.send(data[: self.left])
                 if self.stream.ended:
                     break
@@ -136,7 +135,7 @@ class Gateway:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send content: the old way, for applications that cannot return it piece by piece."""
+        """Send content: the legacy way, for applications that cannot return it piece by piece."""
         if self.left is not None and len(data) > self.left:
             raise RuntimeError("the content is longer than its content-length")
         self.send(data)
@@ -152,7 +151,7 @@ class Gateway:
         self.ask(self.transmit, data, end or self.left == 0)
 
     async def transmit(self, data: bytes, end: bool) -> None:
-        """Send content, on the event loop; before the first of it goes the header section."""
+        """Send content, on the event loop; the header section is sent before the first piece."""
         if not self.stream.started:
             end_here = not self.has_content or (end and not data)
             self.stream.send_headers(self.head, end=end_here)
@@ -161,7 +160,7 @@ class Gateway:
 
     def ask(self, function: Callable[..., Coroutine[Any, Any, Result]], *arguments: Any) -> Result:
         """Let the event loop do something, and wait for the result."""
-        if self.stream.gone:  # and perhaps the loop as well
+        if self.stream.gone:  # and possibly the loop as well
             raise ClientGoneError("the client has gone")
         loop = self.stream.connection.loop
         return asyncio.run_coroutine_threadsafe(function(*arguments), loop).result()
@@ -186,12 +185,13 @@ class Gateway:
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "https",
             "wsgi.input": io.BufferedReader(Content(self)),
-            "wsgi.input_terminated": True,  # it ends even where there is no content-length
+            "wsgi.input_terminated": True,  # it ends even without content-length
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
-            # The size that applications suggest is small, and each piece is a turn of the loop.
+            # The size that applications suggest is small, and each piece takes an iteration of the
+            # loop.
             "wsgi.file_wrapper": lambda file, size=0: FileWrapper(file, max(size, FILE_PIECE)),
         }
         for name, value in self.stream.fields:
@@ -202,18 +202,18 @@ class Gateway:
             if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
                 key = f"HTTP_{key}"
             elif key in environ:
-                continue  # a list would be no length; h2 lets pass only the same length again
+                continue  # a joined list would be invalid; h2 only accepts repeated equal lengths
             text = value.decode("latin-1")
-            # h2 has joined cookies already, as these want it.
+            # h2 has already joined cookies in their own way.
             environ[key] = f"{environ[key]}, {text}" if key in environ else text
         return environ
 
     def authority(self) -> bytes:
-        """Whom the request is for; h2 lets pass none that does not say so."""
+        """The authority of the request; h2 rejects requests without one."""
         return self.request.get(b":authority") or self.request[b"host"]
 
     def refusal(self) -> str | None:
-        """The status of the response to a request that is none for an application."""
+        """The status of the response to a request that is not for an application."""
         path = self.request.get(b":path")
         if path is None:
             return "501 Not Implemented"  # CONNECT
@@ -224,7 +224,7 @@ class Gateway:
         return None if path.startswith(b"/") else "400 Bad Request"
 
     def fail(self) -> None:
-        """Tell the client that the application failed, in the way that is still possible."""
+        """Tell the client that the application failed, in whatever way is still possible."""
         if self.stream.started:
             self.ask(self.break_off)
         else:
@@ -235,14 +235,14 @@ class Gateway:
         self.stream.reset(ErrorCodes.INTERNAL_ERROR)
 
     def answer(self, status: str) -> None:
-        """Answer in place of the application."""
+        """Answer instead of the application."""
         self.head = []
         self.start_response(status, [("Content-Type", "text/plain")])
         self.send(status.encode() + b"\n", end=True)
 
 
 class Workers:
-    """A fixed number of threads. They do not keep the process alive if an application hangs."""
+    """A fixed number of threads, which do not keep the process alive if an application hangs."""
 
     def __init__(self, number: int) -> None:
         self.free = asyncio.Semaphore(number)
@@ -251,7 +251,7 @@ class Workers:
             threading.Thread(target=self.work, daemon=True).start()
 
     def work(self) -> None:
-        """Do one job after the other, in each of the threads."""
+        """Run one job after the other, in each thread."""
         while True:
             job, done = self.jobs.get()
             if done.set_running_or_notify_cancel():
@@ -259,7 +259,7 @@ class Workers:
                 done.set_result(None)
 
     async def handle(self, stream: Stream, application: Application) -> None:
-        """Answer a request, as soon as a thread is free; if the client does not wait, forget it."""
+        """Answer a request as soon as a thread is free, unless the client has given up."""
         stream.waiting = asyncio.current_task()
         async with self.free:
             stream.waiting = None

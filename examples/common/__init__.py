@@ -1,1 +1,1 @@
-"""What the examples share: certificates, command lines, and which file a path stands for."""
+"""Shared code of the examples: certificates, command lines, and files for paths."""

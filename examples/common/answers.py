@@ -1,4 +1,4 @@
-"""What the servers answer that have no files: the header fields of a request as JSON, an echo."""
+"""The answers of servers without files: the header fields of a request as JSON, an echo."""
 
 from __future__ import annotations
 

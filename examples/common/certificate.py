@@ -1,11 +1,11 @@
-"""A certificate for servers on this machine, made when a server first starts.
+"""A certificate for servers on this machine, generated when a server first starts.
 
-A server's certificate comes from an authority of its own, which signs this one certificate and is
-then forgotten. Clients that are given the authority's certificate trust the server:
+The server's certificate comes from a new authority, which signs only this certificate and is then
+discarded. Clients that have the authority's certificate trust the server:
 
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
 
-For a server that others use, take a real certificate; the examples need the paths of its two files.
+For a public server, use a real certificate; the examples need the paths of its two files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Certificate(NamedTuple):
 
 
 def certificate(folder: Path = FOLDER) -> Certificate:
-    """Return the certificate in this folder, after making it if there is none yet."""
+    """Return the certificate in this folder, which is created if it does not exist."""
     paths = Certificate(folder / "authority.pem", folder / "server.pem", folder / "server.key")
     if not paths.key.exists():
         make(folder)
@@ -39,11 +39,11 @@ def certificate(folder: Path = FOLDER) -> Certificate:
 
 
 def make(folder: Path) -> None:
-    """Make a certificate in this folder; where two programs do so at once, one of them wins."""
+    """Create a certificate in this folder; if two programs do so at once, one of them wins."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
     server = authority.issue_cert(*NAMES)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:  # nobody else may look in
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:  # others cannot read it
         draft = Path(temporary, "draft")
         draft.mkdir(mode=0o700)
         authority.cert_pem.write_to_path(draft / "authority.pem")
@@ -52,17 +52,17 @@ def make(folder: Path) -> None:
         server.private_key_pem.write_to_path(draft / "server.key")
         (draft / "server.key").chmod(0o600)
         try:
-            os.rename(draft, folder)  # takes the place of a folder only if that is empty
+            os.rename(draft, folder)  # replaces a folder only if that is empty
         except OSError:
             if not (folder / "server.key").exists():
                 raise
 
 
 def server_context(folder: Path = FOLDER, protocols: tuple[str, ...] = ("h2",)) -> ssl.SSLContext:
-    """TLS for a server as RFC 9113 section 9.2 wants it; ALPN picks one of the protocols.
+    """TLS for a server as RFC 9113 section 9.2 requires; ALPN selects one of the protocols.
 
-    A client that offers none of them still gets its handshake: look at
-    `selected_alpn_protocol()` before you speak HTTP/2.
+    The handshake also succeeds for a client that offers none of them: check
+    `selected_alpn_protocol()` before using HTTP/2.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -77,7 +77,7 @@ def server_context(folder: Path = FOLDER, protocols: tuple[str, ...] = ("h2",)) 
 def client_context(
     authority: Path | None = None, protocols: tuple[str, ...] = ("h2",)
 ) -> ssl.SSLContext:
-    """TLS for a client; it trusts this authority, or those that the system trusts."""
+    """TLS for a client; it trusts this authority, or those of the system."""
     context = ssl.create_default_context(cafile=authority)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(list(protocols))

@@ -1,7 +1,7 @@
-"""Which file a request asks for, and the response to it: what all file servers here share.
+"""Finds the file for a request, and builds the response: shared by all file servers here.
 
-A server that hands out files must never hand out one from outside its folder, whatever a path looks
-like: `..`, its escaped forms, absolute paths, and symbolic links that lead out are refused.
+A file server must never serve a file outside its folder, whatever a path looks like: `..`, its
+escaped forms, absolute paths, and symbolic links that lead out are refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RefusedError(Exception):
 
 
 class SizedFile(io.BufferedReader):
-    """A file that gives as many octets as it had when it was opened, whatever is done to it since.
+    """A file with a fixed size: that of the time when it was opened, even if it changes.
 
     The response announces that number, and content of another length would make it malformed.
     """
@@ -42,7 +42,7 @@ class SizedFile(io.BufferedReader):
         self.left = os.fstat(self.fileno()).st_size
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return so many octets, or those that are left; raises `OSError` if the file has fewer."""
+        """Return this many octets, or the rest; raises `OSError` if the file has become shorter."""
         wanted = self.left if size is None or size < 0 else min(size, self.left)
         piece = super().read(wanted)
         self.left -= len(piece)
@@ -53,9 +53,9 @@ class SizedFile(io.BufferedReader):
 
 @dataclass
 class Response:
-    """The header section of a response and, where content follows, an open file or a text.
+    """The header section of a response and, if content follows, an open file or a text.
 
-    The content of an echo is that of its request, and not in here.
+    The content of an echo is that of its request, and not included here.
     """
 
     headers: list[tuple[str, str]]
@@ -94,7 +94,7 @@ def respond(root: Path, fields: Iterable[tuple[bytes, bytes]]) -> Response:
         return refusal(refused.status, method)
     except PermissionError:
         return refusal(403, method)
-    except FileNotFoundError:  # it has gone since it was found
+    except FileNotFoundError:  # it was deleted since it was found
         return refusal(404, method)
     except OSError:  # too many files are open, or the disk is broken
         return refusal(503, method)
@@ -110,14 +110,14 @@ def respond(root: Path, fields: Iterable[tuple[bytes, bytes]]) -> Response:
 
 
 def content_type(path: Path) -> str:
-    """Return the media type that the suffix of a file's name stands for."""
+    """Return the media type for the suffix of a file's name."""
     # Only the suffix: the function is made for URLs, and a name may look like one ("data:").
     guess, encoding = mimetypes.guess_type(f"file{path.suffix}")
     return guess if guess and not encoding else "application/octet-stream"
 
 
 def refusal(status: int, method: bytes = b"GET") -> Response:
-    """Return the response that tells a client why it gets no file."""
+    """Return the response for a refused request."""
     text = f"{status} {REASONS[status]}\n".encode()
     headers = [
         (":status", str(status)),
@@ -130,9 +130,9 @@ def refusal(status: int, method: bytes = b"GET") -> Response:
 
 
 def locate(root: Path, target: bytes) -> Path:
-    """Return the file below `root` that this `:path` asks for; a folder stands for its index.html.
+    """Return the file below `root` for this `:path`; for a folder, its index.html.
 
-    Raises `RefusedError` where there is none that may be served.
+    Raises `RefusedError` if there is none that may be served.
     """
     root = root.resolve()
     path = root
@@ -155,10 +155,10 @@ def locate(root: Path, target: bytes) -> Path:
         found = path.resolve(strict=True)  # follows symbolic links
         if not found.is_relative_to(root):
             raise RefusedError(403)
-        if not found.is_file():  # opening a pipe would wait for somebody to write into it
+        if not found.is_file():  # opening a pipe would block until it has a writer
             raise RefusedError(404)
     except PermissionError:
         raise RefusedError(403) from None
-    except (OSError, RuntimeError):  # no such file, too long a name, links in a circle
+    except (OSError, RuntimeError):  # no such file, too long a name, circular links
         raise RefusedError(404) from None
     return found

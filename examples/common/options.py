@@ -1,4 +1,4 @@
-"""The command line that all example servers have in common."""
+"""The command line of all example servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def server_options(
     """Return a parser with the options of a server.
 
     :param description: the docstring of the program; its first paragraph is shown by `--help`
-    :param port: where it listens unless told otherwise
+    :param port: the default port
     :param tls: whether it needs a certificate
     """
     parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])

@@ -1,11 +1,11 @@
-"""HTTP/2 on asyncio as one would like to have it: streams that are read and written with `await`.
+"""HTTP/2 on asyncio made easy: streams that are read and written with `await`.
 
-A `Connection` carries bytes between a transport and a `BufferedH2Connection`, as a server or as a
-client. A `Stream` is one request and its response. Reading gives the peer room to send more, and
-writing waits until the content is on its way: a program that reads from one stream and writes to
-another never keeps more than a piece. What waits in vain ends with an exception:
+A `Connection` transfers bytes between a transport and a `BufferedH2Connection`, as a server or as a
+client. A `Stream` is one request and its response. Reading lets the peer send more, and writing
+waits until the content was sent: a program that reads from one stream and writes to another never
+buffers more than a piece. Waiting ends with an exception:
 
-- `asyncio.TimeoutError`: nothing happened for as long as the stream has patience
+- `asyncio.TimeoutError`: nothing happened within the timeout of the stream
 - `ConnectionError`: the peer has reset the stream, or the connection is lost
 """
 
@@ -27,7 +27,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError, StreamClosedError
 
 Fields = list[tuple[bytes, bytes]]
-LINGER_SECONDS = 1.0  # how long a peer may take to read why we hang up
+LINGER_SECONDS = 1.0  # time for a peer to read why we disconnect
 
 
 class StreamResetError(ConnectionError):
@@ -44,14 +44,14 @@ class Stream:
     def __init__(self, connection: Connection, stream_id: int) -> None:
         self.connection, self.h2, self.id = connection, connection.h2, stream_id
         self.patience: float | None = connection.patience
-        self.heads: list[Fields] = []  # header sections that arrived and were not taken
+        self.heads: list[Fields] = []  # header sections that arrived and were not returned yet
         self.trailers: Fields = []  # of the peer; complete when `read()` returns nothing
-        self.error: ConnectionError | None = None  # why nothing more comes, and nothing can go
+        self.error: ConnectionError | None = None  # why nothing more can be received or sent
         self.changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None  # of a server: answers the request
 
     async def head(self) -> Fields:
-        """Return the next header section; a final response may come behind interim ones."""
+        """Return the next header section; a final response may follow interim ones."""
         while not self.heads:
             await self.wait()
         return self.heads.pop(0)
@@ -61,7 +61,7 @@ class Stream:
         while True:
             try:
                 data = self.h2.read_data(self.id, amount)
-            except ProtocolError as error:  # what has arrived was read, and is not all
+            except ProtocolError as error:  # everything that arrived was read, but it is incomplete
                 raise self.error or ConnectionError(str(error)) from None
             if data or self.at_end():
                 self.connection.flush_soon()  # the peer may send as much again
@@ -69,7 +69,7 @@ class Stream:
             await self.wait()
 
     def at_end(self) -> bool:
-        """Tell whether all content has come and was read."""
+        """Return whether all content has arrived and was read."""
         return self.h2.at_end(self.id)
 
     def send(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> None:
@@ -78,7 +78,7 @@ class Stream:
             self.h2.send_headers(self.id, fields, end)
 
     async def write(self, data: bytes, end: bool = False) -> None:
-        """Send content; return when all of it is on its way."""
+        """Send content; return when all of it was sent."""
         with self.closed_is_an_error():
             self.h2.send_data(self.id, data, end)
         while self.h2.send_buffer_size(self.id):
@@ -86,7 +86,7 @@ class Stream:
 
     @contextlib.contextmanager
     def closed_is_an_error(self) -> Any:
-        """Let the others know that something is to be sent, or the caller that nothing can be."""
+        """Schedule a flush, or raise if nothing can be sent."""
         try:
             yield
         except StreamClosedError as error:
@@ -94,28 +94,28 @@ class Stream:
         self.connection.flush_soon()
 
     async def wait(self) -> None:
-        """Wait until something happens to the stream, but not for ever."""
+        """Wait until something happens to the stream, with the timeout."""
         if self.error:
             raise self.error
         self.connection.flush_soon()
         await asyncio.wait_for(self.changed.wait(), self.patience)
 
     def wake(self) -> None:
-        """Let all go on that wait."""
+        """Wake everything that waits."""
         self.changed.set()
         self.changed = asyncio.Event()
 
     def lose(self, error: ConnectionError) -> None:
-        """Note that it is over, and stop the work on it."""
+        """Note that it has ended, and stop the work on it."""
         self.error = error
         self.wake()
         if self.task is not None:
-            self.task.cancel()  # perhaps before it has begun, so that it cannot clean up
+            self.task.cancel()  # possibly before it has begun, so it cannot clean up
             self.connection.streams.pop(self.id, None)
             self.h2.discard_data(self.id)
 
     def close(self, code: ErrorCodes = ErrorCodes.CANCEL) -> None:
-        """Reset the stream unless both sides have ended it; nobody uses it from now on."""
+        """Reset the stream unless both sides have ended it; it must not be used any more."""
         self.connection.streams.pop(self.id, None)
         if code or not self.at_end():
             self.connection.flush()  # curl drops a response that arrives together with a reset
@@ -126,7 +126,7 @@ class Stream:
 
 
 class Connection(asyncio.Protocol):
-    """One connection; of a server if it is given what answers a request."""
+    """One connection; of a server if there is a function that answers requests."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
         self.closed = self.loop.create_future()
 
     def request(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> Stream:
-        """Send a request. It waits by itself if the server allows no more streams now."""
+        """Send a request. It is queued if the server allows no more streams now."""
         stream = Stream(self, self.h2.get_next_available_stream_id())
         stream.send(fields, end)
         self.streams[stream.id] = stream
@@ -162,12 +162,12 @@ class Connection(asyncio.Protocol):
         return stream
 
     def shut_down(self) -> None:
-        """Finish what is under way, but nothing new, and close the connection."""
+        """Finish what is in progress, accept nothing new, and close the connection."""
         self.usable = False
         self.h2.graceful_shutdown()
         self.flush_soon()
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: Any) -> None:
         """Begin, if the peer wants HTTP/2."""
@@ -180,14 +180,14 @@ class Connection(asyncio.Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Act on what the peer says."""
+        """Process what the peer sends."""
         if self.leaving:
             return
         try:
             self.handle(self.h2.receive_data(data))
         except ProtocolError as error:
             self.handle(error.events)
-            self.leave(ConnectionError(str(error)))  # GOAWAY is pending, and says why
+            self.leave(ConnectionError(str(error)))  # GOAWAY is pending, with the reason
         self.flush_soon()
 
     def pause_writing(self) -> None:
@@ -195,15 +195,17 @@ class Connection(asyncio.Protocol):
         self.paused = True
 
     def resume_writing(self) -> None:
-        """Go on sending."""
+        """Continue sending."""
         self.paused = False
         self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Give up what is under way: the peer has gone."""
-        close(self.transport)  # else Python 3.10 warns of an unclosed one if it uses TLS
+        """Abort what is in progress: the peer has disconnected."""
+        close(self.transport)  # otherwise Python 3.10 warns about an unclosed one with TLS
         with contextlib.suppress(ProtocolError):  # it has ended already
-            self.h2.close_connection(ErrorCodes.CANCEL)  # now nobody takes half for all
+            self.h2.close_connection(
+                ErrorCodes.CANCEL
+            )  # so that truncated content is not mistaken for complete
         self.end_streams(ConnectionError(str(error or "the peer has closed the connection")))
         if self.timer is not None:
             self.timer.cancel()
@@ -212,7 +214,7 @@ class Connection(asyncio.Protocol):
     # What happens on the connection.
 
     def handle(self, events: Sequence[h2.events.Event]) -> None:
-        """Act on events; those that are not listed need no action but waking up the stream."""
+        """Process events; those that are not listed only wake up the stream."""
         for event in events:
             stream = self.streams.get(getattr(event, "stream_id", None) or 0)
             match event:
@@ -241,13 +243,13 @@ class Connection(asyncio.Protocol):
                 stream.wake()
 
     def flush_soon(self) -> None:
-        """Flush at the end of this turn of the loop, when all have written that want to."""
+        """Flush at the end of this iteration of the event loop, after all writes."""
         if not self.flushing:
             self.flushing = True
             self.loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write what can be sent, as much of it as the transport wants, and set the timer."""
+        """Write what can be sent, as much as the transport accepts, and set the timer."""
         self.flushing = False
         while not (self.paused or self.transport.is_closing()) and (
             data := self.h2.data_to_send(65_536)
@@ -265,7 +267,7 @@ class Connection(asyncio.Protocol):
         self.flush()
 
     def leave(self, error: ConnectionError) -> None:
-        """Say the last words, and give the peer a moment to read them and hang up."""
+        """Send GOAWAY, and give the peer a moment to read it and disconnect."""
         if not self.leaving:
             self.leaving = True
             self.end_streams(error)
@@ -276,7 +278,7 @@ class Connection(asyncio.Protocol):
             self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def end_streams(self, error: ConnectionError) -> None:
-        """Let all know who work on a stream."""
+        """Tell everything that works on a stream."""
         self.usable = False
         for stream in list(self.streams.values()):
             stream.lose(stream.error or error)
@@ -289,7 +291,7 @@ async def serve(
     tls: ssl.SSLContext | None,
     handshake: float = 10.0,
 ) -> None:
-    """Listen and serve until Ctrl+C or SIGTERM; then let what is under way finish."""
+    """Listen and serve until Ctrl+C or SIGTERM; then let what is in progress finish."""
     loop = asyncio.get_running_loop()
 
     async def serve_socket(sock: socket.socket) -> None:

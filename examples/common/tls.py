@@ -1,8 +1,8 @@
-"""TLS connections on asyncio, and the process of a server. There is nothing about HTTP/2 in here.
+"""TLS connections on asyncio, and the main loop of a server. Nothing here is specific to HTTP/2.
 
-A `Wire` carries bytes: it hands out what arrives, and asks for what is to be sent as fast as the
-other end takes it. `serve()` has one for each client, until Ctrl+C or SIGTERM. The certificate is
-that of `examples.common.certificate`.
+A `Wire` carries bytes: it returns what arrives, and pulls what is to be sent as fast as the other
+end reads it. `serve()` has one for each client, until Ctrl+C or SIGTERM. The certificate is that of
+`examples.common.certificate`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from examples.common.options import announce, server_options
 from examples.common.transport import close
 
 PORTS = {"https": 443, "http": 80}
-LINGER_SECONDS = 1.0  # how long the other end may take to read our last words and hang up
+LINGER_SECONDS = 1.0  # time for the other end to read our last bytes and disconnect
 
 
 class Wire(asyncio.Protocol):
     """One connection.
 
     Neither direction waits for the other one. The other end may read late, or not at all: then
-    nothing more is asked for, and reading goes on.
+    nothing more is pulled, and reading continues.
     """
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        # What returns so many bytes to send, or less; and what is called when the process ends.
+        # A function that returns up to this many bytes to send; and one to call when the process
+        # ends.
         self.pull: Callable[[int], bytes] = lambda amount: b""
         self.stop: Callable[[], None] = lambda: None
         self.arrived: list[bytes] = []
@@ -43,9 +44,9 @@ class Wire(asyncio.Protocol):
         self.changed = self.loop.create_future()
 
     async def read(self, until: float | None = None) -> bytes:
-        """Send what is to be sent, and return what has arrived.
+        """Send pending output, and return what has arrived.
 
-        That is nothing if it is time, or if something was sent meanwhile.
+        Returns nothing at the given time, or if something was sent in the meantime.
 
         :param until: when to return at the latest, in seconds of the loop
         :raises ConnectionError: if nothing more can arrive
@@ -68,23 +69,23 @@ class Wire(asyncio.Protocol):
             self.changed.set_result(None)
 
     def flush_soon(self) -> None:
-        """Flush at the end of this turn of the loop, when all have written that want to."""
+        """Flush at the end of this iteration of the event loop, after all writes."""
         if not self.flushing:
             self.flushing = True
             self.loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Send what is to be sent, as much of it as the other end takes."""
+        """Send pending output, as much as the other end accepts."""
         self.flushing = False
         while not (self.paused or self.transport.is_closing()) and (data := self.pull(65_536)):
             self.transport.write(data)
             self.wake()
 
     async def close(self, linger: bool) -> None:
-        """Say the last words and hang up.
+        """Send pending output and disconnect.
 
-        :param linger: whether the other end has a moment to read them and hang up first: where
-            something that it has sent is not read, what was sent last may be lost
+        :param linger: whether to give the other end a moment to read it and disconnect first: if
+            input from it is left unread, the last output may be lost
         """
         self.leaving = True
         try:
@@ -97,10 +98,10 @@ class Wire(asyncio.Protocol):
         finally:
             self.transport.abort()
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: Any) -> None:
-        """Keep what leads to the other end."""
+        """Keep the transport."""
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -110,17 +111,17 @@ class Wire(asyncio.Protocol):
             self.wake()
 
     def pause_writing(self) -> None:
-        """Send no more: the other end is slower than we are."""
+        """Stop sending: the other end is slower than we are."""
         self.paused = True
 
     def resume_writing(self) -> None:
-        """Go on sending."""
+        """Continue sending."""
         self.paused = False
         self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Let `read()` know that nothing more comes."""
-        close(self.transport)  # else Python 3.10 warns of an unclosed one if it uses TLS
+        """Tell `read()` that nothing more arrives."""
+        close(self.transport)  # otherwise Python 3.10 warns about an unclosed one with TLS
         reason = f"the connection was lost: {error}" if error else "the other end hung up"
         self.lost = ConnectionError(reason)
         self.closed.set_result(None)
@@ -128,9 +129,9 @@ class Wire(asyncio.Protocol):
 
 
 def split_url(url: str) -> SplitResult:
-    """Return the parts of a URL of a web page.
+    """Parse an http or https URL.
 
-    :raises ValueError: if it is none
+    :raises ValueError: if it is not one
     """
     with contextlib.suppress(ValueError):
         parts = urlsplit(url)
@@ -143,7 +144,7 @@ async def connect(server: str, tls: ssl.SSLContext, seconds: float) -> Wire:
     """Return a connection to a server that speaks HTTP/2; without TLS for the scheme http.
 
     :param server: the beginning of its URLs
-    :param seconds: how long it may take
+    :param seconds: the time limit
     :raises OSError: if there is no connection
     """
     parts = split_url(server)
@@ -167,7 +168,7 @@ def serve(
 
     :param serve_client: serves one client until `read()` raises, or until it has to end
     :param description: the docstring of the program
-    :param handshake_seconds: how long a client may take for TLS
+    :param handshake_seconds: the time limit for the TLS handshake
     """
     args = server_options(description).parse_args()
     tls = server_context(args.certificates)
@@ -186,7 +187,7 @@ def serve(
                 await asyncio.wait([serving])
             except asyncio.CancelledError:
                 wire.stop()
-                wire.wake()  # `until` may be another time now
+                wire.wake()  # `until` may have changed
         await wire.close(linger=True)
         await serving
 
@@ -203,7 +204,7 @@ async def accept(
     loop = asyncio.get_running_loop()
 
     async def run(sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # it has gone, or failed at TLS: nobody is left to tell
+        with contextlib.suppress(OSError):  # it has disconnected, or TLS failed
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await serve_socket(sock)
 
@@ -213,7 +214,7 @@ async def accept(
             while True:
                 try:
                     sock, _ = await loop.sock_accept(listener)
-                except OSError:  # it has gone already, or too many files are open
+                except OSError:  # it has already disconnected, or too many files are open
                     await asyncio.sleep(0.1)
                 else:
                     clients.add(client := loop.create_task(run(sock)))

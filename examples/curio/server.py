@@ -5,9 +5,8 @@ Start it in the root of the checkout, then fetch a file from another shell:
     python -m examples.curio.server docs
     curl --cacert examples/certificates/authority.pem https://localhost:8443/architecture.md
 
-The reader gives bytes to the session of the client, in `examples/common/session.py`. The writer
-sends what the session has to say: answers, and the files that are asked for, as far as the client
-has room for them.
+The reader passes bytes to the client's session, in `examples/common/session.py`. The writer sends
+the session's output: answers, and the requested files, as far as the client has room for them.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ import curio.io
 from examples.common import certificate, files, options
 from examples.common.session import Session
 
-MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
-HANDSHAKE_SECONDS = 10.0  # how long a client may take to agree on TLS
-IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is told to go
-SEND_SECONDS = 30.0  # how long a client may leave what we send unread
-GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
-LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
-MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+MAX_CLIENTS = 100  # clients served at the same time; others wait
+HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
+IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
+SEND_SECONDS = 30.0  # time limit for a client to read what we send
+GRACE_SECONDS = 3.0  # time limit for responses in progress when the server stops
+LINGER_SECONDS = 1.0  # time for a client to read our last frames and disconnect
+MAX_BACKLOG = 262_144  # bytes to read from a client while it reads none from us
 
 
 class Client:
@@ -40,17 +39,17 @@ class Client:
     def __init__(self, sock: curio.io.Socket, root: Path) -> None:
         self.sock = sock
         self.session = Session(partial(files.respond, root), GRACE_SECONDS)
-        self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the client took some
+        self.active = time.monotonic()  # when bytes were last transferred in either direction
+        self.backlog = 0  # bytes read since the client last read some
         self.wake = curio.Event()  # there may be something to write
-        self.written = curio.Event()  # the backlog is gone
+        self.written = curio.Event()  # the backlog is empty
 
     async def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         reader = await curio.spawn(self.read)
         try:
             await self.write()
-            # Closing a socket in which bytes of the client wait would discard what we sent last.
+            # Closing a socket with unread bytes from the client would discard what we sent last.
             await curio.ignore_after(LINGER_SECONDS, reader.wait)
         finally:
             await reader.cancel()
@@ -62,7 +61,7 @@ class Client:
         await self.wake.set()
 
     async def read(self) -> None:
-        """Take in what the client says, until it leaves or says nothing any more."""
+        """Read what the client sends, until it leaves or times out."""
         while data := await self.receive():
             self.session.receive(data)
             await self.wake.set()
@@ -70,12 +69,12 @@ class Client:
             while self.backlog > MAX_BACKLOG:
                 self.written.clear()
                 await self.written.wait()
-            await curio.sleep(0)  # recv() does not yield as long as there are bytes
+            await curio.sleep(0)  # recv() does not yield while there are bytes
         self.session.end()
         await self.wake.set()
 
     async def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client left, or that nothing has happened for long."""
+        """Wait for bytes; none mean that the client has left or timed out."""
         while (patience := self.active + IDLE_SECONDS - time.monotonic()) > 0:
             try:
                 data: bytes | None = await curio.ignore_after(patience, self.sock.recv, 65_536)
@@ -87,7 +86,7 @@ class Client:
         return b""
 
     async def write(self) -> None:
-        """Send what there is to send, until the session has ended."""
+        """Send pending output, until the session has ended."""
         while True:
             self.wake.clear()
             data, self.backlog = self.session.send(), 0
@@ -95,7 +94,7 @@ class Client:
             if data:
                 await curio.timeout_after(SEND_SECONDS, self.sock.sendall, data)
                 self.active = time.monotonic()
-                await curio.sleep(0)  # sendall() does not yield as long as there is room
+                await curio.sleep(0)  # sendall() does not yield while there is room
             elif self.session.ended:
                 return
             else:
@@ -103,7 +102,7 @@ class Client:
 
 
 class Server:
-    """What listens, and the sessions that came of it."""
+    """The listener, and its sessions."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.root: Path = args.root
@@ -114,12 +113,12 @@ class Server:
         self.clients: dict[Client, curio.Task] = {}
 
     async def accept(self) -> None:
-        """Give every client a task of its own, as long as there are places."""
+        """Start a task for every client, as long as there are places."""
         while True:
             await self.places.acquire()
             try:
                 sock, _address = await self.listener.accept()
-            except OSError:  # it has gone again, or there are too many open files
+            except OSError:  # it has already disconnected, or too many files are open
                 await self.places.release()
                 await curio.sleep(0.1)
             else:
@@ -129,7 +128,8 @@ class Server:
         """Serve one client, and close its socket."""
         try:
             async with sock:
-                # Frames go out when they are ready; waiting to fill a packet would only add delay.
+                # Frames are sent when they are ready; waiting to fill a packet would only add
+                # delay.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 tls = self.context.wrap_socket(
                     sock, server_side=True, do_handshake_on_connect=False
@@ -145,7 +145,7 @@ class Server:
                 finally:
                     del self.clients[client]
         except (OSError, curio.TaskTimeout):
-            pass  # the client has gone, or speaks no TLS: nobody is left to tell
+            pass  # the client has disconnected, or does not speak TLS
         finally:
             await self.places.release()
 
@@ -159,7 +159,7 @@ class Server:
             options.announce(self.listener.getsockname()[1], self.listener.getsockname()[0])
             await stopping.wait()
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)  # once more makes no difference
+                signal.signal(number, signal.SIG_IGN)  # a second one makes no difference
             await acceptor.cancel()
         for client in list(self.clients):
             await client.leave()

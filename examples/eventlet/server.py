@@ -1,15 +1,13 @@
 """A server on eventlet and pyOpenSSL: the JSON of a request's header fields, and an echo.
 
-Start it in the root of the checkout, then ask it something from another shell:
+Start it in the root of the checkout, then send it a request from another shell:
 
     python -m examples.eventlet.server
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
     curl --cacert examples/certificates/authority.pem https://localhost:8443/echo -d hello
 
-Every client has two green threads. The reader gives bytes to the session of the client, in
-`examples/common/session.py`. The writer sends what the session has to say, as far as the client has
-room for it. What is echoed counts as received when it is sent: a client that does not take its
-content back cannot send more of it.
+Every client has two green threads, in `examples/common/green.py`. What is echoed counts as received
+when it is sent: a client that does not take its content back cannot send more of it.
 """
 
 from __future__ import annotations
@@ -22,7 +20,6 @@ os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 import argparse
 import signal
-import time
 from pathlib import Path
 
 import eventlet
@@ -31,6 +28,7 @@ from eventlet.green.OpenSSL import SSL
 
 from examples.common import certificate, options
 from examples.common.answers import answer
+from examples.common.green import Client, Patience
 from examples.common.session import Session
 
 MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
@@ -39,81 +37,10 @@ IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is t
 SEND_SECONDS = 30.0  # how long a client may leave what we send unread
 GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
 LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
-MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
-
-
-class Client:
-    """One client: its socket, and its session."""
-
-    def __init__(self, sock: SSL.Connection) -> None:
-        self.sock = sock
-        self.session = Session(answer, GRACE_SECONDS)
-        self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the client took some
-        self.wake = threading.Event()  # there may be something to write
-        self.written = threading.Event()  # the backlog is gone
-
-    def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
-        reader = eventlet.spawn(self.read)
-        try:
-            self.write()
-            # Closing a socket in which bytes of the client wait would discard what we sent last.
-            with eventlet.Timeout(LINGER_SECONDS, False):
-                reader.wait()
-        finally:
-            reader.kill()
-            self.session.end()
-
-    def leave(self) -> None:
-        """Begin a graceful shutdown."""
-        self.session.leave()
-        self.wake.set()
-
-    def read(self) -> None:
-        """Take in what the client says, until it leaves or says nothing any more."""
-        while data := self.receive():
-            self.session.receive(data)
-            self.wake.set()
-            self.backlog += len(data)
-            while self.backlog > MAX_BACKLOG:
-                self.written.clear()
-                self.written.wait()
-            eventlet.sleep(0)  # recv() does not yield as long as there are bytes
-        self.session.end()
-        self.wake.set()
-
-    def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client left, or that nothing has happened for long."""
-        while (patience := self.active + IDLE_SECONDS - time.monotonic()) > 0:
-            with eventlet.Timeout(patience, False):
-                try:
-                    data: bytes = self.sock.recv(65_536)
-                except (OSError, SSL.Error):
-                    return b""
-                self.active = time.monotonic()
-                return data
-        return b""
-
-    def write(self) -> None:
-        """Send what there is to send, until the session has ended."""
-        while True:
-            self.wake.clear()
-            data, self.backlog = self.session.send(), 0
-            self.written.set()
-            if data:
-                with eventlet.Timeout(SEND_SECONDS, TimeoutError):
-                    self.sock.sendall(data)
-                self.active = time.monotonic()
-                eventlet.sleep(0)  # sendall() does not yield as long as there is room
-            elif self.session.ended:
-                return
-            else:
-                self.wake.wait(self.session.patience())
 
 
 class Server:
-    """What listens, and the sessions that came of it."""
+    """The listener, and its sessions."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.context = tls_context(args.certificates)
@@ -125,12 +52,12 @@ class Server:
         self.clients: set[Client] = set()
 
     def accept(self) -> None:
-        """Give every client a green thread of its own, as long as there are places."""
+        """Start a green thread for every client, as long as there are places."""
         while True:
             self.places.acquire()
             try:
                 sock, _address = self.listener.accept()
-            except OSError:  # it has gone again, or there are too many open files
+            except OSError:  # it has already disconnected, or too many files are open
                 self.places.release()
                 eventlet.sleep(0.1)
             else:
@@ -139,7 +66,7 @@ class Server:
     def serve_client(self, sock: socket.socket) -> None:
         """Serve one client, and close its socket."""
         try:
-            # Frames go out when they are ready; waiting to fill a packet would only add delay.
+            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = SSL.Connection(self.context, sock)
             tls.set_accept_state()
@@ -147,14 +74,17 @@ class Server:
                 tls.do_handshake()
             if tls.get_alpn_proto_negotiated() != b"h2":
                 return
-            client = Client(tls)
+            session = Session(answer, GRACE_SECONDS)
+            patience = Patience(IDLE_SECONDS, SEND_SECONDS, LINGER_SECONDS)
+            errors = (OSError, SSL.Error)
+            client = Client(eventlet, threading.Event, tls, session, patience, errors)
             self.clients.add(client)
             try:
                 client.run()
             finally:
                 self.clients.remove(client)
         except (OSError, SSL.Error):
-            pass  # the client has gone, or speaks no TLS: nobody is left to tell
+            pass  # the client has disconnected, or does not speak TLS
         finally:
             sock.close()
             self.places.release()
@@ -182,7 +112,7 @@ class Server:
 
 
 def tls_context(folder: Path) -> SSL.Context:
-    """TLS for a server as RFC 9113 section 9.2 wants it; ALPN picks HTTP/2 or nothing."""
+    """TLS for a server as RFC 9113 section 9.2 requires; ALPN selects HTTP/2 or nothing."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)

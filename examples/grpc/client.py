@@ -1,4 +1,4 @@
-"""A gRPC client without the libraries of gRPC: sends messages, prints those that come back.
+"""A gRPC client without the gRPC libraries: sends messages, prints those that come back.
 
     python -m examples.grpc.client --timeout 5 https://localhost/echo.Echo/Stream one two three
 
@@ -35,7 +35,7 @@ OF_RESET: dict[int, str] = {
 async def invoke(
     connection: Connection, url: str, messages: Iterable[bytes], seconds: float | None = None
 ) -> AsyncIterator[bytes]:
-    """Call a method; yield the messages that it answers. Raises StatusError."""
+    """Call a method; yield its answers. Raises StatusError."""
     parts = urlsplit(url)
     fields = {":method": "POST", ":scheme": parts.scheme, ":path": parts.path}
     fields |= {":authority": parts.netloc, "te": "trailers", "content-type": "application/grpc"}
@@ -43,7 +43,7 @@ async def invoke(
         fields["grpc-timeout"] = f"{min(int(seconds * 1000), 99_999_999)}m"
     stream = connection.request([(n.encode(), v.encode()) for n, v in fields.items()])
     call = Call(stream, seconds)
-    sending = call.loop.create_task(send_all(call, messages))  # while the answers come
+    sending = call.loop.create_task(send_all(call, messages))  # while the answers arrive
     try:
         head = dict(await call.in_time(stream.head()))
         while head[b":status"].startswith(b"1"):
@@ -64,7 +64,7 @@ async def invoke(
 
 
 async def send_all(call: Call, messages: Iterable[bytes]) -> None:
-    """Send the request; who reads the response learns what went wrong."""
+    """Send the request; errors are reported to the reader of the response."""
     with contextlib.suppress(ConnectionError):
         for message in messages:
             await call.send(message)
@@ -72,7 +72,7 @@ async def send_all(call: Call, messages: Iterable[bytes]) -> None:
 
 
 def check_status(fields: dict[bytes, bytes]) -> None:
-    """Raise an exception unless the call has ended well."""
+    """Raise an exception unless the call was successful."""
     status = fields.get(b"grpc-status", b"")
     number = int(status) if re.fullmatch(rb"[0-9]{1,3}", status) else 2
     if number:
@@ -81,7 +81,7 @@ def check_status(fields: dict[bytes, bytes]) -> None:
 
 
 async def run(args: argparse.Namespace) -> str:
-    """Do what the command line says; return what went wrong."""
+    """Run the command; return what went wrong."""
     parts = urlsplit(args.url)
     tls = client_context(args.authority) if parts.scheme == "https" else None
     port = parts.port or (443 if tls else 80)

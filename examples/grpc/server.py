@@ -1,9 +1,9 @@
-"""A gRPC server without the libraries of gRPC: it sends back what it gets.
+"""A gRPC echo server without the gRPC libraries.
 
     python -m examples.grpc.server
     python -m examples.grpc.client --authority examples/certificates/authority.pem URL MESSAGE...
 
-A call is a request whose content is a sequence of messages, and whose response is another one, with
+A call is a request whose content is a sequence of messages; so is the content of the response, with
 the status of the call in its trailers. Messages are octets here; put your serializer on top.
 """
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class StatusError(Exception):
-    """How a call ends that does not end well."""
+    """The status of an unsuccessful call."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -45,7 +45,7 @@ class Call:
         self.deadline = None if seconds is None else self.loop.time() + seconds
 
     async def in_time(self, work: Awaitable[T]) -> T:
-        """Wait for something, but not longer than the deadline."""
+        """Wait for something, but no longer than the deadline."""
         left = None if self.deadline is None else self.deadline - self.loop.time()
         try:
             return await asyncio.wait_for(work, left)
@@ -53,7 +53,7 @@ class Call:
             raise StatusError("DEADLINE_EXCEEDED", "the time for the call is over") from None
 
     async def send(self, message: bytes) -> None:
-        """Send a message; return when it is on its way."""
+        """Send a message; return when it has been sent."""
         await self.stream.write(b"\0" + len(message).to_bytes(4, "big") + message)
 
     def __aiter__(self) -> Call:
@@ -71,7 +71,7 @@ class Call:
         return await self.octets(length, cut=True)
 
     async def octets(self, amount: int, cut: bool = False) -> bytes:
-        """Return so many octets; or none where the content ends, unless that cuts a message."""
+        """Return this many octets, or none at the end, unless that truncates a message."""
         content = bytearray()
         while len(content) < amount:
             if not (data := await self.stream.read(amount - len(content))):
@@ -89,7 +89,7 @@ class Call:
         return first
 
 
-# The service: a method takes messages and yields messages.
+# The service: a method receives messages and yields messages.
 
 
 async def unary(call: Call) -> AsyncIterator[bytes]:
@@ -115,7 +115,7 @@ async def join(call: Call) -> AsyncIterator[bytes]:
 
 
 async def stream(call: Call) -> AsyncIterator[bytes]:
-    """Every message goes back as soon as it comes."""
+    """Every message is echoed as soon as it arrives."""
     async for message in call:
         yield message
 
@@ -156,17 +156,17 @@ async def answer(stream: Stream) -> None:
             call.loop.call_exception_handler({"message": "a method failed", "exception": error})
             status = StatusError("UNKNOWN", "the method failed")
         if stream.h2.send_buffer_size(stream.id):
-            code = ErrorCodes.CANCEL  # trailers would wait behind content that nobody takes
+            code = ErrorCodes.CANCEL  # trailers would wait behind content that is not read
         else:
             stream.send([*head, *trailers_of(status)], end=True)
     except (ConnectionError, asyncio.CancelledError):
-        code = ErrorCodes.CANCEL  # nobody is left to answer
+        code = ErrorCodes.CANCEL  # there is no peer to answer
     finally:
         stream.close(code)
 
 
 def seconds_of(timeout: bytes | None) -> float | None:
-    """Return what `grpc-timeout` says."""
+    """Return the value of `grpc-timeout`."""
     if timeout is None:
         return None
     if not re.fullmatch(rb"[0-9]{1,8}[HMSmun]", timeout):
@@ -175,7 +175,7 @@ def seconds_of(timeout: bytes | None) -> float | None:
 
 
 def trailers_of(status: StatusError) -> Fields:
-    """Return the fields that say how a call has ended."""
+    """Return the fields with the status of a call."""
     fields = [(b"grpc-status", str(CODES.index(status.code)).encode())]
     if status.message:
         fields.append((b"grpc-message", quote(status.message, safe=PLAIN).encode()))

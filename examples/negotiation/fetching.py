@@ -1,7 +1,7 @@
-"""What the three clients here share: get one URL after the other once HTTP/2 has been agreed on.
+"""Shared by the three clients here: get one URL after the other once HTTP/2 is negotiated.
 
-A client differs from the others in how it comes to speak HTTP/2 with the server. The content of
-the responses goes to stdout, byte for byte; `-v` tells on stderr what was agreed on.
+The clients differ only in how they negotiate HTTP/2 with the server. The content of the responses
+is written to stdout, byte for byte; `-v` shows on stderr what was negotiated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-TIMEOUT = 30.0  # seconds without a word from the server until we give up
+TIMEOUT = 30.0  # seconds of silence from the server until we give up
 PORTS = {"http": 80, "https": 443}
 
 GetSome = Callable[[deque[SplitResult], BinaryIO], None]
@@ -34,7 +34,7 @@ class FetchError(Exception):
 
 
 class TryAgainError(FetchError):
-    """There is no response on this connection; the request may be sent again on another one."""
+    """There is no response on this connection; the request may be retried on another one."""
 
 
 class Client:
@@ -45,9 +45,9 @@ class Client:
     ) -> None:
         self.sock = sock
         self.conn = conn
-        self.received = received  # has been read already
+        self.received = received  # was already read
         self.going_away = False
-        self.failure: Exception | None = None  # why nothing more can come
+        self.failure: Exception | None = None  # why nothing more can arrive
 
     def __enter__(self) -> Client:
         return self
@@ -58,11 +58,11 @@ class Client:
         with self.sock, contextlib.suppress(OSError):
             if kind is None and self.failure is None:
                 self.conn.close_connection()
-            # After an error of the server's, the frame that tells it so is waiting.
+            # After an error by the server, GOAWAY is pending.
             self.sock.sendall(self.conn.data_to_send())
 
     def get_all(self, waiting: deque[SplitResult], out: BinaryIO) -> None:
-        """Get the URLs that wait, and take out those that are done."""
+        """Get the waiting URLs, and remove those that are done."""
         while waiting:
             url = waiting[0]
             self.save(self.request(url), url, out)
@@ -70,7 +70,7 @@ class Client:
 
     def request(self, url: SplitResult) -> int:
         """Send a GET request; return its stream."""
-        # The server may allow no streams for a while.
+        # The server may temporarily allow no streams.
         while self.conn.remote_settings.max_concurrent_streams == 0 and not self.going_away:
             self.receive()
         if self.going_away:
@@ -96,7 +96,7 @@ class Client:
             except ConnectionError as error:
                 if status:
                     raise
-                # It may have been processed, but doing that twice does no harm: it is a GET.
+                # It may have been processed, but doing that twice is harmless: it is a GET.
                 raise TryAgainError(f"{url.geturl()}: no response, {error}") from error
             for event in events:
                 match event:
@@ -104,7 +104,7 @@ class Client:
                         status = int(dict(event.headers)[b":status"])
                     case h2.events.DataReceived():
                         out.write(event.data)
-                        # Only what has been written makes room for more.
+                        # Only what has been written is acknowledged.
                         length = event.flow_controlled_length
                         self.conn.acknowledge_received_data(length, stream_id)
                     case h2.events.StreamEnded():
@@ -120,14 +120,14 @@ class Client:
         check_status(url, status)
 
     def receive(self) -> list[h2.events.Event]:
-        """Write what is to be written; wait for bytes, and return what they mean.
+        """Write pending output; wait for bytes, and return their events.
 
-        Where the connection has failed, this is raised by the next call: what came before counts.
+        If the connection fails, the next call raises: what came before counts.
         """
         if self.failure is not None:
             raise self.failure
         if data := self.conn.data_to_send():
-            # If the server has gone, what it said before that is still to be read.
+            # If the server has disconnected, what it sent before that can still be read.
             with contextlib.suppress(ConnectionError):
                 self.sock.sendall(data)
         received, self.received = self.received or self.sock.recv(65536), b""
@@ -140,7 +140,7 @@ class Client:
             events = list(error.events)
         for event in events:
             if isinstance(event, h2.events.ConnectionTerminated):
-                self.going_away = True  # what has been asked for is still answered
+                self.going_away = True  # existing requests are still answered
                 if event.error_code != h2.errors.ErrorCodes.NO_ERROR:
                     text = f"the server ended the connection: {event.error_code!r}"
                     self.failure = self.failure or FetchError(text)
@@ -148,7 +148,7 @@ class Client:
 
 
 def client_connection() -> h2.connection.H2Connection:
-    """Return the client's end of an HTTP/2 connection, which has not begun; it takes no pushes."""
+    """Return the client's end of a new HTTP/2 connection, with push disabled."""
     conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, strict=True))
     conn.local_settings = h2.settings.Settings(
         client=True, initial_values={h2.settings.SettingCodes.ENABLE_PUSH: 0}
@@ -160,18 +160,18 @@ def connect(url: SplitResult) -> socket.socket:
     """Open a TCP connection to the server of a URL."""
     address = (url.hostname or "", url.port or PORTS[url.scheme])
     sock = socket.create_connection(address, timeout=TIMEOUT)
-    # Frames go out when they are ready; waiting to fill a packet would only add delay.
+    # Frames are sent when they are ready; waiting to fill a packet would only add delay.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
 def target(url: SplitResult) -> str:
-    """Return what a request for this URL asks the server for."""
+    """Return the request target for this URL."""
     return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 
 def check_status(url: SplitResult, status: int) -> None:
-    """Raise `FetchError` for a response that tells of a failure."""
+    """Raise `FetchError` for an error response."""
     if status >= 400:
         raise FetchError(f"{url.geturl()}: status {status}")
 
@@ -185,7 +185,7 @@ def client_options(description: str | None) -> argparse.ArgumentParser:
 
 
 def parse_urls(urls: Sequence[str], scheme: str) -> list[SplitResult]:
-    """Take URLs apart; all must have this scheme and lead to the same server."""
+    """Parse URLs; all must have this scheme and the same server."""
     parsed = [urlsplit(url) for url in urls]
     for url in parsed:
         if url.scheme != scheme or not url.hostname or "@" in url.netloc:
@@ -198,7 +198,7 @@ def parse_urls(urls: Sequence[str], scheme: str) -> list[SplitResult]:
 def run(urls: Sequence[str], scheme: str, get_some: GetSome) -> int:
     """Get these URLs, on as few connections as the server allows; return the exit status.
 
-    :param get_some: opens a connection, and gets on it as many of the URLs as it brings
+    :param get_some: opens a connection, and gets as many of the URLs as possible on it
     """
     try:
         waiting = deque(parse_urls(urls, scheme))
@@ -207,7 +207,7 @@ def run(urls: Sequence[str], scheme: str, get_some: GetSome) -> int:
             try:
                 get_some(waiting, sys.stdout.buffer)
             except TryAgainError:
-                if len(waiting) == before:  # another connection would bring no more
+                if len(waiting) == before:  # another connection would not help
                     raise
         sys.stdout.buffer.flush()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""An HTTP/2 client on a plain socket that knows beforehand that the server speaks HTTP/2.
+"""An HTTP/2 client on a plain socket, with prior knowledge that the server speaks HTTP/2.
 
     python -m examples.negotiation.prior_knowledge_client http://127.0.0.1:8080/
 
@@ -23,7 +23,7 @@ from examples.negotiation.fetching import (
 
 
 def get_some(waiting: deque[SplitResult], out: BinaryIO, verbose: bool) -> None:
-    """Get URLs on one connection, as long as the server goes along."""
+    """Get URLs on one connection, as long as the server accepts requests."""
     conn = client_connection()
     conn.initiate_connection()
     with Client(connect(waiting[0]), conn) as client:

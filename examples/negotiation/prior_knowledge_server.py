@@ -1,4 +1,4 @@
-"""An HTTP/2 server on plain sockets whose clients know beforehand that it speaks HTTP/2.
+"""An HTTP/2 server on plain sockets for clients with prior knowledge.
 
     python -m examples.negotiation.prior_knowledge_server
 
@@ -6,7 +6,7 @@
     nghttp -v http://127.0.0.1:8080/
 
 Nothing is negotiated: both ends start with the connection preface (RFC 9113 section 3.3). A client
-that speaks anything else has its first bytes refused, and is hung up on.
+that speaks anything else is disconnected after its first bytes.
 """
 
 from __future__ import annotations

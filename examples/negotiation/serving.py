@@ -1,8 +1,8 @@
-"""What the three servers here share: a thread for each client, and the HTTP/2 exchange with it.
+"""Shared by the three servers here: a thread for each client, and the HTTP/2 exchange with it.
 
-A server differs from the others in how it comes to speak HTTP/2 with a client. From there on all
-do the same: each request is answered with a JSON text that says what arrived, and how HTTP/2 was
-agreed on. A server that stops says so to its clients, and finishes what is under way.
+The servers differ only in how they negotiate HTTP/2 with a client. After that all do the same: each
+request is answered with a JSON text that shows what arrived, and how HTTP/2 was negotiated. A
+server that stops tells its clients, and finishes what is in progress.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from examples.common.options import announce
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-MAX_CLIENTS = 100  # clients served at the same time; further ones wait until one leaves
-IDLE_SECONDS = 60.0  # a client that says nothing for so long is told to leave
-AGREE_SECONDS = 10.0  # how long a client may take until it is clear which protocol it speaks
-SEND_SECONDS = 10.0  # how long a client may leave what we send unread
-DRAIN_SECONDS = 3.0  # how long requests that are under way may take once we leave
-POLL_SECONDS = 0.25  # how often a waiting thread looks whether the server stops
-LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
+MAX_CLIENTS = 100  # clients served at the same time; others wait until one leaves
+IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
+AGREE_SECONDS = 10.0  # time limit until it is clear which protocol a client speaks
+SEND_SECONDS = 10.0  # time limit for a client to read what we send
+DRAIN_SECONDS = 3.0  # time limit for requests in progress during shutdown
+POLL_SECONDS = 0.25  # how often a waiting thread checks whether the server stops
+LINGER_SECONDS = 1.0  # time for the client to disconnect after our last frame
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT")
 
 
 class Channel:
-    """The socket of one client. A wait on it ends when the server stops."""
+    """The socket of one client. Waiting on it ends when the server stops."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
         self.sock = sock
@@ -69,7 +69,7 @@ class Channel:
         return self.deadline < math.inf
 
     def leave(self) -> None:
-        """From now on there is only a short time left."""
+        """Start the time limit of the shutdown."""
         self.deadline = time.monotonic() + DRAIN_SECONDS
 
     def send(self, data: bytes) -> None:
@@ -78,13 +78,13 @@ class Channel:
         self.sock.sendall(data)
 
     def hang_up(self) -> None:
-        """Say that nothing more will come, and let the client read it.
+        """Signal that nothing more will be sent, and let the client read everything.
 
-        Closing a socket in which bytes of the client wait unread would discard what we sent last.
+        Closing a socket with unread bytes from the client would discard what we sent last.
         """
         self.sock.settimeout(LINGER_SECONDS)
         if isinstance(self.sock, ssl.SSLSocket):
-            with contextlib.suppress(OSError):  # the client need not answer
+            with contextlib.suppress(OSError):  # the client may already have disconnected
                 self.sock.unwrap()
         self.sock.shutdown(socket.SHUT_WR)
         give_up = time.monotonic() + LINGER_SECONDS
@@ -102,7 +102,7 @@ class Request:
     digest: _Hash = field(default_factory=hashlib.sha256)
 
     def take(self, content: bytes) -> None:
-        """Take in a part of the content."""
+        """Process part of the content."""
         self.length += len(content)
         self.digest.update(content)
 
@@ -124,7 +124,7 @@ class Request:
 
 
 class Session:
-    """One client with which HTTP/2 has been agreed on: its connection, and what is under way."""
+    """One client after HTTP/2 was negotiated: its connection, and what is in progress."""
 
     def __init__(self, channel: Channel, conn: h2.connection.H2Connection, agreed_by: str) -> None:
         self.channel = channel
@@ -135,7 +135,7 @@ class Session:
         self.said_goodbye = False
 
     def run(self, received: bytes = b"") -> None:
-        """Serve until either end leaves; start with these bytes, which have been read already."""
+        """Serve until either end closes the connection; start with bytes that were already read."""
         if self.channel.leaving:
             self.leave()
         going_on = self.step(received)
@@ -147,11 +147,11 @@ class Session:
         self.channel.hang_up()
 
     def step(self, received: bytes) -> bool:
-        """Act on bytes from the client, and send what there is to send; false after an error."""
+        """Process bytes from the client, and send pending output; false after an error."""
         try:
             events = self.conn.receive_data(received)
         except h2.exceptions.ProtocolError:
-            return False  # the GOAWAY frame that tells the client what it did wrong is waiting
+            return False  # GOAWAY is pending, with the reason
         for event in events:
             self.handle(event)
         self.send_contents()
@@ -159,7 +159,7 @@ class Session:
         return True
 
     def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client has gone, or its time is over."""
+        """Wait for bytes; none mean that the client has left or timed out."""
         try:
             return self.channel.receive()
         except TimeoutError:
@@ -169,14 +169,14 @@ class Session:
         return self.receive()
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on an event; those that are not listed need no action."""
+        """Process an event; those that are not listed need no action."""
         match event:
             case h2.events.RequestReceived():
                 self.accept(event.stream_id, dict(event.headers))
             case h2.events.DataReceived():
                 if event.stream_id in self.requests:
                     self.requests[event.stream_id].take(event.data)
-                # Its place in the flow-control windows is free again. Padding counts.
+                # Acknowledge it. Padding counts.
                 length = event.flow_controlled_length
                 self.conn.acknowledge_received_data(length, event.stream_id)
             case h2.events.StreamEnded() if event.stream_id in self.requests:
@@ -188,10 +188,10 @@ class Session:
                 self.say_goodbye()
 
     def accept(self, stream_id: int, fields: dict[bytes, bytes]) -> None:
-        """Begin with a request; its content is still to come."""
+        """Start a request; its content has yet to arrive."""
         method = fields[b":method"].decode("latin-1")
         target = fields.get(b":path", b"").decode("latin-1")
-        if method == "CONNECT":  # what follows is no content, and need not end before the answer
+        if method == "CONNECT":  # what follows is not content, and need not end before the answer
             self.answer(stream_id, Request(method, target))
             return
         self.requests[stream_id] = Request(method, target)
@@ -203,17 +203,17 @@ class Session:
         """Answer a request: the header section now, the content as the client has room for it."""
         status, fields, content = request.response("2", self.agreed_by)
         headers = [(":status", str(status)), *fields.items()]
-        # One read can bring a request and, behind it, the reset that cancels it.
+        # One read can contain a request and, after it, the reset that cancels it.
         with contextlib.suppress(h2.exceptions.StreamClosedError):
             self.conn.send_headers(stream_id, headers, end_stream=not content)
             if content:
                 self.contents[stream_id] = memoryview(content)
 
     def send_contents(self) -> None:
-        """Send of every content as much as the windows allow.
+        """Send as much of every response as the windows allow.
 
-        What does not fit waits. WINDOW_UPDATE and SETTINGS frames make room; this method is called
-        again after every read.
+        The rest stays pending. WINDOW_UPDATE and SETTINGS frames open windows; this method is
+        called again after every read.
         """
         for stream_id, rest in list(self.contents.items()):
             while rest and (room := self.conn.local_flow_control_window(stream_id)) > 0:
@@ -226,10 +226,10 @@ class Session:
                 del self.contents[stream_id]
 
     def leave(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8): ask the client for no more requests.
+        """Begin a graceful shutdown (RFC 9113 section 6.8): accept no more requests.
 
-        Those that it has sent already are still served, which is why no last stream is named yet.
-        When the answer to the PING arrives, the client has read the GOAWAY frame in front of it.
+        Those that are in flight are still served, so no last stream is named yet. When the answer
+        to the PING arrives, the client has read the GOAWAY frame before it.
         """
         self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
         self.conn.ping(b"goodbye?")
@@ -237,7 +237,7 @@ class Session:
         self.channel.leave()
 
     def say_goodbye(self) -> None:
-        """Say which request was the last one that is served."""
+        """Send GOAWAY with the last request that is served."""
         self.conn.close_connection()
         self.said_goodbye = True
 
@@ -246,7 +246,7 @@ class Session:
         return self.said_goodbye and self.conn.open_inbound_streams == 0
 
     def flush(self) -> None:
-        """Write everything that the connection has to say."""
+        """Write everything that the connection has to send."""
         if data := self.conn.data_to_send():
             self.channel.send(data)
 
@@ -255,15 +255,15 @@ ServeClient = Callable[[Channel], None]
 
 
 def server_connection() -> h2.connection.H2Connection:
-    """Return the server's end of an HTTP/2 connection; it has not begun."""
+    """Return the server's end of a new HTTP/2 connection."""
     return h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, strict=True))
 
 
 def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:
-    """Listen and hand every client to a thread, until Ctrl+C."""
+    """Listen and pass every client to a thread, until Ctrl+C."""
     stopping = threading.Event()
-    # Ctrl+C gives the order to stop and raises nothing: an exception could come between the arrival
-    # of a client and the start of its thread.
+    # Ctrl+C sets an event instead of raising: an exception could occur between the arrival of a
+    # client and the start of its thread.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     free = threading.Semaphore(MAX_CLIENTS)
@@ -271,12 +271,13 @@ def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:
     def guard(sock: socket.socket) -> None:
         try:
             with sock:
-                # Frames go out when they are ready; waiting to fill a packet would only add delay.
+                # Frames are sent when they are ready; waiting to fill a packet would only add
+                # delay.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 serve_client(Channel(sock, stopping))
         except OSError:
-            pass  # the client has gone, or is too slow: nobody is left to tell
-        except Exception:  # a fault of this program must not take the other clients down
+            pass  # the client has disconnected, or is too slow
+        except Exception:  # a bug in this program must not affect the other clients
             traceback.print_exc()
         finally:
             free.release()
@@ -292,8 +293,8 @@ def serve(host: str, port: int, scheme: str, serve_client: ServeClient) -> None:
             if free.acquire(timeout=POLL_SECONDS):
                 try:
                     sock, _ = listener.accept()
-                except OSError:  # nobody came, or who came has gone again
+                except OSError:  # no client, or it has already disconnected
                     free.release()
                 else:
                     pool.submit(guard, sock)
-        listener.close()  # who comes now is not to wait for a server that leaves
+        listener.close()  # new clients must not wait for a server that stops

@@ -1,10 +1,10 @@
-"""An HTTP/2 client on a plain socket with TLS, where ALPN picks the protocol.
+"""An HTTP/2 client on a plain socket with TLS, where ALPN selects the protocol.
 
     python -m examples.negotiation.tls_client \
         --authority examples/certificates/authority.pem https://localhost:8443/
 
-The client names the protocols that it speaks in the TLS handshake, and the server picks one, which
-tells both ends how to go on without another round trip.
+The client offers its protocols in the TLS handshake, and the server selects one, so both ends know
+how to continue without another round trip.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def tls_context(authority: Path | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    # With "http/1.1" named, too, a server without HTTP/2 completes the handshake. This client can
-    # then say what is wrong; others would go on in HTTP/1.1.
+    # If "http/1.1" is offered, too, a server without HTTP/2 completes the handshake. This client
+    # can then report that; others would continue in HTTP/1.1.
     context.set_alpn_protocols(["h2", "http/1.1"])
     return context
 
@@ -42,7 +42,7 @@ def tls_context(authority: Path | None) -> ssl.SSLContext:
 def get_some(
     waiting: deque[SplitResult], out: BinaryIO, context: ssl.SSLContext, verbose: bool
 ) -> None:
-    """Get URLs on one connection, as long as the server goes along."""
+    """Get URLs on one connection, as long as the server accepts requests."""
     with (
         connect(waiting[0]) as sock,
         # The host name goes into the handshake (SNI) and is compared with the certificate.

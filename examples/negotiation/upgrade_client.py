@@ -2,10 +2,10 @@
 
     python -m examples.negotiation.upgrade_client http://127.0.0.1:8080/ http://127.0.0.1:8080/2
 
-The first request carries the offer (RFC 7540 section 3.2). A server that takes it answers with
-status 101, and with the response on stream 1 of the HTTP/2 connection that follows; further
-requests go there. A server that does not know the upgrade answers in HTTP/1.1, and that response
-will do as well.
+The first request contains the offer (RFC 7540 section 3.2). A server that accepts it answers with
+status 101, and with the response on stream 1 of the HTTP/2 connection that follows, which is also
+used for further requests. A server without support for it answers in HTTP/1.1, and that response
+counts as well.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class OlderClient:
         self.sock.sendall(self.conn.send(h11.EndOfMessage()) or b"")
 
     def next_event(self) -> object:
-        """Return what the server says next."""
+        """Return the next event from the server."""
         try:
             while (event := self.conn.next_event()) is h11.NEED_DATA:
                 self.conn.receive_data(self.sock.recv(65536))
@@ -70,7 +70,7 @@ class OlderClient:
 
 
 def get_some(waiting: deque[SplitResult], out: BinaryIO, verbose: bool) -> None:
-    """Get URLs on one connection: those that an upgrade leads to, or else only the first one."""
+    """Get URLs on one connection: all of them after an upgrade, otherwise only the first."""
     url = waiting[0]
     conn = client_connection()
     settings = conn.initiate_upgrade_connection()
@@ -89,8 +89,8 @@ def get_some(waiting: deque[SplitResult], out: BinaryIO, verbose: bool) -> None:
             older.save(url, head, out)
             waiting.popleft()
             return
-        # The server may have begun with HTTP/2 in what has been read. We begin only now: the
-        # connection preface has been waiting in the connection.
+        # What was read may already contain HTTP/2 from the server. We begin only now: the
+        # connection preface has been pending in the connection.
         received, _ = older.conn.trailing_data
         with Client(sock, conn, received) as client:
             client.save(1, url, out)

@@ -3,12 +3,12 @@
     python -m examples.negotiation.upgrade_server
 
     curl --http2 http://127.0.0.1:8080/                    # Upgrade: h2c
-    curl --http2 --data text http://127.0.0.1:8080/        # the request's content comes before it
-    curl --http2-prior-knowledge http://127.0.0.1:8080/    # HTTP/2 at once, on the same port
+    curl --http2 --data text http://127.0.0.1:8080/        # after the request's content
+    curl --http2-prior-knowledge http://127.0.0.1:8080/    # prior knowledge, same port
     curl --http1.1 http://127.0.0.1:8080/                  # no upgrade: the answer is HTTP/1.1
 
-The upgrade is in RFC 7540 section 3.2. RFC 9113 has dropped it, and browsers never had it; curl,
-nghttp and Java still ask for it. For new programs take TLS, or prior knowledge.
+The upgrade is in RFC 7540 section 3.2. RFC 9113 dropped it, and browsers never supported it; curl,
+nghttp and Java still do. For new programs use TLS, or prior knowledge.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 section 3.4
 
 
 def serve_client(channel: Channel) -> None:
-    """Serve one client: its first bytes tell what it speaks."""
+    """Serve one client: its first bytes determine the protocol."""
     until = time.monotonic() + AGREE_SECONDS
     received = channel.receive(until)
     while len(received) < len(PREFACE) and PREFACE.startswith(received):
@@ -53,7 +53,7 @@ def serve_client(channel: Channel) -> None:
 
 
 class OlderSession:
-    """One client that speaks HTTP/1.1, until it leaves or goes over to HTTP/2."""
+    """One client that speaks HTTP/1.1, until it leaves or switches to HTTP/2."""
 
     def __init__(self, channel: Channel, received: bytes) -> None:
         self.channel = channel
@@ -64,7 +64,7 @@ class OlderSession:
         """Answer requests, or upgrade with one of them and serve in HTTP/2 from then on."""
         try:
             while isinstance(head := self.next_event(AGREE_SECONDS), h11.Request):
-                if not head.http_version.startswith(b"1."):  # a preface that is not quite right
+                if not head.http_version.startswith(b"1."):  # an invalid preface
                     self.refuse(505, "this is not HTTP/1.1, and no connection preface of HTTP/2")
                     break
                 request = self.take_content(head)
@@ -74,14 +74,14 @@ class OlderSession:
                     return
                 self.answer(request)
                 if self.conn.our_state is not h11.DONE:
-                    break  # this client wants no more, or cannot send more
+                    break  # this client wants to close, or cannot send more
                 self.conn.start_next_cycle()
         except (h11.RemoteProtocolError, h2.exceptions.ProtocolError) as error:
             self.refuse(getattr(error, "error_status_hint", 400), str(error))
         self.channel.hang_up()
 
     def next_event(self, seconds: float = math.inf) -> object:
-        """Return what the client says next; it may take so long."""
+        """Return the next event from the client, within this time."""
         until = time.monotonic() + seconds
         while (event := self.conn.next_event()) is h11.NEED_DATA:
             if self.conn.they_are_waiting_for_100_continue:
@@ -91,7 +91,7 @@ class OlderSession:
             except TimeoutError:
                 if self.conn.their_state is not h11.SEND_BODY or self.channel.leaving:
                     raise
-                self.channel.leave()  # the server stops, and this request is under way
+                self.channel.leave()  # the server stops, and this request is in progress
         return event
 
     def take_content(self, head: h11.Request) -> Request:
@@ -102,14 +102,14 @@ class OlderSession:
         return request
 
     def upgrade(self, settings: bytes, request: Request) -> None:
-        """Go over to HTTP/2; the request is answered there, on stream 1."""
+        """Switch to HTTP/2; the request is answered there, on stream 1."""
         conn = server_connection()
-        conn.initiate_upgrade_connection(settings)  # refuses settings that make no sense
+        conn.initiate_upgrade_connection(settings)  # raises for invalid settings
         fields = {"connection": "Upgrade", "upgrade": "h2c"}
         self.send_head(h11.InformationalResponse, 101, fields)
         session = Session(self.channel, conn, agreed_by="upgrade")
         session.answer(1, request)
-        # What came behind the request, in the same read, belongs to HTTP/2 already.
+        # What follows the request in the same read is already HTTP/2.
         rest, _ = self.conn.trailing_data
         session.run(rest)
 
@@ -138,17 +138,17 @@ class OlderSession:
         self.send(kind(status_code=status, headers=list(fields.items()), reason=reason))
 
     def send(self, event: h11.Event) -> None:
-        """Write what this means in HTTP/1.1."""
+        """Write this event as HTTP/1.1."""
         if data := self.conn.send(event):
             self.channel.send(data)
 
 
 def offered_settings(head: h11.Request) -> bytes | None:
-    """Return the SETTINGS of a request that offers the upgrade; `None` for any other request.
+    """Return the SETTINGS of a request that offers the upgrade; otherwise `None`.
 
-    RFC 7540 section 3.2.1: no upgrade without the field, with more than one of it, or where an
-    intermediary passed it on, which a sender rules out by naming it in Connection. HTTP/1.0 knows
-    no upgrade (RFC 9110 section 7.8).
+    RFC 7540 section 3.2.1: no upgrade without the field, with several of them, or if an
+    intermediary forwarded it, which a sender prevents by naming it in Connection. HTTP/1.0 does not
+    have upgrades (RFC 9110 section 7.8).
     """
     settings = [value for name, value in head.headers if name == b"http2-settings"]
     offered = (
@@ -161,7 +161,7 @@ def offered_settings(head: h11.Request) -> bytes | None:
 
 
 def tokens(head: h11.Request, field: bytes) -> set[bytes]:
-    """Return the members of a field that holds a list, in lower case."""
+    """Return the members of a list field, in lower case."""
     lists = (value for name, value in head.headers if name == field)
     return {token.strip().lower() for value in lists for token in value.split(b",")}
 

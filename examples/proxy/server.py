@@ -1,11 +1,12 @@
-"""A reverse proxy: HTTP/2 for clients, HTTP/1.1 or HTTP/2 to the server behind it.
+"""A reverse proxy: HTTP/2 for clients, HTTP/1.1 or HTTP/2 to the upstream server.
 
     python -m examples.proxy.server http://127.0.0.1:8080
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
 
 Each request has two tasks: one for its content, one for the response. Both read a piece and write
-it on the other side before they read the next one: who does not read makes the other end wait.
-What the server has not processed, or what is safe, is sent once more if a connection fails.
+it to the other side before they read the next one, so an end that does not read makes the other one
+wait. If a connection fails, requests that the server has not processed, or that are safe, are
+retried once.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 IDLE_SECONDS = 60.0  # how long a request waits for either side
-GRACE_SECONDS = 3.0  # how long requests that are under way may go on after Ctrl+C
+GRACE_SECONDS = 3.0  # time limit for requests in progress after Ctrl+C
 HANDSHAKE_SECONDS = 10.0
-KEPT_CONTENT = 65_536  # octets of a request that are kept to send it once more
+KEPT_CONTENT = 65_536  # octets of a request that are kept for a retry
 HOP_BY_HOP = {b"connection", b"proxy-connection", b"keep-alive", b"te", b"transfer-encoding"}
 HOP_BY_HOP |= {b"upgrade", b"http2-settings", b"proxy-authorization", b"proxy-authenticate"}
 T = TypeVar("T")
 
 
 class Exchange:
-    """A request on its way to the server, and the response on its way back."""
+    """A request to the server, and its response."""
 
     def __init__(self, server: Server, client: Stream) -> None:
         self.server, self.client = server, client
         self.upload: asyncio.Task[None] | None = None
         self.kept: list[bytes] | None = []  # content that was read, unless it is too much to keep
-        self.started = False  # the response
+        self.started = False  # whether the response has started
 
     async def run(self) -> None:
-        """Get the response, and answer in place of the server if there is none."""
+        """Get the response, and answer instead of the server if there is none."""
         code = ErrorCodes.NO_ERROR
         try:
             self.fields = request_to_server(await self.client.head(), self.client, self.server)
@@ -58,25 +59,25 @@ class Exchange:
             code = self.refuse(504)
         except (OSError, ProtocolError):  # no connection, or no valid response
             code = self.refuse(502)
-        except asyncio.CancelledError:  # the client has gone
+        except asyncio.CancelledError:  # the client has disconnected
             code = ErrorCodes.CANCEL
         finally:
             self.client.close(code)
 
     def repeatable(self, error: ConnectionError) -> bool:
-        """Tell whether the server has not processed the request, or may do so twice."""
+        """Return whether the server has not processed the request, or may do so twice."""
         refused = isinstance(error, StreamResetError) and error.code == ErrorCodes.REFUSED_STREAM
         return self.client.error is None and (refused or self.fields[0][1] in SAFE)
 
     def refuse(self, status: int) -> ErrorCodes:
-        """Answer in place of the server if that is still possible; return why the stream ends."""
+        """Answer instead of the server if still possible; return why the stream ends."""
         if self.started or self.client.error:
             return ErrorCodes.INTERNAL_ERROR
         self.client.send([(b":status", b"%d" % status), (b"content-length", b"0")], end=True)
         return ErrorCodes.NO_ERROR
 
     async def attempt(self) -> None:
-        """Send the request, and hand on the response."""
+        """Send the request, and forward the response."""
         async with self.server.places:
             end = self.client.at_end() and not (self.kept or self.client.trailers)
             upstream = await self.server.request(self.fields, end)
@@ -90,7 +91,7 @@ class Exchange:
                 upstream.close()
 
     async def send_content(self, upstream: Stream | Http1) -> None:
-        """Hand on the content and the trailers of the request."""
+        """Forward the content and the trailers of the request."""
         for piece in self.kept or ():
             await upstream.write(piece)
         while data := await self.client.read():
@@ -105,7 +106,7 @@ class Exchange:
             await upstream.write(b"", end=True)
 
     async def download(self, upstream: Stream | Http1) -> None:
-        """Hand on the response: interim ones, the header section, content, trailers."""
+        """Forward the response: interim ones, the header section, content, trailers."""
         while (head := await self.patiently(upstream.head))[0][1].startswith(b"1"):
             self.client.send(end_to_end(head))
         via = b"2" if self.server.http2 else b"1.1"
@@ -121,7 +122,7 @@ class Exchange:
             await self.client.write(b"", end=True)
 
     async def patiently(self, take: Callable[[], Awaitable[T]]) -> T:
-        """Wait for the server; its time does not run while the client still sends."""
+        """Wait for the server; the timeout does not run while the client is still sending."""
         while True:
             try:
                 return await take()
@@ -131,14 +132,14 @@ class Exchange:
 
 
 def end_to_end(fields: Fields) -> Fields:
-    """Leave out what is for the next hop alone (RFC 9110 section 7.6.1)."""
+    """Remove hop-by-hop fields (RFC 9110 section 7.6.1)."""
     options = b",".join(value for name, value in fields if name == b"connection")
     named = {option.strip().lower() for option in options.split(b",")}
     return [field for field in fields if field[0] not in HOP_BY_HOP | named]
 
 
 def request_to_server(fields: Fields, client: Stream, server: Server) -> Fields:
-    """Return the header section for the server; raise RefusedError for what it will not get."""
+    """Return the header section for the server; raise RefusedError for unsupported requests."""
     request = dict(fields)
     method, forwards = request[b":method"], request.get(b"max-forwards", b"")
     if b":path" not in request or method == b"TRACE":  # CONNECT has no path

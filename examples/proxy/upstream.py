@@ -1,4 +1,4 @@
-"""The server behind the proxy, and the connections to it, for HTTP/1.1 or for HTTP/2."""
+"""The upstream server, and the connections to it, for HTTP/1.1 or for HTTP/2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from examples.common.transport import close
 from h2.exceptions import ProtocolError
 
 CONNECT_SECONDS = 10.0
-CONNECTIONS = 100  # for HTTP/1.1, at most
+CONNECTIONS = 100  # the maximum, for HTTP/1.1
 SAFE = {b"GET", b"HEAD", b"OPTIONS"}
 
 
@@ -34,7 +34,7 @@ class Http1:
         self.h11 = h11.Connection(h11.CLIENT)
         self.trailers: Fields = []
         self.chunked = False
-        self.watch: asyncio.Task[None] | None = None  # while no request is under way
+        self.watch: asyncio.Task[None] | None = None  # while no request is in progress
 
     def send(self, fields: Fields, end: bool = False) -> None:
         """Send the header section, or trailers."""
@@ -61,11 +61,11 @@ class Http1:
         await asyncio.wait_for(self.writer.drain(), self.server.patience)
 
     def pass_on(self, event: Any) -> None:
-        """Write what h11 makes of this."""
+        """Write the output of h11 for this."""
         self.writer.write(self.h11.send(event) or b"")
 
     async def head(self) -> Fields:
-        """Return the next header section; a final response may come behind interim ones."""
+        """Return the next header section; a final response may follow interim ones."""
         event = await self.event()
         return [(b":status", b"%d" % event.status_code), *event.headers]
 
@@ -78,11 +78,11 @@ class Http1:
         return b""
 
     def at_end(self) -> bool:
-        """Tell whether all content was read; false where that is not known yet."""
+        """Return whether all content was read; false if that is not known yet."""
         return self.h11.their_state is h11.DONE
 
     async def event(self) -> Any:
-        """Return what h11 makes of what comes."""
+        """Return the next event of h11."""
         if self.watch:
             await asyncio.wait([self.watch])  # it was cancelled
         try:
@@ -95,7 +95,7 @@ class Http1:
         return event
 
     def close(self) -> None:
-        """Keep the connection for other requests, or break it off if this one is not over."""
+        """Keep the connection for other requests, or abort it if this one is not complete."""
         try:
             self.h11.start_next_cycle()
         except h11.ProtocolError:
@@ -106,22 +106,22 @@ class Http1:
             self.server.idle.append(self)
 
     async def wait_for_anything(self) -> None:
-        """Wait for what would not be the response to the next request, or for the end."""
+        """Wait for unexpected input, which is not a response, or for the end."""
         with contextlib.suppress(OSError):
             await self.reader.read(1)
 
     def usable(self) -> bool:
-        """Tell whether nothing has come since the last request."""
+        """Return whether nothing has arrived since the last request."""
         return self.watch is not None and self.watch.cancel()
 
     def break_off(self) -> None:
-        """End the connection at once, whatever has not been sent."""
+        """Abort the connection, whatever has not been sent."""
         close(self.writer.transport)
         self.writer.transport.abort()
 
 
 class Server:
-    """The server behind the proxy, and the connections to it."""
+    """The upstream server, and the connections to it."""
 
     def __init__(self, url: str, http2: bool, authority: Path | None, patience: float) -> None:
         parts = urlsplit(url)
@@ -137,7 +137,7 @@ class Server:
         self.timer: asyncio.TimerHandle | None = None
 
     async def request(self, fields: Fields, end: bool) -> Stream | Http1:
-        """Send the header section of a request, over a connection that there is or a new one."""
+        """Send the header section of a request, over an existing connection or a new one."""
         self.set_timer()
         http1 = None if self.http2 else await self.http1_connection()
         try:
@@ -145,7 +145,7 @@ class Server:
                 http1.send(fields, end)
                 return http1
             return (await self.http2_connection()).request(fields, end)
-        except (h11.LocalProtocolError, ProtocolError):  # it cannot be said in this protocol
+        except (h11.LocalProtocolError, ProtocolError):  # it cannot be sent with this protocol
             if http1:
                 http1.close()
             raise RefusedError(400) from None
@@ -161,7 +161,7 @@ class Server:
         return Http1(*await asyncio.wait_for(connect, CONNECT_SECONDS), self)
 
     async def http2_connection(self) -> Connection:
-        """Return the connection, or a new one if it takes no more requests."""
+        """Return the connection, or a new one if it accepts no more requests."""
         async with self.connecting:
             if self.connection and self.connection.usable:
                 return self.connection
@@ -173,13 +173,13 @@ class Server:
         return connection
 
     def set_timer(self) -> None:
-        """Close connections when there was no request for some time."""
+        """Close connections after some time without requests."""
         if self.timer:
             self.timer.cancel()
         self.timer = asyncio.get_running_loop().call_later(self.patience, self.close_unused)
 
     def close_unused(self) -> None:
-        """Close connections over which no request is under way."""
+        """Close connections without a request in progress."""
         while self.idle:
             self.idle.pop().break_off()
         if self.connection and self.connection.streams:
@@ -188,8 +188,8 @@ class Server:
             self.connection.shut_down()
 
     async def close(self) -> None:
-        """Close all connections; no request is under way."""
+        """Close all connections; no request is in progress."""
         self.close_unused()
         if self.connection:
             await self.connection.closed
-        await asyncio.sleep(0)  # in which the others close
+        await asyncio.sleep(0)  # lets the others close

@@ -3,15 +3,15 @@
     python -m examples.sockets.client https://example.com/
     python -m examples.sockets.client --data FILE https://example.com/form > answer
 
-The content of the response goes to stdout. `http://` means HTTP/2 with prior knowledge.
+The content of the response is written to stdout. `http://` means HTTP/2 with prior knowledge.
 
-A blocking client must not sit in one direction while the server waits for the other one:
+A blocking client must not wait in one direction while the server waits for the other one:
 
-- It sends only as much as the window of the stream allows, and looks between two pieces whether the
-  server has said something: more room, or that it does not want the rest.
-- While a piece is being sent nothing is read. That is safe because a server can have no more under
-  way to us than our window of 65,535 octets, which the socket's buffer has room for; we make more
-  room only by reading.
+- It sends only as much as the window of the stream allows, and checks between two pieces whether
+  the server has sent something: a larger window, or that it does not want the rest.
+- While a piece is being sent nothing is read. That is safe because a server can have at most our
+  window of 65,535 octets in flight, which fits in the socket's buffer; we open the window only by
+  reading.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from examples.common.certificate import client_context
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-SECONDS = 30.0  # how long we wait for the server in one go
+SECONDS = 30.0  # the longest wait for the server
 
 
 class FetchError(Exception):
@@ -41,7 +41,7 @@ class FetchError(Exception):
 
 
 class Exchange:
-    """One request and its response, on a socket of its own."""
+    """One request and its response, on its own socket."""
 
     def __init__(self, sock: socket.socket, output: BinaryIO) -> None:
         self.sock = sock
@@ -49,7 +49,9 @@ class Exchange:
         self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
         self.stream_id = 0
         self.complete = False  # the response has arrived in full
-        self.violation: h2.exceptions.ProtocolError | None = None  # a rule that the server broke
+        self.violation: h2.exceptions.ProtocolError | None = (
+            None  # a protocol violation by the server
+        )
 
     def run(self, fields: list[tuple[str, str]], content: BinaryIO | None) -> None:
         """Send the request; write the content of the response until its end."""
@@ -61,12 +63,12 @@ class Exchange:
         while not self.complete:
             busy = content is not None and self.send_piece(content)
             self.read(wait=not busy)
-        if self.violation is None:  # else a GOAWAY frame has told the server about it
+        if self.violation is None:  # otherwise GOAWAY was sent
             self.conn.close_connection()
             self.flush()
 
     def send_piece(self, content: BinaryIO) -> bool:
-        """Send some content; return whether there may be more to send at once."""
+        """Send some content; return whether more can be sent immediately."""
         if content.closed:
             return False
         window = self.conn.local_flow_control_window(self.stream_id)
@@ -91,18 +93,18 @@ class Exchange:
         try:
             events = self.conn.receive_data(data)
         except h2.exceptions.ProtocolError as error:
-            # What came before the fault counts: the response may be complete.
+            # What came before the error counts: the response may be complete.
             events, self.violation = list(error.events), error
         try:
             for event in events:
                 self.handle(event)
-        finally:  # if the server broke the rules it is told so
+        finally:  # after a protocol violation, sends GOAWAY
             self.flush()
         if self.violation is not None and not self.complete:
             raise self.violation
 
     def handle(self, event: h2.events.Event) -> None:
-        """Act on one event; those that are not listed need no action."""
+        """Process one event; those that are not listed need no action."""
         match event:
             case h2.events.DataReceived():
                 self.output.write(event.data)
@@ -111,16 +113,18 @@ class Exchange:
             case h2.events.StreamEnded():
                 self.complete = True
             case h2.events.StreamReset(stream_id=self.stream_id) if not self.complete:
-                # After a complete response it would say that the rest of the request is not wanted.
+                # After a complete response it would mean that the rest of the request is not
+                # wanted.
                 raise FetchError(f"the server reset the request: {name_of(event.error_code)}")
             case h2.events.ConnectionTerminated() if self.stream_id in event.unprocessed_stream_ids:
-                # The request was not processed, so it could be sent again on a new connection.
+                # The request was not processed, so it could be retried on a new connection.
                 raise FetchError(f"the server is going away: {name_of(event.error_code)}")
 
     def flush(self) -> None:
-        """Write everything that the connection has to say.
+        """Write everything that the connection has to send.
 
-        If the server has gone, what it said before that is still to be read, and may be all.
+        If the server has disconnected, what it sent before that can still be read, and may be
+        complete.
         """
         self.sock.settimeout(SECONDS)
         with contextlib.suppress(ConnectionError):
@@ -133,7 +137,7 @@ def name_of(code: ErrorCodes | int | None) -> str:
 
 
 def connect(url: SplitResult, authority: Path | None) -> socket.socket:
-    """Connect to the server of a URL; with TLS it has to pick HTTP/2."""
+    """Connect to the server of a URL; with TLS it has to select HTTP/2."""
     context = client_context(authority) if url.scheme == "https" else None
     port = url.port or (443 if context else 80)
     sock = socket.create_connection((url.hostname, port), timeout=SECONDS)

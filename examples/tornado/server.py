@@ -1,15 +1,15 @@
 """A server on tornado: the JSON of a request's header fields, and an echo.
 
-Start it in the root of the checkout, then ask it something from another shell:
+Start it in the root of the checkout, then send it a request from another shell:
 
     python -m examples.tornado.server
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
     curl --cacert examples/certificates/authority.pem https://localhost:8443/echo -d hello
 
-Every client has two coroutines. The reader gives bytes to the session of the client, in
-`examples/common/session.py`. The writer sends what the session has to say, as far as the client has
-room for it. What is echoed counts as received when it is sent: a client that does not take its
-content back cannot send more of it.
+Every client has two coroutines. The reader passes bytes to the client's session, in
+`examples/common/session.py`. The writer sends the session's output, as far as the client has room
+for it. Content is acknowledged when its echo is sent: a client that does not read its content back
+cannot send more of it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from examples.common import certificate, options
 from examples.common.answers import answer
 from examples.common.session import Session
 
-MAX_CLIENTS = 100  # clients served at the same time; further ones are turned away
-HANDSHAKE_SECONDS = 10.0  # how long a client may take to agree on TLS
-IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is told to go
-SEND_SECONDS = 30.0  # how long a client may leave what we send unread
-GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
-LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
-MAX_BACKLOG = 262_144  # bytes that we take from a client while it takes none from us
+MAX_CLIENTS = 100  # clients served at the same time; others are turned away
+HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
+IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
+SEND_SECONDS = 30.0  # time limit for a client to read what we send
+GRACE_SECONDS = 3.0  # time limit for responses in progress when the server stops
+LINGER_SECONDS = 1.0  # time for a client to read our last frames and disconnect
+MAX_BACKLOG = 262_144  # bytes to read from a client while it reads none from us
 
 
 class Client:
@@ -47,17 +47,17 @@ class Client:
     def __init__(self, stream: IOStream) -> None:
         self.stream = stream
         self.session = Session(answer, GRACE_SECONDS)
-        self.active = time.monotonic()  # when bytes last went either way
-        self.backlog = 0  # bytes read since the client took some
+        self.active = time.monotonic()  # when bytes were last transferred in either direction
+        self.backlog = 0  # bytes read since the client last read some
         self.wake = asyncio.Event()  # there may be something to write
-        self.written = asyncio.Event()  # the backlog is gone
+        self.written = asyncio.Event()  # the backlog is empty
 
     async def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         reader = asyncio.create_task(self.read())
         try:
             await self.write()
-            # Closing a socket in which bytes of the client wait would discard what we sent last.
+            # Closing a socket with unread bytes from the client would discard what we sent last.
             await asyncio.wait({reader}, timeout=LINGER_SECONDS)
         finally:
             reader.cancel()
@@ -69,7 +69,7 @@ class Client:
         self.wake.set()
 
     async def read(self) -> None:
-        """Take in what the client says, until it leaves or says nothing any more."""
+        """Read what the client sends, until it leaves or times out."""
         while data := await self.receive():
             self.session.receive(data)
             self.wake.set()
@@ -77,12 +77,12 @@ class Client:
             while self.backlog > MAX_BACKLOG:
                 self.written.clear()
                 await self.written.wait()
-            await asyncio.sleep(0)  # reading does not yield as long as there are bytes
+            await asyncio.sleep(0)  # reading does not yield while there are bytes
         self.session.end()
         self.wake.set()
 
     async def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client left, or that nothing has happened for long."""
+        """Wait for bytes; none mean that the client has left or timed out."""
         reading = asyncio.ensure_future(self.stream.read_bytes(65_536, partial=True))
         while (patience := self.active + IDLE_SECONDS - time.monotonic()) > 0:
             await asyncio.wait({reading}, timeout=patience)
@@ -92,7 +92,7 @@ class Client:
         return b""
 
     async def write(self) -> None:
-        """Send what there is to send, until the session has ended."""
+        """Send pending output, until the session has ended."""
         while True:
             self.wake.clear()
             data, self.backlog = self.session.send(), 0
@@ -100,7 +100,7 @@ class Client:
             if data:
                 await within(SEND_SECONDS, self.stream.write(data))
                 self.active = time.monotonic()
-                await asyncio.sleep(0)  # writing does not yield as long as there is room
+                await asyncio.sleep(0)  # writing does not yield while there is room
             elif self.session.ended:
                 return
             else:
@@ -112,13 +112,13 @@ class Client:
 def within(seconds: float, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
     """Wait for something that a stream does, or raise `tornado.util.TimeoutError`.
 
-    `asyncio.wait_for()` would cancel the future, and streams are not prepared for that.
+    `asyncio.wait_for()` would cancel the future, which streams do not support.
     """
     return gen.with_timeout(timedelta(seconds=seconds), future, quiet_exceptions=StreamClosedError)
 
 
 class Server(TCPServer):
-    """What listens, and the sessions that came of it."""
+    """The listener, and its sessions."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         super().__init__(ssl_options=certificate.server_context(args.certificates))
@@ -132,15 +132,15 @@ class Server(TCPServer):
             if self.places >= 0:
                 await self.serve_client(stream)
         except (OSError, tornado.util.TimeoutError):
-            pass  # the client has gone, or speaks no TLS: nobody is left to tell
+            pass  # the client has disconnected, or does not speak TLS
         finally:
             self.places += 1
             stream.close()
 
     async def serve_client(self, stream: IOStream) -> None:
-        """Agree on TLS, then speak HTTP/2."""
+        """Perform the TLS handshake, then speak HTTP/2."""
         assert isinstance(stream, SSLIOStream)  # because the server has ssl_options
-        # Frames go out when they are ready; waiting to fill a packet would only add delay.
+        # Frames are sent when they are ready; waiting to fill a packet would only add delay.
         stream.set_nodelay(True)
         await within(HANDSHAKE_SECONDS, stream.wait_for_handshake())
         if stream.socket.selected_alpn_protocol() != "h2":

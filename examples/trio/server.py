@@ -1,6 +1,6 @@
-"""A trio server: a nursery for every connection, a task for every request, flow control both ways.
+"""A trio server: a nursery for each connection, a task for each request, flow control.
 
-Start it, then ask it something from another shell:
+Start it, then send it a request from another shell:
 
     python -m examples.trio.server
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
@@ -10,14 +10,14 @@ Start it, then ask it something from another shell:
 It answers with the JSON of the request's header fields; `POST /echo` streams the content of the
 request back, and `GET /bytes/N` sends N octets.
 
-What runs for a connection is in one nursery, so that nothing outlives the connection:
+All tasks of a connection are in one nursery, so that nothing outlives the connection:
 
-- one task reads, and hands what arrives to the requests;
-- one task writes. Only it touches the sending side of the transport, so that cancelling a request
-  can never cut a TLS record in half;
-- one task waits for the end: the server stops, or the client has been idle for too long;
-- each request is a task. It waits for content, for room in the client's flow-control windows and
-  for the writer, and is cancelled when its stream is reset.
+- one task reads, and passes what arrives to the requests;
+- one task writes. Only it uses the sending side of the transport, so cancelling a request never
+  truncates a TLS record;
+- one task waits for the end: the server stops, or the client is idle for too long;
+- each request is a task. It waits for content, for the client's flow-control windows and for the
+  writer, and is cancelled when its stream is reset.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from examples.common.options import announce, server_options
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 
-CONNECTION_WINDOW = 1_048_576  # octets that the requests of one connection may have waiting in all
-WRITE_SIZE = 65_536  # octets that are handed to the transport at a time
-MAX_BYTES = 2**30  # the most that one request may ask for
+CONNECTION_WINDOW = 1_048_576  # unread octets that the requests of one connection may have in total
+WRITE_SIZE = 65_536  # octets that are passed to the transport at a time
+MAX_BYTES = 2**30  # the maximum for one request
 HANDSHAKE_SECONDS = 10.0
-IDLE_SECONDS = 60.0  # a client that neither sends nor reads for so long is hung up on
-GRACE_SECONDS = 3.0  # how long requests under way may take to finish when the connection ends
-LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
+IDLE_SECONDS = 60.0  # a client that neither sends nor reads for this long is disconnected
+GRACE_SECONDS = 3.0  # time limit for requests in progress when the connection ends
+LINGER_SECONDS = 1.0  # time for the client to disconnect after our last frame
 
-PIECE = 16_384  # octets of content that a request takes at a time
+PIECE = 16_384  # octets of content that a request reads at a time
 
-# Octet number n of what /bytes sends is n modulo 251. That is a prime, so that no loss or swap of
-# frames goes unnoticed.
+# Octet number n of what /bytes sends is n modulo 251. That is a prime, so any loss or reordering of
+# frames is detected.
 PATTERN = bytes(range(251)) * 261
 
 Fields = Sequence[tuple[bytes, bytes]]
@@ -58,13 +58,13 @@ Transport = trio.SSLStream[trio.SocketStream]
 
 
 class Signal:
-    """Wakes the tasks that wait for the next time that something happens."""
+    """Wakes the tasks that wait for the next change."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
 
     def fire(self) -> None:
-        """Wake all tasks that wait now."""
+        """Wake all waiting tasks."""
         self._event.set()
         self._event = trio.Event()
 
@@ -74,7 +74,7 @@ class Signal:
 
 
 class Request:
-    """A request under way."""
+    """A request in progress."""
 
     def __init__(self, stream_id: int, fields: Fields) -> None:
         self.stream_id = stream_id
@@ -84,13 +84,13 @@ class Request:
 
 
 class Connection:
-    """One client: its transport, its HTTP/2 connection and the requests under way."""
+    """One client: its transport, its HTTP/2 connection and the requests in progress."""
 
     def __init__(self, transport: Transport, nursery: trio.Nursery) -> None:
         self.transport = transport
         self.nursery = nursery
-        # All streams share the window of the connection. It is larger than that of a stream, so
-        # that one request whose content waits does not hold up the others.
+        # All streams share the connection window. It is larger than that of a stream, so that one
+        # request with unread content does not block the others.
         self.conn = BufferedH2Connection(
             H2Configuration(client_side=False),
             receive_buffering=True,
@@ -98,33 +98,33 @@ class Connection:
             shutdown_timeout=GRACE_SECONDS,
             clock=trio.current_time,
         )
-        # A request goes on when all that it has sent is on its way.
+        # A request continues when everything that it sent has been written.
         self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0
         self.requests: dict[int, Request] = {}
         self.unwritten = Signal()  # there is something to write
         self.written = Signal()  # everything has been written
         self.drained = trio.Event()  # nothing is left to do
-        self.broken = False  # whether the client has broken the rules; a GOAWAY frame tells it so
+        self.broken = False  # whether the client has violated the protocol; GOAWAY reports it
         self.deadline = 0.0
 
     async def run(self, stopping: trio.Event) -> None:
-        """Serve until the client leaves or breaks the rules, or one of us wants to end it."""
+        """Serve until the client leaves or violates the protocol, or the server ends it."""
         self.conn.initiate_connection()
         self.stay_awake()
         self.nursery.start_soon(self.write)
         self.nursery.start_soon(self.end_in_time, stopping)
         try:
-            # A client that has hung up does not answer the PING: only its requests may need time.
+            # A client that has disconnected does not answer PING: only its requests may need time.
             if await self.read() and self.requests:
                 await self.leave()
         except trio.BrokenResourceError:
-            pass  # the client has gone
+            pass  # the client has disconnected
         self.nursery.cancel_scope.cancel()
 
     # Tasks of the connection.
 
     async def read(self) -> bool:
-        """Read until the client is done; tell whether it kept to the rules."""
+        """Read until the client is done; return whether it followed the protocol."""
         while data := await self.transport.receive_some():
             self.stay_awake()
             try:
@@ -134,15 +134,15 @@ class Connection:
                 for request in self.requests.values():
                     request.scope.cancel()
                 with trio.move_on_after(GRACE_SECONDS):
-                    await self.flush()  # the GOAWAY frame that says what was wrong
+                    await self.flush()  # GOAWAY, with the reason
                 return False
             self.handle(events)
-            # A client that makes us answer (PING, SETTINGS) and does not read is not read either.
+            # Do not read from a client that requires answers (PING, SETTINGS) but does not read.
             await self.flush()
         return True
 
     async def write(self) -> None:
-        """Write what the connection has to say, whenever there is something."""
+        """Write what the connection has to send, whenever there is something."""
         try:
             while True:
                 while data := self.conn.data_to_send(WRITE_SIZE):
@@ -153,7 +153,7 @@ class Connection:
                 self.written.fire()
                 await self.unwritten.wait()
         except trio.BrokenResourceError:
-            self.nursery.cancel_scope.cancel()  # the client has gone
+            self.nursery.cancel_scope.cancel()  # the client has disconnected
 
     async def end_in_time(self, stopping: trio.Event) -> None:
         """End the connection when the server stops or the client is idle for too long."""
@@ -173,12 +173,12 @@ class Connection:
         self.deadline = trio.current_time() + IDLE_SECONDS
 
     async def flush(self) -> None:
-        """Wait until everything is written: whoever sends goes as fast as the client reads."""
+        """Wait until everything is written: the client sets the pace of senders."""
         self.unwritten.fire()
         await self.written.wait()
 
     async def leave(self) -> None:
-        """End the connection gracefully (RFC 9113 section 6.8): finish what is under way."""
+        """End the connection gracefully (RFC 9113 section 6.8): finish what is in progress."""
         self.conn.graceful_shutdown()
         if not self.broken:
             self.unwritten.fire()
@@ -189,7 +189,7 @@ class Connection:
             await self.flush()
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Hand events to the tasks that they concern. Nothing here waits."""
+        """Pass events to the tasks that they concern. Nothing here waits."""
         for event in events:
             request = self.requests.get(getattr(event, "stream_id", 0))
             match event:
@@ -204,7 +204,7 @@ class Connection:
             if request:
                 request.changed.fire()
 
-    # What the task of a request uses.
+    # Used by the tasks of requests.
 
     async def serve(self, request: Request) -> None:
         """Answer a request, unless its stream is reset before that is done."""
@@ -212,7 +212,7 @@ class Connection:
             with request.scope:
                 await self.respond(request)
         except h2.exceptions.ProtocolError:
-            # A task that was about to go on is not stopped by cancelling: its next call is refused.
+            # Cancelling does not stop a task that was about to continue: its next call is refused.
             if not request.scope.cancel_called:
                 raise
         finally:
@@ -221,7 +221,7 @@ class Connection:
             self.unwritten.fire()
 
     async def receive(self, request: Request) -> bytes:
-        """Return content as soon as there is some; none means that it is complete."""
+        """Return content as soon as there is some; empty at the end."""
         conn, stream_id = self.conn, request.stream_id
         while not (content := conn.read_data(stream_id, PIECE)) and not conn.at_end(stream_id):
             self.unwritten.fire()
@@ -230,7 +230,7 @@ class Connection:
         return content
 
     async def send(self, request: Request, content: bytes, end_stream: bool = False) -> None:
-        """Send content as fast as the client has room for it, with what waits to be sent before."""
+        """Send content as fast as the client has room for it, after what is pending."""
         self.conn.send_data(request.stream_id, content, end_stream)
         while self.conn.send_buffer_size(request.stream_id):
             self.unwritten.fire()
@@ -244,7 +244,7 @@ class Connection:
         path = fields.get(b":path", b"").partition(b"?")[0]
         if fields.get(b"expect") == b"100-continue":
             self.conn.send_headers(request.stream_id, [(":status", "100")])
-        if method == b"CONNECT":  # its content has no end that could be waited for
+        if method == b"CONNECT":  # its content has no end to wait for
             await self.send_text(request, 405, "no proxy\n", ("allow", "GET, HEAD, POST"))
             return
         if path == b"/echo" and method in {b"POST", b"PUT"}:
@@ -262,7 +262,7 @@ class Connection:
             await self.send_text(request, 200, fields_as_json(request.fields).decode())
 
     async def echo(self, request: Request) -> None:
-        """Send the content of a request back while it arrives."""
+        """Echo the content of a request while it arrives."""
         copied = [field for field in request.fields if field[0] == b"content-type"]
         self.conn.send_headers(request.stream_id, [(b":status", b"200"), *copied])
         while content := await self.receive(request):
@@ -270,7 +270,7 @@ class Connection:
         await self.send(request, b"", end_stream=True)
 
     async def send_bytes(self, request: Request, number: bytes) -> None:
-        """Send as many octets as the path says."""
+        """Send as many octets as the path requests."""
         if not number.isdigit() or len(number) > 10 or int(number) > MAX_BYTES:
             await self.send_text(request, 400, f"a number up to {MAX_BYTES}, please\n")
             return
@@ -284,7 +284,7 @@ class Connection:
     async def send_text(
         self, request: Request, status: int, text: str, *more: tuple[str, str]
     ) -> None:
-        """Send a whole response: JSON, or a word about what is wrong."""
+        """Send a complete response: JSON, or an error message."""
         content = text.encode()
         kind = "application/json" if status == 200 else "text/plain"
         if self.start_response(request, status, kind, len(content), *more):
@@ -293,7 +293,7 @@ class Connection:
     def start_response(
         self, request: Request, status: int, kind: str, length: int, *more: tuple[str, str]
     ) -> bool:
-        """Send the header section of a response; tell whether content follows."""
+        """Send the header section of a response; return whether content follows."""
         fields = [
             (":status", str(status)),
             ("content-type", kind),
@@ -306,9 +306,9 @@ class Connection:
 
 
 async def hang_up(transport: Transport) -> None:
-    """Say that nothing more will come, and let the client read what was said.
+    """Signal that nothing more will be sent, and let the client read everything.
 
-    Closing a socket in which bytes of the client wait unread would discard what we sent last.
+    Closing a socket with unread bytes from the client would discard what we sent last.
     """
     tcp = transport.transport_stream
     with trio.move_on_after(LINGER_SECONDS):
@@ -330,15 +330,15 @@ async def serve_client(stopping: trio.Event, transport: Transport) -> None:
                 await Connection(transport, nursery).run(stopping)
             await hang_up(transport)
     except (trio.BrokenResourceError, trio.TooSlowError):
-        pass  # the client has gone, or never finished its TLS handshake: nobody is left to tell
-    except Exception:  # a fault of this program must not take the other clients down
+        pass  # the client has disconnected, or never finished its TLS handshake
+    except Exception:  # a bug in this program must not affect the other clients
         traceback.print_exc()
     finally:
         await trio.aclose_forcefully(tcp)
 
 
 async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
-    """Accept clients until Ctrl+C is pressed, then give those that are there time to finish."""
+    """Accept clients until Ctrl+C is pressed, then give the remaining ones time to finish."""
     stopping = trio.Event()
     async with trio.open_nursery() as clients:
         accept = partial(
@@ -347,7 +347,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
             port,
             context,
             host=host,
-            https_compatible=True,  # many clients hang up without TLS's goodbye
+            https_compatible=True,  # many clients disconnect without a TLS close_notify
             handler_nursery=clients,
         )
         async with trio.open_nursery() as accepting:
@@ -356,9 +356,9 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
                 announce(listeners[0].transport_listener.socket.getsockname()[1], host)
                 async for _ in signals:
                     accepting.cancel_scope.cancel()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed again, it does not make us faster
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressing it again has no effect
         stopping.set()
-        # Also for those that have not come further than TLS.
+        # Also for those that are still in the TLS handshake.
         patience = GRACE_SECONDS + 2 * LINGER_SECONDS
         clients.cancel_scope.deadline = trio.current_time() + patience
 

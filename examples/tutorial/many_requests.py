@@ -27,7 +27,7 @@ class Client(asyncio.Protocol):
             (":authority", url.netloc),
             (":path", (url.path or "/") + (f"?{url.query}" if url.query else "")),
         ]
-        self.conn.send_headers(stream_id, headers, end_stream=True)  # waits for its turn by itself
+        self.conn.send_headers(stream_id, headers, end_stream=True)  # is queued if necessary
         done = asyncio.get_running_loop().create_future()
         self.responses[stream_id] = [done, None, b""]
         self.flush()

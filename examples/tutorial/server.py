@@ -1,19 +1,19 @@
-"""A small HTTP/2 server on plain sockets: the JSON of a request's header fields is the answer.
+"""A small HTTP/2 server on plain sockets: it answers with a request's header fields as JSON.
 
-Start it, then ask it something from another shell:
+Start it, then send it a request from another shell:
 
     python examples/tutorial/server.py --port 8080
     curl --http2-prior-knowledge http://127.0.0.1:8080/
     nghttp -v http://127.0.0.1:8080/
     h2load -n 1000 -m 10 -c 4 http://127.0.0.1:8080/
 
-With a certificate it speaks TLS instead, and ALPN picks HTTP/2:
+With a certificate it uses TLS instead, and ALPN selects HTTP/2:
 
     python examples/tutorial/server.py --port 8443 --cert cert.pem --key key.pem
 
-The shape is that of every program built on h2: read bytes, give them to `receive_data()`, act on
-the events, write what `data_to_send()` returns. An `H2Connection` belongs to one thread, so every
-client gets a thread and a connection of its own, and nothing is shared but the order to stop.
+The structure is that of every program built on h2: read bytes, pass them to `receive_data()`,
+process the events, write what `data_to_send()` returns. An `H2Connection` belongs to one thread, so
+every client gets its own thread and connection, and only the event for stopping is shared.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
-IDLE_SECONDS = 60.0  # a client that says nothing for so long makes room for another
-SEND_SECONDS = 10.0  # how long a client may leave what we send unread
-POLL_SECONDS = 0.25  # how often a waiting thread looks whether the server stops
-LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
+MAX_CLIENTS = 100  # clients served at the same time; others wait
+IDLE_SECONDS = 60.0  # a client that is idle for this long makes room for another
+SEND_SECONDS = 10.0  # time limit for a client to read what we send
+POLL_SECONDS = 0.25  # how often a waiting thread checks whether the server stops
+LINGER_SECONDS = 1.0  # time for the client to disconnect after our last frame
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -56,7 +56,7 @@ def fields_as_json(fields: Fields) -> bytes:
 
 
 class Session:
-    """One client: its socket, its HTTP/2 connection and the exchanges that are under way."""
+    """One client: its socket, its HTTP/2 connection and the exchanges in progress."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -66,14 +66,14 @@ class Session:
         self.bodies: dict[int, memoryview] = {}  # by stream: what is left to send of a response
 
     def run(self, stopping: threading.Event) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         self.conn.initiate_connection()
         self.flush()
         while data := self.receive(stopping):
             try:
                 events = self.conn.receive_data(data)
             except h2.exceptions.ProtocolError as error:
-                # The GOAWAY frame that tells the client what it did wrong is waiting to be sent.
+                # GOAWAY is pending, with the reason.
                 print(f"protocol error: {error}", flush=True)
                 break
             self.handle(events)
@@ -85,10 +85,11 @@ class Session:
         self.hang_up()
 
     def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read; those that are not listed need no action.
+        """Process the events of one read; those that are not listed need no action.
 
-        One read can bring a request and, behind it, the reset that cancels it. The connection knows
-        of the reset as soon as the read is through, so such a request cannot be answered any more.
+        One read can contain a request and, after it, the reset that cancels it. The connection
+        knows about the reset as soon as the read is processed, so such a request can no longer be
+        answered.
         """
         resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
         for event in events:
@@ -98,9 +99,9 @@ class Session:
                     if (b"expect", b"100-continue") in event.headers:
                         self.conn.send_headers(event.stream_id, [(":status", "100")])
                 case h2.events.DataReceived():
-                    # The body is thrown away, so its place in the flow-control windows is given
-                    # back at once; otherwise the client would have to stop after 65,535 bytes.
-                    # Padding counts: this is the length that the event names, not that of its data.
+                    # The body is discarded, so acknowledge it immediately; otherwise the client
+                    # would have to stop after 65,535 bytes. Padding counts, so use the length in
+                    # the event, not that of its data.
                     length = event.flow_controlled_length
                     self.conn.acknowledge_received_data(length, event.stream_id)
                 case h2.events.StreamEnded() if event.stream_id not in resets:
@@ -117,16 +118,16 @@ class Session:
             ("content-type", "application/json"),
             ("content-length", str(len(body))),
         ]
-        is_head = (b":method", b"HEAD") in fields  # asks for the header fields of the answer only
+        is_head = (b":method", b"HEAD") in fields  # requests only the header fields of the answer
         self.conn.send_headers(stream_id, response, end_stream=is_head)
         if not is_head:
             self.bodies[stream_id] = memoryview(body)
 
     def send_bodies(self) -> None:
-        """Send of every waiting body as much as the client has room for.
+        """Send as much of every pending body as the client has room for.
 
-        What does not fit waits here. The client opens its windows with WINDOW_UPDATE or SETTINGS
-        frames; this method is called again after every read.
+        The rest stays here. The client opens its windows with WINDOW_UPDATE or SETTINGS frames;
+        this method is called again after every read.
         """
         for stream_id, rest in list(self.bodies.items()):
             while rest:
@@ -142,7 +143,7 @@ class Session:
                 del self.bodies[stream_id]
 
     def receive(self, stopping: threading.Event) -> bytes:
-        """Wait for bytes; none mean that the client left or fell silent, or the server stops."""
+        """Wait for bytes; none mean that the client has left or timed out, or the server stops."""
         self.sock.settimeout(POLL_SECONDS)
         give_up = time.monotonic() + IDLE_SECONDS
         while not stopping.is_set() and time.monotonic() < give_up:
@@ -151,15 +152,15 @@ class Session:
         return b""
 
     def flush(self) -> None:
-        """Write everything that the connection has to say."""
+        """Write everything that the connection has to send."""
         if data := self.conn.data_to_send():
             self.sock.settimeout(SEND_SECONDS)
             self.sock.sendall(data)
 
     def hang_up(self) -> None:
-        """Say that nothing more will come, and let the client read it.
+        """Signal that nothing more will be sent, and let the client read everything.
 
-        Closing a socket in which bytes of the client wait unread would discard what we sent last.
+        Closing a socket with unread bytes from the client would discard what we sent last.
         """
         self.sock.shutdown(socket.SHUT_WR)
         self.sock.settimeout(POLL_SECONDS)
@@ -173,11 +174,11 @@ class Session:
 def serve_client(
     sock: socket.socket, context: ssl.SSLContext | None, stopping: threading.Event
 ) -> None:
-    """Serve one client, in a thread of its own, and close its socket whatever happens."""
+    """Serve one client, in its own thread, and close its socket whatever happens."""
     with sock:
         try:
             sock.settimeout(SEND_SECONDS)
-            # Frames go out when they are ready; waiting to fill a packet would only add delay.
+            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if context is None:
                 Session(sock).run(stopping)
@@ -186,13 +187,13 @@ def serve_client(
                 if tls.selected_alpn_protocol() == "h2":
                     Session(tls).run(stopping)
         except OSError:
-            pass  # the client has gone, or never finished its TLS handshake: nobody is left to tell
-        except Exception:  # a fault of this program must not take the other clients down
+            pass  # the client has disconnected, or never finished its TLS handshake
+        except Exception:  # a bug in this program must not affect the other clients
             traceback.print_exc()
 
 
 def tls_context(cert: str, key: str | None) -> ssl.SSLContext:
-    """TLS as RFC 9113 section 9.2 wants it: 1.2 or newer, strong ciphers, no renegotiation."""
+    """TLS as RFC 9113 section 9.2 requires: 1.2 or newer, strong ciphers, no renegotiation."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -203,7 +204,7 @@ def tls_context(cert: str, key: str | None) -> ssl.SSLContext:
 
 
 def serve(host: str, port: int, context: ssl.SSLContext | None, stopping: threading.Event) -> None:
-    """Listen and hand every client to a thread, until somebody says stop."""
+    """Listen and pass every client to a thread, until the event is set."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with (
         socket.create_server((host, port), family=family) as listener,
@@ -212,10 +213,10 @@ def serve(host: str, port: int, context: ssl.SSLContext | None, stopping: thread
         shown_host = f"[{host}]" if ":" in host else host
         scheme = "http" if context is None else "https"
         print(f"listening on {scheme}://{shown_host}:{listener.getsockname()[1]}/", flush=True)
-        # A signal that comes just before accept() begins to wait does not end the wait: it is
-        # noticed when the wait is over.
+        # A signal that arrives just before accept() begins to wait does not interrupt it; the stop
+        # is noticed after the timeout.
         listener.settimeout(POLL_SECONDS)
-        # One that waits in line is not accepted before its turn: it must not cost us an open file.
+        # A waiting client is not accepted before its turn, so that it does not use an open file.
         places = threading.Semaphore(MAX_CLIENTS)
         try:
             while not stopping.is_set():
@@ -223,14 +224,14 @@ def serve(host: str, port: int, context: ssl.SSLContext | None, stopping: thread
                     continue
                 try:
                     sock, _ = listener.accept()
-                except OSError:  # nobody came in time, or who came has gone again
+                except OSError:  # no client in time, or it has already disconnected
                     places.release()
                 else:
                     client = pool.submit(serve_client, sock, context, stopping)
                     client.add_done_callback(lambda _: places.release())
             print("stopping", flush=True)
         finally:
-            stopping.set()  # every thread says goodbye to its client; the pool waits for them
+            stopping.set()  # every thread sends GOAWAY to its client; the pool waits for them
 
 
 def main() -> None:
@@ -244,8 +245,8 @@ def main() -> None:
     if args.key and not args.cert:
         parser.error("--key needs --cert")
     stopping = threading.Event()
-    # Ctrl+C gives the order to stop and raises nothing: an exception could come between the arrival
-    # of a client and the start of its thread.
+    # Ctrl+C sets an event instead of raising: an exception could occur between the arrival of a
+    # client and the start of its thread.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     context = tls_context(args.cert, args.key) if args.cert else None

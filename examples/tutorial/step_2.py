@@ -1,4 +1,4 @@
-"""Step 2: what comes in becomes events."""
+"""Step 2: input becomes events."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""Step 3: the server's own part of the conversation goes out."""
+"""Step 3: the server sends its own part of the conversation."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""Step 5: the answer is the JSON of the request's header fields, once the request is complete."""
+"""Step 5: answer with the request's header fields as JSON, once the request is complete."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Step 7: a response larger than the client's windows goes out piece by piece."""
+"""Step 7: a response larger than the client's windows is sent piece by piece."""
 
 import socket
 import sys

@@ -1,14 +1,14 @@
 """A file server on Twisted: GET and HEAD for the files of a folder, over TLS.
 
-Start it from the root of the checkout, then ask for a file from another shell:
+Start it from the root of the checkout, then request a file from another shell:
 
     python -m examples.twisted.server examples
     curl --cacert examples/certificates/authority.pem https://localhost:8443/twisted/server.py
 
-Every client has a `FileServer`: a Twisted protocol around the session of the client, in
-`examples/common/session.py`. It is also the producer of its transport. That is how Twisted says
-when enough bytes wait to be sent, and when there is room again. In between nothing is read, neither
-from files nor from the client, so that a slow client takes no more memory than a quick one.
+Every client has a `FileServer`: a Twisted protocol around the client's session, in
+`examples/common/session.py`. It is also the producer of its transport: that is how Twisted signals
+when enough bytes are pending, and when there is room again. In between nothing is read, neither
+from files nor from the client, so a slow client does not take more memory than a fast one.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from zope.interface import implementer
 from examples.common import certificate, files, options
 from examples.common.session import Session
 
-IDLE_SECONDS = 60  # a client that neither sends nor takes anything for so long is hung up on
-LINGER_SECONDS = 10  # how long a client may take to read our last words and to hang up itself
-STOP_SECONDS = 3  # how long requests may go on after Ctrl+C; the second one ends it
-ABORT_SECONDS = 1  # how long a client may take then to read our last words
+IDLE_SECONDS = 60  # a client that neither sends nor reads for this long is disconnected
+LINGER_SECONDS = 10  # time for a client to read our last frames and disconnect
+STOP_SECONDS = 3  # time limit for requests after Ctrl+C; a second one ends them
+ABORT_SECONDS = 1  # time for a client to read our last frames after that
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 @implementer(IHandshakeListener, IPushProducer)
 class FileServer(Protocol, TimeoutMixin):
-    """One client: its HTTP/2 connection and the responses that are under way."""
+    """One client: its HTTP/2 connection and the responses in progress."""
 
-    transport: Any  # what wraps the TCP transport in TLS has the methods of both
+    transport: Any  # the TLS wrapper has the methods of both transports
 
     def __init__(self, root: Path, clients: set[FileServer]) -> None:
         self.clients = clients
         self.session = Session(partial(files.respond, root), STOP_SECONDS)
-        self.talking = False  # whether HTTP/2 is spoken: the handshake is over, we did not hang up
-        self.full = False  # whether enough bytes wait in the transport
+        self.talking = False  # whether HTTP/2 is active: after the handshake, before we disconnect
+        self.full = False  # whether enough bytes are pending in the transport
         self.gone: Deferred[None] = Deferred()
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionMade(self) -> None:
         """The client has connected; the TLS handshake comes next."""
@@ -63,7 +63,7 @@ class FileServer(Protocol, TimeoutMixin):
         self.setTimeout(IDLE_SECONDS)
 
     def handshakeCompleted(self) -> None:
-        """Start HTTP/2, if ALPN picked it."""
+        """Start HTTP/2, if ALPN selected it."""
         if self.transport.negotiatedProtocol != b"h2":
             self.hang_up()
             return
@@ -72,26 +72,26 @@ class FileServer(Protocol, TimeoutMixin):
         self.send()
 
     def dataReceived(self, data: bytes) -> None:
-        """Act on what the client sends, and use the room that it gives us."""
+        """Process what the client sends, and use the window that it opens."""
         if self.talking:
             self.resetTimeout()
             self.session.receive(data)
             self.send()
 
     def pauseProducing(self) -> None:
-        """Enough bytes wait to be sent: stop making more, and take no new requests either."""
+        """Enough bytes are pending: stop making more, and take no new requests either."""
         self.full = True
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """The bytes are on their way: go on."""
+        """The bytes were sent: continue."""
         self.full = False
         self.resetTimeout()
         self.transport.resumeProducing()
         self.send()
 
     def stopProducing(self) -> None:
-        """The client has gone: `connectionLost()` is called next."""
+        """The client has disconnected: `connectionLost()` is called next."""
 
     def timeoutConnection(self) -> None:
         """Nothing has happened for too long."""
@@ -101,7 +101,7 @@ class FileServer(Protocol, TimeoutMixin):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Let go of everything; why the client went makes no difference."""
+        """Drop everything, whatever the reason is."""
         self.talking = False
         self.setTimeout(None)
         self.session.end()
@@ -118,7 +118,7 @@ class FileServer(Protocol, TimeoutMixin):
             self.hang_up()
 
     def stop(self) -> Deferred[None]:
-        """Begin a graceful shutdown; return what fires when that is done."""
+        """Begin a graceful shutdown; return a Deferred that fires when it is complete."""
         if self.talking:
             self.session.leave()
             self.send()
@@ -127,13 +127,13 @@ class FileServer(Protocol, TimeoutMixin):
         return self.gone
 
     def break_off(self) -> None:
-        """Leave at once, whatever is still under way."""
+        """Disconnect immediately, whatever is still in progress."""
         if self.talking:
             self.session.end()
             self.hang_up()
 
     def hang_up(self) -> None:
-        """Send our last words and close the connection; what still arrives is not looked at."""
+        """Send our last frames and close the connection; further input is ignored."""
         if self.talking:
             self.transport.write(self.session.conn.data_to_send())
             self.transport.unregisterProducer()
@@ -144,7 +144,7 @@ class FileServer(Protocol, TimeoutMixin):
 
 
 class FileServerFactory(Factory):
-    """Makes the protocols of the clients, and knows who is there."""
+    """Creates the protocols of the clients, and keeps track of them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -155,7 +155,7 @@ class FileServerFactory(Factory):
         return FileServer(self.root, self.clients)
 
     async def stop(self, reactor: Any, port: Any) -> None:
-        """Take no more clients, say goodbye to those that are here, and wait until they go."""
+        """Accept no more clients, shut down the connections, and wait until they are closed."""
         await maybeDeferred(port.stopListening)
         deadlines = [
             reactor.callLater(STOP_SECONDS, self.break_off),
@@ -167,20 +167,20 @@ class FileServerFactory(Factory):
                 deadline.cancel()
 
     def break_off(self) -> None:
-        """Say goodbye to those whose requests take too long."""
+        """Disconnect clients whose requests take too long."""
         for client in list(self.clients):
             client.break_off()
 
     def abort(self) -> None:
-        """Close all connections at once."""
+        """Abort all connections."""
         for client in list(self.clients):
             client.transport.abortConnection()
 
 
 def tls_options(folder: Path) -> ssl.CertificateOptions:
-    """TLS as RFC 9113 section 9.2 wants it, with the certificate from this folder."""
+    """TLS as RFC 9113 section 9.2 requires, with the certificate from this folder."""
     paths = certificate.certificate(folder)
-    # Twisted passes these on to pyOpenSSL, and its annotations name classes of older versions.
+    # Twisted passes these on to pyOpenSSL; its annotations name classes of older versions.
     key: Any = load_pem_private_key(paths.key.read_bytes(), password=None)
     chain: list[Any] = load_pem_x509_certificates(paths.chain.read_bytes())
     return ssl.CertificateOptions(
@@ -194,7 +194,7 @@ def tls_options(folder: Path) -> ssl.CertificateOptions:
 
 
 async def serve(reactor: Any, args: Namespace) -> None:
-    """Serve until Ctrl+C stops the reactor, which waits for the clients to go."""
+    """Serve until Ctrl+C stops the reactor, which waits for the clients to disconnect."""
     factory = FileServerFactory(args.root)
     tls = tls_options(args.certificates)
     endpoint = SSL4ServerEndpoint(reactor, args.port, tls, interface=args.host)
@@ -205,14 +205,14 @@ async def serve(reactor: Any, args: Namespace) -> None:
     stopped: Deferred[None] = Deferred()
 
     def stop() -> Deferred[None]:
-        # Ctrl+C once more, which would be an error of the reactor, waits for nobody.
+        # A second Ctrl+C, which would be an error of the reactor, does not wait for clients.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: reactor.callFromThread(factory.abort))
         ensureDeferred(factory.stop(reactor, port)).chainDeferred(stopped)
         return stopped
 
     reactor.addSystemEventTrigger("before", "shutdown", stop)
-    # Not before the reactor heeds Ctrl+C.
+    # Not before the reactor handles Ctrl+C.
     reactor.callWhenRunning(options.announce, port.getHost().port, args.host)
     await stopped
 

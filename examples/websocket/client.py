@@ -1,18 +1,19 @@
-"""A WebSocket client over HTTP/2 (RFC 8441): sends messages, and writes out those that arrive.
+"""A WebSocket client over HTTP/2 (RFC 8441): sends messages, and writes those that arrive.
 
     CA=examples/certificates/authority.pem
     python -m examples.websocket.client --authority $CA --text hello wss://localhost:8443/echo
     python -m examples.websocket.client --authority $CA --data FILE wss://localhost:8443/echo
     python -m examples.websocket.client --authority $CA wss://localhost:8443/fields
 
-It sends the texts, then the file as one binary message, then a Ping if `--ping` asks for one, and
-closes the WebSocket when as many messages (and the Pong) have arrived: with an echo server, its
-own. If it has nothing to send it waits for the server to close. Text messages are written to
-standard output with a line break behind each, binary ones as they are. The exit status is 0 if the
-WebSocket was closed in the regular way, with the codes 1000 or 1005.
+It sends the texts, then the file as one binary message, then a Ping with `--ping`, and closes the
+WebSocket when as many messages (and the Pong) have arrived: with an echo server, its own. If it has
+nothing to send it waits for the server to close. Text messages are written to standard output, each
+followed by a line break, binary ones unchanged. The exit status is 0 if the WebSocket was closed
+normally, with the codes 1000 or 1005.
 
-One task sends, one receives. The message from the file goes out in pieces, each when the one before
-has gone into the flow-control windows, and what arrives is given back when it has been written out.
+One task sends, one receives. The message from the file is sent in pieces, each when the previous
+one has fit into the flow-control windows, and content that arrives is acknowledged when it is
+written.
 """
 
 from __future__ import annotations
@@ -38,13 +39,12 @@ from wsproto.events import (
 )
 from wsproto.frame_protocol import CloseReason
 
-import h2.config
-import h2.connection
 import h2.events
-import h2.exceptions
 from examples.common.certificate import client_context
 from examples.common.transport import close
+from h2.buffered import BufferedH2Connection
 from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError, StreamClosedError
 
 PIECE = 65_536  # octets of a large message that go into one WebSocket frame
 CONNECT_SECONDS = 10.0
@@ -52,7 +52,7 @@ CLOSE_SECONDS = 5.0  # how long the server may take to answer our Close frame
 
 
 class WebSocketError(Exception):
-    """There is no WebSocket, or it has ended before its time."""
+    """There is no WebSocket, or it ended prematurely."""
 
 
 class Client:
@@ -61,22 +61,21 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(strict=True))
+        self.conn = BufferedH2Connection(receive_buffering=True)
         self.ws = Connection(ConnectionType.CLIENT)
         self.stream_id = 0
-        self.output = bytearray()  # WebSocket frames that did not fit into the windows yet
         self.progress = asyncio.Event()  # set after each read
         self.opened = False
         self.arrived = 0  # whole messages and Pongs
         self.close_code: int | None = None
-        self.broken: WebSocketError | None = None  # a rule that the server has broken
+        self.broken: WebSocketError | None = None  # a protocol violation by the server
 
     async def open(self, url: SplitResult) -> None:
-        """Open the WebSocket; return when the server has agreed."""
+        """Open the WebSocket; return when the server has accepted."""
         self.conn.initiate_connection()
         await self.write()
         while not self.conn.remote_settings.enable_connect_protocol:
-            # The server's SETTINGS are the first that it sends: the setting is in them or missing.
+            # SETTINGS are the first frame from the server; they have the setting, or it is missing.
             events = await self.read()
             if any(isinstance(event, h2.events.RemoteSettingsChanged) for event in events):
                 break
@@ -102,7 +101,7 @@ class Client:
     async def read(self) -> list[h2.events.Event]:
         """Wait for events of the connection.
 
-        Where the server breaks a rule, the next call says so: what came before counts.
+        If the server violates the protocol, the next call raises: what came before counts.
         """
         if self.broken is not None:
             raise self.broken
@@ -111,19 +110,19 @@ class Client:
             raise WebSocketError("the server hung up")
         try:
             events = self.conn.receive_data(data)
-        except h2.exceptions.ProtocolError as error:
+        except ProtocolError as error:
             events = list(error.events)
             self.broken = WebSocketError(f"the server broke the protocol: {error}")
         await self.write()
         return events
 
     async def write(self) -> None:
-        """Write what the connection has to say."""
+        """Write what the connection has to send."""
         self.writer.write(self.conn.data_to_send())
         await self.writer.drain()
 
     def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read."""
+        """Process the events of one read."""
         for event in events:
             match event:
                 case h2.events.ResponseReceived():
@@ -131,20 +130,19 @@ class Client:
                     if status != "200":
                         raise WebSocketError(f"the server refuses with status {status}")
                     self.opened = True
-                case h2.events.DataReceived():
-                    self.take_in(event)
+                case h2.events.DataAvailable():
+                    self.take_in(self.conn.read_data(event.stream_id))
                 case h2.events.StreamReset(stream_id=self.stream_id) if self.close_code is None:
                     raise WebSocketError(f"the stream was reset: {event.error_code!r}")
                 case h2.events.StreamEnded() if self.close_code is None:
                     raise WebSocketError("the server ended the stream without a Close frame")
 
-    def take_in(self, event: h2.events.DataReceived) -> None:
-        """Take WebSocket frames in, and let the server send as much again."""
+    def take_in(self, data: bytes) -> None:
+        """Take WebSocket frames in."""
         if self.close_code is None:
-            self.ws.receive_data(event.data)
+            self.ws.receive_data(data)
             for frame in self.ws.events():
                 self.react(frame)
-        self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
 
     def react(self, event: Event) -> None:
         """React to an event of the WebSocket."""
@@ -159,36 +157,31 @@ class Client:
             case Pong():
                 self.arrived += 1
             case Ping():
-                self.output += self.ws.send(event.response())
+                self.put(event.response())
             case CloseConnection():  # also made by wsproto where the server breaks the rules
                 self.close_code = event.code
                 if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
-                    self.output += self.ws.send(event.response())
+                    self.put(event.response())
 
-    def push(self) -> None:
-        """Send as much of the output as the server has room for."""
-        with contextlib.suppress(h2.exceptions.StreamClosedError):  # the server needs it no more
-            while self.output and self.broken is None:
-                window = self.conn.local_flow_control_window(self.stream_id)
-                size = min(window, self.conn.max_outbound_frame_size, len(self.output))
-                if size <= 0:
-                    return
-                self.conn.send_data(self.stream_id, bytes(self.output[:size]))
-                del self.output[:size]
+    def put(self, event: Event) -> None:
+        """Send a frame, as soon as the windows allow."""
+        with contextlib.suppress(ProtocolError):  # the server does not need it any more
+            self.conn.send_data(self.stream_id, self.ws.send(event))
 
     async def receive_all(self) -> int:
         """Receive until the WebSocket is closed; return the code with which the server closed."""
         while True:
             # The first frames may have come together with the response that opened the WebSocket.
-            self.push()
             await self.write()
             self.progress.set()
             if self.close_code is not None:
                 break
             self.handle(await self.read())
         if self.broken is None:  # else a GOAWAY frame has told the server about it
-            with contextlib.suppress(h2.exceptions.StreamClosedError):
-                if self.output:  # the server has closed while we were still sending
+            with contextlib.suppress(StreamClosedError):
+                if self.conn.send_buffer_size(
+                    self.stream_id
+                ):  # the server has closed while we were still sending
                     self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
                 else:
                     self.conn.end_stream(self.stream_id)
@@ -203,14 +196,13 @@ class Client:
 
     async def send(self, event: Event) -> None:
         """Send a frame, and wait until all of it has gone into the windows."""
-        self.output += self.ws.send(event)
-        self.push()
+        self.put(event)
         await self.write()
-        while self.output:
+        while self.conn.send_buffer_size(self.stream_id):  # 0 after a reset, too
             await self.wait()
 
     async def send_all(self, events: Iterator[Event]) -> None:
-        """Send everything there is, and close when as much has come back."""
+        """Send everything, and close when as much has come back."""
         wanted = 0
         for event in events:
             if self.close_code is not None:
@@ -240,7 +232,7 @@ class Client:
 
 
 def messages(texts: list[str], file: Path | None, ping: bool) -> Generator[Event, None, None]:
-    """What to send, in order: a message in several frames where it comes from a large file."""
+    """What to send, in order: a large file becomes a message of several frames."""
     for text in texts:
         yield TextMessage(data=text)
     if file is not None:
@@ -272,7 +264,7 @@ async def talk(url: SplitResult, authority: Path | None, events: Iterator[Event]
 
 
 def websocket_url(text: str) -> SplitResult:
-    """Take a URL apart. Raises `ValueError` if it is none that this program can open."""
+    """Parse a URL. Raises `ValueError` if it is not one that this program can open."""
     url = urlsplit(text)
     if url.scheme != "wss" or not url.hostname or url.port == 0:
         raise ValueError(text)
@@ -290,7 +282,7 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C: there is nothing to clean up
     try:
-        # What was not asked for any more has a file open.
+        # A generator that was not exhausted has a file open.
         with contextlib.closing(messages(options.text, options.data, options.ping)) as events:
             code = asyncio.run(talk(options.url, options.authority, events))
     except (OSError, WebSocketError, asyncio.TimeoutError) as error:

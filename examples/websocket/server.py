@@ -3,22 +3,22 @@
     python -m examples.websocket.server
 
 Open https://localhost:8443/ in a browser that trusts examples/certificates/authority.pem: the page
-tries out what this server can do, and shows whether it came out right. From a shell:
+tries everything that this server supports, and shows the results. From a shell:
 
     CA=examples/certificates/authority.pem
     python -m examples.websocket.client --authority $CA --text hello wss://localhost:8443/echo
 
-`/echo` sends every message back, piece by piece, however large it is; `/fields` sends the header
-fields of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own.)
+`/echo` echoes every message, piece by piece, however large it is; `/fields` sends the header fields
+of the request that opened the WebSocket as JSON, and closes. (An ordinary GET gets its own fields.)
 
-The way to a WebSocket over HTTP/2:
+How a WebSocket over HTTP/2 is opened:
 
-1. The server's SETTINGS say ENABLE_CONNECT_PROTOCOL = 1. A browser that has a connection to this
-   server looks for that, and opens one for HTTP/1.1 where it finds none that says so.
+1. The server's SETTINGS have ENABLE_CONNECT_PROTOCOL = 1. A browser checks this on an existing
+   connection, and opens a new one with HTTP/1.1 if it is missing.
 2. The client sends an extended CONNECT request: `:protocol` is websocket, the stream stays open.
 3. The server answers with status 200. There is no Upgrade, no `sec-websocket-key`, no 101.
-4. From then on DATA frames carry what RFC 6455 would put on a TCP connection, and END_STREAM stands
-   for the end of that connection. wsproto reads and writes it; its handshake is for HTTP/1.1 only.
+4. From then on DATA frames carry what RFC 6455 would send over a TCP connection, and END_STREAM is
+   the end of that connection. wsproto reads and writes it; its handshake is for HTTP/1.1 only.
 """
 
 from __future__ import annotations
@@ -28,97 +28,88 @@ import contextlib
 import json
 import signal
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import CloseConnection, Event, Message, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-import h2.config
-import h2.connection
 import h2.events
-import h2.exceptions
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
 from examples.common.transport import close
+from h2.buffered import BufferedH2Connection
+from h2.config import H2Configuration
+from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
 
 PAGE = Path(__file__).with_name("page.html").read_bytes()
 HANDSHAKE_SECONDS = 10.0
-IDLE_SECONDS = 60.0  # a client that is silent for so long is asked whether it is still there
-SEND_SECONDS = 60.0  # how long a client may leave what we send unread
+IDLE_SECONDS = 60.0  # a client that is silent for this long gets a PING
+SEND_SECONDS = 60.0  # time limit for a client to read what we send
 GRACE_SECONDS = 3.0  # how long clients have to close their WebSockets when the server stops
-LINGER_SECONDS = 1.0  # how long we wait after our last words for the client to hang up
-LAST_CALL = b"lastcall"  # what we ping with before the last GOAWAY
+LINGER_SECONDS = 1.0  # time for the client to disconnect after our last frame
+PIECE = 16_384  # octets read from a WebSocket at a time
 
 Fields = Sequence[tuple[bytes, bytes]]
 
 
-class Exchange:
-    """What is still to be sent on one stream."""
-
-    def __init__(self, output: bytes = b"") -> None:
-        self.output = bytearray(output)
-        self.finished = True  # nothing comes behind the output
-        self.held = 0  # flow-controlled octets received that are not dealt with yet
-
-    def receive(self, data: bytes) -> None:
-        """Throw the content of the request away: an ordinary one needs none here."""
-
-    def leave(self) -> None:
-        """Prepare for the end of the connection."""
-
-
-class WebSocket(Exchange):
-    """The server's end of a WebSocket; what it receives goes into its output again."""
+class WebSocket:
+    """The server's end of a WebSocket, which echoes what it receives."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.finished = False
         self.ws = Connection(ConnectionType.SERVER)
+        self.output = b""
+        self.finished = False  # nothing follows the output
 
     def send(self, event: Event) -> None:
         """Append a frame to the output."""
         self.output += self.ws.send(event)
 
     def receive(self, data: bytes) -> None:
-        """Take in octets of the client, cut anywhere, and react to the frames in them."""
+        """Process octets from the client, split anywhere, and react to the frames in them."""
         if self.finished:
             return
         self.ws.receive_data(data)
         for event in self.ws.events():
             match event:
                 case Message() if event.data or event.message_finished:
-                    # A part of a message goes back as soon as it is here, as a frame of its own:
+                    # Each part of a message is echoed as soon as it arrives, as a separate frame:
                     # no message is too large, and none has to be stored.
                     echo = type(event)(data=event.data, message_finished=event.message_finished)
                     self.send(echo)
                 case Ping():
                     self.send(event.response())
-                case CloseConnection():  # also made by wsproto where the client breaks the rules
+                case CloseConnection():  # or wsproto, after a violation
                     self.close(event)
 
     def close(self, event: CloseConnection) -> None:
-        """Send a Close frame, unless that has been done; nothing comes behind it."""
+        """Send a Close frame, unless it was already sent; nothing follows it."""
         if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
             self.send(event.response())
         self.finished = True
 
     def leave(self) -> None:
-        """Tell the client that the server goes away."""
-        self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
+        """Tell the client that the server is going away."""
+        if not self.finished:
+            self.close(CloseConnection(code=CloseReason.GOING_AWAY, reason="the server stops"))
 
 
 class Session:
-    """One client: its transport, its HTTP/2 connection and the exchanges that are under way."""
+    """One client: its transport, its HTTP/2 connection and its WebSockets."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
         self.task = asyncio.current_task()
-        config = h2.config.H2Configuration(client_side=False, strict=True)
-        self.conn = h2.connection.H2Connection(config)
+        self.conn = BufferedH2Connection(
+            H2Configuration(client_side=False),
+            receive_buffering=True,
+            shutdown_timeout=GRACE_SECONDS,
+        )
+        self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0  # see `go_on()`
         self.conn.local_settings = Settings(
             client=False,
             initial_values={
@@ -127,35 +118,30 @@ class Session:
                 SettingCodes.MAX_HEADER_LIST_SIZE: 65_536,
             },
         )
-        self.exchanges: dict[int, Exchange] = {}
-        self.leaving = False  # whether the client has been told which request is the last one
-        self.broken = False  # whether the client has broken the rules; a GOAWAY frame tells it so
+        self.websockets: dict[int, WebSocket] = {}
+        self.stopping = False  # whether the server is stopping
+        self.over = False  # whether only pending frames remain to be sent
 
     async def run(self) -> None:
-        """Serve until the client leaves, falls silent or breaks the rules, or the server stops."""
+        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
         self.conn.initiate_connection()
         await self.flush()
-        while not (self.leaving and not self.exchanges):
-            data = await self.receive()
-            if not data:
-                self.say_goodbye()
-                break
-            try:
-                events = self.conn.receive_data(data)
-            except h2.exceptions.ProtocolError:
-                self.broken = True
-                break  # the GOAWAY frame that tells the client is waiting to be sent
-            self.handle(events)
-            self.send_content()
-            await self.flush()
+        with contextlib.suppress(ProtocolError):  # GOAWAY is pending
+            while not self.over:
+                if data := await self.receive():
+                    self.handle(self.conn.receive_data(data))
+                else:
+                    self.conn.close_connection()
+                    self.over = True
+                await self.flush()
         await self.flush()
 
     async def receive(self) -> bytes:
-        """Wait for octets; none mean that the client has gone."""
+        """Wait for octets; none mean that the client has left."""
         for patience in (True, False):
             with contextlib.suppress(asyncio.TimeoutError):
                 return await asyncio.wait_for(self.reader.read(65_536), IDLE_SECONDS)
-            if patience and self.exchanges:
+            if patience and self.conn.open_inbound_streams:
                 # A WebSocket may be silent for as long as it likes; its client must be alive.
                 self.conn.ping(b"alive?  ")
                 await self.flush()
@@ -164,73 +150,74 @@ class Session:
         return b""
 
     async def flush(self) -> None:
-        """Write what the connection has to say, and wait for the client to read it.
+        """Write what can be sent, and wait for the client to read it.
 
-        Nothing is read meanwhile, so that a client which does not read cannot make us store more.
+        Nothing is read in the meantime, so that a client that does not read cannot make us store
+        more.
         """
-        if data := self.conn.data_to_send():
+        while data := self.conn.data_to_send(65_536):
             self.writer.write(data)
+            self.handle(self.conn.events())
             await asyncio.wait_for(self.writer.drain(), SEND_SECONDS)
 
     def leave(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets.
-
-        Requests that are on their way are still answered, so no last stream is named yet. When the
-        client answers the PING, it has read the GOAWAY frame, and all of them have arrived.
-        """
-        if self.broken or self.leaving:
-            return
-        self.conn.close_connection(last_stream_id=self.conn.HIGHEST_ALLOWED_STREAM_ID)
-        self.conn.ping(LAST_CALL)
-        self.close_websockets()
+        """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets."""
+        self.stopping = True
+        self.conn.graceful_shutdown()
+        with contextlib.suppress(ProtocolError):  # after a violation by the client
+            for stream_id, websocket in list(self.websockets.items()):
+                websocket.leave()
+                self.send(stream_id, websocket)
         self.writer.write(self.conn.data_to_send())
 
-    def say_goodbye(self) -> None:
-        """Name the last request that is answered, unless that has been done."""
-        if not (self.broken or self.leaving):
-            self.leaving = True
-            self.conn.close_connection()
-
-    def close_websockets(self) -> None:
-        """Tell all clients of WebSockets that the server goes away."""
-        for exchange in self.exchanges.values():
-            exchange.leave()
-        self.send_content()
-
     def break_off(self) -> None:
-        """Leave at once: the time for a graceful shutdown is over."""
-        self.say_goodbye()
+        """Disconnect immediately: the time for a graceful shutdown is over."""
+        self.conn.handle_timer(time.monotonic())
         self.writer.write(self.conn.data_to_send())
         if self.task:
             self.task.cancel()
 
-    def handle(self, events: list[h2.events.Event]) -> None:
-        """Act on the events of one read; those that are not listed need no action."""
-        resets = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+    def handle(self, events: Iterable[h2.events.Event]) -> None:
+        """Process events; those that are not listed need no action."""
         for event in events:
             match event:
-                case h2.events.RequestReceived() if event.stream_id not in resets:
-                    self.answer(event.stream_id, event.headers)
-                case h2.events.DataReceived():
-                    self.take_in(event)
-                case h2.events.StreamEnded() if event.stream_id in self.exchanges:
-                    # For a WebSocket this is what the end of a TCP connection would be.
-                    self.exchanges[event.stream_id].finished = True
+                case h2.events.RequestReceived():
+                    # One read can bring a request and, behind it, the reset that cancels it.
+                    with contextlib.suppress(StreamClosedError):
+                        self.answer(event.stream_id, event.headers)
+                case h2.events.DataAvailable() | h2.events.StreamEnded():
+                    self.go_on(event.stream_id)
+                case h2.events.StreamWritable():
+                    self.go_on(event.stream_id)
                 case h2.events.StreamReset():
-                    if exchange := self.exchanges.pop(event.stream_id, None):
-                        self.conn.acknowledge_received_data(exchange.held, event.stream_id)
-                case h2.events.PingAckReceived() if event.ping_data == LAST_CALL:
-                    self.say_goodbye()
-                    self.close_websockets()  # those that were opened meanwhile
+                    self.websockets.pop(event.stream_id, None)
+                    self.conn.discard_data(event.stream_id)
+                case h2.events.ConnectionDrained():
+                    self.over = True
 
-    def take_in(self, event: h2.events.DataReceived) -> None:
-        """Hand content to its exchange; its room is given back when the output has gone."""
-        if exchange := self.exchanges.get(event.stream_id):
-            exchange.held += event.flow_controlled_length
-            exchange.receive(event.data)
-        else:
-            length = event.flow_controlled_length
-            self.conn.acknowledge_received_data(length, event.stream_id)
+    def go_on(self, stream_id: int) -> None:
+        """Read what a WebSocket has received, if all of its output was sent.
+
+        So no more is buffered here than the client may send.
+        """
+        while (websocket := self.websockets.get(stream_id)) and not self.conn.send_buffer_size(
+            stream_id
+        ):
+            data = self.conn.read_data(stream_id, PIECE)
+            websocket.receive(data)
+            if self.conn.at_end(stream_id):
+                websocket.finished = True  # this corresponds to the end of a TCP connection
+            self.send(stream_id, websocket)
+            if not data:
+                break
+
+    def send(self, stream_id: int, websocket: WebSocket) -> None:
+        """Send the output of a WebSocket; forget it if nothing follows."""
+        self.conn.send_data(stream_id, websocket.output, end_stream=websocket.finished)
+        websocket.output = b""
+        if websocket.finished:
+            del self.websockets[stream_id]
+            self.conn.discard_data(stream_id)
 
     def answer(self, stream_id: int, fields: Fields) -> None:
         """Answer a request: open a WebSocket, or send the page or an error."""
@@ -241,10 +228,13 @@ class Session:
                 self.conn.send_headers(stream_id, refused, end_stream=True)
                 return
             self.conn.send_headers(stream_id, [(":status", "200")])
-            self.exchanges[stream_id] = websocket = WebSocket()
+            self.websockets[stream_id] = websocket = WebSocket()
             if path == b"/fields":
                 websocket.send(TextMessage(data=fields_as_json(fields)))
                 websocket.close(CloseConnection(code=CloseReason.NORMAL_CLOSURE, reason="all said"))
+            if self.stopping:
+                websocket.leave()
+            self.send(stream_id, websocket)
             return
         status, kind, content = "404", "text/plain", b"not here\n"
         if method not in {b"GET", b"HEAD"}:
@@ -258,30 +248,10 @@ class Session:
             ("content-type", kind),
             ("content-length", str(len(content))),
         ]
+        self.conn.discard_data(stream_id)  # it is not needed
         self.conn.send_headers(stream_id, response, end_stream=method == b"HEAD")
         if method != b"HEAD":
-            self.exchanges[stream_id] = Exchange(content)
-
-    def send_content(self) -> None:
-        """Send of every exchange as much as the client has room for.
-
-        Where all of it has gone, the client gets the room back that the octets had which called for
-        it. So what waits here is never more than what the client may send.
-        """
-        for stream_id, exchange in list(self.exchanges.items()):
-            while exchange.output:
-                window = self.conn.local_flow_control_window(stream_id)
-                size = min(window, self.conn.max_outbound_frame_size, len(exchange.output))
-                if size <= 0:
-                    break
-                self.conn.send_data(stream_id, bytes(exchange.output[:size]))
-                del exchange.output[:size]
-            if not exchange.output:
-                if exchange.finished:
-                    self.conn.end_stream(stream_id)
-                    del self.exchanges[stream_id]
-                self.conn.acknowledge_received_data(exchange.held, stream_id)
-                exchange.held = 0
+            self.conn.send_data(stream_id, content, end_stream=True)
 
 
 def path_of(request: dict[bytes, bytes]) -> bytes:
@@ -290,14 +260,14 @@ def path_of(request: dict[bytes, bytes]) -> bytes:
 
 
 def refusal(request: dict[bytes, bytes]) -> list[tuple[str, str]] | None:
-    """Return the response to an extended CONNECT request that opens no WebSocket, or None."""
+    """Return the response that refuses an extended CONNECT request, or None."""
     if request[b":protocol"] != b"websocket":
         return [(":status", "501")]
     if path_of(request) not in {b"/echo", b"/fields"}:
         return [(":status", "404")]
     if request.get(b"sec-websocket-version") != b"13":
         return [(":status", "400"), ("sec-websocket-version", "13")]
-    # Browsers let scripts of any page open WebSockets, with cookies, and say whose script it is.
+    # Browsers let scripts of any page open WebSockets, with cookies, and send the script's origin.
     own = b"https://" + request.get(b":authority", b"")
     if request.get(b"origin", own) != own:
         return [(":status", "403")]
@@ -310,9 +280,9 @@ def fields_as_json(fields: Fields) -> str:
 
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Let the client read what was said last and hang up; after a moment, do so ourselves.
+    """Let the client read our last frames and disconnect; after a moment, do so ourselves.
 
-    Closing a socket in which octets of the client wait unread would discard what we sent last.
+    Closing a socket with unread octets from the client would discard what we sent last.
     """
 
     async def until_closed() -> None:
@@ -343,7 +313,7 @@ async def serve(host: str, port: int, context: ssl.SSLContext) -> None:
             if writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
                 await session.run()
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
-            pass  # the client has gone or does not read, or the server stops
+            pass  # the client has disconnected or does not read, or the server stops
         finally:
             await hang_up(reader, writer)
             sessions.discard(session)

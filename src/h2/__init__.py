@@ -6,5 +6,5 @@ __all__ = ["__compiled__", "__version__"]
 
 __version__ = "4.5.0"
 
-#: Whether the inner layers of the package run compiled. It does the same either way.
+#: Whether the inner layers of the package are compiled. The behaviour is the same either way.
 __compiled__: bool = COMPILED

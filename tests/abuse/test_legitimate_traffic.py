@@ -1,4 +1,4 @@
-"""Traffic that looks like an attack and is none passes all limits: see `benchmarks.legitimate`."""
+"""Legitimate traffic that looks like an attack passes all limits: see `benchmarks.legitimate`."""
 
 from __future__ import annotations
 

@@ -81,6 +81,8 @@ def test_a_request_that_is_dropped_takes_its_own_along() -> None:
     for stream_id in (1, 3, 5):
         conn.send_headers(stream_id, REQUEST, end_stream=True)
         conn.send_priority_update(stream_id, 1)
+    conn.send_headers(7, REQUEST, end_stream=True)
+    conn.reset_stream(7)  # has none
     conn.reset_stream(3)
     assert kept(conn) == [1, 5]
     conn.reset_stream(1)

@@ -19,6 +19,26 @@ def test_the_oldest_is_dropped_as_long_as_there_is_too_much() -> None:
     assert (len(left), left.readable(11), left.readable(9)) == (1, 9000, 0)
 
 
+def test_what_just_fits_is_kept() -> None:
+    left = Leftovers()
+    assert left.keep(1, bytes(4000), ROOM) == []
+    assert left.keep(3, bytes(ROOM - 4000 - 2 * 128), ROOM) == []
+    assert left.keep(5, b"", ROOM) == [1]
+
+
+def test_streams_that_were_read_take_no_room() -> None:
+    left = Leftovers()
+    for stream_id in range(1, 1001, 2):
+        assert left.keep(stream_id, b"content", ROOM) == []
+        assert left.read(stream_id, None) == b"content"
+    assert left.keep(999, b"content", ROOM) == []
+    for octet in b"conten":
+        assert left.read(999, 1) == bytes([octet])
+    assert left.read(999, 1) == b"t"
+    assert left.keep(1001, bytes(ROOM - 2 * 128), ROOM) == []
+    assert left.keep(1003, b"", ROOM) == []
+
+
 def test_each_stream_counts_128_octets_more_than_it_has() -> None:
     left = Leftovers()
     dropped = [left.keep(stream_id, b"x", ROOM) for stream_id in range(1, 201, 2)]

@@ -56,3 +56,13 @@ def test_the_rest_of_a_large_piece_does_not_keep_all_of_it() -> None:
     tracemalloc.stop()
     assert taken < 1000
     assert kept.take_all() == b"\0"
+
+
+def test_small_pieces_are_not_added_to_a_large_one() -> None:
+    """Each would copy all of it."""
+    pieces = Pieces(bytes(10_000))
+    for _ in range(100):
+        pieces.append(b"small")
+    assert [len(piece) for piece in pieces._pieces] == [10_000, 500]
+    pieces.append(bytes(10_000))
+    assert [len(piece) for piece in pieces._pieces] == [10_000, 500, 10_000]

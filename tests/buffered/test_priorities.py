@@ -8,7 +8,7 @@ from h2._core.priority_merging import Priorities
 from h2._rules import connection_states
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
-from h2.events import PriorityUpdateReceived
+from h2.events import PriorityUpdateReceived, RequestReceived
 from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes
 from tests.buffered.ends import (
@@ -88,6 +88,30 @@ def test_requests_of_a_proxy_are_side_by_side(name: bytes) -> None:
     assert conn.get_priority(3) == (6, True)
 
 
+def test_priority_update_changes_nothing_behind_a_proxy() -> None:
+    conn = server(*WIDE)
+    request(conn, 1, (b"via", b"a"))
+    conn.send_headers(1, RESPONSE)
+    conn.send_data(1, bytes(2 * FRAME))
+    wire.feed(conn, wire.priority_update(1, b"u=0"))
+    assert conn.get_priority(1) == SIDE_BY_SIDE
+
+
+def test_priority_update_shows_that_the_client_knows_priorities() -> None:
+    conn = server(*WIDE)
+    for stream_id in (1, 3):
+        request(conn, stream_id)
+    wire.feed(conn, wire.priority_update(1, b"u=0"))
+    assert conn.get_priority(3) == DEFAULT
+
+
+def test_a_field_about_priorities_is_an_ordinary_field_without_buffering() -> None:
+    conn = wire.server()
+    fields = [*wire.REQUEST, (b"priority", b"u=0")]
+    (event, *_) = wire.feed(conn, wire.headers(1, fields, end_stream=True))
+    assert isinstance(event, RequestReceived)
+
+
 def test_priority_update_overrides_the_field() -> None:
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(100_000))
@@ -124,6 +148,15 @@ def test_a_priority_that_comes_too_late_is_not_kept() -> None:
     assert nothing_is_left(conn)
     with pytest.raises(StreamClosedError):
         conn.set_priority(3, urgency=7)
+
+
+def test_identifiers_that_may_still_be_used_are_not_forgotten() -> None:
+    conn = server(*WIDE)
+    conn._core.announced.acknowledged_stream_limit = None
+    idle = range(1, 401, 2)
+    for stream_id in idle:
+        wire.feed(conn, wire.priority_update(stream_id, b"u=1"))
+    assert {conn.get_priority(stream_id) for stream_id in idle} == {(1, False)}
 
 
 def test_identifiers_that_are_passed_over_are_forgotten() -> None:

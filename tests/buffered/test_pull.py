@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hpack.struct import NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 from h2.events import StreamOpened, StreamWritable
-from h2.exceptions import ProtocolError
+from h2.exceptions import ProtocolError, StreamClosedError
 from tests.buffered.ends import (
     POST,
     REQUEST,
+    RESPONSE,
     TRAILERS,
     WIDE,
     client,
@@ -272,6 +274,184 @@ def test_trailers_of_a_request_that_goes_on() -> None:
     for call in (conn.end_stream, lambda stream_id: conn.send_headers(stream_id, TRAILERS, True)):
         with pytest.raises(ProtocolError, match="in state HALF_LOCAL_WAITING"):
             call(1)
+
+
+def test_parked_streams_wake_in_the_order_of_what_they_lack() -> None:
+    """However often the peer has moved the windows before, so that the list was made again."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3, 5)
+    for stream_id, size in ((1, 10_000), (3, 9_000), (5, 8_000)):
+        wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, size)))
+        conn.send_data(stream_id, bytes(20_000))
+        assert shape(frames(conn)) == [(stream_id, size, 0)]
+    queue = conn._sending
+    for number in range(100):
+        wire.feed(conn, wire.window_update(1, 1))
+        wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 7_000 + number % 2)))
+        assert shape(frames(conn)) == []
+        assert len(queue._lacking) <= 2 * (3 + 32)
+        assert not queue.parked
+    for size, woken in ((8_001, 5), (9_001, 3), (9_901, 1)):
+        wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, size)))
+        assert (woken, 1, 0) in shape(frames(conn))
+
+
+def test_a_parked_stream_that_is_gone_when_the_list_is_made_again() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 10_000)), 1, 3)
+    for stream_id in (1, 3):
+        conn.send_data(stream_id, bytes(20_000))
+    conn.data_to_send()
+    del conn.streams[3]
+    for number in range(100):
+        wire.feed(conn, wire.window_update(1, 1))
+        wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 7_000 + number % 2)))
+        assert shape(frames(conn)) == []
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 10_000)))
+    assert shape(frames(conn)) == [(1, 100, 0)]
+
+
+def test_what_is_remembered_of_parked_streams_goes_with_the_last_of_them() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3)
+    queue = conn._sending
+    for stream_id in (1, 3):
+        conn.send_data(stream_id, bytes(10))
+    conn.data_to_send()
+    assert [*queue.parked] == [1, 3]
+    conn.reset_stream(1)
+    assert [*queue.parked] == [3]
+    wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True))
+    conn.send_headers(5, RESPONSE)
+    conn.send_data(5, bytes(10))
+    conn.data_to_send()
+    for changed in (False, True):
+        wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, 0)))
+        conn.data_to_send()
+        if changed:
+            wire.feed(conn, wire.rst_stream(3))
+        wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, changed)))
+        sent = shape(frames(conn))
+    assert sent == [(5, 1, 0)]
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 0)))
+    conn.data_to_send()
+    wire.feed(conn, wire.rst_stream(5))
+    assert (queue.parked, queue._lacking) == ({}, [])
+
+
+def test_nothing_is_remembered_of_parked_streams_after_the_end_of_the_connection() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 10)), 1, 3)
+    queue = conn._sending
+    conn.send_data(1, bytes(20))
+    conn.data_to_send()
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 5)))
+    conn.data_to_send()
+    conn.send_data(3, bytes(20))
+    conn.data_to_send()
+    assert queue.parked
+    assert queue._lacking
+    conn.close_connection(1)
+    assert (queue.parked, queue._lacking) == ({}, [])
+
+
+def test_nothing_passes_a_single_octet() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    conn.send_data(1, b"x")
+    conn.send_headers(1, TRAILERS, end_stream=True)
+    assert frames(conn) == []
+    wire.feed(conn, wire.window_update(1, 1))
+    assert types(frames(conn)) == [Type.DATA, Type.HEADERS]
+
+
+def test_requests_that_would_wait_in_vain_are_refused() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 0))
+    conn.send_headers(1, REQUEST, end_stream=True)
+    conn.reset_stream(1)
+    with pytest.raises(StreamClosedError):
+        conn.send_data(1, b"late")
+    wire.feed(conn, wire.goaway(0))
+    with pytest.raises(ProtocolError):
+        conn.send_headers(3, REQUEST, end_stream=True)
+    assert conn.waiting_streams == 0
+
+
+def test_responses_that_would_wait_in_vain_are_refused() -> None:
+    conn = responding(server((Setting.MAX_CONCURRENT_STREAMS, 0)), 1)
+    for promised in (2, 4):
+        conn.push_stream(1, promised, REQUEST)
+    conn.send_headers(2, RESPONSE)
+    with pytest.raises(ProtocolError, match="A server cannot send HEADERS that open"):
+        conn.send_headers(99, RESPONSE)
+    conn.data_to_send()
+    conn.close_connection(1)
+    with pytest.raises(ProtocolError):
+        conn.send_headers(4, RESPONSE)
+    assert conn.waiting_streams == 0
+
+
+def test_a_queue_that_was_empty_begins_anew() -> None:
+    """Neither old content nor old padding comes again, and the order is that of the calls."""
+    conn = responding(server(*WIDE), 1)
+    sizes = (FRAME + 1, FRAME + 2)
+    for letter in b"ab":
+        conn.send_data(1, bytes([letter]) * sizes[0], pad_length=3)
+        conn.send_data(1, bytes([letter]) * sizes[1], pad_length=3)
+        assert content(frames(conn), 1) == bytes([letter]) * sum(sizes)
+    for letter, size in zip(b"cd", sizes, strict=True):
+        conn.send_data(1, bytes([letter]) * size)
+    sent = frames(conn)
+    assert content(sent, 1) == b"c" * sizes[0] + b"d" * sizes[1]
+    assert not any(frame.has(wire.Flag.PADDED) for frame in sent)
+
+
+def test_many_chunks_leave_one_by_one_in_order() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    for number in range(200):
+        conn.send_data(1, bytes([number]) * 2)
+    sent = b""
+    for _ in range(200):
+        wire.feed(conn, wire.window_update(1, 2))
+        sent += content(frames(conn), 1)
+    assert sent == b"".join(bytes([number]) * 2 for number in range(200))
+
+
+def test_the_first_content_of_a_stream_that_was_opened_passes_those_that_are_busy() -> None:
+    conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), *WIDE)
+    for stream_id in (1, 3, 5):
+        conn.send_headers(stream_id, POST)
+        conn.send_data(stream_id, bytes(3 * FRAME))
+    conn.data_to_send(2 * (FRAME + HEADER) + 200)
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 3)))
+    assert shape(frames(conn))[0][0] == 5
+
+
+def test_fields_are_sent_the_same_way_whether_or_not_they_have_waited() -> None:
+    fields = [*REQUEST, NeverIndexedHeaderTuple(b"x-secret", b"s"), (b"x-open", b"o")]
+    blocks = []
+    for limit in (0, 2):
+        conn = client((Setting.MAX_CONCURRENT_STREAMS, limit))
+        conn.send_headers(1, fields, end_stream=True)
+        assert conn.waiting_streams == (limit == 0)
+        wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 2)))
+        blocks += [frame.payload for frame in frames(conn) if frame.type == Type.HEADERS]
+    assert blocks[0] == blocks[1]
+
+
+def test_a_quiet_stream_passes_those_that_are_busy() -> None:
+    conn = responding(server(*WIDE), 1, 3, 5)
+    for stream_id in (1, 3, 5):
+        conn.set_priority(stream_id, incremental=True)
+    for stream_id in (1, 3):
+        conn.send_data(stream_id, bytes(5 * FRAME))
+    for stream_id in (1, 3):
+        assert [frame.stream_id for frame in frames(conn, FRAME + HEADER)] == [stream_id]
+    conn.send_data(5, b"quiet")
+    assert frames(conn)[0].stream_id == 5
+
+
+def test_a_stream_is_writable_or_not() -> None:
+    conn = responding(server(*WIDE), 1)
+    conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH - 1))
+    assert conn.is_writable(1) is True
+    conn.send_data(1, b"x")
+    assert conn.is_writable(1) is False
 
 
 def test_a_shutdown_opens_no_more_streams() -> None:

@@ -31,7 +31,7 @@ FRAME = 16_384
 
 
 def fill(conn: BufferedH2Connection, stream_id: int, octets: int, letter: bytes = b"x") -> None:
-    """DATA frames of the usual size, that many octets in all."""
+    """Send this many octets in DATA frames of the usual size."""
     while octets > 0:
         size = min(octets, FRAME)
         wire.feed(conn, wire.data(stream_id, letter * size))
@@ -39,7 +39,7 @@ def fill(conn: BufferedH2Connection, stream_id: int, octets: int, letter: bytes 
 
 
 def nothing_is_owed(conn: BufferedH2Connection) -> bool:
-    """Whether all of the connection's window was given back, or counts towards the next update."""
+    """Whether the connection's whole window was given back or counts towards the next update."""
     window = conn._core.window
     return window.value + window.handed_back == window.limit
 
@@ -146,7 +146,7 @@ def test_without_receive_buffering_content_comes_with_its_event() -> None:
     assert increments(conn) == {}, "the program acknowledges what it has got"
 
 
-# The end of content.
+# The end of the content.
 
 
 def test_the_end_is_told_apart_from_nothing_yet() -> None:
@@ -190,7 +190,7 @@ def test_a_response_can_be_read_after_its_stream_is_closed() -> None:
 
 
 def waiting_client() -> BufferedH2Connection:
-    """A client whose second request, on stream 3, waits for the first one to end."""
+    """A client whose second request, on stream 3, is waiting for the first one to end."""
     conn = client()
     wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 1)))
     for stream_id in (1, 3):
@@ -253,7 +253,7 @@ def test_a_request_that_was_passed_over_cannot_be_read() -> None:
     assert not conn.at_end(3)
 
 
-# Content that was cut.
+# Truncated content.
 
 
 def test_what_has_arrived_before_a_reset_can_be_read_and_is_not_taken_for_all_of_it() -> None:
@@ -458,7 +458,7 @@ def test_a_request_that_waits_is_complete_however_many_streams_are_reset_meanwhi
     assert conn.at_end(1)
 
 
-# Streams that nothing reads.
+# Streams that are never read.
 
 
 def test_a_program_that_resets_a_stream_drops_its_content() -> None:
@@ -507,7 +507,7 @@ def test_discarded_content_gives_its_windows_back_and_so_does_what_follows() -> 
 
 
 def test_a_client_can_send_all_of_a_request_that_was_answered_early() -> None:
-    """Whoever answers early and discards the rest sends no RST_STREAM and stalls nobody."""
+    """A server that answers early and discards the rest sends no RST_STREAM and stalls nobody."""
     conn = uploading()
     fill(conn, 1, 2 * FRAME)
     conn.send_headers(1, [(":status", "413")], end_stream=True)
@@ -524,7 +524,7 @@ def test_a_client_can_send_all_of_a_request_that_was_answered_early() -> None:
 
 
 def test_a_loop_on_what_is_buffered_ends_with_the_stream() -> None:
-    """As the manual has it: `is_writable` would be false for ever."""
+    """As the manual says: `is_writable` would remain false."""
     for end in (lambda conn: wire.feed(conn, wire.rst_stream(1)), lambda conn: conn._core.end()):
         conn = uploading()
         conn.send_headers(1, wire.RESPONSE)
@@ -837,6 +837,47 @@ def test_small_frames_count_until_their_octets_are_given_back(reset: bool) -> No
     conduct = conn._core.conduct
     assert conduct.small is not None
     assert conduct.small.count <= 40
+
+
+@pytest.mark.parametrize("how", ["read", "in part", "discarded", "reset", "we reset"])
+def test_a_request_is_remembered_as_long_as_it_is_not_read(how: str) -> None:
+    conn = uploading(1, 3)
+    receiving = receiving_of(conn)
+    for stream_id in (1, 3):
+        wire.feed(conn, wire.data(stream_id, b"question", end_stream=True))
+    assert receiving.unread_requests == {1, 3}
+    if how == "in part":
+        conn.read_data(1, 3)
+    elif how == "read":
+        conn.read_data(1)
+    elif how == "discarded":
+        conn.discard_data(1)
+        assert not receiving._ignored
+    elif how == "reset":
+        wire.feed(conn, wire.rst_stream(1))
+    else:
+        conn.reset_stream(1)
+    assert receiving.unread_requests == ({1, 3} if how == "in part" else {3})
+
+
+def test_streams_that_are_still_open_are_ignored_however_many_were_taken_out() -> None:
+    conn = uploading(1)
+    conn.discard_data(1)
+    for stream_id in range(3, 603, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+        conn.discard_data(stream_id)
+        del conn.streams[stream_id]
+        assert len(receiving_of(conn)._ignored) <= 2 * (2 + 64)
+    wire.feed(conn, wire.data(1, b"nobody reads it"))
+    assert not conn.readable(1)
+
+
+def test_the_end_is_told_by_true_or_false() -> None:
+    conn = downloading(1, 3)
+    wire.feed(conn, wire.data(1, b"x", end_stream=True))
+    assert [conn.at_end(stream_id) for stream_id in (1, 3)] == [False, False]
+    conn.read_data(1)
+    assert [conn.at_end(stream_id) for stream_id in (1, 3)] == [True, False]
 
 
 def test_an_exhausted_window_after_it_became_smaller() -> None:

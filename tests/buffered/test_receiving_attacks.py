@@ -162,3 +162,14 @@ def test_a_request_that_is_complete_after_its_answer_gives_its_window_back() -> 
     assert [(frame.type, frame.stream_id) for frame in frames] == [(Type.WINDOW_UPDATE, 0)]
     assert conn.read_data(1) == b"x" * 3 * 16_384
     assert conn.at_end(1)
+
+
+def test_a_request_that_is_read_after_its_answer_gives_its_window_back_once() -> None:
+    conn = uploading()
+    wire.feed(conn, wire.data(1, b"x" * 16_384) * 2, wire.data(1, b"", end_stream=True))
+    conn.send_headers(1, wire.RESPONSE, end_stream=True)
+    assert conn.read_data(1) == b"x" * 2 * 16_384
+    frames = [frame for frame in wire.parse(conn.data_to_send()) if frame.type != Type.HEADERS]
+    assert [(frame.type, frame.stream_id) for frame in frames] == [(Type.WINDOW_UPDATE, 0)]
+    assert int.from_bytes(frames[0].payload, "big") == 2 * 16_384
+    assert conn.data_to_send() == b""

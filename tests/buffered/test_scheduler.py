@@ -174,6 +174,9 @@ class Model:
             self.end_turn(stream_id)
         self.leave(stream_id, "parked")
 
+    def pause(self, stream_id: int) -> None:
+        self.leave(stream_id, "parked")
+
 
 class History(RuleBasedStateMachine):
     """Any history of what can happen to streams, played to the scheduler and to the model."""
@@ -235,7 +238,11 @@ class History(RuleBasedStateMachine):
         self.model.remove(stream_id)
         assert turn.place is None
 
-    @rule(outcomes=st.lists(st.sampled_from(["more", "more", "dry", "end", "park"]), max_size=40))
+    @rule(
+        outcomes=st.lists(
+            st.sampled_from(["more", "more", "more", "dry", "end", "park", "pause"]), max_size=40
+        )
+    )
     def pull(self, outcomes: list[str]) -> None:
         for outcome in outcomes:
             turn = self.scheduler.next()
@@ -252,12 +259,16 @@ class History(RuleBasedStateMachine):
             self.model.park(turn.stream_id)
             assert turn.place == PARKED
             return
-        turn.size = FRAME if outcome == "more" else 0
+        turn.size = FRAME if outcome in ("more", "pause") else 0
         turn.ended = outcome == "end"
         self.scheduler.sent(turn)
         self.model.sent(turn.stream_id, turn.size > 0, turn.ended)
         assert turn.place == (READY if turn.size else None)
-        if turn.size and alone:
+        if outcome == "pause":  # its window ends with this frame
+            self.scheduler.pause(turn)
+            self.model.pause(turn.stream_id)
+            assert turn.place == PARKED
+        elif turn.size and alone:
             assert self.scheduler.next() is turn
         if outcome == "end":
             del self.turns[turn.stream_id]
@@ -312,7 +323,7 @@ def step(machine: History, rng: random.Random) -> None:
         machine.reset(Chosen(rng.choice(members)))
     elif members and rng.random() < 0.2:
         machine.reprioritize(Chosen(rng.choice(members)), urgency, incremental)
-    outcomes = ["more"] * 12 + ["dry", "end", "park"]
+    outcomes = ["more"] * 12 + ["dry", "end", "park", "pause"]
     machine.pull([rng.choice(outcomes) for _ in range(rng.randrange(40))])
 
 
@@ -375,6 +386,16 @@ def test_one_frame_of_32_is_for_the_other_levels_in_rotation() -> None:
     order = frames(scheduler, 1024)
     assert order[31::32] == [3, 5] * 16
     assert Counter(order) == {1: 992, 3: 16, 5: 16}
+
+
+@pytest.mark.parametrize("urgency", [0, 1, 2])
+def test_the_count_begins_anew_when_one_level_was_alone(urgency: int) -> None:
+    (other,) = streams(1, 5, first=3)
+    scheduler = busy(streams(1, urgency), [other])
+    assert frames(scheduler, 20) == [1] * 20
+    scheduler.remove(other)
+    scheduler.add(streams(1, 5, first=5)[0], True)
+    assert frames(scheduler, 32) == [1] * 31 + [5]
 
 
 def test_a_short_load_never_reaches_the_frame_for_the_others() -> None:
@@ -522,6 +543,16 @@ def test_a_parked_stream_keeps_its_place_for_a_round() -> None:
     assert frames(scheduler, 4) == [5, 7, 1, 3]
 
 
+def test_a_stream_whose_window_ends_keeps_the_place_behind_its_frame() -> None:
+    turns = streams(4)
+    scheduler = busy(turns)
+    assert frames(scheduler, 5) == [1, 3, 5, 7, 1]
+    scheduler.pause(turns[0])
+    assert frames(scheduler, 2) == [3, 5]
+    scheduler.wake(turns[0])
+    assert frames(scheduler, 3) == [7, 1, 3]
+
+
 def test_one_that_is_woken_later_goes_to_the_end_of_the_ring() -> None:
     turns = streams(4)
     scheduler = busy(turns)
@@ -551,6 +582,49 @@ def test_a_stream_that_has_not_sent_yet_is_still_fresh_at_another_level() -> Non
     scheduler.add(newcomer, True)
     scheduler.reprioritize(newcomer, 5, True)
     assert frames(scheduler, 4) == [101, 1, 3, 5]
+
+
+def fresh_or_not(back_and_forth: list[tuple[int, bool]]) -> list[int]:
+    """The first frames of a level in which one stream has been and another arrives this way."""
+    ring, other = streams(1, 5, first=101), streams(1, 3, first=201)
+    scheduler = busy(ring, other)
+    frames(scheduler, 40)
+    newcomer = streams(1, 3)[0]
+    scheduler.add(newcomer, True)
+    for urgency, incremental in back_and_forth:
+        scheduler.reprioritize(newcomer, urgency, incremental)
+    scheduler.remove(other[0])
+    return frames(scheduler, 2)
+
+
+@pytest.mark.parametrize(
+    ("back_and_forth", "expected"),
+    [
+        ([(4, True), (5, True)], [1, 101]),
+        # A place that it had before is not a new one.
+        ([(4, True), (3, True), (5, True)], [101, 1]),
+        # One that is not incremental is never fresh.
+        ([(3, False), (5, True)], [101, 1]),
+    ],
+)
+def test_who_is_fresh_after_several_changes(
+    back_and_forth: list[tuple[int, bool]], expected: list[int]
+) -> None:
+    assert fresh_or_not(back_and_forth) == expected
+
+
+@pytest.mark.parametrize("urgency", range(LEVELS))
+@pytest.mark.parametrize("parked", [True, False])
+def test_a_place_without_a_stream_that_can_send_is_passed_over(urgency: int, parked: bool) -> None:
+    turns = streams(3, urgency)
+    scheduler = busy(turns)
+    frames(scheduler, 3)
+    if parked:
+        scheduler.park(turns[0])
+    else:
+        turns[0].size = 0
+        scheduler.sent(turns[0])
+    assert frames(scheduler, 4) == [3, 5, 3, 5]
 
 
 def test_a_parked_stream_gets_the_priority_that_it_was_given_meanwhile() -> None:
@@ -658,3 +732,39 @@ def test_a_scheduler_that_nobody_uses_holds_nothing() -> None:
     scheduler = Scheduler()
     assert not scheduler
     assert sys.getsizeof(scheduler) + sys.getsizeof(scheduler._levels) <= 160
+
+
+@pytest.mark.parametrize(("number", "cleared_after"), [(12, 9), (20, 11)])
+@pytest.mark.parametrize("served", [True, False])
+def test_places_of_streams_that_are_gone_are_cleared_when_they_prevail(
+    number: int, cleared_after: int, served: bool
+) -> None:
+    turns = streams(number)
+    scheduler = busy(turns)
+    if served:
+        frames(scheduler, number)
+    level = scheduler._levels[1 << 3]
+    for gone, turn in enumerate(turns[:cleared_after], 1):
+        scheduler.remove(turn)
+        places = len(level.fresh) + len(level.ring)
+        cleared = gone == cleared_after
+        assert (places, level.dead) == ((number - gone, 0) if cleared else (number, gone))
+    assert frames(scheduler, 1) == [turns[cleared_after].stream_id]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_stream_that_ends_leaves_no_place(elsewhere: bool) -> None:
+    ending, other = streams(2)
+    scheduler = busy([ending, other])
+    if elsewhere:
+        scheduler.reprioritize(ending, 1, True)
+    ending.size = 0
+    ending.ended = True
+    assert scheduler.next() is ending
+    scheduler.sent(ending)
+    level = scheduler._levels[1 << 3]
+    # Of a place at another level it is only known that nobody will come back to it.
+    assert level.dead == elsewhere
+    assert [*level.fresh, *level.ring] == ([ending, other] if elsewhere else [other])
+    assert frames(scheduler, 1) == [3]
+    assert level.dead == 0

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from h2._core.shutdown import _LAST_CALL
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
@@ -233,6 +234,16 @@ def test_a_client_leaves_when_its_streams_are_over() -> None:
     assert types(sent) == [Type.GOAWAY]
     assert last_ids(sent) == [0]
     assert conn.data_to_send() == b""
+
+
+def test_a_client_sees_the_answers_to_all_ping_frames() -> None:
+    """It sends none by itself when it leaves."""
+    conn = client()
+    conn.send_headers(1, REQUEST, end_stream=True)
+    conn.graceful_shutdown()
+    conn.ping(_LAST_CALL)
+    (event,) = wire.feed(conn, wire.ping(_LAST_CALL, ack=True))
+    assert isinstance(event, PingAckReceived)
 
 
 def test_a_client_without_streams_is_drained_at_once() -> None:

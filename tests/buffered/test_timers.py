@@ -291,6 +291,18 @@ def test_each_settings_frame_has_its_time(clock: Clock) -> None:
     assert conn.get_timer() is None
 
 
+def test_the_time_of_the_oldest_settings_frame_runs_however_often_it_is_asked_for(
+    clock: Clock,
+) -> None:
+    conn = established(True, clock, settings_timeout=5)
+    for value in (1, 2):
+        conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: value})
+    assert due(conn, clock) == 5
+    for _ in range(4):
+        assert pass_time(conn, clock, 1) == []
+    assert pass_time(conn, clock, 1) == [SettingsTimedOut()]
+
+
 def test_a_peer_that_sends_all_but_the_acknowledgment(clock: Clock) -> None:
     conn = begun(False, clock, settings_timeout=5, keepalive=Keepalive(1, 1))
     wire.feed(conn, wire.PREFACE, wire.settings())

@@ -494,6 +494,94 @@ def test_two_small_increments_for_each_octet_that_was_sent(stream_id: int) -> No
         assert conn._core.conduct.extras == number / 4
 
 
+def test_what_each_stream_allows_is_not_lost_by_those_that_had_too_much() -> None:
+    """What is beyond it counts as glitches, and the next stream allows as much as the first."""
+    conn = connection(False)
+    conduct = conn._core.conduct
+    for stream_id in (5, 7, 9):
+        allowed = FREE * (conn._core.streams.ever_opened + 1)
+        wire.feed(conn, *[wire.priority(1)] * (allowed + 5))
+        assert conduct.extras == allowed
+        wire.feed(conn, *[wire.data(1, b"")] * 10)
+        assert conduct.empty == conn._core.streams.ever_opened
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+
+
+def test_each_entry_of_settings_counts_and_the_frame_too() -> None:
+    conn = connection(False)
+    for entries, used in ((3, 8), (0, 10), (1, 14)):
+        wire.feed(conn, wire.settings(*[(Setting.MAX_FRAME_SIZE, 20_000)] * entries))
+        assert conn._core.conduct.buckets["glitches"].used == used
+
+
+@pytest.mark.parametrize("client", [True, False])
+def test_the_first_settings_are_free(client: bool) -> None:
+    conn = H2Connection(H2Configuration(client_side=client, clock=Clock()))
+    conn.initiate_connection()
+    preface = b"" if client else wire.PREFACE
+    wire.feed(conn, preface, wire.settings((Setting.MAX_FRAME_SIZE, 20_000)))
+    assert not conn._core.conduct.buckets
+
+
+def test_as_many_answers_as_are_allowed() -> None:
+    """Also where some were read before."""
+    conn = connection(False, AbuseLimits(pending_answers=600))
+    wire.feed(conn, *[wire.ping()] * 400)
+    assert len(conn.data_to_send(len(wire.ping()))) == len(wire.ping())
+    wire.feed(conn, *[wire.ping()] * 201)
+    with pytest.raises(DenialOfServiceError, match="'pending_answers' is 600"):
+        wire.feed(conn, wire.ping())
+
+
+def test_small_frames_are_counted_with_their_octets() -> None:
+    conn = connection(False, AbuseLimits(small_data=3))
+    small = wire.data(1, b"x" * 10)
+    wire.feed(conn, *[small] * 3)
+    conduct = conn._core.conduct.small
+    assert conduct is not None
+    assert (conduct.count, conduct.octets) == (3, 30)
+    conn.acknowledge_received_data(20, 1)
+    wire.feed(conn, small)
+    assert (conduct.count, conduct.octets) == (2, 20)
+    # What is acknowledged by WINDOW_UPDATE counts in the same way.
+    wire.feed(conn, *[small] * 2)
+    wire.feed(conn, wire.data(1, bytes(16_384)), wire.data(1, bytes(16_384)))
+    conn.acknowledge_received_data(2 * 16_384, 1)
+    wire.feed(conn, small)
+    assert (conduct.count, conduct.octets) == (0, 0)
+
+
+@pytest.mark.parametrize("promises", [1, 2])
+def test_promises_are_counted_from_the_first(promises: int) -> None:
+    conn = connection(True, AbuseLimits(reserved_streams=1))
+    for promised in range(2, 2 + 2 * promises, 2):
+        wire.feed(conn, wire.push_promise(1, promised), wire.rst_stream(promised))
+    assert "glitches" not in conn._core.conduct.buckets
+    wire.feed(conn, *[wire.push_promise(1, 100), wire.rst_stream(100)] * (promises == 2))
+    assert ("glitches" in conn._core.conduct.buckets) == (promises == 2)
+
+
+def test_answers_that_nobody_reads_are_put_together() -> None:
+    """From time to time, and not each time: that would copy all of them."""
+    conn = connection(False)
+    chunks = []
+    for _ in range(999):
+        wire.feed(conn, wire.ping())
+        chunks.append(len(conn._core.out.chunks))
+    assert chunks[200] == chunks[0] + 200
+    assert max(chunks) < 300
+    assert len(sent(conn)) == 999
+
+
+def test_fields_that_are_as_large_as_their_block_do_not_expand() -> None:
+    conn = connection(False)
+    fields = [*wire.REQUEST, *[(b"x-field", bytes([65 + n % 26]) * 800) for n in range(12)]]
+    block = wire.headers(5, fields, end_stream=True)
+    assert len(block) > 9_000
+    conn.receive_data(block)
+    assert "expansion" not in conn._core.conduct.buckets
+
+
 def test_updates_that_come_after_the_end_of_the_stream() -> None:
     conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
     wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True))

@@ -49,7 +49,7 @@ def test_identifiers_of_settings_are_16_bits_wide() -> None:
 
 @pytest.mark.parametrize("code", UNKNOWN_CODES)
 def test_unknown_error_codes(code: int) -> None:
-    """Section 7: unknown error codes trigger no special behavior; the number is handed on."""
+    """Section 7: unknown error codes trigger no special behaviour; the number is passed on."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     event = only(wire.feed(conn, wire.rst_stream(1, code)), StreamReset)

@@ -96,7 +96,7 @@ RESET_REQUESTS = {
 
 @pytest.mark.parametrize("fields", MALFORMED_REQUESTS.values(), ids=MALFORMED_REQUESTS)
 def test_malformed_requests(fields: wire.Fields) -> None:
-    """A request with wrong control data is malformed."""
+    """A request with invalid control data is malformed."""
     assert_malformed(wire.server(), wire.headers(1, fields, end_stream=True))
 
 
@@ -118,7 +118,7 @@ def test_malformed_requests_that_are_reset(fields: wire.Fields) -> None:
 
 @pytest.mark.parametrize("fields", RESET_REQUESTS.values(), ids=RESET_REQUESTS)
 def test_malformed_promises_that_are_reset(fields: wire.Fields) -> None:
-    """So do promised streams; what the server sends on them is discarded."""
+    """The same for promised streams; frames that the server sends on them are discarded."""
     conn = requesting_client()
     promise = wire.push_promise(1, 2, fields)
     assert_malformed(conn, promise, known=False)
@@ -268,14 +268,14 @@ def test_final_statuses(status: bytes) -> None:
 NOT_SENT = {
     name: fields
     for name, fields in {**MALFORMED_REQUESTS, **RESET_REQUESTS}.items()
-    # Names are converted to lowercase and values stripped before they are looked at.
+    # Names are converted to lowercase and values stripped before they are checked.
     if name not in ("uppercase", "leading space in path", "line break in method")
 }
 
 
 @pytest.mark.parametrize("fields", NOT_SENT.values(), ids=NOT_SENT)
 def test_requests_that_we_do_not_send(fields: wire.Fields) -> None:
-    """What a server would have to reject is refused, and the next request works."""
+    """A request that a server would have to reject is refused, and the next request works."""
     conn = wire.client()
     if (b":method", b"") in fields or (b":method", b"GET /") in fields:
         # h2 4.4.1 sends it.
@@ -312,7 +312,7 @@ def test_responses_that_we_do_not_send(fields: wire.Fields) -> None:
 
 @pytest.mark.parametrize("fields", WELL_FORMED_REQUESTS.values(), ids=WELL_FORMED_REQUESTS)
 def test_requests_that_we_send(fields: wire.Fields) -> None:
-    """What a server accepts can be sent, unchanged."""
+    """A request that a server accepts can be sent and is not changed."""
     conn = wire.client()
     conn.send_headers(1, fields)
     assert wire.decode(sent(conn)[0].fragment) == list(fields)
@@ -329,7 +329,7 @@ def test_pseudo_header_fields_in_trailers_that_we_do_not_send() -> None:
 
 
 def test_pseudo_header_fields_in_trailers_that_a_server_does_not_send() -> None:
-    """Not even the one of its response, in front of the other fields or behind them."""
+    """Not even :status, before or after the other fields."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
     conn.send_headers(1, wire.RESPONSE)

@@ -427,14 +427,18 @@ def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Ma
         async with Client(_context(target)) as client:
             most = 0
 
-            async def one() -> None:
+            async def watch() -> None:
                 nonlocal most
-                response = await client.request("GET", f"{target.url}/hello.txt")
-                (connection,) = client.connections
-                most = max(most, connection.h2.open_outbound_streams)
-                assert await response.read() == site.hello
+                while True:  # in each turn of the loop
+                    open_streams = [one.h2.open_outbound_streams for one in client.connections]
+                    most = max([most, *open_streams])
+                    await asyncio.sleep(0)
 
-            await asyncio.gather(*(one() for _ in range(50)))
+            watching = asyncio.create_task(watch())
+            requests = [text(client, f"{target.url}/hello.txt") for _ in range(50)]
+            assert await asyncio.gather(*requests) == [site.hello.decode()] * 50
+            watching.cancel()
+            assert len(client.connections) == 1
             assert 0 < most <= 5
 
     with nghttpd(site, certificates, "--max-concurrent-streams=5") as target:

@@ -1,4 +1,4 @@
-"""The server on eventlet, started as it documents itself, with clients of all kinds."""
+"""The eventlet server, started as documented, with clients of all kinds."""
 
 from __future__ import annotations
 

@@ -243,14 +243,14 @@ def test_a_stream_that_ends_without_close_is_ended(served: Served) -> None:
 
 def test_what_cannot_be_sent_back_holds_up_its_sender_alone(served: Served) -> None:
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        messages = masked(BINARY, bytes(100)) * 150  # fill a DATA frame
-        client.send(connect(1), wire.data(1, messages) * 4, wire.data(1, masked(CLOSE, b"")))
+        messages = masked(BINARY, bytes(122)) * 128  # 16,384 octets, what the server takes at once
+        client.send(connect(1), wire.data(1, messages) * 3, wire.data(1, masked(CLOSE, b"")))
         frames = client.pong() + client.pong()
         assert {frame.type for frame in frames} == {Type.SETTINGS, Type.HEADERS}
         # As soon as there is room for it, all of it comes, and the room for as much again.
         client.send(wire.window_update(1, 100_000))
         frames = client.until(ends(1)) + client.pong()
-        assert content(frames, 1) == plain(BINARY, bytes(100)) * 600 + plain(CLOSE, b"")
+        assert content(frames, 1) == plain(BINARY, bytes(122)) * 384 + plain(CLOSE, b"")
         assert Type.WINDOW_UPDATE in {frame.type for frame in frames}
 
 

@@ -1,4 +1,4 @@
-"""Connections over TLS whose frames a test reads and writes one by one, proper ones or not."""
+"""TLS connections on which a test reads and writes single frames, valid or not."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def connect(target: Target, protocols: Sequence[str] = ("h2",)) -> ssl.SSLSocket
 
 
 class RawConnection:
-    """One end of a connection, whose frames a test reads one by one."""
+    """One end of a connection; a test reads its frames one by one."""
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self.sock = sock
@@ -96,12 +96,12 @@ class RawConnection:
         return list(iter(self.frame, None))
 
     def pong(self) -> list[Frame]:
-        """All frames that come before the answer to a PING that is sent now."""
+        """Send a PING; return all frames that arrive before the answer."""
         self.send(wire.ping())
         return self.until(is_pong)[:-1]
 
     def vanish(self) -> None:
-        """Break the connection off with a TCP reset."""
+        """Abort the connection with a TCP reset."""
         break_off(self.sock)
 
 

@@ -1,8 +1,7 @@
 """Third-party servers, for clients under test.
 
-Each one serves the files of a `Site` and sends the content of a `POST /echo` back (nginx, Apache
-httpd and h2o hand it to a small HTTP/1.1 server behind them), over TLS or, with prior knowledge,
-in cleartext.
+Each one serves the files of a `Site` and echoes the content of a `POST /echo` (nginx, Apache httpd
+and h2o forward it to a small HTTP/1.1 server), over TLS or, with prior knowledge, in cleartext.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def _target(port: int, certificate: Certificate | None) -> Target:
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Sends the content of a request back; what the servers below put in front of it."""
+    """Echoes the content of a request; the backend of the servers below."""
 
     protocol_version = "HTTP/1.1"
 
@@ -54,12 +53,12 @@ class _Echo(BaseHTTPRequestHandler):
         self.rfile.readline()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def _echo_backend() -> Iterator[int]:
-    """A server for HTTP/1.1 in this process; its port."""
+    """Run an HTTP/1.1 server in this process and yield its port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -72,7 +71,7 @@ def _echo_backend() -> Iterator[int]:
 
 @contextmanager
 def nghttpd(site: Site, certificate: Certificate | None, *options: str) -> Iterator[Target]:
-    """The server of nghttp2; it sends the content of any POST back."""
+    """The server of nghttp2; it echoes the content of any POST."""
     port = free_port()
     command = [require_program("nghttpd"), f"--htdocs={site.folder}", "--echo-upload", *options]
     if certificate is None:

@@ -1,4 +1,4 @@
-"""A folder of files that servers hand out, and that the tests know byte by byte."""
+"""A folder of files for servers to serve, whose content the tests know exactly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 MEGABYTES_20 = 20_000_000
 RESOURCES = 20
 
-# Once everything is loaded, the page says over which protocol each part of it came.
+# Once everything is loaded, the page shows the protocol over which each part of it arrived.
 PAGE = """<!doctype html>
 <meta charset=utf-8>
 <title>a page with resources</title>
@@ -61,7 +61,7 @@ class Site:
 
 
 def make_site(folder: Path) -> Site:
-    """Fill this folder, which servers of any user can read."""
+    """Fill this folder and make it readable by servers of any user."""
     folder.chmod(0o755)
     (folder / "hello.txt").write_text("Hello from this folder.\n")
     (folder / "big.bin").write_bytes(random.Random(20).randbytes(MEGABYTES_20))

@@ -5,14 +5,17 @@ Everything is counted in processes of its own, without coverage tools.
 
 from __future__ import annotations
 
+import json
 import platform
 import re
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from benchmarks import buffered, gate, habits, scaling, served
+from benchmarks import buffered, gate, habits, scaling, served, servers
 from benchmarks.gate import CountsByName
 from benchmarks.workloads import WORKLOADS
 from support.peers import require_program
@@ -129,3 +132,55 @@ def test_two_servers_under_h2load() -> None:
     assert figures.keys() == cases.keys()
     assert all(found.keys() == {"by hand", "buffered"} for found in figures.values())
     assert all(spent > 0 for found in figures.values() for spent in found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the CPU time of other processes")
+def test_whole_servers_under_h2load(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One of each group, in the environment of the tests; figures of few requests are noise."""
+    require_program("h2load")
+    monkeypatch.setattr(servers, "ensure", lambda name: sys.executable)
+    monkeypatch.setattr(servers, "WARM_UP", 40)
+    file = tmp_path / "figures.json"
+    options = ["--only", "ours,example,hypercorn", "--rounds", "2", "--requests", "200"]
+    monkeypatch.setattr(sys, "argv", ["servers", *options, "--json", str(file)])
+    servers.main()
+    figures = json.loads(file.read_text())
+    assert {group: set(found) for group, found in figures.items()} == {
+        "minimal": {"ours"},
+        "asgi": {"example", "hypercorn"},
+    }
+    for by_streams in (*figures["minimal"].values(), *figures["asgi"].values()):
+        assert by_streams.keys() == {"32", "1"}
+        assert all(cost > 0 for cost in by_streams.values())
+    assert len(re.findall(r"^\S.* us +[\d.]+ us *$", capsys.readouterr().out, re.MULTILINE)) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the CPU time of other processes")
+def test_the_cpu_time_of_a_process_includes_that_of_its_children() -> None:
+    code = "import sys; sum(range(5_000_000)); print(flush=True); sys.stdin.read()"
+    command = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        (child,) = set(servers.processes(process.pid)) - {process.pid}
+        alone, whole = servers.cpu_time(child), servers.cpu_time(process.pid)
+        process.communicate()
+    assert 0 < alone < whole
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    code = "import sys; sys.exit('no such thing')"
+    broken = servers.Server("broken", lambda place: [sys.executable, "-c", code])
+    files = servers.make_certificate(tmp_path / "certificate")
+    with pytest.raises(RuntimeError, match="no such thing"), servers.running(broken, files):
+        pass
+
+
+def test_servers_of_programs_that_are_missing_are_left_out() -> None:
+    assert servers.Server("", servers.nginx).available
+    assert not servers.Server("", servers.nginx, "no-such-program").available

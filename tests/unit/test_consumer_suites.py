@@ -1,4 +1,4 @@
-"""What compares tests of consumers: reading of results, the comparison, what a run leaves."""
+"""The comparison of consumers' test suites: reading and comparing results, cleaning up."""
 
 from __future__ import annotations
 
@@ -151,11 +151,11 @@ time.sleep(float(sys.argv[1]))
 
 
 def ends(pid: int) -> bool:
-    """Whether a process is gone soon."""
+    """Whether a process ends soon."""
     for _ in range(100):
         try:
             os.kill(pid, 0)
-            # It may be a zombie that waits to be reaped.
+            # It may be a zombie waiting to be reaped.
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             return True

@@ -1,4 +1,4 @@
-"""Two ends never report errors of each other, and the program that checks this can fail."""
+"""Two ends never accuse each other of errors, and the program that checks this can fail."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from tools.explore.worlds import check_agreement
 
 pytestmark = pure_build
 
-# What is searched in the test suite: calls in a row, with one stream and with two, and this many
-# states at least. `python -m tools.explore` goes further.
+# The searches of the test suite: how many calls in a row, with one stream and with two, and the
+# least number of states found. `python -m tools.explore` goes further.
 SEARCHES = {
     "messages": (5, 4, 2_000),
     "push": (3, 2, 1_000),
@@ -67,7 +67,7 @@ def exchange(client: Endpoint, server: Endpoint, *steps: tuple[Endpoint, Call]) 
     settle(client, server, client.take(), server.take())
 
 
-# What it finds ------------------------------------------------------------------------------------
+# The searches ------------------------------------------------------------------------------------
 
 
 @both_modes
@@ -97,7 +97,7 @@ def test_random_walks_with_an_intermediary(name: str, strict: bool) -> None:
     assert report.steps > 100
 
 
-# That it finds faults -----------------------------------------------------------------------------
+# Faults it must find -----------------------------------------------------------------------------
 
 
 def stream_cell(input_: str, state: str) -> Cell:
@@ -115,7 +115,7 @@ def connection_cell(table: str, input_: str, state: str) -> Cell:
 
 
 FAULTS = [
-    # What is allowed becomes an error.
+    # An allowed frame becomes an error.
     ("messages", stream_cell("RECV_HEADERS_END", "OPEN_REQUEST_RECEIVED"), -4, "accused"),
     ("messages", stream_cell("SEND_DATA", "OPEN_BOTH"), -1, "refused"),
     ("push", connection_cell(CLIENT, "RECV_PUSH_PROMISE", "OPEN"), -2, "accused"),
@@ -123,13 +123,13 @@ FAULTS = [
     ("messages", stream_cell("RECV_DATA", "CLOSED_BY_US"), -3, "accused"),
     ("push", stream_cell("RECV_PUSH_PROMISE", "CLOSED_BY_US"), -9, "accused"),
     ("windows", stream_cell("RECV_WINDOW_UPDATE", "CLOSED_BY_US"), -5, "accused"),
-    # They are ignored, although the stream was not reset.
+    # Frames are ignored although the stream was not reset.
     ("messages", stream_cell("RECV_DATA", "HALF_LOCAL"), -2, "crashed"),
-    # It leads elsewhere.
+    # A frame leads to the wrong state.
     ("messages", stream_cell("RECV_DATA_END", "HALF_LOCAL"), HALF_LOCAL, "state"),
     ("push", stream_cell("SEND_HEADERS", "RESERVED_LOCAL"), OPEN_BOTH, "disagree"),
     ("shutdown", connection_cell(CLIENT, "RECV_GOAWAY", "OPEN"), 1, "state"),
-    # What is refused becomes possible.
+    # A refused call becomes possible.
     ("messages", stream_cell("SEND_DATA", "HALF_LOCAL"), HALF_LOCAL, "allowed"),
     ("shutdown", connection_cell(SERVER, "SEND_PUSH_PROMISE", "GOAWAY_RECEIVED"), 4, "allowed"),
 ]
@@ -412,7 +412,7 @@ def test_the_command_puts_faults_into_tables(
     faults = ["--faults", "--only"]
     assert program.main([*faults, "SEND_DATA_END in OPEN_BOTH"]) == 0
     assert "misuse: 3 calls of 'messages': refused: end(1)" in capsys.readouterr().out
-    # The call that would find it is in none of the two scenarios.
+    # Neither scenario has the call that would find it.
     assert program.main([*faults, "SEND_WINDOW_UPDATE in OPEN_BOTH"]) == 1
     assert "nobody asks: NO REASON" in capsys.readouterr().out
     assert program.main([*faults, "RECV_HEADERS in CLOSED"]) == 0

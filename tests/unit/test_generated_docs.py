@@ -28,6 +28,7 @@ from tools import (
     pages,
     requirements,
     rule_index,
+    speed_page,
     state_diagrams,
     waterfall_example,
 )
@@ -42,6 +43,7 @@ GENERATED = {
     command_line_page: {command_line_page.NAME: command_line_page.page()},
     waterfall_example: {waterfall_example.NAME: waterfall_example.page()},
     flow_control: {"diagrams/flow-control.svg": flow_control.drawing()},
+    speed_page: speed_page.files(*speed_page.read()),
 }
 
 DRAWINGS = {
@@ -59,6 +61,7 @@ every_generator = pytest.mark.parametrize(
         "options",
         "waterfall",
         "flow control",
+        "speed",
     ],
 )
 

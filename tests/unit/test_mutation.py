@@ -41,6 +41,7 @@ def changes(source: str) -> list[str]:
         ("del a[b]", ["del a[b] -> pass"]),
         # What makes no difference, or breaks all of it.
         ("return None", []),
+        ("return False", ["False -> True"]),
         ("a = b", []),
         ("a: int = b", []),
         ("'a docstring'", []),

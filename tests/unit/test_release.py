@@ -177,6 +177,19 @@ def test_sdists_that_do_not_pass(tmp_path: Path, extra: str, left_out: str, comp
         distributions.inspect_sdist(sdist)
 
 
+def test_an_sdist_is_compared_with_the_tree_that_it_was_made_of(tmp_path: Path) -> None:
+    """The checkout may have changed since it was cloned."""
+    place = tmp_path / "src" / "h2" / "new.py"
+    place.parent.mkdir(parents=True)
+    place.write_text("")
+    sdist = tmp_path / "h2.tar.gz"
+    with tarfile.open(sdist, "w:gz") as archive:
+        for name in sorted(distributions.SDIST):
+            archive.addfile(tarfile.TarInfo(f"h2-4.6.0/{name}"))
+    with pytest.raises(SystemExit, match=r"the sdist lacks \['src/h2/new.py'\]"):
+        distributions.inspect_sdist(sdist, tmp_path)
+
+
 def test_what_is_tried_where() -> None:
     made = [Path("h2-1.2.3.tar.gz"), Path(PURE), Path(COMPILED)]
     assert list(release.trials(made, [NEW, PYPY, MIDDLE, OLD])) == [

@@ -1,4 +1,4 @@
-"""What a run says about skipped tests, and what it does about tests that do not end."""
+"""The summary of skipped tests, and time limits of tests that wait for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random walks of three: a client, an intermediary made of two connections, and an origin.
+"""Random walks of a client, an intermediary made of two connections, and an origin server.
 
 No end reports an error, nothing is lost, and nothing is left over in the intermediary.
 """
@@ -17,8 +17,8 @@ from tools.explore.starts import start
 from tools.explore.walks import WalkReport, choose, repeat
 from tools.explore.worlds import check_agreement
 
-#: Calls that the applications of a chain do not make: promises end at an intermediary, and closing
-#: a connection immediately concerns only two ends.
+#: Calls that the applications in a chain do not make: an intermediary does not forward pushes, and
+#: closing a connection immediately involves only two ends.
 _NOT_HERE = frozenset(("push", "set-push", "close", "altsvc", "altsvc-origin"))
 
 #: Calls that the intermediary makes by itself.
@@ -134,7 +134,7 @@ class Chain:
                 raise Fault("disagree", f"{one} and {other}")
 
     def _is_shut(self, receiver: int) -> bool:
-        """Return whether an application has told its peer to send nothing."""
+        """Return whether an application has told its peer to stop sending."""
         return not self.ends[receiver].conn.local_settings.initial_window_size
 
 

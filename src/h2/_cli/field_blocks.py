@@ -13,7 +13,7 @@ from h2._hpack.integers import decode_integer
 #: A block is not decoded beyond this: a few octets can expand to gigabytes.
 MAX_SECTION_SIZE: Final = 1024 * 1024
 
-_STATIC: Final = build_static_table(lambda _name, _value: 0)
+_STATIC: Final = build_static_table(lambda _name: 0, lambda _mask, _value: 0)
 _LONGEST_INTEGER: Final = 5  # octets after the prefix, as the decoder allows
 
 

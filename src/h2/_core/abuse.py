@@ -66,7 +66,6 @@ def crossed(
     """Return the violation for a limit that was exceeded."""
     message = f"{what}: {seen}, the limit '{limit}' is {allowed}"
     error = DenialOfServiceError(message)
-    error.error_code = rule.code
     error.limit, error.allowed, error.seen = limit, allowed, seen
     return Violation(rule, message, stream_id, error)
 

@@ -1,4 +1,4 @@
-"""PRIORITY_UPDATE for requests that are not sent yet (RFC 9218 section 7.1)."""
+"""PRIORITY_UPDATE frames for requests not sent yet (RFC 9218 section 7.1)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from h2.priorities import Priority
 
 
 class EarlyUpdates:
-    """The priorities that follow requests as soon as those are sent.
+    """Priorities to send as soon as their requests have been sent.
 
-    Identifiers only go up (RFC 9113 section 5.1.1), so what was said of one that was passed over is
-    forgotten with it.
+    Identifiers only increase (RFC 9113 section 5.1.1), so the priority of a skipped identifier is
+    dropped.
     """
 
     __slots__ = ("_ids", "_priorities")
@@ -24,7 +24,7 @@ class EarlyUpdates:
         return bool(self._ids)
 
     def keep(self, stream_id: int, priority: Priority) -> None:
-        """Keep the priority of a stream that can still be opened; the latest one counts."""
+        """Keep the priority of a stream that can still be opened, replacing any earlier one."""
         if stream_id not in self._priorities:
             insort(self._ids, stream_id)
         self._priorities[stream_id] = priority
@@ -36,7 +36,7 @@ class EarlyUpdates:
         return priority
 
     def pass_over(self, highest: int, stream_id: int) -> None:
-        """Forget identifiers above the highest one that was given out, and below the next one."""
+        """Forget identifiers above the highest one reserved so far and below the next one."""
         self._forget(bisect_right(self._ids, highest), bisect_left(self._ids, stream_id))
 
     def drop(self, stream_id: int) -> None:

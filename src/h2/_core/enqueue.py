@@ -71,7 +71,7 @@ def send_headers(
                 return
     if plan.seen & _PRIORITY_OF_RESPONSE == _PRIORITY_OF_RESPONSE:
         # The field of a response changes only what it names (RFC 9218 section 8).
-        values = [entry.value for entry in plan.entries if entry.name == b"priority"]
+        values = [entry.field[1] for entry in plan.entries if entry.field[0] == b"priority"]
         queue.set_priority(stream_id, queue.get_priority(stream_id).merge(b", ".join(values)))
 
 
@@ -170,7 +170,7 @@ def _keep_data(
     # commit
     if data:
         if outbound is None:
-            outbound = queue.make(stream_id)
+            outbound = queue.make(stream.stream_id)  # the key of the stream, not an equal number
         queue.append(outbound, data, pad_length)
     if not end_stream:
         return

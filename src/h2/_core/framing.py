@@ -48,7 +48,6 @@ def begin_response(stream: Stream, section: FieldSection) -> None:
     if stream.method != ORDINARY_METHOD and _answers_method(stream, section.seen):
         return
     if section.seen & NO_CONTENT:
-        stream.content_length = None
         stream.remaining = 0
         return
     # The response to an upgrade may be one to HEAD, so its content-length means nothing.
@@ -82,7 +81,6 @@ def wrong_content(stream: Stream, remaining: int) -> Violation:
             rules.CONTENT_NOT_ALLOWED,
             f"Received content on stream {stream.stream_id}, whose response cannot have any",
             stream.stream_id,
-            InvalidBodyLengthError(0, -remaining),
         )
     return _mismatch(rules.CONTENT_LENGTH_MISMATCH, stream, remaining)
 

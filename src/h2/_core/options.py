@@ -1,4 +1,4 @@
-"""The options of a configuration that a connection reads for each frame and each field block."""
+"""Configuration options that a connection reads for every frame and field block."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from h2.config import DummyLogger, H2Configuration, OutputLogger
 
 
 class Options:
-    """A copy of some options, which the configuration keeps up to date.
+    """A copy of some options, kept up to date by the configuration.
 
-    The configuration is an object of programs, so its attributes take long to read where the rest
-    is compiled. All connections that share a configuration share this, too.
+    Programs create and may subclass the configuration, so compiled code is slow to read its
+    attributes. Connections that share a configuration share this copy as well.
     """
 
     __slots__ = (
@@ -26,23 +26,23 @@ class Options:
         "version",
     )
 
-    #: With which fields that arrive are decoded to text; they stay octets if it is no string.
+    #: The encoding used to decode received fields to text; if not a string, they stay bytes.
     encoding: Any
-    #: So many pending answers need no look.
+    #: Up to this many pending answers need no check.
     few_answers: int
     join_cookies: bool
-    #: The logger, None where nothing comes of a call to it.
+    #: The logger, or None if calling it has no effect.
     log: DummyLogger | OutputLogger | None
     normalize: bool
     split_cookies: bool
-    #: Field sections above this size may exceed a limit.
+    #: Field sections larger than this may exceed a limit.
     suspect_list: int
     validate_inbound: bool
-    #: Counts assignments of options that are true or false.
+    #: Counts assignments to boolean options.
     version: int
 
     def read(self, config: H2Configuration) -> None:
-        """Take over the options."""
+        """Copy the options."""
         self.encoding = config.header_encoding
         self.few_answers = config._few_answers
         self.join_cookies = config.normalize_inbound_headers

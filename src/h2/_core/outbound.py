@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._core.output import Chunk
+from h2._core.output import COPY_BELOW, Chunk
 from h2._core.scheduler import Turn
 from h2._core.send_headers import CheckedFields
 from h2._core.stream import Stream
@@ -101,6 +101,9 @@ class Outbound(Turn):
         pieces: list[Chunk]
         if size == left and size <= largest and not offset:
             pieces = [chunk]
+        elif size < COPY_BELOW and size <= largest:
+            stop = offset + size
+            pieces = [chunk[offset:stop]]  # a view would cost more than the copy
         else:
             view = memoryview(chunk)
             stop = offset + size

@@ -27,6 +27,8 @@ from h2._rules.fields import (
     PLAIN,
     SENSITIVE,
     classify,
+    classify_name,
+    classify_value,
     is_connection_field,
     is_sensitive,
     low_at_an_end,
@@ -180,7 +182,7 @@ class FieldPlanner:
                 if mask & LEADING:
                     leading = position + 1
                     if mask & AUTHORITY:
-                        authority = entry.value
+                        authority = entry.field[1]
         valid = not repeated and PLAIN[kind].get(seen & DECIDING) == leading
         return Plan(entries, seen, authority, valid, new_fields)
 
@@ -240,9 +242,10 @@ class FieldPlanner:
             return self._normalized_entry(field)
         if type(name) is not bytes or type(value) is not bytes:
             return self._normalized_entry(field)
+        mask = KNOWN_NAMES.get(name)
         if self._normalize and (
             ((not COMPILED or low_at_an_end(value)) and value.strip() != value)
-            or (name not in KNOWN_NAMES and name.strip().lower() != name)
+            or (mask is None and name.strip().lower() != name)
         ):
             return self._normalized_entry(field)
         if len(value) <= _LONGEST_STATIC:
@@ -250,7 +253,7 @@ class FieldPlanner:
             if entry is not None:
                 self._checked[field] = entry
                 return entry
-        mask = classify(name, value)
+        mask = classify_value(classify_name(name) if mask is None else mask, value)
         return self._classified_entry(field, mask) if mask & _SPECIAL else Entry(field, mask)
 
     def _classified_entry(self, field: tuple[bytes, bytes], mask: int) -> Entry | None:

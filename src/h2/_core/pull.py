@@ -1,4 +1,4 @@
-"""What goes next when bytes are taken: frames are cut as late as possible (RFC 9218 section 10)."""
+"""Decides what to send when bytes are taken: frames are cut late (RFC 9218 section 10)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from h2._rules.connection_states import TERMINATED
 
 _ON_DATA_END: Final = states.TABLE[states.SEND_DATA_END]
 
-#: More than can ever be sent in one call.
+#: More than can be sent in one call.
 _UNLIMITED: Final = 2**62
 
-#: Larger frames are not made, whatever the peer accepts: no other stream has a turn meanwhile.
+#: Larger frames are not created, whatever the peer accepts, because they delay other streams.
 _LARGEST_FRAME: Final = 2**16
 
-#: A frame has at least so much content, if there is so much, even if ``amount`` is smaller: the
-#: rest of it goes out in the next call.
+#: A frame has at least this much content, if there is that much, even if ``amount`` is smaller: the
+#: rest of it is sent in the next call.
 _SHORTEST: Final = 1024
 
 
 def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
-    """Return bytes for the peer, and forget them."""
+    """Remove and return bytes for the peer."""
     conn = queue.conn
     out = conn.out
     if conn.exhausted:
@@ -39,7 +39,7 @@ def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
             return out.take_all(conn.options.log)
         return out.take(amount, conn.options.log)
     if not conn.initiated:
-        return b""  # nothing goes in front of the preface
+        return b""  # nothing is sent before the preface
     room = _fill(queue, _UNLIMITED if amount is None else amount)
     queue.straight = 0 if queue.line or queue.scheduler.ready else STRAIGHT
     if amount is None or room >= 0:
@@ -63,15 +63,15 @@ def _fill(queue: SendQueue, amount: int) -> int:
         room = conn.out.room(amount) if conn.out.chunks else amount
         if room > 0 and queue.scheduler.ready:
             room = _cut(queue, room, room == amount)
-        # Where content has ended pushed streams, others can be opened.
+        # If content has ended pushed streams, others can be opened.
         if not queue.line or not waiting.can_open(queue):
             return room
 
 
 def _cut(queue: SendQueue, room: int, first: bool) -> int:
-    """Cut frames; return how much room is left, below 0 if the last one has not enough.
+    """Cut frames; return how much room is left, below 0 if the last one does not fit.
 
-    ``first`` says that nothing else goes out in this call, so that a frame may be made shorter.
+    ``first`` means that nothing else is sent in this call, so a frame may be shortened.
     """
     conn = queue.conn
     windows = conn.send_windows
@@ -85,7 +85,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             break
         stream = conn.streams.table.get(outbound.stream_id)
         if stream is None:
-            queue.drop(outbound.stream_id)  # the application has taken it out of the streams
+            queue.drop(outbound.stream_id)  # the application has removed the stream
             continue
         window = windows.initial + stream.send_offset
         if window <= 0:
@@ -95,6 +95,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         if window > windows.connection:
             window = windows.connection
         if outbound.paddings is not None:
+            size = 0
             used = _cut_padded(queue, outbound, min(window, largest), room, first)
         else:
             size = outbound.size
@@ -110,10 +111,14 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             if size:
                 _send(queue, outbound, stream, size, largest)
         if not used:
-            break  # rather than a frame that is cut short
+            break  # rather than a shortened frame
         room -= used
         first = False
         scheduler.sent(outbound)
+        if size == window and outbound.size and windows.initial + stream.send_offset <= 0:
+            # It would have to be parked at its next turn. Many windows may be as small as this.
+            scheduler.pause(outbound)
+            queue.parked[outbound.stream_id] = None
         if outbound.unwritable and outbound.size <= queue.low:
             queue.note_writable(outbound)
         if not outbound.size and outbound.ended:
@@ -125,7 +130,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
 
 
 def _fitting(size: int, largest: int, room: int, first: bool) -> int:
-    """Return how much content goes into frames that fit; 0 for none."""
+    """Return how much content fits into frames within the room; 0 for none."""
     frames = room // (largest + HEADER_LENGTH)
     if frames:
         return frames * largest
@@ -135,7 +140,7 @@ def _fitting(size: int, largest: int, room: int, first: bool) -> int:
 
 
 def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, largest: int) -> None:
-    """Send so many octets of a stream, in frames without padding."""
+    """Send ``size`` octets of a stream, in frames without padding."""
     conn = queue.conn
     append = conn.out.append
     stream_id = outbound.stream_id
@@ -145,7 +150,7 @@ def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, large
     pieces = outbound.cut(size, largest)
     last = pieces.pop()
     if pieces:
-        # All of these are taken in this call, so that they may be chunks of their own at any size.
+        # All of these are taken in this call, so they may be separate chunks at any size.
         header = encode.pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
         for piece in pieces:
             append(header)
@@ -170,9 +175,9 @@ def _cut_padded(
     room: int,
     first: bool,
 ) -> int:
-    """Send one frame with padding; return how many octets it takes, 0 if there is no room.
+    """Send one frame with padding; return how many octets it takes, 0 if it does not fit.
 
-    Where the window leaves no octet of content, the padding is shorter: a stream must not stall.
+    If the window leaves no room for content, the padding is shortened: a stream must not stall.
     """
     pad_length, size = outbound.next_padding()
     overhead = min(pad_length + 1, limit - 1)

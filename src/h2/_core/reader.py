@@ -1,4 +1,4 @@
-"""Bytes in: the connection preface, frames cut out of the input, a handler for each type."""
+"""Reading input: the connection preface, splitting into frames, dispatch to handlers."""
 
 from __future__ import annotations
 
@@ -240,8 +240,8 @@ def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None
     """Handle every complete frame from ``start`` on; return where the next one begins.
 
     If ``only`` is given, it is the payload of the only frame and ``data`` is its header: joining
-    them would copy every large frame once more. This is one long loop because every step is paid
-    for each frame.
+    them would copy every large frame again. This is one long loop because each call in it would
+    cost time for every frame.
     """
     end: i64 = len(data) if only is None else HEADER_LENGTH + len(only)
     log = conn.options.log

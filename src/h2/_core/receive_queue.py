@@ -15,7 +15,6 @@ from h2._rules import stream_states as states
 from h2._rules.registry import Violation
 from h2.errors import ErrorCodes
 from h2.events import (
-    ConnectionTerminated,
     DataAvailable,
     DataReceived,
     Event,
@@ -26,6 +25,9 @@ from h2.exceptions import H2Error, StreamClosedError
 
 _new: Final = object.__new__
 
+#: Events that say how a stream goes on. Other events are many more.
+_ENDS: Final = frozenset((StreamEnded, StreamReset))
+
 #: Ended streams are remembered while the application may ask how they ended; at least this many.
 _REMEMBERED: Final = 64
 
@@ -35,9 +37,9 @@ class ReceiveQueue:
 
     Content is in ``_waiting`` until its window is given back, so the windows bound it. The content
     of a stream that was reset, or of a request that was answered before it was read, gives its
-    window back immediately, because it is often not wanted any more. It can still be read from
-    ``_leftovers``, whose size is bounded by the connection window; the oldest content is dropped
-    if there is more.
+    window back immediately, because the application often does not want it any more. It can still
+    be read from ``_leftovers``, whose size is bounded by the connection window; beyond that, the
+    oldest content is dropped.
     """
 
     __slots__ = (
@@ -55,12 +57,12 @@ class ReceiveQueue:
         self._sending = sending  #: knows which requests are waiting to be opened
         self._waiting: dict[int, Content] = {}
         self._leftovers: Leftovers | None = None  # created when there are any
-        #: Requests that arrived in full and were not read in full. The sending half reports when
-        #: one of them is answered: searching for it would take time for each of them.
+        #: Requests that arrived in full but were not read in full. The sending half reports when
+        #: one of them is answered, because searching would take time for each.
         self.unread_requests: set[int] = set()
         sending.unread_requests = self.unread_requests
         self._ignored: set[int] = set()  # streams whose content is not kept
-        # Streams on which all content has arrived; how others ended follows from their state.
+        # Streams whose content arrived in full; how others ended follows from their state.
         self._ended: set[int] = set()
 
     # What arrives.
@@ -74,7 +76,8 @@ class ReceiveQueue:
         while events:
             event = events.pop()  # the event of a frame is gone when its content is kept
             if not isinstance(event, DataReceived):
-                self._act(event)
+                if event.__class__ in _ENDS:
+                    self._act(event)
                 left.append(event)
                 continue
             stream_id, content = event.stream_id, event.data
@@ -114,11 +117,8 @@ class ReceiveQueue:
         """Process an event that changes the state of a stream."""
         if isinstance(event, StreamEnded):
             self._end(event.stream_id)
-        elif isinstance(event, StreamReset):
+        elif isinstance(event, StreamReset):  # also for what GOAWAY leaves unprocessed
             self._cut(event.stream_id, event.error_code)
-        elif isinstance(event, ConnectionTerminated):
-            for stream_id in event.unprocessed_stream_ids:
-                self._cut(stream_id, ErrorCodes.REFUSED_STREAM)
 
     def _end(self, stream_id: int) -> None:
         """Note that all content of a stream has arrived."""
@@ -165,7 +165,7 @@ class ReceiveQueue:
         return released
 
     def _keep(self, stream_id: int) -> None:
-        """Keep content without its window, and drop the oldest if it is too much."""
+        """Keep content whose window was given back; drop the oldest if it is too much."""
         self.unread_requests.discard(stream_id)
         content = self._waiting.pop(stream_id, None)
         if content is None:

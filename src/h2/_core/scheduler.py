@@ -1,4 +1,4 @@
-"""Whose turn it is to send content: RFC 9218 section 10. Knows no frames and no windows."""
+"""Decides which stream sends content next: RFC 9218 section 10. Knows no frames or windows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from bisect import bisect_left
 from collections import deque
 from typing import Any, Final, Generic, TypeVar
 
-#: Where a stream is: it can send, or it has content and no window. None if it has nothing to send.
+#: The place of a stream: it can send, or it has content but no window. None if it has no content.
 READY: Final = 1
 PARKED: Final = 2
 
-#: After so many frames in a row that went first, those that wait behind get one. It keeps them
+#: After this many frames in a row that went first, those waiting behind them get one. It keeps them
 #: alive and leaves 97 % to what is more urgent.
 SHARE: Final = 31
 
-#: Entries of streams that are gone are taken out of a line when there are more of them than this,
-#: and more than others. So they cost the same however often a peer resets streams.
+#: Entries of ended streams are removed from a line when there are more of them than this, and more
+#: than others. So their cost is constant however often a peer resets streams.
 _FEW: Final = 8
 
 
 class Turn:
-    """What the scheduler knows of a stream; what is to be sent is kept by a subclass."""
+    """What the scheduler knows about a stream; a subclass has the content."""
 
     __slots__ = (
         "_fresh",
@@ -41,17 +41,17 @@ class Turn:
         self.size: int = 0  #: octets that are pending
         self.ended: bool = False  #: nothing follows those octets
         self.place: int | None = None  #: READY or PARKED
-        #: It has not sent since it came in as a stream that was quiet.
+        #: It has not sent since it was added as a quiet stream.
         self._fresh: bool = False
-        #: The bit of the level in one of whose lines it is ready; 0 if there is none.
+        #: The bit of the level in which it is ready; 0 if there is none.
         self._line: int = 0
-        #: The bits of the levels that have an entry of it in one of their lines, ready or not.
+        #: The bits of the levels with an entry for it in one of their lines, ready or not.
         self._marks: int = 0
 
 
 T = TypeVar("T", bound=Turn)
 
-#: A line that was not made yet. It is told by its maximal length, which its copies have, too.
+#: A line that was not created yet. It is recognized by its maximum length, which copies also have.
 _NOBODY: Final[deque[Any]] = deque(maxlen=0)
 
 _ALL: Final = -1
@@ -60,15 +60,14 @@ _ALL: Final = -1
 class _Level(Generic[T]):
     """The streams of one urgency.
 
-    Those that are not incremental are sorted by identifier, and the first one is served. Those that
-    are incremental send one frame a turn, in the order of two lines: ``fresh``, for streams that
-    were quiet, goes first; behind its frame a stream goes into ``ring``.
+    Non-incremental streams are sorted by identifier, and the first one is served. Incremental
+    streams send one frame per turn, in the order of two lines: ``fresh``, for streams that were
+    quiet, goes first; after its frame a stream moves to ``ring``.
 
     A stream that has nothing to send, or no window, leaves its entry in the line as a mark. It
-    keeps the place, as long as the mark has not come to the front. A stream without a mark was
-    therefore quiet for a whole round. This is the deficit round robin of RFC 8290, in frames.
-    New streams without end must not stop the ring: after those that were there first, or 31, it
-    has a frame.
+    keeps its place until the mark reaches the front. So a stream without a mark was quiet for a
+    whole round. This is the deficit round robin of RFC 8290, in frames. An endless supply of new
+    streams must not stop the ring: after those that were there first, or 31, it gets a frame.
     """
 
     __slots__ = (
@@ -87,20 +86,20 @@ class _Level(Generic[T]):
         self.bit: int = bit
         self.identifiers: list[int] = []  #: of the streams in ``sequential``
         self.sequential: list[T] = []
-        # The lines have one entry of a stream at most. Each is made when it is first needed.
+        # A line has at most one entry for a stream. Each is created when it is first needed.
         self.fresh: deque[T] = _NOBODY
         self.ring: deque[T] = _NOBODY
         self.active: int = 0  #: how many entries in the lines are ready
-        self.dead: int = 0  #: how many belong to streams that are gone
+        self.dead: int = 0  #: how many belong to ended streams
         self.sequential_was_last: bool = False
-        #: How many fresh streams may still go before one of the ring; _ALL before the first.
+        #: How many fresh streams may still precede one of the ring; _ALL before the first.
         self.fresh_left: int = _ALL
 
     def front(self) -> T:
         """Return the stream whose turn it is; at least one must be ready."""
-        # Both kinds: in turns, because "early non-incremental responses might prevent the serving
-        # of incremental responses issued later [...] It is RECOMMENDED that servers avoid such
-        # starvation where possible."
+        # Both kinds: alternating, because "early non-incremental responses might prevent the
+        # serving of incremental responses issued later [...] It is RECOMMENDED that servers avoid
+        # such starvation where possible."
         if self.identifiers and not (self.active and self.sequential_was_last):
             return self.sequential[0]
         while True:
@@ -113,7 +112,7 @@ class _Level(Generic[T]):
             self._drop_first(line)
 
     def _drop_first(self, line: deque[T]) -> None:
-        """Take out a mark that has come to the front."""
+        """Remove a mark that has reached the front."""
         turn = line.popleft()
         if turn._marks & self.bit:
             turn._marks ^= self.bit
@@ -121,7 +120,7 @@ class _Level(Generic[T]):
             self.dead -= 1
 
     def enter(self, turn: T, fresh: bool) -> None:
-        """Take in a stream that can send."""
+        """Add a stream that can send."""
         if not turn.incremental:
             place = bisect_left(self.identifiers, turn.stream_id)
             self.identifiers.insert(place, turn.stream_id)
@@ -131,7 +130,7 @@ class _Level(Generic[T]):
         turn._line = self.bit
         if turn._marks & self.bit:
             turn._fresh = False
-            return  # its place is where the mark is
+            return  # its place is at its mark
         turn._marks |= self.bit
         turn._fresh = fresh
         if not fresh:
@@ -142,13 +141,13 @@ class _Level(Generic[T]):
             self.fresh.append(turn)
 
     def leave_sequence(self, turn: T) -> None:
-        """Take out a stream that is not incremental. The entry of another one stays as a mark."""
+        """Remove a non-incremental stream. The entry of an incremental one stays as a mark."""
         place = bisect_left(self.identifiers, turn.stream_id)
         del self.identifiers[place]
         del self.sequential[place]
 
     def end_turn(self, turn: T, stays: bool) -> None:
-        """Put the entry of the stream at the front of a line at the end of the ring, or nowhere."""
+        """Move the entry at the front of a line to the end of the ring, or remove it."""
         ring = self.ring
         if ring and ring[0] is turn:
             self.fresh_left = _ALL
@@ -175,7 +174,7 @@ class _Level(Generic[T]):
             self.ring.append(turn)
 
     def bury(self) -> None:
-        """Note that a stream that has an entry here is gone."""
+        """Note that a stream with an entry here has ended."""
         self.dead += 1
         if self.dead > _FEW and 2 * self.dead > len(self.fresh) + len(self.ring):
             self.fresh = deque([turn for turn in self.fresh if turn._marks & self.bit])
@@ -184,23 +183,23 @@ class _Level(Generic[T]):
 
 
 class Scheduler(Generic[T]):
-    """The streams that have content to send, in the order in which they should send it.
+    """The streams with content to send, in the order in which to send it.
 
-    The most urgent level goes first, but for one frame of 32, which the others get in rotation: so
-    "every request can make some progress over time" (section 10.1), and what is urgent loses 3 %.
+    The most urgent level goes first, except for one frame in 32, which the others get in turn: so
+    "every request can make some progress over time" (section 10.1), and urgent content loses 3 %.
 
-    :meth:`next` says whose turn it is and changes nothing that counts; :meth:`sent`, :meth:`park`
-    or :meth:`remove` of that stream makes it the turn of another one.
+    :meth:`next` returns the stream whose turn it is, without a relevant change; :meth:`sent`,
+    :meth:`park` or :meth:`remove` of that stream ends its turn.
     """
 
     __slots__ = ("_last_other", "_levels", "_passed", "ready")
 
     def __init__(self) -> None:
-        # By bit, which is 1 << urgency; a level is made when it is first needed.
+        # By bit, which is 1 << urgency; a level is created when it is first needed.
         self._levels: dict[int, _Level[T]] = {}
         #: The bits of the levels in which a stream is ready: 0 if none is.
         self.ready: int = 0
-        #: Frames of the most urgent level in a row while others were ready.
+        #: Consecutive frames of the most urgent level while others were ready.
         self._passed: int = 0
         #: The bit of the level that had the last frame for the others.
         self._last_other: int = 0
@@ -210,7 +209,7 @@ class Scheduler(Generic[T]):
         return self.ready != 0
 
     def add(self, turn: T, fresh: bool) -> None:
-        """Take in a stream that had nothing to send and has a window.
+        """Add a stream that had nothing to send and has a window.
 
         ``fresh`` lets it go first, once, if it is incremental and had nothing for a whole round.
         """
@@ -223,21 +222,25 @@ class Scheduler(Generic[T]):
         level.enter(turn, fresh)
 
     def wake(self, turn: T) -> None:
-        """Take in a parked stream that has a window again.
+        """Add a parked stream that has a window again.
 
-        It is never fresh: a download whose client reads slowly must not pass one that was quiet.
+        It is never fresh: a download whose client reads slowly must not overtake a quiet stream.
         """
         self.add(turn, False)
 
     def park(self, turn: T) -> None:
-        """Leave out a stream that :meth:`next` returned until it is woken: it has no window."""
+        """Suspend the stream that :meth:`next` returned until it is woken: it has no window."""
         if turn.incremental:
             self._levels[1 << turn.urgency].end_turn(turn, True)
+        self.pause(turn)
+
+    def pause(self, turn: T) -> None:
+        """Leave out a ready stream until it is woken, at the place that it has in the line."""
         self._leave(turn)
         turn.place = PARKED
 
     def remove(self, turn: T) -> None:
-        """Forget a stream that has ended or was reset, wherever it is. It must not come back."""
+        """Remove a stream that has ended or was reset, wherever it is. It must not return."""
         if turn.place == READY:
             self._leave(turn)
         turn.place = None
@@ -247,7 +250,7 @@ class Scheduler(Generic[T]):
     def reprioritize(self, turn: T, urgency: int, incremental: bool) -> None:
         """Change the priority of a stream, wherever it is.
 
-        One that goes away from a level and comes back to it finds its place there.
+        One that leaves a level and returns to it keeps its place there.
         """
         if turn.urgency == urgency and turn.incremental == incremental:
             return
@@ -272,7 +275,7 @@ class Scheduler(Generic[T]):
             bit = later & -later if later else others & -others
         level = self._levels[bit]
         if not level.identifiers and level.fresh_left:
-            # The usual case of what `front` does, without a call.
+            # The usual case of `front`, without a call.
             line = level.fresh or level.ring
             turn = line[0]
             if turn._line == bit:
@@ -280,7 +283,7 @@ class Scheduler(Generic[T]):
         return level.front()
 
     def sent(self, turn: T) -> None:
-        """Take note that the stream that :meth:`next` returned has sent, and has ``size`` left."""
+        """Note that the stream that :meth:`next` returned has sent, and has ``size`` left."""
         bit = 1 << turn.urgency
         ready = self.ready
         if bit != ready:
@@ -310,7 +313,7 @@ class Scheduler(Generic[T]):
             self._forget_marks(turn)
 
     def alone(self, turn: T) -> bool:
-        """Return whether no other stream can have a turn before this one is dry or parked."""
+        """Return whether no other stream can have a turn before this one is empty or parked."""
         bit = 1 << turn.urgency
         if self.ready != bit:
             return False
@@ -331,7 +334,7 @@ class Scheduler(Generic[T]):
             self._empty(bit)
 
     def _empty(self, bit: int) -> None:
-        """Note that nothing is ready at a level any more."""
+        """Note that nothing is ready at a level."""
         self.ready ^= bit
         if not self.ready & (self.ready - 1):
             self._passed = 0

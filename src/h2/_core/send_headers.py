@@ -119,7 +119,7 @@ def send_headers(
 def _check_message(conn: Connection, kind: int, plan: Plan) -> None:
     """Check that the fields of a block are a valid message (section 8)."""
     if conn.config.validate_outbound_headers:
-        fields = [(entry.name, entry.value) for entry in plan.entries]
+        fields = [entry.field for entry in plan.entries]
         lenient = not conn.config.strict
         found = check_message(kind, fields, conn.connect_protocol(), lenient)
         if found is not None:
@@ -292,8 +292,9 @@ def _is_pushable(plan: Plan) -> bool:
     # Promised requests cannot include any content or a trailer section." (section 8.4)
     safe = False
     for entry in plan.entries:
-        if entry.name == b":method":
-            safe = entry.value in PUSHABLE
-        elif entry.name == b"content-length" and int(entry.value):
+        name, value = entry.field
+        if name == b":method":
+            safe = value in PUSHABLE
+        elif name == b"content-length" and int(value):
             return False
     return safe

@@ -1,4 +1,4 @@
-"""What the application has given and cannot be sent yet, and what became of it."""
+"""What the application has passed but cannot be sent yet, and the resulting events."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from h2.events import Event, StreamReset, StreamWritable
 from h2.exceptions import H2Error
 from h2.priorities import Priority
 
-#: So much content goes straight into the output between two calls that take bytes, as long as
-#: nothing else waits. Its order is clear, and small messages need no queue then.
+#: How much content goes directly into the output between two calls that take bytes, if nothing else
+#: is queued. Its order is clear, and small messages need no queue then.
 STRAIGHT: Final = 2**14
 
 _new: Final = object.__new__
 
-#: So many stale entries of parked streams are kept.
+#: How many stale entries of parked streams are kept.
 _FEW: Final = 32
 
 _ON_DATA: Final = states.TABLE[states.SEND_DATA]
 
 
 class SendQueue:
-    """What one connection has to send: the queues of its streams, and who waits to be opened.
+    """What one connection has to send: the queues of its streams, and streams to be opened.
 
-    Invariant: ``queues`` has the streams with something that waits, and those that had something
-    and may get more. All of them are streams of the connection, or in ``line``.
+    Invariant: ``queues`` has the streams with something pending, and those that had something and
+    may get more. All of them are streams of the connection, or in ``line``.
     """
 
     __slots__ = (
@@ -72,37 +72,37 @@ class SendQueue:
         #: Streams that have been parked, or whose window has grown, since ``wake_all``.
         self.parked: dict[int, None] = {}
         # A heap of those parked before: by the INITIAL_WINDOW_SIZE that they lack, the least first.
-        # Entries of streams that wait no more, or that lack something else by now, are stale.
+        # Entries of streams that no longer wait, or that now lack something else, are stale.
         self._lacking: list[tuple[int, int]] = []
         self.priorities = Priorities(conn)
         self.size = 0  #: octets in all queues
-        #: So many octets may go straight into the output. 0 as soon as something waits that the
-        #: next call which takes bytes has to look at, and until the connection is initiated.
+        #: How many octets may go directly into the output. 0 as soon as something is pending that
+        #: the next call that takes bytes has to process, and until the connection is initiated.
         self.straight = 0
-        #: Streams that wait to be opened, in order; made when the first one has to.
+        #: Streams waiting to be opened, in order; created for the first one.
         self.line: OrderedDict[int, Opening] | None = None
         self.highest_given = 0  #: the highest identifier of a request that had to wait
         self.closing = False  #: the application opens no more streams
         #: The peer's INITIAL_WINDOW_SIZE has changed: parked streams may have a window.
         self.windows_changed = False
         self.first_settings = False  #: the peer's first SETTINGS have arrived
-        # What a server said about priorities in them (RFC 9218 section 2.1.1).
+        # What a server announced about priorities in them (RFC 9218 section 2.1.1).
         self.takes_updates = True
         self.takes_old_signals = True
         #: PRIORITY_UPDATE for requests that are not open yet.
         self.early_updates: EarlyUpdates | None = None
         self.events: list[Event] = []
-        #: Requests that arrived in full and were not read in full, where what arrives is kept, and
-        #: those of them that may have been answered since somebody last looked.
+        #: With receive buffering: requests that arrived in full but were not fully read, and those
+        #: of them that may have been answered since the last check.
         self.unread_requests: set[int] | None = None
         self.answered: list[int] = []
         if not conn.client:
             conn.signals = []
 
-    # What the application asks.
+    # Queries by the application.
 
     def take_events(self) -> list[Event]:
-        """Return what no call has told yet."""
+        """Return the events that no call has returned yet."""
         events = self.events
         if events:
             self.events = []
@@ -111,23 +111,23 @@ class SendQueue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits: no content, no trailers, no stream to be opened."""
+        """Whether nothing is pending: no content, no trailers, no stream to be opened."""
         return not self.size and not self.line and not self.scheduler.ready
 
     @property
     def waiting_streams(self) -> int:
-        """How many streams wait to be opened."""
+        """The number of streams waiting to be opened."""
         return len(self.line) if self.line else 0
 
     def buffer_size(self, stream_id: int | None) -> int:
-        """Return how many octets wait on a stream, or on all."""
+        """Return how many octets are pending on a stream, or on all."""
         if stream_id is None:
             return self.size
         outbound = self.queues.get(stream_id)
         return 0 if outbound is None else outbound.size
 
     def is_writable(self, stream_id: int) -> bool:
-        """Return whether to go on writing on a stream."""
+        """Return whether to continue writing on a stream."""
         outbound = self.queues.get(stream_id)
         stream = self.conn.streams.table.get(stream_id)
         if outbound is not None:
@@ -144,14 +144,14 @@ class SendQueue:
         return no_stream(self.conn, stream_id)
 
     def get_priority(self, stream_id: int) -> Priority:
-        """Return how urgent what we send on a stream is."""
+        """Return the priority of what we send on a stream."""
         outbound = self.queues.get(stream_id)
         if outbound is not None:
             return Priority(outbound.urgency, outbound.incremental)
         return self.priorities.of(stream_id)
 
     def set_priority(self, stream_id: int, priority: Priority) -> None:
-        """Say how urgent what we send on a stream is; nothing to say where we send nothing more."""
+        """Set the priority of what we send on a stream; ignored if nothing more is sent."""
         outbound = self.queues.get(stream_id)
         if outbound is not None:
             self.scheduler.reprioritize(outbound, priority.urgency, priority.incremental)
@@ -165,15 +165,15 @@ class SendQueue:
             return
         self.priorities.set(stream_id, priority)
 
-    # What the other modules do with it.
+    # For the other modules.
 
     def started(self) -> None:
-        """Let content go out: the preface is in front of it now."""
+        """Allow content to be sent: it is now preceded by the preface."""
         if self.is_empty:
             self.straight = STRAIGHT
 
     def make(self, stream_id: int) -> Outbound:
-        """Make the queue of a stream."""
+        """Create the queue of a stream."""
         priority = self.priorities.of(stream_id)
         outbound = Outbound(stream_id, priority.urgency, priority.incremental)
         self.queues[stream_id] = outbound
@@ -190,7 +190,7 @@ class SendQueue:
             self.straight = 0
 
     def wake(self, outbound: Outbound) -> None:
-        """Let a parked stream take part again if it has a window."""
+        """Reschedule a parked stream if it has a window."""
         stream = self.conn.streams.table.get(outbound.stream_id)
         if stream is None:
             return
@@ -203,7 +203,7 @@ class SendQueue:
     def wake_all(self) -> None:
         """Wake the parked streams that have a window now.
 
-        Those that have none are looked at once, however often the peer changes INITIAL_WINDOW_SIZE.
+        Those that have none are visited once, however often the peer changes INITIAL_WINDOW_SIZE.
         """
         self.windows_changed = False
         streams = self.conn.streams.table
@@ -219,7 +219,7 @@ class SendQueue:
             if outbound is not None and outbound.place == PARKED:
                 self.wake(outbound)
         if len(lacking) > 2 * (len(self.queues) + _FEW):
-            # Only when stale entries prevail, so that the cost stays the same for each.
+            # Only when most entries are stale, so that the amortized cost stays constant.
             self._lacking = [
                 (-streams[stream_id].send_offset, stream_id)
                 for stream_id, outbound in self.queues.items()
@@ -228,7 +228,7 @@ class SendQueue:
             heapify(self._lacking)
 
     def note_writable(self, outbound: Outbound) -> None:
-        """Say that the application may go on: enough has left."""
+        """Report that the application may continue: enough has been sent."""
         outbound.unwritable = False
         event = _new(StreamWritable)
         event.stream_id = outbound.stream_id
@@ -248,7 +248,7 @@ class SendQueue:
             self.answered.append(stream_id)
 
     def drop(self, stream_id: int) -> None:
-        """Forget a stream with all that waits on it."""
+        """Forget a stream with everything pending on it."""
         outbound = self.queues.get(stream_id)
         if outbound is not None:
             self.size -= outbound.size
@@ -259,7 +259,7 @@ class SendQueue:
         self.finish(stream_id)
 
     def drop_all(self) -> None:
-        """Forget all that waits: the connection has ended."""
+        """Forget everything pending: the connection has ended."""
         self.queues.clear()
         self.parked.clear()
         self._lacking.clear()
@@ -274,6 +274,6 @@ class SendQueue:
         self.events.append(StreamReset(stream_id=stream_id, error_code=ErrorCodes.REFUSED_STREAM))
 
     def refuse_waiting(self) -> None:
-        """Forget the requests that wait to be opened: they cannot be any more."""
+        """Forget the requests waiting to be opened: they no longer can be."""
         for stream_id in list(self.line or ()):
             self.refuse(stream_id)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from h2._hpack import StaticTable, build_static_table
-from h2._rules.fields import classify
+from h2._rules.fields import classify_name, classify_value
 
-STATIC: Final[StaticTable] = build_static_table(classify)
+STATIC: Final[StaticTable] = build_static_table(classify_name, classify_value)

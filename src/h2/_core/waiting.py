@@ -124,7 +124,7 @@ def check_block(
 def fields_of(plan: Plan) -> CheckedFields:
     """Return the fields of a plan; the plan is invalid once other blocks have been encoded."""
     return CheckedFields(
-        NeverIndexedHeaderTuple(entry.name, entry.value) if entry.never else entry.field
+        NeverIndexedHeaderTuple(*entry.field) if entry.never else entry.field
         for entry in plan.entries
     )
 

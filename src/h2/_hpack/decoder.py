@@ -136,7 +136,9 @@ class Decoder:
             pos = self._update_size(data)
         static = self._static.received
         name_at = self._static.name_at
-        classify = self._static.classify
+        mask_at = self._static.mask_at
+        classify_name = self._static.classify_name
+        classify_value = self._static.classify_value
         new = _new_tuple
         table = self._entries
         highest: i64 = _STATIC + len(table) - self._evicted
@@ -225,12 +227,15 @@ class Decoder:
                     if index > highest:
                         raise TableIndexError(_no_entry(index))
                     name = table[_STATIC - index].field[0]
+                    of_name = classify_name(name)
                 elif index:
                     name = name_at[index]
+                    of_name = mask_at[index]
                 elif octet == 0x80:
                     raise TableIndexError(_no_entry(0))
                 else:
                     name, pos = _string(data, pos)
+                    of_name = classify_name(name)
                 # The value: _string(), inlined.
                 if pos >= end:
                     raise HpackDecodingError("block ends inside a field")
@@ -246,7 +251,7 @@ class Decoder:
                 pos = stop
                 if first >= 0x80:
                     value = huffman_decode(value)
-                mask = classify(name, value)
+                mask = classify_value(of_name, value)
                 cost = len(name) + len(value) + OVERHEAD
                 if octet >= 0x40:
                     field = new(_HEADER_TUPLE, (name, value))

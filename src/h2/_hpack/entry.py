@@ -16,9 +16,12 @@ NOTED: Final = 0x100
 OVERHEAD: Final = 32
 """Octets that a field counts in addition to its name and value (RFC 7541 4.1)."""
 
-Classify = Callable[[bytes, bytes], int]
-"""Maps (name, value) to a class mask: 0 for an ordinary valid field, else bits that are opaque to
-HPACK apart from LEADING and NOTED."""
+ClassifyName = Callable[[bytes], int]
+"""Maps a name to the class mask that it gives a field whatever the value is."""
+
+ClassifyValue = Callable[[int, bytes], int]
+"""Maps the mask of its name and a value to the class mask of a field: 0 for an ordinary valid one,
+else bits that are opaque to HPACK apart from LEADING and NOTED."""
 
 
 class Received:
@@ -45,25 +48,27 @@ class Run:
 class Entry:
     """A field in an encoder, with everything about it that is computed once.
 
-    ``field`` is the (name, value) tuple that is its key in ``Encoder.fields``, ``mask`` its class,
-    ``size`` its size in a table (RFC 7541 4.1). ``seq`` is its place: -index in the static
-    table, 0 in no table, n > 0 as the n-th insertion into the dynamic table of its encoder.
-    ``never`` makes the encoder send it as a never-indexed literal (RFC 7541 6.2.3). ``used`` is
-    set when it was sent as an index of the dynamic table.
+    ``field`` is the (name, value) tuple that is its key in ``Encoder.fields``, ``mask`` its class.
+    ``seq`` is its place: -index in the static table, 0 in no table, n > 0 as the n-th insertion
+    into the dynamic table of its encoder. ``never`` makes the encoder send it as a never-indexed
+    literal (RFC 7541 6.2.3).
+
+    The encoder sets the rest when it inserts the entry: ``size`` is its size in the table (RFC 7541
+    4.1), ``used`` whether it was sent as an index since then.
     """
 
-    __slots__ = ("field", "mask", "name", "never", "seq", "size", "used", "value")
+    __slots__ = ("field", "mask", "never", "seq", "size", "used")
+
+    size: int
+    used: bool
 
     def __init__(
         self, field: tuple[bytes, bytes], mask: int, never: bool = False, seq: int = 0
     ) -> None:
-        self.name, self.value = field
         self.field = field
         self.mask = mask
-        self.size = len(self.name) + len(self.value) + OVERHEAD
-        self.seq = seq
         self.never = never
-        self.used = False
+        self.seq = seq
 
 
 class FieldSection:

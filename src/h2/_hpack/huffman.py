@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from codecs import charmap_encode
 from functools import cache
 from typing import Any, cast
 
@@ -11,10 +12,14 @@ from h2._hpack.integers import OCTETS, encode_integer
 from h2._hpack.tables import HUFFMAN_CODE
 
 _BITS: list[str] = [format(code, f"0{length}b") for code, length in HUFFMAN_CODE[:256]]
+
+# Encoding looks the bits up as a character codec does, and makes a number of them: both are loops
+# in C. mypy expects such a codec to have a number for each character.
+_CODEC: Any = {octet: bits.encode() for octet, bits in enumerate(_BITS)}
 _EOS = format(HUFFMAN_CODE[256][0], "b")
 
 # The first bits of EOS, which fill the last octet, by the number of bits that are in it.
-_PADDING: tuple[str, ...] = ("", "1111111", "111111", "11111", "1111", "111", "11", "1")
+_PADDING: tuple[bytes, ...] = tuple(b"1" * (-length % 8) for length in range(8))
 
 # Bits are converted to octets in pieces, which bounds the memory that a long string needs.
 _PIECE = 1024
@@ -26,7 +31,7 @@ _PIECE = 1024
 SHORT = 24
 
 # The first octet of a Huffman-encoded string literal, as bits, by length.
-_LENGTH_BITS: tuple[str, ...] = tuple(f"1{length:07b}" for length in range(0x7F))
+_LENGTH_BITS: tuple[bytes, ...] = tuple(b"%d" % int(f"1{length:07b}") for length in range(0x7F))
 
 # Decoding is an automaton over octets. A state is a node of the code tree, named by the bits that
 # lead to it; its row maps the next octet to a cell (next row, decoded text as Latin-1, because
@@ -64,14 +69,13 @@ def encode_string(text: bytes) -> bytes:
         code = encode(text)
         size = len(code)
     else:
-        table = _BITS
-        bits = "".join([table[octet] for octet in text])
+        bits = charmap_encode(text.decode("latin-1"), "strict", _CODEC)[0]
         size = (len(bits) + 7) >> 3
         if size < 0x7F and size < length:
             # The usual case: the length and the code in one conversion.
-            whole = f"{_LENGTH_BITS[size]}{bits}{_PADDING[len(bits) & 7]}"
+            whole = _LENGTH_BITS[size] + bits + _PADDING[len(bits) & 7]
             return int(whole, 2).to_bytes(size + 1, "big")
-        code = int("0" + bits + _PADDING[len(bits) & 7], 2).to_bytes(size, "big")
+        code = int(bits + _PADDING[len(bits) & 7], 2).to_bytes(size, "big")
     if size < length:
         return encode_integer(size, 0x7F, 0x80) + code
     return encode_integer(length, 0x7F, 0) + text
@@ -84,14 +88,14 @@ def plain_string(text: bytes) -> bytes:
 
 def encode(data: bytes) -> bytes:
     """Return the Huffman code of the octets, padded with the first bits of EOS."""
-    table = _BITS
     pieces: list[bytes] = []
-    rest = ""
+    rest = b""
     for start in range(0, len(data), _PIECE):
-        bits = rest + "".join([table[octet] for octet in data[start : start + _PIECE]])
+        text = data[start : start + _PIECE].decode("latin-1")
+        bits = rest + charmap_encode(text, "strict", _CODEC)[0]
         whole = len(bits) & -8
         rest = bits[whole:]
-        pieces.append(int(bits[:whole] or "0", 2).to_bytes(whole >> 3, "big"))
+        pieces.append(int(bits[:whole] or b"0", 2).to_bytes(whole >> 3, "big"))
     if rest:
         pieces.append(bytes((int(rest + _PADDING[len(rest)], 2),)))
     return b"".join(pieces)

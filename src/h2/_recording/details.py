@@ -32,7 +32,7 @@ from h2._hpack import Decoder, HeaderListTooLarge, HpackDecodingError, build_sta
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-_STATIC: Final = build_static_table(lambda _name, _value: 0)
+_STATIC: Final = build_static_table(lambda _name: 0, lambda _mask, _value: 0)
 #: A field section is not decoded beyond this: a few octets can expand to gigabytes.
 _MAX_SECTION: Final = 1024 * 1024
 _SECRET: Final = {b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"}

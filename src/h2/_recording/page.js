@@ -9,7 +9,7 @@ const make = (tag, text = "", name = "") => {
   return element;
 };
 
-// --- from frames to what is drawn ---
+// --- from frames to drawings ---
 
 const KINDS = ["HEADERS", "DATA", "WINDOW_UPDATE", "SETTINGS", "RST_STREAM", "GOAWAY", "PING", "other"];
 const kindOf = (type) => {
@@ -17,12 +17,12 @@ const kindOf = (type) => {
   return KINDS.includes(type) ? type : "other";
 };
 
-// A window as steps [at, octets]: how much may still go one way.
+// A window as steps [at, octets]: how much may still be sent in one direction.
 class Window {
   constructor(at, octets) {
     this.octets = octets;
     this.steps = [[at, octets]];
-    this.used = octets <= 0;  // whether it is worth looking at
+    this.used = octets <= 0;  // whether it is worth showing
   }
   change(at, octets) {
     this.octets += octets;
@@ -32,12 +32,12 @@ class Window {
   take(at, octets) { this.change(at, -octets); this.used = true; }
 }
 
-// All that is known of a connection. Ways: true is what this end sends.
+// All that is known about a connection. Direction true: sent by this end.
 function study(connection) {
   const frames = connection.frames;
   const end = frames.length ? frames[frames.length - 1].at : 0;
   const initial = { true: 65535, false: 65535 };  // windows of new streams
-  const announced = { true: [], false: [] };  // SETTINGS that wait for an acknowledgment, by sender
+  const announced = { true: [], false: [] };  // SETTINGS not acknowledged yet, by sender
   const streams = new Map();
   const stream = (id, at) => {
     if (!streams.has(id)) {
@@ -50,7 +50,7 @@ function study(connection) {
     return streams.get(id);
   };
   const whole = stream(0, 0);
-  // Who sends SETTINGS_INITIAL_WINDOW_SIZE says what the other may send on a stream.
+  // SETTINGS_INITIAL_WINDOW_SIZE limits what the other end may send on a stream.
   const apply = (sender, pairs, at) => {
     for (const [name, value] of pairs) {
       if (name !== "INITIAL_WINDOW_SIZE") continue;
@@ -99,7 +99,7 @@ function study(connection) {
   return { frames, end, whole, streams: [...streams.values()].filter((one) => one.id) };
 }
 
-// What a stream does when: [from, to, phase]. Blocked: it has content, and no window for it.
+// The phases of a stream: [from, to, phase]. Blocked: it has content but no window for it.
 function phases(one, whole, end) {
   const client = one.client ?? true;
   const asked = one.asked ?? one.began;
@@ -109,7 +109,7 @@ function phases(one, whole, end) {
   one.spans = [];
   const span = (from, to, phase) => { if (to > from) one.spans.push([from, to, phase]); };
   span(asked, requested, "request");
-  // Content may come long after the header section: then others went first, or there was no window.
+  // If content comes long after the header section, others went first or there was no window.
   const begun = Math.max(answered, Math.min(done, one.first[!client] ?? answered));
   span(Math.max(asked, requested), begun, "waiting");
   span(begun, done, "response");
@@ -118,7 +118,7 @@ function phases(one, whole, end) {
     const to = one.ended[way] ?? end;
     if (one.first[way] === undefined && one.windows[way].octets > 0) continue;
     for (const [window, why] of [[one.windows[way], "stream"], [whole.windows[way], "connection"]]) {
-      // Content that is complete needs no window.
+      // Complete content needs no window.
       const steps = window.steps;
       for (let i = 0; i < steps.length; i++) {
         if (steps[i][1] > 0) continue;
@@ -162,7 +162,7 @@ const resultOf = (one) => {
 let colors = {};
 const color = (name) => colors[name] ||
   (colors[name] = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
-// Of a row: its height, the middle of the lane and half its height, and the lane of the windows.
+// In a row: its height, the middle and half the height of the lane, and the lane of windows.
 const HEIGHT = 56, TOP = 12, HALF = 10, GRAPH = 34, BOTTOM = 53;
 
 function mark(context, kind, x, middle, sent, length = 16384) {
@@ -237,7 +237,7 @@ const duration = () => Math.max(study_.end, 1e-6);
 const xOf = (at, width) => (width - 8) * (at - from) / (to - from) + 4;
 const atOf = (x, width) => from + (to - from) * (x - 4) / (width - 8);
 
-// The first place in an ordered list whose time is not before this one.
+// The first index in an ordered list whose time is not before this one.
 function firstAt(list, at, time) {
   let low = 0, high = list.length;
   while (low < high) {
@@ -270,7 +270,7 @@ function drawRow(row) {
   context.fillStyle = color("line");
   context.fillRect(0, middle - 0.5, width, 1);
   const frames = one.frames;
-  const taken = new Set();  // marks that would hide each other are drawn once
+  const taken = new Set();  // overlapping marks are drawn once
   for (let i = firstAt(frames, from, (f) => f.at) ; i < frames.length && frames[i].at <= to; i++) {
     const frame = frames[i], kind = kindOf(frame.type);
     if (hidden.has(kind)) continue;
@@ -508,7 +508,7 @@ const zoom = (factor, around = (from + to) / 2) =>
   show(around - (around - from) * factor, around + (to - around) * factor);
 const pan = (by) => show(from + by, to + by);
 
-const pointers = new Map();  // those that are down
+const pointers = new Map();  // those currently down
 function hold(event, canvas) {
   pointers.set(event.pointerId, event.clientX);
   canvas.setPointerCapture(event.pointerId);
@@ -629,6 +629,6 @@ const wanted = Math.max(1, Math.min(parseInt(location.hash.slice(1), 10) || 1,
 select.value = `${wanted - 1}`;
 if (recording.connections.length) choose(wanted - 1);
 else byId("summary").textContent = "There was no connection.";
-// For tests, and for the curious.
+// For tests and for the curious.
 window.waterfall = { drawAll, show, zoom, choose, tell, state: () => ({ study: study_, rows, from, to }) };
 })();

@@ -1,1 +1,1 @@
-"""What is allowed: every rule of the RFCs in one place, without bytes, buffers or streams."""
+"""The rules of the RFCs in one place, independent of bytes, buffers and streams."""

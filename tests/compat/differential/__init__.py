@@ -1,1 +1,1 @@
-"""The same programs run on two implementations of h2, and what they did compared step by step."""
+"""Run the same programs on two implementations of h2 and compare them step by step."""

@@ -1,4 +1,4 @@
-"""Look at differences by hand: ``python -m differential PUBLISHED_PYTHON [FIRST LAST [SHOWN]]``."""
+"""Show differences: ``python -m differential PUBLISHED_PYTHON [FIRST LAST [SHOWN]]``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .session import Findings, start
 
 
 def main(published: str, first: str = "0", last: str = "300", shown: str = "5") -> None:
-    """Print the unexplained differences, alike ones together, the shortest of each in full."""
+    """Print the unexplained differences, grouped by similarity, with the shortest one in full."""
     session = start(Runner(published), Runner(sys.executable), range(int(first), int(last)))
     for title, findings in (("direct", session.direct()), ("refusals", session.refusals())):
         print(f"## {title}: {findings.compared_steps} steps alike, {dict(findings.used)}")

@@ -1,7 +1,7 @@
-"""The compiled build against the pure one: ``python -m differential.builds [STEPS]``.
+"""Compare the compiled build with the pure one: ``python -m differential.builds [STEPS]``.
 
-Both run the same programs of random steps. Every event, octet and exception has to be the same,
-without exception. Needs an interpreter that has the compiled build installed: the one it runs on.
+Both run the same programs of random steps. Every event, octet and exception must be the same. The
+interpreter it runs on must have the compiled build installed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def pure_source() -> Iterator[str]:
 
 
 def installed() -> Runner:
-    """The package that this process has, wherever it comes from."""
+    """The package that this process imports, from wherever it is installed."""
     return Runner(sys.executable, str(Path(h2.__file__).parent.parent))
 
 
 def differences(
     compiled: Runner, pure: Runner, seeds: range
 ) -> tuple[int, list[tuple[int, int, Any, Any]]]:
-    """How many steps ran, and where the builds differ: seed, step, what either did."""
+    """The number of steps run, and where the builds differ: seed, step, and what each did."""
     programs = [program(seed) for seed in seeds]
     found = []
     steps = 0

@@ -19,7 +19,7 @@ def has_event(entry: Json, name: str) -> bool:
 
 
 def receiver(entry: Json) -> str | None:
-    """The side that was given frames."""
+    """The side that received the frames."""
     if entry["do"] == "call":
         return None
     if entry["do"] == "inject":
@@ -28,7 +28,7 @@ def receiver(entry: Json) -> str | None:
 
 
 def acknowledged(d: Difference, side: str) -> bool:
-    """Whether the first SETTINGS frame of ``side`` was acknowledged by then."""
+    """Whether the first SETTINGS frame of ``side`` had been acknowledged by then."""
     seen = [entry for entry in d.published[: d.index + 1] if receiver(entry) == side]
     return any(has_event(entry, "SettingsAcknowledged") for entry in seen)
 
@@ -48,7 +48,7 @@ def ended_by_peer(entries: Iterable[Json], side: str) -> set[int]:
 
 
 def streams(d: Difference) -> list[int]:
-    """The streams that a call or injected frames are about."""
+    """The streams that a call or injected frames refer to."""
     if "on" in d.p:
         return list(d.p["on"])
     return [d.p["call"][1].get("stream_id")] if "call" in d.p else []

@@ -1,4 +1,4 @@
-"""Two traces of one program held against each other, up to the first difference."""
+"""Compare two traces of one program, up to the first difference."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 Json = Any
 
-#: What is compared of each step, most telling first. Messages are free. The state of the two
-#: connections is compared after these, one attribute at a time.
+#: The parts of each step that are compared, the most telling ones first; exception messages may
+#: differ. The states of the two connections come after these, one attribute at a time.
 PARTS = ("skipped", "call", "units", "raised", "returned", "events", "out")
 ERROR_PARTS = (
     "type",
@@ -24,7 +24,7 @@ ERROR_PARTS = (
 
 @dataclass(frozen=True)
 class Difference:
-    """The first step at which two traces part, and the parts of it that need a reason."""
+    """The first step at which two traces differ, and the differing parts that need a reason."""
 
     program: Json
     published: list[Json]
@@ -48,7 +48,7 @@ class Difference:
         return self.ours[self.index]
 
     def only(self, *names: str) -> bool:
-        """Whether nothing but these parts differs; of the state, on either side."""
+        """Whether only these parts differ; for the state, at either end."""
         return all(part.partition(".")[2] in names or part in names for part in self.parts)
 
     def errors(self) -> tuple[str | None, str | None]:
@@ -56,7 +56,7 @@ class Difference:
         return error_type(self.p), error_type(self.o)
 
     def before(self) -> list[Json]:
-        """The steps that both did alike."""
+        """The steps that both packages did alike."""
         return self.published[: self.index]
 
 
@@ -83,14 +83,14 @@ def different(published: Json, ours: Json) -> tuple[str, ...]:
     one, two = published.get("state", {}), ours.get("state", {})
     failed = published["do"] != "call" and "raised" in published and "raised" in ours
     for side in one.keys() & two.keys():
-        # After a connection error windows do not matter.
+        # After a connection error, windows do not matter.
         names = {"state"} if failed else one[side].keys() | two[side].keys()
         parts += [f"{side}.{n}" for n in names if one[side].get(n) != two[side].get(n)]
     return tuple(sorted(parts, key=lambda part: (part not in PARTS, part)))
 
 
 def view(entry: Json, part: str) -> Json:
-    """One part of a step as it is compared."""
+    """One part of a step, in the form in which it is compared."""
     if "." in part:
         side, name = part.split(".")
         return entry["state"][side][name]
@@ -98,8 +98,8 @@ def view(entry: Json, part: str) -> Json:
     if part == "raised" and value:
         return {name: value.get(name) for name in ERROR_PARTS}
     if part == "events" and entry.get("raised"):
-        # Which events of earlier pieces were returned depends on where the pieces were cut; that
-        # nothing is lost has a test of its own.
+        # Which events of earlier pieces were returned depends on where the input was split. A
+        # separate test checks that no event is lost.
         return None
     return value
 

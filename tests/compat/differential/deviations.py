@@ -1,9 +1,9 @@
-"""The differences from h2 4.4.1 that are meant.
+"""The intended differences from h2 4.4.1.
 
-Two kinds. A passing deviation covers some of the parts that differ in a step; what it covers is
-looked past and the comparison continues. An ending one explains why two runs part for good, and the
-comparison of that program stops there. What no entry explains is a failure. Numbers refer to the
-list "Where we go further than 4.4.1 on purpose"; 0 means that it is not on the list.
+There are two kinds. A passing deviation covers some of the differing parts of a step; these are
+ignored, and the comparison continues. An ending one explains why two runs diverge permanently, and
+the comparison of that program stops there. A difference that no entry explains is a failure.
+Numbers refer to the list "Where we go further than 4.4.1 on purpose"; 0 means not on the list.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMES = tuple(entry.name for entry in (*PASSING, *ENDING))
 
 
 def look_past(difference: Difference) -> tuple[Difference | None, set[str]]:
-    """What is left of a difference after the passing entries, and which of them it met."""
+    """The rest of a difference after applying the passing entries, and the entries that applied."""
     met = set()
     left = []
     for part in difference.parts:
@@ -31,5 +31,5 @@ def look_past(difference: Difference) -> tuple[Difference | None, set[str]]:
 
 
 def ending(difference: Difference) -> Ending | None:
-    """The entry that explains why the runs part, if there is one."""
+    """The entry that explains why the runs diverge, if there is one."""
     return next((entry for entry in ENDING if entry.explains(difference)), None)

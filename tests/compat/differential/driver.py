@@ -1,7 +1,7 @@
-"""Runs programs of steps on a client and a server connection and writes what happened.
+"""Runs programs of steps on a client and a server connection and records what happens.
 
-Started as ``python -m differential.driver`` under the interpreter whose ``h2`` is wanted. One
-program per line comes in, one trace per line comes out, both JSON. Nothing here compares or judges.
+Started as ``python -m differential.driver`` under the interpreter whose ``h2`` is to be run. Reads
+one program per line and writes one trace per line, both as JSON. Nothing is compared here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NothingToDoError(Exception):
 
 
 class End:
-    """One connection, what is in flight to its peer, and the trace of both."""
+    """One connection, the frames in flight to its peer, and the trace of both."""
 
     def __init__(self, side: str, program: Json) -> None:
         client = side == "client"
@@ -153,7 +153,7 @@ class Session:
             end.shadow.called(step["method"], args)
 
     def _pump(self, step: Json, entry: Json) -> None:
-        """Hand over what one side has sent: all of it or this many units, whole or in pieces."""
+        """Deliver what one side has sent: all of it or this many units, whole or in pieces."""
         source, target = self.ends[step["side"]], self.ends[_other(step["side"])]
         count = step.get("units") or len(source.wire)
         units = [source.wire.popleft() for _ in range(min(count, len(source.wire)))]
@@ -163,7 +163,7 @@ class Session:
         self._feed(target, units, step.get("chunk"), entry)
 
     def _inject(self, step: Json, entry: Json) -> None:
-        """Hand a side frames that its peer never sent."""
+        """Inject frames that the peer never sent."""
         end = self.ends[step["side"]]
         units = [self._build(end, spec) for spec in step["frames"]]
         entry["injected"] = [frames.show(unit) for unit in units]

@@ -1,4 +1,4 @@
-"""Deviations after which two runs cannot be compared: the comparison stops there."""
+"""Deviations that end a comparison, because the two runs cannot be compared afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .passing import ACCIDENTS
 
 Json = Any
 
-#: Refusals after which 4.4.1 is as it was before the call.
+#: Refusals that leave 4.4.1 unchanged.
 HARMLESS = (
     "NoSuchStreamError",
     "StreamClosedError",
@@ -37,7 +37,7 @@ HARMLESS = (
 
 @dataclass(frozen=True)
 class Ending:
-    """A deviation after which the two runs cannot be compared."""
+    """A deviation after which the two runs cannot be compared any more."""
 
     number: int
     name: str
@@ -55,7 +55,7 @@ def _after_goaway(d: Difference) -> bool:
 
 
 def _after_refusal(d: Difference) -> bool:
-    """4.4.1 refused a call before and was left damaged, or is damaged by this refusal."""
+    """4.4.1 is in an inconsistent state after refusing this or an earlier call."""
     calls = [e for e in d.before() if e["do"] == "call" and "raised" in e]
     if any(_harmful(entry) for entry in calls):
         return True
@@ -79,13 +79,13 @@ def _wrong_role(d: Difference) -> bool:
 
 
 def _accident(d: Difference) -> bool:
-    """4.4.1 fails from within where nothing is wrong."""
+    """4.4.1 raises an internal error for valid input."""
     published, ours = d.errors()
     return published in ACCIDENTS and ours is None
 
 
 def _announced(d: Difference) -> bool:
-    """4.4.1 announces the sizes of a Settings object that was assigned, and does not allow them."""
+    """4.4.1 announces the sizes in an assigned Settings object but does not accept them."""
     published, ours = d.errors()
     if published == ours:
         return False
@@ -95,16 +95,16 @@ def _announced(d: Difference) -> bool:
 
 
 def _pushed_informational(d: Difference) -> bool:
-    """An informational response on a promised stream, which 4.4.1 does not know."""
+    """An informational response on a promised stream, which 4.4.1 does not support."""
     return d.errors() == ("ProtocolError", None) and (
         "INFORMATIONAL_HEADERS in state" in d.p["raised"]["message"]
     )
 
 
 def _reserved(d: Difference) -> bool:
-    """A frame that may not be on a stream in a reserved state, sent or received (section 5.1).
+    """A frame, sent or received, that is not allowed on a reserved stream (section 5.1).
 
-    Where both reset the stream, the codes differ.
+    If both reset the stream, the codes differ.
     """
     if not refused(d) and not d.only("events", "out"):
         return False
@@ -115,7 +115,7 @@ def _reserved(d: Difference) -> bool:
 
 
 def _unsafe_push(d: Difference) -> bool:
-    """A promised request is safe and cacheable (section 8.4)."""
+    """A promised request must be safe and cacheable (section 8.4)."""
     methods = [value for name, value in fields(d) if name == ":method"]
     return (
         refused(d) and d.step.get("method") == "push_stream" and methods not in (["GET"], ["HEAD"])
@@ -123,13 +123,13 @@ def _unsafe_push(d: Difference) -> bool:
 
 
 def _stray_continuation(d: Difference) -> bool:
-    """CONTINUATION after no field block is an error of the connection (section 6.10)."""
+    """CONTINUATION without an open field block is a connection error (section 6.10)."""
     kinds = [spec.get("kind") for spec in d.step.get("frames", ())]
     return refused(d) and kinds[-1:] == [frames.CONTINUATION]
 
 
 def _reopened(d: Difference) -> bool:
-    """A window that DATA has exhausted is opened immediately by what was acknowledged."""
+    """A window exhausted by DATA is reopened immediately by octets acknowledged earlier."""
     published, ours = sent_by_both(d.p), sent_by_both(d.o)
     more = [item for item in ours if item not in published]
     return (
@@ -150,7 +150,7 @@ def _ended_windows(d: Difference) -> bool:
 
 
 def _tunnel(d: Difference) -> bool:
-    """On the stream of a CONNECT request nothing but DATA follows (section 8.5)."""
+    """On the stream of a CONNECT request, only DATA may follow (section 8.5)."""
     sent = [item for entry in d.before() for item in sent_by_both(entry) if item[0] == "HEADERS"]
     connect = {item[2] for item in sent if [":method", "CONNECT", ""] in item[3]}
     if connect.intersection(streams(d)):
@@ -159,7 +159,7 @@ def _tunnel(d: Difference) -> bool:
 
 
 def _no_octets(d: Difference) -> bool:
-    """An empty DATA frame needs no window, not even one that is negative."""
+    """An empty DATA frame needs no window, so it may be sent while a window is negative."""
     if d.errors() != ("FlowControlError", None):
         return False
     return any(event.get("flow_controlled_length") == 0 for event in d.o["events"])
@@ -172,12 +172,12 @@ def _only_servers(d: Difference) -> bool:
 
 
 def _no_stream(d: Difference) -> bool:
-    """A stream identifier that is not one."""
+    """An invalid stream identifier."""
     return d.errors() == (None, "ValueError") and streams(d)[0] < 0
 
 
 def _response_first(d: Difference) -> bool:
-    """A server opens no stream with a request, and begins a response with its header section."""
+    """A server must not open a stream with a request, and must begin a response with HEADERS."""
     if d.p["do"] != "call" or d.p["side"] != "server" or not refused(d):
         return False
     stream_id = d.p["call"][1].get("stream_id")
@@ -191,7 +191,7 @@ def _response_first(d: Difference) -> bool:
 
 
 def _zero_increment(d: Difference) -> bool:
-    """WINDOW_UPDATE of zero on a stream is an error of that stream."""
+    """An increment of 0 on a stream is a stream error."""
     if d.p["do"] != "inject" or d.errors() != ("ProtocolError", None):
         return False
     zero = [spec for spec in d.step["frames"] if spec.get("payload") == ["00000000"]]
@@ -199,26 +199,26 @@ def _zero_increment(d: Difference) -> bool:
 
 
 def _body_length(d: Difference) -> bool:
-    """Content that is short, or that a response to CONNECT or HEAD cannot have."""
+    """Content that is too short, or not allowed in a response to CONNECT or HEAD."""
     if d.errors() in ((None, "InvalidBodyLengthError"), ("InvalidBodyLengthError", None)):
         return True  # the first: 4.4.1 forgets that a request was HEAD when its trailers are sent
     return resets(d) and "content-length" in [name for name, _ in fields(d)]
 
 
 def _text(d: Difference) -> bool:
-    """Octets that ``header_encoding`` does not have."""
+    """Octets that cannot be decoded with ``header_encoding``."""
     return d.errors()[0] == "UnicodeDecodeError"
 
 
 def _length_forbidden(d: Difference) -> bool:
-    """content-length with a status that has none."""
+    """content-length with a status that does not allow it."""
     shown = dict(fields(d))
     status, length = shown.get(":status", ""), shown.get("content-length", "")
     return objects(d) and bool(length) and (status[:1] == "1" or (status, length) == ("204", "5"))
 
 
 def _refused_push(d: Difference) -> bool:
-    """4.4.1 takes the response on a promised stream that it refused for a request."""
+    """4.4.1 treats the response on a promised stream that it refused as a request."""
     if d.errors() != ("ProtocolError", None) or ":method" not in d.p["raised"]["message"]:
         return False
     side = str(receiver(d.p))
@@ -227,7 +227,7 @@ def _refused_push(d: Difference) -> bool:
 
 
 def _not_acknowledged(d: Difference) -> bool:
-    """A stream above an unacknowledged limit is just refused."""
+    """A stream above an unacknowledged limit is only refused."""
     side = receiver(d.p)
     return (
         d.errors() == ("TooManyStreamsError", None)
@@ -237,7 +237,7 @@ def _not_acknowledged(d: Difference) -> bool:
 
 
 def _not_promised(d: Difference) -> bool:
-    """A server that opens a stream without a promise; 4.4.1 takes it for a request."""
+    """A server opens a stream without a promise; 4.4.1 treats that as a request."""
     return d.p["do"] == "inject" and d.p["side"] == "client" and resets(d) and _opens(d)
 
 
@@ -247,7 +247,7 @@ def _opens(d: Difference) -> bool:
 
 
 def _server_altsvc(d: Difference) -> bool:
-    """A server ignores ALTSVC, however badly it is formed."""
+    """A server ignores ALTSVC, even if it is malformed."""
     if d.p["do"] != "inject" or d.p["side"] != "server":
         return False
     kinds = [spec["kind"] for spec in d.step["frames"] if "kind" in spec]
@@ -270,7 +270,7 @@ def _bad_field(d: Difference, name: str, value: str) -> bool:
 
 
 def _pseudo_values(d: Difference) -> bool:
-    """A pseudo-header field has a value that 4.4.1 does not look at."""
+    """A pseudo-header field has a value that 4.4.1 does not check."""
     return objects(d) and any(_bad_pseudo(name.strip(), value) for name, value in fields(d))
 
 
@@ -289,7 +289,7 @@ def _protocol(d: Difference) -> bool:
 
 
 def _settings_in_flight(d: Difference) -> bool:
-    """An acknowledgement came for one of two or more SETTINGS frames."""
+    """An acknowledgment arrived for one of several SETTINGS frames."""
     return any(_unmatched(d, side) for side in ("client", "server"))
 
 
@@ -310,12 +310,12 @@ def _bad_preface(d: Difference) -> bool:
 
 
 def _error_code(d: Difference) -> bool:
-    """Both fail, with another code."""
+    """Both fail, with different codes."""
     published, ours = d.errors()
     if d.p["do"] == "call" or published is None or ours is None:
         return False
     if published == "TooManyStreamsError":
-        # Of two faults in one frame, 4.4.1 names the limit.
+        # Of two faults in one frame, 4.4.1 reports the exceeded limit.
         return True
     if published in d.o["raised"]["family"] or ours in d.p["raised"]["family"]:
         return True

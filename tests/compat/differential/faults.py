@@ -1,4 +1,4 @@
-"""What the generator mixes in: wrong calls, odd frames, odd header lists."""
+"""Faults that the generator adds: wrong calls, odd frames, odd header lists."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ EXTENSIONS = (
 
 
 def harmless(random: Random) -> list[Json]:
-    """Frames that change nothing much."""
+    """Frames with little effect."""
     return random.choice(
         [
             [spec(frames.PING, 0, 0, "0102030405060708")],

@@ -75,14 +75,14 @@ def _integer(value: int, prefix: int) -> bytes:
 
 
 def show(data: bytes) -> str | list[int]:
-    """Bytes for a trace: in full when short, otherwise length and checksum."""
+    """Bytes for a trace: in full if short, otherwise length and checksum."""
     if len(data) <= SHOWN_BYTES:
         return data.hex()
     return [len(data), zlib.crc32(data)]
 
 
 def split(data: bytes) -> Iterator[bytes]:
-    """Cut an outbound stream of bytes into what belongs together.
+    """Split outbound bytes into units that belong together.
 
     A unit is one frame, or a field block with its CONTINUATION frames; the connection preface
     belongs to the frame after it.

@@ -1,7 +1,7 @@
 """Seeded programs for the driver: random walks, mostly valid, with faults mixed in.
 
-A program is plain JSON (see ``driver``). Its profile says what kind of fault it may contain; a
-seed always gives the same program.
+A program is plain JSON (see ``driver``). Its profile determines the kinds of faults it may contain;
+a seed always yields the same program.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Walk:
                 settings.pop(str(vocabulary.HEADER_TABLE_SIZE), None)
 
     def _handshake(self) -> None:
-        """Both sides start; in one program of five, what they say crosses."""
+        """Both sides start; in one program out of five, their prefaces cross."""
         if self.random.random() < 0.07:
             header = {"settings_header": {"returned": "client"}}
             self.steps.append(call("client", "initiate_upgrade_connection"))
@@ -177,7 +177,7 @@ def push(random: Random) -> list[Json]:
 
 
 def acknowledge(random: Random) -> list[Json]:
-    """Received octets given back: all, some, or more than there were."""
+    """Acknowledge received octets: all, some, or more than there were."""
     side = random.choice(["client", "server"])
     amount = random.choice([[1, 0], [1, 0], [1, 0], [0.5, 0], [0.1, 1], [0, 0], [1, 10]])
     args = {
@@ -215,7 +215,7 @@ def update_settings(random: Random) -> list[Json]:
 
 
 def pump(random: Random) -> list[Json]:
-    """What one side sent reaches the other."""
+    """Deliver what one side has sent."""
     step: Json = {"do": "pump", "side": random.choice(["client", "server"])}
     if random.random() < 0.3:
         step["units"] = random.choice([1, 1, 2, 3])
@@ -225,7 +225,7 @@ def pump(random: Random) -> list[Json]:
 
 
 def exchange(random: Random) -> list[Json]:
-    """Everything on the way arrives, in both directions."""
+    """Deliver everything in flight, in both directions."""
     return [{"do": "pump", "side": side} for side in ("client", "server")]
 
 

@@ -1,4 +1,4 @@
-"""Header sections with everything that may be wrong with them."""
+"""Header sections with everything that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .vocabulary import spec
 
 Json = Any
 
-#: Visible characters that are in no token (RFC 9110 section 5.6.2), without the colon.
+#: Visible characters not allowed in tokens (RFC 9110 section 5.6.2), except the colon.
 SEPARATORS = '"(),/;<=>?@[\\]{}'
 
-#: Fields that are wrong, or that may be taken for wrong, in one kind of message or in all.
+#: Fields that are invalid, or may be mistaken for invalid, in one kind of message or in all.
 FIELDS = [
     *([f"x{char}y", "1"] for char in "\0\1\t\n\r \x1f\x7f\x80\xff" + "A:" + SEPARATORS),
     *([f"{char}x", "1"] for char in "\t :A"),
@@ -101,7 +101,7 @@ STATUSES = (
 
 
 def replaced(block: Json, name: str, value: str | None) -> Json:
-    """The block with another value of a field, or without the field."""
+    """The block with a different value for a field, or without the field."""
     return [[n, v if n != name else value] for n, v in block if n != name or value is not None]
 
 
@@ -150,7 +150,7 @@ def with_fields(block: Json) -> Iterator[Json]:
 
 
 def clumsy(stream: int) -> list[Json]:
-    """A request of 60,000 octets that the Huffman code (RFC 7541 appendix B) makes 225,000."""
+    """A request of 60,000 octets that Huffman coding (RFC 7541 appendix B) expands to 225,000."""
     value = int("3ffffffe", 16)  # 30 bits for the octet 0x16
     four = sum(value << 30 * place for place in range(4)).to_bytes(15, "big")
     block = b"\x00\x01x\xff" + integer(225_000 - 127) + four * 15_000

@@ -1,4 +1,4 @@
-"""Deviations that change one thing and nothing after it, so the comparison continues."""
+"""Deviations in one place that change nothing after it, so the comparison continues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .compare import Difference, view
 
 Json = Any
 
-#: What falls out of the inside of 4.4.1 when a call makes no sense.
+#: Internal exceptions that 4.4.1 raises for nonsensical calls.
 ACCIDENTS = (
     "AttributeError",
     "AssertionError",
@@ -28,7 +28,7 @@ KNOWN_SETTINGS = (1, 2, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True)
 class Passing:
-    """A deviation that changes one thing and nothing after it."""
+    """A deviation in one place that changes nothing after it."""
 
     number: int
     name: str
@@ -37,12 +37,12 @@ class Passing:
 
 
 def _clear_exception(d: Difference, part: str) -> bool:
-    """Both refuse a call, 4.4.1 by accident or with numbers that the caller never named."""
+    """Both refuse a call, 4.4.1 by accident or with numbers that the caller never passed."""
     published, ours = d.errors()
     if part != "raised" or d.p["do"] != "call" or published is None or ours is None:
         return False
     if published in ("FlowControlError", "TooManyStreamsError") and ours == "ProtocolError":
-        return True  # two reasons to refuse: 4.4.1 names the limit
+        return True  # two reasons to refuse: 4.4.1 reports the limit
     if d.step["method"] == "push_stream" and d.p["call"][1]["promised_stream_id"] % 2:
         return True
     if published in ACCIDENTS or ours == "RFC1122Error" or published in d.o["raised"]["family"]:
@@ -67,7 +67,7 @@ def _announced_state(d: Difference, part: str) -> bool:
 
 
 def _closed_windows(d: Difference, part: str) -> bool:
-    """4.4.1 has windows of a closed stream only until it opens or counts streams."""
+    """4.4.1 keeps windows of a closed stream only until it opens or counts streams."""
     if not part.endswith(".streams"):
         return False
     published, ours = view(d.p, part), view(d.o, part)
@@ -157,7 +157,7 @@ Simplify = Callable[[list[Json]], list[Json]]
 
 
 def _event_matters(d: Difference, simplify: Simplify) -> bool:
-    """Whether the events differ in this one respect, among others that are meant."""
+    """Whether the events differ in this respect, and otherwise only in intended ones."""
     published, ours = (entry.get("events") or [] for entry in (d.p, d.o))
     if simplify(published) == published and simplify(ours) == ours:
         return False
@@ -165,14 +165,14 @@ def _event_matters(d: Difference, simplify: Simplify) -> bool:
 
 
 def meant_alike(published: list[Json], ours: list[Json]) -> bool:
-    """Whether events are equal except for what is meant to differ."""
+    """Whether events are equal except for intended differences."""
     for simplify in SIMPLIFIED:
         published, ours = simplify(published), simplify(ours)
     return published == ours
 
 
 def without_cookie_marks(events: list[Json]) -> list[Json]:
-    """No mark for never indexed on a cookie."""
+    """A cookie is not marked as never indexed."""
     out = []
     for event in events:
         fields = event.get("headers", ())

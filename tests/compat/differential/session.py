@@ -1,4 +1,4 @@
-"""Many programs through both packages, and every difference sorted: meant or not."""
+"""Run many programs on both packages and classify every difference as intended or not."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Json = Any
 
 @dataclass
 class Findings:
-    """What a set of programs showed."""
+    """The results of a set of programs."""
 
     unexplained: list[Difference] = field(default_factory=list)
     used: Counter[str] = field(default_factory=Counter)
     compared_steps: int = 0
 
     def scan(self, steps: Json, published: list[Json], ours: list[Json]) -> None:
-        """Compare two traces until their end, a deviation that stops, or an unknown difference."""
+        """Compare two traces up to their end, an ending deviation or an unexplained difference."""
         start = 0
         seen: set[str] = set()
         while (difference := compare.find(steps, published, ours, start)) is not None:
@@ -78,9 +78,9 @@ class Session:
         return findings
 
     def lost_events(self) -> tuple[int, list[str]]:
-        """Events before the invalid frame of one call: how many were carried, and what is wrong.
+        """Check the events before the invalid frame of a call; return their number and the errors.
 
-        The published package loses them, so it is given one frame at a time instead.
+        The published package loses them, so it receives one frame at a time instead.
         """
         chosen = []
         for whole, (_, ours) in zip(self.programs, self.traces, strict=True):

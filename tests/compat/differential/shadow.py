@@ -1,8 +1,8 @@
-"""What a side may assume about its streams, kept from calls that succeeded and events received.
+"""What a side knows about its streams, from successful calls and received events.
 
-The generator writes steps such as "send DATA on a stream that can take it"; the driver picks the
-stream here. Nothing asks the implementation under test, so that both pick alike until the first
-difference, and the picked number is part of the trace.
+The generator writes steps such as "send DATA on a stream that accepts it"; the driver picks the
+stream here. The implementation under test is not consulted, so both pick the same stream until the
+first difference, and the picked number is part of the trace.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class StreamView:
 
     @property
     def closed(self) -> bool:
-        """Whether both directions are over."""
+        """Whether both directions have ended."""
         return self.reset or (self.sent == ENDED and self.received == ENDED)
 
 
@@ -93,7 +93,7 @@ class Shadow:
             view.unacknowledged = max(0, view.unacknowledged - args["acknowledged_size"])
 
     def received(self, event: Any) -> None:
-        """An event came."""
+        """An event was received."""
         name = type(event).__name__
         if name == "PushedStreamReceived":
             self.streams[event.pushed_stream_id] = StreamView(mine=False, sent=ENDED)

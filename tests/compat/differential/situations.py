@@ -1,4 +1,4 @@
-"""How histories of received frames begin, and what may come then: sound frames and broken ones."""
+"""Beginnings of histories of received frames, and the valid or invalid frames that may follow."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ PREFACE = {"raw": frames.PREFACE.hex()}
 SETTINGS_ACK = spec(frames.SETTINGS, ACK, 0)
 PING = spec(frames.PING, 0, 0, "0102030405060708")
 
-#: The streams that it is about, and the steps that lead to it after the handshake.
+#: The streams concerned, and the steps that lead to the situation after the handshake.
 Situation = tuple[tuple[int, ...], list[Json]]
 
 

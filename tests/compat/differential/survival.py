@@ -1,7 +1,7 @@
-"""Histories of received frames that the published package survives, given to this one.
+"""Give this package histories of received frames that the published one survives.
 
-A history is a program for the driver with one side. Nothing is taken from what this side sends,
-so that both packages receive the same octets, whatever they make of them.
+A history is a program for the driver with one side. It does not depend on what this side sends, so
+both packages receive the same octets, whatever they make of them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def catalogue() -> Iterator[Json]:
 
 
 def receives(side: str, frames: Iterable[Json]) -> Json:
-    """A read that ends with PING: anything left unfinished before it does not count as survival."""
+    """A read that ends with PING: a frame left incomplete before it does not count as survival."""
     return inject(side, *frames, PING)
 
 
@@ -119,7 +119,7 @@ class Walk:
         return self._received(self.random.choice(stream_frames(self._stream())))
 
     def _on_connection(self) -> list[Json]:
-        # Not the octets that look like the beginning of a frame: they would swallow all others.
+        # Except octets that look like the beginning of a frame: they would swallow all others.
         whole = [frames for frames in connection_frames() if "raw" not in frames[0]]
         return self._received(self.random.choice(whole))
 
@@ -129,7 +129,7 @@ class Walk:
         usual = RESPONSE if self.side == "client" else GET
         block = self.random.choice([usual, self.random.choice(blocks(self.side))])
         frame = headers(sid, block, end=self.random.random() < 0.5)
-        # One more field, perhaps, that goes into the table of the decoder or comes out of it.
+        # Perhaps another field that is added to the decoder's table or taken from it.
         frame["payload"] += self.random.choice([[], [], ["4001780179"], ["be"]])
         asked = sends("client", sid, POST, end=self.random.random() < 0.5)
         return [*([asked] if self.side == "client" else []), *self._received([frame])]
@@ -172,7 +172,7 @@ class Walk:
 def survived(published: Runner, programs: list[Json]) -> list[Json]:
     """The histories without the steps that the published package refuses.
 
-    A refusal is the end of what the catalogue has, and is undone in what was made at random.
+    A history of the catalogue ends at a refusal; in a random one, the refused step is removed.
     """
     traces = published.run(programs)
     return [_accepted(*pair) for pair in zip(programs, traces, strict=True)]
@@ -185,7 +185,7 @@ def _accepted(program: Json, trace: list[Json]) -> Json:
 
 @dataclass(frozen=True)
 class End:
-    """A step at which this package ends the connection, and the published one does not."""
+    """A step at which this package ends the connection but the published one does not."""
 
     program: Json
     trace: list[Json]
@@ -209,7 +209,7 @@ class End:
 
 
 def ends(ours: Runner, programs: list[Json]) -> Iterator[End]:
-    """Where this package ends the connection."""
+    """The step at which this package ends the connection."""
     for program, trace in zip(programs, ours.run(programs), strict=True):
         for index, (step, entry) in enumerate(zip(program["steps"], trace, strict=True)):
             if entry["do"] == "call":
@@ -222,7 +222,7 @@ def ends(ours: Runner, programs: list[Json]) -> Iterator[End]:
 
 
 def _is_silent(step: Json, entry: Json) -> bool:
-    """Whether a PING frame was not answered that is none of the payload of another frame."""
+    """Whether a PING frame (not one inside another frame's payload) was not answered."""
     last = step["frames"][-1]
     asked = last == PING and not any("raw" in frame for frame in step["frames"])
     return asked and not any(event["event"] == "PingReceived" for event in entry["events"])

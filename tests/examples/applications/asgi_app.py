@@ -1,7 +1,6 @@
-"""Small ASGI applications without a framework, one a path: what ASGI allows, and what not.
+"""Small ASGI applications without a framework, one per path: valid and invalid use of ASGI.
 
-`app` does not know the lifespan protocol; the others at the end each do something of their own
-with it.
+`app` does not support the lifespan protocol; those at the end use it, each differently.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 APPLICATIONS: dict[str, Application] = {}
 START = {"type": "http.response.start", "status": 200, "headers": [(b"X-Of", b"the application")]}
 BODY = {"type": "http.response.body"}
-seen: list[str] = []  # what happened to applications whose client had gone
+seen: list[str] = []  # the outcome of applications whose client had disconnected
 
 
 def at_path(application: Application) -> Application:
@@ -59,7 +58,7 @@ async def trailers(scope, receive, send):
 
 @at_path
 async def no_trailers(scope, receive, send):
-    """Announced trailers, of which none come."""
+    """Announce trailers but send none."""
     await send(START | {"trailers": True})
     await send(BODY | {"body": b"content"})
     await send({"type": "http.response.trailers", "headers": []})
@@ -81,7 +80,7 @@ async def flood(scope, receive, send):
 
 @at_path
 async def ignore_content(scope, receive, send):
-    """Answer before the request is complete, and without reading any of it."""
+    """Answer before the request is complete, without reading any of it."""
     await send(START | {"status": 413})
     await send(BODY | {"body": b"too large"})
     seen.append((await receive())["type"])
@@ -89,7 +88,7 @@ async def ignore_content(scope, receive, send):
 
 @at_path
 async def wait(scope, receive, send):
-    """Wait until the client leaves, and try to send something all the same."""
+    """Wait until the client disconnects, then try to send something anyway."""
     while (await receive())["type"] != "http.disconnect":
         pass
     try:
@@ -184,7 +183,7 @@ async def too_short(scope, receive, send):
 
 
 async def app(scope, receive, send):
-    """Call the application that the path names."""
+    """Call the application named by the path."""
     assert scope["type"] == "http"
     await APPLICATIONS["/" + scope["path"].split("/")[1]](scope, receive, send)
 
@@ -217,7 +216,7 @@ async def endless_shutdown(scope, receive, send):
 
 
 async def marks(scope, receive, send):
-    """Write down what happens in its life."""
+    """Record startup and shutdown."""
     with Path(os.environ["H2_TEST_MARK"]).open("a") as file:
         if scope["type"] == "http":
             await app(scope, receive, send)

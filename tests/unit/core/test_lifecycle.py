@@ -9,7 +9,13 @@ from hyperframe.frame import PingFrame, WindowUpdateFrame
 
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, Event, PingReceived, SettingsAcknowledged
-from h2.exceptions import FlowControlError, ProtocolError
+from h2.exceptions import (
+    FlowControlError,
+    NoSuchStreamError,
+    ProtocolError,
+    StreamClosedError,
+    StreamIDTooLowError,
+)
 from h2.settings import SettingCodes, Settings
 from support import wire
 from support.exchange import assert_works, server_connection, shake_hands
@@ -389,3 +395,91 @@ def test_a_connection_works_without_a_setting(setting: SettingCodes, is_client: 
         assert conn.local_settings[setting] == (20_000 if setting == 5 else 0)
         if setting not in (3, 4, 6):  # 0 leaves no room there
             assert_works(client, server)
+
+
+def test_settings_before_the_first_flight_behind_a_large_frame() -> None:
+    """The first acknowledgment is for the SETTINGS that go out first."""
+    conn = H2Connection()
+    conn.send_headers(1, [*wire.REQUEST, (b"x-field", bytes(range(33, 127)) * 10)])
+    conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 100})
+    conn.initiate_connection()
+    sent = wire.parse(conn.data_to_send().removeprefix(wire.PREFACE))
+    assert [frame.type for frame in sent] == [Type.SETTINGS, Type.HEADERS, Type.SETTINGS]
+    assert len(sent[1].payload) > 255
+    for size in (65_535, 100):
+        wire.feed(conn, wire.settings(), wire.settings(ack=True))
+        assert conn.local_settings.initial_window_size == size
+
+
+def test_the_widest_window_decides_whether_settings_are_refused() -> None:
+    conn = H2Connection()
+    conn.initiate_connection()
+    for stream_id in (1, 3, 5):
+        conn.send_headers(stream_id, wire.REQUEST)
+    conn.increment_flow_control_window(1000, 3)
+    with pytest.raises(FlowControlError):
+        conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: MAX_WINDOW - 999})
+    conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: MAX_WINDOW - 1000})
+
+
+@pytest.mark.parametrize("client_side", [True, False])
+def test_the_connection_is_no_stream(client_side: bool) -> None:
+    conn = wire.client() if client_side else wire.server()
+    for window in (conn.local_flow_control_window, conn.remote_flow_control_window):
+        with pytest.raises(NoSuchStreamError):
+            window(0)
+
+
+def test_the_highest_stream_was_not_passed_over() -> None:
+    conn = wire.client()
+    conn.send_headers(5, wire.REQUEST, end_stream=True)
+    wire.feed(conn, wire.headers(5, wire.RESPONSE, end_stream=True))
+    with pytest.raises(StreamClosedError):
+        conn.send_headers(5, wire.REQUEST)
+    with pytest.raises(StreamIDTooLowError):
+        conn.send_headers(3, wire.REQUEST)
+
+
+def test_the_last_stream_of_goaway_only_falls() -> None:
+    conn = wire.client()
+    for stream_id in (1, 3, 5, 7):
+        conn.send_headers(stream_id, wire.REQUEST)
+    known = []
+    for last in (5, 7, 5, 3):
+        (event, *_) = wire.feed(conn, wire.goaway(last))
+        assert isinstance(event, ConnectionTerminated)
+        known.append((conn._core.goaway_received_last, list(event.unprocessed_stream_ids)))
+    assert known == [(5, [7]), (5, []), (5, []), (3, [5])]
+
+
+def test_content_in_the_wrong_state_gives_its_window_back() -> None:
+    conn = wire.client(strict=True)
+    conn.send_headers(1, wire.POST)
+    wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
+    wire.feed(conn, wire.data(1, bytes(16_384)))
+    window = conn._core.window
+    assert window.value + window.handed_back == window.limit
+
+
+@pytest.mark.parametrize(
+    ("frame", "counts"),
+    [
+        (wire.data(1, bytes(255)), True),
+        (wire.data(1, bytes(256)), False),
+        (wire.data(1, b"x", end_stream=True), False),
+    ],
+)
+def test_which_data_frames_are_small(frame: bytes, counts: bool) -> None:
+    conn = wire.server()
+    wire.feed(conn, wire.headers(1, wire.POST), frame)
+    assert (conn._core.conduct.small is not None) == counts
+
+
+def test_each_ping_is_acknowledged_once() -> None:
+    conn = wire.client(strict=False)
+    for _ in range(2):
+        conn.ping(b"12345678")
+    wire.feed(conn, *[wire.ping(ack=True)] * 2)
+    assert not conn._core.conduct.buckets
+    wire.feed(conn, wire.ping(ack=True))
+    assert conn._core.conduct.buckets["glitches"].used == 1

@@ -17,7 +17,7 @@ REQUEST = list(wire.REQUEST)
 
 
 def sent(conn: H2Connection, decoder: Decoder | None = None) -> list[Field]:
-    """The fields of the one header block that waits to be sent."""
+    """The fields of the one field block that is waiting to be sent."""
     fragments = [frame.fragment for frame in wire.parse(conn.data_to_send())]
     return wire.decode(*fragments, decoder=decoder)
 
@@ -32,7 +32,7 @@ def request(conn: H2Connection, fields: Any, decoder: Decoder) -> list[Field]:
 
 
 def test_hundreds_of_text_forms() -> None:
-    """More of them than are remembered, each sent often enough to be remembered."""
+    """More forms than the cache holds, each sent often enough to be cached."""
     conn, decoder = wire.client((Setting.HEADER_TABLE_SIZE, 65_536)), Decoder()
     decoder.max_allowed_table_size = 65_536
     for round_ in range(3):
@@ -98,7 +98,7 @@ def test_a_block_that_was_kept_counts_for_one_state_of_the_table_only() -> None:
 )
 @pytest.mark.parametrize("repeated", [False, True])
 def test_fields_of_wrong_types(field: Any, repeated: bool) -> None:
-    """Also where the block would be found among those that were sent before."""
+    """Also if an equal block was sent before and is in the cache."""
     conn = wire.client()
     if repeated:
         for stream_id in (1, 3, 5):
@@ -173,14 +173,14 @@ SIZE = wire.DEFAULT_FRAME_SIZE
 
 
 def incompressible(size: int) -> bytes:
-    """A value that Huffman coding makes longer, so that its octets are sent as they are."""
+    """A value that Huffman coding would lengthen, so it is sent as raw octets."""
     return b"\xfe" * size
 
 
 @pytest.mark.parametrize("spare", [-2, -1, 0, 1, 2, SIZE, SIZE + 1, 2 * SIZE])
 @pytest.mark.parametrize("with_priority", [False, True])
 def test_blocks_around_the_largest_frame(spare: int, with_priority: bool) -> None:
-    """``spare`` octets more than one frame can hold, with the priority fields counted."""
+    """``spare`` octets more than one frame holds, including the priority fields."""
     keywords: dict[str, Any] = {"priority_weight": 200, "priority_depends_on": 7}
     keywords = keywords if with_priority else {}
     prefix = 5 if with_priority else 0

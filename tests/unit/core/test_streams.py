@@ -112,6 +112,14 @@ def test_a_consumer_takes_out_all_streams() -> None:
         assert counts(conn) == (0, 0)
 
 
+def test_streams_are_a_mapping() -> None:
+    client, _ = open_pair()
+    streams = client._core.streams
+    assert len(streams) == len(list(streams)) > 1
+    assert dict(streams.items()) == {stream_id: streams[stream_id] for stream_id in streams}
+    assert list(streams.values()) == [streams[stream_id] for stream_id in streams]
+
+
 def test_a_consumer_takes_out_the_streams_one_by_one() -> None:
     client, server = open_pair()
     server.push_stream(1, 4, wire.REQUEST)

@@ -1,4 +1,4 @@
-"""Frames that are sent, against a builder that shares nothing with the package."""
+"""Encoded frames, compared with those of a builder that shares no code with the package."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_field_block_in_frames_of_any_size(prefix: bytes, block: bytes, size: 
     }
     assert {frame.stream_id for frame in frames} == {5}
     assert [frame.has(Flag.END_HEADERS) for frame in frames] == [False] * len(rest) + [True]
-    # All but the last one are as long as may be, so there is none too many.
+    # All but the last one have the maximum length, so there are no more frames than necessary.
     assert [len(frame.payload) for frame in frames[:-1]] == [size] * len(rest)
     assert len(frames[-1].payload) <= size
     assert frames[-1].payload or not rest

@@ -268,16 +268,24 @@ def test_class_masks() -> None:
 
 
 def test_classification_sees_each_literal_once() -> None:
-    asked: list[tuple[bytes, bytes]] = []
+    asked: list[object] = []
 
-    def classify(name: bytes, value: bytes) -> int:
-        asked.append((name, value))
+    def classify_name(name: bytes) -> int:
+        asked.append(name)
+        return len(name)
+
+    def classify_value(mask: int, value: bytes) -> int:
+        asked.append((mask, value))
         return 0
 
-    decoder = Decoder(build_static_table(classify))
+    decoder = Decoder(build_static_table(classify_name, classify_value))
     asked.clear()
-    decoder.decode(literal(b"a", b"1") + b"\xbe\xbe\x82" + literal(b"b", b"2", 0), UNLIMITED)
-    assert asked == [(b"a", b"1"), (b"b", b"2")]
+    # Two names of their own, the name of :path, that of the entry that was inserted.
+    wire = literal(b"a", b"1") + b"\xbe\xbe\x82" + literal(b"bb", b"2", 0)
+    wire += b"\x04\x01/" + b"\x0f\x2f\x013"
+    fields = decoder.decode(wire, UNLIMITED).fields
+    assert fields[-2:] == [(b":path", b"/"), (b"a", b"3")]
+    assert asked == [b"a", (1, b"1"), b"bb", (2, b"2"), (5, b"/"), b"a", (1, b"3")]
 
 
 def test_list_size_limit() -> None:

@@ -67,11 +67,10 @@ def test_literal_and_find() -> None:
     key = (b"content-length", b"7")
     assert encoder.find(key) is None
     entry = encoder.literal(*key, classify(*key))
-    assert (entry.name, entry.value, entry.field, entry.mask) == (*key, key, 0x100)
-    assert (entry.size, entry.seq, entry.never) == (47, 0, False)
+    assert (entry.field, entry.mask, entry.seq, entry.never) == (key, 0x100, 0, False)
     assert encoder.fields == {}
     encoder.encode([entry])
-    assert entry.seq == 1
+    assert (entry.seq, entry.size, entry.used) == (1, 47, False)
     assert encoder.find(key) is entry
     # What events carry finds the plain tuple.
     assert encoder.fields[tuple.__new__(HeaderTuple, key)] is entry

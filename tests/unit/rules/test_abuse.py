@@ -35,6 +35,20 @@ def test_a_clock_that_goes_back_gives_nothing_back() -> None:
     assert bucket.take(1, 5, 1, 503.0)
 
 
+def test_a_clock_that_goes_back_a_little_takes_nothing_either() -> None:
+    bucket = TokenBucket()
+    assert bucket.take(5, 5, 1, 1000.0)
+    assert not bucket.take(1, 5, 1, 999.5)
+    assert bucket.used == 6
+
+
+def test_less_than_a_second_is_not_saved_either() -> None:
+    bucket = TokenBucket()
+    assert bucket.take(1, 5, 1, 0.0)
+    assert bucket.take(5, 5, 1, 1.5)
+    assert bucket.used == 5
+
+
 def test_small_frames_of_which_all_are_acknowledged() -> None:
     small = SmallFrames(acknowledged=70)
     small.count, small.octets = 10, 50
