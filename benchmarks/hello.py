@@ -1,4 +1,4 @@
-"""The ASGI application that `benchmarks.servers` has every ASGI server run: it says hello."""
+"""The ASGI application that every ASGI server of `benchmarks.servers` runs: it says hello."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def app(
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
-    """Answer a request; that it has no `lifespan` is said as ASGI wants it."""
+    """Answer a request; refuse `lifespan` as ASGI prescribes."""
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})

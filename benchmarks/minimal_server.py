@@ -1,9 +1,9 @@
-"""A minimal HTTP/2 server on asyncio, for any package with the h2 API: GET is answered at once.
+"""A minimal HTTP/2 server on asyncio, for any package with the h2 API: GET is answered immediately.
 
 usage: python -m benchmarks.minimal_server PACKAGE PORT
 
-It speaks HTTP/2 without TLS, with prior knowledge. It costs what the package costs, and what
-asyncio does to move the octets.
+It speaks HTTP/2 without TLS, with prior knowledge. Its cost is that of the package and of asyncio,
+which transfers the octets.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ TITLES = {"published": "h2 4.4.1", "jh2": "jh2", "ours": "pure", "compiled": "co
 # The same work in C, if its headers are installed.
 IN_C = "libnghttp2"
 
-# How time grows is measured with all packages where figures are kept: the manual draws it.
+# Growth that is measured for all packages if results are written: the manual plots it.
 COMPARED = ("open_stream", "receive", "import_time")
 
 Runs = dict[str, dict[str, list[float]]]

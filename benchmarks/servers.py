@@ -1,13 +1,12 @@
-"""Whole servers under h2load: CPU time of the server for a request, ours beside others.
+"""Whole servers under h2load: CPU time per request of our servers and others.
 
 usage: python -m benchmarks.servers [--only NAME,...] [--rounds N] [--requests N] [--json FILE]
 
-Two groups. In `minimal`, one small server on asyncio runs on each package, without TLS. nghttpd and
-nginx, which are programs in C, are there for comparison. In `asgi`, ASGI servers say hello over
-TLS: the example of this project, and some from PyPI. All run with one worker, and take turns within
-a round. The CPU time is that of all processes of a server; the best round counts, because the
-machine does other things, too. This needs Linux and h2load; nghttpd and nginx are left out if they
-are missing.
+There are two groups. In `minimal`, the same small asyncio server runs on each package, without TLS;
+nghttpd and nginx, which are written in C, serve as comparison. In `asgi`, ASGI servers say hello
+over TLS: the example of this project and some from PyPI. All have one worker and take turns within
+a round. The CPU time includes all processes of a server; the best round counts, because the machine
+also runs other jobs. Requires Linux and h2load; nghttpd and nginx are skipped if missing.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ from .workloads import REQUEST, ROOT, expect
 #: Requests at a time on each of the four connections.
 STREAMS = (32, 1)
 CONNECTIONS = 4
-WARM_UP = 1000  # requests before those that count
-START = 60.0  # seconds that a server may take to start
+WARM_UP = 1000  # requests before the measured ones
+START = 60.0  # time limit in seconds for a server to start
 
 Figures = dict[str, dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
 class Place:
-    """What a server needs to run: a port of its own, a folder for its files, a certificate."""
+    """The resources of a server: its own port, a folder for its files, a certificate."""
 
     port: int
     folder: Path
@@ -54,7 +53,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Server:
-    """A server: its command line, and the program without which it is left out."""
+    """A server: its command line, and the program it requires."""
 
     title: str
     command: Callable[[Place], list[str]]
@@ -67,7 +66,7 @@ class Server:
 
 
 def minimal(environment: str, package: str = "h2") -> Callable[[Place], list[str]]:
-    """The command of the minimal server on a package."""
+    """The command of the minimal server with a package."""
 
     def command(place: Place) -> list[str]:
         python = str(ensure(environment))
@@ -105,14 +104,14 @@ http {
 
 
 def nginx(place: Place) -> list[str]:
-    """A server of nginx with a fixed answer."""
+    """An nginx server with a fixed response."""
     file = place.folder / "nginx.conf"
     file.write_text(NGINX % {"folder": place.folder, "port": place.port})
     return ["nginx", "-p", str(place.folder), "-c", str(file)]
 
 
 def example(environment: str) -> Callable[[Place], list[str]]:
-    """The command of the ASGI server among the examples."""
+    """The command of the example ASGI server."""
 
     def command(place: Place) -> list[str]:
         folder = str(place.certificate.key.parent)
@@ -123,7 +122,7 @@ def example(environment: str) -> Callable[[Place], list[str]]:
 
 
 def hypercorn(environment: str) -> Callable[[Place], list[str]]:
-    """The command of hypercorn, which ends connections after 1000 requests unless told not to."""
+    """The command of hypercorn, which by default ends connections after 1000 requests."""
 
     def command(place: Place) -> list[str]:
         file = place.folder / "hypercorn.toml"
@@ -179,7 +178,7 @@ SERVERS = {name: server for servers in GROUPS.values() for name, server in serve
 
 
 def make_certificate(folder: Path) -> Certificate:
-    """A certificate whose key is in the format that all of these servers read: PKCS #8."""
+    """A certificate with its key in PKCS #8, the format that all of these servers read."""
     files = certificate(folder)
     key = serialization.load_pem_private_key(files.key.read_bytes(), None)
     files.key.write_bytes(
@@ -200,7 +199,7 @@ def free_port() -> int:
 
 
 def processes(root: int) -> Iterator[int]:
-    """A process and all that it has started."""
+    """A process and all its descendants."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended
@@ -214,14 +213,14 @@ def processes(root: int) -> Iterator[int]:
 
 
 def cpu_time(root: int) -> float:
-    """Seconds of CPU time of a process and all that it has started, all threads included."""
-    # The clock of another process, as the C library makes it of a process identifier on Linux.
+    """CPU seconds of a process and all its descendants, including all threads."""
+    # The clock ID of another process, computed from its process ID as in the C library on Linux.
     return sum(time.clock_gettime((~process << 3) | 2) for process in processes(root))
 
 
 @contextlib.contextmanager
 def running(server: Server, files: Certificate) -> Iterator[tuple[int, int]]:
-    """A server in a process of its own: its process identifier and its port."""
+    """Run a server in a separate process; yield its process ID and its port."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place = Place(free_port(), Path(folder), files)
         log = Path(folder, "log")
@@ -237,7 +236,7 @@ def running(server: Server, files: Certificate) -> Iterator[tuple[int, int]]:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server listens; raise `RuntimeError` with its words if it does not."""
+    """Wait until a server listens; raise `RuntimeError` with its output if it does not."""
     end = time.monotonic() + START
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -247,7 +246,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def load(url: str, requests: int, streams: int) -> None:
-    """Make so many requests with the fields of a browser; all must succeed."""
+    """Make this many requests with a browser's fields; all must succeed."""
     command = ["h2load", "-n", str(requests), "-c", str(CONNECTIONS), "-m", str(streams)]
     for name, value in REQUEST[4:-1]:
         command += ["-H", f"{name.decode()}: {value.decode()}"]
@@ -257,7 +256,7 @@ def load(url: str, requests: int, streams: int) -> None:
 
 
 def cost(server: Server, scheme: str, files: Certificate, requests: int) -> dict[str, float]:
-    """Microseconds of CPU time for a request, by the number of streams at a time."""
+    """Microseconds of CPU time per request, by the number of concurrent streams."""
     figures = {}
     with running(server, files) as (process, port):
         url = f"{scheme}://127.0.0.1:{port}/hello"
@@ -294,7 +293,7 @@ def show(figures: Figures) -> None:
 
 
 def main() -> None:
-    """Measure the servers that the command line asks for, and print."""
+    """Measure the servers named on the command line and print the results."""
     parser = argparse.ArgumentParser(description="Servers under h2load.")
     parser.add_argument(
         "--only",

@@ -42,7 +42,8 @@ what cost. A catalogue of {attacks} attacks ({names} kinds, most of them against
 as raw bytes. An attack ends after {frames:,} frames, when the connection has ended, or after
 {seconds:g} seconds of CPU time; the other packages, which are slower, got a subset of the attacks,
 and less of each. The frames arrive in reads of 64 KiB. `python -m benchmarks.attacks` repeats all
-measurements on your machine. Each attack is tried with three applications:
+measurements on your machine; with `--packages buffered,reading` it attacks `BufferedH2Connection`
+instead, without and with `receive_buffering`. Each attack is tried with three applications:
 
 - one that **ignores** everything: it never takes output, acknowledges nothing, answers nothing;
 - one that **serves**: it takes output after each read, acknowledges content, answers requests;

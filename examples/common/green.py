@@ -1,8 +1,8 @@
-"""One client of a server that has two green threads for it: one reads, one writes.
+"""A client of a server that uses two green threads per client: one reads, one writes.
 
 The reader passes bytes to the session of the client, in `session.py`. The writer sends the output
-of the session, as fast as the client reads it. gevent and eventlet have the same names for
-everything that is needed here.
+of the session, as fast as the client reads it. gevent and eventlet use the same names for all that
+is needed here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_BACKLOG = 262_144  # bytes to read from a client while it reads none from us
 class Patience(NamedTuple):
     """The time limits of a server, in seconds."""
 
-    idle: float  # for a client that is idle: it is disconnected then
+    idle: float  # until an idle client is disconnected
     send: float  # for a client to read what we send
     linger: float  # for a client to read our last frames and disconnect
 
@@ -28,8 +28,8 @@ class Client:
     """One client: its socket, and its session.
 
     :param green: the package: gevent or eventlet
-    :param event: makes an event, on which its green threads can wait
-    :param errors: what the methods of the socket raise when the client has disconnected
+    :param event: creates an event on which its green threads can wait
+    :param errors: the exceptions that socket methods raise when the client has disconnected
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Client:
         self.patience, self.errors = patience, errors
         self.active = time.monotonic()  # when bytes were last transferred in either direction
         self.backlog = 0  # bytes read since the client last read some
-        self.wake = event()  # there may be something to write
+        self.wake = event()  # there may be output to write
         self.written = event()  # the backlog is empty
         self.gone = event()  # nothing more arrives from the client
 
     def run(self) -> None:
-        """Serve until the client leaves, times out or breaks the protocol, or the server stops."""
+        """Serve until the client disconnects, times out or violates HTTP/2, or the server stops."""
         reader = self.green.spawn(self.read)
         try:
             self.write()
@@ -61,12 +61,12 @@ class Client:
             self.session.end()
 
     def leave(self) -> None:
-        """Begin a graceful shutdown."""
+        """Start a graceful shutdown."""
         self.session.leave()
         self.wake.set()
 
     def read(self) -> None:
-        """Read what the client sends, until it leaves or times out."""
+        """Read from the client until it disconnects or times out."""
         while data := self.receive():
             self.session.receive(data)
             self.wake.set()
@@ -80,7 +80,7 @@ class Client:
         self.wake.set()
 
     def receive(self) -> bytes:
-        """Wait for bytes; none mean that the client has left or timed out."""
+        """Wait for bytes; return none if the client has disconnected or timed out."""
         while (patience := self.active + self.patience.idle - time.monotonic()) > 0:
             with self.green.Timeout(patience, False):
                 try:

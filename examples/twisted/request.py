@@ -1,4 +1,4 @@
-"""A request of a client on Twisted, on a connection of its own: shared by the clients here.
+"""A request of a Twisted client on its own connection; shared by the clients here.
 
 `BufferedH2Connection` buffers content for which there is no window yet.
 """
@@ -34,7 +34,7 @@ LINGER_SECONDS = 0.5  # time for the server to close the connection after us
 
 @implementer(IHandshakeListener, IPushProducer)
 class Request(Protocol, TimeoutMixin):
-    """A connection on which one request is made. Subclasses say what is in it."""
+    """A connection for one request, whose content subclasses define."""
 
     transport: Any  # the TLS wrapper has the methods of both transports
 
@@ -111,7 +111,7 @@ class Request(Protocol, TimeoutMixin):
             self.go_on()
 
     def pauseProducing(self) -> None:
-        """Enough bytes are pending: make no more. We keep reading, or both might wait."""
+        """Enough bytes are pending: stop writing. Keep reading, or both ends might wait."""
         self.full = True
 
     def resumeProducing(self) -> None:
@@ -157,14 +157,14 @@ class Request(Protocol, TimeoutMixin):
                 self.fail(f"the server leaves: {event.error_code!r}")
 
     def go_on(self) -> None:
-        """Send what can be sent, and leave when all is done."""
+        """Send what can be sent, and disconnect when everything is done."""
         self.flush()
         self.write()
         if self.talking and self.uploaded and self.answered:
             self.leave()
 
     def flush(self) -> None:
-        """Pass what can be sent to the transport, as much as it accepts."""
+        """Pass pending output to the transport, as much as it accepts."""
         while not self.full and (data := self.conn.data_to_send(65_536)):
             self.transport.write(data)
 
@@ -189,7 +189,7 @@ class Request(Protocol, TimeoutMixin):
 
 
 def explanation(reason: Failure) -> str:
-    """Say why a connection has ended."""
+    """Return the reason why a connection has ended."""
     if reason.check(ssl.VerificationError):
         return "the certificate of the server is for another host"
     error = reason.value
@@ -216,7 +216,7 @@ def https_url(text: str) -> SplitResult:
 
 
 def authority(path: str) -> Any:
-    """Read the certificate of an authority that the command line names."""
+    """Read the certificate of an authority named on the command line."""
     try:
         return ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(Path(path).read_bytes())])
     except (OSError, crypto.Error) as error:
@@ -237,7 +237,7 @@ async def exchange(reactor: Any, request: Request, trust: Any) -> None:
 
 
 async def make(reactor: Any, request: Request, trust: Any) -> None:
-    """Make a request, and wait for its response; end the program if there is none."""
+    """Make a request and wait for its response; exit if there is none."""
     work = ensureDeferred(exchange(reactor, request, trust))
     reactor.addSystemEventTrigger("before", "shutdown", work.cancel)  # Ctrl+C
     try:

@@ -138,7 +138,7 @@ class Client:
                     raise WebSocketError("the server ended the stream without a Close frame")
 
     def take_in(self, data: bytes) -> None:
-        """Take WebSocket frames in."""
+        """Process WebSocket frames."""
         if self.close_code is None:
             self.ws.receive_data(data)
             for frame in self.ws.events():
@@ -158,13 +158,13 @@ class Client:
                 self.arrived += 1
             case Ping():
                 self.put(event.response())
-            case CloseConnection():  # also made by wsproto where the server breaks the rules
+            case CloseConnection():  # wsproto also creates one if the server violates RFC 6455
                 self.close_code = event.code
                 if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
                     self.put(event.response())
 
     def put(self, event: Event) -> None:
-        """Send a frame, as soon as the windows allow."""
+        """Send a frame as soon as the windows allow."""
         with contextlib.suppress(ProtocolError):  # the server does not need it any more
             self.conn.send_data(self.stream_id, self.ws.send(event))
 
@@ -195,14 +195,14 @@ class Client:
         await self.progress.wait()
 
     async def send(self, event: Event) -> None:
-        """Send a frame, and wait until all of it has gone into the windows."""
+        """Send a frame, and wait until the windows have had room for all of it."""
         self.put(event)
         await self.write()
         while self.conn.send_buffer_size(self.stream_id):  # 0 after a reset, too
             await self.wait()
 
     async def send_all(self, events: Iterator[Event]) -> None:
-        """Send everything, and close when as much has come back."""
+        """Send everything, and close when as many messages have arrived."""
         wanted = 0
         for event in events:
             if self.close_code is not None:
@@ -232,7 +232,7 @@ class Client:
 
 
 def messages(texts: list[str], file: Path | None, ping: bool) -> Generator[Event, None, None]:
-    """What to send, in order: a large file becomes a message of several frames."""
+    """The events to send, in order; a large file becomes a message of several frames."""
     for text in texts:
         yield TextMessage(data=text)
     if file is not None:

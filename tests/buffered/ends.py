@@ -52,12 +52,12 @@ def responding(conn: BufferedH2Connection, *stream_ids: int) -> BufferedH2Connec
 
 
 def frames(conn: BufferedH2Connection, amount: int | None = None) -> list[wire.Frame]:
-    """What it sends now, which must end with a whole frame."""
+    """Its output, which must end with a whole frame."""
     return wire.parse(conn.data_to_send(amount))
 
 
 def shape(sent: list[wire.Frame]) -> list[tuple[int, int, int]]:
-    """Of DATA frames: stream, length of the payload, flags."""
+    """DATA frames as stream, payload length, flags."""
     return [
         (frame.stream_id, len(frame.payload), frame.flags)
         for frame in sent

@@ -69,7 +69,7 @@ def run(folder: Path, *command: str) -> str:
 
 
 def found(fault: Fault) -> tuple[str, str]:
-    """What finds a fault, and what it says; two empty texts if nothing does."""
+    """The check that finds a fault, and its message; two empty strings if none does."""
     with copy_with(fault) as folder:
         says = run(folder, "-m", "tools.simulation", "--quick", "--runs", str(RUNS))
         if says:

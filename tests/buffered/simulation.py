@@ -205,7 +205,7 @@ def is_unwanted(other: End, message: Message) -> bool:
 
 
 def check_whole(end: End, message: Message, theirs: Message) -> None:
-    """What one end has sent is what the other has heard."""
+    """What one end has sent, the other has received."""
     where = (end, message, theirs)
     demand(theirs.heard == message.begun, "the header section is lost", *where)
     demand(theirs.heard_early == message.early, "1xx is lost", *where)
@@ -293,7 +293,7 @@ def slots(thing: object) -> Iterator[str]:
 
 
 def failure(history: History) -> Exception | None:
-    """What goes wrong in a history, if anything does."""
+    """The failure of a history, if any."""
     try:
         play(history)
     except Exception as error:  # whatever it is, it is wrong
@@ -302,7 +302,7 @@ def failure(history: History) -> Exception | None:
 
 
 def kind_of(error: Exception) -> str:
-    """What stays the same while a history is shortened."""
+    """The part of a failure that must not change while a history is shortened."""
     return error.kind if isinstance(error, Broken) else type(error).__name__
 
 

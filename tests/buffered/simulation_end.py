@@ -38,7 +38,7 @@ _FRAME_HEADER: Final = 9
 
 
 class Message:
-    """What the program of one end knows of one stream: its own message and that of the peer."""
+    """What the program of one end knows about a stream: its own message and the peer's."""
 
     def __init__(self, stream_id: int) -> None:
         self.stream_id = stream_id

@@ -1,4 +1,4 @@
-"""What the two ends of a history are like, and what their programs choose from."""
+"""The properties of both ends in a history, and the choices of their programs."""
 
 from __future__ import annotations
 

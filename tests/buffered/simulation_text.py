@@ -56,7 +56,7 @@ class Choices:
 
 
 class Step(NamedTuple):
-    """What is done, and the number that decides how."""
+    """An action, and the number that determines its details."""
 
     kind: str
     number: int

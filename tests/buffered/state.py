@@ -11,7 +11,7 @@ from support.snapshot import attributes, freeze, snapshot
 
 
 def state_of(conn: BufferedH2Connection) -> object:
-    """What the core remembers, and what all that is above it does."""
+    """The memory of the core, and the behaviour of everything above it."""
     return snapshot(conn), _frozen(conn._buffers, {})
 
 

@@ -96,7 +96,7 @@ def test_a_connection_that_ends_first_says_nothing(
 
 
 def test_what_is_small_goes_straight_out_after_it() -> None:
-    """As ever: a message that nothing is in front of needs no queue."""
+    """A message with nothing before it needs no queue."""
     conn = client()
     conn.initiate_connection()
     conn.send_headers(1, POST)

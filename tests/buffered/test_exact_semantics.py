@@ -1,4 +1,4 @@
-"""What BufferedH2Connection does in each case: one test for each row of the table in its design."""
+"""The behaviour of BufferedH2Connection: one test for each row of the table in its design."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_end_stream() -> None:
 
 
 def test_trailers() -> None:
-    """They go behind the content and carry END_STREAM; then send_data raises."""
+    """They follow the content and carry END_STREAM; send_data raises afterwards."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(2 * FRAME))
     with pytest.raises(ProtocolError, match="Trailers must have END_STREAM set"):
@@ -276,7 +276,7 @@ def test_no_reset_where_the_response_has_closed_the_stream() -> None:
 
 
 def test_rst_stream_received() -> None:
-    """What waits is dropped."""
+    """Pending content is dropped."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(100_000))
     assert not conn.is_writable(1)
@@ -323,7 +323,7 @@ def test_goaway_sent_with_an_error() -> None:
 
 
 def test_goaway_sent_without_error() -> None:
-    """What waits is sent, but a client opens no stream any more."""
+    """Pending content is sent, but a client cannot open another stream."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1), *WIDE)
     for stream_id in (1, 3):
         conn.send_headers(stream_id, POST)
@@ -465,7 +465,7 @@ def test_push_that_is_reset_while_it_waits() -> None:
 
 
 def test_connect() -> None:
-    """A tunnel is like any stream; no trailers go behind its content."""
+    """A tunnel is like any stream, but its content cannot be followed by trailers."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1), *WIDE)
     conn.send_headers(1, CONNECT)
     conn.send_headers(3, CONNECT)

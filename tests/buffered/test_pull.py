@@ -1,4 +1,4 @@
-"""What data_to_send takes: cut as late as possible, never more than asked for, nothing lost."""
+"""data_to_send creates frames as late as possible, never exceeds the amount, loses nothing."""
 
 from __future__ import annotations
 
@@ -477,7 +477,7 @@ def test_a_server_may_say_that_it_closes() -> None:
 
 
 def test_writers_are_woken_where_the_stream_ends() -> None:
-    """Whoever saw that the stream was not writable may wait for the event, or for a reset."""
+    """A program that saw the stream unwritable may wait for the event or a reset."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH))
     assert not conn.is_writable(1)

@@ -525,7 +525,10 @@ def test_a_client_can_send_all_of_a_request_that_was_answered_early() -> None:
 
 def test_a_loop_on_what_is_buffered_ends_with_the_stream() -> None:
     """As the manual says: `is_writable` would remain false."""
-    for end in (lambda conn: wire.feed(conn, wire.rst_stream(1)), lambda conn: conn._core.end()):
+    for end in (
+        lambda conn: wire.feed(conn, wire.rst_stream(1)),
+        lambda conn: conn.close_connection(error_code=2),
+    ):
         conn = uploading()
         conn.send_headers(1, wire.RESPONSE)
         conn.send_data(1, bytes(100_000))

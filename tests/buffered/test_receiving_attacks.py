@@ -1,4 +1,4 @@
-"""What a peer can make a connection with ``receive_buffering`` keep, if nothing is read."""
+"""The content a peer can make a connection with ``receive_buffering`` keep, if nothing is read."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Counted(int):
 
 
 def test_answers_cost_the_same_however_many_requests_nobody_has_read() -> None:
-    """What is looked at for each call of data_to_send: the request that was answered, no other."""
+    """Each call of data_to_send checks only the request that was answered."""
     costs = {}
     for requests in (10, 1_000):
         ids = range(1, 2 * requests, 2)

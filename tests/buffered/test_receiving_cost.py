@@ -1,4 +1,4 @@
-"""What `python -m benchmarks.receiving` counts, where no coverage tool counts along."""
+"""The counts of `python -m benchmarks.receiving`, if no coverage tool is running."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ OVERHEAD = 128
 
 
 class Message:
-    """What the model knows of the content of one stream."""
+    """The model's knowledge of the content of one stream."""
 
     def __init__(self) -> None:
         self.waiting = b""
@@ -203,7 +203,7 @@ class History:
         self.conn.update_settings({Setting.INITIAL_WINDOW_SIZE: size})
 
     def flush(self, *_: object) -> None:
-        """What was sent arrives. A server gives back windows of requests that it has answered."""
+        """Deliver what was sent. A server gives back windows of requests that it has answered."""
         for stream_id, message in self.messages.items():
             over = message.ended and message.closed and not self.client_side
             if over and stream_id not in self.kept:

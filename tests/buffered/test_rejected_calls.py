@@ -203,7 +203,7 @@ PRIORITY = {"priority_weight": 3, "priority_depends_on": 1}
 
 
 def outcome(conn: BufferedH2Connection, *arguments: Any, **keywords: Any) -> str:
-    """What comes of a call: what it raises, or nothing."""
+    """The exception that a call raises, if any."""
     before = state_of(conn)
     try:
         conn.send_headers(*arguments, **keywords)
@@ -299,7 +299,7 @@ def test_what_waits_belongs_to_the_connection() -> None:
 
 @pytest.mark.parametrize("fields", [[], [*REQUEST, (b"", b"")], [(b"x", b"a\nb")]])
 def test_fields_that_nobody_validated_go_out(fields: Any) -> None:
-    """What the call let pass may be nonsense, and still nothing raises when it leaves."""
+    """Accepted values may be nonsensical, but sending them must not raise."""
     one = client()
     one.config = H2Configuration(header_encoding=None, validate_outbound_headers=False)
     one.initiate_connection()

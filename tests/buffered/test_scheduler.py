@@ -328,7 +328,7 @@ def step(machine: History, rng: random.Random) -> None:
 
 
 class Chosen(st.DataObject):
-    """What hypothesis would draw, chosen beforehand."""
+    """Values chosen beforehand, in place of those hypothesis draws."""
 
     def __init__(self, value: int) -> None:
         self.value = value

@@ -1,4 +1,4 @@
-"""What the calls of the sending half raise, and that a call that raises has changed nothing."""
+"""The exceptions of the sending half's calls; a call that raises changes nothing."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ REFUSED_BY_SERVER: list[tuple[Call, type[Exception]]] = [
 
 
 def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None) -> object:
-    """All that an object remembers, in a form that can be compared; circles are cut."""
+    """The complete state of an object in a comparable form, with cycles removed."""
     seen = {} if seen is None else seen
     if isinstance(value, (int, str, bytes, type(None), type)) or callable(value):
         return value if not callable(value) or isinstance(value, type) else None
@@ -148,7 +148,7 @@ def remembered(value: object, seen: dict[int, tuple[int, object]] | None = None)
 
 
 def sending_state(conn: BufferedH2Connection) -> object:
-    """What the connection remembers of sending, except for the caches of the planner."""
+    """The sending state of the connection, except the caches of the planner."""
     core = conn._core
     planner = core.planner
     return remembered(
@@ -335,7 +335,7 @@ def test_strict_by_default() -> None:
 
 
 def test_an_application_that_takes_out_a_stream() -> None:
-    """What is pending on it is dropped, and the others continue."""
+    """Its pending output is dropped, and other streams continue."""
     conn = responding(server(*WIDE), 1, 3)
     for stream_id in (1, 3):
         conn.send_data(stream_id, bytes(2 * FRAME), end_stream=True)

@@ -237,7 +237,7 @@ def test_a_client_leaves_when_its_streams_are_over() -> None:
 
 
 def test_a_client_sees_the_answers_to_all_ping_frames() -> None:
-    """It sends none by itself when it leaves."""
+    """It sends none by itself when it shuts down."""
     conn = client()
     conn.send_headers(1, REQUEST, end_stream=True)
     conn.graceful_shutdown()
@@ -352,7 +352,7 @@ def test_before_the_connection_has_begun(client_side: bool) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_at_any_time(seed: int, clock: Clock) -> None:
-    """Whatever has happened, none of the calls raises, and in the end nothing is left."""
+    """Whatever has happened, no call raises, and nothing is left at the end."""
     rng = random.Random(seed)
     conn = server(*WIDE, shutdown_timeout=5, clock=clock)
     next_id = 1

@@ -50,7 +50,7 @@ OPTIONS = st.fixed_dictionaries(
 
 
 def opened(conn: H2Connection, *settings: tuple[int, int]) -> H2Connection:
-    """The connection behind its handshake, with these settings of the server."""
+    """The connection after its handshake, with these settings of the server."""
     conn.initiate_connection()
     wire.feed(conn, wire.settings(*settings), wire.settings(ack=True))
     conn.data_to_send()

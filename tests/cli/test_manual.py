@@ -26,7 +26,7 @@ def examples() -> list[tuple[str, str]]:
 
 
 def run(commands: list[str], folder: Path, port: int) -> list[str]:
-    """What the commands print to both outputs, in one shell."""
+    """The output of the commands on both streams, in one shell."""
     lines = ["exec 2>&1"]
     for command in commands:
         command = command.replace(":8080", f":{port}")

@@ -103,7 +103,7 @@ def some(sock: socket.socket) -> list[Frame]:
 
 
 def heard(sock: socket.socket) -> list[Frame]:
-    """All that the server says until it disconnects."""
+    """Everything the server sends until it disconnects."""
     return wire.parse(rest_of(sock))
 
 
@@ -972,7 +972,7 @@ def test_the_server_ends_when_nobody_reads_its_log(
 
 
 def test_it_is_fair_to_select_what_can_go_on(root: Path) -> None:
-    """A client that waits for nothing else is looked at when it says something."""
+    """An idle client is checked when it sends something."""
     with serving(root) as (server, port), connect(port) as sock:
         eventually(lambda: server._sessions)
         ((descriptor, client),) = server._sessions.items()

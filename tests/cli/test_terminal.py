@@ -1,4 +1,4 @@
-"""What the commands do on a terminal: colours, progress bars, care with binary content."""
+"""The commands on a terminal: colours, progress bars, protection from binary content."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def fresh(value: Any) -> Any:
 
 
 def outcome(call: Callable[[], Any]) -> str:
-    """What a call returns or raises, in words."""
+    """The result or exception of a call, as text."""
     try:
         shown = repr(call())
     except Exception as error:
@@ -243,7 +243,7 @@ class Mine(H2Connection):
 
 
 def subclasses() -> Iterator[tuple[str, str]]:
-    """What a program overrides and sets."""
+    """Overridden methods and assigned attributes."""
     for kind in (
         Mine,
         type("Both", (Mine, dict), {}),

@@ -1,4 +1,4 @@
-"""What programs see is the same in both builds: calls, signatures, help, copies, subclasses."""
+"""Both builds look the same to programs: calls, signatures, help, copies, subclasses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).with_name("face.py")
 
 
 def told(folder: str) -> list[list[str]]:
-    """What the program says of the package in this folder."""
+    """The program's output for the package in this folder."""
     done = subprocess.run(
         [sys.executable, str(PROGRAM)],
         env={**os.environ, "PYTHONPATH": folder, "PYTHONHASHSEED": "0"},

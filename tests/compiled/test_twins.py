@@ -93,7 +93,7 @@ def test_handlers_of_frames(type_: int, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class Unhashable(list[Any]):
-    """What programs may pass as a field, too."""
+    """Other objects that programs may pass as a field."""
 
 
 FIELD = st.sampled_from([

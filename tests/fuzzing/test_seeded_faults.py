@@ -155,7 +155,7 @@ def a_decoder_evicts_too_much(right: Any) -> Any:
 
 @fault(receive_continuation, "promised_block", "calls", "RST_STREAM on an idle stream")
 def a_promise_in_several_frames_is_taken_for_a_field_section(right: Any) -> Any:
-    """What the search has found in the package."""
+    """Faults the search found in the package."""
 
     def promised_block(conn: Any, stream_id: int, promised_id: int, data: bytes) -> None:
         if promised_id:

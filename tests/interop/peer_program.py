@@ -40,7 +40,7 @@ def digest(body: bytes) -> str:
 
 
 class Stream:
-    """What has arrived on one stream."""
+    """Everything that has arrived on one stream."""
 
     def __init__(self) -> None:
         self.headers: list[list[str]] = []
@@ -146,7 +146,7 @@ class Peer:
         return [event for event in self.connection_events if isinstance(event, kind)]
 
     def report(self) -> Json:
-        """All that was seen."""
+        """Everything that was observed."""
         return {str(key): stream.report() for key, stream in sorted(self.streams.items())}
 
 
@@ -233,7 +233,7 @@ def ask(peer: Peer, fields: list[tuple[str, str]], body: bytes = b"") -> int:
 
 
 def changes_of(event: Any) -> list[list[int]]:
-    """What a settings event says: code, old value, new value."""
+    """The content of a settings event: code, old value, new value."""
     return sorted(
         [int(code), changed.original_value, changed.new_value]
         for code, changed in event.changed_settings.items()

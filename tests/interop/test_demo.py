@@ -28,7 +28,7 @@ def output() -> str:
 
 
 def data_bytes(output: str, way: str, stream: int) -> int:
-    """What the DATA frames of one direction and stream carried together."""
+    """The combined content of the DATA frames of one direction and stream."""
     rows = re.findall(rf"^ *[\d.]+  {way}  DATA +{stream} .* (\d+) bytes$", output, re.MULTILINE)
     return sum(map(int, rows))
 

@@ -1,4 +1,4 @@
-"""What the properties have in common."""
+"""Shared by the property tests."""
 
 from __future__ import annotations
 

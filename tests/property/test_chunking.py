@@ -17,7 +17,7 @@ from support.snapshot import frozen_events, snapshot
 
 
 class Result(NamedTuple):
-    """All that a stream of bytes came to."""
+    """All results of a stream of bytes."""
 
     events: object
     output: bytes

@@ -100,7 +100,7 @@ FORMS: dict[str, Callable[[list[Field]], Iterable[Any]]] = {
 
 
 def normalized(fields: list[Field], split: bool) -> list[Field]:
-    """What has to arrive, worked out from the documentation of the options."""
+    """The fields that must arrive, according to the documentation of the options."""
     arriving = []
     for name, value in fields:
         name, value = name.strip().lower(), value.strip()
@@ -272,7 +272,7 @@ def test_caches_of_the_decoder_make_no_difference(
 
 
 def test_events_do_not_share_their_lists() -> None:
-    """What an application does to the fields of one event is not seen in the next one."""
+    """Changes an application makes to the fields of one event do not affect the next one."""
     client, server = wire.pair()
     for stream_id in (1, 3, 5, 7):
         client.send_headers(stream_id, REQUEST)

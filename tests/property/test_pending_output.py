@@ -1,4 +1,4 @@
-"""What is pending, against a list of frames: added, answered, dropped, taken in any amounts."""
+"""Pending output compared with a list of frames: added, answered, dropped, taken in any amounts."""
 
 from __future__ import annotations
 

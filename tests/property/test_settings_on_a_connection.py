@@ -117,7 +117,7 @@ def start(client: bool) -> tuple[H2Connection, Model]:
 
 
 def prepare(conn: H2Connection, model: Model, steps: list[tuple[str, Any]]) -> None:
-    """What an application does before the connection starts."""
+    """The calls of an application before the connection starts."""
     for action, what in steps:
         if action == "replace":
             initial = {SettingCodes(code): value for code, value in what.items()}

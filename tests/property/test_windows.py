@@ -61,7 +61,7 @@ class History:
         getattr(self, action.replace(" ", "_"))(stream_id, amount)
 
     def receive(self, frame: bytes) -> None:
-        """What the server receives, and the octets that its application gets with it."""
+        """The events at the server, and the octets that its application receives."""
         for event in self.conn.receive_data(frame):
             if isinstance(event, DataReceived):
                 self.held[event.stream_id] += event.flow_controlled_length

@@ -16,7 +16,7 @@ from support.wire import Field, Frame, Type
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server sent on a stream."""
+    """The frames that a server sent on a stream."""
 
     sections: list[list[Field]]  # informational ones first, trailers last
     content: bytes
@@ -38,7 +38,7 @@ class Answer:
 
 
 def answer(frames: Sequence[Frame], stream_id: int = 1) -> Answer:
-    """What these frames, which are all that a server sent, say on one stream."""
+    """The part of these frames (all that a server sent) that belongs to one stream."""
     decoder = Decoder()
     sections, reset = [], None
     for frame in frames:

@@ -1,4 +1,4 @@
-"""What only one of the two builds allows: the pure one, or the compiled one."""
+"""Features that only one of the two builds has: the pure or the compiled one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every example server goes through: the standard cases, each with a client.
+"""The standard cases that every example server must pass, each with a client.
 
 A test module says what its server offers and runs the cases that this makes possible, by
 inheriting from `support.standard` or by itself:

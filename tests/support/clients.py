@@ -27,7 +27,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 
 @dataclass(frozen=True)
 class Target:
-    """Where a server listens, and the authority that its certificate comes from.
+    """The address of a server, and the authority that issued its certificate.
 
     Without an authority the server speaks cleartext, and clients start with prior knowledge.
     """
@@ -51,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """What a client saw of a response."""
+    """A response as seen by a client."""
 
     status: int
     version: str
@@ -60,7 +60,7 @@ class Result:
 
 
 def expected(content: bytes, status: int = 200) -> Result:
-    """What a client should see of a response with this content."""
+    """A response with this content as a client should see it."""
     return Result(status, "2", len(content), digest(content))
 
 
@@ -179,7 +179,7 @@ def exchange(peer: str, target: Target, requests: Sequence[Request]) -> list[Res
 
 
 def nghttp(*arguments: str | Path) -> str:
-    """What nghttp prints; an empty error output is demanded here."""
+    """The output of nghttp; its error output must be empty."""
     # Its exit status is always 0, so only its output can be checked.
     done = run([require_program("nghttp"), "--timeout=80", *map(str, arguments)])
     complaints = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
@@ -200,7 +200,7 @@ def h2load(target: Target, path: str, *arguments: str) -> dict[str, int]:
 
 
 def all_good(requests: int) -> dict[str, int]:
-    """What h2load counts where every request succeeded."""
+    """The counts of h2load if every request succeeded."""
     good = dict.fromkeys(["total", "started", "done", "succeeded", "2xx"], requests)
     return good | dict.fromkeys(["failed", "errored", "timeout", "3xx", "4xx", "5xx"], 0)
 
@@ -240,7 +240,7 @@ def chromium(target: Target, path: str, *arguments: str, seconds: float = 60) ->
 
 
 def page_report(target: Target, path: str) -> dict[str, Any]:
-    """What the page of `support.site` says about itself once Chromium has loaded it."""
+    """The report of the page of `support.site` once Chromium has loaded it."""
     document = chromium(target, path)
     report = re.search(r"REPORT (\{.*\}) END", document)
     assert report, document

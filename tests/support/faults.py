@@ -93,7 +93,7 @@ def acknowledge(conn: H2Connection, events: Sequence[Event]) -> None:
 
 
 def record() -> dict[bool, list[Step]]:
-    """What the client (True) and the server lived through in a session with a bit of everything."""
+    """The calls and events of the client (True) and the server in a varied session."""
     client, server = End(client=True), End(client=False)
 
     def both() -> None:
@@ -177,7 +177,7 @@ class Replay:
                     self.take(step[at : at + width])
 
     def call(self, call: Call) -> None:
-        """Make a call. It may be impossible now, and must not leave anything behind then."""
+        """Make a call. If it is impossible now, it must not change anything."""
         try:
             getattr(self.conn, call.name)(*call.args)
         except H2Error:

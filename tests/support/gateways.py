@@ -36,7 +36,7 @@ PIECE = 4096  # what the endless stream consists of
 
 
 def counts(served: Served) -> dict[str, int]:
-    """What the application has counted until now."""
+    """The application's counts so far."""
     result: dict[str, int] = json.loads(ask(served.target, "/counts").content)
     return result
 

@@ -38,7 +38,7 @@ def limited(seconds: float = LIMIT, again: float = AGAIN) -> Iterator[None]:
 
 
 def last_words(error: BaseException | None) -> list[tuple[str, str]]:
-    """What a program has written that timed out, with a title for each of its two outputs."""
+    """The output of a program that timed out, with a title for each of its two streams."""
     if not isinstance(error, subprocess.TimeoutExpired):
         return []
     texts = {"Output": error.stdout, "Error output": error.stderr}

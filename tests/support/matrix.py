@@ -42,7 +42,7 @@ PACKAGES = {name: name for name in ("grpcio", "grpclib", "httpx", "hypercorn")}
 
 
 class Matrix:
-    """What has passed in this run."""
+    """The tests that have passed in this run."""
 
     def __init__(self) -> None:
         self.rows: set[tuple[str, str, str]] = set()
@@ -52,7 +52,7 @@ class Matrix:
         self.rows.add((side, peer, case))
 
     def as_json(self) -> dict[str, Any]:
-        """What the file holds."""
+        """The content of the file."""
         keys = ("side", "peer", "case")
         return {
             "python": PYTHON,
@@ -65,7 +65,7 @@ class Matrix:
         FILE.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
 
     def difference(self) -> list[str]:
-        """Where this run and the file disagree, a line each."""
+        """The differences between this run and the file, one per line."""
         file = json.loads(FILE.read_text(encoding="utf-8"))
         if file["python"] != PYTHON:
             return []

@@ -1,4 +1,4 @@
-"""What a connection does with input: the assertions that every conformance test ends in."""
+"""Assertions about a connection's reaction to input, used by every conformance test."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def assert_resets_if_strict(
 
 
 def assert_refused(conn: H2Connection, call: str, *args: object, **kwargs: object) -> Exception:
-    """A local call is refused with a ProtocolError or ValueError and leaves no byte behind."""
+    """A local call is refused with a ProtocolError or ValueError and sends nothing."""
     conn.clear_outbound_data_buffer()
     with pytest.raises((ProtocolError, ValueError, TypeError)) as caught:
         getattr(conn, call)(*args, **kwargs)

@@ -63,12 +63,12 @@ class Program:
 
     @property
     def printed(self) -> str:
-        """All that it has printed."""
+        """Everything it has printed."""
         return self._last_words[0] if self._out.closed else _content(self._out)
 
     @property
     def errors(self) -> str:
-        """All that it has written to its error output."""
+        """Everything it has written to its error output."""
         return self._last_words[1] if self._err.closed else _content(self._err)
 
     def lines(self, last: str = "") -> list[str]:

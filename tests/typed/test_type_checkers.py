@@ -1,4 +1,4 @@
-"""What type checkers say to programs that use the package, and to the package as they see it."""
+"""The messages of type checkers for programs that use the package, and for its public API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEARCH_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get(
 
 
 def run(command: Sequence[str | Path], folder: Path) -> str:
-    """What a type checker prints; it finds neither our settings nor our folders of source."""
+    """The output of a type checker that finds neither our settings nor our source folders."""
     environment = {**os.environ, "PATH": SEARCH_PATH, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300

@@ -66,7 +66,7 @@ CODES: dict[type[ProtocolError], ErrorCodes] = {
 
 
 class AwkwardError(ProtocolError):
-    """What an application might derive: the constructor does not fit what `args` holds."""
+    """A subclass that an application might define: its constructor does not accept `args`."""
 
     def __init__(self, *, wanted: int) -> None:
         super().__init__(f"wanted {wanted}")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSI
 
 
 def find(folder: Path, python: str = "") -> tuple[int, str, str]:
-    """What the script says where the PATH has just this folder."""
+    """The output of the script if the PATH has only this folder."""
     environment = [f"PATH={folder}", f"PYTHON={python}"]
     env, sh = shutil.which("env"), shutil.which("sh")
     done = run([str(env), "-i", *environment, str(sh), str(ROOT / "tools" / "find-python.sh")])

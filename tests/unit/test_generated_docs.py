@@ -234,7 +234,7 @@ def test_tables_are_those_of_the_code() -> None:
 
 
 def edges(name: str) -> dict[tuple[str, str], list[str]]:
-    """What a diagram says: its arrows from state to state with the inputs along them."""
+    """The content of a diagram: its arrows from state to state, with their inputs."""
     every = (*state_diagrams.STREAM_DIAGRAMS, state_diagrams.CONNECTION_DIAGRAM)
     shown = next(shown for shown in every if shown.name == name)
     return state_diagrams.labels(shown)

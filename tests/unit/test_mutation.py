@@ -173,7 +173,7 @@ for outcome in run(tasks, ["test_m.py"], {}, source):
 
 
 def judged(folder: Path, tests: str, *changes: str) -> tuple[int, list[str], str]:
-    """What the program does that judges these mutants: its status, its lines, its errors."""
+    """Run the program on these mutants; return its exit status, output and errors."""
     (folder / "m.py").write_text(JUDGED, encoding="utf-8")
     (folder / "test_m.py").write_text(JUDGING, encoding="utf-8")
     path = os.pathsep.join(map(str, (mutation.ROOT, folder)))
@@ -184,6 +184,7 @@ def judged(folder: Path, tests: str, *changes: str) -> tuple[int, list[str], str
         capture_output=True,
         encoding="utf-8",
         check=False,
+        timeout=300,
     )
     return done.returncode, [line for line in done.stdout.splitlines() if "|" in line], done.stderr
 

@@ -20,7 +20,7 @@ REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":pat
 
 
 class Collector(DummyLogger):
-    """Counts what it is told."""
+    """Counts its calls."""
 
     def __init__(self) -> None:
         self.told = 0

@@ -19,7 +19,7 @@ from support.wire import Code, Flag, Type
 
 
 def recorded(*frames: bytes, recorder: Recorder | None = None) -> list[dict[str, Any]]:
-    """What a recorder says of these frames, sent one after the other."""
+    """The entries of a recorder for these frames, sent one after the other."""
     recorder = recorder or Recorder()
     for frame in wire.parse(b"".join(frames)):
         logged = LoggedFrame(frame.type, frame.flags, frame.stream_id, frame.payload)
@@ -28,7 +28,7 @@ def recorded(*frames: bytes, recorder: Recorder | None = None) -> list[dict[str,
 
 
 def only(frame: bytes) -> dict[str, Any]:
-    """What it says of a frame besides its header."""
+    """The details of a frame besides its header."""
     (found,) = recorded(frame)
     for name in ("at", "sent", "type", "stream", "length", "flags"):
         del found[name]

@@ -108,7 +108,7 @@ def test_a_test_that_does_not_exist_is_noticed(collected: set[str]) -> None:
 
 @pytest.mark.slow
 def test_the_tests_of_a_row_break_its_rules(tmp_path: Path) -> None:
-    """Where a row names a rule, one of its tests makes the package apply it."""
+    """If a row names a rule, one of its tests makes the package apply it."""
     with_rules = [row for row in ROWS.values() if row.rules and row.tests]
     tests = sorted({test for row in with_rules for test in row.tests})
     file = tmp_path / "triggered.json"
@@ -178,7 +178,7 @@ def test_no_key_word_is_outside_the_sentences(text: tuple[str, str]) -> None:
 
 
 def place(id: str) -> list[list[int]]:
-    """Where a sentence is, for sorting."""
+    """The position of a sentence, for sorting."""
     return [[int(number) for number in part.split(".")] for part in id.split("-")]
 
 

@@ -565,7 +565,7 @@ class Model:
         self.pending: list[tuple[int, int]] = []
 
     def effective(self, setting: int) -> int | None:
-        """What holds, whether or not the mapping has it."""
+        """The value in effect, whether or not the mapping has it."""
         if setting in self.values:
             return self.values[setting]
         return self.told[setting] if setting in CLIENT_DEFAULTS else None

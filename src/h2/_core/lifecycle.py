@@ -78,7 +78,7 @@ def _pending_settings(conn: Connection) -> int:
 
 
 class _FirstSettings:
-    """A SETTINGS frame, and the values that it announces."""
+    """A SETTINGS frame and the values it announces."""
 
     __slots__ = ("frame", "values")
 
@@ -87,14 +87,14 @@ class _FirstSettings:
         self.frame = frame
 
 
-#: The first frames of latest connections. Dicts of values never change, and connections that keep
-#: the initial values share one: so the dict can tell, and no value has to be looked at.
+#: The first frames of recent connections. Dicts of values never change, and connections with the
+#: initial values share one, so comparing the identity of the dict is enough.
 _FIRST_SETTINGS: Final[list[_FirstSettings]] = []
 _MOST_FIRST: Final = 4
 
 
 def _first_settings(values: Mapping[SettingCodes | int, int]) -> bytes:
-    """Return the SETTINGS frame for the values that a connection begins with."""
+    """Return the SETTINGS frame for the initial values of a connection."""
     for known in _FIRST_SETTINGS:
         if known.values is values:
             return known.frame

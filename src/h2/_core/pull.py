@@ -116,7 +116,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         first = False
         scheduler.sent(outbound)
         if size == window and outbound.size and windows.initial + stream.send_offset <= 0:
-            # It would have to be parked at its next turn. Many windows may be as small as this.
+            # It would be parked at its next turn anyway. Many windows may be this small.
             scheduler.pause(outbound)
             queue.parked[outbound.stream_id] = None
         if outbound.unwritable and outbound.size <= queue.low:

@@ -290,7 +290,7 @@ def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None
 
 
 def _handle(conn: Connection, type_: int, flags: int, stream_id: int, payload: bytes) -> None:
-    """Call the handler of a frame of a known type, in the way that is fast in the compiled build.
+    """Call the handler of a frame of a known type, in the way that is fastest when compiled.
 
     The most frequent ones first.
     """

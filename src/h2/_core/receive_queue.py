@@ -25,7 +25,7 @@ from h2.exceptions import H2Error, StreamClosedError
 
 _new: Final = object.__new__
 
-#: Events that say how a stream goes on. Other events are many more.
+#: Events that end a stream. Other events are much more frequent.
 _ENDS: Final = frozenset((StreamEnded, StreamReset))
 
 #: Ended streams are remembered while the application may ask how they ended; at least this many.

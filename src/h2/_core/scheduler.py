@@ -235,7 +235,7 @@ class Scheduler(Generic[T]):
         self.pause(turn)
 
     def pause(self, turn: T) -> None:
-        """Leave out a ready stream until it is woken, at the place that it has in the line."""
+        """Skip a ready stream until it is woken; it keeps its place in the line."""
         self._leave(turn)
         turn.place = PARKED
 

@@ -15,8 +15,8 @@ _unpack_priority: Final = struct.Struct(">LB").unpack_from
 unpack_long: Final = struct.Struct(">L").unpack_from
 _unpack_goaway: Final = struct.Struct(">LL").unpack_from
 
-#: Payloads of SETTINGS that came before, and what they say: most peers of a program announce the
-#: same. So many are kept, of so many octets at most.
+#: The decoded entries of earlier SETTINGS payloads: most peers of a program announce the same. The
+#: cache is limited in the number of payloads and their length.
 _KNOWN_SETTINGS: Final[dict[bytes, tuple[tuple[int, int], ...]]] = {}
 _MOST_KNOWN: Final = 16
 _LONGEST_KNOWN: Final = 96

@@ -17,11 +17,11 @@ OVERHEAD: Final = 32
 """Octets that a field counts in addition to its name and value (RFC 7541 4.1)."""
 
 ClassifyName = Callable[[bytes], int]
-"""Maps a name to the class mask that it gives a field whatever the value is."""
+"""Maps a name to the part of the class mask that does not depend on the value."""
 
 ClassifyValue = Callable[[int, bytes], int]
-"""Maps the mask of its name and a value to the class mask of a field: 0 for an ordinary valid one,
-else bits that are opaque to HPACK apart from LEADING and NOTED."""
+"""Maps the mask of a name and a value to the class mask of the field: 0 for an ordinary valid one,
+otherwise bits that are opaque to HPACK, except LEADING and NOTED."""
 
 
 class Received:

@@ -13,8 +13,8 @@ from h2._hpack.tables import HUFFMAN_CODE
 
 _BITS: list[str] = [format(code, f"0{length}b") for code, length in HUFFMAN_CODE[:256]]
 
-# Encoding looks the bits up as a character codec does, and makes a number of them: both are loops
-# in C. mypy expects such a codec to have a number for each character.
+# Encoding uses a character codec to look up the bits, then converts them to a number: both are
+# loops in C. mypy expects such a codec to map each character to a number.
 _CODEC: Any = {octet: bits.encode() for octet, bits in enumerate(_BITS)}
 _EOS = format(HUFFMAN_CODE[256][0], "b")
 

@@ -160,7 +160,7 @@ def classify_name(name: bytes) -> int:
 
 
 def classify_value(mask: int, value: bytes) -> int:
-    """Return the class mask of a field with this value, whose name has the mask given."""
+    """Return the class mask of a field with this value; ``mask`` is that of its name."""
     # "A field value MUST NOT contain the zero value (ASCII NUL, 0x00), line feed (ASCII LF,
     # 0x0a), or carriage return (ASCII CR, 0x0d) at any position.", "A field value MUST NOT start or
     # end with an ASCII whitespace character" (section 8.2.1)

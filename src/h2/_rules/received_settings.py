@@ -13,13 +13,13 @@ from h2._rules.setting_bounds import NO_RFC7540_PRIORITIES, Bound, invalid
 
 _new: Final[Any] = object.__new__
 
-#: So many results are kept, of frames with so many entries at most.
+#: Limits of the cache: the number of results, and the entries of each frame.
 _MOST_KNOWN: Final = 16
 _LONGEST_KNOWN: Final = 16
 
 
 class _Taken:
-    """What came of the entries of a frame."""
+    """The effect of the entries of a frame."""
 
     __slots__ = ("after", "before", "bounds", "changes")
 
@@ -36,8 +36,8 @@ class _Taken:
         self.changes = changes  #: setting, value before, value after
 
 
-#: By the entries. Most peers of a program announce the same, on connections that begin with the
-#: same values: dicts of values never change, so that the dict can tell.
+#: By entries. Most peers of a program announce the same, on connections that begin with the same
+#: values. A dict of values never changes, so comparing its identity is enough.
 _KNOWN: Final[dict[tuple[tuple[int, int], ...], _Taken]] = {}
 
 
@@ -78,7 +78,7 @@ def _work_out(
     bounds: dict[int, Bound],
     names: dict[int, Any],
 ) -> _Taken:
-    """Check the entries of a frame in their order, and work out what comes of them."""
+    """Check the entries of a frame in order, and compute their effect."""
     after = before.copy()
     changed: dict[Any, int] = {}
     for code, value in entries:

@@ -46,7 +46,7 @@ def plain(conn: BufferedH2Connection) -> H2Connection:
 
 
 def respond(conn: BufferedH2Connection, stream_id: int, content: memoryview) -> int:
-    """Send what there is, and say how urgent it is."""
+    """Send the available content and its urgency."""
     conn.send_headers(stream_id, [(":status", "200"), (b"priority", b"u=1, i")])
     conn.set_priority(stream_id, urgency=1, incremental=True)
     conn.send_data(stream_id, content, end_stream=True)

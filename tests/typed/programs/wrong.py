@@ -42,7 +42,7 @@ def fields(event: RequestReceived) -> None:
 
 
 def events(error: ProtocolError, conn: H2Connection) -> None:
-    """What an event has, and what it does not have."""
+    """The attributes an event has and does not have."""
     for carried in error.events:
         print(carried.stream_id)  # [attr-defined]
     for event in conn.receive_data(b""):

@@ -22,7 +22,7 @@ def options() -> None:
 
 
 def calls(conn: BufferedH2Connection) -> None:
-    """Arguments of wrong types, and results that are taken for something else."""
+    """Arguments of wrong types, and results used as another type."""
     conn.send_data(1, "text")  # [arg-type]
     conn.set_priority(1, urgency="high")  # [arg-type]
     conn.set_priority(1, 3, "yes")  # [arg-type]
@@ -37,7 +37,7 @@ def calls(conn: BufferedH2Connection) -> None:
 
 
 def only_there(conn: H2Connection) -> None:
-    """What only a connection that buffers has."""
+    """The API that only a connection that buffers has."""
     conn.graceful_shutdown()  # [attr-defined]
     StreamWritable(1)  # [call-arg]
 

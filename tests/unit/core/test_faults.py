@@ -1,4 +1,4 @@
-"""What follows an error: one RST_STREAM for a stream, and silence about it afterwards."""
+"""After an error: one RST_STREAM for a stream, and nothing more about it."""
 
 from __future__ import annotations
 

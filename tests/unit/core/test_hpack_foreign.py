@@ -327,7 +327,7 @@ class Bare:
 
 
 def test_an_object_without_attributes_is_taken_to_use_the_initial_size() -> None:
-    """So it is told nothing as long as that is what both ends have."""
+    """So it is not called as long as both ends have these values."""
     client, server = wire.pair()
     client.encoder = Bare()
     server.decoder = Bare()

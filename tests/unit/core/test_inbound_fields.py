@@ -114,7 +114,7 @@ def test_octets_that_the_encoding_does_not_have(encoding: str, octets: bytes, te
 
 
 def test_names_that_are_no_text() -> None:
-    """They come in only where names are not checked."""
+    """They are accepted only if names are not checked."""
     conn = wire.server(header_encoding="utf-8", validate_inbound_headers=False)
     assert received(conn, wire.block([*REQUEST, (b"\xff", b"1")]))[-1] == ("\udcff", "1")
 

@@ -28,7 +28,7 @@ def strict(request: pytest.FixtureRequest) -> Iterator[bool]:
 
 
 class MistakeError(Exception):
-    """What no code of this package raises."""
+    """Exceptions that no code of this package raises."""
 
 
 class Logger(DummyLogger):
@@ -170,7 +170,7 @@ def test_a_hook_that_ends_the_connection_and_raises() -> None:
 
 
 def test_a_hook_that_ends_the_connection() -> None:
-    """What comes behind the frame is not looked at, and what it reports is not lost."""
+    """Octets after the frame are ignored, and the events of the frame are not lost."""
     conn, frame = with_hook(MistakeError())
     assert isinstance(conn, Hooked)
     conn.action = lambda: conn.close_connection(Code.CANCEL)

@@ -289,7 +289,7 @@ def test_an_acknowledgment_of_other_settings_leaves_an_assigned_frame_size_alone
 
 
 def test_the_preface_overtakes_only_what_has_not_gone_out() -> None:
-    """Acknowledgments come in the order of the frames on the wire."""
+    """Acknowledgments are sent in the order in which the frames arrived."""
     server = server_connection()
     server.update_settings({Setting.INITIAL_WINDOW_SIZE: 1, Setting.MAX_FRAME_SIZE: 20_000})
     server.data_to_send()

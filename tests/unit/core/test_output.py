@@ -17,7 +17,7 @@ from support import wire
 
 
 class Log(DummyLogger):
-    """A logger that keeps what it is told."""
+    """A logger that keeps its messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -204,3 +204,112 @@ def test_answers_are_counted_from_when_all_of_them_went_out(amount: int | None) 
     assert len(out.chunks) == ANSWERS_TOGETHER - 1
     out.answer(answer)
     assert len(out.chunks) <= 2
+
+
+FAR = 2**24 + 1  #: an identifier of four octets
+#: Streams and sizes of DATA frames, and PING frames as None.
+PENDING = ((1, 70), None, (FAR, 70), (1, 0), (FAR, 5), None, None, (1, 7), None, (FAR, 9), None)
+
+
+def pending(out: Output) -> list[tuple[int | None, bytes]]:
+    """Make these frames pending, and return them."""
+    frames: list[tuple[int | None, bytes]] = []
+    for number, one in enumerate(PENDING):
+        if one is None:
+            frame = wire.ping(bytes([number]) * 8, ack=True)
+            out.append(frame)
+            frames.append((None, frame))
+            continue
+        stream_id, size = one
+        frame = wire.data(stream_id, bytes([number]) * size, end_stream=number == 7)
+        if size > 64:  # as for large content: the header apart from it
+            out.append(frame[:9])
+            out.append(frame[9:])
+        else:
+            out.append(frame)
+        frames.append((stream_id, frame))
+    return frames
+
+
+@pytest.mark.parametrize("stream_id", [1, FAR])
+@pytest.mark.parametrize("before", ["", "indexed", "together", "indexed together"])
+def test_what_is_dropped_wherever_the_output_was_cut(stream_id: int, before: str) -> None:
+    """A frame that has begun to go out stays; the order of the others does, too."""
+    total = sum(len(frame) for _, frame in pending(Output()))
+    for taken in range(total):
+        out = Output()
+        frames = pending(out)
+        if before.startswith("indexed"):
+            out.pending_content(stream_id)
+        whole = b"".join(frame for _, frame in frames)
+        assert out.take(taken, None) == whole[:taken]
+        if before.endswith("together"):
+            out.put_answers_together()
+        rest = b""
+        octets = at = 0
+        ends = False
+        for stream, frame in frames:
+            if stream == stream_id and at >= taken:
+                octets += len(frame) - 9
+                ends = bool(frame[4])
+            else:
+                rest += frame[max(taken - at, 0) :]
+            at += len(frame)
+        assert out.size == total - taken
+        assert out.pending_content(stream_id) == (octets, ends)
+        assert out.drop_content(stream_id) == octets
+        assert out.drop_content(stream_id) == 0
+        assert out.pending_content(stream_id) == (0, False)
+        assert out.size == len(rest)
+        for more in (0, 1, 100):
+            assert out.room(len(rest) + more) == more
+        assert len(rest) == 0 or out.room(len(rest) - 1) == -1
+        assert out.take_all(None) == rest
+
+
+def test_frames_that_go_first() -> None:
+    out = Output()
+    assert out.insert_first(b"first") is False
+    assert out.insert_first(b"before") is True
+    out.take(1, None)
+    assert out.insert_first(b"too late") is False
+    assert out.take_all(None) == b"eforefirsttoo late"
+    data = wire.data(1, b"content")
+    out.append(data)
+    assert out.pending_content(1) == (7, False)
+    out.drop_content(1)
+    assert out.insert_first(wire.ping()) is False, "nothing is overtaken"
+    for _ in range(2):
+        out.append(data)
+    assert out.pending_content(1) == (14, False)
+    out.insert_first(wire.ping())
+    assert out.drop_content(1) == 14
+    assert out.take_all(None) == 2 * wire.ping()
+
+
+def test_what_was_known_of_content_goes_with_it() -> None:
+    out = Output()
+    pending(out)
+    assert out.pending_content(1) == (77, True)
+    out.take_all(None)
+    for _ in range(5):
+        out.append(wire.ping())
+    assert out.drop_content(1) == 0
+    frames = pending(out)
+    assert out.drop_content(1) == 77
+    rest = b"".join(frame for stream_id, frame in frames if stream_id != 1)
+    assert out.take_all(None) == 5 * wire.ping() + rest
+
+
+def test_an_output_that_was_cleared_is_as_new() -> None:
+    for taken in (0, 3, 90, 150):
+        out = Output()
+        pending(out)
+        out.pending_content(1)
+        out.take(taken, None)
+        out.clear()
+        assert (out.size, out.room(5), out.pending_content(1)) == (0, 5, (0, False))
+        frames = pending(out)
+        assert out.drop_content(1) == 77
+        rest = b"".join(frame for stream_id, frame in frames if stream_id != 1)
+        assert out.take_all(None) == rest

@@ -148,7 +148,7 @@ def test_our_reset_keeps_content_whose_trailers_are_pending() -> None:
 
 
 def test_our_reset_drops_content_whose_end_is_pending() -> None:
-    """With its end dropped, the message cannot be mistaken for a complete one."""
+    """Its end is dropped, so the message cannot be mistaken for a complete one."""
     conn = responding(1)
     for last in (False, False, True):
         conn.send_data(1, FRAME, end_stream=last)

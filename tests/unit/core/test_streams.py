@@ -1,4 +1,4 @@
-"""What a connection remembers of its streams: counters, gaps, streams that consumers take out."""
+"""What a connection remembers about its streams: counters, gaps, streams removed by programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What log messages say about a frame."""
+"""The log messages for a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the HPACK tests share: a static table, the recorded stories, ways to look into tables."""
+"""Shared by the HPACK tests: a static table, the recorded stories, access to tables."""
 
 from __future__ import annotations
 

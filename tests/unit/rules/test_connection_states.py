@@ -46,7 +46,7 @@ def with_facts(facts: set[str]) -> str:
 
 
 def expected(role: str, state: str, input_: str) -> str:
-    """What an input does, from sections 3.4, 5.4.1, 6.8 and 8.4."""
+    """The effect of an input, from sections 3.4, 5.4.1, 6.8 and 8.4."""
     if input_ == "SEND_GOAWAY_ERROR":
         return "TERMINATED"
     if state == "TERMINATED":

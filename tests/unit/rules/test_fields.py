@@ -87,7 +87,7 @@ OF_NAME = {
 
 
 def facts(name: bytes, value: bytes) -> int:
-    """What the value of a pseudo-header field says besides being valid."""
+    """Further properties of a valid pseudo-header field value."""
     if name == b":method":
         return {b"HEAD": HEAD, b"CONNECT": CONNECT}.get(value, 0)
     if name == b":status":
@@ -98,7 +98,7 @@ def facts(name: bytes, value: bytes) -> int:
 
 
 def odd_target(name: bytes, value: bytes) -> int:
-    """What not every scheme and method allows, even if it cannot be part of a URI."""
+    """Values that only some schemes and methods allow, even if they cannot be part of a URI."""
     odd = (name == b":path" and not value.startswith(b"/")) or (
         name == b":authority" and b"@" in value
     )
@@ -122,7 +122,7 @@ def second_opinion(name: bytes, value: bytes) -> int:
 
 
 def fold(fields: list[Field]) -> tuple[int, int, int]:
-    """What the decoder says about a block: bits seen, bits repeated, end of the leading fields."""
+    """The decoder's result for a block: bits seen, bits repeated, end of the leading fields."""
     seen = repeated = leading = 0
     for position, field in enumerate(fields, 1):
         mask = classify(*field)

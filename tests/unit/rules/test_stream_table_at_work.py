@@ -153,7 +153,7 @@ def fields_in(scene: Scene, input_: str) -> wire.Fields:
 
 
 def expected_at(scene: Scene, input_: str) -> str:
-    """What the cell says, or what one end cannot do whatever the state."""
+    """The content of the cell, or an input that is impossible for one end in any state."""
     from_cell = EXPECTED[scene.state].outcome(input_)
     if scene.client:
         if input_ in ("SEND_PUSH_PROMISE", "SEND_ALTSVC"):
