@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from h2._core import lifecycle
 from h2.config import DummyLogger, H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived
 from h2.limits import AbuseLimits
+from h2.settings import SettingCodes, Settings
 from tests.support.wire import PREFACE
 
 REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/")]
@@ -110,3 +112,15 @@ def test_copies_of_a_configuration_have_options_of_their_own(duplicate: Any) -> 
     twin.header_encoding = "ascii"
     assert connection._core.options.encoding is None
     assert server(twin)._core.options.encoding == "ascii"
+
+
+def test_first_frames_of_connections_with_settings_of_their_own() -> None:
+    for size in range(1, 10):
+        for _ in range(2):
+            connection = H2Connection()
+            connection.local_settings = Settings(
+                initial_values={SettingCodes.HEADER_TABLE_SIZE: size}
+            )
+            connection.initiate_connection()
+            assert (1).to_bytes(2, "big") + size.to_bytes(4, "big") in connection.data_to_send()
+    assert len(lifecycle._FIRST_SETTINGS) <= 4

@@ -23,7 +23,7 @@ from h2.events import WindowUpdated
 
 _new: Final = object.__new__
 
-# A name of another module is looked up in a dict wherever it is used, a constant is not.
+# A name of another module is looked up in a dict at each use, a constant is not.
 _WINDOW_UPDATED: Final[type[WindowUpdated]] = WindowUpdated
 
 _ON_RECV: Final = states.TABLE[states.RECV_WINDOW_UPDATE]

@@ -31,6 +31,7 @@ from h2._rules.fields import (
     classify_value,
     is_connection_field,
     is_sensitive,
+    low_at_an_end,
 )
 from h2._rules.quote import quoted
 
@@ -56,6 +57,10 @@ _MAY_COMPARE: Final = not sys.flags.bytes_warning
 #: Fields of these types are looked up in the table as they are. A never-indexed field is not: it
 #: equals a plain one but must be sent never-indexed.
 _PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if _MAY_COMPARE else ()
+
+
+# A name of another module is looked up in a dict at each use, a constant is not.
+_HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
 
 
 class Plan:
@@ -153,7 +158,7 @@ class FieldPlanner:
                 return sent
         if not COMPILED and {*map(type, headers)} in _PLAIN_TYPES:
             try:
-                entries: list[Any] = list(map(self._checked.get, headers))
+                entries: list[Entry | None] = list(map(self._checked.get, headers))
             except TypeError:  # a field is not hashable
                 entries = self._find_entries(headers)
         else:
@@ -161,7 +166,6 @@ class FieldPlanner:
         new_fields = False
         authority: bytes | None = None
         seen = repeated = leading = 0
-        entry: Entry | None
         for position, entry in enumerate(entries):
             if entry is None:
                 entry = self._entry(headers[position])
@@ -214,7 +218,7 @@ class FieldPlanner:
         self._repeats = False
         self.check_all_fields()
 
-    def _find_entries(self, headers: list[Any]) -> list[Any]:
+    def _find_entries(self, headers: list[Any]) -> list[Entry | None]:
         """Return the entry for each field, or None if it has none; checks the type of each."""
         checked = self._checked
         if COMPILED:
@@ -240,7 +244,8 @@ class FieldPlanner:
             return self._normalized_entry(field)
         mask = KNOWN_NAMES.get(name)
         if self._normalize and (
-            value.strip() != value or (mask is None and name.strip().lower() != name)
+            ((not COMPILED or low_at_an_end(value)) and value.strip() != value)
+            or (mask is None and name.strip().lower() != name)
         ):
             return self._normalized_entry(field)
         if len(value) <= _LONGEST_STATIC:
@@ -314,12 +319,12 @@ class FieldPlanner:
         return fields
 
 
-def _find_natively(checked: dict[Any, Entry], headers: list[Any]) -> list[Any]:
+def _find_natively(checked: dict[Any, Entry], headers: list[Any]) -> list[Entry | None]:
     """Do what `FieldPlanner._find_entries` does, in the way that is fast in the compiled build."""
-    entries: list[Any] = []
+    entries: list[Entry | None] = []
     for field in headers:
         cls = type(field)
-        if (cls is tuple or cls is HeaderTuple) and _MAY_COMPARE:
+        if (cls is tuple or cls is _HEADER_TUPLE) and _MAY_COMPARE:
             entries.append(_find(checked, field))
         else:
             entries.append(None)

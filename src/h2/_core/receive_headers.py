@@ -47,7 +47,7 @@ Priority = tuple[int, int, bool]
 
 _new: Final = object.__new__
 
-# A name of another module is looked up in a dict wherever it is used, a constant is not.
+# A name of another module is looked up in a dict at each use, a constant is not.
 _STREAM_ENDED: Final[type[StreamEnded]] = StreamEnded
 
 _MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS

@@ -30,7 +30,7 @@ from h2.settings import ChangedSetting, SettingCodes, Settings
 
 _new: Final = object.__new__
 
-# A name of another module is looked up in a dict wherever it is used, a constant is not.
+# A name of another module is looked up in a dict at each use, a constant is not.
 _REMOTE_SETTINGS_CHANGED: Final[type[RemoteSettingsChanged]] = RemoteSettingsChanged
 _SETTINGS_ACKNOWLEDGED: Final[type[SettingsAcknowledged]] = SettingsAcknowledged
 

@@ -33,6 +33,10 @@ _MOST_UPDATES: Final = 32
 # Larger than any list.
 _NO_LIMIT: Final = 1 << 62
 
+# A name of another module is looked up in a dict at each use, a constant is not.
+_HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
+_NEVER_INDEXED: Final[type[NeverIndexedHeaderTuple]] = NeverIndexedHeaderTuple
+
 # Shorter runs of indexed fields are read just as fast one by one.
 _SHORTEST_RUN: Final = 3
 
@@ -250,13 +254,13 @@ class Decoder:
                 mask = classify_value(of_name, value)
                 cost = len(name) + len(value) + OVERHEAD
                 if octet >= 0x40:
-                    field = new(HeaderTuple, (name, value))
+                    field = new(_HEADER_TUPLE, (name, value))
                     self._insert(Received(field, mask, cost))
                     highest = _STATIC + len(table) - self._evicted
                 elif octet >= 0x10:
-                    field = new(NeverIndexedHeaderTuple, (name, value))
+                    field = new(_NEVER_INDEXED, (name, value))
                 else:
-                    field = new(HeaderTuple, (name, value))
+                    field = new(_HEADER_TUPLE, (name, value))
                 begin = pos
             fields.append(field)
             if mask:

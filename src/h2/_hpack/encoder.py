@@ -36,6 +36,11 @@ if COMPILED:
 else:
     from h2._hpack.huffman import encode_string
 
+# A name of another module is looked up in a dict at each use, a constant is not.
+_SHORT: Final[int] = SHORT
+_chr: Final = chr
+_crc32: Final = crc32
+
 _NEXT_INDEX: Final = 62
 _DEFAULT_SIZE: Final = 4096
 _LARGEST_SIZE: Final = 65536
@@ -218,7 +223,7 @@ class Encoder:
             if entry.never:
                 heads = NEVER_INDEXED
             else:
-                check = chr(crc32(value, len(name)) >> _SPARE_BITS)
+                check = _chr(_crc32(value, len(name)) >> _SPARE_BITS)
                 recent = self._recent
                 returning = check in recent
                 recent += check
@@ -246,7 +251,7 @@ class Encoder:
             if index == 0:
                 out.append(self._string(name))
             # Short strings are the same with and without Huffman coding, so they need no call.
-            out.append(OCTETS[length] + value if length < SHORT else self._string(value))
+            out.append(OCTETS[length] + value if length < _SHORT else self._string(value))
         return b"".join(out)
 
     def _updates(self) -> bytes:
@@ -321,7 +326,7 @@ class Encoder:
             name, value = field
             if entry.used:
                 # The value returns: it counts as sent just now.
-                recent = self._recent + chr(crc32(value, len(name)) >> _SPARE_BITS)
+                recent = self._recent + _chr(_crc32(value, len(name)) >> _SPARE_BITS)
                 full = len(recent) >= self._recent_full
                 self._recent = recent[_MORE_RECENT:] if full else recent
             if names[name] >> 8 == entry.seq and len(names) > _KEPT_NAMES:

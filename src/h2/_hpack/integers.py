@@ -16,8 +16,10 @@ def encode_integer(value: int, prefix: int, first: int) -> bytes:
     """Return the integer with the given prefix mask (2**N - 1), merged into the first octet."""
     if value < prefix:
         return OCTETS[first | value]
-    out = bytearray((first | prefix,))
     value -= prefix
+    if value < 0x80:
+        return OCTETS[first | prefix] + OCTETS[value]
+    out = bytearray((first | prefix,))
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
         value >>= 7
