@@ -77,6 +77,10 @@ class BufferedRun(Run):
         self._note(self.conn.events())
         self._check_waiting()
 
+    def sends(self) -> bool:
+        """Return whether the preface was sent: nothing goes before it."""
+        return self.conn._core.initiated
+
     def take(self, amount: int | None) -> None:
         """Take output: all that windows and limits allow, or at most an amount."""
         super().take(amount)

@@ -35,13 +35,16 @@ _CONSTANT: set[type] = {
 }
 
 #: Tables that all connections share.
-_SHARED: dict[type, set[str]] = {Connection: {"transition_table", "transitions"}}
+_SHARED: dict[type, set[str]] = {
+    Connection: {"options", "transition_table", "transitions"},
+    Encoder: {"_static_names"},
+}
 
 #: Attributes that are not state: caches, derived values, what is shared, and the counts of limits
 #: against abuse, none of which is reached. Streams have separate images.
 _LEFT_OUT: dict[type, set[str]] = {
     Connection: {
-        *("config", "goaway_hook", "transition_table", "transitions"),
+        *("config", "options", "goaway_hook", "transition_table", "transitions"),
         *("streams", "no_events", "out"),
         *("conduct", "now", "window_given"),
     },
@@ -52,7 +55,7 @@ _LEFT_OUT: dict[type, set[str]] = {
         *("_checked", "_normalized", "_blocks", "_blocks_generation", "_repeats"),
     },
     Encoder: {
-        *("_static", "_string", "_recent", "_mask", "_earned", "_enough"),
+        *("_static", "_static_names", "_string", "_recent", "_mask", "_earned", "_enough"),
         *("generation", "_names"),
     },
     Decoder: {"_static", "_blocks", "_runs", "_changed"},

@@ -35,8 +35,6 @@ def data_to_send(queue: SendQueue, amount: int | None) -> bytes:
         flow_control.reopen(conn)
     if queue.straight:
         queue.straight = STRAIGHT
-        if queue.size and conn.state == TERMINATED:
-            queue.drop_all()  # what is pending belongs to parked streams
         if amount is None or out.room(amount) >= 0:
             return out.take_all(conn.options.log)
         return out.take(amount, conn.options.log)

@@ -25,9 +25,6 @@ from h2.exceptions import H2Error, StreamClosedError
 
 _new: Final = object.__new__
 
-#: Events that end a stream. Other events are much more frequent.
-_ENDS: Final = frozenset((StreamEnded, StreamReset))
-
 #: Ended streams are remembered while the application may ask how they ended; at least this many.
 _REMEMBERED: Final = 64
 
@@ -76,8 +73,10 @@ class ReceiveQueue:
         while events:
             event = events.pop()  # the event of a frame is gone when its content is kept
             if not isinstance(event, DataReceived):
-                if event.__class__ in _ENDS:
-                    self._act(event)
+                if isinstance(event, StreamEnded):
+                    self._end(event.stream_id)
+                elif isinstance(event, StreamReset):  # also for what GOAWAY leaves unprocessed
+                    self._cut(event.stream_id, event.error_code)
                 left.append(event)
                 continue
             stream_id, content = event.stream_id, event.data
@@ -112,13 +111,6 @@ class ReceiveQueue:
         else:
             self._waiting[stream_id] = content
         return True
-
-    def _act(self, event: Event) -> None:
-        """Process an event that changes the state of a stream."""
-        if isinstance(event, StreamEnded):
-            self._end(event.stream_id)
-        elif isinstance(event, StreamReset):  # also for what GOAWAY leaves unprocessed
-            self._cut(event.stream_id, event.error_code)
 
     def _end(self, stream_id: int) -> None:
         """Note that all content of a stream has arrived."""

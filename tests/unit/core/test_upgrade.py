@@ -89,6 +89,7 @@ def test_no_settings(header: bytes | None) -> None:
         (b"?", "upgrade-settings-invalid"),
         (b"AAE", "upgrade-settings-invalid"),  # two octets are not a setting
         (b"AAEAAAAAA", "upgrade-settings-invalid"),
+        (b"AAEA", "upgrade-settings-invalid"),  # three octets are no setting
         (b"AAQA\nAAH", "upgrade-settings-invalid"),
         ("\xff", "upgrade-settings-invalid"),
         (2**62, "upgrade-settings-invalid"),  # no number of octets to allocate
