@@ -37,8 +37,8 @@ class _Taken:
 
 
 #: By entries, and by the identities of the values before and of the bounds. Most peers of a program
-#: announce the same, on connections that begin with the same values. A dict of values never changes,
-#: and exists as long as the result that refers to it, so its identity is enough.
+#: announce the same, on connections that begin with the same values. Values never change, and their
+#: dict exists as long as the result that refers to it, so its identity is enough.
 _KNOWN: Final[dict[tuple[Any, int, int], _Taken]] = {}
 
 
