@@ -513,7 +513,7 @@ def test_two_ends_that_announce_the_same_do_not_replace_each_others_results() ->
     known = dict(received_settings._KNOWN)
     for end in (Settings(), Settings(client=False)):
         end.receive(pairs)
-    assert received_settings._KNOWN == known
+    assert dict(received_settings._KNOWN) == known
 
 
 def test_results_are_kept_within_bounds() -> None:
