@@ -173,3 +173,11 @@ def test_the_request_was_not_connect() -> None:
         stream_id = client._core.streams.highest_outbound
         wire.feed(client, wire.headers(stream_id, wire.RESPONSE))
         assert client._core.streams[stream_id].tunnel is is_tunnel
+
+
+def test_settings_of_an_upgrade_are_no_event() -> None:
+    server = server_connection()
+    server.initiate_upgrade_connection(http2_settings((Setting.INITIAL_WINDOW_SIZE, 5)))
+    assert server.remote_settings.initial_window_size == 5
+    assert server._core.no_events == []
+    assert server.receive_data(wire.PREFACE) == []
