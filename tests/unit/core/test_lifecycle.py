@@ -585,3 +585,9 @@ def test_the_highest_stream_identifier_is_used() -> None:
     conn.send_headers(wire.MAX_STREAM_ID, wire.REQUEST)
     with pytest.raises(ProtocolError):
         conn.get_next_available_stream_id()
+
+
+def test_a_setting_that_is_deleted_after_the_preface_keeps_the_value_that_was_sent() -> None:
+    server = server_with({SettingCodes.INITIAL_WINDOW_SIZE: 99})
+    del server.local_settings[SettingCodes.INITIAL_WINDOW_SIZE]
+    assert server.local_settings.initial_window_size == 99

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from h2._core import reader
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, PingReceived, RequestReceived
-from h2.exceptions import FrameTooLargeError
+from h2.exceptions import FrameTooLargeError, ProtocolError
 from support import wire
 from support.wire import Setting, Type
 
@@ -80,7 +83,7 @@ def test_small_pieces_are_collected_behind_a_large_one() -> None:
 def test_a_frame_that_is_too_large_says_its_size(cuts: tuple[int, ...]) -> None:
     """When all of it has arrived in pieces, as in h2 4.4.1."""
     conn = uploading()
-    octets = wire.data(1, bytes(0x010203))
+    octets = wire.data(1, bytes(0x010203), end_stream=True)
     assert received_in(conn, octets[:-1], *cuts) == [[]] * (len(cuts) + 1)
     with pytest.raises(FrameTooLargeError) as caught:
         conn.receive_data(octets[-1:])
@@ -89,7 +92,7 @@ def test_a_frame_that_is_too_large_says_its_size(cuts: tuple[int, ...]) -> None:
 
 def test_a_whole_frame_that_is_too_large_says_its_size() -> None:
     with pytest.raises(FrameTooLargeError, match="of 66051 octets, the limit is 16384"):
-        uploading().receive_data(wire.data(1, bytes(0x010203)))
+        uploading().receive_data(wire.data(1, bytes(0x010203), end_stream=True))
 
 
 def test_a_frame_of_the_largest_size_is_not_too_large() -> None:
@@ -130,3 +133,41 @@ def test_each_call_reads_the_clock_again() -> None:
     (event,) = wire.feed(conn, wire.headers(3, wire.REQUEST))
     assert isinstance(event, RequestReceived)
     assert conn._core.now is None
+
+
+def test_a_frame_without_payload_in_two_pieces_counts_once() -> None:
+    conn = wire.server()
+    assert len(received_in(conn, wire.settings(), 3)[1]) == 1
+    assert conn.data_to_send() == wire.settings(ack=True)
+    (event,) = wire.feed(conn, wire.ping(b"12345678"))
+    assert isinstance(event, PingReceived)
+    assert conn.data_to_send() == wire.ping(b"12345678", ack=True)
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="elsewhere objects are freed at another time"
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        wire.data(0, bytes(10_000)),
+        wire.window_update(1, 1),
+        wire.settings((Setting.INITIAL_WINDOW_SIZE, 2**31)),
+        wire.headers(1, [*wire.REQUEST, (b"Bad", bytes(1_000))]),
+        wire.push_promise(1, 2),
+    ],
+    ids=["DATA on stream 0", "idle stream", "invalid setting", "malformed", "PUSH_PROMISE"],
+)
+def test_exceptions_keep_nothing_of_the_input(first: bytes) -> None:
+    """Neither that of a connection error nor that of a call after it."""
+    conn = wire.server()
+    data = first + wire.ping(b"12345678")
+    gc.disable()
+    try:
+        before = sys.getrefcount(data)
+        for _ in range(3):
+            with suppress(ProtocolError):
+                conn.receive_data(data)
+            assert sys.getrefcount(data) == before
+    finally:
+        gc.enable()
