@@ -171,3 +171,9 @@ def test_exceptions_keep_nothing_of_the_input(first: bytes) -> None:
             assert sys.getrefcount(data) == before
     finally:
         gc.enable()
+
+
+def test_which_frames_do_not_need_the_table_of_connection_states() -> None:
+    """What both ends may receive, and what leaves the connection open."""
+    fast = {type_ for type_, handler in enumerate(reader._ORDINARY) if handler is not None}
+    assert fast == {*Type} - {Type.PUSH_PROMISE, Type.GOAWAY}
