@@ -12,6 +12,7 @@ from buffered.pairs import POST, pair
 from h2._compiled import COMPILED
 from h2.buffered import BufferedH2Connection
 from h2.connection import H2Connection
+from h2.events import RequestReceived
 from support import wire
 
 pytestmark = pytest.mark.skipif(COMPILED, reason="compiled connections are not copied")
@@ -50,3 +51,15 @@ def test_a_copy_keeps_the_two_lines_of_a_level_apart() -> None:
             order += [frame.stream_id for frame in wire.parse(conn.data_to_send(8_000))]
     assert turns[0] == turns[1]
     assert set(turns[0]) == {1, 3, 5}
+
+
+def test_a_copy_follows_its_own_configuration() -> None:
+    conn = wire.server()
+    twin = copy.deepcopy(conn)
+    twin.config.header_encoding = "utf-8"
+    names = []
+    for each in (conn, twin):
+        (event,) = wire.feed(each, wire.headers(1, wire.REQUEST))
+        assert isinstance(event, RequestReceived)
+        names.append(event.headers[0][0])
+    assert names == [b":method", ":method"]

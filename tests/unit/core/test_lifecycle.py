@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hyperframe.frame import PingFrame, WindowUpdateFrame
 
+from h2._core.state import PartialBlock
+from h2._rules import connection_states
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, Event, PingReceived, SettingsAcknowledged
 from h2.exceptions import (
@@ -483,3 +485,109 @@ def test_each_ping_is_acknowledged_once() -> None:
     assert not conn._core.conduct.buckets
     wire.feed(conn, wire.ping(ack=True))
     assert conn._core.conduct.buckets["glitches"].used == 1
+
+
+def test_values_of_a_new_connection() -> None:
+    conn = H2Connection()
+    assert conn.local_settings.max_concurrent_streams == 100
+    del conn.local_settings[SettingCodes.MAX_HEADER_LIST_SIZE]
+    assert conn._core.header_list_limit() == 65_536
+
+
+def test_when_the_table_of_connection_states_need_not_be_asked() -> None:
+    """Only in the state OPEN, and not before the end of a field block."""
+    core = H2Connection()._core
+    block = PartialBlock(1, b"", False, None, None)
+    assert not core.ordinary
+    for state in (connection_states.STARTING, connection_states.GOAWAY_SENT):
+        core.enter(connection_states.OPEN)
+        assert core.ordinary
+        core.begin_block(block)
+        assert not core.ordinary
+        core.enter(connection_states.OPEN)
+        assert not core.ordinary
+        core.end_block()
+        assert core.ordinary
+        core.enter(state)
+        assert not core.ordinary
+        core.begin_block(block)
+        core.end_block()
+        assert not core.ordinary
+
+
+def test_a_second_preface_goes_behind_what_was_sent() -> None:
+    server = wire.server()
+    server.update_settings({Setting.INITIAL_WINDOW_SIZE: 2})
+    server.initiate_connection()
+    server.update_settings({Setting.INITIAL_WINDOW_SIZE: 3})
+    sizes = [values.get(Setting.INITIAL_WINDOW_SIZE) for values, _ in _in_flight(server)]
+    assert sizes == [2, 65_535, 3]
+
+
+def _in_flight(conn: H2Connection) -> Any:
+    return conn._core.announced.in_flight
+
+
+@pytest.mark.parametrize(("count", "fits"), [(2_730, True), (2_731, False)])
+def test_the_largest_settings_frame(count: int, fits: bool) -> None:
+    """Of 16,384 octets, six for each setting."""
+    conn = wire.client()
+    changes = {100 + number: 1 for number in range(count)}
+    if fits:
+        conn.update_settings(changes)
+        assert len(wire.parse(conn.data_to_send())[0].payload) == 6 * count
+    else:
+        with pytest.raises(ProtocolError, match="octets"):
+            conn.update_settings(changes)
+        assert conn.data_to_send() == b""
+
+
+def test_an_assigned_frame_size_is_not_reduced_by_the_first_settings() -> None:
+    server = server_connection()
+    values = {SettingCodes.MAX_FRAME_SIZE: 20_000}
+    server.local_settings = Settings(client=False, initial_values=values)
+    server.max_inbound_frame_size = 50_000
+    server.initiate_connection()
+    assert server.max_inbound_frame_size == 50_000
+
+
+def test_no_settings_after_the_end() -> None:
+    conn = wire.client()
+    conn.close_connection(Code.INTERNAL_ERROR)
+    conn.clear_outbound_data_buffer()
+    with pytest.raises(ProtocolError):
+        conn.update_settings({})
+    assert conn.data_to_send() == b""
+
+
+def test_a_value_that_is_sent_replaces_one_that_was_assigned() -> None:
+    conn = wire.client()
+    conn.local_settings.initial_window_size = 5
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 7})
+    for _ in range(2):
+        wire.feed(conn, wire.settings(ack=True))
+        assert conn.local_settings.initial_window_size == 7
+        conn.update_settings({})
+
+
+def test_without_a_stream_any_initial_window_may_follow_none() -> None:
+    conn = wire.client()
+    for size in (0, MAX_WINDOW):
+        conn.update_settings({Setting.INITIAL_WINDOW_SIZE: size})
+        wire.feed(conn, wire.settings(ack=True))
+        assert conn.local_settings.initial_window_size == size
+
+
+def test_the_highest_stream_identifier_is_used() -> None:
+    conn = wire.client()
+    conn.send_headers(wire.MAX_STREAM_ID - 2, wire.REQUEST)
+    assert conn.get_next_available_stream_id() == wire.MAX_STREAM_ID
+    conn.send_headers(wire.MAX_STREAM_ID, wire.REQUEST)
+    with pytest.raises(ProtocolError):
+        conn.get_next_available_stream_id()
+
+
+def test_a_setting_that_is_deleted_after_the_preface_keeps_the_value_that_was_sent() -> None:
+    server = server_with({SettingCodes.INITIAL_WINDOW_SIZE: 99})
+    del server.local_settings[SettingCodes.INITIAL_WINDOW_SIZE]
+    assert server.local_settings.initial_window_size == 99

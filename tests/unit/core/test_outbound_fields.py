@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hpack import Decoder, HeaderTuple, NeverIndexedHeaderTuple
 
+from h2._core import outbound_fields
+from h2._core.options import options_of
+from h2._core.outbound_fields import FieldPlanner, Plan
+from h2._rules.fields import REQUEST as REQUEST_KIND
+from h2._rules.fields import RESPONSE as RESPONSE_KIND
+from h2._rules.fields import TRAILERS as TRAILERS_KIND
+from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.exceptions import ProtocolError
 from support import wire
@@ -291,3 +298,253 @@ def test_text_without_normalization() -> None:
             (b"x", b"caf\xc3\xa9"),
             (b"authorization", b"secret"),
         ]
+
+
+# The planner by itself: what it keeps, and which blocks need the full check ----------------------
+
+
+class Planned(NamedTuple):
+    """A field block that was planned and encoded."""
+
+    plan: Plan
+    block: bytes
+    kept: bool  #: the octets were there before
+
+
+class Sender:
+    """A planner with its options, and the decoder at the other end."""
+
+    def __init__(self, **options: Any) -> None:
+        self.config = H2Configuration(**options)
+        self.planner = FieldPlanner()
+        self.decoder = Decoder()
+
+    def send(self, fields: list[Any], kind: int = RESPONSE_KIND) -> Planned:
+        plan = self.planner.plan(options_of(self.config), kind, fields)
+        kept = bool(plan.encoded)
+        block = plan.encoded or self.planner.encode(plan, kind, fields)
+        assert wire.decode(block, decoder=self.decoder) == [(bytes(f[0]), f[1]) for f in fields]
+        return Planned(plan, block, kept)
+
+
+LENGTH = (b"content-length", b"5")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "valid"),
+    [
+        (REQUEST_KIND, REQUEST, True),
+        (REQUEST_KIND, [*REQUEST, LENGTH, (b"x", b"1"), (b"x", b"2")], True),
+        (REQUEST_KIND, [*REQUEST, LENGTH, LENGTH], False),
+        (REQUEST_KIND, REQUEST[:3], False),
+        (REQUEST_KIND, [*REQUEST, REQUEST[0]], False),
+        (REQUEST_KIND, [*REQUEST[:3], (b"x", b"1"), REQUEST[3]], False),
+        (REQUEST_KIND, [*REQUEST[:3], (b"x", b"1"), (b"y", b"1"), REQUEST[3]], False),
+        (REQUEST_KIND, [(b"x", b"1"), *REQUEST], False),
+        (RESPONSE_KIND, [(b":status", b"200"), LENGTH], True),
+        (RESPONSE_KIND, [(b":status", b"200"), (b"x", b"a\nb")], False),
+        (TRAILERS_KIND, [(b"x", b"1")], True),
+        (TRAILERS_KIND, [(b":status", b"200")], False),
+    ],
+)
+def test_which_blocks_need_the_full_check(kind: int, fields: list[Field], valid: bool) -> None:
+    for _ in range(3):
+        plan = Sender().planner.plan(options_of(H2Configuration()), kind, fields)
+        assert plan.valid is valid
+
+
+def test_the_plan_has_the_authority() -> None:
+    assert Sender().send(REQUEST, REQUEST_KIND).plan.authority == b"example.com"
+    assert Sender().send([(b":status", b"200")]).plan.authority is None
+
+
+@pytest.mark.parametrize(("octets", "kept"), [(1, True), (128, True), (129, False)])
+def test_a_short_block_of_indexed_fields_is_kept(octets: int, kept: bool) -> None:
+    sender = Sender()
+    fields = [(b":status", b"200")] * octets
+    first = sender.send(fields)
+    assert len(first.block) == octets
+    for _ in range(2):
+        again = sender.send(list(fields))
+        assert (again.kept, again.plan is first.plan) == (kept, kept)
+        assert again.block == first.block
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        # What a response to CONNECT means depends on the request.
+        (REQUEST_KIND, [(b":method", b"CONNECT"), (b":path", b"/")]),
+        (RESPONSE_KIND, [(b":status", b"200"), (b"authorization", b"secret")]),
+        (RESPONSE_KIND, [NeverIndexedHeaderTuple(b":status", b"200")]),
+        (RESPONSE_KIND, [[b":status", b"200"]]),
+    ],
+    ids=["CONNECT", "sensitive", "never-indexed", "list"],
+)
+def test_blocks_that_are_not_kept(kind: int, fields: list[Any]) -> None:
+    sender = Sender()
+    assert [sender.send(fields, kind).kept for _ in range(6)] == [False] * 6
+
+
+def test_a_kept_block_counts_for_its_kind_and_not_for_never_indexed_fields() -> None:
+    sender = Sender()
+    fields = [(b"accept-encoding", b"gzip, deflate")]
+    for _ in range(2):
+        last = sender.send(fields, TRAILERS_KIND)
+    assert last.kept
+    assert sender.send([HeaderTuple(*fields[0])], TRAILERS_KIND).plan is last.plan
+    assert not sender.send(fields, RESPONSE_KIND).plan.valid
+    for _ in range(2):
+        never = sender.send([NeverIndexedHeaderTuple(*fields[0])], TRAILERS_KIND)
+        assert not never.kept
+        assert never.block[0] >> 4 == 1  # RFC 7541 section 6.2.3
+        assert sender.send(fields, TRAILERS_KIND).block == last.block
+
+
+def test_the_seventeenth_block_replaces_the_kept_ones() -> None:
+    sender = Sender()
+    blocks = [[(b":status", b"200")] * count for count in range(1, 18)]
+    for fields in blocks[:16]:
+        sender.send(fields)
+    assert all(sender.send(fields).kept for fields in blocks[:16])
+    sender.send(blocks[16])
+    assert len(sender.planner._blocks) == 1
+    assert sender.send(blocks[16]).kept
+    assert not sender.send(blocks[0]).kept
+
+
+def test_blocks_are_kept_for_each_connection_alone() -> None:
+    for _ in range(2):
+        assert not Sender().send([(b":status", b"200")]).kept
+
+
+def test_a_kept_block_is_not_sent_with_other_contents_of_the_table() -> None:
+    """Its octets represent other fields once something was inserted."""
+    sender = Sender()
+    fields = [(b":status", b"200"), (b"x", b"1")]
+    for number in range(6):
+        for _ in range(3):
+            last = sender.send(fields)
+        assert last.kept
+        sender.send([(b":status", b"200"), (b"new-%d" % number, b"1")])
+        assert not sender.send(fields).kept
+
+
+def test_fields_that_an_application_encoded_are_normalized_before_they_are_sent() -> None:
+    conn, decoder = wire.client(), Decoder()
+    for _ in range(3):
+        decoder.decode(conn.encoder.encode([(b"X-Upper", b"1")]))
+    for _ in range(3):
+        fields = [*REQUEST, (b"X-Upper", b"1")]
+        assert request(conn, fields, decoder)[-1] == (b"x-upper", b"1")
+
+
+def test_fields_that_were_sent_as_they_are_do_not_pass_with_other_options() -> None:
+    conn, decoder = wire.client(normalize_outbound_headers=False), Decoder()
+    conn.config.validate_outbound_headers = False
+    for _ in range(3):
+        fields = [*REQUEST, (b"X-Upper", b"1"), ("X-Text", "1")]
+        assert request(conn, fields, decoder)[4:] == [(b"X-Upper", b"1"), (b"X-Text", b"1")]
+    conn.config.normalize_outbound_headers = True
+    for _ in range(3):
+        assert request(conn, fields, decoder)[4:] == [(b"x-upper", b"1"), (b"x-text", b"1")]
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_a_configuration_that_is_assigned_counts_for_the_next_block(normalize: bool) -> None:
+    """Also if as many of its options were changed as of the one before."""
+    options: dict[str, Any] = {
+        "normalize_outbound_headers": not normalize,
+        "validate_outbound_headers": False,
+    }
+    conn, decoder = wire.client(**options), Decoder()
+    fields = [*REQUEST, (b"X-Upper", b"1")]
+    names = (b"x-upper", b"X-Upper")
+    assert request(conn, fields, decoder)[-1] == (names[normalize], b"1")
+    conn.config = H2Configuration(**{**options, "normalize_outbound_headers": normalize})
+    assert request(conn, fields, decoder)[-1] == (names[not normalize], b"1")
+
+
+def test_blocks_that_were_kept_are_forgotten_when_options_change() -> None:
+    """Otherwise a message that was not validated would be sent again although it is malformed."""
+    conn = wire.server(validate_outbound_headers=False)
+    wire.feed(conn, *(wire.headers(stream_id, wire.REQUEST) for stream_id in range(1, 13, 2)))
+    malformed = [(b":status", b"200"), (b":status", b"404")]
+    for stream_id in (1, 3):
+        conn.send_headers(stream_id, malformed)
+    conn.config.validate_outbound_headers = True
+    for stream_id in (5, 7):
+        conn.send_headers(stream_id, [(b":status", b"200")])
+    with pytest.raises(ProtocolError) as caught:
+        conn.send_headers(9, malformed)
+    assert caught.value.rule == "pseudo-repeated"
+
+
+@pytest.mark.parametrize(
+    "field", [("x-form", b"1"), (b"x-form", "1"), [b"x-form", b"1"], (b"x-form", b"1", b"more")]
+)
+def test_other_forms_of_fields(field: Any) -> None:
+    conn, decoder = wire.client(), Decoder()
+    for _ in range(3):
+        conn.send_headers(conn.get_next_available_stream_id(), [*REQUEST, field])
+        (frame,) = wire.parse(conn.data_to_send())
+        got = list(decoder.decode(frame.fragment, raw=True))[-1]
+        assert (tuple(got), got.indexable) == ((b"x-form", b"1"), True)
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"cookie"])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_sensitive_fields_are_never_indexed_by_normalization(name: bytes, normalize: bool) -> None:
+    conn = wire.client(normalize_outbound_headers=normalize)
+    conn.send_headers(1, [*REQUEST, (name, b"secret")])
+    (frame,) = wire.parse(conn.data_to_send())
+    assert list(Decoder().decode(frame.fragment, raw=True))[-1].indexable is not normalize
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_only_cookies_are_split(split: bool) -> None:
+    """Also when a field that is left out makes the planner go through all of them again."""
+    long = b"c" * 30
+    cookies = [(b"cookie", long)] * 2 if split else [(b"cookie", long + b"; " + long)]
+    others = [(b"x", b"a; b"), (b"authorization", b"a; b")]
+    for more in ([], [(b"connection", b"close")]):
+        conn = wire.client(split_outbound_cookies=split)
+        conn.send_headers(1, [*REQUEST, (b"cookie", long + b"; " + long), *others, *more])
+        (frame,) = wire.parse(conn.data_to_send())
+        got = list(Decoder().decode(frame.fragment, raw=True))[4:]
+        assert got == [*cookies, *others]
+        assert [field.indexable for field in got] == [True] * len(cookies) + [True, False]
+
+
+def test_at_most_64_text_forms_are_kept() -> None:
+    sender, sizes = Sender(), []
+    for spaces in range(66):
+        field = ("accept-encoding", "gzip, deflate" + spaces * " ")
+        sender.planner.plan(options_of(sender.config), TRAILERS_KIND, [field])
+        sizes.append(len(sender.planner._normalized or ()))
+    assert sizes == [*range(1, 65), 1, 2]
+
+
+def test_fields_in_the_table_are_indexed_beside_never_indexed_ones() -> None:
+    sender = Sender()
+    fields = [(b":status", b"200"), (b"x", b"1")]
+    for _ in range(3):
+        last = sender.send(fields)
+    assert last.kept
+    never = sender.send([*fields, NeverIndexedHeaderTuple(b"y", b"1")])
+    assert never.block[:2] == last.block
+
+
+def test_what_the_compiled_build_looks_up() -> None:
+    """`_find_natively` replaces the dict look-ups of the pure build."""
+    sender = Sender()
+    known = (b"x", b"1")
+    for _ in range(2):
+        sender.send([(b":status", b"200"), known])
+    checked = sender.planner._checked
+    headers: list[Any] = [
+        *(known, HeaderTuple(*known), NeverIndexedHeaderTuple(*known), [*known]),
+        *((b"y", b"1"), ("x", "1"), (b"x", [1])),
+    ]
+    found = outbound_fields._find_natively(checked, headers)
+    assert found == [checked[known]] * 2 + [None] * 5

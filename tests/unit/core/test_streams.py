@@ -284,3 +284,98 @@ def test_memory_of_passed_over_identifiers_is_limited() -> None:
         conn.send_headers(last - 2, wire.REQUEST)
     with pytest.raises(StreamClosedError):
         conn.send_headers(3, wire.REQUEST)
+
+
+# What is remembered of identifiers, by itself ---------------------------------------------------
+
+
+@pytest.mark.parametrize("client", [True, False])
+@pytest.mark.parametrize("inbound", [True, False])
+@pytest.mark.parametrize("refused", [True, False])
+def test_which_identifiers_were_skipped(client: bool, inbound: bool, refused: bool) -> None:
+    """Of either end, whether a stream was opened or the identifier only used."""
+    parity = int(inbound != client)
+    streams = Streams(client)
+    used = [parity + 4, parity + 6, parity + 12]
+    for stream_id in used:
+        if inbound and refused:
+            streams.use_inbound(stream_id)
+        else:
+            streams.add(Stream(stream_id, states.OPEN_REQUEST_SENT, 0))
+    odd_or_even = range(parity or 2, parity + 16, 2)
+    skipped = [stream_id for stream_id in odd_or_even if streams.was_skipped(stream_id)]
+    assert skipped == [each for each in odd_or_even if each < used[-1] and each not in used]
+    assert [each for each in range(-1, 20) if streams.is_used(each)] == [
+        each for each in odd_or_even if each <= used[-1]
+    ]
+    assert streams.ever_opened == len(used)
+    other = Streams(client)
+    assert not any(map(other.was_skipped, range(20)))
+
+
+@pytest.mark.parametrize("client", [True, False])
+@pytest.mark.parametrize("refused", [True, False])
+def test_the_first_identifier_that_can_be_skipped(client: bool, refused: bool) -> None:
+    streams = Streams(client)
+    first = 2 if client else 1
+    if refused:
+        streams.use_inbound(first + 2)
+    else:
+        streams.add(Stream(first + 2, states.OPEN_BOTH, 0))
+    assert streams.was_skipped(first)
+    assert streams.ever_opened == 1
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_identifiers_in_order_take_no_memory(refused: bool) -> None:
+    streams = Streams(client=False)
+    for stream_id in range(1, 100, 2):
+        if refused:
+            streams.use_inbound(stream_id)
+        else:
+            streams.add(Stream(stream_id, states.OPEN_BOTH, 0))
+    assert not streams._gaps
+    assert streams.ever_opened == 50
+
+
+def test_thirty_two_gaps_are_remembered() -> None:
+    streams = Streams(client=True)
+    for stream_id in range(1, 1 + 4 * 33, 4):
+        streams.add(Stream(stream_id, states.OPEN_REQUEST_SENT, 0))
+    assert len(streams._gaps) == 32
+    assert streams.was_skipped(3)
+    streams.add(Stream(1 + 4 * 33, states.OPEN_REQUEST_SENT, 0))
+    assert len(streams._gaps) == 32
+    assert not streams.was_skipped(3)
+    assert streams.was_skipped(7)
+    assert streams.ever_opened == 34
+
+
+def test_how_streams_were_closed_whose_resets_are_forgotten() -> None:
+    """Up to the highest one that was forgotten, of the same end, streams count as reset by us."""
+    streams = Streams(client=False)
+    for stream_id in (3, 7, 9, 4, 8, 10):
+        streams.add(Stream(stream_id, states.OPEN_BOTH, 0))
+        streams.table.pop(stream_id)
+    for stream_id in (7, 3, 4, 8):
+        streams.remember(stream_id, states.CLOSED_BY_PEER, 0)
+    assert not streams.reset
+    forgotten = [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [each for each in range(1, 11) if streams.state_of(each) == states.CLOSED_BY_US] == (
+        forgotten
+    )
+    assert (streams.state_of(9), streams.state_of(10)) == (states.CLOSED, states.CLOSED)
+    assert {streams.state_of(each) for each in (-1, 0, 11, 12)} == {states.IDLE}
+    streams = Streams(client=True)
+    streams.add(Stream(9, states.OPEN_REQUEST_SENT, 0))
+    streams.use_inbound(8)
+    streams.remember(5, states.CLOSED_BY_PEER, 0)
+    del streams.table[9]
+    assert [each for each in range(1, 10) if streams.state_of(each) == states.CLOSED_BY_US] == [
+        *(1, 3, 5)
+    ]
+    streams.remember(6, states.CLOSED_BY_PEER, 0)
+    streams.remember(4, states.CLOSED_BY_PEER, 0)
+    assert [each for each in range(1, 10) if streams.state_of(each) == states.CLOSED_BY_US] == [
+        *(1, 2, 3, 4, 5, 6)
+    ]

@@ -10,7 +10,7 @@ import pytest
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import ResponseReceived, StreamEnded
+from h2.events import ResponseReceived, StreamEnded, TrailersReceived
 from h2.exceptions import InvalidSettingsValueError, ProtocolError
 from h2.settings import SettingCodes, Settings
 from support import wire
@@ -156,3 +156,28 @@ def test_an_upgrade_after_the_other_start_repeats_no_preface(is_client: bool) ->
     conn.initiate_upgrade_connection()
     assert conn.data_to_send() == started.removeprefix(wire.PREFACE)
     assert conn.local_flow_control_window(1) == 65_535
+
+
+def test_the_request_was_not_connect() -> None:
+    """A response with success may have trailers: the stream is no tunnel."""
+    client = H2Connection()
+    client.initiate_upgrade_connection()
+    wire.feed(client, wire.settings(), wire.headers(1, wire.RESPONSE), wire.data(1, b"content"))
+    events = wire.feed(client, wire.headers(1, wire.TRAILERS, end_stream=True))
+    assert kinds(events) == [TrailersReceived, StreamEnded]
+    for request, is_tunnel in (
+        (wire.POST, False),
+        ([(b":method", b"CONNECT"), wire.REQUEST[2]], True),
+    ):
+        client.send_headers(client.get_next_available_stream_id(), request)
+        stream_id = client._core.streams.highest_outbound
+        wire.feed(client, wire.headers(stream_id, wire.RESPONSE))
+        assert client._core.streams[stream_id].tunnel is is_tunnel
+
+
+def test_settings_of_an_upgrade_are_no_event() -> None:
+    server = server_connection()
+    server.initiate_upgrade_connection(http2_settings((Setting.INITIAL_WINDOW_SIZE, 5)))
+    assert server.remote_settings.initial_window_size == 5
+    assert server._core.no_events == []
+    assert server.receive_data(wire.PREFACE) == []

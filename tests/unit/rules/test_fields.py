@@ -287,3 +287,15 @@ def test_connection_fields() -> None:
     named = {name for name in OF_NAME if rules.is_connection_field(name)}
     assert named == {name for name, mask in OF_NAME.items() if mask == CONNECTION_FIELD}
     assert not rules.is_connection_field(b"te")
+
+
+def test_what_the_compiled_build_strips() -> None:
+    """It looks for whitespace only if the first or last octet may be whitespace."""
+    ends = [bytes([octet]) for octet in range(256)]
+    for end in ends:
+        low = end <= b" "
+        assert rules.low_at_an_end(end) is low
+        for value in (end + b"a", b"a" + end, end + b"ab", b"ab" + end):
+            assert rules.low_at_an_end(value) is low
+        assert not rules.low_at_an_end(b"a" + end + b"a")
+    assert not rules.low_at_an_end(b"")
