@@ -51,6 +51,7 @@ VALID = [
     (8, 0),
     (8, 1),
     (99, 12345),
+    (65_535, 2**32 - 1),
 ]
 INVALID = [
     (2, -1, PROTOCOL),
@@ -217,6 +218,15 @@ def test_extended_connect_cannot_be_taken_back() -> None:
     Settings().validate_received_setting(8, 0)
     assert [revocation(8, 0, False), revocation(8, 1, True), revocation(3, 0, True)] == [None] * 3
     assert revocation(8, 0, True) is not None
+
+
+@pytest.mark.parametrize("value", [-1, 2])
+def test_the_setting_about_priorities_is_0_or_1(value: int) -> None:
+    assert value_violation(9, 0) is value_violation(9, 1) is None
+    with pytest.raises(InvalidSettingsValueError) as caught:
+        Settings()[9] = value
+    assert caught.value.error_code is PROTOCOL
+    assert caught.value.rule == "priorities-setting-invalid"
 
 
 @pytest.mark.parametrize(
