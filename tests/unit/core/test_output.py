@@ -313,3 +313,51 @@ def test_an_output_that_was_cleared_is_as_new() -> None:
         assert out.drop_content(1) == 77
         rest = b"".join(frame for stream_id, frame in frames if stream_id != 1)
         assert out.take_all(None) == rest
+
+
+def test_acknowledgments_are_counted_wherever_the_output_was_cut() -> None:
+    """One of which a part has been sent still counts; content between them does not."""
+    total = sum(len(frame) for _, frame in pending(Output()))
+    for taken in range(total):
+        out = Output()
+        frames = pending(out)
+        out.answers = 100
+        out.take(taken, None)
+        ends = 0
+        expected = 0
+        for stream_id, frame in frames:
+            ends += len(frame)
+            expected += stream_id is None and ends > taken
+        assert out.count_acknowledgments() == expected
+        assert out.answers == expected
+
+
+def test_answers_are_not_merged_with_one_that_has_begun_to_go_out() -> None:
+    """The logger gets each frame when it begins."""
+    out, log = Output(), Log()
+    for _ in range(3):
+        out.append(wire.ping(ack=True))
+    out.take(5, log)
+    out.put_answers_together()
+    assert out.take(3 * 17, log) == (3 * wire.ping(ack=True))[5:]
+    assert len(log.lines) == 3
+
+
+def test_content_is_not_merged_with_answers() -> None:
+    out = Output()
+    for frame in (wire.ping(), wire.ping(), wire.data(1, b"content")):
+        out.append(frame)
+    out.put_answers_together()
+    assert out.pending_content(1) == (7, False)
+    assert out.drop_content(1) == 7
+    assert out.take_all(None) == 2 * wire.ping()
+
+
+def test_content_that_comes_after_answers_were_merged() -> None:
+    out = Output()
+    for _ in range(5):
+        out.append(wire.ping())
+    assert out.pending_content(1) == (0, False)
+    out.put_answers_together()
+    out.append(wire.data(1, b"content"))
+    assert out.pending_content(1) == (7, False)
