@@ -202,6 +202,8 @@ def test_a_server_must_not_enable_push() -> None:
     with pytest.raises(Violation, match="Setting 2 has invalid value 1"):
         server.receive([(2, 1)])
     assert value_violation(2, 1, SENDER_BOUNDS[False]) is not None
+    assert value_violation(2, -1, SENDER_BOUNDS[False]) is not None
+    assert value_violation(2, 0, SENDER_BOUNDS[False]) is None
     server.validate_received_setting(2, 0)
     # An assignment may: only what is sent counts.
     server.enable_push = 1
