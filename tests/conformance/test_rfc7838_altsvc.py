@@ -135,6 +135,16 @@ def test_frames_that_are_too_large(origin: bytes) -> None:
     assert isinstance(error, FrameTooLargeError)
 
 
+def test_the_length_of_an_origin_has_16_bits() -> None:
+    conn = wire.server((wire.Setting.MAX_FRAME_SIZE, 2**24 - 1))
+    longest = b"https://" + b"a" * (65_535 - 8)
+    conn.advertise_alternative_service(VALUE, origin=longest)
+    assert conn.data_to_send() == wire.altsvc(0, longest, VALUE)
+    call = "advertise_alternative_service"
+    error = assert_refused(conn, call, VALUE, origin=longest + b"a")
+    assert str(error) == "origin must be at most 65535 octets long, not 65536"
+
+
 def test_both_sides() -> None:
     """Our client reports what our server advertises."""
     ours, theirs = wire.pair()
