@@ -517,6 +517,18 @@ def test_the_same_values_are_worked_out_once() -> None:
         server.receive(((2, 1),))
 
 
+def test_two_ends_that_announce_the_same_do_not_replace_each_others_results() -> None:
+    """A connection after the first one of its kind leaves nothing new in the process."""
+    pairs = ((4, 70_000), (5, 20_000))
+    ends = [Settings(), Settings(client=False)]
+    for end in ends:
+        end.receive(pairs)
+    known = dict(received_settings._KNOWN)
+    for end in (Settings(), Settings(client=False)):
+        end.receive(pairs)
+    assert received_settings._KNOWN == known
+
+
 def test_results_are_kept_within_bounds() -> None:
     for number in range(100):
         Settings().receive(((200, number),))
@@ -524,7 +536,7 @@ def test_results_are_kept_within_bounds() -> None:
         decode.settings(bytes((0, 200, 0, 0, 0, number)))
         decode.settings(bytes((0, 200, 0, 0, 0, number)) * 17)
     assert len(received_settings._KNOWN) <= 16
-    assert max(map(len, received_settings._KNOWN)) <= 16
+    assert max(len(entries) for entries, _, _ in received_settings._KNOWN) <= 16
     assert len(decode._KNOWN_SETTINGS) <= 16
     assert max(map(len, decode._KNOWN_SETTINGS)) <= 96
 

@@ -36,9 +36,10 @@ class _Taken:
         self.changes = changes  #: setting, value before, value after
 
 
-#: By entries. Most peers of a program announce the same, on connections that begin with the same
-#: values. A dict of values never changes, so comparing its identity is enough.
-_KNOWN: Final[dict[tuple[tuple[int, int], ...], _Taken]] = {}
+#: By entries, and by the identities of the values before and of the bounds. Most peers of a program
+#: announce the same, on connections that begin with the same values. Values never change, and their
+#: dict exists as long as the result that refers to it, so its identity is enough.
+_KNOWN: Final[dict[tuple[Any, int, int], _Taken]] = {}
 
 
 def take(
@@ -54,13 +55,14 @@ def take(
     enum members of known settings. Raises a Violation for a value out of bounds.
     """
     entries = pairs if isinstance(pairs, tuple) else tuple(pairs)
-    taken = _KNOWN.get(entries)
-    if taken is None or taken.before is not before or taken.bounds is not bounds:
+    key = (entries, id(before), id(bounds))
+    taken = _KNOWN.get(key)
+    if taken is None:
         taken = _work_out(entries, before, bounds, names)
         if len(entries) <= _LONGEST_KNOWN:
             if len(_KNOWN) >= _MOST_KNOWN:
                 _KNOWN.clear()
-            _KNOWN[entries] = taken
+            _KNOWN[key] = taken
     reported: dict[Any, Any] = {}
     change: Any
     for setting, original, value in taken.changes:
