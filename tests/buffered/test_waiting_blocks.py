@@ -169,3 +169,12 @@ def test_a_block_that_was_not_checked_again_is_not_kept_as_valid() -> None:
     wire.feed(conn, wire.settings((SettingCodes.MAX_CONCURRENT_STREAMS, 100)))
     assert len(blocks(conn.data_to_send(), Decoder())) == 3
     assert outcome(conn.send_headers, 7, bad, True) is not None
+
+
+def test_a_request_with_the_last_identifier_waits_as_others_do() -> None:
+    conn = opened(BufferedH2Connection(), (Setting.MAX_CONCURRENT_STREAMS, 1))
+    conn.send_headers(1, REQUEST, end_stream=True)
+    conn.send_headers(wire.MAX_STREAM_ID, REQUEST, end_stream=True)
+    assert [frame.stream_id for frame in wire.parse(conn.data_to_send())] == [1]
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 2)))
+    assert [frame.stream_id for frame in wire.parse(conn.data_to_send())] == [0, wire.MAX_STREAM_ID]

@@ -8,6 +8,7 @@ import pytest
 
 from h2.connection import H2Connection
 from h2.events import AlternativeServiceAvailable
+from h2.exceptions import FrameTooLargeError
 from support import wire
 from support.outcome import assert_connection_error, assert_ignored, assert_refused, only, sent
 from support.wire import Code, Type, requesting_client
@@ -120,6 +121,28 @@ def test_advertisements_that_are_refused() -> None:
     assert_refused(requesting_client(), call, VALUE, stream_id=1)
     conn.send_headers(1, wire.RESPONSE, end_stream=True)
     assert [f.type for f in sent(conn)] == [Type.HEADERS]
+
+
+@pytest.mark.parametrize("origin", [b"https://a.example", ORIGIN])
+def test_frames_that_are_too_large(origin: bytes) -> None:
+    """The peer's SETTINGS_MAX_FRAME_SIZE counts (RFC 9113 section 4.2)."""
+    conn = wire.server()
+    most = wire.DEFAULT_FRAME_SIZE - 2 - len(origin)
+    conn.advertise_alternative_service(bytes(most), origin=origin)
+    assert conn.data_to_send() == wire.altsvc(0, origin, bytes(most))
+    call = "advertise_alternative_service"
+    error = assert_refused(conn, call, bytes(most + 1), origin=origin)
+    assert isinstance(error, FrameTooLargeError)
+
+
+def test_the_length_of_an_origin_has_16_bits() -> None:
+    conn = wire.server((wire.Setting.MAX_FRAME_SIZE, 2**24 - 1))
+    longest = b"https://" + b"a" * (65_535 - 8)
+    conn.advertise_alternative_service(VALUE, origin=longest)
+    assert conn.data_to_send() == wire.altsvc(0, longest, VALUE)
+    call = "advertise_alternative_service"
+    error = assert_refused(conn, call, VALUE, origin=longest + b"a")
+    assert str(error) == "origin must be at most 65535 octets long, not 65536"
 
 
 def test_both_sides() -> None:

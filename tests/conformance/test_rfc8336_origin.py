@@ -160,6 +160,14 @@ def test_a_flood(make: wire.Factory, count: int, most: int) -> None:
     assert caught.value.rule == "too-many-glitches"
 
 
+@pytest.mark.parametrize(("size", "glitches"), [(0, 1), (19, 1), (20, 2), (39, 2), (40, 3)])
+def test_what_a_frame_costs(size: int, glitches: int) -> None:
+    """One glitch, and another one for about each origin."""
+    conn = wire.client(clock=lambda: 0.0)
+    wire.feed(conn, wire.frame(Type.ORIGIN, 0, 0, bytes(size)))
+    assert conn._core.conduct.buckets["glitches"].used == glitches
+
+
 # Sending ------------------------------------------------------------------------------------------
 
 

@@ -253,6 +253,14 @@ def test_what_is_remembered_is_bounded_without_a_limit() -> None:
     assert_alive(conn)
 
 
+@pytest.mark.parametrize(("size", "extras"), [(4, 1), (63, 1), (64, 2), (127, 2), (128, 3)])
+def test_what_a_frame_costs(size: int, extras: int) -> None:
+    """As much as one other frame, and more if it is long."""
+    conn = wire.server()
+    wire.feed(conn, wire.priority_update(1, b"u=1" + b" " * (size - 7) if size > 4 else b""))
+    assert conn._core.conduct.extras == extras
+
+
 @pytest.mark.parametrize(("value", "most"), [(b"u=1", 10_600), (b"a=1, " * 3_200, 60)])
 def test_a_flood(value: bytes, most: int) -> None:
     """More frames than there are streams count as glitches, long ones more (RFC 9113 10.5)."""

@@ -456,6 +456,22 @@ def test_late_content_of_which_each_frame_is_answered(size: int) -> None:
         conn.receive_data(late)
 
 
+@pytest.mark.parametrize(("size", "extras"), [(2**14 - 1, 1), (2**14, 0)])
+def test_late_content_that_is_answered_with_a_large_increment(size: int, extras: int) -> None:
+    """It carries more than it costs."""
+    conn = connection(False)
+    left = 65_535 - size
+    while left:
+        piece = min(left, 16_384)
+        conn.receive_data(wire.data(3, bytes(piece)))
+        left -= piece
+    conn.reset_stream(1)
+    conn.clear_outbound_data_buffer()
+    conn.receive_data(wire.data(1, bytes(size)))
+    assert conn.data_to_send() == wire.window_update(0, size)
+    assert conn._core.conduct.extras == extras
+
+
 def test_updates_of_streams_after_a_large_one_of_the_connection() -> None:
     """What was sent accounts for the small ones, whichever come first."""
     conn = connection(False, AbuseLimits(glitches=Rate(8, 0)))

@@ -9,6 +9,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import PushedStreamReceived, RequestReceived, ResponseReceived, StreamReset
 from h2.exceptions import DenialOfServiceError, TooManyStreamsError
+from h2.settings import SettingCodes, Settings
 from support import wire
 from support.outcome import (
     assert_alive,
@@ -280,3 +281,24 @@ def test_trailers_are_not_a_new_stream() -> None:
     wire.feed(conn, wire.headers(1, wire.POST))
     wire.feed(conn, wire.headers(1, wire.TRAILERS, end_stream=True))
     assert_alive(conn)
+
+
+def test_the_limit_of_the_server_counts_for_the_last_identifier() -> None:
+    conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 1))
+    conn.send_headers(1, wire.REQUEST)
+    error = assert_refused(conn, "send_headers", wire.MAX_STREAM_ID, wire.REQUEST)
+    assert isinstance(error, TooManyStreamsError)
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 2)))
+    conn.send_headers(wire.MAX_STREAM_ID, wire.REQUEST)
+    assert [frame.stream_id for frame in sent(conn)] == [0, wire.MAX_STREAM_ID]
+
+
+def test_a_limit_that_the_client_assumes_before_the_servers_settings() -> None:
+    conn = H2Connection(wire.configuration())
+    conn.remote_settings = Settings(
+        client=False, initial_values={SettingCodes.MAX_CONCURRENT_STREAMS: 1}
+    )
+    conn.initiate_connection()
+    conn.send_headers(1, wire.REQUEST)
+    error = assert_refused(conn, "send_headers", 3, wire.REQUEST)
+    assert isinstance(error, TooManyStreamsError)

@@ -107,6 +107,20 @@ def test_we_send_priority() -> None:
     assert second.payload[:5] == wire.priority_fields(5, 1, False)
 
 
+def test_the_identifiers_in_priority_that_we_send() -> None:
+    """Stream 0 depends on nothing, because it is no stream."""
+    conn = wire.client()
+    conn.prioritize(wire.MAX_STREAM_ID, depends_on=wire.MAX_STREAM_ID - 2)
+    conn.prioritize(3, depends_on=wire.MAX_STREAM_ID)
+    assert [frame.stream_id for frame in sent(conn)] == [wire.MAX_STREAM_ID, 3]
+    for stream_id in (0, 2**31):
+        error = assert_refused(conn, "prioritize", stream_id)
+        assert str(error) == f"Stream {stream_id} does not exist"
+    for depends_on in (-1, 2**31):
+        error = assert_refused(conn, "prioritize", 3, depends_on=depends_on)
+        assert str(error).startswith("depends_on must be between 0 and 2147483647")
+
+
 def test_a_server_does_not_send_priority() -> None:
     """Only clients send them; a server that tries gets an exception, and continues."""
     conn = wire.server()

@@ -147,8 +147,9 @@ def test_nothing_can_be_sent_after_a_connection_error(
     with pytest.raises(ProtocolError):
         wire.feed(conn, BAD_PING)
     conn.clear_outbound_data_buffer()
-    with pytest.raises(ProtocolError):
+    with pytest.raises(ProtocolError) as caught:
         call(conn)
+    assert caught.value.rule == "connection-closed"
     assert conn.data_to_send() == b""
 
 

@@ -15,10 +15,12 @@ from support.outcome import (
     assert_connection_error,
     assert_ignored,
     assert_refused,
+    assert_stream_error,
     kinds,
     only,
     sent,
 )
+from support.rules import watched_violations
 from support.wire import Code, Flag, Setting, Type, requested_server, requesting_client
 
 
@@ -154,6 +156,45 @@ def test_only_idle_streams_can_be_promised(scene: Callable[[H2Connection], bytes
     conn = requesting_client()
     frame = scene(conn)
     assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR, last_stream_id=2)
+
+
+def ended_by_the_server(conn: H2Connection) -> bytes:
+    wire.feed(conn, wire.headers(3, wire.RESPONSE, end_stream=True))
+    return wire.push_promise(3, 2)
+
+
+def reset_by_us(conn: H2Connection) -> bytes:
+    conn.reset_stream(3)
+    return wire.push_promise(3, 2)
+
+
+def closed(conn: H2Connection) -> bytes:
+    conn.end_stream(3)
+    return ended_by_the_server(conn)
+
+
+@pytest.mark.parametrize(
+    ("scene", "rule"),
+    [
+        (ended_by_the_server, "promise-repeated"),
+        (reset_by_us, "promise-repeated"),
+        (closed, "stream-id-too-low"),
+    ],
+)
+def test_a_second_promise_on_a_stream_that_takes_none(
+    scene: Callable[[H2Connection], bytes], rule: str
+) -> None:
+    """By default h2 4.4.1 resets the promised stream if it knows the associated one."""
+    conn = requesting_client()
+    conn.send_headers(3, wire.POST)
+    wire.feed(conn, wire.push_promise(1, 2))
+    frame = scene(conn)
+    with watched_violations() as found:
+        if conn.config.strict or rule == "stream-id-too-low":
+            assert_connection_error(conn, frame, code=Code.PROTOCOL_ERROR, last_stream_id=2)
+        else:
+            assert_stream_error(conn, frame, stream_id=2, code=Code.PROTOCOL_ERROR)
+    assert found[0].rule.id == rule
 
 
 # SETTINGS_ENABLE_PUSH ---------------------------------------------------------------------------

@@ -286,6 +286,16 @@ def test_promises_after_our_goaway_are_ignored() -> None:
     assert sent(conn) == []
 
 
+def test_promises_up_to_the_last_stream_of_our_goaway() -> None:
+    """The last stream is among those that may still be processed."""
+    conn = open_client(1)
+    conn.close_connection(last_stream_id=4)
+    conn.clear_outbound_data_buffer()
+    events = wire.feed(conn, *(wire.push_promise(1, promised) for promised in (2, 4, 6)))
+    assert kinds(events) == [PushedStreamReceived] * 2
+    assert sorted(conn.streams) == [1, 2, 4]
+
+
 def test_we_open_no_streams_after_our_goaway() -> None:
     """Whoever sent GOAWAY opens nothing new itself."""
     client = open_client(1)

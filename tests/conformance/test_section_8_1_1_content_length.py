@@ -86,6 +86,15 @@ def test_too_much_in_the_second_frame() -> None:
     assert_malformed(conn, wire.data(1, b"ab"), wire.data(1, b"cd"), events=[DataReceived])
 
 
+def test_too_much_content_is_given_back_to_the_connection() -> None:
+    """It is not reported, so the application cannot acknowledge it (section 6.9)."""
+    conn = wire.server(strict=True)  # by default the connection ends
+    wire.feed(conn, wire.headers(1, post(b"3")))
+    handed_back = conn._core.window.handed_back
+    assert_malformed(conn, wire.data(1, b"abcd", pad=5))
+    assert conn._core.window.handed_back == handed_back + 4 + 1 + 5
+
+
 def test_mismatch_on_the_headers_that_end_the_stream() -> None:
     """content-length above 0 with END_STREAM on HEADERS: content is missing."""
     conn = wire.server()

@@ -21,12 +21,14 @@ from h2.stream import StreamState
 from support import wire
 from support.outcome import (
     assert_alive,
+    assert_ignored,
     assert_malformed,
     assert_refused,
     kinds,
     only,
     sent,
 )
+from support.rules import watched_violations
 from support.wire import Code, Type
 
 CONNECT: wire.Fields = ((b":method", b"CONNECT"), (b":authority", b"example.com:443"))
@@ -143,6 +145,23 @@ def test_headers_in_the_servers_tunnel(end_stream: bool) -> None:
 def test_promise_in_a_tunnel() -> None:
     """A proxy cannot push on a connected stream."""
     assert_tunnel_error(tunnel_client(), wire.push_promise(1, 2))
+
+
+def test_what_comes_on_a_stream_that_was_promised_in_a_tunnel() -> None:
+    """The server sends it before it knows of the error. The promised stream is used."""
+    conn = tunnel_client()
+    wire.feed(conn, wire.push_promise(1, 2))
+    conn.clear_outbound_data_buffer()
+    assert conn.stream_state(2) is StreamState.CLOSED
+    assert_ignored(conn, wire.headers(2, wire.RESPONSE), wire.data(2, b"x", end_stream=True))
+
+
+@pytest.mark.parametrize("end_stream", [False, True])
+def test_headers_in_a_tunnel_are_an_error_of_the_tunnel(end_stream: bool) -> None:
+    """Whether they would be trailers or not."""
+    with watched_violations() as found:
+        wire.feed(tunnel_client(), wire.headers(1, wire.TRAILERS, end_stream=end_stream))
+    assert [violation.rule.id for violation in found] == ["tunnel-frame"]
 
 
 def test_we_send_no_trailers_in_a_tunnel() -> None:

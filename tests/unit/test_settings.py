@@ -51,6 +51,8 @@ VALID = [
     (8, 0),
     (8, 1),
     (99, 12345),
+    (65_535, 2**32 - 1),
+    (0, 5),
 ]
 INVALID = [
     (2, -1, PROTOCOL),
@@ -200,6 +202,8 @@ def test_a_server_must_not_enable_push() -> None:
     with pytest.raises(Violation, match="Setting 2 has invalid value 1"):
         server.receive([(2, 1)])
     assert value_violation(2, 1, SENDER_BOUNDS[False]) is not None
+    assert value_violation(2, -1, SENDER_BOUNDS[False]) is not None
+    assert value_violation(2, 0, SENDER_BOUNDS[False]) is None
     server.validate_received_setting(2, 0)
     # An assignment may: only what is sent counts.
     server.enable_push = 1
@@ -217,6 +221,15 @@ def test_extended_connect_cannot_be_taken_back() -> None:
     Settings().validate_received_setting(8, 0)
     assert [revocation(8, 0, False), revocation(8, 1, True), revocation(3, 0, True)] == [None] * 3
     assert revocation(8, 0, True) is not None
+
+
+@pytest.mark.parametrize("value", [-1, 2])
+def test_the_setting_about_priorities_is_0_or_1(value: int) -> None:
+    assert value_violation(9, 0) is value_violation(9, 1) is None
+    with pytest.raises(InvalidSettingsValueError) as caught:
+        Settings()[9] = value
+    assert caught.value.error_code is PROTOCOL
+    assert caught.value.rule == "priorities-setting-invalid"
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,12 @@ def test_it_hears_which_table_the_peer_allows() -> None:
     wire.feed(conn, wire.settings(*sizes))
     conn.clear_outbound_data_buffer()
     assert encoder.sizes == [0, 100]
+    wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, 100)))
+    conn.clear_outbound_data_buffer()
+    assert encoder.sizes == [0, 100], "it knows the size"
+    wire.feed(conn, wire.settings(*sizes))
+    conn.clear_outbound_data_buffer()
+    assert encoder.sizes == [0, 100, 0, 100]
     decoder.max_allowed_table_size = 100
     assert sent(conn, decoder, [*REQUEST, (b"x", b"1")])[-1] == (b"x", b"1")
     assert decoder.header_table_size == 100

@@ -15,6 +15,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import RequestReceived
 from h2.exceptions import DenialOfServiceError
+from h2.settings import SettingCodes, Settings
 from support import wire
 from support.exchange import server_connection, shake_hands
 from support.snapshot import snapshot
@@ -299,6 +300,27 @@ def test_a_size_update_that_is_missing() -> None:
     assert conn.decoder.max_allowed_table_size == 100
     with pytest.raises(hpack.InvalidTableSizeError):
         conn.decoder.decode(b"\x82")
+
+
+def test_the_table_of_the_first_settings_is_the_limit_once_they_are_acknowledged() -> None:
+    """A larger one is allowed at once, because the peer may have them already."""
+    for size, before in ((100, 4_096), (8_192, 8_192)):
+        conn = H2Connection()
+        conn.local_settings = Settings(initial_values={SettingCodes.HEADER_TABLE_SIZE: size})
+        conn.initiate_connection()
+        wire.feed(conn, wire.settings())
+        assert conn.decoder.max_allowed_table_size == before
+        wire.feed(conn, wire.settings(ack=True))
+        assert conn.decoder.max_allowed_table_size == size
+
+
+def test_a_table_that_was_assigned_is_the_limit_from_the_next_acknowledgment_on() -> None:
+    conn = wire.client()
+    conn.local_settings.header_table_size = 8_192
+    conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 1_000})
+    assert conn.decoder.max_allowed_table_size == 4_096
+    wire.feed(conn, wire.settings(ack=True))
+    assert conn.decoder.max_allowed_table_size == 8_192
 
 
 def test_a_larger_table_for_the_peer() -> None:

@@ -313,3 +313,106 @@ def test_an_output_that_was_cleared_is_as_new() -> None:
         assert out.drop_content(1) == 77
         rest = b"".join(frame for stream_id, frame in frames if stream_id != 1)
         assert out.take_all(None) == rest
+
+
+def test_acknowledgments_are_counted_wherever_the_output_was_cut() -> None:
+    """One of which a part has been sent still counts; content between them does not."""
+    total = sum(len(frame) for _, frame in pending(Output()))
+    for taken in range(total):
+        out = Output()
+        frames = pending(out)
+        out.answers = 100
+        out.take(taken, None)
+        ends = 0
+        expected = 0
+        for stream_id, frame in frames:
+            ends += len(frame)
+            expected += stream_id is None and ends > taken
+        assert out.count_acknowledgments() == expected
+        assert out.answers == expected
+
+
+def test_answers_are_not_merged_with_one_that_has_begun_to_go_out() -> None:
+    """The logger gets each frame when it begins."""
+    out, log = Output(), Log()
+    for _ in range(3):
+        out.append(wire.ping(ack=True))
+    out.take(5, log)
+    out.put_answers_together()
+    assert out.take(3 * 17, log) == (3 * wire.ping(ack=True))[5:]
+    assert len(log.lines) == 3
+
+
+def test_content_is_not_merged_with_answers() -> None:
+    out = Output()
+    for frame in (wire.ping(), wire.ping(), wire.data(1, b"content")):
+        out.append(frame)
+    out.put_answers_together()
+    assert out.pending_content(1) == (7, False)
+    assert out.drop_content(1) == 7
+    assert out.take_all(None) == 2 * wire.ping()
+
+
+def test_content_that_comes_after_answers_were_merged() -> None:
+    out = Output()
+    for _ in range(5):
+        out.append(wire.ping())
+    assert out.pending_content(1) == (0, False)
+    out.put_answers_together()
+    out.append(wire.data(1, b"content"))
+    assert out.pending_content(1) == (7, False)
+
+
+def test_there_is_no_room_if_a_frame_ends_exactly_there_and_another_one_follows() -> None:
+    out = Output()
+    out.append(wire.ping())
+    assert (out.room(16), out.room(17), out.room(18)) == (-1, 0, 1)
+    out.append(wire.ping())
+    assert out.room(17) < 0
+    assert out.room(34) == 0
+
+
+def test_content_is_found_after_frames_were_inserted_before_it() -> None:
+    out = Output()
+    assert out.drop_content(1) == 0
+    out.append(wire.ping())
+    out.append(wire.data(1, b"content"))
+    out.append(wire.rst_stream(3))
+    assert out.pending_content(1) == (7, False)
+    assert out.insert_first(wire.settings()) is True
+    assert out.drop_content(1) == 7
+    assert out.take_all(None) == wire.settings() + wire.ping() + wire.rst_stream(3)
+
+
+def test_content_that_looks_like_a_frame_is_content() -> None:
+    out = Output()
+    inner = wire.data(3, bytes(70))
+    frame = wire.data(1, inner)
+    out.append(frame[:9])
+    out.append(frame[9:])
+    assert out.pending_content(3) == (0, False)
+    assert out.drop_content(3) == 0
+    assert out.pending_content(1) == (len(inner), False)
+    assert out.take_all(None) == frame
+
+
+def test_what_follows_dropped_content_stays() -> None:
+    out = Output()
+    for frame in (wire.ping(), wire.data(1, b"content"), wire.settings(), wire.rst_stream(3)):
+        out.append(frame)
+    assert out.drop_content(1) == 7
+    assert out.take(17, None) == wire.ping()
+    assert out.size == 9 + 13
+    assert out.take_all(None) == wire.settings() + wire.rst_stream(3)
+
+
+def test_acknowledgments_in_a_chunk_that_was_sent_in_part() -> None:
+    for taken in range(5 * 17):
+        out = Output()
+        for _ in range(5):
+            out.append(wire.ping(ack=True))
+        out.append(wire.ping())
+        out.append(wire.settings((wire.Setting.MAX_FRAME_SIZE, 20_000)))
+        out.put_answers_together()
+        out.take(taken, None)
+        assert out.count_acknowledgments() == 5 - taken // 17

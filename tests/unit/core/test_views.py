@@ -113,6 +113,8 @@ def test_members_of_the_public_enumerations() -> None:
     assert [cause.name for cause in StreamClosedBy] == [
         *("SEND_END_STREAM", "RECV_END_STREAM", "SEND_RST_STREAM", "RECV_RST_STREAM")
     ]
+    for kind in (ConnectionState, StreamState, StreamClosedBy):
+        assert [member.value for member in kind] == list(range(len(kind)))
 
 
 @pytest.mark.parametrize("is_client", [True, False])
