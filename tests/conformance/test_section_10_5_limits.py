@@ -381,6 +381,13 @@ def test_small_data_in_a_large_window() -> None:
     wire.feed(conn, *[wire.data(1, b"0123456789")] * 100_000)
 
 
+def test_each_eight_octets_of_the_window_allow_one_more() -> None:
+    conn = connection(False, AbuseLimits(small_data=10))
+    wire.feed(conn, *[wire.data(1, b"x")] * (65_535 // 8))
+    with pytest.raises(DenialOfServiceError, match="8192, the limit 'small_data' is 8191"):
+        wire.feed(conn, wire.data(1, b"x"))
+
+
 def test_small_data_of_many_streams() -> None:
     conn = connection(False)
     conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 2000})
