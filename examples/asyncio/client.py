@@ -277,3 +277,9 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
 def as_text(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
     """Return fields as text, with a character for each octet."""
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+
+
+if __name__ == "__main__":
+    from examples.asyncio.fetch import main  # which imports this module
+
+    raise SystemExit(main())

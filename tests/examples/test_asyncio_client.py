@@ -41,6 +41,12 @@ def command(target: Target, *arguments: str | Path) -> list[str]:
     return [*program, *trust, *map(str, arguments)]
 
 
+def test_the_module_of_the_client_runs_the_program() -> None:
+    done = run(python_command("-m", "examples.asyncio.client", "--help"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--concurrency N" in done.stdout
+
+
 def fetch(target: Target, *arguments: str | Path) -> list[tuple[int, int, str]]:
     """Status, length and SHA-256 of each response that the program got."""
     done = run(command(target, *arguments))
