@@ -22,7 +22,7 @@ from h2.settings import SettingCodes
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-PATIENCE: Final = 60.0  # seconds without any progress
+PATIENCE: Final = 600.0  # seconds without any progress: other programs may take all cores
 OWING: Final = 0.001  # seconds to wait while content is to be acknowledged
 FULL: Final = 262_144  # octets waiting for the socket
 #: Like a gateway: one connection with more cancelled requests each second than a browser has.
