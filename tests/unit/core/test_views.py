@@ -1,4 +1,4 @@
-"""States in the terms that consumers know."""
+"""Stream states under the names that programs know from h2 4.4.1."""
 
 from __future__ import annotations
 
