@@ -29,7 +29,7 @@ def test_nothing_is_lost(part: int) -> None:
 
 
 def test_histories_are_of_all_kinds() -> None:
-    """Everything the simulation is meant to try occurs in the histories of the tests."""
+    """Everything that the simulation should try occurs in the histories of the tests."""
     seen: set[str] = set()
     for seed in range(300):
         lines: list[str] = []
