@@ -308,9 +308,9 @@ def client_run(
 
 
 NEGOTIATED = {
-    "tls": r"TLSv1\.[23], ALPN picked h2\n",
-    "prior_knowledge": r"HTTP/2 by prior knowledge\n",
-    "upgrade": r"the server answered the offer with 101\n",
+    "tls": r"negotiated HTTP/2 with ALPN, over TLSv1\.[23]\n",
+    "prior_knowledge": r"using HTTP/2 with prior knowledge, without negotiation\n",
+    "upgrade": r"upgraded to HTTP/2 \(status 101\)\n",
 }
 PEERS = [
     *[("tls", peer) for peer in SERVERS],
@@ -359,7 +359,7 @@ def test_a_server_that_refuses_the_upgrade(site: Site, matrix: Matrix) -> None:
         url = f"http://127.0.0.1:{port}"
         urls = (f"{url}/hello.txt", f"{url}/big.bin", f"{url}/hello.txt")
         out, err = client_run("upgrade", None, "-v", *urls)
-        assert err == "the server answered the offer with 200\n" * 3
+        assert err == "continuing in HTTP/1.1, not upgraded (status 200)\n" * 3
         assert out == site.hello + site.big + site.hello
         _, err = client_run("upgrade", None, f"{url}/none", status=1)
         assert err == f"error: {url}/none: status 404\n"
@@ -383,7 +383,8 @@ def test_a_tls_server_without_http2(site: Site, certificates: Certificate, matri
         url = f"https://localhost:{port}/hello.txt"
         out, err = client_run("tls", certificates.authority, url, status=1)
     assert out == b""
-    assert err == "error: the server picked http/1.1, and this client speaks HTTP/2 only\n"
+    problem = "the server selected http/1.1 with ALPN, but this client only speaks HTTP/2"
+    assert err == f"error: {problem}\n"
     matrix.passed(client_side("tls"), "nginx", "server without HTTP/2 is refused")
 
 
