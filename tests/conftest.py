@@ -172,4 +172,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     lines = terminalreporter.config.stash.get(_DIFFERENCE, [])
     if lines:
         terminalreporter.section("docs/interop.json does not say what passed")
-        terminalreporter.line("\n".join([*lines, "pytest --write-matrix writes it anew"]))
+        terminalreporter.line("\n".join([*lines, "pytest --write-matrix updates it"]))

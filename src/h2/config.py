@@ -238,7 +238,7 @@ class H2Configuration:
                 self._options.read(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy has connections of its own.
+        # A copy has no connections yet.
         return {name: value for name, value in vars(self).items() if name != "_options"}
 
     def __repr__(self) -> str:

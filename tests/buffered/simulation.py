@@ -175,7 +175,7 @@ def check_messages(world: World) -> None:
                 demand(message.opened, "no StreamOpened", end, message)
             if theirs is None:
                 over = message.over or is_unwanted(other, message)
-                demand(over, "a request that nobody has heard", end, message)
+                demand(over, "a request that was not received", end, message)
             elif (message.complete and theirs.reset is None) or not (theirs.over or message.over):
                 check_whole(end, message, theirs)
         if end.shut_down:
@@ -188,7 +188,7 @@ def check_reset(end: End, other: End, message: Message, theirs: Message | None) 
     """Every StreamReset has a cause."""
     if theirs is not None:
         reset = theirs.reset
-        demand(reset is not None, "StreamReset that nobody has sent", end, message)
+        demand(reset is not None, "StreamReset without RST_STREAM", end, message)
         demand(reset == message.lost, "StreamReset with another code", end, message, theirs)
         return
     demand(message.lost == 7, "lost with another code than REFUSED_STREAM", end, message)

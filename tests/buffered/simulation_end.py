@@ -122,13 +122,13 @@ class End:
         for message in self.messages.values():
             if message.full and not message.over:
                 writable = self.conn.is_writable(message.stream_id)
-                demand(not writable, "nobody said that a stream is writable", self, message)
+                demand(not writable, "no StreamWritable event", self, message)
                 size = self.conn.send_buffer_size(message.stream_id)
                 enough = size > self.conn.SEND_BUFFER_LOW or self.ended
                 demand(enough, "a writer waits although little is left", self, message, size)
             if self.buffering and not message.available and not message.over:
                 there = self.conn.readable(message.stream_id)
-                demand(not there, "nobody said that there is content", self, message, there)
+                demand(not there, "no DataAvailable event", self, message, there)
         self.late = False
 
     def _message(self, event: Any, what: str) -> Message:
@@ -280,7 +280,7 @@ class End:
             left = self.sendable()
             demand(left is None, "octets and a window, and nothing goes", self, left, amount)
             if conn.waiting_streams and not self.ended:
-                demand(now >= self.limit(), "a request waits for nothing", self, now, self.limit())
+                demand(now >= self.limit(), "a request waits without need", self, now, self.limit())
         return data
 
     def check_sizes(self) -> None:
@@ -291,7 +291,7 @@ class End:
         for message in self.messages.values():
             size = conn.send_buffer_size(message.stream_id)
             kept = message.over and not message.complete
-            demand(size == 0 or not kept, "a queue of a stream that is over", self, message)
+            demand(size == 0 or not kept, "a queue of a closed stream", self, message)
             demand(size <= message.written, "more waits than was written", self, message)
             if size:
                 state = conn.is_writable(message.stream_id)

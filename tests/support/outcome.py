@@ -121,7 +121,7 @@ def assert_stream_error(
     code: int,
     events: Sequence[type[Event]] = (),
 ) -> list[Event]:
-    """``frames`` end in a stream error (section 5.4.2); the connection lives on."""
+    """``frames`` end in a stream error (section 5.4.2); the connection stays open."""
     conn.clear_outbound_data_buffer()
     got = wire.feed(conn, *frames)
     same(kinds(got), [*events, StreamReset])
@@ -189,7 +189,7 @@ def assert_malformed(
             (reset.stream_id, reset.error_code, reset.remote_reset),
             (stream_id, Code.PROTOCOL_ERROR, False),
         )
-    assert told or not strict, "the application hears nothing of it"
+    assert told or not strict, "there is no event for it"
     ack, *out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
     same(ack, wire.parse(wire.ping(b"in front", ack=True))[0])
     if server and strict and len(out) > 1:

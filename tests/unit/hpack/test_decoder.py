@@ -280,7 +280,7 @@ def test_classification_sees_each_literal_once() -> None:
 
     decoder = Decoder(build_static_table(classify_name, classify_value))
     asked.clear()
-    # Two names of their own, the name of :path, that of the entry that was inserted.
+    # Two literal names, the name of :path, and that of the inserted entry.
     wire = literal(b"a", b"1") + b"\xbe\xbe\x82" + literal(b"bb", b"2", 0)
     wire += b"\x04\x01/" + b"\x0f\x2f\x013"
     fields = decoder.decode(wire, UNLIMITED).fields
