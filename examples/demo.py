@@ -50,7 +50,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Endpoint:
-    """What both sides have: a connection, its transport, and bodies to send."""
+    """The common part of both sides: a connection, its transport, and bodies to send."""
 
     def __init__(
         self,
@@ -247,7 +247,7 @@ def difference(response: Message | None, body: bytes) -> str:
 
 
 class Report:
-    """What the client saw as an application, and what it missed."""
+    """The results of the client as an application, and what is missing."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

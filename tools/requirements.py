@@ -93,7 +93,7 @@ class Requirement:
 
 
 def faults(row: Requirement) -> Iterator[str]:
-    """What is wrong with a row by itself."""
+    """The errors of a row by itself."""
     if not row.tests and not row.reason:
         yield "has neither a test nor a reason"
     if row.reason and row.kind not in REASONS:

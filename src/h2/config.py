@@ -54,7 +54,7 @@ _new = object.__new__
 
 
 class _Reader(Protocol):
-    """What wants to know of changes: see :mod:`h2._core.options`."""
+    """An object that is notified of changes: see :mod:`h2._core.options`."""
 
     def read(self, config: H2Configuration) -> None:
         """Look at the options again."""

@@ -39,7 +39,7 @@ NO_WINDOW = (Setting.INITIAL_WINDOW_SIZE, 0)
 
 
 def made_up(size: int) -> bytes:
-    """What the server answers to /bytes/<size>."""
+    """The content of the response to /bytes/<size>."""
     return (PATTERN * (size // 256 + 1))[:size]
 
 

@@ -1,4 +1,4 @@
-"""What an application sends besides field blocks: DATA, RST_STREAM, PING, PRIORITY, ALTSVC."""
+"""Sending anything but field blocks: DATA, RST_STREAM, PING, PRIORITY, ALTSVC."""
 
 from __future__ import annotations
 
