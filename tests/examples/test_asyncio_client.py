@@ -479,7 +479,7 @@ def test_time_out(moody: Target) -> None:
             with pytest.raises(RequestError, match="nothing moved for 1 seconds"):
                 await client.request("GET", f"{moody.url}/silent")
             assert await other == "1"
-            # The silence of the client itself is no reason.
+            # Our own silence is not a reason.
             response = await client.request("POST", f"{moody.url}/echo", content=slowly())
             assert await response.read() == b"slow"
             log = await seen(moody, lambda log: bool(log["resets"]))
@@ -506,7 +506,7 @@ def test_a_server_that_does_not_read_the_answers_it_asks_for() -> None:
         done = run(command(target, f"{target.url}/"))
     (complaint,) = complaints(done.stderr)
     assert done.returncode == 1
-    # The second message appears if more than a thousand arrive in one read.
+    # The second one where more than a thousand arrive in one read.
     assert complaint.removeprefix(f"{target.url}/: ").startswith(
         (
             "the server asks, and does not read the answers",
