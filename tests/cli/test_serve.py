@@ -31,8 +31,8 @@ from h2._cli.channel import Channel
 from h2._cli.failure import Failure
 from h2.limits import AbuseLimits
 from support import wire
+from support.misbehaving import OFFENSES
 from support.processes import TIMEOUT, free_port, wait_for_port
-from support.rude import OFFENSES
 from support.sockets import break_off, rest_of
 from support.wire import Code, Flag, Frame, Setting, Type
 

@@ -16,7 +16,7 @@ from support.clients import Target
 from support.endings import ENDINGS, QUICK_ENDINGS
 from support.example import IMPATIENT, PATIENT, SMALL, Example, Served, stop
 from support.fileserver import Cellar, make_cellar
-from support.rude import rudeness
+from support.misbehaving import misbehaviour
 from support.servers import SERVERS
 from support.site import Site
 from support.standard import ServerTests
@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         fitting = [case for case in cases(offer) if case.name not in left_out]
         metafunc.parametrize("case", fitting, ids=str)
-    for kind, names in (("rudeness", rudeness(offer)), ("ending", ENDINGS)):
+    for kind, names in (("misbehaviour", misbehaviour(offer)), ("ending", ENDINGS)):
         if kind in metafunc.fixturenames:
             metafunc.parametrize(kind, [name for name in names if name not in left_out])
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import wire
+from support.misbehaving import OFFENSES
 from support.processes import TIMEOUT, Server, python_command, require_module, serving
-from support.rude import OFFENSES
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 

@@ -16,9 +16,9 @@ from support import wire
 from support.cases import Case, Offer, cases
 from support.clients import Target, all_good, h2load, json_texts, nghttp
 from support.matrix import Matrix
+from support.misbehaving import OFFENSES
 from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
-from support.rude import OFFENSES
 from support.site import Site
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Type

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from support import wire
 from support.example import Served, finish
+from support.misbehaving import leave_unread, small_content
 from support.processes import TIMEOUT
 from support.raw import RawClient, content, ends, request
-from support.rude import leave_unread, small_content
 from support.wire import Code, Frame, Setting, Type
 
 

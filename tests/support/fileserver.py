@@ -14,8 +14,8 @@ from support import wire
 from support.cases import Offer
 from support.clients import Request, curl, exchange
 from support.example import Served
+from support.misbehaving import MEGABYTE
 from support.raw import RawClient, content, ends, request
-from support.rude import MEGABYTE
 from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 

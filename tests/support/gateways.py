@@ -16,10 +16,10 @@ from support.answers import answer, ask
 from support.cases import Offer
 from support.clients import PROGRAMS, all_good, curl, h2load
 from support.example import Served, resident
+from support.misbehaving import MEGABYTE
 from support.peers import require_program
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, request
-from support.rude import MEGABYTE
 from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 

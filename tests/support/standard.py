@@ -26,9 +26,9 @@ from support.example import Served
 from support.fileserver import FILE_CASES, Cellar
 from support.gateways import GATEWAY
 from support.matrix import Matrix
+from support.misbehaving import MISBEHAVIOUR, SILENCES
 from support.processes import run
 from support.raw import RawClient, ends, fields_of, request
-from support.rude import RUDENESS, SILENCES
 from support.wire import Code, Type
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class ServerTests:
         case.run(served.target, served.offer, served.site)
         matrix.passed(self.side, case.peer, case.name)
 
-    def test_rude_clients(self, rudeness: str, served: Served) -> None:
-        RUDENESS[rudeness](served)
+    def test_misbehaving_clients(self, misbehaviour: str, served: Served) -> None:
+        MISBEHAVIOUR[misbehaviour](served)
 
     @pytest.mark.parametrize("name", SILENCES)
     def test_silent_clients(self, name: str, impatient: Served) -> None:

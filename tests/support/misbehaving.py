@@ -1,7 +1,7 @@
 """Misbehaving clients, which every example server must survive.
 
-`tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
-server for all cases, and `SILENCES` with one that has short timeouts. `support.endings` has the
+`tests/examples/conftest.py` starts the server that a module names. Tests run `MISBEHAVIOUR` with
+one server for all cases, and `SILENCES` with one that has short timeouts. `support.endings` has the
 cases for Ctrl+C, `support.standard` the tests for servers that need no exceptions.
 """
 
@@ -312,15 +312,15 @@ def silent_and_deaf(served: Served) -> None:
         check_no_files(served)
 
 
-RUDENESS: dict[str, Callable[[Served], None]] = {
+MISBEHAVIOUR: dict[str, Callable[[Served], None]] = {
     "no HTTP/2": no_http2,
     "nonsense": nonsense,
     "an error among requests": error_among_requests,
     "strange requests": strange_requests,
     "malformed requests among others": malformed_among_requests,
     "requests cancelled at once": cancelled_at_once,
-    "much that needs no answer": much_that_needs_no_answer,
-    "responses cancelled half way": cancelled_half_way,
+    "many frames without an answer": much_that_needs_no_answer,
+    "responses cancelled halfway": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,
     "uploads with padding": padded_uploads,
     "tiny windows": tiny_windows,
@@ -332,15 +332,15 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
 SILENCES: dict[str, Callable[[Served], None]] = {
     "before TLS": silent_before_tls,
     "after a request": silent_after_a_request,
-    "leaving all unread": silent_and_deaf,
+    "reading nothing": silent_and_deaf,
 }
 
 
-def rudeness(offer: Offer) -> list[str]:
+def misbehaviour(offer: Offer) -> list[str]:
     """The names of the cases that fit this offer."""
     return [
         name
-        for name, case in RUDENESS.items()
+        for name, case in MISBEHAVIOUR.items()
         if not (case is echo_waits and not offer.echo)
         and not (case is unread_downloads and not offer.big)
     ]
