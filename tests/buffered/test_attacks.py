@@ -70,7 +70,7 @@ def take(conn: BufferedH2Connection, data: bytes) -> Callable[[], object]:
 
 
 @pure_build
-def test_windows_to_and_fro_over_waiting_streams() -> None:
+def test_alternating_window_sizes_over_waiting_streams() -> None:
     """A stream that gets no window is visited once, however often SETTINGS arrive."""
     costs = []
     for streams in (100, 10_000):
@@ -86,7 +86,7 @@ def test_windows_to_and_fro_over_waiting_streams() -> None:
     assert costs[0][0] < 150
 
 
-def test_windows_to_and_fro_are_a_limited_pleasure() -> None:
+def test_alternating_window_sizes_are_stopped_by_the_limit_of_glitches() -> None:
     """Each SETTINGS frame causes a pass over all streams, so the limit of glitches ends this."""
     conn = waiting(100, window=1, limits=AbuseLimits())
     toggle = wire.settings((Setting.INITIAL_WINDOW_SIZE, 0))

@@ -89,7 +89,7 @@ def test_programs_that_start_at_once_have_the_same_certificate(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["tls"]
 
 
-def test_one_who_comes_second_takes_the_certificate_of_the_first(tmp_path: Path) -> None:
+def test_the_second_of_two_programs_uses_the_certificate_of_the_first(tmp_path: Path) -> None:
     folder = tmp_path / "tls"
     first = [path.read_bytes() for path in certificate.certificate(folder)]
     certificate.make(folder)

@@ -168,7 +168,7 @@ def test_the_package_was_found() -> None:
     )
 
 
-def test_every_part_of_the_house_has_its_place() -> None:
+def test_every_module_has_a_place_in_the_layers() -> None:
     assert {part(module) for module in trees()} == set(MAY_IMPORT)
 
 
