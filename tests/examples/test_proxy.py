@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ from support import wire
 from support.cases import Offer
 from support.example import IMPATIENT, Example, Served
 from support.matrix import Matrix
-from support.processes import require_module, serving
+from support.processes import TIMEOUT, require_module, serving
 from support.raw import PATIENCE, RawClient, content, ends, fields_of
 from support.raw import request as get
 from support.scripted import Client as ScriptClient
@@ -252,26 +253,44 @@ def test_connections_are_used_again(proxy: Start) -> None:
         for _ in range(2):
             until(sock, b"\r\n\r\n")
             sock.sendall(OK)
-        assert sock.recv(1) == b""  # the idle timeout has expired
+        assert sock.recv(1) == b""
+
+    with listening(script) as port, proxy(port) as served:
+        assert content(ask(served, get(1, "/")), 1) == b"ok"
+        assert content(ask(served, get(1, "/")), 1) == b"ok"
+        served.server.stop()
+
+
+def test_connections_that_are_not_used_are_closed(proxy: Start) -> None:
+    closed = threading.Event()
+
+    def script(sock: socket.socket) -> None:
+        until(sock, b"\r\n\r\n")
+        sock.sendall(OK)
+        assert sock.recv(1) == b""
+        closed.set()
 
     with listening(script) as port, proxy(port, patch=IMPATIENT) as served:
         assert content(ask(served, get(1, "/")), 1) == b"ok"
-        assert content(ask(served, get(1, "/")), 1) == b"ok"
-        time.sleep(1.5)
+        assert closed.wait(TIMEOUT)
         served.server.stop()
 
 
 def test_what_comes_between_two_requests_is_no_response(proxy: Start) -> None:
+    answered, sent = threading.Event(), threading.Event()
+
     def script(sock: socket.socket) -> None:
         until(sock, b"\r\n\r\n")
         sock.sendall(OK)
-        time.sleep(0.2)
+        assert answered.wait(TIMEOUT)
         sock.sendall(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+        sent.set()
         assert sock.recv(1) == b""
 
     with listening(script, answering(OK, [])) as port, proxy(port) as served:
         assert content(ask(served, get(1, "/")), 1) == b"ok"
-        time.sleep(0.5)
+        answered.set()
+        assert sent.wait(TIMEOUT)  # the proxy reads it during the next TLS handshake
         assert content(ask(served, get(1, "/")), 1) == b"ok"
         served.server.stop()
 
@@ -334,21 +353,32 @@ def test_responses_that_break_off(proxy: Start) -> None:
 
 
 def test_a_reset_of_the_client_reaches_the_server(proxy: Start) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
     def script(client: ScriptClient) -> None:
         client.request()
+        begun.set()
         reset = client.until(lambda frame: frame.type == Type.RST_STREAM)
         assert (reset.stream_id, reset.error_code) == (1, Code.CANCEL)
+        ended.set()
         client.bye()
         client.hang_up()
 
-    for options, serve in (["--http2"], over_http2(script)), ([], answering(b"", [])):
+    def script_of_http_1(sock: socket.socket) -> None:
+        until(sock, b"\r\n\r\n")
+        begun.set()
+        assert sock.recv(1) == b""
+        ended.set()
+
+    for options, serve in (["--http2"], over_http2(script)), ([], script_of_http_1):
+        begun.clear()
+        ended.clear()
         with listening(serve) as port, proxy(port, *options) as served:
             with RawClient(served.target) as client:
                 client.send(post())
-                time.sleep(0.5)
+                assert begun.wait(TIMEOUT)
                 client.send(wire.rst_stream(1, Code.CANCEL))
-                client.pong()
-                time.sleep(0.5)
+                assert ended.wait(TIMEOUT)
             served.server.stop()
 
 
@@ -391,7 +421,7 @@ LARGE = 64 * 1024 * 1024
 
 def test_a_client_that_does_not_read_stops_the_server(proxy: Start) -> None:
     """The proxy only reads what fits into its buffers and those of the system."""
-    sent = 0
+    sent, stopped = 0, threading.Event()
 
     def script(sock: socket.socket) -> None:
         nonlocal sent
@@ -403,13 +433,14 @@ def test_a_client_that_does_not_read_stops_the_server(proxy: Start) -> None:
                 sent += sock.send(bytes(65536))
         except TimeoutError:
             pass
+        stopped.set()
 
     with listening(script) as port, proxy(port) as served:
         with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 1000)) as client:
             client.send(get(1, "/"))
             frames = client.until(lambda frame: frame.type == Type.DATA)
             assert content(frames, 1) == bytes(1000)
-            time.sleep(3)
+            assert stopped.wait(TIMEOUT)
             client.send(wire.window_update(0, 2**30), wire.window_update(1, 2**30))
             # The script has ended, which truncates the response.
             last = client.until(ends(1))[-1]
