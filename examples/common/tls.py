@@ -38,7 +38,9 @@ class Wire(asyncio.Protocol):
         self.pull: Callable[[int], bytes] = lambda amount: b""
         self.stop: Callable[[], None] = lambda: None
         self.arrived: list[bytes] = []
-        self.paused = self.flushing = self.leaving = False
+        self.transport: Any = None
+        self.paused = True  # until it is connected
+        self.flushing = self.leaving = False
         self.lost: ConnectionError | None = None
         self.closed = self.loop.create_future()
         self.changed = self.loop.create_future()
@@ -88,6 +90,8 @@ class Wire(asyncio.Protocol):
             input from it is left unread, the last output may be lost
         """
         self.leaving = True
+        if self.transport is None:
+            return
         try:
             if not self.transport.is_closing():
                 while data := self.pull(65_536):
@@ -101,8 +105,9 @@ class Wire(asyncio.Protocol):
     # Called by asyncio.
 
     def connection_made(self, transport: Any) -> None:
-        """Keep the transport."""
+        """Begin to send."""
         self.transport = transport
+        self.paused = False
 
     def data_received(self, data: bytes) -> None:
         """Keep what has arrived."""
@@ -140,8 +145,8 @@ def split_url(url: str) -> SplitResult:
     raise ValueError(f"{url} is no URL of a web page")
 
 
-async def connect(server: str, tls: ssl.SSLContext, seconds: float) -> Wire:
-    """Return a connection to a server that speaks HTTP/2; without TLS for the scheme http.
+async def connect(wire: Wire, server: str, tls: ssl.SSLContext, seconds: float) -> None:
+    """Connect a wire to a server that speaks HTTP/2; without TLS for the scheme http.
 
     :param server: the beginning of its URLs
     :param seconds: the time limit
@@ -149,14 +154,17 @@ async def connect(server: str, tls: ssl.SSLContext, seconds: float) -> Wire:
     """
     parts = split_url(server)
     is_tls = parts.scheme == "https"
-    connecting = asyncio.get_running_loop().create_connection(
-        Wire, parts.hostname or "", parts.port or PORTS[parts.scheme], ssl=tls if is_tls else None
+    port = parts.port or PORTS[parts.scheme]
+    connecting = wire.loop.create_connection(
+        lambda: wire, parts.hostname or "", port, ssl=tls if is_tls else None
     )
-    transport, wire = await asyncio.wait_for(connecting, seconds)
+    try:
+        transport, _ = await asyncio.wait_for(connecting, seconds)
+    except asyncio.TimeoutError:
+        raise ConnectionError("no connection in time") from None
     if is_tls and transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
         transport.abort()
         raise ConnectionError("the server does not speak HTTP/2")
-    return wire
 
 
 def serve(
