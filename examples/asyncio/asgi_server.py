@@ -29,7 +29,7 @@ from urllib.parse import unquote
 import h2.events
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
-from examples.common.transport import close
+from examples.common.transport import close, stop_accepting
 from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
@@ -518,7 +518,7 @@ class Server:
             accepting = asyncio.create_task(self.accept(listener, context))
             announce(listener.getsockname()[1], host)
             await stopping.wait()
-            accepting.cancel()
+            stop_accepting(listener, accepting)
             await finish({accepting}, LINGER_SECONDS)
         await self.stop()
 

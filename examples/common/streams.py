@@ -47,7 +47,7 @@ class Stream:
         self.heads: list[Fields] = []  # header sections that arrived and were not returned yet
         self.trailers: Fields = []  # of the peer; complete when `read()` returns nothing
         self.error: ConnectionError | None = None  # why nothing more can be received or sent
-        self.changed = asyncio.Event()
+        self.changed = connection.loop.create_future()
         self.task: asyncio.Task[None] | None = None  # of a server: answers the request
 
     async def head(self) -> Fields:
@@ -83,6 +83,8 @@ class Stream:
             self.h2.send_data(self.id, data, end)
         while self.h2.send_buffer_size(self.id):
             await self.wait()
+        if self.error:  # it was dropped
+            raise self.error
 
     @contextlib.contextmanager
     def closed_is_an_error(self) -> Any:
@@ -98,12 +100,15 @@ class Stream:
         if self.error:
             raise self.error
         self.connection.flush_soon()
-        await asyncio.wait_for(self.changed.wait(), self.patience)
+        # Not wait_for(): before Python 3.12 it ignores a cancellation that comes with a change.
+        done, _ = await asyncio.wait([self.changed], timeout=self.patience)
+        if not done:
+            raise asyncio.TimeoutError
 
     def wake(self) -> None:
         """Wake everything that waits."""
-        self.changed.set()
-        self.changed = asyncio.Event()
+        changed, self.changed = self.changed, self.connection.loop.create_future()
+        changed.set_result(None)
 
     def lose(self, error: ConnectionError) -> None:
         """Note that it has ended, and stop the work on it."""

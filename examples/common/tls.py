@@ -13,12 +13,13 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
-from examples.common.transport import close
+from examples.common.transport import close, stop_accepting
 
 PORTS = {"https": 443, "http": 80}
 LINGER_SECONDS = 1.0  # time for the other end to read our last bytes and disconnect
@@ -236,7 +237,8 @@ async def accept(
     with socket.create_server((host, port), backlog=1024) as listener:
         listener.setblocking(False)
         accepting = loop.create_task(go_on())
+        stop = partial(loop.call_soon_threadsafe, stop_accepting, listener, accepting)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(accepting.cancel))
+            signal.signal(number, lambda *_: stop())
         announce(listener.getsockname()[1], host, scheme)
         await asyncio.wait([accepting])

@@ -1,8 +1,10 @@
-"""How the examples on asyncio close a transport."""
+"""How the examples on asyncio close a transport, and stop accepting clients."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 
 
 def close(transport: asyncio.WriteTransport) -> None:
@@ -15,3 +17,15 @@ def close(transport: asyncio.WriteTransport) -> None:
     """
     if not transport.is_closing():
         transport.close()
+
+
+def stop_accepting(listener: socket.socket, accepting: asyncio.Task[None]) -> None:
+    """Cancel a task that may be waiting in `sock_accept()`.
+
+    If a client connects just then, `sock_accept()` would accept it all the same, and lose the
+    socket.
+    """
+    # Not all event loops work like that, and the listener may be closed already.
+    with contextlib.suppress(NotImplementedError, ValueError):
+        asyncio.get_running_loop().remove_reader(listener)
+    accepting.cancel()

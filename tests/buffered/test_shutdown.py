@@ -101,6 +101,20 @@ def test_a_server_leaves_in_two_steps() -> None:
     assert nothing_is_left(conn)
 
 
+def test_the_program_may_name_the_last_stream_itself() -> None:
+    """It knows that no acknowledgment of the PING can arrive: the client has sent everything."""
+    conn = responding(server(), 1)
+    conn.graceful_shutdown()
+    frames(conn)
+    conn.close_connection()
+    assert last_ids(frames(conn)) == [1]
+    assert not drained(conn.events())
+    conn.send_data(1, b"content", end_stream=True)
+    assert types(frames(conn)) == [Type.DATA]
+    assert drained(conn.events())
+    assert nothing_is_left(conn)
+
+
 def test_requests_in_the_read_of_the_acknowledgment_count() -> None:
     conn = server()
     conn.graceful_shutdown()

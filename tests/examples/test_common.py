@@ -490,3 +490,26 @@ def test_names_that_are_no_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     """On Windows, where file names are text, not all octets are valid."""
     monkeypatch.setattr(os, "fsdecode", lambda name: name.decode())
     assert get(folder, b"/%ff").headers[0] == (":status", "400")
+
+
+def test_a_client_that_connects_at_the_end_is_not_lost() -> None:
+    """The task is cancelled when the event loop already knows of a client."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        complaints: list[object] = []
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+
+            async def accept() -> None:
+                await loop.sock_accept(listener)
+
+            accepting = asyncio.create_task(accept())
+            await asyncio.sleep(0)
+            with socket.create_connection(listener.getsockname()):
+                loop.call_soon(transport.stop_accepting, listener, accepting)
+                await asyncio.wait([accepting])
+            assert (accepting.cancelled(), complaints) == (True, [])
+
+    asyncio.run(scenario())

@@ -19,7 +19,7 @@ from support.cases import Offer
 from support.example import IMPATIENT, Example, Served
 from support.matrix import Matrix
 from support.processes import require_module, serving
-from support.raw import RawClient, content, ends, fields_of
+from support.raw import PATIENCE, RawClient, content, ends, fields_of
 from support.raw import request as get
 from support.scripted import Client as ScriptClient
 from support.scripted import listening
@@ -350,6 +350,26 @@ def test_a_reset_of_the_client_reaches_the_server(proxy: Start) -> None:
                 client.pong()
                 time.sleep(0.5)
             served.server.stop()
+
+
+def test_a_client_that_disconnects_ends_the_request_at_the_server(proxy: Start) -> None:
+    """Also while the proxy waits for room to pass on what the server has sent."""
+
+    def script(client: ScriptClient) -> None:
+        stream_id = client.request().stream_id
+        client.sock.settimeout(PATIENCE)  # less than a request waits for the server
+        client.send(wire.headers(stream_id, [(b":status", b"200")]))
+        client.send(wire.data(stream_id, bytes(1000)))
+        reset = client.until(lambda frame: frame.type == Type.RST_STREAM)
+        assert (reset.stream_id, reset.error_code) == (1, Code.CANCEL)
+        client.bye()
+        client.hang_up()
+
+    with listening(over_http2(script)) as port, proxy(port, "--http2") as served:
+        with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
+            client.send(get(1, "/"))
+            assert content(client.until(lambda frame: frame.type == Type.DATA), 1) == bytes(10)
+        served.server.stop()
 
 
 def test_a_response_that_does_not_wait_for_the_request(proxy: Start) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 from typing import Any
 
-from examples.common.streams import Connection, Stream
+import pytest
+
+from examples.common.streams import Connection, Stream, StreamResetError
 from support import wire
 from support.raw import fields_of, request
 
@@ -77,5 +79,62 @@ def test_streams_that_nobody_ends_are_lost_with_the_connection() -> None:
         assert str(stream.error) == "the peer has closed the connection"
         assert connection.transport.is_closing()
         assert connection.timer is None or connection.timer.cancelled()
+
+    asyncio.run(scenario())
+
+
+def test_a_reset_cancels_an_answer_that_waits_to_send() -> None:
+    """The waiting ends for two reasons at once: something has changed, and it is cancelled."""
+
+    async def scenario() -> None:
+        outcomes: list[object] = []
+
+        async def answer(stream: Stream) -> None:
+            stream.send([(b":status", b"200")])
+            try:
+                await stream.write(b"content")
+            except BaseException as error:
+                outcomes.append(type(error))
+                raise
+
+        connection = Connection(answer)
+        connection.connection_made(Transport())
+        windows = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 0))
+        connection.data_received(wire.PREFACE + windows + request(1, "/"))
+        await asyncio.sleep(0)
+        (stream,) = connection.streams.values()
+        assert stream.task is not None
+        connection.data_received(wire.rst_stream(1))
+        await asyncio.wait([stream.task])
+        assert outcomes == [asyncio.CancelledError]
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_content_that_a_reset_drops_was_not_sent() -> None:
+    async def scenario() -> None:
+        connection = Connection()
+        connection.connection_made(Transport())
+        connection.data_received(wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 0)))
+        stream = connection.request(fields_of("/", "POST"))
+        writing = asyncio.create_task(stream.write(b"content"))
+        await asyncio.sleep(0)
+        connection.data_received(wire.rst_stream(1))
+        with pytest.raises(StreamResetError):
+            await writing
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_waiting_has_an_end() -> None:
+    async def scenario() -> None:
+        connection = Connection(patience=0.01)
+        connection.connection_made(Transport())
+        connection.data_received(wire.settings())
+        with pytest.raises(asyncio.TimeoutError):
+            await connection.request(fields_of("/"), end=True).head()
+        connection.connection_lost(None)
 
     asyncio.run(scenario())
