@@ -49,7 +49,7 @@ class Response:
         self.id = self.h2.get_next_available_stream_id()
         self.status, self.headers, self.trailers = 0, Fields(), Fields()
         self.error: Exception | None = None  # why nothing more can be received or sent
-        self.changed = asyncio.Event()
+        self.changed = connection.wire.loop.create_future()
         self.upload: asyncio.Task[None] | None = None
         self.h2.send_headers(self.id, fields, end_stream=not content)
         if not isinstance(content, bytes):
@@ -82,7 +82,12 @@ class Response:
             self.h2.end_stream(self.id)
         except Exception as error:  # of the iterator: raised where the response is awaited
             self.error = self.error or error
-        self.changed.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake everything that waits for a change."""
+        changed, self.changed = self.changed, self.connection.wire.loop.create_future()
+        changed.set_result(None)
 
     async def wait(self) -> None:
         """Wait until something happens; raise if the request has failed, or time is up."""
@@ -92,12 +97,11 @@ class Response:
         queued = self.id not in self.h2.streams and self.h2.open_outbound_streams
         if queued or (self.upload and self.h2.is_writable(self.id)):
             timeout = None  # requests in front of it have to end, or we have to say something
-        self.changed.clear()
         self.connection.wire.flush_soon()
-        try:
-            await asyncio.wait_for(self.changed.wait(), timeout)
-        except asyncio.TimeoutError:
-            raise RequestError(f"nothing moved for {timeout:g} seconds") from None
+        # Not wait_for(): before Python 3.12 it ignores a cancellation that comes with a change.
+        done, _ = await asyncio.wait([self.changed], timeout=timeout)
+        if not done:
+            raise RequestError(f"nothing moved for {timeout:g} seconds")
 
     def close(self) -> None:
         """Reset the stream unless both sides have ended it, and forget what has not been read."""
@@ -109,6 +113,7 @@ class Response:
         self.h2.discard_data(self.id)
         self.connection.responses.pop(self.id, None)
         self.connection.wire.wake()
+        self.wake()
 
 
 class Connection:
@@ -134,12 +139,15 @@ class Connection:
     async def run(self, tls: ssl.SSLContext) -> None:
         """Transfer bytes and events until everything has ended, and nothing new is possible."""
         error = RequestError("the client was closed")
+        failure = RequestError
         try:
             await connect(self.wire, self.server, tls, self.timeout)
+            failure = LostError
             while self.responses or not self.reason:
                 self.handle(self.h2.receive_data(await self.wire.read()))
+            self.h2.close_connection()
         except OSError as fault:
-            error = LostError(str(fault)) if self.wire.lost else RequestError(str(fault))
+            error = failure(str(fault))
         except ProtocolError as fault:
             self.handle(fault.events)
             error = RequestError(f"the server broke the rules: {fault}")
@@ -147,9 +155,7 @@ class Connection:
             self.reason = self.reason or str(error)
             for response in self.responses.values():
                 response.error = response.error or error
-                response.changed.set()
-            with contextlib.suppress(ProtocolError):  # it has already ended, with the reason
-                self.h2.close_connection()
+                response.wake()
             await self.wire.close(linger=False)
 
     def handle(self, events: Iterable[h2.events.Event]) -> None:
@@ -171,7 +177,7 @@ class Connection:
                 case h2.events.StreamReset() if response:
                     response.error = RequestError(f"the request was reset: {event.error_code!r}")
             if response:
-                response.changed.set()
+                response.wake()
 
 
 class Client(contextlib.AbstractAsyncContextManager["Client"]):
@@ -185,8 +191,11 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
         """End all connections, and what is in progress on them."""
         await asyncio.sleep(0)  # a task that has not begun could not clean up
         tasks = [connection.task for connection in self.connections]
-        for task in tasks:
-            task.cancel()
+        for connection in self.connections:
+            for response in list(connection.responses.values()):
+                response.close()
+            connection.h2.close_connection()
+            connection.task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextlib.asynccontextmanager

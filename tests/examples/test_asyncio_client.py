@@ -314,7 +314,8 @@ def test_a_fault_behind_a_response_that_does_not_wait_for_the_upload() -> None:
             wire.data(1, b"too large", end_stream=True),
             wire.data(0, b"on no stream"),
         )
-        server.bye()
+        assert server.bye().error_code == wire.Code.PROTOCOL_ERROR
+        assert wire.Type.GOAWAY not in [frame.type for frame in server.rest()]
 
     async def scene(port: int) -> None:
         async with Client() as client:
@@ -530,6 +531,33 @@ def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -
 
     play(scene())
     matrix.passed(SIDE, "Node http2", "one of several requests is cancelled")
+
+
+def test_a_cancellation_that_comes_with_a_change_is_not_lost(moody: Target) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            silent = asyncio.create_task(text(client, f"{moody.url}/silent"))
+            await seen(moody, lambda log: "/silent" in log["attempts"])
+            (connection,) = client.connections
+            (response,) = connection.responses.values()
+            response.wake()
+            silent.cancel()
+            await asyncio.wait([silent])
+            assert silent.cancelled()
+
+    play(scene())
+
+
+def test_a_server_that_never_finishes_the_handshake() -> None:
+    async def scene(port: int) -> None:
+        async with Client(timeout=0.3) as client:
+            with pytest.raises(RequestError):
+                await text(client, f"https://localhost:{port}/")
+            # The attempt to connect ends as well.
+            await asyncio.gather(*[connection.task for connection in client.connections])
+
+    with socket.create_server(("localhost", 0)) as listener:
+        play(scene(listener.getsockname()[1]))
 
 
 def test_a_request_that_is_cancelled_while_it_waits_is_never_sent(moody: Target) -> None:
