@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import contextlib
 import pkgutil
-import socket
 import ssl
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
@@ -26,9 +25,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import h2.events
+from examples.common import streams
 from examples.common.certificate import server_context
 from examples.common.options import server_options
-from examples.common.tls import accept
 from examples.common.transport import LINGER_SECONDS, Link
 from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
@@ -428,7 +427,7 @@ class Connection(Link):
         if (due := self.conn.get_timer()) is not None:
             self.timer = self.loop.call_at(due, self.look)
 
-    def leave(self) -> None:
+    def shut_down(self) -> None:
         """Begin a graceful shutdown (RFC 9113 section 6.8)."""
         if self.timer:
             self.timer.cancel()
@@ -468,21 +467,9 @@ class Server:
 
     async def run(self, host: str, port: int, context: ssl.SSLContext) -> None:
         """Serve until Ctrl+C."""
-
-        async def serve_socket(sock: socket.socket) -> None:
-            _, connection = await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Connection(self),
-                sock,
-                ssl=context,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-            )
-            while not connection.closed.done():
-                try:
-                    await asyncio.wait([connection.closed])
-                except asyncio.CancelledError:
-                    connection.leave()
-
-        await accept(serve_socket, host, port, clients=MAX_CLIENTS)
+        await streams.serve(
+            lambda: Connection(self), host, port, context, HANDSHAKE_SECONDS, MAX_CLIENTS
+        )
         for task in self.requests:  # of applications that continue without their client
             task.cancel()
         if self.requests:

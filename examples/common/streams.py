@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -256,13 +257,18 @@ class Connection(Link):
 
 
 async def serve(
-    make_connection: Callable[[], Connection],
+    make_connection: Callable[[], Link],
     host: str,
     port: int,
     tls: ssl.SSLContext | None,
     handshake: float = 10.0,
+    clients: int = sys.maxsize,
 ) -> None:
-    """Listen and serve until Ctrl+C or SIGTERM; then let what is in progress finish."""
+    """Listen and serve until Ctrl+C or SIGTERM; then let what is in progress finish.
+
+    :param handshake: the time limit for the TLS handshake
+    :param clients: the maximum number of clients at the same time; others wait
+    """
     loop = asyncio.get_running_loop()
 
     async def serve_socket(sock: socket.socket) -> None:
@@ -276,4 +282,4 @@ async def serve(
             except asyncio.CancelledError:
                 connection.shut_down()
 
-    await accept(serve_socket, host, port, "https" if tls else "http")
+    await accept(serve_socket, host, port, "https" if tls else "http", clients)

@@ -49,6 +49,10 @@ class Link(asyncio.Protocol):
     def flushed(self, sent: bool) -> None:
         """Do what follows each flush, whether something was sent or not."""
 
+    def shut_down(self) -> None:
+        """Finish what is in progress, then disconnect. Servers call it when the process ends."""
+        self.hang_up()
+
     def hang_up(self, linger: bool = True) -> None:
         """Send what is pending, and disconnect.
 
