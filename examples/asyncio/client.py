@@ -97,11 +97,10 @@ class Response:
         queued = self.id not in self.h2.streams and self.h2.open_outbound_streams
         if queued or (self.upload and self.h2.is_writable(self.id)):
             timeout = None  # requests in front of it have to end, or we have to say something
-        self.connection.wire.flush_soon()
-        # Not wait_for(): before Python 3.12 it ignores a cancellation that comes with a change.
-        done, _ = await asyncio.wait([self.changed], timeout=timeout)
-        if not done:
-            raise RequestError(f"nothing moved for {timeout:g} seconds")
+        try:
+            await self.connection.wire.wait(self.changed, timeout)
+        except asyncio.TimeoutError:
+            raise RequestError(f"nothing moved for {timeout:g} seconds") from None
 
     def close(self) -> None:
         """Reset the stream unless both sides have ended it, and forget what has not been read."""

@@ -99,11 +99,7 @@ class Stream:
         """Wait until something happens to the stream, with the timeout."""
         if self.error:
             raise self.error
-        self.connection.flush_soon()
-        # Not wait_for(): before Python 3.12 it ignores a cancellation that comes with a change.
-        done, _ = await asyncio.wait([self.changed], timeout=self.patience)
-        if not done:
-            raise asyncio.TimeoutError
+        await self.connection.wait(self.changed, self.patience)
 
     def wake(self) -> None:
         """Wake everything that waits."""

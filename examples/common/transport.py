@@ -49,6 +49,20 @@ class Link(asyncio.Protocol):
     def flushed(self, sent: bool) -> None:
         """Do what follows each flush, whether something was sent or not."""
 
+    async def wait(self, change: asyncio.Future[None], seconds: float | None) -> None:
+        """Flush, and wait for a change.
+
+        Not with `asyncio.wait_for()`: before Python 3.12 it ignores a cancellation that comes
+        together with the change.
+
+        :param seconds: the time limit; `None` means no limit
+        :raises asyncio.TimeoutError: when it is reached
+        """
+        self.flush_soon()
+        done, _ = await asyncio.wait([change], timeout=seconds)
+        if not done:
+            raise asyncio.TimeoutError
+
     def shut_down(self) -> None:
         """Finish what is in progress, then disconnect. Servers call it when the process ends."""
         self.hang_up()
