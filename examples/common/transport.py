@@ -129,8 +129,7 @@ def close(transport: asyncio.WriteTransport) -> None:
 def stop_accepting(listener: socket.socket, accepting: asyncio.Task[None]) -> None:
     """Cancel a task that may be waiting in `sock_accept()`.
 
-    If a client connects just then, `sock_accept()` would accept it all the same, and lose the
-    socket.
+    If a client connects just then, `sock_accept()` would still accept it, and lose the socket.
     """
     # Not all event loops work like that, and the listener may be closed already.
     with contextlib.suppress(NotImplementedError, ValueError):

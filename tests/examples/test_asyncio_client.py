@@ -108,11 +108,11 @@ def test_prior_knowledge(peer: str, site: Site, matrix: Matrix) -> None:
     matrix.passed(SIDE, peer, "cleartext with prior knowledge")
 
 
-# --- The program, when something is wrong ---
+# --- Failures of the program ---
 
 
 def complaint(target: Target, *arguments: str | Path) -> str:
-    """What the program says on its way to a status that is not 0."""
+    """The error output of the program, which must fail."""
     done = run(command(target, *arguments))
     assert (done.returncode, done.stdout) == (1, ""), done
     assert "Traceback" not in done.stderr
@@ -146,7 +146,7 @@ def test_ctrl_c_ends_the_program(moody: Target) -> None:
     assert (program.process.returncode, out, complaints(err)) == (130, "", [])
 
 
-# --- Servers that refuse, disconnect and go away ---
+# --- Servers that refuse requests, disconnect and shut down ---
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def text(client: Client, url: str, method: str = "GET", **more: Any) -> st
 
 
 async def seen(moody: Target, enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """What the server has seen, as soon as it is enough."""
+    """Fetch the log of the server until it meets a condition, and return it."""
     async with Client() as client:
         for _ in range(1000):
             log = json.loads(await text(client, f"{moody.url}/log"))
@@ -175,7 +175,7 @@ async def seen(moody: Target, enough: Callable[[dict[str, Any]], bool]) -> dict[
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
-    """Run this with a time limit."""
+    """Run a coroutine with a time limit."""
     asyncio.run(asyncio.wait_for(scene, TIMEOUT))
 
 
@@ -231,13 +231,13 @@ def test_what_may_have_been_processed_is_not_sent_again(moody: Target) -> None:
             with pytest.raises(RequestError, match=r"lost|hung up"):
                 await text(client, f"{moody.url}/cut")
         log = await seen(moody, bool)
-        assert log["sessions"] == 2  # the client's, and the one that fetches the log
+        assert log["sessions"] == 2  # that of the client, and that of the request for the log
 
     play(scene())
 
 
 def test_nginx_retires_connections_before_it_answers(site: Site, matrix: Matrix) -> None:
-    # Each connection accepts 20 of its 50 requests, and announces that before the first response.
+    # Each connection accepts 20 of 50 requests, and sends GOAWAY before the first response.
     with nginx(site, None, "keepalive_requests 20;") as target:
         options = ["--concurrency", "50", "--repeat", "200", "--data", site.folder / "0.svg"]
         results = fetch(target, *options, f"{target.url}/echo")
@@ -270,7 +270,7 @@ def test_a_connection_for_each_request_is_not_too_many() -> None:
         server.send(wire.goaway(1), wire.headers(1, wire.RESPONSE, end_stream=True))
         server.hang_up()
 
-    # The last one of these is told eleven times that it was not processed.
+    # The last request is rejected as unprocessed eleven times.
     with listening(*[script] * 12) as port:
         target = Target(f"http://127.0.0.1:{port}")
         assert fetch(target, "--repeat", "12", target.url) == [good(b"")] * 12
@@ -298,7 +298,7 @@ def test_a_connection_that_is_lost_before_the_response(reset: bool, tmp_path: Pa
     with listening(*[lose] * 5) as port:
         target = Target(f"http://127.0.0.1:{port}")
         assert re.search("lost|hung up", complaint(target, target.url))
-    # Who knows what the server did with this one.
+    # The server may have processed this one.
     (tmp_path / "content").write_bytes(b"content")
     with listening(lose) as port:
         target = Target(f"http://127.0.0.1:{port}")
@@ -333,8 +333,7 @@ def test_goaway(moody: Target, matrix: Matrix) -> None:
             before = asyncio.create_task(text(client, f"{moody.url}/hold"))
             while not any(connection.responses for connection in client.connections):
                 await asyncio.sleep(0)
-            # These are sent together. The second one is the last that the server promises to
-            # finish.
+            # These are sent together. The second one is the last that the server will complete.
             last = asyncio.create_task(text(client, f"{moody.url}/goaway"))
             after = asyncio.create_task(text(client, f"{moody.url}/hold"))
             assert await last == "last"
@@ -385,7 +384,7 @@ def master_of(target: Target) -> int:
     """The process of nginx that takes signals; it shows its command line in its name."""
     port = target.url.rpartition(":")[2]
     for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended in the meantime
+        with contextlib.suppress(OSError):  # it has ended since
             name = (folder / "cmdline").read_text()
             master = re.match(r"nginx: master process .* -c (\S+)", name)
             if master and f"listen 127.0.0.1:{port} " in Path(master[1]).read_text():
@@ -402,7 +401,7 @@ def test_nginx_reload_while_a_download_is_under_way(
             client.request("GET", f"{target.url}/big.bin") as download,
         ):
             (old,) = client.connections
-            # It cannot end: its window is full, and nothing is read.
+            # It cannot end: its window is exhausted, and nothing is read.
             os.kill(master_of(target), signal.SIGHUP)
             while not old.reason:
                 assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
@@ -429,7 +428,7 @@ def test_a_server_that_dies(site: Site, certificates: Certificate) -> None:
         play(scene(servers.enter_context(nghttpd(site, certificates)), servers))
 
 
-# --- Limits, time-outs, cancellation, streaming ---
+# --- Limits, timeouts, cancellation, streaming ---
 
 
 def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Matrix) -> None:
@@ -439,7 +438,7 @@ def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Ma
 
             async def watch() -> None:
                 nonlocal most
-                while True:  # in each turn of the loop
+                while True:  # in each iteration of the event loop
                     open_streams = [one.h2.open_outbound_streams for one in client.connections]
                     most = max([most, *open_streams])
                     await asyncio.sleep(0)
@@ -629,7 +628,7 @@ def test_a_server_that_does_not_read_holds_up_the_upload() -> None:
             seen.set()
             with pytest.raises(RequestError):
                 await upload
-        # The windows have room for all of it, but the sockets have not.
+        # The windows have room for all of it, but the sockets do not.
         assert held_up_at < most / 2
 
     with scripted(script) as port:

@@ -63,11 +63,11 @@ class TestServer(ServerTests):
     side = SIDE
     left_out = (
         "disconnects",  # connections to the server stay open
-        "echo without room",  # the server behind it keeps what comes
+        "echo without room",  # the server behind it buffers the content
     )
 
 
-# --- Frame by frame, with a server that follows a script ---
+# --- Frame by frame, with a scripted server ---
 
 Script = Callable[[socket.socket], None]
 Start = Callable[..., AbstractContextManager[Served]]
@@ -87,7 +87,7 @@ def proxy(site: Site, certificates: Certificate) -> Start:
 def head_of(
     frames: list[Frame], number: int = -1, decoder: Decoder | None = None
 ) -> list[wire.Field]:
-    """A header section among these frames."""
+    """The header section in these frames."""
     decoder = decoder or Decoder()
     blocks = [frame.fragment for frame in frames if frame.type == Type.HEADERS]
     return [wire.decode(block, decoder=decoder) for block in blocks][number]
@@ -205,7 +205,7 @@ def refusing(*parts: bytes) -> Script:
 
 
 def refusing_and_serving(client: ScriptClient) -> None:
-    """The connection lives on, and the second request comes over it."""
+    """The connection stays open, and carries the second request."""
     client.request()
     client.send(wire.rst_stream(1, Code.REFUSED_STREAM))
     client.until(lambda frame: frame.type == Type.HEADERS)
@@ -390,7 +390,7 @@ LARGE = 64 * 1024 * 1024
 
 
 def test_a_client_that_does_not_read_stops_the_server(proxy: Start) -> None:
-    """What fits into the buffers of the system and of the proxy is all that it takes."""
+    """The proxy only reads what fits into its buffers and those of the system."""
     sent = 0
 
     def script(sock: socket.socket) -> None:
@@ -411,11 +411,11 @@ def test_a_client_that_does_not_read_stops_the_server(proxy: Start) -> None:
             assert content(frames, 1) == bytes(1000)
             time.sleep(3)
             client.send(wire.window_update(0, 2**30), wire.window_update(1, 2**30))
-            # The script has ended, which breaks the response off.
+            # The script has ended, which truncates the response.
             last = client.until(ends(1))[-1]
             assert last.type == Type.RST_STREAM
         served.server.stop()
-    assert sent < 16 * 1024 * 1024  # the most that a socket of this machine buffers, and some
+    assert sent < 16 * 1024 * 1024  # more than a socket of this machine buffers
 
 
 def test_a_server_that_does_not_read_stops_the_client(proxy: Start) -> None:
@@ -432,7 +432,7 @@ def test_a_server_that_does_not_read_stops_the_client(proxy: Start) -> None:
             time.sleep(1)
             frames = client.pong()
             given = [f for f in frames if f.type == Type.WINDOW_UPDATE and f.stream_id == 1]
-            # One piece was read, and waits; no other one will be.
+            # The proxy has read one piece, which is pending; it must not read more.
             assert sum(int.from_bytes(frame.payload, "big") for frame in given) <= 64_000
             client.send(wire.data(1, bytes(1000)))
             time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""What the examples share on asyncio: streams, beyond what the tests of those examples show."""
+"""The streams shared by the asyncio examples: cases that the tests of the examples omit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.raw import fields_of, request
 
 
 class Transport:
-    """One without TLS that takes everything."""
+    """A transport without TLS that accepts all output."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -31,11 +31,11 @@ class Transport:
         self.closed = True
 
     def write(self, data: bytes) -> None:
-        """What is written makes no difference here."""
+        """Discard the output, which the tests do not need."""
 
 
 async def connected(answered: list[int]) -> Connection:
-    """A server that notes which requests it has begun to answer."""
+    """A server that records which requests it has started to answer."""
 
     async def answer(stream: Stream) -> None:
         answered.append(stream.id)
@@ -50,7 +50,7 @@ async def connected(answered: list[int]) -> Connection:
 
 
 def test_requests_that_are_reset_leave_nothing() -> None:
-    """Also those that are reset in the same read, before anybody could begin to answer them."""
+    """Including those that are reset in the same read, before the server starts to answer."""
 
     async def scenario() -> None:
         answered: list[int] = []

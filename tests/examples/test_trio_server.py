@@ -1,4 +1,4 @@
-"""The trio server, started as it documents itself, with clients of all kinds."""
+"""The trio server, started as documented, with various clients."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def pattern(length: int) -> bytes:
 
 class TestServer(ServerTests):
     side = SIDE
-    # That case takes the window of the connection, which this server enlarges at the start, for the
-    # stream's; it is tested below.
+    # That case would mistake the credit that this server sends for the connection at the start for
+    # credit for the stream; a test below replaces it.
     left_out = ("echo without room",)
 
 
@@ -130,7 +130,7 @@ def test_a_download_that_is_not_read_is_not_made_up_in_advance(served: Served) -
 
 
 def test_one_request_that_waits_does_not_hold_up_another(served: Served) -> None:
-    # The first one fills its window. A piece of it is taken and cannot be sent; the rest stays.
+    # The first request fills its window. The server reads one piece, which it cannot send yet.
     body = bytes(65_535)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)
