@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from examples.asyncio.server import serve_client
 from examples.common.streams import Connection, Stream, StreamResetError
+from examples.common.tls import Wire
 from support import wire
 from support.raw import fields_of, request
 
@@ -136,5 +138,27 @@ def test_waiting_has_an_end() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await connection.request(fields_of("/"), end=True).head()
         connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_goes_together_with_content() -> None:
+    """The example server then leaves no task behind that waits for this client."""
+
+    async def scenario() -> None:
+        connection = Wire()
+        serving = asyncio.create_task(serve_client(connection))
+        connection.connection_made(Transport())
+        head = request(1, "/echo", "POST", end_stream=False)
+        connection.data_received(wire.PREFACE + wire.settings() + head)
+        while len(asyncio.all_tasks()) < 3:  # the one that answers has begun
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        connection.data_received(wire.data(1, b"content"))
+        connection.connection_lost(None)
+        await serving
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=5)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
