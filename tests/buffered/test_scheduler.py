@@ -178,6 +178,12 @@ class Model:
         self.leave(stream_id, "parked")
 
 
+class Sender(Turn):
+    """A stream that has this much to send."""
+
+    size = 0
+
+
 class History(RuleBasedStateMachine):
     """Any history of what can happen to streams, played to the scheduler and to the model."""
 
@@ -185,7 +191,7 @@ class History(RuleBasedStateMachine):
     def start(self) -> None:
         self.scheduler = Scheduler()
         self.model = Model()
-        self.turns: dict[int, Turn] = {}
+        self.turns: dict[int, Sender] = {}
         self.last_id = 0
 
     def in_state(self, state: str) -> list[int]:
@@ -194,7 +200,7 @@ class History(RuleBasedStateMachine):
     @rule(urgency=st.integers(0, 7), incremental=st.booleans(), fresh=st.booleans())
     def new(self, urgency: int, incremental: bool, fresh: bool) -> None:
         self.last_id += 1
-        turn = Turn(self.last_id, urgency, incremental)
+        turn = Sender(self.last_id, urgency, incremental)
         turn.size = FRAME
         self.turns[self.last_id] = turn
         self.model.members[self.last_id] = Member(self.last_id, urgency, incremental)
@@ -251,7 +257,7 @@ class History(RuleBasedStateMachine):
                 return
             self.take_turn(turn, outcome)
 
-    def take_turn(self, turn: Turn, outcome: str) -> None:
+    def take_turn(self, turn: Sender, outcome: str) -> None:
         alone = self.scheduler.alone(turn)
         assert alone == self.is_alone(turn)
         if outcome == "park":
@@ -261,7 +267,7 @@ class History(RuleBasedStateMachine):
             return
         turn.size = FRAME if outcome in ("more", "pause") else 0
         turn.ended = outcome == "end"
-        self.scheduler.sent(turn)
+        self.scheduler.sent(turn, turn.size > 0)
         self.model.sent(turn.stream_id, turn.size > 0, turn.ended)
         assert turn.place == (READY if turn.size else None)
         if outcome == "pause":  # its window ends with this frame
@@ -273,7 +279,7 @@ class History(RuleBasedStateMachine):
         if outcome == "end":
             del self.turns[turn.stream_id]
 
-    def is_alone(self, turn: Turn) -> bool:
+    def is_alone(self, turn: Sender) -> bool:
         rivals = [m for m in self.model.ready() if m.stream_id != turn.stream_id]
         if turn.incremental:
             return not rivals
@@ -340,17 +346,19 @@ class Chosen(st.DataObject):
 # Bounds on waiting.
 
 
-def streams(number: int, urgency: int = 3, incremental: bool = True, first: int = 1) -> list[Turn]:
+def streams(
+    number: int, urgency: int = 3, incremental: bool = True, first: int = 1
+) -> list[Sender]:
     """Streams that have something to send."""
     turns = []
     for stream_id in range(first, first + 2 * number, 2):
-        turn = Turn(stream_id, urgency, incremental)
+        turn = Sender(stream_id, urgency, incremental)
         turn.size = FRAME
         turns.append(turn)
     return turns
 
 
-def busy(*groups: Iterable[Turn]) -> Scheduler:
+def busy(*groups: Iterable[Sender]) -> Scheduler:
     """A scheduler with these streams, all of them new."""
     scheduler = Scheduler()
     for group in groups:
@@ -366,7 +374,7 @@ def frames(scheduler: Scheduler, number: int) -> list[int]:
         turn = scheduler.next()
         assert turn is not None
         order.append(turn.stream_id)
-        scheduler.sent(turn)
+        scheduler.sent(turn, turn.size > 0)
     return order
 
 
@@ -419,7 +427,7 @@ def test_streams_that_are_not_incremental_go_by_identifier() -> None:
         order.append(turn.stream_id)
         turn.ended = order.count(turn.stream_id) == 3
         turn.size = 0 if turn.ended else FRAME
-        scheduler.sent(turn)
+        scheduler.sent(turn, turn.size > 0)
     assert order == [1, 1, 1, 3, 3, 3, 5, 5, 5, 7, 7, 7, 9, 9, 9]
     assert not scheduler
     assert scheduler.next() is None
@@ -429,7 +437,7 @@ def test_a_dry_stream_holds_up_no_other_and_comes_back_in_front() -> None:
     first, second = streams(2, incremental=False)
     scheduler = busy([first, second])
     first.size = 0
-    scheduler.sent(first)
+    scheduler.sent(first, first.size > 0)
     assert frames(scheduler, 2) == [3, 3]
     first.size = FRAME
     scheduler.add(first, True)
@@ -462,10 +470,10 @@ def test_one_that_refills_without_pause_gets_its_share_and_no_more() -> None:
         assert turn is not None
         sent[turn.stream_id] += 1
         if turn is not refilled:
-            scheduler.sent(turn)
+            scheduler.sent(turn, turn.size > 0)
             continue
         turn.size = 0
-        scheduler.sent(turn)
+        scheduler.sent(turn, turn.size > 0)
         turn.size = FRAME
         scheduler.add(turn, True)
     assert sent[refilled.stream_id] == 100
@@ -475,7 +483,7 @@ def test_a_message_of_a_quiet_stream_passes_100_downloads() -> None:
     quiet = streams(1, first=1001)[0]
     scheduler = busy([quiet])
     quiet.size = 0
-    scheduler.sent(quiet)
+    scheduler.sent(quiet, quiet.size > 0)
     downloads = streams(100)
     for turn in downloads:
         scheduler.add(turn, False)
@@ -508,7 +516,7 @@ def test_new_streams_without_end_do_not_stop_a_download() -> None:
         assert turn is not None
         order.append(turn.stream_id)
         turn.size = FRAME if turn is download else 0
-        scheduler.sent(turn)
+        scheduler.sent(turn, turn.size > 0)
     assert longest_wait(order, 1) <= 32
 
 
@@ -623,7 +631,7 @@ def test_a_place_without_a_stream_that_can_send_is_passed_over(urgency: int, par
         scheduler.park(turns[0])
     else:
         turns[0].size = 0
-        scheduler.sent(turns[0])
+        scheduler.sent(turns[0], turns[0].size > 0)
     assert frames(scheduler, 4) == [3, 5, 3, 5]
 
 
@@ -761,7 +769,7 @@ def test_a_stream_that_ends_leaves_no_place(elsewhere: bool) -> None:
     ending.size = 0
     ending.ended = True
     assert scheduler.next() is ending
-    scheduler.sent(ending)
+    scheduler.sent(ending, ending.size > 0)
     level = scheduler._levels[1 << 3]
     # Of a place at another level it is only known that nobody will come back to it.
     assert level.dead == elsewhere

@@ -174,7 +174,7 @@ def _keep_data(
         queue.append(outbound, data, pad_length)
     if not end_stream:
         return
-    if outbound is None or not outbound.holds:
+    if outbound is None or not (data or outbound.holds):
         _send_data(conn, stream_id, b"", True, _fitting_padding(conn, stream, pad_length))
         queue.finish(stream_id)
         return

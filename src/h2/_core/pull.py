@@ -9,7 +9,7 @@ from h2._core.outbound import Outbound
 from h2._core.output import COPY_BELOW
 from h2._core.send_queue import STRAIGHT, SendQueue
 from h2._core.stream import Stream
-from h2._frames import encode
+from h2._frames.encode import pack_header
 from h2._frames.layout import DATA, END_STREAM, HEADER_LENGTH
 from h2._rules import stream_states as states
 from h2._rules.connection_states import TERMINATED
@@ -75,15 +75,14 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
     """
     conn = queue.conn
     windows = conn.send_windows
-    chunks = conn.out.chunks
     scheduler = queue.scheduler
+    streams = conn.streams.table
     largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
-    full = False
-    while not full and windows.connection > 0 and room > 0:
+    while windows.connection > 0 and room > 0:
         outbound = scheduler.next()
         if outbound is None:
             break
-        stream = conn.streams.table.get(outbound.stream_id)
+        stream = streams.get(outbound.stream_id)
         if stream is None:
             queue.drop(outbound.stream_id)  # the application has removed the stream
             continue
@@ -94,38 +93,50 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             continue
         if window > windows.connection:
             window = windows.connection
-        if outbound.paddings is not None:
+        left = len(outbound.chunk) - outbound.gone
+        later = outbound.later
+        if later is not None:
+            left += later.size
+        if later is not None and later.paddings is not None:
             size = 0
-            used = _cut_padded(queue, outbound, min(window, largest), room, first)
+            pad_length = later.paddings[0]
+            used = _cut_padded(queue, outbound, pad_length, min(window, largest), room, first)
+            if not used:
+                break  # rather than a shortened frame
+            left = outbound.size
         else:
-            size = outbound.size
-            if size > window:
-                size = window
-            if size > largest and not scheduler.alone(outbound):
-                size = largest
-            used = size + HEADER_LENGTH * (-(-size // largest) if size > largest else 1)
+            size = left if left < window else window
+            used = size + HEADER_LENGTH
+            if size > largest:
+                if scheduler.alone(outbound):
+                    used = size + HEADER_LENGTH * -(-size // largest)
+                else:
+                    size = largest
+                    used = size + HEADER_LENGTH
             if used > room:
                 size = _fitting(size, largest, room, first)
-                used = size + HEADER_LENGTH * -(-size // largest)
-                full = True
-            if size:
-                _send(queue, outbound, stream, size, largest)
-        if not used:
-            break  # rather than a shortened frame
+                if not size:
+                    break
+                # Nothing else fits, or no octet of it may overtake this.
+                used = max(room, size + HEADER_LENGTH)
+            left -= size
+            _send(queue, outbound, stream, size, left, largest)
         room -= used
         first = False
-        scheduler.sent(outbound)
-        if size == window and outbound.size and windows.initial + stream.send_offset <= 0:
+        scheduler.sent(outbound, left > 0)
+        if size == window and left and windows.initial + stream.send_offset <= 0:
             # It would be parked at its next turn anyway. Many windows may be this small.
             scheduler.pause(outbound)
             queue.parked[outbound.stream_id] = None
-        if outbound.unwritable and outbound.size <= queue.low:
+        if outbound.full and left <= queue.low:
             queue.note_writable(outbound)
-        if not outbound.size and outbound.ended:
-            before = len(chunks)
-            waiting.end_message(queue, outbound)
-            if len(chunks) > before:  # trailers, or RST_STREAM
-                room -= sum(map(len, chunks[before:]))
+        if not left and outbound.ended:
+            if outbound.trailers is None and not outbound.reset_behind:
+                queue.finish(outbound.stream_id)  # END_STREAM has been sent
+            else:
+                before = len(conn.out.chunks)
+                waiting.end_message(queue, outbound)
+                room -= sum(map(len, conn.out.chunks[before:]))
     return room
 
 
@@ -139,27 +150,29 @@ def _fitting(size: int, largest: int, room: int, first: bool) -> int:
     return 0
 
 
-def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, largest: int) -> None:
-    """Send ``size`` octets of a stream, in frames without padding."""
+def _send(
+    queue: SendQueue, outbound: Outbound, stream: Stream, size: int, left: int, largest: int
+) -> None:
+    """Send ``size`` octets of a stream in frames without padding; ``left`` octets remain."""
     conn = queue.conn
     append = conn.out.append
     stream_id = outbound.stream_id
     queue.size -= size
     conn.send_windows.connection -= size
     stream.send_offset -= size
-    pieces = outbound.cut(size, largest)
-    last = pieces.pop()
-    if pieces:
+    if size > largest:
+        header = pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
+        number = (size - 1) // largest
         # All of these are taken in this call, so they may be separate chunks at any size.
-        header = encode.pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
-        for piece in pieces:
+        for piece in outbound.take_several(number, largest):
             append(header)
             append(piece)
-    length = len(last)
-    ends = outbound.ended and not outbound.size and outbound.trailers is None
+        size -= number * largest
+    last = outbound.take(size)
+    ends = outbound.ended and not left and outbound.trailers is None
     flags = END_STREAM if ends else 0
-    header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
-    if length < COPY_BELOW:
+    header = pack_header(size >> 8, size & 0xFF, DATA, flags, stream_id)
+    if size < COPY_BELOW:
         append(header + last)
     else:
         append(header)
@@ -171,6 +184,7 @@ def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, large
 def _cut_padded(
     queue: SendQueue,
     outbound: Outbound,
+    pad_length: int,
     limit: int,
     room: int,
     first: bool,
@@ -179,15 +193,14 @@ def _cut_padded(
 
     If the window leaves no room for content, the padding is shortened: a stream must not stall.
     """
-    pad_length, size = outbound.next_padding()
     overhead = min(pad_length + 1, limit - 1)
-    size = min(size, limit - overhead)
+    size = min(len(outbound.chunk) - outbound.gone, limit - overhead)
     used = HEADER_LENGTH + overhead + size
     if used > room and not first:
         return 0
     ends = size == outbound.size and outbound.ended and outbound.trailers is None
     queue.size -= size
-    data = bytes(outbound.cut(size, size)[0])
+    data = bytes(outbound.take(size))
     pad = overhead - 1 if overhead else None
     send.send_data(queue.conn, outbound.stream_id, data, ends, pad)
     return used

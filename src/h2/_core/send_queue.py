@@ -131,7 +131,7 @@ class SendQueue:
         outbound = self.queues.get(stream_id)
         stream = self.conn.streams.table.get(stream_id)
         if outbound is not None:
-            if outbound.unwritable or outbound.ended:
+            if outbound.full or outbound.ended:
                 return False
             if outbound.opening is not None:
                 stream = outbound.opening.stream
@@ -181,10 +181,15 @@ class SendQueue:
 
     def append(self, outbound: Outbound, data: bytes, pad_length: int | None) -> None:
         """Add content to a queue."""
-        outbound.append(data, pad_length)
-        self.size += len(data)
-        if outbound.size >= self.high:
-            outbound.unwritable = True
+        size = len(data)
+        self.size += size
+        if outbound.chunk or pad_length is not None:
+            outbound.append(data, pad_length)
+            size = outbound.size
+        else:
+            outbound.chunk = data
+        if size >= self.high:
+            outbound.full = True
         if outbound.opening is None and outbound.place is None:
             self.scheduler.add(outbound, True)
             self.straight = 0
@@ -229,7 +234,7 @@ class SendQueue:
 
     def note_writable(self, outbound: Outbound) -> None:
         """Report that the application may continue: enough has been sent."""
-        outbound.unwritable = False
+        outbound.full = False
         event = _new(StreamWritable)
         event.stream_id = outbound.stream_id
         self.events.append(event)
@@ -238,7 +243,8 @@ class SendQueue:
         """Forget a stream on which our message has ended."""
         outbound = self.queues.pop(stream_id, None)
         if outbound is not None:
-            self.scheduler.remove(outbound)
+            if outbound.place is not None or outbound.marks:
+                self.scheduler.remove(outbound)
             if self.parked:
                 self.parked.pop(stream_id, None)
             if self._lacking and not self.queues:
