@@ -175,12 +175,19 @@ class BufferedH2Connection(H2Connection):
         :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
         """
         priority = b""
-        given = (priority_weight, priority_depends_on, priority_exclusive)
-        if given != (None, None, None):
-            priority = send.priority_fields(self._core, stream_id, *given)
+        if (
+            priority_weight is not None
+            or priority_depends_on is not None
+            or priority_exclusive is not None
+        ):
+            priority = send.priority_fields(
+                self._core, stream_id, priority_weight, priority_depends_on, priority_exclusive
+            )
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
-        _send_headers(self._sending, stream_id, headers, bool(end_stream), priority)
+        if end_stream.__class__ is not bool:
+            end_stream = bool(end_stream)
+        _send_headers(self._sending, stream_id, headers, end_stream, priority)
 
     def send_data(
         self,
@@ -211,7 +218,9 @@ class BufferedH2Connection(H2Connection):
             stream_id = index(stream_id)
         if pad_length is not None:
             _check_padding(pad_length)
-        _send_data(self._sending, stream_id, data, bool(end_stream), pad_length)
+        if end_stream.__class__ is not bool:
+            end_stream = bool(end_stream)
+        _send_data(self._sending, stream_id, data, end_stream, pad_length)
 
     def end_stream(self, stream_id: int) -> None:
         """End our side of a stream, after what is buffered (RFC 9113 section 6.1).

@@ -312,7 +312,7 @@ FAULTS: Final = (
     Fault(
         "priorities are kept for ever",
         "_core/priority_merging.py",
-        "            self._known.pop(stream_id, None)\n",
+        "            self.known.pop(stream_id, None)\n",
         "            pass\n",
     ),
     # Receiving.

@@ -124,13 +124,14 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
         room -= used
         first = False
         scheduler.sent(outbound, left > 0)
-        if size == window and left and windows.initial + stream.send_offset <= 0:
-            # It would be parked at its next turn anyway. Many windows may be this small.
-            scheduler.pause(outbound)
-            queue.parked[outbound.stream_id] = None
         if outbound.full and left <= queue.low:
             queue.note_writable(outbound)
-        if not left and outbound.ended:
+        if left:
+            if size == window and windows.initial + stream.send_offset <= 0:
+                # It would be parked at its next turn anyway. Many windows may be this small.
+                scheduler.pause(outbound)
+                queue.parked[outbound.stream_id] = None
+        elif outbound.ended:
             if outbound.trailers is None and not outbound.reset_behind:
                 queue.finish(outbound.stream_id)  # END_STREAM has been sent
             else:
@@ -168,16 +169,20 @@ def _send(
             append(header)
             append(piece)
         size -= number * largest
-    last = outbound.take(size)
-    ends = outbound.ended and not left and outbound.trailers is None
-    flags = END_STREAM if ends else 0
+    if left or outbound.later is not None or outbound.gone:
+        last = outbound.take(size)
+    else:
+        # The usual case of `take`, without a call.
+        last = outbound.chunk
+        outbound.chunk = b""
+    flags = END_STREAM if not left and outbound.ended and outbound.trailers is None else 0
     header = pack_header(size >> 8, size & 0xFF, DATA, flags, stream_id)
     if size < COPY_BELOW:
         append(header + last)
     else:
         append(header)
         append(last)
-    if ends:
+    if flags:
         conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
 
 

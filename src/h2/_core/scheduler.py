@@ -215,10 +215,11 @@ class Scheduler(Generic[T]):
         if not level.active and level.fresh.maxlen == 0:
             level.fresh = deque()
         level.active += 1
-        if turn.marks & bit:
+        marks = turn.marks
+        if marks & bit:
             turn._fresh = False
             return  # its place is at its mark
-        turn.marks |= bit
+        turn.marks = marks | bit
         turn._fresh = fresh
         if fresh:
             level.fresh.append(turn)

@@ -174,9 +174,8 @@ class SendQueue:
 
     def make(self, stream_id: int) -> Outbound:
         """Create the queue of a stream."""
-        priority = self.priorities.of(stream_id)
-        outbound = Outbound(stream_id, priority.urgency, priority.incremental)
-        self.queues[stream_id] = outbound
+        urgency, incremental = self.priorities.of(stream_id)
+        outbound = self.queues[stream_id] = Outbound(stream_id, urgency, incremental)
         return outbound
 
     def append(self, outbound: Outbound, data: bytes, pad_length: int | None) -> None:
@@ -249,7 +248,8 @@ class SendQueue:
                 self.parked.pop(stream_id, None)
             if self._lacking and not self.queues:
                 self._lacking.clear()
-        self.priorities.forget(stream_id)
+        if self.priorities.known is not None:
+            self.priorities.forget(stream_id)
         if self.unread_requests and stream_id in self.unread_requests:
             self.answered.append(stream_id)
 
