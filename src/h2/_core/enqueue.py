@@ -49,23 +49,24 @@ def send_headers(
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
     if priority and not queue.takes_old_signals:
         priority = b""
+    conn = queue.conn
     outbound = queue.queues.get(stream_id)
     if outbound is not None and outbound.holds:
         plan = _keep_block(queue, outbound, fields, end_stream, priority)
     else:
-        stream = queue.conn.streams.table.get(stream_id)
+        stream = conn.streams.table.get(stream_id)
         if stream is None:
             if waiting.must_wait(queue, stream_id):
                 waiting.wait(queue, stream_id, fields, end_stream, priority)
                 return
-            _send_headers(queue.conn, stream_id, fields, end_stream, priority)
+            _send_headers(conn, stream_id, fields, end_stream, priority)
             if queue.early_updates:
                 waiting.send_early_update(queue, stream_id)
             return
         if stream.state == _RESERVED_LOCAL and (queue.line or not waiting.can_open(queue)):
             plan = waiting.wait_promised(queue, stream_id, fields, end_stream, priority)
         else:
-            plan = _send_headers(queue.conn, stream_id, fields, end_stream, priority)
+            plan = _send_headers(conn, stream_id, fields, end_stream, priority)
             if end_stream:
                 queue.finish(stream_id)
                 return

@@ -181,13 +181,15 @@ class Scheduler(Generic[T]):
     :meth:`park` or :meth:`remove` of that stream ends its turn.
     """
 
-    __slots__ = ("_last_other", "_levels", "_passed", "ready")
+    __slots__ = ("_last_other", "_levels", "_only", "_passed", "ready")
 
     def __init__(self) -> None:
         # By bit, which is 1 << urgency; a level is created when it is first needed.
         self._levels: dict[int, _Level[T]] = {}
         #: The bits of the levels in which a stream is ready: 0 if none is.
         self.ready: int = 0
+        # The level in which streams are ready, if it is a single one.
+        self._only: _Level[T] | None = None
         #: Consecutive frames of the most urgent level while others were ready.
         self._passed: int = 0
         #: The bit of the level that had the last frame for the others.
@@ -204,10 +206,9 @@ class Scheduler(Generic[T]):
         """
         turn.place = READY
         bit = turn.bit
-        self.ready |= bit
-        level = self._levels.get(bit)
-        if level is None:
-            level = self._levels[bit] = _Level(bit)
+        level = self._only
+        if level is None or level.bit != bit:
+            level = self._fill(bit)
         if not turn.incremental:
             level.enter_sequence(turn)
             return
@@ -270,34 +271,39 @@ class Scheduler(Generic[T]):
 
     def next(self) -> T | None:
         """Return the stream whose turn it is, None if none is ready."""
-        ready = self.ready
-        if not ready:
-            return None
-        bit = ready & -ready
-        if self._passed == SHARE and bit != ready:
-            others = ready ^ bit
-            later = others & -(self._last_other << 1)
-            bit = later & -later if later else others & -others
-        level = self._levels[bit]
+        level = self._only
+        if level is None:
+            if not self.ready:
+                return None
+            level = self._choose()
         if not level.identifiers and level.fresh_left:
             # The usual case of `front`, without a call.
             line = level.fresh or level.ring
             turn = line[0]
-            if turn._line == bit:
+            if turn._line == level.bit:
                 return turn
         return level.front()
 
+    def _choose(self) -> _Level[T]:
+        """Return the level whose turn it is, out of several in which streams are ready."""
+        ready = self.ready
+        bit = ready & -ready
+        if self._passed == SHARE:
+            others = ready ^ bit
+            later = others & -(self._last_other << 1)
+            bit = later & -later if later else others & -others
+        return self._levels[bit]
+
     def sent(self, turn: T, more: bool) -> None:
         """Note that the stream that :meth:`next` returned has sent, and whether it has more."""
-        bit = turn.bit
-        ready = self.ready
-        if bit != ready:
-            if ready & (bit - 1):  # a more urgent one is ready
+        level = self._only
+        if level is None:
+            level = self._levels[turn.bit]
+            if self.ready & (level.bit - 1):  # a more urgent one is ready
                 self._passed = 0
-                self._last_other = bit
+                self._last_other = level.bit
             else:
                 self._passed += 1
-        level = self._levels[bit]
         if turn.incremental:
             level.sequential_was_last = False
             level.end_turn(turn, more or not turn.ended)
@@ -312,16 +318,15 @@ class Scheduler(Generic[T]):
             level.leave_sequence(turn)
         turn.place = None
         if not level.active and not level.identifiers:
-            self._empty(bit)
+            self._empty(level.bit)
         if turn.ended and turn.marks:
             self._forget_marks(turn)
 
     def alone(self, turn: T) -> bool:
         """Return whether no other stream can have a turn before this one is empty or parked."""
-        bit = turn.bit
-        if self.ready != bit:
+        level = self._only
+        if level is None:
             return False
-        level = self._levels[bit]
         if turn.incremental:
             return level.active == 1 and not level.identifiers
         return not level.active
@@ -337,9 +342,19 @@ class Scheduler(Generic[T]):
         if not level.active and not level.identifiers:
             self._empty(bit)
 
+    def _fill(self, bit: int) -> _Level[T]:
+        """Note that a stream is ready at a level, and return the level."""
+        level = self._levels.get(bit)
+        if level is None:
+            level = self._levels[bit] = _Level(bit)
+        self.ready |= bit
+        self._only = self._levels.get(self.ready)
+        return level
+
     def _empty(self, bit: int) -> None:
         """Note that nothing is ready at a level."""
         self.ready ^= bit
+        self._only = self._levels.get(self.ready)
         if not self.ready & (self.ready - 1):
             self._passed = 0
 
