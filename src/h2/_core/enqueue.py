@@ -170,9 +170,8 @@ def _keep_data(
         raise not_allowed("DATA", stream_id, state)
     # commit
     if data:
-        if outbound is None:
-            outbound = queue.make(stream.stream_id)  # the key of the stream, not an equal number
-        queue.append(outbound, data, pad_length)
+        # The identifier is the key of the stream, not an equal number.
+        outbound = queue.append(stream.stream_id, outbound, data, pad_length)
     if not end_stream:
         return
     if outbound is None or not (data or outbound.holds):

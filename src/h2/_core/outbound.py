@@ -163,15 +163,20 @@ class Outbound(Turn):
             return chunk[start:stop]  # a view would cost more than the copy
         return memoryview(chunk)[start:stop]
 
-    def take_several(self, number: int, size: int) -> list[Chunk]:
-        """Remove and return this many pieces of this size. They must not be everything."""
+    def take_several(self, size: int, length: int) -> list[Chunk]:
+        """Do the same in pieces of this length, except for the last one, which may be shorter."""
         start = self.gone
-        stop = start + number * size
-        if stop >= len(self.chunk):
-            return [self.take(size) for _ in range(number)]
-        self.gone = stop
-        view = memoryview(self.chunk)
-        return [view[place : place + size] for place in range(start, stop, size)]
+        stop = start + size
+        if stop < len(self.chunk):
+            self.gone = stop
+            view = memoryview(self.chunk)[start:stop]
+            return [view[place : place + length] for place in range(0, size, length)]
+        pieces = []
+        while size > length:
+            pieces.append(self.take(length))
+            size -= length
+        pieces.append(self.take(size))
+        return pieces
 
     def _join(self, size: int) -> bytes:
         """Return octets that span several chunks."""

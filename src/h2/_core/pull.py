@@ -6,7 +6,7 @@ from typing import Final
 
 from h2._core import flow_control, send, waiting
 from h2._core.outbound import Outbound
-from h2._core.output import COPY_BELOW
+from h2._core.output import COPY_BELOW, Chunk
 from h2._core.send_queue import STRAIGHT, SendQueue
 from h2._core.stream import Stream
 from h2._frames.encode import pack_header
@@ -93,52 +93,87 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             continue
         if window > windows.connection:
             window = windows.connection
-        left = len(outbound.chunk) - outbound.gone
         later = outbound.later
-        if later is not None:
-            left += later.size
-        if later is not None and later.paddings is not None:
-            size = 0
-            pad_length = later.paddings[0]
-            used = _cut_padded(queue, outbound, pad_length, min(window, largest), room, first)
+        left = len(outbound.chunk) - outbound.gone if later is None else outbound.size
+        size = left if left < window else window
+        if size > largest and not scheduler.alone(outbound):
+            size = largest
+        used = size + HEADER_LENGTH
+        if size > largest or used > room or (later is not None and later.paddings is not None):
+            used = _send_specially(queue, outbound, stream, size, left, room, first)
             if not used:
                 break  # rather than a shortened frame
             left = outbound.size
         else:
-            size = left if left < window else window
-            used = size + HEADER_LENGTH
-            if size > largest:
-                if scheduler.alone(outbound):
-                    used = size + HEADER_LENGTH * -(-size // largest)
-                else:
-                    size = largest
-                    used = size + HEADER_LENGTH
-            if used > room:
-                size = _fitting(size, largest, room, first)
-                if not size:
-                    break
-                # Nothing else fits, or no octet of it may overtake this.
-                used = max(room, size + HEADER_LENGTH)
             left -= size
-            _send(queue, outbound, stream, size, left, largest)
+            if left or later is not None or outbound.gone:
+                data = outbound.take(size)
+            else:
+                # The usual case of `take`, without a call.
+                data = outbound.chunk
+                outbound.chunk = b""
+            _send(queue, outbound, stream, data, size, left)
         room -= used
         first = False
         scheduler.sent(outbound, left > 0)
         if outbound.full and left <= queue.low:
             queue.note_writable(outbound)
-        if left:
-            if size == window and windows.initial + stream.send_offset <= 0:
-                # It would be parked at its next turn anyway. Many windows may be this small.
-                scheduler.pause(outbound)
-                queue.parked[outbound.stream_id] = None
-        elif outbound.ended:
+        if left and windows.initial + stream.send_offset <= 0:
+            # It would be parked at its next turn anyway. Many windows may be this small.
+            scheduler.pause(outbound)
+            queue.parked[outbound.stream_id] = None
+        elif outbound.ended and not left:
             if outbound.trailers is None and not outbound.reset_behind:
                 queue.finish(outbound.stream_id)  # END_STREAM has been sent
             else:
-                before = len(conn.out.chunks)
-                waiting.end_message(queue, outbound)
-                room -= sum(map(len, conn.out.chunks[before:]))
+                room -= _send_end(queue, outbound)
     return room
+
+
+def _send_specially(
+    queue: SendQueue,
+    outbound: Outbound,
+    stream: Stream,
+    size: int,
+    left: int,
+    room: int,
+    first: bool,
+) -> int:
+    """Send ``size`` octets of ``left``, in several frames, as many as fit; or a frame with padding.
+
+    Returns how many octets the frames take, 0 if none fits.
+    """
+    conn = queue.conn
+    largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
+    if outbound.later is not None and outbound.later.paddings is not None:
+        limit = min(conn.send_windows.of_stream(stream.send_offset), largest)
+        return _send_padded(queue, outbound, outbound.later.paddings[0], limit, room, first)
+    used = size + HEADER_LENGTH * -(-size // largest)
+    if used > room:
+        size = _fitting(size, largest, room, first)
+        if not size:
+            return 0
+        # Nothing may overtake what does not fit.
+        used = max(room, size + HEADER_LENGTH)
+    pieces = outbound.take_several(size, largest)
+    last = pieces.pop()
+    if pieces:
+        append = conn.out.append
+        header = pack_header(largest >> 8, largest & 0xFF, DATA, 0, outbound.stream_id)
+        # All of these are taken in this call, so they may be separate chunks at any size.
+        for piece in pieces:
+            append(header)
+            append(piece)
+    _send(queue, outbound, stream, last, size, left - size)
+    return used
+
+
+def _send_end(queue: SendQueue, outbound: Outbound) -> int:
+    """Send what follows the content of a message; return its size."""
+    chunks = queue.conn.out.chunks
+    before = len(chunks)
+    waiting.end_message(queue, outbound)
+    return sum(map(len, chunks[before:]))
 
 
 def _fitting(size: int, largest: int, room: int, first: bool) -> int:
@@ -152,47 +187,28 @@ def _fitting(size: int, largest: int, room: int, first: bool) -> int:
 
 
 def _send(
-    queue: SendQueue, outbound: Outbound, stream: Stream, size: int, left: int, largest: int
+    queue: SendQueue, outbound: Outbound, stream: Stream, data: Chunk, size: int, left: int
 ) -> None:
-    """Send ``size`` octets of a stream in frames without padding; ``left`` octets remain."""
+    """Send a frame without padding, the last of ``size`` octets; ``left`` octets are pending."""
     conn = queue.conn
     append = conn.out.append
-    stream_id = outbound.stream_id
     queue.size -= size
     conn.send_windows.connection -= size
     stream.send_offset -= size
-    if size > largest:
-        header = pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
-        number = (size - 1) // largest
-        # All of these are taken in this call, so they may be separate chunks at any size.
-        for piece in outbound.take_several(number, largest):
-            append(header)
-            append(piece)
-        size -= number * largest
-    if left or outbound.later is not None or outbound.gone:
-        last = outbound.take(size)
-    else:
-        # The usual case of `take`, without a call.
-        last = outbound.chunk
-        outbound.chunk = b""
     flags = END_STREAM if not left and outbound.ended and outbound.trailers is None else 0
-    header = pack_header(size >> 8, size & 0xFF, DATA, flags, stream_id)
-    if size < COPY_BELOW:
-        append(header + last)
+    length = len(data)
+    header = pack_header(length >> 8, length & 0xFF, DATA, flags, outbound.stream_id)
+    if length < COPY_BELOW:
+        append(header + data)
     else:
         append(header)
-        append(last)
+        append(data)
     if flags:
         conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
 
 
-def _cut_padded(
-    queue: SendQueue,
-    outbound: Outbound,
-    pad_length: int,
-    limit: int,
-    room: int,
-    first: bool,
+def _send_padded(
+    queue: SendQueue, outbound: Outbound, pad_length: int, limit: int, room: int, first: bool
 ) -> int:
     """Send one frame with padding; return how many octets it takes, 0 if it does not fit.
 

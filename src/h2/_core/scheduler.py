@@ -306,9 +306,14 @@ class Scheduler(Generic[T]):
                 self._passed += 1
         if turn.incremental:
             level.sequential_was_last = False
-            level.end_turn(turn, more or not turn.ended)
-            if more:
-                return
+            if more or level.ring or not turn.ended:
+                level.end_turn(turn, more or not turn.ended)
+                if more:
+                    return
+            else:
+                # The usual case of `end_turn` for a short message, without a call.
+                level.fresh.popleft()
+                turn.marks ^= level.bit
             level.active -= 1
             turn._line = 0
         else:

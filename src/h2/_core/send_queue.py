@@ -172,14 +172,13 @@ class SendQueue:
         if self.is_empty:
             self.straight = STRAIGHT
 
-    def make(self, stream_id: int) -> Outbound:
-        """Create the queue of a stream."""
-        urgency, incremental = self.priorities.of(stream_id)
-        outbound = self.queues[stream_id] = Outbound(stream_id, urgency, incremental)
-        return outbound
-
-    def append(self, outbound: Outbound, data: bytes, pad_length: int | None) -> None:
-        """Add content to a queue."""
+    def append(
+        self, stream_id: int, outbound: Outbound | None, data: bytes, pad_length: int | None
+    ) -> Outbound:
+        """Add content to the queue of a stream, a new one if it has none; return the queue."""
+        if outbound is None:
+            urgency, incremental = self.priorities.of(stream_id)
+            outbound = self.queues[stream_id] = Outbound(stream_id, urgency, incremental)
         size = len(data)
         self.size += size
         if outbound.chunk or pad_length is not None:
@@ -192,6 +191,7 @@ class SendQueue:
         if outbound.opening is None and outbound.place is None:
             self.scheduler.add(outbound, True)
             self.straight = 0
+        return outbound
 
     def wake(self, outbound: Outbound) -> None:
         """Reschedule a parked stream if it has a window."""
