@@ -163,8 +163,11 @@ def send_data(
         raise not_allowed("DATA", stream_id, state)
     # commit
     if data:
-        # The identifier is the key of the stream, not an equal number.
-        outbound = queue.append(stream.stream_id, outbound, data, pad_length)
+        if outbound is not None:
+            queue.append(outbound, data, pad_length)
+        else:
+            # The identifier is the key of the stream, not an equal number.
+            outbound = queue.begin(stream.stream_id, data, pad_length)
     if not end_stream:
         return
     if outbound is None or not (data or outbound.holds):

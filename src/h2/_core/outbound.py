@@ -121,10 +121,7 @@ class Outbound(Turn):
         return self.chunk != b"" or self.ended or self.opening is not None
 
     def append(self, data: bytes, pad_length: int | None) -> None:
-        """Add content, which must not be empty."""
-        if not self.chunk and pad_length is None:
-            self.chunk = data
-            return
+        """Add content behind other content, or with padding. It must not be empty."""
         later = self.later
         if later is None:
             later = self.later = Later()
@@ -151,12 +148,7 @@ class Outbound(Turn):
         elif stop > len(chunk):
             return self._join(size)
         else:
-            self.gone = 0
-            later = self.later
-            if later is None:
-                self.chunk = b""
-            else:
-                self._advance(later)
+            self._advance()
             if not start:
                 return chunk
         if size < COPY_BELOW:
@@ -167,16 +159,15 @@ class Outbound(Turn):
         """Do the same in pieces of this length, except for the last one, which may be shorter."""
         start = self.gone
         stop = start + size
+        if stop > len(self.chunk):
+            whole, rest = divmod(size - 1, length)
+            return [*(self.take(length) for _ in range(whole)), self.take(rest + 1)]
+        view = memoryview(self.chunk)[start:stop]
         if stop < len(self.chunk):
             self.gone = stop
-            view = memoryview(self.chunk)[start:stop]
-            return [view[place : place + length] for place in range(0, size, length)]
-        pieces = []
-        while size > length:
-            pieces.append(self.take(length))
-            size -= length
-        pieces.append(self.take(size))
-        return pieces
+        else:
+            self._advance()
+        return [view[place : place + length] for place in range(0, size, length)]
 
     def _join(self, size: int) -> bytes:
         """Return octets that span several chunks."""
@@ -187,9 +178,11 @@ class Outbound(Turn):
             size -= part
         return b"".join(pieces)
 
-    def _advance(self, later: Later) -> None:
+    def _advance(self) -> None:
         """Proceed to the next chunk, if there is one."""
-        if not later.size:
+        self.gone = 0
+        later = self.later
+        if later is None or not later.size:
             self.chunk = b""
             self.later = None
             return

@@ -172,26 +172,34 @@ class SendQueue:
         if self.is_empty:
             self.straight = STRAIGHT
 
-    def append(
-        self, stream_id: int, outbound: Outbound | None, data: bytes, pad_length: int | None
-    ) -> Outbound:
-        """Add content to the queue of a stream, a new one if it has none; return the queue."""
-        if outbound is None:
-            urgency, incremental = self.priorities.of(stream_id)
-            outbound = self.queues[stream_id] = Outbound(stream_id, urgency, incremental)
+    def begin(self, stream_id: int, data: bytes, pad_length: int | None) -> Outbound:
+        """Create the queue of a stream, with this content."""
+        urgency, incremental = self.priorities.of(stream_id)
+        outbound = self.queues[stream_id] = Outbound(stream_id, urgency, incremental)
         size = len(data)
         self.size += size
+        if pad_length is None:
+            outbound.chunk = data
+        else:
+            outbound.append(data, pad_length)
+        if size >= self.high:
+            outbound.full = True
+        self.scheduler.add(outbound, True)
+        self.straight = 0
+        return outbound
+
+    def append(self, outbound: Outbound, data: bytes, pad_length: int | None) -> None:
+        """Add content to a queue."""
+        self.size += len(data)
         if outbound.chunk or pad_length is not None:
             outbound.append(data, pad_length)
-            size = outbound.size
         else:
             outbound.chunk = data
-        if size >= self.high:
+        if outbound.size >= self.high:
             outbound.full = True
         if outbound.opening is None and outbound.place is None:
             self.scheduler.add(outbound, True)
             self.straight = 0
-        return outbound
 
     def wake(self, outbound: Outbound) -> None:
         """Reschedule a parked stream if it has a window."""
