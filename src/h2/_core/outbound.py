@@ -161,7 +161,9 @@ class Outbound(Turn):
         stop = start + size
         if stop > len(self.chunk):
             whole, rest = divmod(size - 1, length)
-            return [*(self.take(length) for _ in range(whole)), self.take(rest + 1)]
+            pieces = [self.take(length) for _ in range(whole)]
+            pieces.append(self.take(rest + 1))
+            return pieces
         view = memoryview(self.chunk)[start:stop]
         if stop < len(self.chunk):
             self.gone = stop
