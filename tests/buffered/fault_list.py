@@ -87,8 +87,8 @@ FAULTS: Final = (
     Fault(
         "frames are larger than the peer takes",
         "_core/pull.py",
-        "return min(conn.max_outbound_frame_size, _LARGEST_FRAME)",
-        "return _LARGEST_FRAME",
+        "largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)",
+        "largest = _LARGEST_FRAME",
     ),
     Fault(
         "more than amount goes out",

@@ -8,7 +8,6 @@ from h2._core import flow_control, send, waiting
 from h2._core.outbound import Outbound
 from h2._core.output import COPY_BELOW, Chunk
 from h2._core.send_queue import STRAIGHT, SendQueue
-from h2._core.state import Connection
 from h2._core.stream import Stream
 from h2._frames.encode import pack_header
 from h2._frames.layout import DATA, END_STREAM, HEADER_LENGTH
@@ -78,7 +77,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
     windows = conn.send_windows
     scheduler = queue.scheduler
     streams = conn.streams.table
-    largest = _largest_frame(conn)
+    largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
     while windows.connection > 0 and room > 0:
         outbound = scheduler.next()
         if outbound is None:
@@ -101,7 +100,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             size = largest
         used = size + HEADER_LENGTH
         if size > largest or used > room or (later is not None and later.paddings is not None):
-            used = _send_specially(queue, outbound, stream, size, left, room, first)
+            used = _send_specially(queue, outbound, stream, size, left, largest, room, first)
             if not used:
                 break  # rather than a shortened frame
             left = outbound.size
@@ -137,6 +136,7 @@ def _send_specially(
     stream: Stream,
     size: int,
     left: int,
+    largest: int,
     room: int,
     first: bool,
 ) -> int:
@@ -145,7 +145,6 @@ def _send_specially(
     Returns how many octets the frames take, 0 if none fits.
     """
     conn = queue.conn
-    largest = _largest_frame(conn)
     if outbound.later is not None and outbound.later.paddings is not None:
         limit = min(conn.send_windows.of_stream(stream.send_offset), largest)
         return _send_padded(queue, outbound, outbound.later.paddings[0], limit, room, first)
@@ -175,11 +174,6 @@ def _send_end(queue: SendQueue, outbound: Outbound) -> int:
     before = len(chunks)
     waiting.end_message(queue, outbound)
     return sum(map(len, chunks[before:]))
-
-
-def _largest_frame(conn: Connection) -> int:
-    """Return how much content a frame may have."""
-    return min(conn.max_outbound_frame_size, _LARGEST_FRAME)
 
 
 def _fitting(size: int, largest: int, room: int, first: bool) -> int:
