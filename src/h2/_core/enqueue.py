@@ -127,7 +127,6 @@ def send_data(
     queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
     """Send content, or queue it behind what is already pending."""
-    conn = queue.conn
     size = len(data)
     straight = queue.straight
     if (
@@ -137,7 +136,7 @@ def send_data(
         and (stream_id not in queue.queues or not queue.queues[stream_id].holds)
     ):
         try:
-            _send_data(conn, stream_id, data, end_stream, None)
+            _send_data(queue.conn, stream_id, data, end_stream, None)
         except (FlowControlError, FrameTooLargeError, NoSuchStreamError):
             pass  # there is no window for all of it, or it cannot be sent any more
         else:
@@ -145,6 +144,7 @@ def send_data(
             if end_stream:
                 queue.finish(stream_id)
             return
+    conn = queue.conn
     outbound = queue.queues.get(stream_id)
     if outbound is not None and (outbound.ended or outbound.opening is not None):
         stream = _sender(queue, outbound, "DATA")
