@@ -95,6 +95,10 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             window = windows.connection
         later = outbound.later
         left = len(outbound.chunk) - outbound.gone if later is None else outbound.size
+        if later is None and left <= window and left <= largest and left + HEADER_LENGTH <= room:
+            room -= _send_all(queue, outbound, stream, left)  # the usual case
+            first = False
+            continue
         size = left if left < window else window
         if size > largest and not scheduler.alone(outbound):
             size = largest
@@ -106,13 +110,7 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             left = outbound.size
         else:
             left -= size
-            if left or later is not None or outbound.gone:
-                data = outbound.take(size)
-            else:
-                # The usual case of `take`, without a call.
-                data = outbound.chunk
-                outbound.chunk = b""
-            _send(queue, outbound, stream, data, size, left)
+            _send(queue, outbound, stream, outbound.take(size), size, left)
         room -= used
         first = False
         scheduler.sent(outbound, left > 0)
@@ -123,11 +121,39 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             scheduler.pause(outbound)
             queue.parked[outbound.stream_id] = None
         elif outbound.ended and not left:
-            if outbound.trailers is None and not outbound.reset_behind:
-                queue.finish(outbound.stream_id)  # END_STREAM has been sent
-            else:
-                room -= _send_end(queue, outbound)
+            room -= _send_end(queue, outbound)
     return room
+
+
+def _send_all(queue: SendQueue, outbound: Outbound, stream: Stream, length: int) -> int:
+    """Send the only chunk of a stream, or the rest of it, in a frame; return how much it takes."""
+    if outbound.gone:
+        data = outbound.take(length)
+    else:
+        data = outbound.chunk
+        outbound.chunk = b""
+    conn = queue.conn
+    append = conn.out.append
+    queue.size -= length
+    conn.send_windows.connection -= length
+    stream.send_offset -= length
+    ended = outbound.ended
+    flags = END_STREAM if ended and outbound.trailers is None else 0
+    header = pack_header(length >> 8, length & 0xFF, DATA, flags, outbound.stream_id)
+    if length < COPY_BELOW:
+        append(header + data)
+    else:
+        append(header)
+        append(data)
+    queue.scheduler.sent(outbound, False)
+    if outbound.full:
+        queue.note_writable(outbound)
+    if flags:
+        conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
+        if not outbound.reset_behind:
+            queue.finish(outbound.stream_id)
+            return HEADER_LENGTH + length
+    return HEADER_LENGTH + length + (_send_end(queue, outbound) if ended else 0)
 
 
 def _send_specially(
