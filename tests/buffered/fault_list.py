@@ -312,8 +312,8 @@ FAULTS: Final = (
     # What is kept.
     Fault(
         "priorities are kept for ever",
-        "_core/priority_merging.py",
-        "            self.known.pop(stream_id, None)\n",
+        "_core/send_queue.py",
+        "            known.pop(stream_id, None)\n",
         "            pass\n",
     ),
     # Receiving.

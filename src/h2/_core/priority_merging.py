@@ -74,11 +74,6 @@ class Priorities:
         if len(known) > self._many:
             self._prune(known)
 
-    def forget(self, stream_id: int) -> None:
-        """Forget the priority of a stream on which nothing more is sent."""
-        if self.known is not None:
-            self.known.pop(stream_id, None)
-
     def _prune(self, known: dict[int, Priority]) -> None:
         """Forget identifiers that were skipped."""
         streams = self._conn.streams

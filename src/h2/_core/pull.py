@@ -104,10 +104,11 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             size = largest
         used = size + HEADER_LENGTH
         if size > largest or used > room or (later is not None and later.paddings is not None):
+            before = queue.size
             used = _send_specially(queue, outbound, stream, size, left, largest, room, first)
             if not used:
                 break  # rather than a shortened frame
-            left = outbound.size
+            left -= before - queue.size
         else:
             left -= size
             _send(queue, outbound, stream, outbound.take(size), size, left)

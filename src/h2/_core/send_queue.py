@@ -256,8 +256,9 @@ class SendQueue:
                 self.parked.pop(stream_id, None)
             if self._lacking and not self.queues:
                 self._lacking.clear()
-        if self.priorities.known is not None:
-            self.priorities.forget(stream_id)
+        known = self.priorities.known
+        if known is not None:
+            known.pop(stream_id, None)
         if self.unread_requests and stream_id in self.unread_requests:
             self.answered.append(stream_id)
 
