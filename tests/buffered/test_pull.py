@@ -592,6 +592,17 @@ def test_many_small_chunks_cost_the_same_each(pad_length: int | None) -> None:
         assert len(chunks) <= outbound.size + 100
 
 
+def test_chunks_that_were_sent_are_not_kept() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    for _ in range(20):
+        conn.send_data(1, b"x" * 1_000)
+    wire.feed(conn, wire.window_update(1, 10_000))
+    conn.data_to_send()
+    outbound = conn._sending.queues[1]
+    assert outbound.size == conn.send_buffer_size(1) == 10_000
+    assert len(outbound.chunk) + sum(map(len, outbound.later.chunks)) == 10_000
+
+
 def test_several_frames_out_of_several_chunks() -> None:
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
     conn.send_data(1, b"a" * 10)
