@@ -1,4 +1,4 @@
-"""The two ends of `benchmarks.soak`, which make life hard for each other within the rules."""
+"""The two ends of `benchmarks.soak`, which stress each other within the rules."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Incoming:
 
 
 class End:
-    """What both ends have: a connection on a socket, content to send, unacknowledged octets."""
+    """The common part of both ends: a connection on a socket, and pending content."""
 
     def __init__(self, sock: socket.socket, client: bool, rng: random.Random) -> None:
         sock.setblocking(False)

@@ -111,7 +111,7 @@ def sdist(consumer: Consumer) -> Path:
 
 @dataclass
 class Prepared:
-    """What all runs need."""
+    """Everything that all runs need."""
 
     #: By set and kind.
     pythons: dict[tuple[str, str], Path]

@@ -1,4 +1,4 @@
-"""The catalogue of attacks: its frames, how they are measured, and that this package passes."""
+"""The catalogue of attacks: its frames, its measurements, and that this package withstands it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_what_an_application_does_makes_a_difference(api: Api) -> None:
     found = {mode: measured(api, "server/data-1", mode, 50) for mode in MODES}
     assert {mode: outcome.events for mode, outcome in found.items()} == dict.fromkeys(MODES, 50)
     assert all(outcome.octets == 500 for outcome in found.values())
-    # An event takes about 100 octets, more or less with the version of Python.
+    # An event takes about 100 octets, depending on the version of Python.
     assert found["keeps"].held > found["serves"].held + 50 * 60
     waiting = measured(api, "server/ping", "ignores", 50)
     assert (waiting.pending, waiting.events, waiting.frames) == (50 * 17, 50, 50)
@@ -107,7 +107,7 @@ def test_what_an_application_does_makes_a_difference(api: Api) -> None:
 
 def test_requests_are_answered(api: Api) -> None:
     found = measured(api, "server/tiny-windows", count=300)
-    # 100 responses begin with an octet of content, 200 more octets are asked for, 100 in a read.
+    # 100 responses start with one octet of content; 200 more octets are requested, 100 per read.
     assert (found.events, found.error, found.pending) == (400, "", 100 * 10 + 100 * 10)
 
 
@@ -141,7 +141,7 @@ class Broken:
 
 
 class Endless(Broken):
-    """A connection that never comes to an end."""
+    """A connection that never returns from a call."""
 
     def receive_data(self, octets: bytes) -> list[object]:
         while len(octets) == 65536:
@@ -150,7 +150,7 @@ class Endless(Broken):
 
 
 class Module:
-    """What is there in place of `h2.connection`."""
+    """Replaces `h2.connection`."""
 
     def __init__(self, connection: type[Broken]) -> None:
         self.H2Connection = connection
@@ -230,7 +230,7 @@ VALID = [name for name, attack in ATTACKS.items() if attack.valid]
 
 @pytest.mark.parametrize("name", VALID)
 def test_valid_messages_are_accepted(api: Api, name: str) -> None:
-    """The bars of valid messages are for nothing else."""
+    """The messages of these attacks are valid, so no error may end them."""
     found = measured(api, name, count=1000)
     assert (found.error, found.crash) == ("", "")
     assert found.events >= 1000
@@ -245,9 +245,9 @@ def usual(api: Api) -> tuple[float, float]:
 
 
 def wrong(api: Api, attack: Attack, mode: Mode, usual: tuple[float, float]) -> list[str]:
-    """What is wrong with a small run; a busy machine gets three chances.
+    """Return the faults of a small run; a busy machine gets three attempts.
 
-    Most limits are not reached, so these have the same bounds as an attack that is refused.
+    A small run does not reach most limits, so it has the same bounds as an attack that is refused.
     """
     found: list[str] = []
     for _ in range(3):
@@ -272,7 +272,7 @@ def test_no_attack_does_harm_in_small(name: str, api: Api, usual: tuple[float, f
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What would be run in another environment."""
+    """Record what would run in another environment."""
     asked = []
 
     def here(package: str, options: object, names: list[str]) -> Iterator[Outcome]:

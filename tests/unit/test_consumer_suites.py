@@ -151,7 +151,7 @@ time.sleep(float(sys.argv[1]))
 
 
 def ends(pid: int) -> bool:
-    """Whether a process ends soon."""
+    """Whether a process ends within the time limit."""
     for _ in range(100):
         try:
             os.kill(pid, 0)
@@ -189,7 +189,7 @@ def test_what_the_source_distribution_lacks_is_put_in(tmp_path: Path) -> None:
 
 
 class OnceMore(Suite):
-    """A suite whose tests pass at the second attempt, except for one."""
+    """A suite whose tests pass on the second attempt, except for one."""
 
     attempts = 0
 
