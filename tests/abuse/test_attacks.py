@@ -422,6 +422,20 @@ def test_the_page_says_how_attacks_end() -> None:
     assert "Other packages" not in attacks_page.page(runs)
 
 
+def test_the_page_compares_the_buffered_connection() -> None:
+    runs = {name: record.run(1000, 2.0, []) for name in ("ours", "jh2", "reading", "buffered")}
+    for number, run in enumerate(runs.values(), 1):
+        run["rows"] = [row("server/ping", "serves", "harmless", times=number)]
+    text = attacks_page.page(runs)
+    columns = "`BufferedH2Connection` | with `receive_buffering` |"
+    assert f"|  | this package | {columns} jh2 5.0.15 |" in text
+    assert "| most times | 1.0 | 4.0 | 3.0 | 2.0 |" in text
+    section = text[text.index("## The buffered connection") : text.index("## Other packages")]
+    assert f"| attack | {columns}\n" in section
+    assert "| `server/ping` | harmless; 4.0 times, 1 KB | harmless; 3.0 times, 1 KB |" in section
+    assert "| attack | jh2 5.0.15 |\n" in text
+
+
 def test_the_page_of_attacks_is_up_to_date() -> None:
     assert attacks_page.main(["--check"]) == 0
 
@@ -429,6 +443,13 @@ def test_the_page_of_attacks_is_up_to_date() -> None:
 def test_the_page_has_every_attack() -> None:
     rows = attacks_page.read()["ours"]["rows"]
     expected = {(name, mode) for name in ATTACKS for mode in MODES}
+    assert {(row["attack"], row["mode"]) for row in rows} == expected
+
+
+@pytest.mark.parametrize("package", attacks_page.BUFFERED)
+def test_the_page_has_a_sample_for_the_buffered_connection(package: str) -> None:
+    rows = attacks_page.read()[package]["rows"]
+    expected = {(name, mode) for name in SAMPLE for mode in MODES}
     assert {(row["attack"], row["mode"]) for row in rows} == expected
 
 
