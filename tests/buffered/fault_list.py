@@ -99,8 +99,8 @@ FAULTS: Final = (
     Fault(
         "END_STREAM is lost",
         "_core/pull.py",
-        "flags = END_STREAM if not left and outbound.ended and outbound.trailers is None else 0",
-        "flags = 0",
+        "DATA, end, outbound.stream_id)",
+        "DATA, 0, outbound.stream_id)",
     ),
     Fault(
         "END_STREAM comes too early",

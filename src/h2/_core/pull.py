@@ -139,8 +139,8 @@ def _send_all(queue: SendQueue, outbound: Outbound, stream: Stream, length: int)
     conn.send_windows.connection -= length
     stream.send_offset -= length
     ended = outbound.ended
-    flags = END_STREAM if ended and outbound.trailers is None else 0
-    header = pack_header(length >> 8, length & 0xFF, DATA, flags, outbound.stream_id)
+    end = END_STREAM if ended and outbound.trailers is None else 0
+    header = pack_header(length >> 8, length & 0xFF, DATA, end, outbound.stream_id)
     if length < COPY_BELOW:
         append(header + data)
     else:
@@ -149,7 +149,7 @@ def _send_all(queue: SendQueue, outbound: Outbound, stream: Stream, length: int)
     queue.scheduler.sent(outbound, False)
     if outbound.full:
         queue.note_writable(outbound)
-    if flags:
+    if end:
         conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
         if not outbound.reset_behind:
             queue.finish(outbound.stream_id)
