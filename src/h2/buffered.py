@@ -64,7 +64,8 @@ class BufferedH2Connection(H2Connection):
     #: It is true again, with :class:`~h2.events.StreamWritable`, when this many octets are left.
     SEND_BUFFER_LOW = 16_384
 
-    #: How many requests are sent before the server has announced how many it allows.
+    #: How many requests are sent before the server has announced how many it allows. As with the
+    #: other three, what is set on an instance applies from :meth:`initiate_connection` on.
     STREAMS_BEFORE_SETTINGS = 100
 
     #: The largest size to which windows grow with ``automatic_window``, in octets.
