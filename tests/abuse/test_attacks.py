@@ -303,6 +303,45 @@ def test_the_command_runs_again_what_costs_too_much(
     assert found.keys() == {"ours", "jh2"}
 
 
+def recorded(file: Path, *arguments: str) -> list[str]:
+    """The attacks in the file after a run of the command."""
+    command.main(["--json", str(file), "--again", "0", "--quick", *arguments])
+    return [row["attack"] for row in record.read(file)["ours"]["rows"]]
+
+
+def test_the_command_adds_attacks_to_those_of_earlier_runs(
+    run: list[list[str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "attacks.json"
+    pings = [name for name in ATTACKS if "client/ping" in name]
+    resets = [name for name in ATTACKS if "server/rapid-reset-" in name]
+    assert recorded(file, "--add", "--only", "client/ping") == pings
+    # in the order of the catalogue, in which streams come first
+    assert recorded(file, "--add", "--only", "server/rapid-reset-") == [*resets, *pings]
+    assert recorded(file, "--add", "--only", "client/ping") == [*resets, *pings]
+    assert recorded(file, "--only", "server/rapid-reset-") == resets
+    assert len(run) == 4
+
+
+def test_the_command_does_not_add_to_runs_of_another_length(
+    run: list[list[str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "attacks.json"
+    recorded(file, "--only", "client/ping")
+    resets = [name for name in ATTACKS if "server/rapid-reset-" in name]
+    assert recorded(file, "--add", "--only", "rapid-reset-", "--frames", "9") == resets
+    assert record.read(file)["ours"]["frames"] == 9
+    assert len(run) == 2
+
+
+def test_figures_of_an_attack_are_replaced() -> None:
+    before = record.run(1000, 2.0, [])
+    before["rows"] = [row("server/ping", mode, "harmless") for mode in MODES]
+    new = record.run(1000, 2.0, [])
+    new["rows"] = [row("server/ping", "serves", "refused")]
+    assert record.merged(before, new, ATTACKS) == new
+
+
 def test_the_command_fails_if_an_attack_does(run: list[list[str]]) -> None:
     assert command.main(["--only", "server/ping", "--again", "0"]) == 1
 
@@ -383,6 +422,20 @@ def test_the_page_says_how_attacks_end() -> None:
     assert "Other packages" not in attacks_page.page(runs)
 
 
+def test_the_page_compares_the_buffered_connection() -> None:
+    runs = {name: record.run(1000, 2.0, []) for name in ("ours", "jh2", "reading", "buffered")}
+    for number, run in enumerate(runs.values(), 1):
+        run["rows"] = [row("server/ping", "serves", "harmless", times=number)]
+    text = attacks_page.page(runs)
+    columns = "`BufferedH2Connection` | with `receive_buffering` |"
+    assert f"|  | this package | {columns} jh2 5.0.15 |" in text
+    assert "| most times | 1.0 | 4.0 | 3.0 | 2.0 |" in text
+    section = text[text.index("## The buffered connection") : text.index("## Other packages")]
+    assert f"| attack | {columns}\n" in section
+    assert "| `server/ping` | harmless; 4.0 times, 1 KB | harmless; 3.0 times, 1 KB |" in section
+    assert "| attack | jh2 5.0.15 |\n" in text
+
+
 def test_the_page_of_attacks_is_up_to_date() -> None:
     assert attacks_page.main(["--check"]) == 0
 
@@ -390,6 +443,13 @@ def test_the_page_of_attacks_is_up_to_date() -> None:
 def test_the_page_has_every_attack() -> None:
     rows = attacks_page.read()["ours"]["rows"]
     expected = {(name, mode) for name in ATTACKS for mode in MODES}
+    assert {(row["attack"], row["mode"]) for row in rows} == expected
+
+
+@pytest.mark.parametrize("package", attacks_page.BUFFERED)
+def test_the_page_has_a_sample_for_the_buffered_connection(package: str) -> None:
+    rows = attacks_page.read()[package]["rows"]
+    expected = {(name, mode) for name in SAMPLE for mode in MODES}
     assert {(row["attack"], row["mode"]) for row in rows} == expected
 
 

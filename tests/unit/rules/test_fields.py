@@ -190,6 +190,13 @@ def test_class_of_every_octet(octet: int) -> None:
         assert classify(name, b"1" + char + b"1") == second_opinion(name, b"1" + char + b"1")
 
 
+@pytest.mark.parametrize("octet", range(256))
+def test_octets_that_make_a_name_invalid(octet: int) -> None:
+    """Section 8.2.1 forbids these; a name with any other octet that no token has is not a token."""
+    forbidden = octet <= 0x20 or 0x41 <= octet <= 0x5A or octet >= 0x7F or octet == ord(":")
+    assert classify(b"(" + bytes([octet]), b"") == (BAD_NAME if forbidden else NO_TOKEN)
+
+
 def test_known_names_are_classified_as_unknown_ones_would_be() -> None:
     for name, mask in rules.KNOWN_NAMES.items():
         assert mask == OF_NAME.get(name, 0), name
