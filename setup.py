@@ -7,6 +7,7 @@ compiled build requires.
 from __future__ import annotations
 
 import os
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,14 @@ def modules() -> list[str]:
 
 def extensions() -> list[Any]:
     """Return the extension modules of a compiled build."""
+    # There, the compiler declares that the modules run without the GIL "to enable
+    # experimentation". No test has shown that they do.
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise SystemExit(
+            "h2 could not be compiled: the compiled build is not for free-threaded Python.\n"
+            "Without H2_COMPILE the build is pure, which is the one to use there."
+        )
+
     from mypyc.build import mypycify
 
     # One C file per module, so that a change recompiles only what it affects.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import platform
+import random
+import socket
 
 import pytest
 
@@ -37,6 +39,25 @@ def test_the_soak_finds_content_that_is_not_what_was_sent(monkeypatch: pytest.Mo
     monkeypatch.setattr(soak, "SIZES", (100,))
     with pytest.raises(AssertionError, match=r"number=[7-9]\d\d\b"):
         soak.main(["--requests", "1000", "--connections", "1"])
+
+
+def test_an_end_that_has_to_acknowledge_content_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = []
+
+    def select(reads: object, writes: object, errors: object, wait: float) -> object:
+        waits.append(wait)
+        return [], [], []
+
+    monkeypatch.setattr(soak_ends.select, "select", select)
+    with socket.socket() as sock:
+        end = soak_ends.End(sock, True, random.Random(1))
+        end.turn(0.05)
+        end.owed.extend([(1, 10), (1, 10)])
+        monkeypatch.setattr(end, "pay", lambda: None)
+        end.turn(0.05)
+    assert waits == [0.05, soak_ends.OWING]
 
 
 def test_the_soak_finds_requests_that_are_lost(
