@@ -29,15 +29,19 @@ _LONGEST_ORIGIN: Final = 0xFFFF
 
 
 def send_data(
-    conn: Connection, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
+    conn: Connection, stream_id: Any, given: Any, end_stream: Any, pad_length: int | None
 ) -> None:
     """Send DATA (section 6.1)."""
+    data: bytes = given if type(given) is bytes else bytes(memoryview(given))
+    if type(stream_id) is not int:
+        stream_id = index(stream_id)
+    flags = END_STREAM if end_stream else 0
     if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
     stream = conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
-    state = (_ON_DATA_END if end_stream else _ON_DATA)[stream.state]
+    state = (_ON_DATA_END if flags else _ON_DATA)[stream.state]
     if state < 0:
         raise not_allowed("DATA", stream_id, stream.state)
     length = len(data) if pad_length is None else len(data) + pad_length + 1
@@ -53,7 +57,6 @@ def send_data(
     if length > conn.max_outbound_frame_size:
         check_frame_size(conn, length)
     # commit
-    flags = END_STREAM if end_stream else 0
     if pad_length is not None:
         flags |= PADDED
         data = bytes((pad_length,)) + data + bytes(pad_length)
@@ -83,8 +86,10 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
     conn.out.append(encode.rst_stream(stream_id, error_code))
 
 
-def ping(conn: Connection, opaque_data: bytes) -> None:
+def ping(conn: Connection, opaque_data: Any) -> None:
     """Send PING (section 6.7)."""
+    if not isinstance(opaque_data, bytes) or len(opaque_data) != 8:
+        raise ValueError(f"Invalid value for ping data: {opaque_data!r}")
     if conn.transitions[_SEND_CONTROL] < 0:
         conn.check_send(_SEND_CONTROL)
     conn.out.append(encode.PING_HEADER + opaque_data)
