@@ -40,27 +40,24 @@ def acknowledge_received_data(conn: Connection, length: Any, stream_id: Any) -> 
     """Acknowledge octets that the application has processed; opens windows when worthwhile."""
     if type(length) is not int or type(stream_id) is not int:
         length, stream_id = index(length), index(stream_id)
-    if stream_id <= 0:
-        raise ValueError(f"Stream ID {stream_id} is not valid for acknowledge_received_data")
-    if length < 0:
+    octets: int = length
+    if octets < 0:
         raise ValueError("Cannot acknowledge negative data")
-    _acknowledge(conn, length, stream_id)
-
-
-def _acknowledge(conn: Connection, length: int, stream_id: int) -> None:
     stream = conn.streams.table.get(stream_id)
     if stream is None and not conn.streams.is_used(stream_id):
+        if stream_id <= 0:
+            raise ValueError(f"Stream ID {stream_id} is not valid for acknowledge_received_data")
         raise no_stream(conn, stream_id)
     if conn.state == _TERMINATED:
         return
-    increment = conn.window.hand_back(length)
+    increment = conn.window.hand_back(octets)
     if increment:
         if conn.conduct.small is not None:
             conn.window_given += increment
         conn.out.append(encode.window_update(0, increment))
     # Nothing more can come on a stream that the peer has ended.
     if stream is not None and stream.state < _PEER_ENDED:
-        increment = stream.window.hand_back(length)
+        increment = stream.window.hand_back(octets)
         if increment:
             conn.out.append(encode.window_update(stream_id, increment))
 
@@ -129,7 +126,7 @@ def reopen(conn: Connection) -> None:
     wait forever. The acknowledgments for the events of the last read have been made by now.
     """
     for stream_id in conn.exhausted:
-        _acknowledge(conn, 0, stream_id)
+        acknowledge_received_data(conn, 0, stream_id)
     conn.exhausted.clear()
 
 

@@ -71,14 +71,15 @@ _ORDINARY: Final = tuple(
 )
 
 
-def receive_data(conn: Connection, given: Any) -> list[Event]:
+def receive_data(conn: Connection, data: Any) -> list[Event]:
     """Process bytes from the peer, any bytes-like object, and return the events.
 
     On a connection error the exception has the events of the frames before it. Any other
     exception (from a logger, for example, or KeyboardInterrupt) also ends the connection, because
     frames are lost.
     """
-    data: bytes = given if type(given) is bytes else bytes(memoryview(given))
+    if type(data) is not bytes:
+        data = bytes(memoryview(data))
     partial = conn.partial_frame
     begun = partial.header
     if begun:
