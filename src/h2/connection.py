@@ -88,8 +88,9 @@ class H2Connection:
         self._core = Connection(
             h2.config.H2Configuration() if config is None else config,
             self.DEFAULT_MAX_HEADER_LIST_SIZE,
+            self.MAX_CLOSED_STREAMS,
+            self.CONTINUATION_BACKLOG,
         )
-        self._limit_core()
         if type(self)._receive_goaway_frame is not H2Connection._receive_goaway_frame:
             self._core.goaway_hook = self._ask_subclass
 

@@ -163,7 +163,13 @@ class Connection:
         "window_given",
     )
 
-    def __init__(self, config: H2Configuration, header_list_size: int) -> None:
+    def __init__(
+        self,
+        config: H2Configuration,
+        header_list_size: int,
+        max_reset: int,
+        max_continuations: int,
+    ) -> None:
         client = config.client_side
         self.config = config
         self.options = options_of(config)
@@ -175,8 +181,9 @@ class Connection:
         #: Open, and no field block has begun: most frames are allowed and do not change the state.
         self.ordinary = False
         self.streams = Streams(client)
-        self.max_reset = 0  #: the number of streams closed by RST_STREAM to remember
-        self.max_continuations = 0  #: this many CONTINUATION frames for a field block are too many
+        self.max_reset = max_reset  #: the number of streams closed by RST_STREAM to remember
+        #: This many CONTINUATION frames for a field block are too many.
+        self.max_continuations = max_continuations
         self.goaway_sent_last = ID_MASK
         self.goaway_received_last = ID_MASK
         #: Turns (last stream id, error code, debug data) into events, if a subclass sets it.
