@@ -54,12 +54,12 @@ def acknowledge_received_data(conn: Connection, length: Any, stream_id: Any) -> 
     if increment:
         if conn.conduct.small is not None:
             conn.window_given += increment
-        conn.out.append(encode.window_update(0, increment))
+        conn.out.chunks.append(encode.window_update(0, increment))
     # Nothing more can come on a stream that the peer has ended.
     if stream is not None and stream.state < _PEER_ENDED:
         increment = stream.window.hand_back(octets)
         if increment:
-            conn.out.append(encode.window_update(stream_id, increment))
+            conn.out.chunks.append(encode.window_update(stream_id, increment))
 
 
 def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
@@ -76,7 +76,7 @@ def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
         if increment:
             if conn.conduct.small is not None:
                 conn.window_given += increment
-            conn.out.append(encode.window_update(0, increment))
+            conn.out.chunks.append(encode.window_update(0, increment))
     else:
         window.handed_back += length
         _reopen_later(conn, stream_id)
@@ -86,7 +86,7 @@ def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
         if window.value > 0:
             increment = window.hand_back(length)
             if increment:
-                conn.out.append(encode.window_update(stream_id, increment))
+                conn.out.chunks.append(encode.window_update(stream_id, increment))
         else:
             window.handed_back += length
             _reopen_later(conn, stream_id)
@@ -107,7 +107,7 @@ def hand_back(conn: Connection, length: int) -> int:
     if increment:
         if conn.conduct.small is not None:
             conn.window_given += increment
-        conn.out.append(encode.window_update(0, increment))
+        conn.out.chunks.append(encode.window_update(0, increment))
     return increment
 
 
@@ -135,7 +135,7 @@ def follow_initial_window(conn: Connection, change: int) -> None:
     for stream in conn.streams.table.values():
         increment = stream.window.resize(change)
         if increment and stream.state < _PEER_ENDED:
-            conn.out.append(encode.window_update(stream.stream_id, increment))
+            conn.out.chunks.append(encode.window_update(stream.stream_id, increment))
 
 
 def increment_flow_control_window(conn: Connection, increment: int, stream_id: int | None) -> None:
@@ -155,7 +155,7 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
         growth = conn.announced.window_growth(conn.recv_initial_window())
         _check_window(window.value + growth + increment)
     window.enlarge(increment)
-    conn.out.append(encode.window_update(stream_id or 0, increment))
+    conn.out.chunks.append(encode.window_update(stream_id or 0, increment))
 
 
 def _check_window(window: int) -> None:

@@ -142,7 +142,7 @@ def _fitting(size: int, largest: int, room: int, first: bool) -> int:
 def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, largest: int) -> None:
     """Send ``size`` octets of a stream, in frames without padding."""
     conn = queue.conn
-    append = conn.out.append
+    chunks = conn.out.chunks
     stream_id = outbound.stream_id
     queue.size -= size
     conn.send_windows.connection -= size
@@ -153,17 +153,17 @@ def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, large
         # All of these are taken in this call, so they may be separate chunks at any size.
         header = encode.pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
         for piece in pieces:
-            append(header)
-            append(piece)
+            chunks.append(header)
+            chunks.append(piece)
     length = len(last)
     ends = outbound.ended and not outbound.size and outbound.trailers is None
     flags = END_STREAM if ends else 0
     header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
     if length < COPY_BELOW:
-        append(header + last)
+        chunks.append(header + last)
     else:
-        append(header)
-        append(last)
+        chunks.append(header)
+        chunks.append(last)
     if ends:
         conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
 

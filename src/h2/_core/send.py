@@ -62,10 +62,10 @@ def send_data(
         data = bytes((pad_length,)) + data + bytes(pad_length)
     header = pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
     if length < COPY_BELOW:
-        conn.out.append(header + data)
+        conn.out.chunks.append(header + data)
     else:
-        conn.out.append(header)
-        conn.out.append(data)
+        conn.out.chunks.append(header)
+        conn.out.chunks.append(data)
     windows.connection -= length
     stream.send_offset -= length
     if state != stream.state:
@@ -83,7 +83,7 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
         conn.streams.move(stream, states.CLOSED_BY_US, conn.max_reset)
     else:
         conn.reset(stream)
-    conn.out.append(encode.rst_stream(stream_id, error_code))
+    conn.out.chunks.append(encode.rst_stream(stream_id, error_code))
 
 
 def ping(conn: Connection, opaque_data: Any) -> None:
@@ -92,7 +92,7 @@ def ping(conn: Connection, opaque_data: Any) -> None:
         raise ValueError(f"Invalid value for ping data: {opaque_data!r}")
     if conn.transitions[_SEND_CONTROL] < 0:
         conn.check_send(_SEND_CONTROL)
-    conn.out.append(encode.PING_HEADER + opaque_data)
+    conn.out.chunks.append(encode.PING_HEADER + opaque_data)
     conn.conduct.pings += 1
 
 
@@ -127,7 +127,7 @@ def prioritize(conn: Connection, stream_id: Any, fields: bytes) -> None:
     stream_id = index(stream_id)
     if not 0 < stream_id <= ID_MASK:
         raise ValueError(f"Stream {stream_id} does not exist")
-    conn.out.append(encode.priority(stream_id, fields))
+    conn.out.chunks.append(encode.priority(stream_id, fields))
 
 
 def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: bytes) -> None:
@@ -141,4 +141,4 @@ def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: byte
     if len(origin) > _LONGEST_ORIGIN:
         raise ValueError(f"origin must be at most {_LONGEST_ORIGIN} octets long, not {len(origin)}")
     check_frame_size(conn, 2 + len(origin) + len(field_value))
-    conn.out.append(encode.altsvc(stream_id or 0, origin, field_value))
+    conn.out.chunks.append(encode.altsvc(stream_id or 0, origin, field_value))

@@ -102,11 +102,11 @@ def send_headers(
     if priority or length > conn.max_outbound_frame_size:
         flags |= PRIORITY_FLAG if priority else 0
         size = conn.max_outbound_frame_size
-        conn.out.append(encode.field_block(HEADERS, flags, stream_id, priority, wire, size))
+        conn.out.chunks.append(encode.field_block(HEADERS, flags, stream_id, priority, wire, size))
     else:
         flags |= END_HEADERS
         header = pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id)
-        conn.out.append(header + wire)
+        conn.out.chunks.append(header + wire)
     if stream is None:
         _open_stream(conn, stream_id, after, plan)
     elif after != state:
@@ -283,7 +283,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     # commit
     wire = plan.encoded or conn.planner.encode(plan, REQUEST, fields)
     prefix = promised_id.to_bytes(4, "big")
-    conn.out.append(
+    conn.out.chunks.append(
         encode.field_block(PUSH_PROMISE, 0, stream_id, prefix, wire, conn.max_outbound_frame_size)
     )
     conn.streams.add(Stream(promised_id, states.RESERVED_LOCAL, conn.recv_initial_window()))
