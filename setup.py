@@ -32,8 +32,10 @@ INTERPRETED = {
     "_hpack/huffman.py",
 }
 
-# Branches on `h2._compiled.COMPILED` are resolved at compile time: the other branch is left out.
+# Of the C compiler.
 LEVEL = os.environ.get("H2_OPT_LEVEL", "3")
+
+# Branches on `h2._compiled.COMPILED` are resolved at compile time: the other branch is left out.
 MYPY = ("--config-file=tools/mypyc.ini", "--always-true=COMPILED")
 
 
@@ -64,6 +66,14 @@ def modules() -> list[str]:
 
 def extensions() -> list[Any]:
     """Return the extension modules of a compiled build."""
+    # There, the compiler declares that the modules run without the GIL "to enable
+    # experimentation". No test has shown that they do.
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise SystemExit(
+            "h2 could not be compiled: the compiled build is not for free-threaded Python.\n"
+            "Without H2_COMPILE the build is pure, which is the one to use there."
+        )
+
     from mypyc.build import mypycify
 
     # One C file per module, so that a change recompiles only what it affects.

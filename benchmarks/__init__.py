@@ -1,1 +1,1 @@
-"""What the package costs: in-memory workloads, growth, and a gate that counts instead of timing."""
+"""Costs of the package: in-memory workloads, growth, and a gate that counts instead of timing."""

@@ -1,4 +1,4 @@
-"""What the habits of a program cost: two ways to do the same, and the ratio of their CPU time.
+"""The cost of habits of a program: two ways to do the same, and the ratio of their CPU time.
 
 usage: python -m benchmarks.habits [--rounds N]
 

@@ -34,7 +34,7 @@ from h2.exceptions import ProtocolError
 
 from .workloads import ROOT, expect
 
-#: The most that goes to the transport at a time: four frames of the usual size.
+#: The maximum to pass to the transport at a time: four frames of the default maximum size.
 FRAME = 16_384 + 9
 PIECE = 4 * FRAME
 
@@ -46,7 +46,7 @@ def size_of(event: RequestReceived) -> int:
 
 
 class Server(asyncio.Protocol):
-    """What both servers have in common."""
+    """The common part of both servers."""
 
     connection: type[H2Connection] = H2Connection
 
@@ -164,7 +164,7 @@ SERVERS: dict[str, type[Server]] = {"by hand": ByHand, "buffered": Buffered}
 
 @dataclass(frozen=True)
 class Case:
-    """What h2load requests."""
+    """The requests that h2load makes."""
 
     size: int
     requests: int

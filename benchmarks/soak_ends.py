@@ -1,4 +1,4 @@
-"""The two ends of `benchmarks.soak`, which make life hard for each other within the rules."""
+"""The two ends of `benchmarks.soak`, which stress each other within the rules."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ import h2.connection
 import h2.events
 import h2.settings
 from h2.errors import ErrorCodes
+from h2.limits import AbuseLimits, Rate
 from h2.settings import SettingCodes
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-PATIENCE: Final = 60.0  # seconds without any progress
+PATIENCE: Final = 600.0  # seconds without any progress: other programs may take all cores
+OWING: Final = 0.001  # seconds to wait while content is to be acknowledged
 FULL: Final = 262_144  # octets waiting for the socket
+#: Like a gateway: one connection with more cancelled requests each second than a browser has.
+LIMITS: Final = AbuseLimits(resets_received=Rate(burst=2000, per_second=1000))
 LONGEST: Final = 60_000  # octets of content
 #: What content is cut from.
 BLOCK: Final = random.Random(9113).randbytes(65_536 + LONGEST)
@@ -68,14 +72,14 @@ class Incoming:
 
 
 class End:
-    """What both ends have: a connection on a socket, content to send, unacknowledged octets."""
+    """The common part of both ends: a connection on a socket, and pending content."""
 
     def __init__(self, sock: socket.socket, client: bool, rng: random.Random) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.rng = rng
-        config = h2.config.H2Configuration(client_side=client, strict=True)
+        config = h2.config.H2Configuration(client_side=client, strict=True, limits=LIMITS)
         self.conn = h2.connection.H2Connection(config)
         values = {SettingCodes.INITIAL_WINDOW_SIZE: rng.choice((1000, 20_000, 65_535, 500_000))}
         self.conn.local_settings = h2.settings.Settings(client=client, initial_values=values)
@@ -89,11 +93,16 @@ class End:
         self.moved = time.monotonic()
 
     def turn(self, wait: float) -> None:
-        """Write and read once; wait up to this long if neither is possible."""
+        """Write and read once; wait up to this long if neither is possible.
+
+        Content that this end has not acknowledged yet may be all that keeps the other end waiting,
+        so the wait is short as long as there is some.
+        """
         if not self.over:
             self.pay()
             self.send_content()
         self.unsent += self.conn.data_to_send()
+        wait = min(wait, OWING) if self.owed else wait
         reads, writes, _ = select.select([self.sock], [self.sock] * bool(self.unsent), [], wait)
         if writes:
             sent = self.sock.send(self.unsent)

@@ -348,7 +348,7 @@ def traces(api: Api, size: int) -> Iterator[Section]:
 def message_of(fields: list[dict[str, str]]) -> Headers:
     """A recorded message as HTTP/2 allows it: its fields without what RFC 9113 forbids.
 
-    Fields that speak of an HTTP/1.1 connection go (section 8.2.2), and so does a content-length
+    Connection-specific fields of HTTP/1.1 are removed (section 8.2.2), and so is a content-length
     that a 204 response must not have or that contradicts another (section 8.1.1).
     """
     connection_specific = {

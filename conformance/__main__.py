@@ -110,7 +110,7 @@ def _roles(options: argparse.Namespace) -> tuple[Role, ...]:
 def _subject(
     options: argparse.Namespace, stack: contextlib.ExitStack
 ) -> tuple[str, Open, Target, Judging]:
-    """What is tested: its name, how to reach it, what to request, how to judge it."""
+    """The endpoint under test: its name, how to reach it, what to request, how to judge it."""
     seconds: float = options.timeout
     if options.mode == "package":
         strict: bool = options.strict

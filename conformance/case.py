@@ -25,7 +25,7 @@ class Situation(Enum):
 
 
 class Need(Enum):
-    """What an endpoint must provide for a case to make sense."""
+    """The requirement that an endpoint must meet for a case to apply."""
 
     PUSH = "a client that takes pushed responses"
     NO_PUSH = "a client that sends SETTINGS_ENABLE_PUSH = 0"

@@ -163,7 +163,7 @@ def speaks_http1() -> Expectation:
 
 
 def tolerably(expectation: Expectation) -> Expectation:
-    """What no sentence requires or forbids."""
+    """A reaction that no sentence requires or forbids."""
 
     def judge(peer: Peer) -> Grade:
         return min(expectation.judge(peer), Grade.ALLOWED)

@@ -196,7 +196,7 @@ def block(fields: Iterable[Field]) -> bytes:
 
 
 class DecodingError(Exception):
-    """What the endpoint under test sent is not a field block."""
+    """The endpoint under test has sent an invalid field block."""
 
 
 class Decoder:

@@ -73,7 +73,7 @@ class _Endpoint:
         conn.initiate_connection()
 
     def send(self, octets: bytes) -> None:
-        """The endpoint receives this."""
+        """Let the endpoint receive octets."""
         if self._over:
             return
         try:
@@ -92,12 +92,12 @@ class _Endpoint:
                 continue  # what the application wants to do is no longer possible
 
     def receive(self, seconds: float) -> bytes | None:
-        """What the endpoint sends."""
+        """Return the output of the endpoint."""
         octets: bytes = self._conn.data_to_send()
         return None if self._over and not octets else octets
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is no socket to close."""
 
     def _handle(self, event: Any, name: str) -> None:
         if name == "DataReceived" and event.flow_controlled_length:

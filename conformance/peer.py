@@ -53,7 +53,7 @@ class Link(Protocol):
         """Send octets. `OSError` means that the endpoint has disconnected."""
 
     def receive(self, seconds: float) -> bytes | None:
-        """What has arrived within this time, possibly nothing; None after the end."""
+        """Return what arrives within this time, possibly nothing; None after the end."""
 
     def close(self) -> None:
         """End the connection."""
@@ -61,7 +61,7 @@ class Link(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What the suite requests."""
+    """The request that the suite makes."""
 
     scheme: bytes = b"http"
     authority: bytes = b"localhost"
@@ -85,7 +85,7 @@ class Section:
 
 @dataclass
 class Seen:
-    """What the endpoint under test has sent since the action of the case began."""
+    """The answers of the endpoint under test since the action of the case began."""
 
     frames: list[Frame] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Seen:
         return found if found is not None and found >= 200 else None
 
     def words(self) -> str:
-        """What came back, in short."""
+        """The answers, in short."""
         parts = []
         if self.goaway is not None:
             parts.append(f"GOAWAY({wire.code_name(self.goaway)})")
@@ -296,7 +296,7 @@ class Peer:
 
 
 class Waiting(Protocol):
-    """What a peer waits for."""
+    """A condition that a peer waits for."""
 
     def __call__(self, peer: Peer, /) -> bool:
         """Whether it has happened."""

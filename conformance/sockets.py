@@ -40,11 +40,11 @@ class SocketLink:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, octets: bytes) -> None:
-        """Send all of it."""
+        """Send all octets."""
         self._sock.sendall(octets)
 
     def receive(self, seconds: float) -> bytes | None:
-        """What arrives within this time."""
+        """Return what arrives within this time."""
         try:
             if not self._has_octets() and not select.select([self._sock], [], [], seconds)[0]:
                 return b""
@@ -90,7 +90,7 @@ class Server:
 
     @property
     def target(self) -> Target:
-        """What to request."""
+        """The paths and the authority to request."""
         parts = urlsplit(self.url)
         path = parts.path or "/"
         return Target(

@@ -50,7 +50,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Endpoint:
-    """What both sides have: a connection, its transport, and bodies to send."""
+    """The common part of both sides: a connection, its transport, and bodies to send."""
 
     def __init__(
         self,
@@ -247,7 +247,7 @@ def difference(response: Message | None, body: bytes) -> str:
 
 
 class Report:
-    """What the client saw as an application, and what it missed."""
+    """The results of the client as an application, and what is missing."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -317,10 +317,10 @@ async def run(body_size: int) -> Report:
             "127.0.0.1", port, ssl=client_tls, server_hostname="localhost"
         )
         tls = writer.get_extra_info("ssl_object")
-        print(f"h2 {h2.__version__}, https://localhost:{port}/, {tls.version()}", end=", ")
-        print(f"ALPN {tls.selected_alpn_protocol()}; --> is client to server\n")
         if tls.selected_alpn_protocol() != "h2":
-            raise ConnectionError("ALPN did not pick h2")
+            raise ConnectionError("the server did not select HTTP/2 with ALPN")
+        print(f"h2 {h2.__version__}, https://localhost:{port}/, {tls.version()}", end=", ")
+        print("HTTP/2 negotiated with ALPN; --> is client to server\n")
         client = Client(reader, writer, FrameLog(sys.stdout, fold=True))
         try:
             return await visit(client, body_size)

@@ -1,4 +1,4 @@
-"""Settings that all tests share."""
+"""Settings and fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _MATRIX = pytest.StashKey[Matrix]()
 _DIFFERENCE = pytest.StashKey[list[str]]()
 
-# What `make check` leaves out of its folders, to take less than a minute: tests of the tools and of
-# the manual, and long searches.
+# Tests that `make check` omits to take less than a minute: of the tools and the manual, and long
+# searches.
 _HEAVY = {
     "test_attacks.py",
     "test_benchmarks.py",
@@ -54,8 +54,8 @@ _HEAVY = {
     "test_soak.py",
 }
 
-# A developer's runs look in other places each time; CI judges a commit, so there every run is
-# the same. No deadlines: the machine is not under test.
+# Runs of developers use new random inputs each time. CI judges a commit, so its runs are all the
+# same. No deadlines: the speed of the machine is not under test.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.keys() & {"CI", "H2_REQUIRE_PEERS"} else "local")
@@ -79,7 +79,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="session")
 def matrix(request: pytest.FixtureRequest) -> Matrix:
-    """The record of what passed with which peer."""
+    """The record of the cases that passed with each peer."""
     return request.config.stash[_MATRIX]
 
 
@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(case, Case):
             slow = case.slow
         else:
-            # Of the examples, every Python gets the standard cases, and one server for clients.
+            # On every Python: the standard cases of the examples, and one server for clients.
             slow = item.path.parent.name == "examples" and "nghttpd" not in item.name
         if slow:
             item.add_marker(pytest.mark.slow)
@@ -172,4 +172,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     lines = terminalreporter.config.stash.get(_DIFFERENCE, [])
     if lines:
         terminalreporter.section("docs/interop.json does not say what passed")
-        terminalreporter.line("\n".join([*lines, "pytest --write-matrix writes it anew"]))
+        terminalreporter.line("\n".join([*lines, "pytest --write-matrix updates it"]))

@@ -1,4 +1,4 @@
-"""A plugin for pytest that notes which rules each test breaks: `-p triggered`.
+"""A plugin for pytest that records which rules each test breaks: `-p triggered`.
 
 The environment variable TRIGGERED names the file that it writes, as JSON: rules by test, without
 the parameters of the test.
@@ -18,7 +18,7 @@ _FOUND: dict[str, set[str]] = {}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    # Not before: conftest.py wants to be the first that imports the helpers.
+    # Not earlier: conftest.py must be the first to import the helpers.
     from support.rules import watched_violations
 
     with watched_violations() as violations:

@@ -1,4 +1,4 @@
-"""What the RFC says about peers that deviate from what the conformance suite expects.
+"""The sentences of the RFC about peers that deviate from the expectations of the conformance suite.
 
 Each reading was made by hand: what was sent, what came back, and which sentence it violates. A
 failure without a reading is shown as unchecked.

@@ -18,7 +18,7 @@ class Failure(TypedDict):
 
 
 class Subject(TypedDict):
-    """What one package or program did."""
+    """The results of one package or program."""
 
     name: str
     kind: str

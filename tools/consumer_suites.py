@@ -1,12 +1,13 @@
 """Run the tests of programs that use h2, with the published h2 and with our wheel, and compare.
 
-usage: python -m tools.consumer_suites [--keep FOLDER] [--buffered] [NAME ...]
+usage: python -m tools.consumer_suites [--keep FOLDER] [--buffered] [--wheel FILE] [NAME ...]
 
-The consumers are in `tools/consumers/catalogue.py`, their versions next to it. The wheel of this
-tree is built first. One environment has h2 4.4.1 and one has that wheel, with all consumers in each
-(mitmproxy has two separate ones); missing environments are created. The tests come from PyPI: from
-source distributions, or from what is installed. If a consumer does not publish tests, an exercise
-replaces them.
+The consumers are in `tools/consumers/catalogue.py`, their versions next to it. The pure wheel of
+this tree is built first, unless `--wheel` names one, such as a compiled wheel of `make wheels`. One
+environment has h2 4.4.1 and one has that wheel, with all consumers in each (mitmproxy has two
+separate ones); missing environments are created. The tests come from PyPI: from source
+distributions, or from what is installed. If a consumer does not publish tests, an exercise replaces
+them.
 
 A test that passes with 4.4.1 must pass with ours. One that fails is run up to three times more,
 after everything else, before it counts. The exit status is 1 if such a test remains or if a suite
@@ -90,12 +91,18 @@ def put_in(python: Path, kind: str, wheel: Path) -> None:
         pip(python, "install", "--no-deps", *BELOW)
         # The installed one may have the same version but other contents.
         pip(python, "install", "--no-deps", "--force-reinstall", wheel)
-    code = "import h2.connection; print(h2.__version__, h2.__file__)"
+    code = (
+        "import h2.connection as c, h2;"
+        "print(h2.__version__, getattr(h2, '__compiled__', False), c.__file__)"
+    )
     asked = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
-    version, _, path = asked.stdout.strip().partition(" ")
+    version, compiled, path = asked.stdout.strip().split(" ", 2)
     right = (version == PUBLISHED_VERSION) == (kind == PUBLISHED)
+    if kind != PUBLISHED:
+        right &= compiled == str("-none-any" not in wheel.name)
     here = Path(path).is_relative_to(python.parent.parent)
-    distributions.check(right and here, f"{python} has h2 {version} in {path}")
+    built = "compiled" if compiled == "True" else "pure"
+    distributions.check(right and here, f"{python} has h2 {version} ({built}) in {path}")
 
 
 def sdist(consumer: Consumer) -> Path:
@@ -111,7 +118,7 @@ def sdist(consumer: Consumer) -> Path:
 
 @dataclass
 class Prepared:
-    """What all runs need."""
+    """Everything that all runs need."""
 
     #: By set and kind.
     pythons: dict[tuple[str, str], Path]
@@ -119,18 +126,20 @@ class Prepared:
     sdists: dict[str, Path]
 
 
-def prepare(consumers: Sequence[Consumer], folder: Path, kinds: Sequence[str]) -> Prepared:
-    """Build the wheel, make the environments, download the source distributions."""
+def prepare(
+    consumers: Sequence[Consumer], folder: Path, kinds: Sequence[str], given: Path | None
+) -> Prepared:
+    """Build the wheel if none is given, make environments, download source distributions."""
     kinds = [kind for kind in kinds if kind != BUFFERED]  # has the environment of ours
     wanted = list(product(sorted({consumer.set for consumer in consumers}), kinds))
     packed = [consumer for consumer in consumers if consumer.source == SDIST]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        built = pool.submit(distributions.build, folder)
+        built = pool.submit(lambda: given or distributions.build(folder)[1])
         found = pool.map(sdist, packed)
         made = pool.map(environment, *zip(*wanted, strict=True))
         pythons = dict(zip(wanted, made, strict=True))
         sdists = {consumer.name: path for consumer, path in zip(packed, found, strict=True)}
-        _, wheel = built.result()
+        wheel = built.result()
         list(pool.map(lambda key: put_in(pythons[key], key[1], wheel), wanted))
     return Prepared(pythons, sdists)
 
@@ -300,6 +309,7 @@ def main() -> int:
     parser.add_argument(
         "--buffered", action="store_true", help="with BufferedH2Connection in place of H2Connection"
     )
+    parser.add_argument("--wheel", type=Path, help="the wheel to test, instead of the pure one")
     options = parser.parse_args()
     kinds = EXPERIMENT if options.buffered else KINDS
     distributions.check(sys.version_info >= (3, 11), "the suites of consumers need Python 3.11")
@@ -312,7 +322,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
         try:
-            prepared = prepare(consumers, folder / "wheel", kinds)
+            prepared = prepare(consumers, folder / "wheel", kinds, options.wheel)
         except UnavailableError as error:
             print(f"consumer-suites: {error}\nCan PyPI be reached?", file=sys.stderr)
             return 2

@@ -1,4 +1,4 @@
-"""What a distribution of the package must be like: metadata, content, and how it is presented.
+"""Requirements of a distribution of the package: metadata, content, and presentation.
 
 `tools.wheel_test` and `tools.release` build and check distributions with these functions. An
 incorrect distribution ends the program.

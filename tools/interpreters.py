@@ -47,7 +47,7 @@ def candidates() -> list[str]:
 
 
 def identify(program: str) -> Interpreter | None:
-    """What this program is, or None if it is not a released Python that the package supports."""
+    """The Python that this program is; None if it is not a supported release."""
     try:
         told = subprocess.run([program, "-c", IDENTIFY], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -151,7 +151,7 @@ def _samples() -> Mapping[str, object]:
 
 
 def missing(published: Names, ours: Names) -> Iterator[tuple[str, str]]:
-    """What the published package has but ours does not: the name, and a note."""
+    """The names of the published package that are missing or different here, with a note."""
     for full, wanted in published.items():
         if full not in ours:
             owner, _, name = full.rpartition(".")

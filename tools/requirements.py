@@ -47,13 +47,13 @@ ROLES: Final = ("client", "server", "client and server", "intermediary")
 
 #: How a reason begins: who is responsible for a sentence, if not just the library.
 REASONS: Final = {
-    "application": "what the program decides, or alone can know",
+    "application": "what only the program can decide or know",
     "intermediary": "what a proxy does between two connections",
     "TLS": "what the TLS layer and its certificates are for",
-    "transport": "the sockets, which are the program's",
+    "transport": "sockets, which belong to the program",
     "design": "something that no code of the library does",
-    "definition": "how words are to be read",
-    "specification": "for those who write other specifications",
+    "definition": "the meaning of words",
+    "specification": "for authors of other specifications",
     "HTTP/1.1": "for messages of another version",
     "HTTP/3": "for another protocol",
 }
@@ -93,7 +93,7 @@ class Requirement:
 
 
 def faults(row: Requirement) -> Iterator[str]:
-    """What is wrong with a row by itself."""
+    """The errors of a row by itself."""
     if not row.tests and not row.reason:
         yield "has neither a test nor a reason"
     if row.reason and row.kind not in REASONS:

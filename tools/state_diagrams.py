@@ -61,7 +61,7 @@ from every state to `TERMINATED`, where everything that arrives is ignored; the 
 
 @dataclass(frozen=True)
 class Diagram:
-    """What a state diagram shows, and the position of each state (column, row)."""
+    """The content of a state diagram, and the position of each state (column, row)."""
 
     name: str
     title: str
@@ -257,7 +257,7 @@ def connections() -> str:
 
 
 def connection_columns() -> list[Column]:
-    """What each input does in each state, for both roles, which differ only in who may send.
+    """The effect of each input in each state, for both roles, which only differ in who may send.
 
     Without the end by an error, which leads to the same state from every state.
     """

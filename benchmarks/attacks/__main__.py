@@ -65,6 +65,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="FILE",
         help="note the figures there, beside those of other packages",
     )
+    parser.add_argument(
+        "--add", action="store_true", help="keep the figures of other attacks in that file"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     parser.add_argument("--list", action="store_true", help="list the attacks without running them")
     options = parser.parse_args(arguments)
@@ -169,7 +172,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         runs = record.read(options.json)
         for package, outcomes in found.items():
-            runs[package] = record.run(options.frames, options.seconds, outcomes)
+            measured = record.run(options.frames, options.seconds, outcomes)
+            if options.add and package in runs:
+                measured = record.merged(runs[package], measured, ATTACKS)
+            runs[package] = measured
         record.write(options.json, runs)
     return int(any(faults(outcome) for name in OURS for outcome in found.get(name, ())))
 

@@ -1,4 +1,4 @@
-"""What a connection must withstand, in figures, and the verdict on an outcome."""
+"""Limits on the cost of an attack, and the verdict on an outcome."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _most_kept(outcome: Outcome) -> int:
 
 
 def faults(outcome: Outcome) -> list[str]:
-    """What is wrong with an outcome."""
+    """The faults of an outcome."""
     if outcome.hung:
         return ["did not end"]
     if outcome.crash:

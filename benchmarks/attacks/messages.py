@@ -28,7 +28,7 @@ BROWSER = (
 
 
 def ordinary_requests() -> Iterator[bytes]:
-    """What a browser sends: the same fields each time, except for the path and an identifier.
+    """The fields that a browser sends: the same each time, except for the path and an identifier.
 
     The other fields are in the table after the first request.
     """

@@ -168,7 +168,7 @@ class Memory:
         return (pages * resource.getpagesize(),) * 2
 
     def late_growth(self) -> int:
-        """What the second half of the octets added."""
+        """The memory that the second half of the octets added."""
         middle = (held for octets, held in self._samples if octets * 2 >= self.octets)
         return self.held - next(middle, self.held)
 

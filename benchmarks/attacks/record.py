@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from .judge import Verdict, faults, verdict
 from .probe import SHORTEST, Outcome, times
@@ -44,6 +44,9 @@ class Run(TypedDict):
     rows: list[Row]
 
 
+#: What two runs have in common if their rows can be in one record.
+_HEAD: tuple[Literal["python", "frames", "seconds"], ...] = ("python", "frames", "seconds")
+
 #: The contents of the file: the last run of each package.
 Record = dict[str, Run]
 
@@ -73,6 +76,22 @@ def run(frames: int, seconds: float, outcomes: Sequence[Outcome]) -> Run:
     python = platform.python_version()
     rows = list(map(row, outcomes))
     return {"python": python, "frames": frames, "seconds": seconds, "rows": rows}
+
+
+def merged(before: Run, new: Run, order: Iterable[str]) -> Run:
+    """A run together with an earlier one, whose rows it replaces; attacks are in this order.
+
+    Only runs of the same Python and length can be compared, so any other earlier one is dropped.
+    """
+    if any(before[name] != new[name] for name in _HEAD):
+        return new
+    found: dict[str, list[Row]] = {}
+    for one in (before, new):
+        names = {each["attack"] for each in one["rows"]}
+        found |= {name: [] for name in names}
+        for each in one["rows"]:
+            found[each["attack"]].append(each)
+    return {**new, "rows": [each for name in order for each in found.get(name, ())]}
 
 
 def read(file: Path) -> Record:

@@ -183,7 +183,7 @@ class Victim:
 
 
 def _settings(attack: Attack) -> list[tuple[int, int]]:
-    """What the attacker announces."""
+    """The SETTINGS that the attacker announces."""
     found: Mapping[int, int] = attack.peer_settings
     if attack.victim == "client" and attack.streams:
         found = {wire.MAX_CONCURRENT_STREAMS: wire.LARGEST, **found}

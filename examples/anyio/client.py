@@ -249,7 +249,7 @@ def request_fields(url: SplitResult, upload: Path | None) -> list[tuple[str, str
 
 
 class Job(NamedTuple):
-    """What the requests of one run have in common."""
+    """The common state of the requests of one run."""
 
     connection: Connection
     upload: Path | None

@@ -17,19 +17,18 @@ import argparse
 import asyncio
 import contextlib
 import pkgutil
-import signal
-import socket
 import ssl
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from email.utils import formatdate
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 import h2.events
+from examples.common import streams
 from examples.common.certificate import server_context
-from examples.common.options import announce, server_options
-from examples.common.transport import close
+from examples.common.options import server_options
+from examples.common.transport import LINGER_SECONDS, Link
 from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
@@ -39,7 +38,6 @@ MAX_CLIENTS = 100  # served at the same time; others wait
 HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
 IDLE_SECONDS = 60.0  # after this time an idle client gets a PING, then it is disconnected
 STALL_SECONDS = 60.0  # how long a request waits for its client to send or read content
-LINGER_SECONDS = 1.0  # time for a client to read why we disconnect
 GRACE_SECONDS = 3.0  # time limit for requests in progress after Ctrl+C
 WINDOW = 65_535  # how much content of one request is buffered for the application
 PIECE = 16_384  # how much of that the application gets at a time
@@ -330,17 +328,16 @@ class Stream:
         self.wake()
 
 
-class Connection(asyncio.Protocol):
+class Connection(Link):
     """One client: its transport, its HTTP/2 connection and its streams."""
 
-    transport: asyncio.Transport
     address: tuple[str, int]  # ours
     peer: tuple[str, int]  # the client's; a closed transport does not have it any more
     timer: asyncio.TimerHandle | None = None
 
     def __init__(self, server: Server) -> None:
+        super().__init__()
         self.server = server
-        self.loop = asyncio.get_running_loop()
         self.conn = BufferedH2Connection(
             H2Configuration(client_side=False),
             receive_buffering=True,
@@ -352,24 +349,17 @@ class Connection(asyncio.Protocol):
         )
         # An application continues when everything that it sent has been written.
         self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0
+        self.pull = self.conn.data_to_send
         self.streams: dict[int, Stream] = {}  # until the application has finished
         self.heard = self.loop.time()
-        self.paused = False  # whether the transport has enough pending
-        self.flushing = False  # whether `flush()` is about to be called
-        self.leaving = False  # whether it is closing
-        self.lost = asyncio.Event()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Begin with the connection preface, if ALPN selected HTTP/2."""
-        self.transport = cast(asyncio.Transport, transport)
         self.address = transport.get_extra_info("sockname")[:2]
         self.peer = transport.get_extra_info("peername")[:2]
-        self.server.connections.add(self)
-        if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
-            self.conn.initiate_connection()
-            self.look()
-        else:
-            self.transport.abort()
+        self.conn.initiate_connection()
+        super().connection_made(transport)
+        self.look()
 
     def data_received(self, data: bytes) -> None:
         """Process what the client sends."""
@@ -409,7 +399,7 @@ class Connection(asyncio.Protocol):
         """
         if len(self.streams) < 2 * MAX_REQUESTS:
             self.streams[stream.id] = stream
-            self.server.start(self.serve(stream), self.server.requests)
+            self.server.start(self.serve(stream))
             return
         with contextlib.suppress(ProtocolError):  # the client has already reset it
             self.conn.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
@@ -422,29 +412,10 @@ class Connection(asyncio.Protocol):
         finally:
             del self.streams[stream.id]
 
-    def flush_soon(self) -> None:
-        """Flush at the end of this iteration of the event loop, after all writes."""
-        if not self.flushing:
-            self.flushing = True
-            self.loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Write what can be sent, as much as the transport accepts."""
-        self.flushing = False
-        while not (self.paused or self.transport.is_closing()) and (
-            data := self.conn.data_to_send(65_536)
-        ):
-            self.transport.write(data)
-        self.handle(self.conn.events())
-
-    def pause_writing(self) -> None:
-        """Stop sending: the client is slower than we are."""
-        self.paused = True
-
-    def resume_writing(self) -> None:
-        """Continue sending."""
-        self.paused = False
-        self.flush()
+    def flushed(self, sent: bool) -> None:
+        """Process what sending has caused."""
+        if events := self.conn.events():
+            self.handle(events)
 
     def look(self) -> None:
         """Handle timeouts: of an idle client, or of a shutdown."""
@@ -456,38 +427,29 @@ class Connection(asyncio.Protocol):
         if (due := self.conn.get_timer()) is not None:
             self.timer = self.loop.call_at(due, self.look)
 
-    def leave(self) -> None:
+    def shut_down(self) -> None:
         """Begin a graceful shutdown (RFC 9113 section 6.8)."""
         if self.timer:
             self.timer.cancel()
             self.conn.graceful_shutdown()
             self.look()
 
-    def hang_up(self) -> None:
-        """Give the client a moment to read our last frames.
-
-        Closing a socket with unread bytes from the client would discard them.
-        """
-        self.leaving = True
+    def hang_up(self, linger: bool = True) -> None:
+        """Give the client a moment to read our last frames."""
         self.lose_streams()
-        if not self.transport.is_closing():
-            self.transport.write(self.conn.data_to_send())
-        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        super().hang_up(linger)
 
     def lose_streams(self) -> None:
         """Wake everything that waits for the client: it has disconnected."""
         for stream in self.streams.values():
             stream.lose()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """Clean up; asyncio has closed the socket."""
-        close(self.transport)  # otherwise Python 3.10 considers it open, and warns
-        self.leaving = True
+        super().connection_lost(error)
         if self.timer:
             self.timer.cancel()
         self.lose_streams()
-        self.server.connections.discard(self)
-        self.lost.set()
 
 
 class Server:
@@ -495,78 +457,23 @@ class Server:
 
     def __init__(self, handle: Callable[[Stream], Awaitable[None]]) -> None:
         self.handle = handle  # answers one request
-        self.places = asyncio.Semaphore(MAX_CLIENTS)
-        self.clients: set[Task] = set()
-        self.connections: set[Connection] = set()  # of clients after the TLS handshake
         self.requests: set[Task] = set()
 
-    def start(self, coroutine: Coroutine[Any, Any, None], tasks: set[Task]) -> None:
-        """Start a task and keep it: the loop itself would not."""
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Start a task for a request and keep it: the loop itself would not."""
         task = asyncio.create_task(coroutine)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        self.requests.add(task)
+        task.add_done_callback(self.requests.discard)
 
     async def run(self, host: str, port: int, context: ssl.SSLContext) -> None:
         """Serve until Ctrl+C."""
-        loop = asyncio.get_running_loop()
-        stopping = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family) as listener:
-            listener.setblocking(False)
-            accepting = asyncio.create_task(self.accept(listener, context))
-            announce(listener.getsockname()[1], host)
-            await stopping.wait()
-            accepting.cancel()
-            await finish({accepting}, LINGER_SECONDS)
-        await self.stop()
-
-    async def accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
-        """Accept clients. An asyncio server would complain if it ends during a TLS handshake."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self.places.acquire()
-            try:
-                sock, _ = await loop.sock_accept(listener)
-            except OSError:  # too many open files, for instance
-                self.places.release()
-                await asyncio.sleep(1)
-            else:
-                self.start(self.welcome(sock, context), self.clients)
-
-    async def welcome(self, sock: socket.socket, context: ssl.SSLContext) -> None:
-        """Begin TLS with a client, and keep its place while it is connected."""
-        try:
-            # asyncio does this for sockets that it creates, but not for those that it is given.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _, connection = await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Connection(self),
-                sock,
-                ssl=context,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-            )
-            await connection.lost.wait()
-        except OSError:
-            pass  # no TLS, or not in time; asyncio has closed the socket
-        finally:
-            self.places.release()
-
-    async def stop(self) -> None:
-        """Let requests that are in progress finish, for a while; then close everything."""
-        for connection in list(self.connections):
-            connection.leave()
-        leaving = {asyncio.create_task(connection.lost.wait()) for connection in self.connections}
-        await finish(leaving, GRACE_SECONDS + 2 * LINGER_SECONDS)
-        for task in self.clients | self.requests:  # in TLS handshakes, in applications that hang
+        await streams.serve(
+            lambda: Connection(self), host, port, context, HANDSHAKE_SECONDS, MAX_CLIENTS
+        )
+        for task in self.requests:  # of applications that continue without their client
             task.cancel()
-        await finish(self.clients | self.requests, LINGER_SECONDS)
-
-
-async def finish(tasks: set[asyncio.Task[Any]], seconds: float) -> None:
-    """Wait for these, but not for longer than that."""
-    if tasks:
-        await asyncio.wait(tasks, timeout=seconds)
+        if self.requests:
+            await asyncio.wait(self.requests, timeout=LINGER_SECONDS)
 
 
 async def serve(application: Application, options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from examples.asyncio.client import Client, RequestError
 from examples.common.certificate import client_context
+from h2.exceptions import ProtocolError
 
 
 class FileContent:
@@ -37,12 +38,12 @@ async def fetch(client: Client, args: argparse.Namespace, url: str, number: int)
     began, digest, length = time.perf_counter(), hashlib.sha256(), 0
     method, content = ("POST", FileContent(args.data)) if args.data else ("GET", b"")
     try:
-        async with await client.request(method, url, content=content) as response:
+        async with client.request(method, url, content=content) as response:
             with open(args.output / str(number) if args.output else os.devnull, "wb") as file:
                 async for piece in response:
                     digest.update(piece)
                     length += file.write(piece)
-    except (RequestError, OSError) as error:
+    except (RequestError, ProtocolError, OSError, ValueError) as error:
         print(f"{url}: {error}", file=sys.stderr)
         return False
     seconds = time.perf_counter() - began

@@ -53,7 +53,7 @@ class Request:
 
     def __init__(self, conn: BufferedH2Connection, wire: Wire, stream_id: int) -> None:
         self.conn, self.wire, self.id, self.status = conn, wire, stream_id, 0
-        self.fields, self.trailers, self.changed = Fields(), Fields(), asyncio.Event()
+        self.fields, self.trailers, self.changed = Fields(), Fields(), wire.loop.create_future()
         self.task: asyncio.Task[None]
 
     def respond(self, status: int, **fields: str) -> None:
@@ -78,9 +78,8 @@ class Request:
             await self._wait()
 
     async def _wait(self) -> None:
-        self.changed.clear()
-        self.wire.flush_soon()
-        await asyncio.wait_for(self.changed.wait(), IDLE_SECONDS)
+        self.changed = self.wire.loop.create_future()
+        await self.wire.wait(self.changed, IDLE_SECONDS)
 
 
 async def serve_client(wire: Wire) -> None:
@@ -135,8 +134,8 @@ async def serve_client(wire: Wire) -> None:
                         conn.graceful_shutdown()
                     case h2.events.ConnectionDrained():
                         drained = True
-                if request:
-                    request.changed.set()
+                if request and not request.changed.done():
+                    request.changed.set_result(None)
     for request in requests.values():
         request.task.cancel()
 

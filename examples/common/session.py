@@ -1,7 +1,7 @@
 """One client of a server, without I/O: shared by several servers here.
 
-For servers without a task for each request. A server calls `receive()` with what arrives, and sends
-what `send()` returns, repeatedly until that is empty. Both also continue the responses.
+For servers without a task for each request. A server passes what arrives to `receive()`, and calls
+`send()` and sends the result until it is empty. Both also continue the responses.
 `BufferedH2Connection` buffers what does not fit in the windows.
 """
 

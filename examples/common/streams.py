@@ -15,19 +15,19 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import h2.events
 from examples.common.tls import accept
-from examples.common.transport import close
+from examples.common.transport import Link
 from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError, StreamClosedError
 
 Fields = list[tuple[bytes, bytes]]
-LINGER_SECONDS = 1.0  # time for a peer to read why we disconnect
 
 
 class StreamResetError(ConnectionError):
@@ -47,7 +47,7 @@ class Stream:
         self.heads: list[Fields] = []  # header sections that arrived and were not returned yet
         self.trailers: Fields = []  # of the peer; complete when `read()` returns nothing
         self.error: ConnectionError | None = None  # why nothing more can be received or sent
-        self.changed = asyncio.Event()
+        self.changed = connection.loop.create_future()
         self.task: asyncio.Task[None] | None = None  # of a server: answers the request
 
     async def head(self) -> Fields:
@@ -83,6 +83,8 @@ class Stream:
             self.h2.send_data(self.id, data, end)
         while self.h2.send_buffer_size(self.id):
             await self.wait()
+        if self.error:  # it was dropped
+            raise self.error
 
     @contextlib.contextmanager
     def closed_is_an_error(self) -> Any:
@@ -97,13 +99,12 @@ class Stream:
         """Wait until something happens to the stream, with the timeout."""
         if self.error:
             raise self.error
-        self.connection.flush_soon()
-        await asyncio.wait_for(self.changed.wait(), self.patience)
+        await self.connection.wait(self.changed, self.patience)
 
     def wake(self) -> None:
         """Wake everything that waits."""
-        self.changed.set()
-        self.changed = asyncio.Event()
+        changed, self.changed = self.changed, self.connection.loop.create_future()
+        changed.set_result(None)
 
     def lose(self, error: ConnectionError) -> None:
         """Note that it has ended, and stop the work on it."""
@@ -125,7 +126,7 @@ class Stream:
         self.connection.flush_soon()
 
 
-class Connection(asyncio.Protocol):
+class Connection(Link):
     """One connection; of a server if there is a function that answers requests."""
 
     def __init__(
@@ -136,6 +137,7 @@ class Connection(asyncio.Protocol):
         keepalive: float = 60.0,  # seconds of silence after which the peer has to answer a PING
         grace: float = 3.0,  # seconds for a graceful shutdown
     ) -> None:
+        super().__init__()
         self.h2 = BufferedH2Connection(
             H2Configuration(client_side=answer is None),
             receive_buffering=True,
@@ -144,13 +146,11 @@ class Connection(asyncio.Protocol):
             shutdown_timeout=grace,
         )
         self.h2.SEND_BUFFER_HIGH, self.h2.SEND_BUFFER_LOW = 1, 0  # see `Stream.write()`
+        self.pull = self.h2.data_to_send
         self.answer, self.patience = answer, patience
-        self.loop = asyncio.get_running_loop()
         self.streams: dict[int, Stream] = {}
         self.usable = True  # for new requests
-        self.paused = self.flushing = self.leaving = False
         self.timer: asyncio.TimerHandle | None = None
-        self.closed = self.loop.create_future()
 
     def request(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> Stream:
         """Send a request. It is queued if the server allows no more streams now."""
@@ -171,13 +171,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin, if the peer wants HTTP/2."""
-        self.transport = transport
-        tls = transport.get_extra_info("ssl_object")
-        if tls is None or tls.selected_alpn_protocol() == "h2":
-            self.h2.initiate_connection()
-            self.flush()
-        else:
-            transport.abort()
+        self.h2.initiate_connection()
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Process what the peer sends."""
@@ -190,26 +185,15 @@ class Connection(asyncio.Protocol):
             self.leave(ConnectionError(str(error)))  # GOAWAY is pending, with the reason
         self.flush_soon()
 
-    def pause_writing(self) -> None:
-        """Stop sending: the peer is slower than we are."""
-        self.paused = True
-
-    def resume_writing(self) -> None:
-        """Continue sending."""
-        self.paused = False
-        self.flush()
-
     def connection_lost(self, error: Exception | None) -> None:
         """Abort what is in progress: the peer has disconnected."""
-        close(self.transport)  # otherwise Python 3.10 warns about an unclosed one with TLS
+        super().connection_lost(error)
         with contextlib.suppress(ProtocolError):  # it has ended already
-            self.h2.close_connection(
-                ErrorCodes.CANCEL
-            )  # so that truncated content is not mistaken for complete
+            # So that truncated content is not mistaken for complete.
+            self.h2.close_connection(ErrorCodes.CANCEL)
         self.end_streams(ConnectionError(str(error or "the peer has closed the connection")))
         if self.timer is not None:
             self.timer.cancel()
-        self.closed.set_result(None)
 
     # What happens on the connection.
 
@@ -242,23 +226,12 @@ class Connection(asyncio.Protocol):
             if stream:
                 stream.wake()
 
-    def flush_soon(self) -> None:
-        """Flush at the end of this iteration of the event loop, after all writes."""
-        if not self.flushing:
-            self.flushing = True
-            self.loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Write what can be sent, as much as the transport accepts, and set the timer."""
-        self.flushing = False
-        while not (self.paused or self.transport.is_closing()) and (
-            data := self.h2.data_to_send(65_536)
-        ):
-            self.transport.write(data)
+    def flushed(self, sent: bool) -> None:
+        """Process what sending has caused, and set the timer."""
         self.handle(self.h2.events())
         if self.timer is not None:
             self.timer.cancel()
-        due = None if self.leaving or self.closed.done() else self.h2.get_timer()
+        due = None if self.leaving else self.h2.get_timer()
         self.timer = None if due is None else self.loop.call_at(due, self.on_timer)
 
     def on_timer(self) -> None:
@@ -269,13 +242,8 @@ class Connection(asyncio.Protocol):
     def leave(self, error: ConnectionError) -> None:
         """Send GOAWAY, and give the peer a moment to read it and disconnect."""
         if not self.leaving:
-            self.leaving = True
             self.end_streams(error)
-            if not self.transport.is_closing():
-                self.transport.write(self.h2.data_to_send())
-                if self.answer is None:
-                    close(self.transport)
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self.hang_up(linger=self.answer is not None)
 
     def end_streams(self, error: ConnectionError) -> None:
         """Tell everything that works on a stream."""
@@ -285,13 +253,18 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(
-    make_connection: Callable[[], Connection],
+    make_connection: Callable[[], Link],
     host: str,
     port: int,
     tls: ssl.SSLContext | None,
     handshake: float = 10.0,
+    clients: int = sys.maxsize,
 ) -> None:
-    """Listen and serve until Ctrl+C or SIGTERM; then let what is in progress finish."""
+    """Listen and serve until Ctrl+C or SIGTERM; then let what is in progress finish.
+
+    :param handshake: the time limit for the TLS handshake
+    :param clients: the maximum number of clients at the same time; others wait
+    """
     loop = asyncio.get_running_loop()
 
     async def serve_socket(sock: socket.socket) -> None:
@@ -305,4 +278,4 @@ async def serve(
             except asyncio.CancelledError:
                 connection.shut_down()
 
-    await accept(serve_socket, host, port, "https" if tls else "http")
+    await accept(serve_socket, host, port, "https" if tls else "http", clients)

@@ -12,19 +12,20 @@ import contextlib
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
-from examples.common.transport import close
+from examples.common.transport import Link, speaks_http2, stop_accepting
 
 PORTS = {"https": 443, "http": 80}
-LINGER_SECONDS = 1.0  # time for the other end to read our last bytes and disconnect
 
 
-class Wire(asyncio.Protocol):
+class Wire(Link):
     """One connection.
 
     Neither direction waits for the other one. The other end may read late, or not at all: then
@@ -32,15 +33,10 @@ class Wire(asyncio.Protocol):
     """
 
     def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        # A function that returns up to this many bytes to send; and one to call when the process
-        # ends.
-        self.pull: Callable[[int], bytes] = lambda amount: b""
-        self.stop: Callable[[], None] = lambda: None
+        super().__init__()
+        self.stop: Callable[[], None] = lambda: None  # to be called when the process ends
         self.arrived: list[bytes] = []
-        self.paused = self.flushing = self.leaving = False
         self.lost: ConnectionError | None = None
-        self.closed = self.loop.create_future()
         self.changed = self.loop.create_future()
 
     async def read(self, until: float | None = None) -> bytes:
@@ -68,41 +64,21 @@ class Wire(asyncio.Protocol):
         if not self.changed.done():
             self.changed.set_result(None)
 
-    def flush_soon(self) -> None:
-        """Flush at the end of this iteration of the event loop, after all writes."""
-        if not self.flushing:
-            self.flushing = True
-            self.loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Send pending output, as much as the other end accepts."""
-        self.flushing = False
-        while not (self.paused or self.transport.is_closing()) and (data := self.pull(65_536)):
-            self.transport.write(data)
+    def flushed(self, sent: bool) -> None:
+        """Let `read()` return if something was sent."""
+        if sent:
             self.wake()
 
     async def close(self, linger: bool) -> None:
-        """Send pending output and disconnect.
-
-        :param linger: whether to give the other end a moment to read it and disconnect first: if
-            input from it is left unread, the last output may be lost
-        """
-        self.leaving = True
-        try:
-            if not self.transport.is_closing():
-                while data := self.pull(65_536):
-                    self.transport.write(data)
-                if not linger:
-                    close(self.transport)
-            await asyncio.wait([self.closed], timeout=LINGER_SECONDS)
-        finally:
-            self.transport.abort()
+        """Send pending output and disconnect, as `hang_up()` does, and wait until that is done."""
+        self.hang_up(linger)
+        if self.transport is not None:
+            try:
+                await asyncio.wait([self.closed])
+            finally:
+                self.transport.abort()
 
     # Called by asyncio.
-
-    def connection_made(self, transport: Any) -> None:
-        """Keep the transport."""
-        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Keep what has arrived."""
@@ -110,21 +86,11 @@ class Wire(asyncio.Protocol):
             self.arrived.append(data)
             self.wake()
 
-    def pause_writing(self) -> None:
-        """Stop sending: the other end is slower than we are."""
-        self.paused = True
-
-    def resume_writing(self) -> None:
-        """Continue sending."""
-        self.paused = False
-        self.flush()
-
     def connection_lost(self, error: Exception | None) -> None:
         """Tell `read()` that nothing more arrives."""
-        close(self.transport)  # otherwise Python 3.10 warns about an unclosed one with TLS
+        super().connection_lost(error)
         reason = f"the connection was lost: {error}" if error else "the other end hung up"
         self.lost = ConnectionError(reason)
-        self.closed.set_result(None)
         self.wake()
 
 
@@ -140,8 +106,8 @@ def split_url(url: str) -> SplitResult:
     raise ValueError(f"{url} is no URL of a web page")
 
 
-async def connect(server: str, tls: ssl.SSLContext, seconds: float) -> Wire:
-    """Return a connection to a server that speaks HTTP/2; without TLS for the scheme http.
+async def connect(wire: Wire, server: str, tls: ssl.SSLContext, seconds: float) -> None:
+    """Connect a wire to a server that speaks HTTP/2; without TLS for the scheme http.
 
     :param server: the beginning of its URLs
     :param seconds: the time limit
@@ -149,14 +115,16 @@ async def connect(server: str, tls: ssl.SSLContext, seconds: float) -> Wire:
     """
     parts = split_url(server)
     is_tls = parts.scheme == "https"
-    connecting = asyncio.get_running_loop().create_connection(
-        Wire, parts.hostname or "", parts.port or PORTS[parts.scheme], ssl=tls if is_tls else None
+    port = parts.port or PORTS[parts.scheme]
+    connecting = wire.loop.create_connection(
+        lambda: wire, parts.hostname or "", port, ssl=tls if is_tls else None
     )
-    transport, wire = await asyncio.wait_for(connecting, seconds)
-    if is_tls and transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-        transport.abort()
+    try:
+        transport, _ = await asyncio.wait_for(connecting, seconds)
+    except asyncio.TimeoutError:
+        raise ConnectionError("no connection in time") from None
+    if not speaks_http2(transport):
         raise ConnectionError("the server does not speak HTTP/2")
-    return wire
 
 
 def serve(
@@ -178,8 +146,7 @@ def serve(
         transport, wire = await loop.connect_accepted_socket(
             Wire, sock, ssl=tls, ssl_handshake_timeout=handshake_seconds
         )
-        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-            transport.abort()
+        if not speaks_http2(transport):
             return
         serving = loop.create_task(serve_client(wire))
         while not serving.done():
@@ -199,9 +166,14 @@ async def accept(
     host: str,
     port: int,
     scheme: str = "https",
+    clients: int = sys.maxsize,
 ) -> None:
-    """Run a task for each client until Ctrl+C or SIGTERM; then cancel them, and wait for them."""
+    """Run a task for each client until Ctrl+C or SIGTERM; then cancel them, and wait for them.
+
+    :param clients: the maximum number of clients at the same time; others wait
+    """
     loop = asyncio.get_running_loop()
+    places = asyncio.Semaphore(clients)
 
     async def run(sock: socket.socket) -> None:
         with contextlib.suppress(OSError):  # it has disconnected, or TLS failed
@@ -209,26 +181,31 @@ async def accept(
             await serve_socket(sock)
 
     async def go_on() -> None:
-        clients = set[asyncio.Task[None]]()
+        tasks = set[asyncio.Task[None]]()
         try:
             while True:
+                await places.acquire()
                 try:
                     sock, _ = await loop.sock_accept(listener)
                 except OSError:  # it has already disconnected, or too many files are open
+                    places.release()
                     await asyncio.sleep(0.1)
                 else:
-                    clients.add(client := loop.create_task(run(sock)))
-                    client.add_done_callback(clients.discard)
+                    tasks.add(task := loop.create_task(run(sock)))
+                    task.add_done_callback(tasks.discard)
+                    task.add_done_callback(lambda _: places.release())
         finally:
             listener.close()
-            for client in clients:
-                client.cancel()
-            await asyncio.gather(*clients, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    with socket.create_server((host, port), backlog=1024) as listener:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=1024) as listener:
         listener.setblocking(False)
         accepting = loop.create_task(go_on())
+        stop = partial(loop.call_soon_threadsafe, stop_accepting, listener, accepting)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(accepting.cancel))
+            signal.signal(number, lambda *_: stop())
         announce(listener.getsockname()[1], host, scheme)
         await asyncio.wait([accepting])

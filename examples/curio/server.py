@@ -151,15 +151,19 @@ class Server:
 
     async def run(self) -> None:
         """Serve until Ctrl+C or SIGTERM."""
-        stopping = curio.UniversalEvent()  # one that a signal handler may set
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        # The signal becomes a byte. curio's events are no help, because they ask who calls them,
+        # and a signal handler interrupts anything.
+        signal.set_wakeup_fd(theirs.fileno())
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
-        async with self.listener:
+            signal.signal(number, lambda *_: None)
+        async with self.listener, curio.io.Socket(ours) as stopping:
             acceptor = await curio.spawn(self.accept)
             options.announce(self.listener.getsockname()[1], self.listener.getsockname()[0])
-            await stopping.wait()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)  # a second one makes no difference
+            await stopping.recv(1)
+            signal.set_wakeup_fd(-1)  # a second one makes no difference
+            theirs.close()
             await acceptor.cancel()
         for client in list(self.clients):
             await client.leave()

@@ -6,8 +6,8 @@ Start it in the root of the checkout, then send it a request from another shell:
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
     curl --cacert examples/certificates/authority.pem https://localhost:8443/echo -d hello
 
-Every client has two green threads, in `examples/common/green.py`. What is echoed counts as received
-when it is sent: a client that does not take its content back cannot send more of it.
+Every client has two green threads, in `examples/common/green.py`. Echoed content is acknowledged
+when it is sent, so a client that does not read the echo cannot send more.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from examples.common.answers import answer
 from examples.common.green import Client, Patience
 from examples.common.session import Session
 
-MAX_CLIENTS = 100  # clients served at the same time; further ones wait in line
-HANDSHAKE_SECONDS = 10.0  # how long a client may take to agree on TLS
-IDLE_SECONDS = 60.0  # a client with which nothing is exchanged for so long is told to go
-SEND_SECONDS = 30.0  # how long a client may leave what we send unread
-GRACE_SECONDS = 3.0  # how long responses that are under way may take when the server stops
-LINGER_SECONDS = 1.0  # how long a client has to read our last words and hang up
+MAX_CLIENTS = 100  # clients served at the same time; others wait
+HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
+IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
+SEND_SECONDS = 30.0  # time limit for a client to read what we send
+GRACE_SECONDS = 3.0  # time limit for responses in progress when the server stops
+LINGER_SECONDS = 1.0  # time for a client to read our last frames and disconnect
 
 
 class Server:

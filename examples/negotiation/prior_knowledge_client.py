@@ -28,7 +28,7 @@ def get_some(waiting: deque[SplitResult], out: BinaryIO, verbose: bool) -> None:
     conn.initiate_connection()
     with Client(connect(waiting[0]), conn) as client:
         if verbose:
-            print("HTTP/2 by prior knowledge", file=sys.stderr)
+            print("using HTTP/2 with prior knowledge, without negotiation", file=sys.stderr)
         client.get_all(waiting, out)
 
 

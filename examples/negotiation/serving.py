@@ -54,7 +54,7 @@ class Channel:
         """Wait for bytes; none mean that the client sends no more.
 
         Raises `TimeoutError` at the given time, after a long silence and when the server stops;
-        after `leave()`, when the time to finish is over.
+        after `leave()`, when the time limit has passed.
         """
         self.sock.settimeout(POLL_SECONDS)
         until = min(until, self.deadline, time.monotonic() + IDLE_SECONDS)

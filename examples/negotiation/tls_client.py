@@ -48,11 +48,11 @@ def get_some(
         # The host name goes into the handshake (SNI) and is compared with the certificate.
         context.wrap_socket(sock, server_hostname=waiting[0].hostname) as tls,
     ):
-        picked = tls.selected_alpn_protocol()
+        if (protocol := tls.selected_alpn_protocol()) != "h2":
+            selected = f"the server selected {protocol or 'no protocol'} with ALPN"
+            raise FetchError(f"{selected}, but this client only speaks HTTP/2")
         if verbose:
-            print(f"{tls.version()}, ALPN picked {picked}", file=sys.stderr)
-        if picked != "h2":
-            raise FetchError(f"the server picked {picked}, and this client speaks HTTP/2 only")
+            print(f"negotiated HTTP/2 with ALPN, over {tls.version()}", file=sys.stderr)
         conn = client_connection()
         conn.initiate_connection()
         with Client(tls, conn) as client:

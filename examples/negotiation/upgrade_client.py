@@ -84,7 +84,9 @@ def get_some(waiting: deque[SplitResult], out: BinaryIO, verbose: bool) -> None:
         older.request(url, offer)
         head = older.head()
         if verbose:
-            print(f"the server answered the offer with {head.status_code}", file=sys.stderr)
+            upgraded = isinstance(head, h11.InformationalResponse)
+            outcome = "upgraded to HTTP/2" if upgraded else "continuing in HTTP/1.1, not upgraded"
+            print(f"{outcome} (status {head.status_code})", file=sys.stderr)
         if isinstance(head, h11.Response):
             older.save(url, head, out)
             waiting.popleft()

@@ -85,10 +85,10 @@ class Exchange:
                 self.upload = None if end else asyncio.create_task(self.send_content(upstream))
                 await self.download(upstream)
             finally:
+                upstream.close()
                 if self.upload:
                     self.upload.cancel()
                     await asyncio.gather(self.upload, return_exceptions=True)
-                upstream.close()
 
     async def send_content(self, upstream: Stream | Http1) -> None:
         """Forward the content and the trailers of the request."""

@@ -188,8 +188,12 @@ class Server:
             self.connection.shut_down()
 
     async def close(self) -> None:
-        """Close all connections; no request is in progress."""
-        self.close_unused()
+        """Close all connections; requests in progress have a moment to end."""
+        while self.idle:
+            self.idle.pop().break_off()
+        if self.timer:
+            self.timer.cancel()
         if self.connection:
+            self.connection.shut_down()
             await self.connection.closed
         await asyncio.sleep(0)  # lets the others close

@@ -32,7 +32,7 @@ from examples.common import certificate, options
 from examples.common.answers import answer
 from examples.common.session import Session
 
-MAX_CLIENTS = 100  # clients served at the same time; others are turned away
+MAX_CLIENTS = 100  # clients served at the same time; others are rejected
 HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
 IDLE_SECONDS = 60.0  # a client that is idle for this long is disconnected
 SEND_SECONDS = 30.0  # time limit for a client to read what we send

@@ -114,8 +114,10 @@ class Connection:
         self.nursery.start_soon(self.write)
         self.nursery.start_soon(self.end_in_time, stopping)
         try:
-            # A client that has disconnected does not answer PING: only its requests may need time.
             if await self.read() and self.requests:
+                # They may need time. The client sends nothing more, so it acknowledges no PING.
+                with contextlib.suppress(h2.exceptions.ProtocolError):  # it has ended already
+                    self.conn.close_connection()
                 await self.leave()
         except trio.BrokenResourceError:
             pass  # the client has disconnected

@@ -54,7 +54,7 @@ _new = object.__new__
 
 
 class _Reader(Protocol):
-    """What wants to know of changes: see :mod:`h2._core.options`."""
+    """An object that is notified of changes: see :mod:`h2._core.options`."""
 
     def read(self, config: H2Configuration) -> None:
         """Look at the options again."""
@@ -238,7 +238,7 @@ class H2Configuration:
                 self._options.read(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy has connections of its own.
+        # A copy has no connections yet.
         return {name: value for name, value in vars(self).items() if name != "_options"}
 
     def __repr__(self) -> str:

@@ -379,7 +379,7 @@ class ConnectionTerminated(Event):
     :param error_code: why: an integer if it is not one of :class:`h2.errors.ErrorCodes`
     :param last_stream_id: the last stream of this side that the peer has processed or may still
         process
-    :param additional_data: what else the peer said, for diagnosis; ``None`` if it said nothing
+    :param additional_data: the debug data of the frame; ``None`` if it has none
     :param unprocessed_stream_ids: the streams of this side that were open and are above
         ``last_stream_id``, in order: the peer has not processed them. Empty if there are none.
     """
@@ -533,7 +533,7 @@ class DataAvailable(Event):
 class ConnectionDrained(Event):
     """A graceful shutdown is complete: no stream is left. Send what is pending, then close.
 
-    :class:`~h2.buffered.BufferedH2Connection` reports it after ``graceful_shutdown``, also if the
+    :class:`~h2.buffered.BufferedH2Connection` reports it after ``graceful_shutdown``, even if the
     connection has ended with an error in the meantime.
     """
 

@@ -21,7 +21,7 @@ VERSION: Final = 1
 
 
 class Frame(Protocol):
-    """What loggers get as the argument of a message about a frame; its text is made on demand."""
+    """The argument of a message about a frame that loggers get; its text is created on demand."""
 
     @property
     def type(self) -> int:

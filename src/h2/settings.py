@@ -287,8 +287,8 @@ class Settings(MutableMapping["SettingCodes | int", int]):
     def receive(self, pairs: Iterable[tuple[int, int]]) -> dict[SettingCodes | int, ChangedSetting]:
         """Check and apply values that the endpoint with these settings sent, in their order.
 
-        Unknown settings are reported and not kept: a peer could make them pile up. They need no
-        check, because any 32-bit value is valid. If it raises a Violation, nothing has changed.
+        Unknown settings are reported and not kept: a peer could send any number of them. They need
+        no check, because any 32-bit value is valid. If it raises a Violation, nothing has changed.
 
         :meta private:
         """

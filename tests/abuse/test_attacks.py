@@ -1,4 +1,4 @@
-"""The catalogue of attacks: its frames, how they are measured, and that this package passes."""
+"""The catalogue of attacks: its frames, its measurements, and that this package withstands it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_what_an_application_does_makes_a_difference(api: Api) -> None:
     found = {mode: measured(api, "server/data-1", mode, 50) for mode in MODES}
     assert {mode: outcome.events for mode, outcome in found.items()} == dict.fromkeys(MODES, 50)
     assert all(outcome.octets == 500 for outcome in found.values())
-    # An event takes about 100 octets, more or less with the version of Python.
+    # An event takes about 100 octets, depending on the version of Python.
     assert found["keeps"].held > found["serves"].held + 50 * 60
     waiting = measured(api, "server/ping", "ignores", 50)
     assert (waiting.pending, waiting.events, waiting.frames) == (50 * 17, 50, 50)
@@ -107,7 +107,7 @@ def test_what_an_application_does_makes_a_difference(api: Api) -> None:
 
 def test_requests_are_answered(api: Api) -> None:
     found = measured(api, "server/tiny-windows", count=300)
-    # 100 responses begin with an octet of content, 200 more octets are asked for, 100 in a read.
+    # 100 responses start with one octet of content; 200 more octets are requested, 100 per read.
     assert (found.events, found.error, found.pending) == (400, "", 100 * 10 + 100 * 10)
 
 
@@ -141,7 +141,7 @@ class Broken:
 
 
 class Endless(Broken):
-    """A connection that never comes to an end."""
+    """A connection that never returns from a call."""
 
     def receive_data(self, octets: bytes) -> list[object]:
         while len(octets) == 65536:
@@ -150,7 +150,7 @@ class Endless(Broken):
 
 
 class Module:
-    """What is there in place of `h2.connection`."""
+    """Replaces `h2.connection`."""
 
     def __init__(self, connection: type[Broken]) -> None:
         self.H2Connection = connection
@@ -230,7 +230,7 @@ VALID = [name for name, attack in ATTACKS.items() if attack.valid]
 
 @pytest.mark.parametrize("name", VALID)
 def test_valid_messages_are_accepted(api: Api, name: str) -> None:
-    """The bars of valid messages are for nothing else."""
+    """The messages of these attacks are valid, so no error may end them."""
     found = measured(api, name, count=1000)
     assert (found.error, found.crash) == ("", "")
     assert found.events >= 1000
@@ -245,9 +245,9 @@ def usual(api: Api) -> tuple[float, float]:
 
 
 def wrong(api: Api, attack: Attack, mode: Mode, usual: tuple[float, float]) -> list[str]:
-    """What is wrong with a small run; a busy machine gets three chances.
+    """Return the faults of a small run; a busy machine gets three attempts.
 
-    Most limits are not reached, so these have the same bounds as an attack that is refused.
+    A small run does not reach most limits, so it has the same bounds as an attack that is refused.
     """
     found: list[str] = []
     for _ in range(3):
@@ -272,7 +272,7 @@ def test_no_attack_does_harm_in_small(name: str, api: Api, usual: tuple[float, f
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What would be run in another environment."""
+    """Record what would run in another environment."""
     asked = []
 
     def here(package: str, options: object, names: list[str]) -> Iterator[Outcome]:
@@ -301,6 +301,45 @@ def test_the_command_runs_again_what_costs_too_much(
     assert [row["attack"] for row in found["ours"]["rows"]] == names
     assert found["ours"]["frames"] == command.QUICK_FRAMES
     assert found.keys() == {"ours", "jh2"}
+
+
+def recorded(file: Path, *arguments: str) -> list[str]:
+    """The attacks in the file after a run of the command."""
+    command.main(["--json", str(file), "--again", "0", "--quick", *arguments])
+    return [row["attack"] for row in record.read(file)["ours"]["rows"]]
+
+
+def test_the_command_adds_attacks_to_those_of_earlier_runs(
+    run: list[list[str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "attacks.json"
+    pings = [name for name in ATTACKS if "client/ping" in name]
+    resets = [name for name in ATTACKS if "server/rapid-reset-" in name]
+    assert recorded(file, "--add", "--only", "client/ping") == pings
+    # in the order of the catalogue, in which streams come first
+    assert recorded(file, "--add", "--only", "server/rapid-reset-") == [*resets, *pings]
+    assert recorded(file, "--add", "--only", "client/ping") == [*resets, *pings]
+    assert recorded(file, "--only", "server/rapid-reset-") == resets
+    assert len(run) == 4
+
+
+def test_the_command_does_not_add_to_runs_of_another_length(
+    run: list[list[str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "attacks.json"
+    recorded(file, "--only", "client/ping")
+    resets = [name for name in ATTACKS if "server/rapid-reset-" in name]
+    assert recorded(file, "--add", "--only", "rapid-reset-", "--frames", "9") == resets
+    assert record.read(file)["ours"]["frames"] == 9
+    assert len(run) == 2
+
+
+def test_figures_of_an_attack_are_replaced() -> None:
+    before = record.run(1000, 2.0, [])
+    before["rows"] = [row("server/ping", mode, "harmless") for mode in MODES]
+    new = record.run(1000, 2.0, [])
+    new["rows"] = [row("server/ping", "serves", "refused")]
+    assert record.merged(before, new, ATTACKS) == new
 
 
 def test_the_command_fails_if_an_attack_does(run: list[list[str]]) -> None:
@@ -383,6 +422,20 @@ def test_the_page_says_how_attacks_end() -> None:
     assert "Other packages" not in attacks_page.page(runs)
 
 
+def test_the_page_compares_the_buffered_connection() -> None:
+    runs = {name: record.run(1000, 2.0, []) for name in ("ours", "jh2", "reading", "buffered")}
+    for number, run in enumerate(runs.values(), 1):
+        run["rows"] = [row("server/ping", "serves", "harmless", times=number)]
+    text = attacks_page.page(runs)
+    columns = "`BufferedH2Connection` | with `receive_buffering` |"
+    assert f"|  | this package | {columns} jh2 5.0.15 |" in text
+    assert "| most times | 1.0 | 4.0 | 3.0 | 2.0 |" in text
+    section = text[text.index("## The buffered connection") : text.index("## Other packages")]
+    assert f"| attack | {columns}\n" in section
+    assert "| `server/ping` | harmless; 4.0 times, 1 KB | harmless; 3.0 times, 1 KB |" in section
+    assert "| attack | jh2 5.0.15 |\n" in text
+
+
 def test_the_page_of_attacks_is_up_to_date() -> None:
     assert attacks_page.main(["--check"]) == 0
 
@@ -390,6 +443,13 @@ def test_the_page_of_attacks_is_up_to_date() -> None:
 def test_the_page_has_every_attack() -> None:
     rows = attacks_page.read()["ours"]["rows"]
     expected = {(name, mode) for name in ATTACKS for mode in MODES}
+    assert {(row["attack"], row["mode"]) for row in rows} == expected
+
+
+@pytest.mark.parametrize("package", attacks_page.BUFFERED)
+def test_the_page_has_a_sample_for_the_buffered_connection(package: str) -> None:
+    rows = attacks_page.read()[package]["rows"]
+    expected = {(name, mode) for name in SAMPLE for mode in MODES}
     assert {(row["attack"], row["mode"]) for row in rows} == expected
 
 

@@ -1,4 +1,4 @@
-"""Connections that buffer, with the handshake done, and what they send as frames."""
+"""Buffering connections after the handshake, and their output as frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 from tests.support import wire
 
-#: Settings of a peer that sets no bounds to what these tests send.
+#: Settings of a peer whose windows never limit these tests.
 WIDE = ((wire.Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW),)
 
 POST = list(wire.POST)
@@ -18,7 +18,7 @@ TRAILERS = list(wire.TRAILERS)
 
 
 def server(*peer_settings: tuple[int, int], **options: Any) -> BufferedH2Connection:
-    """A server whose client has announced these settings; the window of the connection is wide."""
+    """A server whose client has announced these settings; the connection window is large."""
     conn = BufferedH2Connection(H2Configuration(client_side=False), **options)
     conn.initiate_connection()
     wire.feed(conn, wire.PREFACE, wire.settings(*peer_settings), wire.settings(ack=True))
@@ -28,7 +28,7 @@ def server(*peer_settings: tuple[int, int], **options: Any) -> BufferedH2Connect
 
 
 def client(*peer_settings: tuple[int, int], **options: Any) -> BufferedH2Connection:
-    """A client whose server has announced these settings; the window of the connection is wide."""
+    """A client whose server has announced these settings; the connection window is large."""
     conn = BufferedH2Connection(**options)
     conn.initiate_connection()
     wire.feed(conn, wire.settings(*peer_settings), wire.settings(ack=True))
@@ -38,12 +38,12 @@ def client(*peer_settings: tuple[int, int], **options: Any) -> BufferedH2Connect
 
 
 def widen(conn: BufferedH2Connection) -> None:
-    """Make the window of the connection as wide as it can be."""
+    """Make the window of the connection as large as possible."""
     wire.feed(conn, wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
 
 
 def responding(conn: BufferedH2Connection, *stream_ids: int) -> BufferedH2Connection:
-    """A server with requests on these streams, received in full, to which responses have begun."""
+    """A server with complete requests on these streams, whose responses have started."""
     for stream_id in stream_ids:
         wire.feed(conn, wire.headers(stream_id, wire.REQUEST, end_stream=True))
         conn.send_headers(stream_id, RESPONSE)
@@ -80,7 +80,7 @@ def types(sent: list[wire.Frame]) -> list[int]:
 
 
 def nothing_is_left(conn: BufferedH2Connection) -> bool:
-    """Whether nothing is kept: no queue, no octet, no stream that waits, no priority."""
+    """Whether no state is left: no queue, no octets, no waiting stream, no priority."""
     queue = conn._sending
     return (
         not queue.queues

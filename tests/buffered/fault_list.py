@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Fault(NamedTuple):
-    """A fault: the place, the code, its replacement, and the tests that find it instead."""
+    """A fault: file, code, replacement, and tests that find it if the simulation cannot."""
 
     name: str
     file: str
@@ -308,7 +308,7 @@ FAULTS: Final = (
         "    if outbound.opening is not None:\n        stream.state = after\n\n",
         "\n",
     ),
-    # What is kept.
+    # State that is kept.
     Fault(
         "priorities are kept for ever",
         "_core/priority_merging.py",

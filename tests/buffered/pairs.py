@@ -1,4 +1,4 @@
-"""Pairs of buffered connections, and what the tests here ask of them."""
+"""Pairs of buffering connections, and helpers for their tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def server(**options: Any) -> BufferedH2Connection:
 
 
 def pair(ours: dict[int, int], theirs: dict[int, int], **options: Any) -> Any:
-    """A client and a server that have shaken hands and know each other's settings."""
+    """A client and a server that have exchanged and acknowledged their settings."""
     one, other = client(**options), server(**options)
     for conn, settings in ((one, ours), (other, theirs)):
         conn.initiate_connection()

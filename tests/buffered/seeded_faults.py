@@ -1,10 +1,9 @@
-"""Faults that others had, put into a copy of the package: each must be found.
+"""Known faults, put into a copy of the package: each must be found.
 
 usage: python -m tools.simulation --faults [--only PART-OF-A-NAME]
 
-A fault is a piece of the source and what takes its place. The simulation looks for it first. What
-only changes the order of frames it cannot see; the tests that compare the order with that of a
-model do.
+A fault replaces a piece of the source. The simulation looks for it first. It cannot detect faults
+that only change the order of frames; the tests that compare the order with a model can.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from .fault_list import FAULTS, Fault
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = ROOT / "src" / "h2"
 
-#: So many histories find a fault, or do not.
+#: The number of histories in which a fault must be found.
 RUNS: Final = 3_000
 
-#: Seconds for each fault and each way to look for it. What takes longer hangs.
+#: Seconds for each fault and each way to look for it. After that, it counts as a hang.
 PATIENCE: Final = 200
 
 
 def fits(fault: Fault) -> bool:
-    """Return whether the source has what the fault replaces, once."""
+    """Return whether the source has the code that the fault replaces exactly once."""
     return (SOURCE / fault.file).read_text(encoding="utf-8").count(fault.old) == 1
 
 
@@ -52,7 +51,7 @@ def copy_with(fault: Fault) -> Iterator[Path]:
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run Python with a copy of the package; returns how it ended, "" if nothing was found."""
+    """Run Python with a copy of the package; return how it ended, "" if nothing was found."""
     path = os.pathsep.join(map(str, (folder, ROOT / "tests", ROOT)))
     environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     full = [sys.executable, *command]

@@ -1,11 +1,11 @@
-"""A simulation of two buffered connections: nothing lost, nothing late, nothing refused, all ends.
+"""A simulation of two buffering connections: nothing is lost, late or refused, and all streams end.
 
 usage: python -m tools.simulation [--runs 100000] [--first 0] [--show]
 
 Each seed makes a history: windows of any size, limits, resets, trailers, padding, promises,
-tunnels, reads that are cut anywhere. At its end every stream that nobody has reset has exactly its
-octets, its END_STREAM and its trailers, and neither end holds anything. A history that breaks
-something is shortened and printed; `--show` tells what happens in it, step by step.
+tunnels, reads that end anywhere. At its end, each stream that was not reset has delivered exactly
+its octets, END_STREAM and trailers, and neither end holds any state. A history that violates this
+is shortened and printed; `--show` prints it step by step.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from .simulation_end import End, Message
 from .simulation_text import Broken, Choices, History, demand, generate
 from .simulation_world import World
 
-#: How streams ended, or that their content was dropped, is remembered of this many of them.
+#: The number of streams of which the end, or that content was dropped, is remembered.
 REMEMBERED: Final = {
     ".receiving._ended": 200,
     ".receiving._ignored": 200,
     ".receiving._leftovers._lost": 1_024,
 }
 
-#: The most rounds until everything has been exchanged: more means that it never ends.
+#: The maximum of rounds to exchange everything: more means that it never ends.
 _ROUNDS: Final = 2_000
 
 
 def quiet(_: str) -> None:
-    """Tell nothing."""
+    """Print nothing."""
 
 
 def play(history: History, tell: Callable[[str], None] = quiet) -> World:
-    """Play a history to its end, and check all that must hold."""
+    """Play a history to its end, and check all invariants."""
     world = World(history.setup, tell)
     for step in history.steps:
         world.step(step)
@@ -59,7 +59,7 @@ def play(history: History, tell: Callable[[str], None] = quiet) -> World:
 
 
 def settle(world: World) -> None:
-    """All programs come to an end, and all that is in flight arrives."""
+    """Let all programs finish, and deliver everything in flight."""
     for end in world.ends:
         tell_larger_windows(world, end)
     choices = Choices(0)
@@ -78,7 +78,7 @@ def settle(world: World) -> None:
 
 
 def tell_larger_windows(world: World, end: End) -> None:
-    """Windows and limits with which everything comes to an end soon."""
+    """Announce windows and limits with which everything can end soon."""
     conn = end.conn
     world.do(end, "update_settings", {4: 50_000, 3: 4})
     if conn.inbound_flow_control_window < 10_000:
@@ -127,12 +127,12 @@ def misbehave(world: World, end: End) -> None:
 
 
 def fall_silent(world: World, end: End) -> None:
-    """Nothing arrives any more: pending output is sent, or stays."""
+    """Nothing more arrives: pending output is sent, or stays pending."""
     for each in world.ends:
         if not each.ended:
             each.pull(None)
             each.take(each.conn.events())
-            each.pull(None)  # the last GOAWAY, where that was the end of the last stream
+            each.pull(None)  # the last GOAWAY, if the last stream has just ended
             demand(not each.pull(None), "more than all", each)
             each.ended = True
             world.do(each, "close_connection", 2)
@@ -140,14 +140,14 @@ def fall_silent(world: World, end: End) -> None:
 
 
 def check_over(end: End, told: bool = False) -> None:
-    """An ended connection keeps nothing, and only reports that it has ended."""
+    """An ended connection keeps no output, and calls report that it has ended."""
     conn = end.conn
     demand(conn.send_buffer_size() == 0, "content after the end", end)
     demand(conn.waiting_streams == 0, "requests wait after the end", end)
     for stream_id, message in end.messages.items():
         demand(not conn.is_writable(stream_id), "writable after the end", end, stream_id)
         if message.available and conn.readable(stream_id):
-            end.reads(stream_id, None)  # what had arrived is there all the same
+            end.reads(stream_id, None)  # content that arrived before can still be read
     data = end.pull(None)
     demand(not end.pull(None), "output without end", end)
     end.take(conn.events())
@@ -160,7 +160,7 @@ def check_over(end: End, told: bool = False) -> None:
     raise Broken("a call after the end", f"{end}")
 
 
-# What must hold at the end.
+# Invariants at the end.
 
 
 def check_messages(world: World) -> None:
@@ -175,7 +175,7 @@ def check_messages(world: World) -> None:
                 demand(message.opened, "no StreamOpened", end, message)
             if theirs is None:
                 over = message.over or is_unwanted(other, message)
-                demand(over, "a request that nobody has heard", end, message)
+                demand(over, "a request that was not received", end, message)
             elif (message.complete and theirs.reset is None) or not (theirs.over or message.over):
                 check_whole(end, message, theirs)
         if end.shut_down:
@@ -188,7 +188,7 @@ def check_reset(end: End, other: End, message: Message, theirs: Message | None) 
     """Every StreamReset has a cause."""
     if theirs is not None:
         reset = theirs.reset
-        demand(reset is not None, "StreamReset that nobody has sent", end, message)
+        demand(reset is not None, "StreamReset without RST_STREAM", end, message)
         demand(reset == message.lost, "StreamReset with another code", end, message, theirs)
         return
     demand(message.lost == 7, "lost with another code than REFUSED_STREAM", end, message)
@@ -205,7 +205,7 @@ def is_unwanted(other: End, message: Message) -> bool:
 
 
 def check_whole(end: End, message: Message, theirs: Message) -> None:
-    """What one end has sent, the other has received."""
+    """The other end has received everything that one end has sent."""
     where = (end, message, theirs)
     demand(theirs.heard == message.begun, "the header section is lost", *where)
     demand(theirs.heard_early == message.early, "1xx is lost", *where)
@@ -216,7 +216,7 @@ def check_whole(end: End, message: Message, theirs: Message) -> None:
 
 
 def check_nothing_left(end: End) -> None:
-    """An idle connection holds nothing."""
+    """An idle connection holds no state."""
     conn = end.conn
     demand(conn.events() == [], "an event is left", end)
     demand(conn.data_to_send() == b"", "output is left", end)
@@ -239,13 +239,13 @@ def check_nothing_left(end: End) -> None:
 
 
 def check_windows(end: End) -> None:
-    """Nothing that was received is still to be acknowledged."""
+    """All received content has been acknowledged."""
     for message in end.messages.values():
         demand(message.owed == 0, "an error of the simulation: owed", end, message)
 
 
 def held(thing: object, place: str = "", seen: set[int] | None = None) -> Iterator[Any]:
-    """Find the containers that are not empty, in all parts of the buffers but the core."""
+    """Find the containers that are not empty, in all parts of the buffers except the core."""
     seen = set() if seen is None else seen
     if id(thing) in seen:
         return
@@ -258,7 +258,7 @@ def held(thing: object, place: str = "", seen: set[int] | None = None) -> Iterat
         else:
             yield place, thing
     elif hasattr(thing, "dead"):
-        # Streams that are gone may leave a few marks in the lines of a level, which counts them.
+        # Closed streams may leave a few marks in the queues of a level, which counts them.
         left = [*thing.fresh, *thing.ring]
         if len(left) != thing.dead or thing.active or thing.sequential or thing.identifiers:
             yield place, left
@@ -270,13 +270,13 @@ def held(thing: object, place: str = "", seen: set[int] | None = None) -> Iterat
 
 
 def _is_part(thing: object) -> bool:
-    """Return whether something is an object of the package that may hold others."""
+    """Return whether this is an object of the package that may hold others."""
     kind = type(thing)
     ours = kind.__module__.startswith("h2._core.") or kind.__module__ == "h2.buffered"
     return ours and kind.__name__ != "Connection" and not hasattr(thing, "stream_id")
 
 
-#: What a slot is, in the pure build and in the compiled one.
+#: The types of slots, in the pure build and in the compiled one.
 SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
@@ -307,7 +307,7 @@ def kind_of(error: Exception) -> str:
 
 
 def shorten(history: History, error: Exception) -> History:
-    """Remove from a history what is not needed for the same failure."""
+    """Remove the steps that are not needed for the same failure from a history."""
     wanted = kind_of(error)
 
     def fails(candidate: History) -> bool:
@@ -339,13 +339,13 @@ def report(history: History) -> str:
     lines = [f"{history!r}"]
     try:
         play(history, lines.append)
-    except Exception as error:  # it is what is reported
+    except Exception as error:  # the caller reports it
         lines.append(f"{type(error).__name__}: {error}")
     return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play histories; returns 1 if one of them breaks something."""
+    """Play histories; return 1 if one of them fails."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.simulation", description="Simulate two buffered connections."
     )

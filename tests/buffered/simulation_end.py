@@ -1,7 +1,7 @@
-"""One end of a simulated connection: what its program has done, what it has heard, what must hold.
+"""One end of a simulated connection: the actions and events of its program, and its invariants.
 
-Content of a message is a piece of one random text, which depends on the stream and the sender: so
-each octet that arrives can be compared with what was written, and nothing has to be kept.
+The content of a message is a piece of one random text, which depends on the stream and the sender.
+So each received octet can be compared with the one that was written, and nothing has to be kept.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FRAME_HEADER: Final = 9
 
 
 class Message:
-    """What the program of one end knows about a stream: its own message and the peer's."""
+    """What the program at one end knows about a stream: its own message and that of the peer."""
 
     def __init__(self, stream_id: int) -> None:
         self.stream_id = stream_id
@@ -53,10 +53,10 @@ class Message:
         self.tunnel = False
         self.parent = 0  #: the stream on which it was promised
         self.waited = False  #: it had to wait to be opened
-        self.opened = False  #: StreamOpened came
+        self.opened = False  #: StreamOpened has been returned
         self.hasty = False  #: sent before the peer announced its limit
         self.full = False  #: the program has seen that it is not writable, and waits
-        # What it has heard.
+        # What it has received.
         self.heard = False
         self.heard_early = 0
         self.read = 0
@@ -65,7 +65,7 @@ class Message:
         self.lost: int | None = None  #: the code of StreamReset
         self.owed = 0  #: octets that were received and not acknowledged
         self.ignored = False  #: the program has called discard_data
-        self.available = False  #: content can be read, as far as the program was told
+        self.available = False  #: content can be read, according to the events
 
     def __repr__(self) -> str:
         said = [f"{name}={value}" for name, value in vars(self).items() if value]
@@ -86,7 +86,7 @@ class Message:
 
 
 class End:
-    """One end: the connection under test and what its program has done and heard."""
+    """One end: the connection under test, and the actions and events of its program."""
 
     def __init__(self, conn: BufferedH2Connection, buffering: bool) -> None:
         self.conn = conn
@@ -114,7 +114,7 @@ class End:
     # Events.
 
     def take(self, events: Iterable[Event]) -> None:
-        """Let the program handle events. No wake-up may be missing."""
+        """Let the program handle events. No wake-up may be lost."""
         for event in events:
             handler = _HANDLERS.get(type(event))
             if handler is not None:
@@ -122,13 +122,13 @@ class End:
         for message in self.messages.values():
             if message.full and not message.over:
                 writable = self.conn.is_writable(message.stream_id)
-                demand(not writable, "nobody said that a stream is writable", self, message)
+                demand(not writable, "no StreamWritable event", self, message)
                 size = self.conn.send_buffer_size(message.stream_id)
                 enough = size > self.conn.SEND_BUFFER_LOW or self.ended
                 demand(enough, "a writer waits although little is left", self, message, size)
             if self.buffering and not message.available and not message.over:
                 there = self.conn.readable(message.stream_id)
-                demand(not there, "nobody said that there is content", self, message, there)
+                demand(not there, "no DataAvailable event", self, message, there)
         self.late = False
 
     def _message(self, event: Any, what: str) -> Message:
@@ -172,7 +172,7 @@ class End:
         self.check_content(message, event.data)
 
     def check_content(self, message: Message, data: bytes) -> None:
-        """Compare octets with those that were written."""
+        """Compare received octets with those that were written."""
         demand(message.heard or not data, "content before the header section", self, message)
         late = message.heard_trailers and not self.buffering
         demand(not late, "content behind trailers", self, message)
@@ -195,7 +195,7 @@ class End:
 
     def on_reset(self, event: StreamReset) -> None:
         if event.stream_id not in self.messages and not event.remote_reset:
-            # A request that came before our limit was known; the program never hears of it.
+            # A request sent before our limit was known; the program gets no event for it.
             demand(event.error_code == 7, "an error of the other end", self, event)
             return
         message = self._message(event, "StreamReset")
@@ -218,7 +218,7 @@ class End:
         demand(message.waited, "StreamOpened for a stream that did not wait", self, event)
         demand(not message.opened, "StreamOpened twice", self, event)
         message.opened = True
-        # Responses on promised streams may begin in any order.
+        # Responses on promised streams may start in any order.
         ordered = not self.client or self.opened < [event.stream_id]
         demand(ordered, "opened out of order", self, event, self.opened)
         self.opened = [event.stream_id]
@@ -242,16 +242,16 @@ class End:
         demand(not left, "drained with streams", self, left)
         demand(not self.conn.send_buffer_size(), "drained with content", self)
 
-    # What must hold.
+    # Invariants.
 
     def limit(self) -> int:
-        """How many streams it may have open."""
+        """How many streams this end may have open."""
         if not self.settings_heard:
             return min(BEFORE_SETTINGS, self.conn.remote_settings.max_concurrent_streams)
         return self.conn.remote_settings.max_concurrent_streams
 
     def sendable(self) -> int | None:
-        """A stream that has octets and a window, if there is one."""
+        """A stream that has octets and an open window, if there is one."""
         core = self.conn._core
         if core.send_windows.connection <= 0 or self.ended:
             return None
@@ -263,7 +263,7 @@ class End:
         return None
 
     def pull(self, amount: int | None) -> bytes:
-        """Take what may go, and check that it is all that may go."""
+        """Take output, and check that nothing that can be sent is left."""
         conn = self.conn
         before = self.sendable() if amount != 0 else None
         opened = conn.open_outbound_streams
@@ -280,18 +280,18 @@ class End:
             left = self.sendable()
             demand(left is None, "octets and a window, and nothing goes", self, left, amount)
             if conn.waiting_streams and not self.ended:
-                demand(now >= self.limit(), "a request waits for nothing", self, now, self.limit())
+                demand(now >= self.limit(), "a request waits without need", self, now, self.limit())
         return data
 
     def check_sizes(self) -> None:
-        """The sizes of all queues make up the whole."""
+        """The total is the sum of the sizes of all queues."""
         conn = self.conn
         each = sum(conn.send_buffer_size(stream_id) for stream_id in self.messages)
         demand(each == conn.send_buffer_size(), "sizes do not add up", self, each)
         for message in self.messages.values():
             size = conn.send_buffer_size(message.stream_id)
             kept = message.over and not message.complete
-            demand(size == 0 or not kept, "a queue of a stream that is over", self, message)
+            demand(size == 0 or not kept, "a queue of a closed stream", self, message)
             demand(size <= message.written, "more waits than was written", self, message)
             if size:
                 state = conn.is_writable(message.stream_id)
@@ -299,7 +299,7 @@ class End:
                 demand(not (state and full), "writable though full", self, message.stream_id, size)
 
     def reads(self, stream_id: int, amount: int | None) -> int:
-        """Read what has arrived; returns how much it was."""
+        """Read the content that has arrived; return its size."""
         message = self.messages[stream_id]
         there = self.conn.readable(stream_id)
         data = self.conn.read_data(stream_id, amount)

@@ -1,4 +1,4 @@
-"""Calls that a program must not make: each raises, and has changed nothing."""
+"""Calls that a program must not make: each raises, and changes nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUEST: Final = [
 ]
 NEW: Final = (b"x-new-name", b"a value that no table has")
 
-#: Header sections that make no request.
+#: Header sections that are not valid requests.
 _BAD_REQUESTS: Final[tuple[Any, ...]] = (
     [],
     [NEW, *REQUEST],
@@ -45,7 +45,7 @@ _BAD_RESPONSES: Final[tuple[Any, ...]] = ([NEW], [(b":status", b"20"), NEW], [(b
 
 
 def wrong_calls(end: End, choices: Choices) -> Iterator[Wrong]:
-    """Calls that are wrong now, of all kinds that there are."""
+    """Calls of all kinds that are wrong in the current state."""
     conn = end.conn
     yield "data_to_send", (choices.pick((-1, "x", 1.5)),), {}
     yield "send_data", (choices.pick((0, -1, 2**32, "x", None, 1_001)), b"x"), {}
@@ -100,7 +100,7 @@ def _on_stream(end: End, message: Message, choices: Choices) -> Iterator[Wrong]:
 
 
 def make_wrong_call(end: End, choices: Choices, tell: Callable[[str], None]) -> None:
-    """Make one of them. It must raise, and leave everything as it was."""
+    """Make one of these calls. It must raise, and change nothing."""
     calls = list(wrong_calls(end, Choices(choices.below(1 << 20))))
     method, arguments, keywords = choices.pick(calls)
     tell(f"{end}.{method}{arguments} {keywords} is wrong")

@@ -40,11 +40,11 @@ VALUES: Final[dict[int, tuple[int, ...]]] = {
 
 
 class Marks(BufferedH2Connection):
-    """With different marks, set on the instance."""
+    """A connection with its own buffer limits, set on the instance."""
 
 
 def build(client: bool, choices: Choices, hasty: bool, clock: Callable[[], float]) -> End:
-    """One end, with windows and limits of any size."""
+    """Create one end, with windows and limits of any size."""
     # By default, which is strict, a server refuses requests above its limit; else it is an error.
     mode: dict[str, Any] = {} if hasty or choices.below(3) else {"strict": False}
     config = H2Configuration(client_side=client, header_encoding=None, **mode)

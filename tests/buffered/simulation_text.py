@@ -1,4 +1,4 @@
-"""Histories as values, numbers that decide, and the content of messages."""
+"""Histories as values, choices made from numbers, and the content of messages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-#: What messages consist of.
+#: The text from which the content of messages is taken.
 _TEXT: Final = random.Random(9218).randbytes(1 << 21)
 _PLACES: Final = 1 << 20
 
-#: So many octets a message may have.
+#: The maximum of octets in a message.
 LONGEST: Final = len(_TEXT) - _PLACES
 
 
 class Broken(AssertionError):  # noqa: N818 - what it says is that an invariant is broken
-    """Something that must hold does not. ``kind`` names it, whatever stream it was."""
+    """A violated invariant. ``kind`` names it, independently of the stream."""
 
     def __init__(self, kind: str, details: str) -> None:
         super().__init__(f"{kind}: {details}")
@@ -25,19 +25,19 @@ class Broken(AssertionError):  # noqa: N818 - what it says is that an invariant 
 
 
 def demand(condition: object, kind: str, *details: object) -> None:
-    """Raise `Broken` unless something holds."""
+    """Raise `Broken` unless a condition holds."""
     if not condition:
         raise Broken(kind, " ".join(map(str, details)))
 
 
 def content(stream_id: int, client: bool, start: int, length: int) -> bytes:
-    """The octets of a message from one place on, by its stream and its sender."""
+    """The octets of a message from an offset on, by its stream and its sender."""
     place = (stream_id * 7_919 + client * 104_729) % _PLACES + start
     return _TEXT[place : place + length]
 
 
 class Choices:
-    """Decisions that are taken out of one number. The number 0 takes the first choice each time."""
+    """Choices made from the digits of one number. 0 always makes the first choice."""
 
     def __init__(self, number: int) -> None:
         self._left = number
@@ -51,7 +51,7 @@ class Choices:
         return options[place]
 
     def one_in(self, number: int) -> bool:
-        """Something rare, which does not happen by default."""
+        """Whether a rare choice is made; the number 0 never makes it."""
         return self.below(number) == number - 1
 
 
@@ -63,13 +63,13 @@ class Step(NamedTuple):
 
 
 class History(NamedTuple):
-    """One history. The same one always goes the same way."""
+    """One history, which is always played in the same way."""
 
     setup: int
     steps: tuple[Step, ...]
 
 
-#: How often steps are taken, in histories of several kinds.
+#: The frequencies of steps, for several kinds of histories.
 MOODS: Final[tuple[dict[str, int], ...]] = (
     {"open": 6, "respond": 8, "write": 20, "finish": 4, "reset": 1, "carry": 30, "hand_back": 10},
     {"open": 12, "respond": 14, "write": 14, "finish": 9, "reset": 2, "carry": 30, "hand_back": 8},
@@ -79,7 +79,7 @@ MOODS: Final[tuple[dict[str, int], ...]] = (
     {"open": 20, "respond": 12, "finish": 12, "settings": 4, "carry": 20, "write": 5, "pull": 4},
 )
 
-#: What every history has some of.
+#: Steps that occur in every history.
 _ALWAYS: Final = {
     "open": 2,
     "respond": 2,
@@ -104,7 +104,7 @@ _ALWAYS: Final = {
 
 
 def generate(seed: int, shortest: int = 20, longest: int = 110) -> History:
-    """A history by chance."""
+    """Generate a history from a seed."""
     rng = random.Random(seed)
     weights = dict(_ALWAYS)
     for kind, weight in rng.choice(MOODS).items():

@@ -26,7 +26,7 @@ from .simulation_text import LONGEST, Choices, Step, content
 
 
 class World:
-    """Two ends that talk to each other while their programs do this and that."""
+    """Two ends that communicate while their programs take steps."""
 
     def __init__(self, setup: int, tell: Callable[[str], None]) -> None:
         self.tell = tell
@@ -74,7 +74,7 @@ class World:
             end.check_sizes()
 
     def push_out(self, end: End, amount: int | None, ask: bool = True) -> int:
-        """Take output of an end; it is in flight then."""
+        """Take output of an end, and put it in flight."""
         data = end.pull(amount)
         self.tell(f"{end}.data_to_send({amount}): {len(data)} octets")
         self.wires[self.other(end)] += data
@@ -99,7 +99,7 @@ class World:
         return events
 
     def carry(self, end: End, amount: int | None, cut: int) -> int:
-        """Take output of an end and let it arrive, in pieces."""
+        """Take output of an end and deliver it, in pieces."""
         length = self.push_out(end, amount)
         other = self.other(end)
         while self.deliver(other, cut):
@@ -126,7 +126,7 @@ class World:
         for _ in range(1 + choices.below(3)):
             stream_id = conn.get_next_available_stream_id()
             if choices.one_in(20):
-                stream_id += 4  # others are passed over
+                stream_id += 4  # others are skipped
             self._open(stream_id, choices)
 
     def _open(self, stream_id: int, choices: Choices) -> None:
@@ -207,7 +207,7 @@ class World:
         if not end.conn.is_writable(stream_id):
             message.full = True
             if not choices.one_in(3):
-                return  # a program that respects it
+                return  # a program that respects it waits
         if choices.one_in(12):
             self._write_little(end, message, 10 + choices.below(100))
         size = min(choices.pick(SIZES), LONGEST - message.written)
@@ -223,14 +223,14 @@ class World:
         last = choices.one_in(12)
         self.do(end, "send_data", stream_id, data, last, **padding)
         if form == 1:
-            data[:] = bytes(size)  # what was passed is the program's again
+            data[:] = bytes(size)  # the program may reuse its buffer after the call
         message.written += size
         self._note_end(message, last)
         if not message.ended and not end.conn.is_writable(stream_id):
             message.full = True
 
     def _write_little(self, end: End, message: Message, times: int) -> None:
-        """Many short pieces, which go together into frames."""
+        """Many short pieces, which are joined into frames."""
         for size in range(times):
             data = content(message.stream_id, end.client, message.written, size)
             end.conn.send_data(message.stream_id, data)
@@ -339,14 +339,14 @@ class World:
         self.deliver(end, choices.pick((1 << 30, 1, 9, 13, 500, 17_000)))
 
     def hand_back(self, end: End, choices: Choices) -> None:
-        """Take what has arrived on some streams."""
+        """Read content on some streams."""
         part = choices.below(3)
         for message in list(end.messages.values()):
             if choices.one_in(2):
                 self.hand_back_one(end, message, part)
 
     def hand_back_one(self, end: End, message: Message, part: int = 0) -> int:
-        """Take what has arrived on one stream, or a part of it. Returns how much it was."""
+        """Read the content of one stream, or a part of it; return its size."""
         if end.ended:
             return 0
         if not end.buffering:
@@ -358,13 +358,13 @@ class World:
         if not message.available or message.reset is not None:
             return 0  # nothing was reported
         if message.over and not end.conn.readable(message.stream_id):
-            return 0  # it was dropped: too much was kept of streams that were reset
+            return 0  # it was dropped: the limit for streams that were reset was reached
         amount = None if part == 0 else 1 + part * 1_000
         self.tell(f"{end}.read_data({message.stream_id}, {amount})")
         return end.reads(message.stream_id, amount)
 
     def discard(self, end: End, choices: Choices) -> None:
-        """The content of a stream is of no interest any more."""
+        """The program does not need the content of a stream any more."""
         if end.buffering and end.messages and not end.ended:
             message = choices.pick(list(end.messages.values()))
             self.do(end, "discard_data", message.stream_id)
@@ -376,14 +376,14 @@ class World:
             end.shut_down = True
 
     def goaway(self, end: End, choices: Choices) -> None:
-        """GOAWAY without a round trip before it."""
+        """GOAWAY without a preceding round trip."""
         if not end.ended and not end.shut_down:
             self.do(end, "close_connection")
             end.closing = True
-            end.take(self.told(end, end.conn.events()))  # requests that waited are refused
+            end.take(self.told(end, end.conn.events()))  # waiting requests are refused
 
     def misuse(self, end: End, choices: Choices) -> None:
-        """A call that is wrong."""
+        """A call that must raise."""
         if not end.ended:
             make_wrong_call(end, choices, self.tell)
 

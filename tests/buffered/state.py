@@ -1,4 +1,4 @@
-"""Everything that a buffered connection remembers, as one value that compares by content."""
+"""The whole state of a buffering connection, as one value that compares by content."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from support.snapshot import attributes, freeze, snapshot
 
 
 def state_of(conn: BufferedH2Connection) -> object:
-    """The memory of the core, and the behaviour of everything above it."""
+    """The state of the core, and of everything above it."""
     return snapshot(conn), _frozen(conn._buffers, {})
 
 
 def _frozen(thing: object, seen: dict[int, tuple[int, object]]) -> object:
-    """As `freeze`, for parts that know each other. The core is looked at apart.
+    """Like `freeze`, for parts that refer to each other. The core is frozen separately.
 
-    ``seen`` keeps what it knows: compiled objects make a new tuple each time they are asked for
-    one, and the next could get its identity.
+    ``seen`` keeps its objects alive: compiled objects create a new tuple at each access, and a
+    later one could get the same id.
     """
     if isinstance(thing, Connection):
         return "the core"

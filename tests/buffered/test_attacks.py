@@ -1,4 +1,4 @@
-"""The work and memory that a peer can cause in a connection that buffers."""
+"""The work and memory that a peer can cause in a buffering connection."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def calls(action: Callable[[], object]) -> int:
 
 
 def waiting(streams: int, window: int = 0, limits: AbuseLimits = NO_LIMITS) -> BufferedH2Connection:
-    """A server with this many responses that wait for the window of their stream."""
+    """A server with this many responses that wait for the windows of their streams."""
     conn = server()
     conn.config.limits = limits
     conn.initiate_connection()
@@ -70,7 +70,7 @@ def take(conn: BufferedH2Connection, data: bytes) -> Callable[[], object]:
 
 
 @pure_build
-def test_windows_to_and_fro_over_waiting_streams() -> None:
+def test_alternating_window_sizes_over_waiting_streams() -> None:
     """A stream that gets no window is visited once, however often SETTINGS arrive."""
     costs = []
     for streams in (100, 10_000):
@@ -86,8 +86,8 @@ def test_windows_to_and_fro_over_waiting_streams() -> None:
     assert costs[0][0] < 150
 
 
-def test_windows_to_and_fro_are_a_limited_pleasure() -> None:
-    """A pass over all streams for each SETTINGS frame is what the limit of glitches ends."""
+def test_alternating_window_sizes_are_stopped_by_the_limit_of_glitches() -> None:
+    """Each SETTINGS frame causes a pass over all streams, so the limit of glitches ends this."""
     conn = waiting(100, window=1, limits=AbuseLimits())
     toggle = wire.settings((Setting.INITIAL_WINDOW_SIZE, 0))
     toggle += wire.settings((Setting.INITIAL_WINDOW_SIZE, 1))
@@ -105,7 +105,7 @@ def test_windows_to_and_fro_are_a_limited_pleasure() -> None:
 @pytest.mark.parametrize("streams", [100, 5_000])
 def test_an_octet_of_window_costs_the_same_however_many_streams_wait(streams: int) -> None:
     conn = waiting(streams)
-    for _ in range(2):  # takes away, once, the marks that the streams left when they parked
+    for _ in range(2):  # removes the marks of the streams that were parked
         take(conn, wire.window_update(1, 1))()
     one = calls(take(conn, wire.window_update(1, 1)))
     updates = b"".join(wire.window_update(stream_id, 1) for stream_id in range(1, 200, 2))
@@ -115,7 +115,7 @@ def test_an_octet_of_window_costs_the_same_however_many_streams_wait(streams: in
 
 @pytest.mark.parametrize("window", [0, 1 << 20])
 def test_priorities_of_many_streams_cost_the_same_as_of_few(window: int) -> None:
-    """PRIORITY_UPDATE without end, for streams that wait and for streams that could send."""
+    """Endless PRIORITY_UPDATE frames, for streams that wait and for streams that could send."""
 
     def flood(ids: range) -> bytes:
         return b"".join(
@@ -127,7 +127,7 @@ def test_priorities_of_many_streams_cost_the_same_as_of_few(window: int) -> None
     for streams in (50, 2_000):
         conn = waiting(streams)
         if window:
-            # The streams have a window; that of the connection is used up.
+            # The streams have a window; that of the connection is exhausted.
             conn.receive_data(wire.settings((Setting.INITIAL_WINDOW_SIZE, window)))
             conn._core.send_windows.connection = 0
         costs[streams] = calls(take(conn, flood(range(1, 2 * streams, 2)))) / (streams * 20)
@@ -159,7 +159,7 @@ def test_streams_that_are_opened_and_reset_leave_nothing() -> None:
 
 
 def test_a_peer_that_never_reads() -> None:
-    """Nothing is taken: what the peer asks for waits as it was given, once."""
+    """Pending content is stored once, as the program passed it."""
     conn = waiting(1)
     content = bytes(1 << 20)
     conn.receive_data(wire.settings((Setting.INITIAL_WINDOW_SIZE, 2**31 - 1)))
@@ -183,4 +183,4 @@ def test_the_attacks_of_the_catalogue_hit_it() -> None:
     attack = ATTACKS["server/window-update-waiting"]
     found = probe.probe(api, attack, "serves", 1_000, 5.0, usual)
     assert (found.error, found.crash, found.events) == ("", "", 1_000)
-    assert found.pending == 100 * 10  # an octet of content for each, a hundred in a read
+    assert found.pending == 100 * 10  # an octet of content for each, a hundred per read

@@ -1,4 +1,4 @@
-"""Windows that grow with what the connection carries in a round trip."""
+"""Windows that grow with the content received in a round trip."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FRAME = 16_384
 class Link:
     """A download over a link with a rate and a delay; the sender has unlimited content.
 
-    Frames wait in a queue where they arrive faster than the link takes them. Time passes in steps
-    of a millisecond.
+    Frames wait in a queue if they are sent faster than the link transmits them. Time advances in
+    steps of a millisecond.
     """
 
     def __init__(self, rate: int, delay: float, **options: Any) -> None:
@@ -34,7 +34,7 @@ class Link:
         self.windows.read(wire.parse(self.conn.data_to_send()))
         wire.feed(self.conn, wire.settings(), self.windows.acknowledge())
         self.queue: deque[bytes] = deque()
-        self.room = 0.0  #: octets that the link can take now
+        self.room = 0.0  #: octets that the link can transmit now
         self.down: deque[tuple[float, bytes]] = deque()
         self.up: deque[tuple[float, bytes]] = deque()
         self.pings: list[float] = []
@@ -94,7 +94,7 @@ class Link:
                     self.delivered += len(self.conn.read_data(stream_id))
 
     def throughput(self, seconds: float) -> float:
-        """The share of the rate of the link that is delivered."""
+        """The share of the capacity of the link that is used."""
         before = self.delivered
         self.run(seconds)
         return (self.delivered - before) / (self.rate * seconds)
@@ -205,7 +205,7 @@ def measuring(**options: Any) -> tuple[BufferedH2Connection, bytes]:
 
 
 def arrive(conn: BufferedH2Connection, octets: int, *, read: bool = True) -> None:
-    """Content that the program reads immediately, or not."""
+    """Receive content that the program reads immediately, or not."""
     while octets:
         size = min(octets, FRAME)
         octets -= size
@@ -216,7 +216,7 @@ def arrive(conn: BufferedH2Connection, octets: int, *, read: bool = True) -> Non
 
 
 def arrive_quietly(conn: BufferedH2Connection, octets: int) -> None:
-    """A frame that the program reads; output stays pending."""
+    """Receive a frame that the program reads; output stays pending."""
     wire.feed(conn, wire.data(1, bytes(octets)))
     conn.read_data(1)
 
@@ -257,7 +257,7 @@ def test_windows_grow_by_settings_and_window_update() -> None:
     assert conn._core.streams[1].window.limit == DOUBLED
 
 
-EVEN = 80_000  #: a window of which a quarter, two fifths and a half are whole numbers
+EVEN = 80_000  #: a window size that is divisible by 4 and by 5
 
 
 def even() -> tuple[BufferedH2Connection, list[float]]:
@@ -273,7 +273,7 @@ def even() -> tuple[BufferedH2Connection, list[float]]:
 
 
 def asks(conn: BufferedH2Connection, octets: int) -> bool:
-    """Whether so much content, all of it read, makes the connection measure."""
+    """Whether this much content, all of it read, makes the connection measure."""
     wire.feed(conn, *(wire.data(1, bytes(octets - at)[:FRAME]) for at in range(0, octets, FRAME)))
     conn.read_data(1)
     return Type.PING in {frame.type for frame in frames_of(conn)}
@@ -284,7 +284,7 @@ def test_a_quarter_of_a_window_is_worth_measuring() -> None:
     quarter = EVEN // 4
     assert not asks(conn, quarter - 1)
     assert asks(conn, 1)
-    # What comes while it is measured does not count for the next one.
+    # Content that arrives during a measurement does not count for the next one.
     assert not asks(conn, quarter)
     wire.feed(conn, wire.ping(b"h2window", ack=True))
     clock[0] = 1.0
@@ -325,7 +325,7 @@ def test_a_window_in_settings_that_are_in_flight_counts() -> None:
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_window_that_is_as_large_as_the_others_become(more: int) -> None:
-    """It gets no WINDOW_UPDATE; the smallest one is made of one octet."""
+    """It gets no WINDOW_UPDATE; a difference of one octet suffices for one."""
     conn, ack = measuring(connection_window=DOUBLED - more)
     arrive(conn, DEFAULT_WINDOW // 2 + 1)
     wire.feed(conn, ack)

@@ -1,4 +1,4 @@
-"""Calls before initiate_connection: what they ask for follows the connection preface."""
+"""Calls before initiate_connection: their frames follow the connection preface."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.wire import Setting, Type
 
 Call = Callable[[BufferedH2Connection], Any]
 
-#: Calls that may come first, and the frames that they make, on a client.
+#: Calls that a client may make first, and the frames that they create.
 OF_A_CLIENT: dict[str, tuple[Call, list[int]]] = {
     "request": (lambda conn: conn.send_headers(1, REQUEST, end_stream=True), [Type.HEADERS]),
     "ping": (lambda conn: conn.ping(b"12345678"), [Type.PING]),
@@ -86,7 +86,7 @@ def test_a_client_that_shuts_down_first_has_nothing_left() -> None:
 def test_a_connection_that_ends_first_says_nothing(
     make: Callable[[], BufferedH2Connection],
 ) -> None:
-    """A peer that has not seen the preface does not understand GOAWAY."""
+    """A peer that has not received the preface does not understand GOAWAY."""
     conn = make()
     conn.close_connection(error_code=2)
     assert conn.data_to_send() == b""
@@ -96,7 +96,7 @@ def test_a_connection_that_ends_first_says_nothing(
 
 
 def test_what_is_small_goes_straight_out_after_it() -> None:
-    """A message with nothing before it needs no queue."""
+    """A message behind no pending output needs no queue."""
     conn = client()
     conn.initiate_connection()
     conn.send_headers(1, POST)

@@ -37,7 +37,7 @@ def test_what_a_copy_sends_is_not_sent_by_the_original(
 
 
 def test_a_copy_keeps_the_two_lines_of_a_level_apart() -> None:
-    """Of a level that has had no incremental stream yet: its lines are one and the same then."""
+    """Before a level has its first incremental stream, its two lines are the same object."""
     client, _ = pair({}, {})
     for stream_id in (1, 3, 5):
         client.send_headers(stream_id, POST)

@@ -1,4 +1,4 @@
-"""PRIORITY_UPDATE that is kept for a request: it goes with it, or is forgotten with it."""
+"""PRIORITY_UPDATE that is kept for a request: it is sent or dropped with the request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.wire import Setting, Type
 
 
 def limited(streams: int) -> BufferedH2Connection:
-    """A client that knows how many streams it may open, and that priorities are heeded."""
+    """A client that knows its stream limit, and that the server uses priorities."""
     conn = client()
     conn.initiate_connection()
     values = (Setting.MAX_CONCURRENT_STREAMS, streams), (Setting.NO_RFC7540_PRIORITIES, 1)
@@ -22,7 +22,7 @@ def limited(streams: int) -> BufferedH2Connection:
 
 
 def kept(conn: BufferedH2Connection) -> list[int]:
-    """The streams of which a priority is kept, found in both places where it is."""
+    """The streams with a kept priority, which both containers must have."""
     updates = conn._sending.early_updates
     if updates is None:
         return []
@@ -31,7 +31,7 @@ def kept(conn: BufferedH2Connection) -> list[int]:
 
 
 def sent(conn: BufferedH2Connection) -> list[tuple[int, int]]:
-    """The requests and priorities that leave now, and their streams."""
+    """The types of the requests and priorities that are sent now, and their streams."""
     frames = wire.parse(conn.data_to_send())
     return [
         (
@@ -49,7 +49,7 @@ def test_identifiers_that_a_request_passes_over_are_forgotten() -> None:
     for stream_id in (9, 1, 5, 3, 5, 7, 11):
         conn.send_priority_update(stream_id, 1)
     assert kept(conn) == [1, 3, 5, 7, 9, 11]
-    conn.send_headers(5, REQUEST, end_stream=True)  # waits, and keeps its own
+    conn.send_headers(5, REQUEST, end_stream=True)  # waits, and keeps its priority
     assert kept(conn) == [5, 7, 9, 11]
     conn.send_headers(9, REQUEST, end_stream=True)
     assert kept(conn) == [5, 9, 11]
@@ -66,7 +66,7 @@ def test_identifiers_that_a_request_passes_over_are_forgotten() -> None:
 def test_a_request_that_does_not_wait_passes_them_over_too() -> None:
     conn = limited(2)
     for stream_id in (1, 3, 5, 7, 9):
-        conn.send_priority_update(stream_id, 1)  # two of them may go before the requests
+        conn.send_priority_update(stream_id, 1)  # two of them may be sent before the requests
     assert kept(conn) == [5, 7, 9]
     sent(conn)
     conn.send_headers(7, REQUEST, end_stream=True)
@@ -82,7 +82,7 @@ def test_a_request_that_is_dropped_takes_its_own_along() -> None:
         conn.send_headers(stream_id, REQUEST, end_stream=True)
         conn.send_priority_update(stream_id, 1)
     conn.send_headers(7, REQUEST, end_stream=True)
-    conn.reset_stream(7)  # has none
+    conn.reset_stream(7)  # has no priority
     conn.reset_stream(3)
     assert kept(conn) == [1, 5]
     conn.reset_stream(1)
@@ -93,7 +93,7 @@ def test_a_request_that_is_dropped_takes_its_own_along() -> None:
 def test_what_is_kept_does_not_grow_with_the_requests() -> None:
     conn = limited(0)
     for stream_id in range(1, 2_000, 4):
-        conn.send_priority_update(stream_id, 1)  # passed over
+        conn.send_priority_update(stream_id, 1)  # skipped
         conn.send_priority_update(stream_id + 2, 2)
         conn.send_headers(stream_id + 2, REQUEST, end_stream=True)
         conn.reset_stream(stream_id + 2)

@@ -40,10 +40,10 @@ CONNECT = [(b":method", b"CONNECT"), (b":authority", b"example.com:443")]
 
 
 def test_window_and_frame_size() -> None:
-    """Both are looked at only when a frame is cut."""
+    """Both only matter when a frame is created."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(200_000))
-    # What was queued with other windows and sizes: nothing was cut, nothing reserved.
+    # Content queued under other windows and sizes is neither split nor reserved in advance.
     wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 30_000)))
     assert [length for _, length, _ in shape(frames(conn))] == [FRAME, 30_000 - FRAME]
     conn.reset_stream(1, ErrorCodes.CANCEL)
@@ -71,7 +71,7 @@ def test_negative_window() -> None:
 
 @pytest.mark.parametrize("pad_length", [None, 0])
 def test_negative_window_of_a_stream_whose_turn_it_is(pad_length: int | None) -> None:
-    """A stream of which only a part was taken is not parked yet when its window shrinks."""
+    """A stream whose content was partly taken is not parked yet when its window shrinks."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 20_000)), 1, 3)
     conn.send_data(1, bytes(20_000), pad_length=pad_length)
     assert [stream for stream, _, _ in shape(frames(conn, FRAME + wire.FRAME_HEADER))] == [1]
@@ -100,7 +100,7 @@ def test_a_parked_stream_that_the_program_has_taken_out_of_the_streams() -> None
 
 
 def test_connection_window() -> None:
-    """The streams stay in line while the window of the connection is closed."""
+    """The streams keep their order while the window of the connection is exhausted."""
     conn = BufferedH2Connection(H2Configuration(client_side=False))
     conn.initiate_connection()
     wire.feed(conn, wire.PREFACE, wire.settings(*WIDE), wire.settings(ack=True))
@@ -120,13 +120,13 @@ def test_small_writes() -> None:
         conn.send_data(1, bytes([number % 256]) * 40)
         conn.send_data(1, b"")
     sent = frames(conn)
-    # The first write went straight into the output.
+    # The first write was added directly to the output.
     assert [length for _, length, _ in shape(sent)] == [40, FRAME, FRAME, 39_960 - 2 * FRAME]
     assert content(sent, 1) == b"".join(bytes([number % 256]) * 40 for number in range(1000))
 
 
 def test_end_stream() -> None:
-    """END_STREAM is on the last frame; only if nothing is queued it has an empty one."""
+    """END_STREAM is on the last frame, which is empty only if nothing is queued."""
     conn = responding(server(*WIDE), 1, 3)
     conn.send_data(1, bytes(FRAME + 1))
     conn.end_stream(1)
@@ -197,7 +197,7 @@ def test_reset_stream_on_which_nothing_waits() -> None:
 
 
 def test_reset_stream_of_a_request_that_was_not_opened() -> None:
-    """It makes no frame, and the identifier is passed over."""
+    """It creates no frame, and its identifier is skipped."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1))
     conn.send_headers(1, REQUEST, end_stream=True)
     for stream_id in (3, 5):
@@ -255,7 +255,7 @@ class Failing(DummyLogger):
 
 
 def test_no_reset_behind_a_response_after_the_end_of_the_connection() -> None:
-    """Also where something else than the peer has ended it."""
+    """Even if something other than the peer has ended it."""
     conn = BufferedH2Connection(H2Configuration(client_side=False, logger=Failing()))
     conn.initiate_connection()
     wire.feed(conn, wire.PREFACE, wire.settings(*WIDE))
@@ -287,7 +287,7 @@ def test_rst_stream_received() -> None:
 
 
 def test_goaway_received() -> None:
-    """Streams up to the last one continue; the others, and those that wait, are refused."""
+    """Streams up to the last one continue; the others, and waiting ones, are refused."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), *WIDE)
     for stream_id in (1, 3, 5, 7):
         conn.send_headers(stream_id, POST)
@@ -306,7 +306,7 @@ def test_goaway_received() -> None:
 
 
 def test_goaway_received_by_a_server() -> None:
-    """A promised stream that waits continues, except for one above the last stream."""
+    """A waiting promised stream continues, unless it is above the last stream."""
     conn = pushing_server(2, 4, 6)
     assert conn.waiting_streams == 2
     events = wire.feed(conn, wire.goaway(4))
@@ -358,7 +358,7 @@ def test_max_concurrent_streams() -> None:
     assert conn.get_next_available_stream_id() == 15
     assert conn.waiting_streams == 4
     assert [frame.stream_id for frame in frames(conn)] == [1, 3]
-    # Lowered: nothing opens until enough have ended.
+    # Lowered: no stream opens until enough have ended.
     wire.feed(
         conn,
         wire.settings((Setting.MAX_CONCURRENT_STREAMS, 1)),
@@ -368,7 +368,7 @@ def test_max_concurrent_streams() -> None:
     wire.feed(conn, wire.headers(3, wire.RESPONSE, end_stream=True))
     assert [frame.stream_id for frame in frames(conn)] == [5]
     assert conn.events() == [StreamOpened(stream_id=5)]
-    # Raised: more open at the next call.
+    # Raised: more streams open at the next call.
     wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 3)))
     assert [frame.stream_id for frame in frames(conn)] == [0, 7, 9]
     assert conn.open_outbound_streams == 3
@@ -415,7 +415,7 @@ def pushing_server(*promised: int) -> BufferedH2Connection:
 
 
 def test_push() -> None:
-    """A response on a promised stream above the limit waits; where one ends the next one opens."""
+    """Responses on promised streams above the limit wait; when one ends, the next one opens."""
     conn = pushing_server(2, 4, 6)
     assert conn.waiting_streams == 2
     sent = frames(conn)
@@ -453,7 +453,7 @@ def test_push_with_informational_responses_and_trailers() -> None:
 
 
 def test_push_that_is_reset_while_it_waits() -> None:
-    """The promise was sent, so the client must be told."""
+    """The promise was sent, so RST_STREAM must be sent, too."""
     conn = pushing_server(2, 4, 6)
     wire.feed(conn, wire.rst_stream(4))
     conn.reset_stream(6, ErrorCodes.CANCEL)
@@ -481,7 +481,7 @@ def test_connect() -> None:
 
 
 def test_connect_is_incremental() -> None:
-    """Even if the client knows priorities: a tunnel may last forever."""
+    """Even if the client sends priorities, because a tunnel may last forever."""
     conn = server(*WIDE)
     wire.feed(conn, wire.headers(1, [*wire.REQUEST, (b"priority", b"u=3")], end_stream=True))
     wire.feed(conn, wire.headers(3, CONNECT), wire.headers(5, [*CONNECT, (b"priority", b"u=1")]))
@@ -495,7 +495,7 @@ def test_connect_is_incremental() -> None:
 
 
 def test_padding() -> None:
-    """Every frame of a write is padded, with less where a window leaves no room for content."""
+    """Every frame of a write is padded, with less if the window has no room for content."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 20_000)), 1)
     conn.send_data(1, bytes(17_000), pad_length=10)
     conn.send_data(1, bytes(5))
@@ -537,7 +537,7 @@ def test_upgrade() -> None:
 
 
 def test_writable() -> None:
-    """False from the high mark on, true again at the low one, with the event."""
+    """False from the high mark on; true again at the low mark, with an event."""
     conn = responding(server(*WIDE), 1)
     conn.send_data(1, bytes(conn.SEND_BUFFER_HIGH - 1))
     assert conn.is_writable(1)

@@ -77,7 +77,7 @@ def test_what_is_discarded_of_many_requests_that_wait_is_forgotten_with_them() -
 
 
 def test_a_window_of_a_stream_that_waits_grows_bit_by_bit() -> None:
-    """A window's deficit is also known if WINDOW_UPDATE was not enough."""
+    """The deficit of a window is still known after an insufficient WINDOW_UPDATE."""
     one, _ = pair({}, {Setting.INITIAL_WINDOW_SIZE: 100})
     for stream_id in (1, 3, 5):
         one.send_headers(stream_id, POST)

@@ -1,4 +1,4 @@
-"""h2._core.leftovers: content whose window was given back."""
+"""h2._core.leftovers: buffered content whose credit was returned."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_taking_bytes_never_raises(client: bool, strict: bool, steps: list[Any])
                     full.clear()
         queues = conn._sending.queues.values()
         assert conn.send_buffer_size() == sum(queue.size for queue in queues)
-        # No late wake-up: everything that waits has a reason to wait.
+        # No late wake-up: whatever waits has a reason.
         assert all(
             conn.send_buffer_size(stream_id) > conn.SEND_BUFFER_LOW
             for stream_id in full

@@ -1,4 +1,4 @@
-"""h2._core.pieces: what content in pieces costs."""
+"""h2._core.pieces: the cost of content in pieces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from h2._core.pieces import Pieces
 
 
 def held(sizes: list[int]) -> int:
-    """The memory that pieces of these sizes take."""
+    """The memory used by pieces of these sizes."""
     pieces = [bytes([size % 256]) * size for size in sizes]
     tracemalloc.start()
     kept = Pieces(bytes(bytearray(pieces[0])))

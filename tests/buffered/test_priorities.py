@@ -1,4 +1,4 @@
-"""Which priority a stream has, and what clients and servers say about it (RFC 9218)."""
+"""The priority of a stream, and how clients and servers signal it (RFC 9218)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_field_of_a_request(encoding: str | None) -> None:
     conn.initiate_connection()
     wire.feed(conn, wire.PREFACE, wire.settings(*WIDE))
     request(conn, 1, (b"priority", b"u=5, i"))
-    # From the first signal on the defaults of the RFC hold.
+    # From the first signal on, the defaults of the RFC apply.
     request(conn, 3)
     request(conn, 5, (b"priority", b"u=1"), (b"priority", b"i"))
     request(conn, 7, (b"priority", b"u=9, i=4"))
@@ -83,7 +83,7 @@ def test_requests_of_a_proxy_are_side_by_side(name: bytes) -> None:
     request(conn, 3, (b"priority", b"u=0"))
     wire.feed(conn, wire.priority_update(3, b"u=1"))
     assert conn.get_priority(1) == conn.get_priority(3) == SIDE_BY_SIDE
-    # What the program itself says counts all the same.
+    # The priority that the program sets is still used.
     conn.set_priority(3, urgency=6)
     assert conn.get_priority(3) == (6, True)
 
@@ -182,7 +182,7 @@ def test_the_field_of_a_response_changes_what_it_names() -> None:
     assert conn.get_priority(3) == (5, True)
     request(conn, 5, (b"priority", b"u=5"))
     conn.send_headers(5, [*RESPONSE, (b"priority", b"u=1")], end_stream=True)
-    # Of a response that has to wait, too.
+    # This also works for a response that has to wait.
     wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 0)))
     conn.push_stream(1, 2, REQUEST)
     conn.send_headers(2, [(b":status", b"103")])
@@ -227,7 +227,7 @@ def test_a_client_sends_its_requests_side_by_side() -> None:
     assert conn.get_priority(1) == (5, True)
 
 
-# What clients tell servers.
+# Signals of clients.
 
 
 def updates(sent: list[wire.Frame]) -> list[tuple[int, bytes]]:
@@ -262,17 +262,17 @@ def test_a_client_sends_the_signals_that_the_server_heeds(
     both = signal(1)
     assert types(both) == [Type.PRIORITY_UPDATE, Type.PRIORITY, Type.HEADERS]
     assert both[2].has(wire.Flag.PRIORITY)
-    # Only the first SETTINGS count.
+    # Only the first SETTINGS frame matters.
     wire.feed(conn, wire.settings(*settings))
     wire.feed(conn, wire.settings())
     frames(conn)
     after = signal(3)
     assert types(after) == types_after
     assert after[1].has(wire.Flag.PRIORITY) == (types_after[0] == Type.PRIORITY)
-    # Of a stream that is open, too.
+    # Also for an open stream.
     conn.send_priority_update(3, urgency=1)
     assert types(frames(conn)) == types_after[:1] * (types_after[0] == Type.PRIORITY_UPDATE)
-    # What cannot be right is refused all the same.
+    # Invalid calls are still rejected.
     with pytest.raises(ProtocolError):
         conn.prioritize(5, weight=0)
     wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
@@ -284,7 +284,7 @@ HEEDS = (Setting.NO_RFC7540_PRIORITIES, 1)
 
 
 def test_priority_update_of_requests_that_are_not_open() -> None:
-    """Never more of them than the server allows: the frame is sent with the request then."""
+    """At most as many as the server allows; the others are sent with their requests."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 2), HEEDS)
     for stream_id in (1, 3, 5):
         conn.send_priority_update(stream_id, urgency=stream_id)

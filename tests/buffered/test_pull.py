@@ -132,7 +132,7 @@ def test_how_much_goes_straight_into_the_output() -> None:
     conn.send_data(1, bytes(FRAME - 1), end_stream=True)
     conn.send_data(3, bytes(2), end_stream=True)
     assert conn.send_buffer_size(3) == 2
-    # Nothing that waits: an end needs no octets.
+    # It does not have to wait: END_STREAM needs no window.
     conn.end_stream(5)
     assert [stream for stream, _, _ in shape(frames(conn))] == [1, 5, 3]
 
@@ -166,7 +166,7 @@ def test_content_that_does_not_fit_is_kept(window: str) -> None:
 
 
 def test_settings_that_change_no_window_stop_nothing() -> None:
-    """Small content still goes straight into the output, also while a stream has no window."""
+    """Small content is still added directly to the output, even if another stream has no window."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3)
     wire.feed(conn, wire.window_update(3, 100))
     conn.send_data(1, b"waits")
@@ -174,7 +174,7 @@ def test_settings_that_change_no_window_stop_nothing() -> None:
     wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, 0)))
     conn.send_data(3, b"straight")
     assert conn.send_buffer_size(3) == 0
-    # And where no stream waits, a new window does not matter either.
+    # And if no stream waits, a new window does not matter, either.
     other = responding(server(*WIDE), 1)
     wire.feed(other, wire.settings((Setting.INITIAL_WINDOW_SIZE, 100)))
     other.send_data(1, b"straight")
@@ -218,7 +218,7 @@ def test_an_end_with_padding() -> None:
 
 
 def test_windows_that_the_peer_has_used_up_are_opened() -> None:
-    """Also where the application acknowledges octets after the read in which they came."""
+    """Even if the application acknowledges octets after the read in which they arrived."""
     conn = client()
     conn.send_headers(1, POST, end_stream=True)
     conn.data_to_send()
@@ -266,7 +266,7 @@ def test_a_request_that_has_waited_with_trailers_and_no_content() -> None:
 
 
 def test_trailers_of_a_request_that_goes_on() -> None:
-    """The stream does not close with them, so what comes later is refused differently."""
+    """They do not close the stream, so later calls raise a different error."""
     conn = client(*WIDE)
     conn.send_headers(1, POST)
     conn.send_data(1, bytes(2 * FRAME))
@@ -277,7 +277,7 @@ def test_trailers_of_a_request_that_goes_on() -> None:
 
 
 def test_parked_streams_wake_in_the_order_of_what_they_lack() -> None:
-    """However often the peer has moved the windows before, so that the list was made again."""
+    """Even if the peer has changed the windows so often that the list was rebuilt."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3, 5)
     for stream_id, size in ((1, 10_000), (3, 9_000), (5, 8_000)):
         wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, size)))
@@ -387,7 +387,7 @@ def test_responses_that_would_wait_in_vain_are_refused() -> None:
 
 
 def test_a_queue_that_was_empty_begins_anew() -> None:
-    """Neither old content nor old padding comes again, and the order is that of the calls."""
+    """Old content and padding are not sent again, and the order is that of the calls."""
     conn = responding(server(*WIDE), 1)
     sizes = (FRAME + 1, FRAME + 2)
     for letter in b"ab":
@@ -549,7 +549,7 @@ def test_content_arrives_as_it_was_written(
     used = sum(length for _, length, _ in shape(received))
     assert used <= window + sum(updates)
     assert all(length <= frame_size for _, length, _ in shape(received))
-    # Work conservation: what is left has no window.
+    # Work conservation: remaining content has no window.
     assert len(arrived) == len(written) or used == window + sum(updates)
     assert any(frame.has(END) for frame in received) == (ended and arrived == written)
     if ended and arrived == written:
@@ -580,7 +580,7 @@ def test_small_chunks_in_small_windows(
 
 @pytest.mark.parametrize("pad_length", [None, 0])
 def test_many_small_chunks_cost_the_same_each(pad_length: int | None) -> None:
-    """Chunks that are gone are cut off, and not one by one."""
+    """Chunks that were sent are removed in groups, not one by one."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
     for _ in range(2_000):
         conn.send_data(1, b"xy", pad_length=pad_length)

@@ -1,4 +1,4 @@
-"""Content that a connection with ``receive_buffering`` keeps until it is read."""
+"""Content that a connection with ``receive_buffering`` buffers until it is read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FRAME = 16_384
 
 
 def fill(conn: BufferedH2Connection, stream_id: int, octets: int, letter: bytes = b"x") -> None:
-    """Send this many octets in DATA frames of the usual size."""
+    """Receive this many octets in DATA frames of the default maximum size."""
     while octets > 0:
         size = min(octets, FRAME)
         wire.feed(conn, wire.data(stream_id, letter * size))
@@ -39,7 +39,7 @@ def fill(conn: BufferedH2Connection, stream_id: int, octets: int, letter: bytes 
 
 
 def nothing_is_owed(conn: BufferedH2Connection) -> bool:
-    """Whether the connection's whole window was given back or counts towards the next update."""
+    """Whether the whole connection window was returned, or counts towards the next update."""
     window = conn._core.window
     return window.value + window.handed_back == window.limit
 
@@ -507,7 +507,7 @@ def test_discarded_content_gives_its_windows_back_and_so_does_what_follows() -> 
 
 
 def test_a_client_can_send_all_of_a_request_that_was_answered_early() -> None:
-    """A server that answers early and discards the rest sends no RST_STREAM and stalls nobody."""
+    """A server that responds early and discards the rest sends no RST_STREAM, and never stalls."""
     conn = uploading()
     fill(conn, 1, 2 * FRAME)
     conn.send_headers(1, [(":status", "413")], end_stream=True)
@@ -524,7 +524,7 @@ def test_a_client_can_send_all_of_a_request_that_was_answered_early() -> None:
 
 
 def test_a_loop_on_what_is_buffered_ends_with_the_stream() -> None:
-    """As the manual says: `is_writable` would remain false."""
+    """A loop on `is_writable` would not end, as the manual says."""
     for end in (
         lambda conn: wire.feed(conn, wire.rst_stream(1)),
         lambda conn: conn.close_connection(error_code=2),
@@ -818,7 +818,7 @@ def test_no_window_is_opened_on_a_stream_that_the_peer_has_ended(make: Any) -> N
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_small_frames_count_until_their_octets_are_given_back(reset: bool) -> None:
-    """Whether the program reads them or the peer resets their stream."""
+    """This holds if the program reads them and if the peer resets their stream."""
     limits = AbuseLimits(small_data=20, resets_received=None)
     settings = {Setting.MAX_CONCURRENT_STREAMS: 1}
     conn = started(False, config={"limits": limits, "clock": lambda: 0.0})

@@ -1,4 +1,4 @@
-"""The content a peer can make a connection with ``receive_buffering`` keep, if nothing is read."""
+"""How much a peer can make a connection with ``receive_buffering`` store, if nothing is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Attack = Callable[[BufferedH2Connection], Iterator[bytes]]
 
 
 def grown(conn: BufferedH2Connection, attack: Attack) -> int:
-    """By how much the memory of a connection grows while a peer sends what an attack yields."""
+    """The growth of the memory of a connection during an attack."""
     tracemalloc.start()
     for data in attack(conn):
         conn.receive_data(data)
@@ -30,7 +30,7 @@ def grown(conn: BufferedH2Connection, attack: Attack) -> int:
 
 
 def resets(conn: BufferedH2Connection) -> Iterator[bytes]:
-    """Streams that are reset when as much of them has arrived as the windows allow."""
+    """Streams that are reset when they have filled their windows."""
     for stream_id in range(1, 2001, 2):
         yield wire.headers(stream_id, wire.POST)
         for _ in range(3):
@@ -39,7 +39,7 @@ def resets(conn: BufferedH2Connection) -> Iterator[bytes]:
 
 
 def small_resets(conn: BufferedH2Connection) -> Iterator[bytes]:
-    """The same with an octet each, which takes more memory than it has octets."""
+    """The same with one octet each, so the overhead exceeds the content."""
     for stream_id in range(1, 4001, 2):
         yield wire.headers(stream_id, wire.POST)
         yield wire.data(stream_id, b"x")
@@ -62,7 +62,7 @@ def large_answered(conn: BufferedH2Connection) -> Iterator[bytes]:
 
 
 def padding(conn: BufferedH2Connection) -> Iterator[bytes]:
-    """Frames of nothing but padding."""
+    """Frames that only have padding."""
     yield wire.headers(1, wire.POST)
     for _ in range(5000):
         yield wire.data(1, b"", pad=255)
@@ -70,8 +70,8 @@ def padding(conn: BufferedH2Connection) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("attack", [resets, small_resets, answered, large_answered, padding])
 def test_memory_does_not_grow_with_what_a_peer_does(attack: Attack) -> None:
-    # What is kept without a window counts 128 octets for each stream, and takes not much more. The
-    # rest is what the connection remembers of streams that were reset.
+    # Content kept without a window counts 128 octets more per stream, about its real overhead. The
+    # rest is the state that the connection keeps for streams that were reset.
     assert grown(server(), attack) < 3 * DEFAULT_WINDOW + 300_000
 
 
@@ -115,7 +115,7 @@ def test_single_octets_that_are_read_go_on_without_end() -> None:
 
 
 class Counted(int):
-    """An identifier that counts how often anybody compares it with another one."""
+    """An identifier that counts how often it is compared with another one."""
 
     compared = 0
 

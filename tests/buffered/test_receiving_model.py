@@ -1,7 +1,7 @@
-"""Any history of frames, reads and resets, against a model that is simple and slow.
+"""Random histories of frames, reads and resets, compared with a simple, slow model.
 
 The model keeps the octets of each stream as one string, and the windows as the peer sees them. It
-says what each call has to return, and at the end that nothing of a window is lost.
+predicts the result of each call, and checks at the end that no part of a window was lost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from support.wire import DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, Code, Setting
 STREAMS = (1, 3, 5)
 SIZES = (0, 1, 2, 100, 511, 512, 5_000, 16_384, 40_000, 10**6)
 
-#: What can happen, and the arguments with which it does. Some things happen more often.
+#: The steps, and their arguments. Some steps are more frequent.
 ACTIONS: dict[str, tuple[Any, ...]] = {
     "send": SIZES,
     "read": (None, *SIZES),
@@ -42,7 +42,7 @@ STEPS: st.SearchStrategy[Step] = st.tuples(
     st.sampled_from([*ACTIONS, *OFTEN]), st.sampled_from(STREAMS), st.integers(0, 999)
 )
 
-#: What a stream counts in addition to its octets, for content that is kept without a window.
+#: The overhead that counts for each stream whose content is kept without a window.
 OVERHEAD = 128
 
 
@@ -54,7 +54,7 @@ class Message:
         self.ended = False  #: by the peer
         self.answered = False  #: our message on the stream has ended
         self.reset = False  #: by either end
-        self.lost = False  #: dropped, or the program has given it up
+        self.lost = False  #: dropped, or discarded by the program
         self.ignored = False
 
     @property
@@ -67,7 +67,7 @@ class Message:
 
 
 class History:
-    """An end that keeps content, its program, and its peer."""
+    """An end that buffers content, its program, and its peer."""
 
     def __init__(
         self, client_side: bool, stream_window: int | None, connection_window: int | None
@@ -108,7 +108,7 @@ class History:
             window = stream.window
             assert window.value + window.handed_back + len(message.waiting) == window.limit
 
-    # What the peer does.
+    # Steps of the peer.
 
     def send(self, stream_id: int, amount: int) -> None:
         """DATA as far as the windows allow, some of it padded, all in one read."""
@@ -159,7 +159,7 @@ class History:
         if self.windows.unacknowledged:
             wire.feed(self.conn, self.windows.acknowledge())
 
-    # What the program does.
+    # Steps of the program.
 
     def read(self, stream_id: int, amount: int | None) -> None:
         message = self.messages[stream_id]
@@ -203,7 +203,7 @@ class History:
         self.conn.update_settings({Setting.INITIAL_WINDOW_SIZE: size})
 
     def flush(self, *_: object) -> None:
-        """Deliver what was sent. A server gives back windows of requests that it has answered."""
+        """Deliver output. A server returns the windows of requests that it has answered."""
         for stream_id, message in self.messages.items():
             over = message.ended and message.closed and not self.client_side
             if over and stream_id not in self.kept:
@@ -229,7 +229,7 @@ class History:
     # The end.
 
     def finish(self) -> None:
-        """Read everything, and let everything arrive; then no window has lost an octet."""
+        """Read everything, and deliver everything; then no window may have lost an octet."""
         for stream_id, message in self.messages.items():
             if message.waiting:
                 assert self.conn.read_data(stream_id) == message.waiting

@@ -1,4 +1,4 @@
-"""A call that raises changes nothing, also where others wait; what a call let pass cannot fail."""
+"""A call that raises changes nothing, and whatever a call has accepted cannot fail later."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from support.wire import Setting
 
 @pytest.fixture(scope="module", autouse=True)
 def still_clock() -> Any:
-    """Time does not pass: connections that got the same octets are in the same state."""
+    """Stop the clock, so that connections that received the same octets have the same state."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(H2Configuration, "clock", staticmethod(lambda: 0.0))
         yield
 
 
 class Newest(StreamId):
-    """The stream that was begun last, or one of those before; the next one for -1."""
+    """The newest stream, or one of those before it; the next one for -1."""
 
     def of(self, conn: Any) -> int:
         return int(conn.get_next_available_stream_id()) - 2 - 2 * int(self.which)
@@ -64,8 +64,7 @@ RESET = calls.call("reset_stream", OURS, st.sampled_from([8, 0, -1, "x"]))
 END = calls.call("end_stream", OURS)
 READ = calls.call("read_data", OURS, st.sampled_from([None, 10, 0, -1, "x"]))
 ANY = calls.ANY_STREAM
-#: Calls that never raise, whatever stream they are about: those in which a program asks, and those
-#: with which it takes what there is.
+#: Calls that never raise, for any stream: queries, and calls that fetch events or run timers.
 ASKING = st.one_of(
     calls.call("is_writable", OURS),
     calls.call("send_buffer_size", OURS | st.none()),
@@ -74,7 +73,7 @@ ASKING = st.one_of(
     calls.call("get_timer"),
     calls.call("handle_timer", st.sampled_from([0.0, 20.0, 1e9])),
 )
-#: What needs a connection that buffers what it receives.
+#: Calls that need ``receive_buffering``.
 CONTENT = st.one_of(
     calls.call("readable", ANY), calls.call("at_end", ANY), calls.call("discard_data", ANY)
 )
@@ -111,13 +110,13 @@ def steps(draw: st.DrawFn) -> Step:
     return (1 if kind == "answer" else draw(st.integers(0, 1))), draw(KINDS[kind])
 
 
-#: What else than H2Error a call may raise: an argument has a wrong type or value.
+#: Exceptions other than H2Error, for arguments of a wrong type or value.
 MISUSE = (ValueError, TypeError)
-#: These raise nothing where the arguments have the right types.
+#: These never raise if the arguments have the right types.
 NEVER_RAISE = {"is_writable", "send_buffer_size", "get_priority", "events", "get_timer"}
 NEVER_RAISE |= {"handle_timer", "graceful_shutdown"}
 NEED_BUFFERING = {"read_data", "readable", "at_end", "discard_data"}
-#: The others that are tried.
+#: The other calls under test.
 OTHERS = {
     *("initiate_connection", "initiate_upgrade_connection", "close_connection", "stream_state"),
     *("send_headers", "push_stream", "send_data", "end_stream", "reset_stream", "set_priority"),
@@ -126,14 +125,14 @@ OTHERS = {
     *("increment_flow_control_window", "local_flow_control_window", "data_to_send"),
     *("remote_flow_control_window", "get_next_available_stream_id"),
 }
-#: The connection cannot go on after these.
+#: The connection cannot continue after these.
 FINAL = {"clear_outbound_data_buffer"}
 
 
 def attempt(conn: BufferedH2Connection, call: Call) -> None:
     """Make a call; one that raises must have changed nothing."""
     if call.method == "initiate_upgrade_connection" and not conn._core.streams.is_used(1):
-        return  # the other end knows of no upgrade
+        return  # the other end was not upgraded
     before = state_of(conn)
     may_raise = () if call.method in NEVER_RAISE else (H2Error, *MISUSE)
     if call.method in NEED_BUFFERING and conn._receiving is None:
@@ -156,7 +155,7 @@ def carry(ends: Any, step: Take) -> bool:
     return bool(data)
 
 
-#: All that there is to be configured.
+#: All options.
 EVERYTHING: dict[str, Any] = {
     "receive_buffering": True,
     "automatic_window": True,
@@ -168,7 +167,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def test_every_call_is_tried() -> None:
-    """A method that the class gets is one to be tried here, too."""
+    """A new public method must be added to the lists above."""
     public = {name for name, _ in inspect.getmembers(BufferedH2Connection, callable)}
     assert {n for n in public if n[0] != "_"} == NEVER_RAISE | NEED_BUFFERING | OTHERS | FINAL
 
@@ -214,7 +213,7 @@ def outcome(conn: BufferedH2Connection, *arguments: Any, **keywords: Any) -> str
 
 
 def two_clients(options: dict[str, Any]) -> Any:
-    """Two clients with a server each, of which the second allows no streams."""
+    """Two clients, each with a server, of which the second allows no streams."""
     found = []
     for limit in (100, 0):
         one, other = pair({}, {Setting.MAX_CONCURRENT_STREAMS: limit})
@@ -242,7 +241,7 @@ def test_a_request_that_waits_is_judged_like_one_that_goes(
     data = waits.data_to_send()
     assert [type(event) for event in waits.events()] == ([] if said else [StreamOpened])
     if said or "validate_outbound_headers" in options:
-        return  # what no request is, a server refuses
+        return  # a server rejects malformed requests
     requests = heard(other_server, data, RequestReceived)
     assert requests == heard(its_server, goes.data_to_send(), RequestReceived)
     assert len(requests) == 1
@@ -275,7 +274,7 @@ def test_trailers_that_wait_are_judged_like_those_that_go(
 
 
 def test_what_waits_belongs_to_the_connection() -> None:
-    """The program may change what it has passed, and other things may change, too."""
+    """The program may change its arguments after the call, and the configuration."""
     one, other = pair({}, {Setting.MAX_CONCURRENT_STREAMS: 0, Setting.INITIAL_WINDOW_SIZE: 10})
     fields, content, trailers = [*POST, (b"x", b"1")], bytearray(b"content" * 10), [(b"y", b"2")]
     one.send_headers(1, fields)

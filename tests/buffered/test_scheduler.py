@@ -1,4 +1,4 @@
-"""Whose turn it is: the scheduler against a list sorted each time, bounds on waiting, cost."""
+"""The scheduler compared with a sorted list, its bounds on waiting, and its cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEVELS = 8
 
 @dataclass
 class Seat:
-    """A place in line that a stream has at one level, whether it can use it now or not."""
+    """The place of a stream in a line of one level, even if it cannot send now."""
 
     stream_id: int
     urgency: int
@@ -46,7 +46,7 @@ class Member:
 
 @dataclass
 class Model:
-    """The rules again, without any data structure: everything is sorted in each call."""
+    """The same rules without data structures: each call sorts everything."""
 
     members: dict[int, Member] = field(default_factory=dict)
     seats: list[Seat] = field(default_factory=list)
@@ -124,7 +124,7 @@ class Model:
         return self.first_in_line(urgency, incremental)
 
     def first_in_line(self, urgency: int, incremental: list[int]) -> int:
-        """Marks in front of the first that can go are given up, in the line that is looked at."""
+        """The first stream in line that can send; removes the marks before it."""
         while True:
             fresh = self.line(urgency, True)
             ring = self.line(urgency, False)
@@ -134,7 +134,7 @@ class Model:
             self.seats.remove(line[0])
 
     def ring_is_due(self, urgency: int) -> bool:
-        """The frames of fresh streams since the ring had one, as how many of them were in line."""
+        """Whether the ring is due: enough frames of fresh streams were sent since its last one."""
         in_line = self.fresh_since_ring.get(urgency, [])
         return bool(in_line) and len(in_line) >= max(31, in_line[0])
 
@@ -179,7 +179,7 @@ class Model:
 
 
 class History(RuleBasedStateMachine):
-    """Any history of what can happen to streams, played to the scheduler and to the model."""
+    """Random histories of streams, played on the scheduler and on the model."""
 
     @initialize()
     def start(self) -> None:
@@ -264,7 +264,7 @@ class History(RuleBasedStateMachine):
         self.scheduler.sent(turn)
         self.model.sent(turn.stream_id, turn.size > 0, turn.ended)
         assert turn.place == (READY if turn.size else None)
-        if outcome == "pause":  # its window ends with this frame
+        if outcome == "pause":  # this frame exhausts its window
             self.scheduler.pause(turn)
             self.model.pause(turn.stream_id)
             assert turn.place == PARKED
@@ -285,7 +285,7 @@ class History(RuleBasedStateMachine):
             return
         expected = self.model.next()
         assert bool(self.scheduler) is (expected is not None)
-        for _ in range(2):  # asking changes nothing
+        for _ in range(2):  # a query changes nothing
             turn = self.scheduler.next()
             assert (turn and turn.stream_id) == expected
         for level in self.scheduler._levels.values():
@@ -298,7 +298,7 @@ TestHistory = History.TestCase
 
 
 def test_long_histories_match_the_model() -> None:
-    """The same machine at random, with more streams and frames than a shrinking search has."""
+    """The same machine at random, with more streams and frames than hypothesis tries."""
     for seed in range(15):
         rng = random.Random(seed)
         machine = History()
@@ -328,7 +328,7 @@ def step(machine: History, rng: random.Random) -> None:
 
 
 class Chosen(st.DataObject):
-    """Values chosen beforehand, in place of those hypothesis draws."""
+    """A value chosen in advance, instead of one that hypothesis draws."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -360,7 +360,7 @@ def busy(*groups: Iterable[Turn]) -> Scheduler:
 
 
 def frames(scheduler: Scheduler, number: int) -> list[int]:
-    """The streams of the next frames, where all of them stay busy."""
+    """The streams of the next frames, if all streams stay busy."""
     order = []
     for _ in range(number):
         turn = scheduler.next()
@@ -371,7 +371,7 @@ def frames(scheduler: Scheduler, number: int) -> list[int]:
 
 
 def longest_wait(order: list[int], stream_id: int) -> int:
-    """The most frames from one of a stream to the next, or to the end."""
+    """The largest number of frames from one frame of a stream to its next, or to the end."""
     places = [-1, *(place for place, sent in enumerate(order) if sent == stream_id), len(order)]
     return max(after - before for before, after in pairwise(places))
 
@@ -453,7 +453,7 @@ def test_two_busy_streams_of_the_ring_differ_by_one_frame_at_most(number: int) -
 
 
 def test_one_that_refills_without_pause_gets_its_share_and_no_more() -> None:
-    """Each write is one frame, and the next follows as soon as it was sent."""
+    """Each write is one frame; the next one follows when it has been sent."""
     refilled, *others = streams(10)
     scheduler = busy([refilled], others)
     sent: Counter[int] = Counter()
@@ -514,7 +514,7 @@ def test_new_streams_without_end_do_not_stop_a_download() -> None:
 
 @pytest.mark.parametrize("number", [1, 5])
 def test_no_stream_of_a_ring_waits_longer_than_the_bound(number: int) -> None:
-    """32 frames for each other level, twice where a level has both kinds, for each stream."""
+    """32 frames per stream for each other level, doubled if a level has both kinds."""
     groups = [streams(number, level, first=1 + 100 * level) for level in range(LEVELS)]
     groups += [streams(1, level, False, first=51 + 100 * level) for level in range(LEVELS)]
     order = frames(busy(*groups), 32 * LEVELS * 2 * number * 4)
@@ -530,7 +530,7 @@ def test_one_kind_alone_waits_for_32_frames_of_each_level_and_stream() -> None:
     assert worst <= 32 * LEVELS * 5
 
 
-# What keeps its place.
+# Keeping a place.
 
 
 def test_a_parked_stream_keeps_its_place_for_a_round() -> None:
@@ -585,7 +585,7 @@ def test_a_stream_that_has_not_sent_yet_is_still_fresh_at_another_level() -> Non
 
 
 def fresh_or_not(back_and_forth: list[tuple[int, bool]]) -> list[int]:
-    """The first frames of a level in which one stream has been and another arrives this way."""
+    """The first frames of a level that one stream has used before another one arrives."""
     ring, other = streams(1, 5, first=101), streams(1, 3, first=201)
     scheduler = busy(ring, other)
     frames(scheduler, 40)
@@ -601,7 +601,7 @@ def fresh_or_not(back_and_forth: list[tuple[int, bool]]) -> list[int]:
     ("back_and_forth", "expected"),
     [
         ([(4, True), (5, True)], [1, 101]),
-        # A place that it had before is not a new one.
+        # A place that it had before is not new.
         ([(4, True), (3, True), (5, True)], [101, 1]),
         # One that is not incremental is never fresh.
         ([(3, False), (5, True)], [101, 1]),
@@ -643,7 +643,7 @@ def test_a_parked_stream_gets_the_priority_that_it_was_given_meanwhile() -> None
 
 
 def count(work: Callable[[], object]) -> int:
-    """How many bytecode instructions the work takes."""
+    """The number of bytecode instructions that the work takes."""
     if platform.python_implementation() != "CPython":
         pytest.skip("only CPython counts instructions")
     counted = 0
@@ -763,7 +763,7 @@ def test_a_stream_that_ends_leaves_no_place(elsewhere: bool) -> None:
     assert scheduler.next() is ending
     scheduler.sent(ending)
     level = scheduler._levels[1 << 3]
-    # Of a place at another level it is only known that nobody will come back to it.
+    # The scheduler only knows that nobody returns to a place at another level.
     assert level.dead == elsewhere
     assert [*level.fresh, *level.ring] == ([ending, other] if elsewhere else [other])
     assert frames(scheduler, 1) == [3]

@@ -1,4 +1,4 @@
-"""The simulation finds faults; `python -m tools.simulation --faults` looks for all of the list."""
+"""The simulation finds faults; `python -m tools.simulation --faults` tries the whole list."""
 
 from __future__ import annotations
 

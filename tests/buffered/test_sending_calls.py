@@ -1,4 +1,4 @@
-"""The exceptions of the sending half's calls; a call that raises changes nothing."""
+"""Calls that send: their exceptions, and that a call that raises changes nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Call = Callable[[BufferedH2Connection], object]
 
 
 def waiting_client() -> BufferedH2Connection:
-    """A client with a request on stream 1, and those on 3 (continues) and 5 (ended) that wait."""
+    """A client with a request on stream 1, and waiting ones on 3 (incomplete) and 5 (complete)."""
     conn = client((Setting.MAX_CONCURRENT_STREAMS, 1))
     conn.send_headers(1, REQUEST, end_stream=True)
     conn.send_headers(3, POST)
@@ -54,7 +54,7 @@ def waiting_client() -> BufferedH2Connection:
 
 
 def queueing_server() -> BufferedH2Connection:
-    """A server with content that waits on 1 (continues), 3 (ended) and 5 (with trailers)."""
+    """A server with pending content on 1 (incomplete), 3 (ended) and 5 (with trailers)."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3, 5)
     for stream_id in (1, 3, 5):
         conn.send_data(stream_id, b"content")
@@ -191,7 +191,7 @@ def check_refused(
         call(conn)
     assert isinstance(caught.value, H2Error) == issubclass(error, H2Error)
     assert sending_state(conn) == before
-    # And it continues as one that was never called in this way.
+    # And it continues as if the call had not been made.
     other = make()
     for end in (conn, other):
         if end.config.client_side:
@@ -204,7 +204,7 @@ def check_refused(
 
 
 def test_the_list_of_calls_can_fail() -> None:
-    """The comparison sees what a call that does not raise changes."""
+    """The comparison detects the changes of a call that does not raise."""
     for make, calls in (
         (waiting_client, (lambda conn: conn.send_data(3, b"x"), lambda conn: conn.end_stream(3))),
         (queueing_server, (lambda conn: conn.send_data(1, b"x"), lambda conn: conn.end_stream(1))),
@@ -241,7 +241,7 @@ def test_what_does_not_raise_in_any_state() -> None:
 def test_nothing_can_be_sent_when_the_connection_has_ended() -> None:
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
     conn.send_data(1, bytes(100))
-    # A logger that raises ends the connection, past all that follows its events.
+    # A logger that raises ends the connection without any later processing of its events.
     conn._core.end()
     for call in (
         lambda: conn.send_data(1, b"late"),

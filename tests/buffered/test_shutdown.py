@@ -1,4 +1,4 @@
-"""A graceful shutdown by itself: RFC 9113 section 6.8."""
+"""A graceful shutdown that proceeds by itself (RFC 9113 section 6.8)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def acknowledge(conn: BufferedH2Connection, sent: list[wire.Frame]) -> list[Even
 
 
 def last_ids(sent: list[wire.Frame]) -> list[int]:
-    """The last streams that the GOAWAY frames name; all of them have NO_ERROR."""
+    """The last streams of the GOAWAY frames, all of which must have NO_ERROR."""
     goaways = [frame for frame in sent if frame.type == Type.GOAWAY]
     assert {frame.error_code for frame in goaways} <= {0}
     return [frame.last_stream_id for frame in goaways]
@@ -81,14 +81,14 @@ def test_a_server_leaves_in_two_steps() -> None:
     sent = frames(conn)
     assert types(sent) == [Type.GOAWAY, Type.PING]
     assert last_ids(sent) == [wire.MAX_STREAM_ID]
-    # A request that was on its way is served.
+    # A request in flight is served.
     assert any(
         isinstance(event, RequestReceived)
         for event in wire.feed(conn, wire.headers(3, wire.REQUEST, end_stream=True))
     )
     assert acknowledge(conn, sent) == []
     assert last_ids(frames(conn)) == [3]
-    # One that comes later is not.
+    # A later one is not.
     assert wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True)) == []
     for stream_id in (1, 3):
         if stream_id == 3:
@@ -98,6 +98,20 @@ def test_a_server_leaves_in_two_steps() -> None:
     conn.data_to_send()
     assert drained(conn.events())
     assert not drained(conn.events())
+    assert nothing_is_left(conn)
+
+
+def test_the_program_may_name_the_last_stream_itself() -> None:
+    """It knows that no acknowledgment of the PING can arrive: the client has sent everything."""
+    conn = responding(server(), 1)
+    conn.graceful_shutdown()
+    frames(conn)
+    conn.close_connection()
+    assert last_ids(frames(conn)) == [1]
+    assert not drained(conn.events())
+    conn.send_data(1, b"content", end_stream=True)
+    assert types(frames(conn)) == [Type.DATA]
+    assert drained(conn.events())
     assert nothing_is_left(conn)
 
 
@@ -372,7 +386,7 @@ def test_at_any_time(seed: int, clock: Clock) -> None:
             elif acts == "reset":
                 conn.reset_stream(stream_id, rng.choice((0, 8)))
         except ProtocolError:
-            pass  # not possible just now
+            pass  # not possible in this state
         if acts == "pull":
             conn.data_to_send(rng.choice((None, 100, 65536)))
         elif acts == "shutdown":
@@ -411,7 +425,7 @@ def test_a_limit_that_has_passed_is_not_due_again(clock: Clock) -> None:
     conn.graceful_shutdown()
     clock.now += 5
     conn.handle_timer(clock.now)
-    assert conn.get_timer() is None  # before anybody has looked at the events
+    assert conn.get_timer() is None  # before the program has asked for events
 
 
 def test_without_an_acknowledgment_the_last_stream_is_named_in_the_end(clock: Clock) -> None:
@@ -471,9 +485,9 @@ def test_no_time_runs_once_nothing_is_left(clock: Clock) -> None:
 
 
 def serve(listener: socket.socket, size: int, log: list[type[Event]]) -> None:
-    """Serve one connection, which is to be left as soon as the first request is there."""
+    """Serve one connection, and shut down when the first request has arrived."""
     sock, _ = listener.accept()
-    # A client that has what it wanted may be gone at any time.
+    # A client that has its response may disconnect at any time.
     with sock, suppress(OSError):
         sock.settimeout(TIMEOUT)
         conn = BufferedH2Connection(H2Configuration(client_side=False), shutdown_timeout=TIMEOUT)
@@ -502,7 +516,7 @@ def serve(listener: socket.socket, size: int, log: list[type[Event]]) -> None:
 
 
 class Leaving(NamedTuple):
-    """A server that leaves with the first request, and the kinds of its events."""
+    """A server that shuts down with the first request, and the types of its events."""
 
     port: int
     log: list[type[Event]]

@@ -1,4 +1,4 @@
-"""Keepalive and limits for answers that do not come: the clock is the program's."""
+"""Keepalive and timeouts, with the clock of the program."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ both_roles = pytest.mark.parametrize("client", [True, False], ids=["client", "se
 
 
 def begun(client: bool, clock: Callable[[], float], **options: Any) -> BufferedH2Connection:
-    """A connection whose preface is on its way, and that has received nothing."""
+    """A connection whose preface is in flight, and that has received nothing."""
     conn = BufferedH2Connection(H2Configuration(client_side=client), clock=clock, **options)
     conn.initiate_connection()
     conn.data_to_send()
@@ -60,7 +60,7 @@ def begun(client: bool, clock: Callable[[], float], **options: Any) -> BufferedH
 
 
 def established(client: bool, clock: Callable[[], float], **options: Any) -> BufferedH2Connection:
-    """One that the peer has answered."""
+    """A connection whose preface the peer has answered."""
     conn = begun(client, clock, **options)
     preface = b"" if client else wire.PREFACE
     wire.feed(conn, preface, wire.settings(), wire.settings(ack=True))
@@ -69,13 +69,13 @@ def established(client: bool, clock: Callable[[], float], **options: Any) -> Buf
 
 
 def due(conn: BufferedH2Connection, clock: Clock) -> float | None:
-    """Seconds from now until something has to happen."""
+    """Seconds until the next timer is due."""
     at = conn.get_timer()
     return None if at is None else at - clock.now
 
 
 def pass_time(conn: BufferedH2Connection, clock: Clock, seconds: float) -> list[Event]:
-    """Let time pass, and have the connection act on it."""
+    """Advance the clock, and let the connection handle its timers."""
     clock.now += seconds
     conn.handle_timer(clock.now)
     return conn.events()
@@ -146,7 +146,7 @@ def test_no_answer_is_the_end(client: bool, clock: Clock) -> None:
     pass_time(conn, clock, 20)
     assert pass_time(conn, clock, 9.9) == []
     assert pass_time(conn, clock, 0.1) == [KeepaliveTimedOut()]
-    # It is told once, and the connection is the program's: it may have another reason to wait.
+    # It is reported once. The program decides what to do: it may have another reason to wait.
     assert conn.get_timer() is None
     assert pass_time(conn, clock, 1e6) == []
     assert types(frames(conn)) == [Type.PING]
@@ -194,7 +194,7 @@ def test_a_call_too_early_does_nothing(clock: Clock) -> None:
 
 
 def test_a_call_too_late_gives_the_peer_its_time(clock: Clock) -> None:
-    """A program that was suspended must not take the peer for dead."""
+    """A program that was suspended must not conclude that the peer is dead."""
     conn = established(True, clock, keepalive=Keepalive(20, 10))
     assert pass_time(conn, clock, 3600) == []
     assert types(frames(conn)) == [Type.PING]
@@ -231,7 +231,7 @@ def test_the_program_sees_the_answers_to_its_own_ping_frames_alone(clock: Clock)
 
 
 def test_an_answer_that_comes_late_is_still_ours(clock: Clock) -> None:
-    """Content arrived first, so another PING was sent in the meantime."""
+    """Content arrived first, so another PING has been sent since."""
     conn = established(True, clock, keepalive=Keepalive(20, 10))
     pass_time(conn, clock, 20)
     wire.feed(conn, wire.window_update(0, 1))
@@ -344,7 +344,7 @@ def test_the_earliest_time_counts(clock: Clock) -> None:
 
 
 class Silent:
-    """A peer that can be told to say nothing more, although its socket stays open."""
+    """A peer that can stop answering, although its socket stays open."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -369,7 +369,7 @@ def connected(port: int, **options: Any) -> Iterator[Client]:
 
 
 class Client:
-    """A loop as programs have it: it waits for octets until something is due."""
+    """The loop of a program: it waits for octets until a timer is due."""
 
     def __init__(self, sock: socket.socket, **options: Any) -> None:
         self.sock = sock
@@ -378,7 +378,7 @@ class Client:
         self.seen: list[Event] = []
 
     def turn(self, limit: float) -> None:
-        """One turn of the loop."""
+        """One iteration of the loop."""
         self.flush()
         at = self.conn.get_timer()
         wait = limit if at is None else min(limit, max(0.0, at - time.monotonic()))

@@ -1,4 +1,4 @@
-"""A field block that waits is checked in the call and cannot fail when it leaves."""
+"""A waiting field block is checked in the call, and cannot fail when it is sent."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def opened(conn: H2Connection, *settings: tuple[int, int]) -> H2Connection:
 
 
 def outcome(call: Any, *arguments: Any) -> type[Exception] | None:
-    """The class of what a call raises."""
+    """The class of the exception that a call raises."""
     try:
         call(*arguments)
     except (H2Error, ValueError, TypeError) as error:
@@ -135,13 +135,13 @@ def test_what_waits_leaves_whatever_has_changed_meanwhile(
             if outcome(conn.send_headers, stream_id, trailers, True) is not None:
                 conn.end_stream(stream_id)
             accepted.append(stream_id)
-        fields.clear()  # the program may do anything with its lists
+        fields.clear()  # the program may change its lists
         trailers.clear()
     conn.send_headers(1, TRAILERS, end_stream=True)
     for name, value in later.items():
         setattr(conn.config, name, value)
     conn.config.strict = False
-    # A server that takes back what it must not take back.
+    # A server that withdraws a setting that it must not withdraw.
     wire.feed(
         conn,
         wire.settings(
@@ -159,7 +159,7 @@ def test_what_waits_leaves_whatever_has_changed_meanwhile(
 
 
 def test_a_block_that_was_not_checked_again_is_not_kept_as_valid() -> None:
-    """It leaves under other options, and a new block with the same fields is refused under them."""
+    """It is sent under other options, which reject a new block with the same fields."""
     config = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
     conn = opened(BufferedH2Connection(config), (Setting.MAX_CONCURRENT_STREAMS, 0))
     bad = [*REQUEST, (b"te", b"gzip")]

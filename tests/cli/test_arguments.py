@@ -1,4 +1,4 @@
-"""The command line as such, URLs, header fields, and how text is shown."""
+"""The command line itself, URLs, header fields, and the display of text."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_python_without_tls(
 
 
 def test_streams_of_another_kind_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.StringIO()  # cannot be reconfigured
+    out = io.StringIO()  # has no method to reconfigure it
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", out)
     assert main(["decode", "/does/not/exist"]) == 26

@@ -1,4 +1,4 @@
-"""The reader that turns raw bytes into frames and fields: what it finds, and at which offset."""
+"""The reader that turns raw bytes into frames and fields: its findings and their offsets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def texts(frame: Frame) -> list[str]:
     return [line.text for line in frame.lines]
 
 
-# --- what frames say ---
+# --- the content of frames ---
 
 
 def test_the_preface_and_what_follows_have_their_offsets() -> None:
@@ -349,7 +349,7 @@ def test_what_was_lost_first_is_named() -> None:
     assert texts(frames[2]) == ["(not decoded: HPACK state was lost at offset 9)"]
 
 
-# --- the end of the bytes, and other beginnings ---
+# --- the end of the bytes, and other first octets ---
 
 
 @pytest.mark.parametrize(

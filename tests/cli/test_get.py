@@ -1,4 +1,4 @@
-"""`python -m h2 get` in this process, with servers that do what a test wants."""
+"""`python -m h2 get` in this process, with scripted servers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def from_server(get: Get, script: Script, *arguments: object) -> tuple[int, byte
 
 
 def answering(*parts: bytes) -> Script:
-    """A server that answers with these bytes, and lets the client disconnect."""
+    """A server that answers with these bytes, and waits for the client to disconnect."""
 
     def script(client: Client) -> None:
         client.request()
@@ -210,11 +210,11 @@ def test_a_verbose_log_shows_both_directions(get: Get) -> None:
 
 
 def collecting(collected: list[bytes], *settings: tuple[int, int]) -> Script:
-    """A server that takes in a request under flow control, and answers."""
+    """A server that receives a request under flow control, and answers."""
 
     def script(client: Client) -> None:
         client.send(wire.settings(*settings))
-        # Until the client has seen the settings, the window is the usual one.
+        # Until the client has received the settings, the initial window applies.
         left = max(dict(settings).get(Setting.INITIAL_WINDOW_SIZE, 0), 65_535)
         left_of_all = 65_535
         while True:
@@ -307,11 +307,11 @@ def test_a_socket_that_takes_nothing_now_and_then(
     monkeypatch.setattr(Channel, "_send", send)
     assert from_server(get, script, "-m", "80", "-T", file) == (0, b"", "")
     assert collected == [file.read_bytes()]
-    assert most < 300_000  # no more is read from the file before that was sent
+    assert most < 300_000  # the file is read no further before this was sent
 
 
 class Stdin:
-    """Stands for standard input."""
+    """Replaces standard input."""
 
     def __init__(self, buffer: Any) -> None:
         self.buffer = buffer
@@ -345,7 +345,7 @@ def test_a_pipe_has_to_wait_for_the_window(get: Get, monkeypatch: pytest.MonkeyP
     reading, writing = os.pipe()
     data = os.urandom(200_000)
     collected: list[bytes] = []
-    waiting = threading.Event()  # for the server, and not for the pipe
+    waiting = threading.Event()  # on the server, not on the pipe
     real = select.select
 
     def observed(readers: list[Any], *others: Any) -> Any:
@@ -533,7 +533,7 @@ def test_a_header_field_that_cannot_be_sent(get: Get) -> None:
 def test_a_server_that_does_not_read_the_answers_it_asks_for(
     get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # If it asks so much at once that it exceeds a limit, the failure is a different one.
+    # If its PINGs exceeded a limit at once, the failure would be a different one.
     without = functools.partial(H2Configuration, limits=AbuseLimits.off())
     monkeypatch.setattr(h2.config, "H2Configuration", without)
     pings = wire.ping() * 5000
@@ -563,7 +563,7 @@ def test_a_connection_that_breaks(get: Get) -> None:
 def test_a_connection_that_breaks_after_a_goodbye(get: Get) -> None:
     def script(client: Client) -> None:
         client.request()
-        # The acknowledgment says that the client has read all this.
+        # The acknowledgment shows that the client has read all this.
         client.send(wire.goaway(1, Code.INTERNAL_ERROR), wire.ping())
         client.until(lambda frame: frame.type == Type.PING)
         client.break_off()

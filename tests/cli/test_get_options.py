@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
 Fields = dict[bytes, bytes]
-#: What a server does with a request: its stream and its fields.
+#: Answers a request; gets its stream and its fields.
 Answer = Callable[[Client, int, Fields], None]
 Get = Callable[..., tuple[int, bytes, str]]
 
@@ -51,7 +51,7 @@ def get(capfdbinary: pytest.CaptureFixture[bytes]) -> Get:
 
 
 def serving(answer: Answer, *settings: tuple[int, int]) -> Callable[[socket.socket], None]:
-    """A server that gives each request to a function, until the client says goodbye."""
+    """A server that passes each request to a function, until the client disconnects."""
 
     def script(sock: socket.socket) -> None:
         client = Client(sock)
@@ -204,7 +204,7 @@ def test_several_urls_over_one_connection_in_order(get: Get) -> None:
 
     def answer(client: Client, stream_id: int, fields: Fields) -> None:
         waiting.append((stream_id, fields))
-        if len(waiting) == 4:  # all are there before one is answered, and the last one comes first
+        if len(waiting) == 4:  # all have arrived; the last one is answered first
             for stream, seen in reversed(waiting):
                 echo(client, stream, seen)
 
@@ -375,7 +375,7 @@ def test_content_of_requests_to_several_urls(get: Get, tmp_path: Path) -> None:
 
 def test_an_upload_that_is_redirected_before_its_end(get: Get, tmp_path: Path) -> None:
     file = tmp_path / "file"
-    file.write_bytes(bytes(100_000))  # more than the windows hold
+    file.write_bytes(bytes(100_000))  # more than the windows allow
     seen: list[Fields] = []
     for status in (303, 307):
         with server(redirecting((status, b"/1"), seen=seen)) as url:
@@ -389,7 +389,7 @@ def test_an_upload_that_is_redirected_before_its_end(get: Get, tmp_path: Path) -
 
 
 def redirecting(*steps: tuple[int, bytes], seen: list[Fields] | None = None) -> Answer:
-    """A server whose paths /0, /1 ... lead on, and then to an end."""
+    """A server whose paths /0, /1 ... redirect to the next one, and then to a final one."""
 
     def answer(client: Client, stream_id: int, fields: Fields) -> None:
         if seen is not None:
@@ -496,7 +496,7 @@ def test_redirects_that_lead_nowhere(get: Get, monkeypatch: pytest.MonkeyPatch) 
     assert err.startswith("h2: (65) Standard input cannot be sent a second ")
 
 
-# --- reports about responses ---
+# --- reports of responses ---
 
 
 def test_write_out(get: Get, tmp_path: Path) -> None:
@@ -628,7 +628,7 @@ def test_what_a_few_octets_stand_for_comes_in_pieces() -> None:
 
 
 class FakeZstd(ModuleType):
-    """Stands for `compression.zstd` of Python 3.14, with the format of zlib."""
+    """Replaces `compression.zstd` of Python 3.14, with the format of zlib."""
 
     class ZstdError(Exception):
         pass
@@ -748,7 +748,7 @@ def test_the_certificate_is_shown(
     assert "\n* certificate not verified\n" in shown("-k")
 
 
-# --- servers that speak something else ---
+# --- servers of other protocols ---
 
 
 def answer_to(get: Get, octets: bytes, *arguments: object) -> str:

@@ -1,4 +1,4 @@
-"""`python -m h2 get` as a process, with third-party servers, compared with curl."""
+"""`python -m h2 get` as a separate process, with third-party servers, compared with curl."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ MARK = "--- end of a command"
 
 
 def examples() -> list[tuple[str, str]]:
-    """The commands on the page, and what they print."""
+    """The commands on the page, and their output."""
     found = []
     for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S):
         assert block.startswith("$ ")
@@ -58,7 +58,7 @@ def comparable(text: str) -> str:
     text = re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "DATE", text)
     text = re.sub(r'etag: "[0-9a-f]+-', 'etag: "TAG-', text)
     text = re.sub(r"port \d+", "port PORT", text)
-    # The length of a block depends on the digits in it.
+    # The length of a field block depends on its digits.
     return re.sub(r"(HEADERS +\d+ +)\d+", r"\1LENGTH", text).replace("\r", "")
 
 
@@ -76,7 +76,7 @@ def test_every_example_prints_what_the_page_shows(tmp_path: Path) -> None:
     for (command, expected), output in zip(found, outputs, strict=True):
         lines = comparable(output).splitlines()
         expected_lines = comparable(expected).splitlines()
-        if " -v " in command:  # which frames arrive together is not the same each time
+        if " -v " in command:  # which frames arrive together varies
             lines.sort()
             expected_lines.sort()
         assert lines == expected_lines, command

@@ -1,4 +1,4 @@
-"""`python -m h2 serve` in this process, with clients that do what a test wants."""
+"""`python -m h2 serve` in this process, with scripted clients."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from h2._cli.channel import Channel
 from h2._cli.failure import Failure
 from h2.limits import AbuseLimits
 from support import wire
+from support.misbehaving import OFFENSES
 from support.processes import TIMEOUT, free_port, wait_for_port
-from support.rude import OFFENSES
 from support.sockets import break_off, rest_of
 from support.wire import Code, Flag, Frame, Setting, Type
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 BIG = 3_000_000
 HUGE_WINDOW = 2**30
-#: What the server says first when it leaves.
+#: The first GOAWAY of a graceful shutdown.
 LEAVING = wire.goaway(wire.MAX_STREAM_ID) + wire.ping(b"h2-leave")
 
 
@@ -108,7 +108,7 @@ def heard(sock: socket.socket) -> list[Frame]:
 
 
 def talk(port: int, *parts: bytes, settings: tuple[tuple[int, int], ...] = ()) -> list[Frame]:
-    """Send all this at once and no more, and return the answers."""
+    """Send all these frames at once and nothing else; return the answers."""
     with connect(port, *settings) as sock:
         sock.sendall(b"".join(parts))
         sock.shutdown(socket.SHUT_WR)
@@ -185,11 +185,11 @@ def test_connect_is_refused(root: Path, capfd: pytest.CaptureFixture[str]) -> No
     with serving(root) as (_, port):
         frames = talk(port, wire.headers(1, fields, end_stream=True))
         assert Type.RST_STREAM not in {frame.type for frame in frames}
-        # A tunnel has no end to wait for; its content is not wanted.
+        # A tunnel has no end to wait for, so the server rejects its content.
         fields.append((b"expect", b"100-continue"))
         open_end = talk(port, wire.headers(1, fields), wire.data(1, b"x"), get(3))
         with connect(port) as sock:
-            # The answer comes before the end, and the end afterwards does not matter.
+            # The answer arrives before the end of the request, which is then ignored.
             sock.sendall(wire.headers(1, fields))
             data = b""
             while wire.rst_stream(1, Code.NO_ERROR) not in data:
@@ -239,7 +239,7 @@ def test_windows_are_respected_and_responses_take_turns(root: Path) -> None:
     big = (root / "big").read_bytes()
     assert content(frames, 1) == big[:1500]
     assert content(frames, 3) == big[:1001]
-    # The connection's window is shared, and a frame of each is sent in turn.
+    # They share the window of the connection, and frames of each are sent in turn.
     with serving(root) as (_, port):
         window = (Setting.INITIAL_WINDOW_SIZE, BIG)
         frames = talk(port, get(1, "/big"), get(3, "/big"), settings=(window,))
@@ -310,7 +310,7 @@ def test_a_file_that_becomes_shorter(root: Path, capfd: pytest.CaptureFixture[st
     assert "(file changed)" in capfd.readouterr().err
 
 
-# --- clients that behave badly ---
+# --- misbehaving clients ---
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_a_client_that_reads_nothing_costs_little(
     with serving(root) as (server, port), connect(port, settings) as sock:
         sock.sendall(wire.window_update(0, HUGE_WINDOW))
         sock.sendall(b"".join(get(2 * n + 1, "/big") for n in range(50)))
-        # It also wants many answers to little questions, and never looks at them.
+        # It also sends many PINGs, and never reads the answers.
         sock.settimeout(0.3)
         with contextlib.suppress(TimeoutError):
             while True:
@@ -397,7 +397,7 @@ def test_a_client_that_reads_nothing_costs_little(
         assert len(client.channel.unsent) < 2_000_000
         # Others are served in the meantime.
         assert complete(talk(port, get(1))) == [1]
-        # And it gets all it asked for, once it reads.
+        # And once it reads, it gets everything that it requested.
         sock.settimeout(TIMEOUT)
         received = 0
         while received < 50 * BIG:
@@ -413,7 +413,7 @@ def test_silent_clients_are_sent_away(
         sock.sendall(get(1, "/big"))  # whose window it never opens
         frames = heard(sock)
         assert (frames[-1].type, frames[-1].error_code) == (Type.GOAWAY, Code.NO_ERROR)
-        # It does not disconnect either.
+        # It does not disconnect, either.
         eventually(lambda: not server._sessions)
     err = capfd.readouterr().err
     assert "127.0.0.1 timed out\n" in err
@@ -435,7 +435,7 @@ def test_there_is_an_end_to_the_number_of_clients(
 
 def test_clients_that_cannot_be_accepted(root: Path) -> None:
     class Listener:
-        """Stands for a socket whose first clients are gone when they are looked at."""
+        """Replaces a socket that cannot accept clients."""
 
         def accept(self) -> tuple[socket.socket, tuple[str, int]]:
             raise OSError(errno.EMFILE, "Too many open files")
@@ -447,7 +447,7 @@ def test_clients_that_cannot_be_accepted(root: Path) -> None:
         assert not server._sessions
 
         class Gone:
-            """A client that left between its arrival and now."""
+            """A client that has disconnected before it is accepted."""
 
             closed = False
 
@@ -528,7 +528,7 @@ def test_requests_under_way_are_finished_when_the_server_stops(
         while len(data) < 65_535:
             data += sock.recv(65536)
         stopper = threading.Thread(target=stack.pop_all().close)
-        # What is popped closes the socket first, so it gets a separate one to stay open.
+        # The popped stack closes the socket first, so a duplicate keeps the connection open.
         mine = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
     del server
     with mine:
@@ -536,7 +536,7 @@ def test_requests_under_way_are_finished_when_the_server_stops(
         stopper.start()
         while LEAVING not in data:
             data += mine.recv(65536)
-        # This request was on its way; when it has been answered, nothing but the PING is missing.
+        # This request was in flight; after its answer, only the answer to the PING is missing.
         mine.sendall(get(3, "/empty") + wire.window_update(0, BIG) + wire.window_update(1, BIG))
         while len(data) < BIG:
             data += mine.recv(65536)
@@ -564,12 +564,12 @@ def test_the_server_does_not_wait_for_ever_when_it_stops(
             idle.sendall(get(1, "/empty"))
             eventually(lambda: len(server._sessions) == 3)
             offender.sendall(wire.data(0, b"no stream"))
-            # It has been told before the server stops: otherwise another GOAWAY comes first.
+            # It gets its GOAWAY before the server stops, or another GOAWAY would precede it.
             eventually(lambda: wire.goaway(0, 1) in offender.recv(999, socket.MSG_PEEK))
             sock.recv(100)
             idle.recv(100)
         assert time.monotonic() - start < TIMEOUT / 2
-        # Each is told the last stream; the offender was told about its error.
+        # Each GOAWAY names the last stream; the offender got one for its error.
         for client, last in ((sock, wire.goaway(1)), (idle, wire.goaway(1))):
             octets = rest_of(client)
             assert LEAVING in octets
@@ -581,7 +581,7 @@ def test_the_server_does_not_wait_for_ever_when_it_stops(
 
 @contextmanager
 def connect_later() -> Iterator[Callable[[int], socket.socket]]:
-    """For clients that are still there when the server is not."""
+    """Connect a client that stays open when the server has ended."""
     with contextlib.ExitStack() as stack:
         yield lambda port: stack.enter_context(connect(port))
 
@@ -607,7 +607,7 @@ def test_tls(root: Path, server_context: ssl.SSLContext, certificates: Certifica
     context = client_context(certificates, "h2")
     with serving(root, server_context) as (server, port):
         with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw:
-            eventually(lambda: server._sessions)  # it waits for us, and for nothing else
+            eventually(lambda: server._sessions)  # it only waits for this client
             with context.wrap_socket(raw, server_hostname="localhost") as sock:
                 windows = wire.settings((Setting.INITIAL_WINDOW_SIZE, BIG))
                 sock.sendall(wire.PREFACE + windows + wire.window_update(0, BIG) + get(1, "/big"))
@@ -689,7 +689,7 @@ def test_handshakes_that_fail(
                 context.wrap_socket(raw, server_hostname="localhost")
             eventually(lambda: not server._sessions)
         hello = b"\x16\x03\x01\0\5\1\0\0\1\3"
-        for octets in (b"", hello, hello[:3]):  # it leaves, with the handshake begun or not
+        for octets in (b"", hello, hello[:3]):  # it disconnects before or during the handshake
             with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as raw:
                 raw.sendall(octets)
                 raw.shutdown(socket.SHUT_WR)
@@ -709,7 +709,7 @@ def test_handshakes_that_fail(
     assert all(line.startswith("TLS failed: ") for line in lines)
 
 
-# --- clients that speak something else, in cleartext ---
+# --- clients of other protocols, in cleartext ---
 
 
 @pytest.mark.parametrize("step", [1, 100])
@@ -760,7 +760,7 @@ def test_clients_that_say_nothing(
         with serving(root) as (server, port):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             eventually(lambda: server._sessions)
-        assert sock.recv(100) == b""  # when the server stops, it need not be waited for
+        assert sock.recv(100) == b""  # the server does not wait for it when it stops
     monkeypatch.setattr(session, "IDLE_SECONDS", 0.3)
     with (
         serving(root) as (server, port),
@@ -771,7 +771,7 @@ def test_clients_that_say_nothing(
 
 
 class Stubborn:
-    """A TLS socket that wants to write before it can continue, or to read."""
+    """A TLS socket that must write, or read, before it can continue."""
 
     def __init__(self, error: type[ssl.SSLError]) -> None:
         self.error = error
@@ -808,7 +808,7 @@ def test_tls_may_wait_for_either_direction(error: type[ssl.SSLError], blocked: b
 def client_thread(
     work: Callable[[int], object], port: int, order: signal.Signals = signal.SIGINT
 ) -> Iterator[None]:
-    """Do this once the server listens, then press Ctrl+C or send another signal."""
+    """Call a function when the server listens, then press Ctrl+C or send another signal."""
     errors: list[BaseException] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""`python -m h2 serve` as a process, with third-party clients."""
+"""`python -m h2 serve` as a separate process, with third-party clients."""
 
 from __future__ import annotations
 

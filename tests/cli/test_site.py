@@ -21,7 +21,7 @@ SECRET = b"not for you"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that can be wrong with one."""
+    """A folder with all kinds of files that cannot or must not be served."""
     above = tmp_path_factory.mktemp("above").resolve()
     (above / "secret").write_bytes(SECRET)
     (above / "root-and-more").mkdir()
@@ -215,7 +215,7 @@ def test_what_the_client_has_already(root: Path) -> None:
     earlier = formatdate(parsedate_to_datetime(modified).timestamp() - 1, usegmt=True)
     for condition in (earlier, "nonsense", "ä", "Mon, 32 Foo 99999 25:61:61 GMT"):
         assert status(root, "/file.txt", if_modified_since=condition) == 200
-    # Tags are more exact than dates.
+    # Entity tags take precedence over dates.
     both = {"if_none_match": '"other"', "if_modified_since": modified}
     assert status(root, "/file.txt", **both) == 200
 

@@ -29,7 +29,7 @@ RECEIVED = re.compile(r"\rreceived \[#{30}\] 100 % of 3\.0 MB, \d+\.\d [kMG]B/s 
 
 
 def large(client: Client) -> None:
-    """A server that takes in all content, and answers with a lot."""
+    """A server that receives all content, and sends a large response."""
     client.send(
         wire.settings((Setting.INITIAL_WINDOW_SIZE, 2**30)), wire.window_update(0, 2**30)
     )  # fmt: skip
@@ -79,7 +79,7 @@ def on_terminal(
             assert ready, "nothing comes any more"
             for descriptor in ready:
                 data = b""
-                with contextlib.suppress(OSError):  # how a terminal says that it is closed
+                with contextlib.suppress(OSError):  # the error of a closed terminal
                     data = os.read(descriptor, 65536)
                 (shown if descriptor == ours else content).extend(data)
                 if not data:
@@ -182,7 +182,7 @@ def test_ctrl_c_ends_a_transfer_quietly() -> None:
 
 
 class Terminal(io.TextIOWrapper):
-    """A file that says it is a terminal."""
+    """A file that claims to be a terminal."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), "utf-8", write_through=True)
@@ -270,6 +270,6 @@ def test_output_that_cannot_be_written_at_the_end(
     monkeypatch.setattr(sys, "stdout", out)
     status = main(["decode", str(tmp_path / "file")])
     monkeypatch.undo()
-    out.close()  # what could not be written is not tried again
+    out.close()  # the failed write is not repeated
     expected = "h2: (23) Could not write the output: No space left on device\n"
     assert (status, capfd.readouterr().err) == (23, expected)

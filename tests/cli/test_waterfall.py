@@ -87,7 +87,7 @@ def test_decode_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (33, "HEADERS"),
     ]
     assert "HEADERS" in capsys.readouterr().out
-    file.write_bytes(wire.settings() + wire.ping()[:-1])  # what is there only in part is left out
+    file.write_bytes(wire.settings() + wire.ping()[:-1])  # an incomplete frame is left out
     assert main(["decode", str(file), "--waterfall", str(page)]) == 1
     (connection,) = recording_in(page.read_text())["connections"]
     assert [f["type"] for f in connection["frames"]] == ["SETTINGS"]
@@ -134,8 +134,8 @@ addEventListener("load", () => {
 def ask(page: str, program: str, *arguments: str, wait: bool = True) -> dict[str, Any]:
     """Open a page in Chromium, and let a function of JavaScript fill in a report.
 
-    It is called when what is visible has been drawn, on a clock that stands still meanwhile; or at
-    once, and the clock is the real one.
+    It is called after the visible part has been drawn, with a stopped clock; or, without `wait`,
+    immediately, with the real clock.
     """
     script = REPORT.replace("PROGRAM", program).replace("WAIT", str(wait).lower())
     browser = require_program("chromium")
@@ -184,18 +184,18 @@ def test_what_the_page_makes_of_a_recording() -> None:
     assert begins["style"] < ends["style"] <= begins["picture"] < ends["picture"]
     assert ends["picture"] <= begins["film"] + 0.001
     assert film["blocked"] == []
-    # Windows that are too small: the server has none for most of the time.
+    # Small windows: the server is blocked for most of the time.
     slow = server[1]
     blocked = sum(stop - begin for begin, stop, why in slow["blocked"] if why == "stream")
     begin, end, phase = slow["spans"][-1]
     assert phase == "response"
     assert blocked > 0.9 * (end - begin)
     assert slow["lowest"] == 0
-    # The client did not read for a while, and sees that it gave no window.
+    # The client paused reading, and its recording shows that it granted no window.
     (pause,) = small[1]["blocked"]
     assert pause[1] == pytest.approx(waterfall_example.PAUSE[1], abs=0.003)
     assert pause[2] == "stream"
-    # What both ends think of the window at the end.
+    # Both ends agree about the window at the end.
     assert small[1]["windows"][1] == pytest.approx(slow["windows"][0], abs=20_000)
 
 
@@ -340,11 +340,11 @@ def test_ten_thousand_frames_stay_fluid(streams: int) -> None:
     )
     assert report["rows"] == streams + 1
     assert 0 < report["drawn"] <= min(40, streams + 1)
-    assert 0 < report["best"] < 33  # milliseconds: 30 pictures in a second
+    assert 0 < report["best"] < 33  # milliseconds: 30 frames per second
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [500, 1280])  # Chromium makes no narrower window
+@pytest.mark.parametrize("width", [500, 1280])  # the smallest width of a window in Chromium
 @pytest.mark.parametrize("dark", [True, False])
 def test_the_page_fits_and_has_the_colours_of_the_system(width: int, dark: bool) -> None:
     report = ask(

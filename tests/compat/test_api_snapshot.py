@@ -1,7 +1,7 @@
-"""The public API, as it was when `api_snapshot.txt` was written.
+"""The public API, compared with `api_snapshot.txt`.
 
-A difference is either a mistake or a change of the API. For the latter, write the file anew with
-`python tests/compat/test_api_snapshot.py --write`, read what changed, and say it in the changelog.
+A difference is either a mistake or a change of the API. For a change, write the file again with
+`python tests/compat/test_api_snapshot.py --write`, review the diff, and update the changelog.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-#: Marks what the package itself uses: the API reference leaves it out, too.
+#: Marks names for internal use, which the API reference omits, too.
 PRIVATE = ":meta private:"
 
 SNAPSHOT = Path(__file__).with_name("api_snapshot.txt")
@@ -43,7 +43,7 @@ def describe_module(name: str) -> list[str]:
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """Return what the module exports: `__all__`, or our names without underscore."""
+    """Return the exports of a module: `__all__`, or its own names without an underscore."""
     exported: list[str] | None = getattr(module, "__all__", None)
     if exported is not None:
         return exported
@@ -89,7 +89,7 @@ def describe_members(cls: type) -> Iterator[str]:
 
 
 def describe_member(name: str, value: object) -> str:
-    """Describe what a class has under one name; the name may be followed by a type."""
+    """Describe an attribute of a class; its name may be followed by a type."""
     if isinstance(value, FunctionType):
         return f"def {name}{signature(value)}"
     if isinstance(value, (classmethod, staticmethod)):

@@ -1,4 +1,4 @@
-"""What grpclib does with the package beyond the documented API; see test_consumers."""
+"""Uses of the package by grpclib beyond the documented API; see test_consumers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.exchange import REQUEST, RESPONSE, assert_works, server_connection,
 
 
 class GrpclibStyleProcessor:
-    """Finds what to do with an event by its exact class."""
+    """Finds the handler of an event by its exact class."""
 
     def __init__(self, connection: H2Connection) -> None:
         self.connection = connection
@@ -43,13 +43,13 @@ class GrpclibStyleProcessor:
                 process(event)
 
     def release(self, stream_id: int) -> None:
-        """Forget a stream that is finished."""
+        """Forget a stream that has ended."""
         stream = self.connection.streams.get(stream_id)
         if stream is not None and stream.closed:
             self.connection.streams.pop(stream_id)
 
     def close(self) -> None:
-        """Break the reference cycle, where there is one."""
+        """Break the reference cycle, if there is one."""
         if hasattr(self.connection, "_frame_dispatch_table"):
             del self.connection._frame_dispatch_table
 

@@ -1,4 +1,4 @@
-"""What mitmproxy does with the package beyond the documented API; see test_consumers."""
+"""Uses of the package by mitmproxy beyond the documented API; see test_consumers."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from support.exchange import (
 
 
 class BufferedH2Connection(H2Connection):
-    """Buffers what does not fit in the windows, by overriding public methods.
+    """Buffers content that does not fit into the windows, by overriding public methods.
 
-    The buffering is only right if the connection's own methods never call the overridden ones: a
-    call that comes from inside would be buffered a second time. `nested` records such calls.
+    The buffering is only correct if no method of the connection calls the overridden ones: an
+    internal call would be buffered a second time. `nested` records such calls.
     """
 
     def __init__(self, config: H2Configuration) -> None:
@@ -150,7 +150,7 @@ def test_mitmproxy_overridden_methods_are_not_entered_from_inside() -> None:
     client.ping(b"12345678")
     events, _ = wire.exchange(client, server)
     assert kinds(events)[:4] == [ResponseReceived, DataReceived, DataReceived, StreamEnded]
-    # Errors and closing call nothing public either.
+    # Errors and closing do not call public methods, either.
     with pytest.raises(h2.exceptions.ProtocolError):
         server.receive_data(wire.data(0, b"no stream"))
     client.close_connection()

@@ -1,8 +1,8 @@
-"""Names that are not documented and that well-known consumers use all the same.
+"""Undocumented names that well-known consumers use.
 
-Each section does with the package what one consumer does with it, as far as that goes beyond the
-documented API. All of it passes on the published h2 4.4.1 too: that is what makes a replacement a
-drop-in. grpclib and mitmproxy, which reach in deepest, have their own files.
+Each section uses the package like one consumer, as far as that goes beyond the documented API. All
+of it passes with the published h2 4.4.1, too, as a drop-in replacement must. grpclib and mitmproxy,
+which use most internals, have separate files.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def in_a_new_interpreter(code: str) -> str:
 
 
 class HttpcoreStyleConnection:
-    """Its configuration belongs to the class, so all connections share one object."""
+    """It stores the configuration on the class, so all connections share one object."""
 
     CONFIG: ClassVar[H2Configuration] = H2Configuration(validate_inbound_headers=False)
 
@@ -180,7 +180,7 @@ def test_hypercorn_upgrade_from_http_1() -> None:
     client, server = H2Connection(), HypercornStyleServer().h2
     header = client.initiate_upgrade_connection()
     server.initiate_upgrade_connection(header)
-    # The request came as HTTP/1.1, so the server tells itself about it.
+    # The request arrived over HTTP/1.1, so the server passes it to its own connection.
     event = RequestReceived(stream_id=1, headers=[(b":method", b"GET"), (b":path", b"/")])
     assert (event.stream_id, event.stream_ended, event.priority_updated) == (1, None, None)
     wire.exchange(client, server)
@@ -442,7 +442,7 @@ def test_twisted_serves_streams_by_priority() -> None:
         tree.remove_stream(stream_id)
         if len(order) == 2:
             break
-    assert order == [1, 3]  # a stream that depends on another comes after it
+    assert order == [1, 3]  # a stream follows the one on which it depends
     events, _ = wire.exchange(client, server)
     assert kinds(events).count(StreamEnded) == 2
     assert_works(client, server)

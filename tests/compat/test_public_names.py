@@ -1,4 +1,4 @@
-"""The names of the published h2 exist here, or the page of differences says why not."""
+"""All names of the published h2 exist here, or the page of differences says why not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_name_exists_or_has_a_reason(published: Names) -> None:
 
 def test_the_published_names_are_found(published: Names) -> None:
     assert {
-        "h2.connection.H2Configuration",  # from another module, which programs do not notice
+        "h2.connection.H2Configuration",  # from another module
         "h2.connection.H2Connection.incoming_buffer",  # of an object
         "h2.connection.H2Connection._receive_goaway_frame",  # private, and overridden
         "h2.errors.ErrorCodes.CANCEL",
@@ -52,7 +52,7 @@ ONE = [["one", 1, False], ["two", 1, True], ["three", 3, True]]
     ("given", "problems"),
     [
         (ONE, []),
-        ([*ONE[:2], ["more", 1, True], ONE[2]], []),  # a further one that may be left out
+        ([*ONE[:2], ["more", 1, True], ONE[2]], []),  # an additional optional one
         (None, ["cannot be called, or has other parameters"]),
         (ONE[1:], ["has no parameter one", "takes two in another way"]),
         ([ONE[1], ONE[0], ONE[2]], ["takes one in another way", "takes two in another way"]),
@@ -79,7 +79,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     tool = [sys.executable, "-I", public_names.__file__, "--list"]
     done = subprocess.run(tool, check=True, capture_output=True, text=True, timeout=60)
     assert '"h2.config.H2Configuration.strict"' in done.stdout
-    # Compared with itself nothing is missing: so nothing is accepted with reason.
+    # Compared with itself, it lacks no names, so the accepted ones are unused.
     assert public_names.main(["--python", sys.executable]) == 0
     assert capsys.readouterr().out == ""
     assert public_names.main(["--check", "--python", sys.executable]) == 1

@@ -1,8 +1,8 @@
-"""What programs see of the package, as JSON: run by both builds, which have to say the same.
+"""The package as programs see it, as JSON: both builds must print the same.
 
 usage: python face.py
 
-Calls with odd arguments, signatures, help, and what Python can do to the objects of the package.
+Calls with unusual arguments, signatures, help, and operations of Python on the objects.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a.b"), (":p
 
 
 class Index:
-    """An integer by another name."""
+    """An object that converts to an integer."""
 
     def __index__(self) -> int:
         return 1
@@ -90,7 +90,7 @@ ODD: list[Any] = [
 
 
 def connections() -> tuple[H2Connection, H2Connection]:
-    """A client and a server with a request on stream 1 that is answered in part."""
+    """A client and a server with a request on stream 1 and part of its response."""
     client = H2Connection(H2Configuration(client_side=True, header_encoding=None))
     server = H2Connection(H2Configuration(client_side=False, header_encoding=None))
     client.initiate_connection()
@@ -107,7 +107,7 @@ def connections() -> tuple[H2Connection, H2Connection]:
 
 
 def fresh(value: Any) -> Any:
-    """Return a copy of what a call may use up."""
+    """Return a copy of an argument that a call may exhaust."""
     return value if isinstance(value, memoryview) else copy.copy(value)
 
 
@@ -116,14 +116,14 @@ def outcome(call: Callable[[], Any]) -> str:
     try:
         shown = repr(call())
     except Exception as error:
-        # The words of a TypeError are not those of the package.
+        # Python words the message of a TypeError.
         words = "" if isinstance(error, TypeError) else f": {error}"
         shown = f"{type(error).__module__}.{type(error).__qualname__}{words}"
     return shown
 
 
 def calls() -> Iterator[tuple[str, str]]:
-    """Each method with odd arguments: the result, and the output."""
+    """Each method with unusual arguments: the result, and the output."""
     methods = [
         name
         for name, value in vars(H2Connection).items()
@@ -150,7 +150,7 @@ def calls() -> Iterator[tuple[str, str]]:
 
 
 def assignments() -> Iterator[tuple[str, str]]:
-    """Each attribute of a connection, its settings and its configuration, set to odd values."""
+    """Each attribute of a connection, its settings and its configuration, set to unusual values."""
     for place in ("", "local_settings", "remote_settings", "config"):
         owner = connections()[0]
         names = dir(getattr(owner, place) if place else owner)
@@ -168,7 +168,7 @@ def assignments() -> Iterator[tuple[str, str]]:
 def shapes() -> Iterator[tuple[str, str]]:
     """Signatures, help, and the members of everything public."""
     for module in MODULES:
-        # Programs get streams, and make none.
+        # Programs do not create streams.
         for name in sorted({*module.__all__} - {"H2Stream"}):
             value = getattr(module, name)
             yield f"help {module.__name__}.{name}", pydoc.plain(pydoc.render_doc(value))
@@ -196,7 +196,7 @@ def objects() -> Iterator[tuple[str, str]]:
     peer.send_headers(3, REQUEST, end_stream=True, priority_weight=3)
     peer.close_connection(2, b"why")
     events += server.receive_data(peer.data_to_send())
-    # Not a connection and its streams: only those of the pure build can be pickled.
+    # Without connections and streams: only those of the pure build can be pickled.
     things: list[Any] = [
         *events, client.local_settings, client.remote_settings, client.config,
         client.state_machine, h2.settings.ChangedSetting(3, 1, 2), H2Configuration(),
@@ -266,7 +266,7 @@ def subclasses() -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    """Print everything."""
+    """Print all results."""
     told = json.dumps([*calls(), *assignments(), *shapes(), *objects(), *subclasses()])
     print(re.sub(r" at 0x[0-9a-f]+", "", told))
 

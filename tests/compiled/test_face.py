@@ -1,4 +1,4 @@
-"""Both builds look the same to programs: calls, signatures, help, copies, subclasses."""
+"""Programs see no difference between the builds: calls, signatures, help, copies, subclasses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Nothing of a request stays: objects, memory, and references to what all connections share.
+"""A request leaves nothing behind: no objects, memory, or references to shared objects.
 
-The pure build passes too; what this is for is code that counts references by itself.
+The pure build passes, too; the tests are meant for code that counts references itself.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ SHARED = (
 
 
 class Traffic:
-    """Two connections that live on."""
+    """Two connections that stay open."""
 
     def __init__(self) -> None:
         self.client, self.server = wire.pair()
 
     def requests(self) -> None:
-        """Requests with a response, every third one reset, and refused calls."""
+        """Requests with a response, of which every third one is reset, and rejected calls."""
         client, server = self.client, self.server
         for number in range(30):
             stream_id = client.get_next_available_stream_id()
@@ -75,7 +75,7 @@ def connections() -> None:
 
 
 def growth(run: Callable[[], None]) -> tuple[int, int, list[int]]:
-    """How many objects, octets and references to shared objects a repetition adds."""
+    """The numbers of objects, octets and shared references that a repetition adds."""
     for _ in range(3):
         run()
     gc.collect()

@@ -1,4 +1,4 @@
-"""Functions that have a form for each build: both forms do the same."""
+"""Functions with a version for each build: both versions have the same results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from h2._frames.layout import KIND_OF, UNKNOWN_KIND
 from h2._hpack import Entry, HpackDecodingError, huffman, huffman_native
 from h2._rules.fields import low_at_an_end
 
-# Octets with short codes, with long ones, and any.
+# Octets with short codes, with long codes, and any octets.
 TEXT = st.one_of(
     st.binary(max_size=80),
     st.text("abcdefghijklmnopqrstuvwxyz0123456789-/", max_size=2000).map(str.encode),
     st.binary(max_size=20).map(lambda octets: bytes([octet | 0x80 for octet in octets])),
 )
-# What may be a code: most of its bits are ones where the code is long.
+# Plausible codes: most bits of a long code are ones.
 CODE = st.lists(st.sampled_from([0xFF, 0xFE, 0xFD, *range(256)]), max_size=40).map(bytes)
 
 
@@ -36,7 +36,7 @@ def outcome(decode: Any, code: bytes) -> Any:
 
 
 @given(TEXT)
-@example(b"\xff" * 30)  # is shorter as it is
+@example(b"\xff" * 30)  # is shorter without coding
 @example(b"shorter with a code" * 2)
 def test_huffman_encoding(text: bytes) -> None:
     assert huffman_native.encode_string(text) == huffman.encode_string(text)
@@ -55,7 +55,7 @@ def test_huffman_decoding(text: bytes, data: st.DataObject) -> None:
 
 
 @given(CODE)
-@example(b"\xff" * 5)  # has EOS inside
+@example(b"\xff" * 5)  # contains EOS
 def test_huffman_decoding_of_any_octets(code: bytes) -> None:
     assert outcome(huffman_native.decode, code) == outcome(huffman.decode, code)
 

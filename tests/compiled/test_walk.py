@@ -1,4 +1,4 @@
-"""The compiled build does what the pure one does: the same programs of random steps on both."""
+"""The compiled build behaves like the pure one: both run the same random programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_both_builds_do_the_same() -> None:
 
 
 def test_a_difference_is_found() -> None:
-    """One that there is: the pure build against programs that read in another way."""
+    """A real difference: the pure build with programs that split reads in another way."""
 
     class Other(Runner):
         def run(self, programs: list[object]) -> list[list[object]]:

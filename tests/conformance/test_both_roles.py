@@ -1,7 +1,7 @@
-"""RFC 9113: what binds every endpoint, at a client as at a server.
+"""RFC 9113: requirements for all endpoints, tested on a client and on a server.
 
-Most faults are explored in the file of their section, at one end. Here each is tried at both; the
-cases are named after the rows of the table of requirements.
+The file for a section tests most errors in detail, at one end. Here each is tested at both ends;
+the cases are named after the rows of the table of requirements.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ HEADER_FLAGS = Flag.END_HEADERS | Flag.END_STREAM
 
 @pytest.fixture(params=["client", "server"])
 def conn(request: pytest.FixtureRequest) -> H2Connection:
-    """A connection on whose stream 1 both messages have begun."""
+    """A connection with stream 1, on which both messages have started."""
     conn: H2Connection = wire.client() if request.param == "client" else wire.server()
     if request.param == "client":
         conn.send_headers(1, wire.POST)
@@ -62,7 +62,7 @@ def conn(request: pytest.FixtureRequest) -> H2Connection:
 
 
 def last_stream(conn: H2Connection) -> int:
-    """What a GOAWAY of this connection names."""
+    """The last stream identifier that a GOAWAY of this connection has."""
     return 0 if conn.config.client_side else 1
 
 
@@ -110,7 +110,7 @@ CONNECTION_ERRORS: dict[str, tuple[Code, list[bytes]]] = {
 
 @pytest.mark.parametrize(("code", "frames"), CONNECTION_ERRORS.values(), ids=CONNECTION_ERRORS)
 def test_connection_errors(conn: H2Connection, code: Code, frames: list[bytes]) -> None:
-    """GOAWAY with the code of the sentence; what came in front is answered and reported."""
+    """GOAWAY with the code of the sentence; earlier frames are answered and reported."""
     assert_connection_error(conn, *frames, code=code, last_stream_id=last_stream(conn))
 
 
@@ -144,7 +144,7 @@ STREAM_ERRORS = {
 
 @pytest.mark.parametrize(("code", "frame"), STREAM_ERRORS.values(), ids=STREAM_ERRORS)
 def test_stream_errors(conn: H2Connection, code: Code, frame: bytes) -> None:
-    """RST_STREAM with the code of the sentence; the connection lives on."""
+    """RST_STREAM with the code of the sentence; the connection stays open."""
     assert_stream_error(conn, frame, stream_id=1, code=code)
 
 
@@ -274,7 +274,7 @@ def test_what_is_not_sent(
     call: str,
     arguments: tuple[object, ...],
 ) -> None:
-    """The call is refused, nothing is sent, and the connection continues."""
+    """The call raises, nothing is sent, and the connection continues."""
     first(conn)
     assert_refused(conn, call, *arguments)
     assert_alive(conn)

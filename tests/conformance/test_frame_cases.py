@@ -1,4 +1,4 @@
-"""The collection http2-frame-test-case: frames as bytes and what they mean, and broken frames."""
+"""The collection http2-frame-test-case: frames with their meaning, and malformed frames."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def octets(name: str) -> bytes:
 
 @needs_cases
 def test_the_collection_is_complete() -> None:
-    """A collection that is there but was not found in full would test nothing."""
+    """Missing cases would go unnoticed otherwise."""
     assert (len(NORMAL), len(BROKEN)) == (12, 22)
 
 
 def read(frame: wire.Frame) -> dict[str, Any]:
-    """The payload of a frame in the words of the collection, by the decoder of the package."""
+    """Decode a payload with the package; use the names of the collection."""
     payload = frame.payload
     found: dict[str, Any] = {}
     if frame.type in (Type.DATA, Type.HEADERS, Type.PUSH_PROMISE) and frame.has(Flag.PADDED):
@@ -70,7 +70,7 @@ def read(frame: wire.Frame) -> dict[str, Any]:
 
 
 def read_rest(type_: int, payload: bytes) -> dict[str, Any]:
-    """What is left of a payload after padding, priority fields and promised stream."""
+    """The payload without padding, priority fields and promised stream."""
     if type_ == Type.DATA:
         return {"data": payload.decode()}
     if type_ in (Type.HEADERS, Type.PUSH_PROMISE, Type.CONTINUATION):
@@ -106,7 +106,7 @@ def test_decode(name: str) -> None:
 
 
 def write(case: dict[str, Any]) -> bytes:
-    """The frame of a case by the encoder of the package."""
+    """Encode the frame of a case with the package."""
     frame, fields = case["frame"], case["frame"]["frame_payload"]
     type_, stream_id = frame["type"], frame["stream_identifier"]
     if type_ == Type.PRIORITY:
@@ -147,7 +147,7 @@ def write_content(fields: dict[str, Any]) -> bytes:
 @needs_cases
 @pytest.mark.parametrize("name", NORMAL)
 def test_encode(name: str) -> None:
-    """The meaning written again is the same octets."""
+    """Encoding the meaning results in the same octets."""
     assert write(CASES[name]) == octets(name)
 
 
@@ -199,7 +199,7 @@ THROUGH: dict[str, tuple[Callable[[], H2Connection], type[Any], dict[str, Any]]]
 @needs_cases
 @pytest.mark.parametrize("name", THROUGH)
 def test_through_a_connection(name: str) -> None:
-    """Normal frames in a connection where they are legal give the right event."""
+    """Normal frames on a connection that allows them cause the right event."""
     scene, kind, fields = THROUGH[name]
     event = only(wire.feed(scene(), octets(name)), kind)
     assert {field: getattr(event, field) for field in fields} == fields
@@ -218,10 +218,10 @@ def test_broken_frames(name: str) -> None:
         wire.feed(conn, wire.headers(1, wire.POST))
     conn.clear_outbound_data_buffer()
     if name.startswith("error/push_promise-frame-promised"):
-        # The block of these is left open; whether it is the promise or its end that is refused
-        # does not matter.
+        # These do not end their block; either the promise or the end of its block may be
+        # rejected.
         raw += wire.continuation(1, wire.REQUEST)
-    # One that is too large is cut off; by default the complaint comes when all of it is there.
+    # Oversized frames are truncated; by default the error is raised when all of it has arrived.
     raw += bytes(max(0, wire.FRAME_HEADER + int.from_bytes(raw[:3], "big") - len(raw)))
     with contextlib.suppress(ProtocolError):
         wire.feed(conn, raw)

@@ -61,7 +61,7 @@ LEGAL = {
 
 @pytest.mark.parametrize(("octets", "field"), LEGAL.values(), ids=LEGAL)
 def test_forms_of_a_field(octets: bytes, field: tuple[bytes, bytes]) -> None:
-    """Every representation of a field line gives the field."""
+    """Every representation of a field line is decoded to the field."""
     event = only(wire.feed(wire.server(), wire.headers(1, REQUEST + octets)), RequestReceived)
     assert event.headers == [*wire.REQUEST, field]
 
@@ -143,7 +143,7 @@ def test_an_entry_may_be_in_the_table_twice() -> None:
 
 
 def test_evicted_entries_are_gone() -> None:
-    """Section 4.4: an entry that had to make room cannot be referred to."""
+    """Section 4.4: an evicted entry cannot be referenced."""
     conn = wire.server()
     block = REQUEST + wire.block([(b"a", b"b")], add=True)
     wire.feed(conn, wire.headers(1, block))
@@ -158,7 +158,7 @@ def test_evicted_entries_are_gone() -> None:
 
 
 def test_an_entry_larger_than_the_table_empties_it() -> None:
-    """Section 4.4: such an entry is not an error, and nothing is left."""
+    """Section 4.4: such an entry is not an error, and empties the table."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, REQUEST + wire.block([(b"a", b"b")], add=True)))
     wire.feed(conn, wire.headers(3, REQUEST + wire.block([(b"c", b"v" * 4_096)], add=True)))
@@ -170,13 +170,13 @@ def test_an_entry_larger_than_the_table_empties_it() -> None:
     )
 
 
-# Section 6.2.3: fields that our proxy passes on ---------------------------------------------------
+# Section 6.2.3: fields that a proxy forwards ------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [b"x-secret", b"authorization", b"cookie"])
 @pytest.mark.parametrize("repeated", [1, 4])
 def test_never_indexed_fields_are_passed_on_as_such(name: bytes, repeated: int) -> None:
-    """What arrived as a never-indexed literal leaves as one, in both directions, every time."""
+    """A never-indexed literal is forwarded as one, in both directions, every time."""
     value = b"a value that is long enough to be worth an entry"
     block = wire.literal(name, value, pattern=0x10)
     server, client = wire.server(), wire.client()

@@ -34,7 +34,7 @@ def test_altsvc_on_a_stream() -> None:
 
 
 def test_empty_field_value() -> None:
-    """The field value is handed on as it is, also when it is empty."""
+    """The field value is reported unchanged, even if it is empty."""
     event = only(wire.feed(wire.client(), wire.altsvc(0, ORIGIN, b"")), AlternativeServiceAvailable)
     assert event.field_value == b""
 
@@ -109,7 +109,7 @@ def test_advertise_for_a_stream() -> None:
 
 
 def test_advertisements_that_are_refused() -> None:
-    """Both or neither of origin and stream, no origin, streams that are not open, and clients."""
+    """Both origin and stream, neither, an empty origin, streams that are not open, and clients."""
     conn = server_with_request()
     call = "advertise_alternative_service"
     assert_refused(conn, call, VALUE)
@@ -125,7 +125,7 @@ def test_advertisements_that_are_refused() -> None:
 
 @pytest.mark.parametrize("origin", [b"https://a.example", ORIGIN])
 def test_frames_that_are_too_large(origin: bytes) -> None:
-    """The peer's SETTINGS_MAX_FRAME_SIZE counts (RFC 9113 section 4.2)."""
+    """The peer's SETTINGS_MAX_FRAME_SIZE applies (RFC 9113 section 4.2)."""
     conn = wire.server()
     most = wire.DEFAULT_FRAME_SIZE - 2 - len(origin)
     conn.advertise_alternative_service(bytes(most), origin=origin)
@@ -146,7 +146,7 @@ def test_the_length_of_an_origin_has_16_bits() -> None:
 
 
 def test_both_sides() -> None:
-    """Our client reports what our server advertises."""
+    """The client of this package reports what its server advertises."""
     ours, theirs = wire.pair()
     ours.send_headers(1, wire.REQUEST)
     wire.exchange(ours, theirs)

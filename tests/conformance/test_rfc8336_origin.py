@@ -26,7 +26,7 @@ PAYLOAD = wire.origin(ORIGIN)[wire.FRAME_HEADER :]
 
 
 def received(*origins: bytes) -> tuple[bytes, ...]:
-    """The origins of the event that a frame with these entries gives."""
+    """The origins of the event for a frame with these entries."""
     conn = wire.client()
     event = only(wire.feed(conn, wire.origin(*origins)), OriginReceived)
     assert_alive(conn)
@@ -76,18 +76,18 @@ NO_ORIGINS = [
 
 @pytest.mark.parametrize("entry", NO_ORIGINS)
 def test_entries_that_are_no_origins_are_left_out(entry: bytes) -> None:
-    """Section 2.2: "If parsing fails, the field MUST be ignored.": the others count."""
+    """Section 2.2: "If parsing fails, the field MUST be ignored." The others are used."""
     assert received(ORIGIN, entry, OTHER) == (ORIGIN, OTHER)
     assert received(entry) == ()
 
 
 def test_origins_are_reported_in_lower_case() -> None:
-    """RFC 6454 section 4: scheme and host are the same in either case."""
+    """RFC 6454 section 4: scheme and host are case-insensitive."""
     assert received(b"HTTPS://Example.COM:8443") == (b"https://example.com:8443",)
 
 
 def after_upgrade() -> H2Connection:
-    """A client that came from HTTP/1.1 without TLS."""
+    """A client that was upgraded from HTTP/1.1 without TLS."""
     conn = H2Connection(wire.configuration(client_side=True))
     conn.initiate_upgrade_connection()
     wire.feed(conn, wire.settings(), wire.settings(ack=True))
@@ -134,7 +134,7 @@ def test_origin_inside_a_field_block() -> None:
 
 @pytest.mark.parametrize("entry", [b"a://%c", b"", b"a", b"https://host-%d.example"])
 def test_what_is_kept_of_a_frame(entry: bytes) -> None:
-    """Section 4: at most 8 octets for each one received, however short the entries are."""
+    """Section 4: at most 8 octets of memory per octet received, however short the entries are."""
     conn = wire.client()
     count = 16_384 // (2 + len(entry) + 8)
     varied = [entry.replace(b"%c", b"%d").replace(b"%d", b"%d" % (n % 10)) for n in range(count)]
@@ -196,12 +196,12 @@ def test_only_origins_can_be_advertised(entry: bytes) -> None:
 
 @pytest.mark.parametrize("origins", [ORIGIN, ORIGIN.decode(), "", [1], [None], None, 5])
 def test_types(origins: object) -> None:
-    """A single origin would be an iterable of characters, or of integers."""
+    """A single str or bytes is an iterable, too, but not of origins."""
     assert type(assert_refused(wire.server(), "advertise_origins", origins)) is TypeError
 
 
 def test_frames_that_are_too_large() -> None:
-    """Nothing is split: the peer's SETTINGS_MAX_FRAME_SIZE counts (RFC 9113 section 4.2)."""
+    """A frame is never split: the peer's SETTINGS_MAX_FRAME_SIZE applies (RFC 9113 4.2)."""
     origins = [b"https://%04d.example" % number for number in range(16_384 // 22)]
     conn = wire.server()
     conn.advertise_origins(origins)
@@ -223,7 +223,7 @@ def test_a_client_cannot_advertise() -> None:
 
 
 def test_both_sides() -> None:
-    """Our client reports what our server advertises."""
+    """The client of this package reports what its server advertises."""
     ours, theirs = wire.pair()
     theirs.advertise_origins([ORIGIN, OTHER])
     mine, _ = wire.exchange(ours, theirs)

@@ -68,7 +68,7 @@ def test_a_client_sends_it_when_the_server_offered_it() -> None:
 
 
 def test_a_client_does_not_send_it_otherwise() -> None:
-    """Without the offer the request is refused, and after it it works."""
+    """The request is rejected before the offer, and works after it."""
     conn = wire.client()
     assert_refused(conn, "send_headers", 1, WEBSOCKET)
     wire.feed(conn, wire.settings(ENABLED))
@@ -124,14 +124,14 @@ def test_malformed_extended_connect(fields: wire.Fields) -> None:
     ids=[name for name in MALFORMED if not name.endswith(" field")],
 )
 def test_malformed_extended_connect_is_not_sent(fields: wire.Fields) -> None:
-    """The same rules for what we send."""
+    """The same rules apply to what we send."""
     conn = wire.client(ENABLED)
     assert_refused(conn, "send_headers", 1, fields)
 
 
 @pytest.mark.parametrize("field", [(b"connection", b"upgrade"), (b"upgrade", b"websocket")])
 def test_the_fields_of_the_upgrade_are_not_sent(field: wire.Field) -> None:
-    """Connection and Upgrade are taken out, or refused where nothing is taken out."""
+    """Connection and Upgrade are removed, or rejected if normalization is off."""
     conn = wire.client(ENABLED)
     conn.send_headers(1, [*WEBSOCKET, field])
     assert tuple(wire.decode(sent(conn)[0].fragment)) == WEBSOCKET
@@ -140,7 +140,7 @@ def test_the_fields_of_the_upgrade_are_not_sent(field: wire.Field) -> None:
 
 
 def test_host_may_stand_for_the_authority() -> None:
-    """Here :authority is that of an ordinary request, for which host may say the same."""
+    """Here :authority has its ordinary meaning, so host may take its place."""
     fields = [METHOD, PROTOCOL, SCHEME, PATH, (b"host", b"server.example.com")]
     event = only(wire.feed(enabled_server(), wire.headers(1, fields)), RequestReceived)
     assert event.headers == fields
@@ -190,7 +190,7 @@ def test_the_offer_is_not_taken_back_within_one_frame(pairs: list[tuple[int, int
 
 
 def test_the_offer_is_repeated() -> None:
-    """A 1 after a 1, and a 0 before a 1, are fine."""
+    """A 1 after a 1, and a 0 before a 1, are valid."""
     conn = wire.client(ENABLED, strict=True)
     wire.feed(conn, wire.settings(ENABLED, ENABLED))
     conn = wire.client(DISABLED, strict=True)
@@ -199,7 +199,7 @@ def test_the_offer_is_repeated() -> None:
 
 
 def test_an_offer_that_is_taken_back_ends_the_connection_only_if_strict() -> None:
-    """By default the last value counts, as in h2 4.4.1: extended CONNECT is refused then."""
+    """By default the last value applies, as in h2 4.4.1: extended CONNECT is then rejected."""
     for conn in (wire.client(ENABLED), wire.client()):
         if conn.config.strict:
             frame = wire.settings(ENABLED, DISABLED)
@@ -224,7 +224,7 @@ def test_the_client_may_use_it_before_its_acknowledgment_is_read() -> None:
 
 
 def test_the_client_may_use_it_before_it_has_acknowledged_the_first_settings() -> None:
-    """The same where the offer is in the first SETTINGS frame."""
+    """The same if the offer is in the first SETTINGS frame."""
     conn = H2Connection(wire.configuration(client_side=False))
     conn.local_settings[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
     conn.local_settings.acknowledge()
@@ -241,7 +241,7 @@ def test_what_a_client_announces_is_no_offer() -> None:
 
 
 def test_we_do_not_take_the_offer_back() -> None:
-    """Our own 0 after a 1 is refused, before and after the ACK."""
+    """Sending a 0 after a 1 is rejected, before and after the ACK."""
     conn = wire.server()
     conn.update_settings({Setting.ENABLE_CONNECT_PROTOCOL: 1})
     assert_refused(conn, "update_settings", {Setting.ENABLE_CONNECT_PROTOCOL: 0})

@@ -59,7 +59,7 @@ def assert_error_if_strict(
         (b"u=8, i", 3, True),
         (b"u=-1", 3, False),
         (b"u=1.5, i=1", 3, False),
-        # Section 7: a value that cannot be parsed MAY be an error, and is none here.
+        # Section 7: a value that cannot be parsed MAY be an error, and is ignored here.
         (b"u=1, ", 3, False),
         (b"\xff\x00", 3, False),
         (b"u=1;", 3, False),
@@ -113,9 +113,9 @@ REPORTED: dict[str, tuple[Callable[[], H2Connection], int]] = {
 
 @pytest.mark.parametrize(("make", "stream_id"), REPORTED.values(), ids=REPORTED)
 def test_streams_that_can_be_prioritized(make: Callable[[], H2Connection], stream_id: int) -> None:
-    """Section 7.1: streams that are idle, open, half-closed or reserved; the reserved bit is none.
+    """Section 7.1: idle, open, half-closed or reserved streams; the reserved bit is ignored.
 
-    No stream is touched: an idle one stays idle.
+    No stream changes its state: an idle one stays idle.
     """
     conn = make()
     state = conn.stream_state(stream_id)
@@ -127,7 +127,7 @@ def test_streams_that_can_be_prioritized(make: Callable[[], H2Connection], strea
 
 
 def closed_server() -> H2Connection:
-    """A server on which streams 1, 2, 5 and 7 are closed, and 3 was passed over."""
+    """A server on which streams 1, 2, 5 and 7 are closed, and 3 was skipped."""
     conn = sending_server()
     conn.send_data(2, b"", end_stream=True)
     conn.send_headers(1, wire.RESPONSE, end_stream=True)
@@ -175,7 +175,7 @@ def test_too_short(length: int) -> None:
 
 @pytest.mark.parametrize("stream_id", [0, 1, 2, 5])
 def test_at_a_client(stream_id: int) -> None:
-    """Section 7.1: "If a client receives a PRIORITY_UPDATE frame", whatever it says."""
+    """Section 7.1: "If a client receives a PRIORITY_UPDATE frame", whatever its content."""
     assert_error_if_strict(wire.open_client(), wire.priority_update(stream_id, b"u=1"))
     assert_error_if_strict(wire.open_client(), wire.frame(Type.PRIORITY_UPDATE, 0, stream_id))
 
@@ -215,7 +215,7 @@ def test_streams_that_are_opened_are_idle_no_more() -> None:
     conn.send_headers(1, wire.RESPONSE, end_stream=True)
     conn.clear_outbound_data_buffer()
     assert len(wire.feed(conn, *updates(7))) == 1
-    # Stream 9 passes over 3, 5 and 7: they are closed.
+    # Stream 9 skips 3, 5 and 7, which closes them.
     wire.feed(conn, wire.headers(9, wire.POST))
     assert len(wire.feed(conn, *updates(11, 13))) == 2
     assert_error_if_strict(conn, *updates(15), last_stream_id=9)
@@ -230,7 +230,7 @@ def test_active_streams_leave_no_room() -> None:
 
 
 def test_a_limit_that_the_client_may_not_know() -> None:
-    """A limit counts once the client has acknowledged it (RFC 9113 section 6.5.3)."""
+    """A limit applies once the client has acknowledged it (RFC 9113 section 6.5.3)."""
     conn = limited_server(2)
     conn.update_settings({Setting.MAX_CONCURRENT_STREAMS: 1})
     conn.clear_outbound_data_buffer()
@@ -255,7 +255,7 @@ def test_what_is_remembered_is_bounded_without_a_limit() -> None:
 
 @pytest.mark.parametrize(("size", "extras"), [(4, 1), (63, 1), (64, 2), (127, 2), (128, 3)])
 def test_what_a_frame_costs(size: int, extras: int) -> None:
-    """As much as one other frame, and more if it is long."""
+    """It counts as one frame, and as more if it is long."""
     conn = wire.server()
     wire.feed(conn, wire.priority_update(1, b"u=1" + b" " * (size - 7) if size > 4 else b""))
     assert conn._core.conduct.extras == extras
@@ -333,7 +333,7 @@ def answered_client() -> H2Connection:
 
 
 def closed_client() -> H2Connection:
-    """A client on which streams 2 and 5 are closed, and 1 and 3 were passed over."""
+    """A client on which streams 2 and 5 are closed, and 1 and 3 were skipped."""
     conn = wire.client()
     conn.send_headers(5, wire.REQUEST, end_stream=True)
     wire.feed(conn, wire.push_promise(5, 2), wire.headers(2, wire.RESPONSE, end_stream=True))
@@ -366,7 +366,7 @@ REFUSED: dict[str, tuple[Callable[[], H2Connection], int, type[Exception]]] = {
 def test_streams_for_which_it_cannot_be_sent(
     make: Callable[[], H2Connection], stream_id: int, error: type[Exception]
 ) -> None:
-    """Section 7.1: where nothing can arrive, idle push streams, and at a server."""
+    """Section 7.1: streams without content to come, idle push streams, and any at a server."""
     assert type(assert_refused(make(), "send_priority_update", stream_id)) is error
 
 
@@ -407,7 +407,7 @@ def test_a_client_keeps_the_limit_of_idle_streams() -> None:
 
 
 def test_both_sides() -> None:
-    """Our server reports what our client sends, even before the request."""
+    """The server of this package reports what its client sends, even before the request."""
     ours, theirs = wire.pair()
     ours.send_priority_update(1, 0, True)
     ours.send_headers(1, wire.REQUEST, end_stream=True)
@@ -435,7 +435,7 @@ def starting(client_side: bool, value: int | None = None) -> H2Connection:
 @pytest.mark.parametrize("make", [wire.server, wire.client])
 @pytest.mark.parametrize("value", [0, 1])
 def test_the_setting_is_kept(make: Callable[..., H2Connection], value: int) -> None:
-    """Section 2.1: 0 or 1, and 0 where it was not sent."""
+    """Section 2.1: 0 or 1, and 0 if it was not sent."""
     assert make().remote_settings.no_rfc7540_priorities == 0
     assert NO_PRIORITIES not in make().remote_settings
     conn = make((NO_PRIORITIES, value))
@@ -457,7 +457,7 @@ def test_the_setting_is_reported(client_side: bool) -> None:
 @pytest.mark.parametrize("make", [wire.server, wire.client])
 @pytest.mark.parametrize("value", [2, 2**32 - 1])
 def test_values_that_are_out_of_range(make: Callable[..., H2Connection], value: int) -> None:
-    """Section 2.1: a connection error; by default h2 4.4.1 counts, and the value is ignored."""
+    """Section 2.1: a connection error; by default the value is ignored, as in h2 4.4.1."""
     conn = make()
     frame = wire.settings((Setting.MAX_FRAME_SIZE, 20_000), (NO_PRIORITIES, value))
     if conn.config.strict:
@@ -476,7 +476,7 @@ def test_values_that_are_out_of_range(make: Callable[..., H2Connection], value: 
 
 @pytest.mark.parametrize("before", [(), ((NO_PRIORITIES, 1),)])
 def test_only_the_last_value_in_a_frame_counts(before: tuple[tuple[int, int], ...]) -> None:
-    """By default, as in h2 4.4.1: one that is ignored leaves what was there before the frame."""
+    """By default, as in h2 4.4.1, an ignored value leaves the setting as before the frame."""
     conn = wire.server(*before)
     if conn.config.strict:
         return
@@ -504,7 +504,7 @@ def test_a_value_that_changes(make: Callable[..., H2Connection], value: int) -> 
 
 
 def test_values_that_differ_in_one_frame() -> None:
-    """With strict=True each value counts, not the last one alone."""
+    """With strict=True each value is checked, not only the last one."""
     conn = wire.server()
     frame = wire.settings((NO_PRIORITIES, 1), (NO_PRIORITIES, 0))
     if conn.config.strict:
@@ -543,7 +543,7 @@ def test_values_that_cannot_be_sent(value: int) -> None:
 
 @pytest.mark.parametrize("value", [None, 0, 1])
 def test_a_value_that_we_change(value: int | None) -> None:
-    """Section 2.1: "Senders MUST NOT change" it; by default h2 4.4.1 counts, which sends it."""
+    """Section 2.1: "Senders MUST NOT change" it; by default it is sent, as in h2 4.4.1."""
     conn = starting(False, value)
     conn.update_settings({NO_PRIORITIES: 1})  # is sent before the preface
     conn.initiate_connection()
@@ -561,14 +561,14 @@ def test_a_value_that_we_change(value: int | None) -> None:
 
 
 def test_the_old_signals_are_never_acted_on() -> None:
-    """Section 2.1: a server that received 1 ignores them; they are events and nothing more."""
+    """Section 2.1: a server that received 1 ignores them; they only cause events."""
     conn = wire.server((NO_PRIORITIES, 1))
     only(wire.feed(conn, wire.priority(1, 3)), PriorityUpdated)
     assert_alive(conn)
 
 
 def test_a_client_may_go_on_with_both_signals() -> None:
-    """Section 2.1.1: which ones a client sends is up to the program."""
+    """Section 2.1.1: the program decides which of them a client sends."""
     for pairs in ((), ((NO_PRIORITIES, 0),), ((NO_PRIORITIES, 1),)):
         conn = wire.client(*pairs)
         conn.send_priority_update(1, 1)

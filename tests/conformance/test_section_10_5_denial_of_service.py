@@ -46,7 +46,7 @@ def test_field_section_of_exactly_the_limit(limit: int) -> None:
 
 @pytest.mark.parametrize("limit", [1_000, 65_536])
 def test_field_section_above_the_limit(limit: int) -> None:
-    """One octet more is refused: by default the connection ends, else 431 is the answer."""
+    """One octet more is a connection error by default; in strict mode the answer is 431."""
     assert_too_large(limited_server(limit), 1, wire.block([*wire.REQUEST, filler(limit + 1)]))
 
 
@@ -63,12 +63,12 @@ def assert_too_large(conn: H2Connection, stream_id: int, block: bytes) -> None:
 
 
 def test_the_table_follows_a_section_that_is_too_large() -> None:
-    """What comes behind the limit changes the HPACK table all the same (section 4.3)."""
+    """Fields beyond the limit still change the HPACK table (section 4.3)."""
     conn = wire.server(strict=True)
     block = wire.block(wire.REQUEST) + wire.block(
         [(b"a", b"1"), (b"x", b"v" * 3_000), (b"b", b"2")], add=True
     )
-    # The references count with the size of the fields they represent, however short they are.
+    # References count with the size of the fields that they represent.
     assert_too_large(conn, 1, block + wire.indexed(63) * 30 + wire.block([(b"c", b"3")], add=True))
     request = wire.headers(3, wire.block(wire.REQUEST) + wire.indexed(62) + wire.indexed(63))
     (event,) = wire.feed(conn, request)
@@ -77,7 +77,7 @@ def test_the_table_follows_a_section_that_is_too_large() -> None:
 
 
 def test_sections_that_are_too_large_elsewhere() -> None:
-    """In a response, in trailers, in a promise; on a stream that we reset it is ignored."""
+    """In a response, in trailers or in a promise; ignored on a stream that we reset."""
     large = wire.block([(b"x", b"v" * 15_000)]) * 5
     conn = wire.client(strict=True)
     for stream_id in (1, 3, 5, 7):
@@ -124,13 +124,13 @@ def flood(conn: H2Connection, frame: bytes) -> None:
 
 
 def test_continuation_frames_without_end() -> None:
-    """A block that never ends is refused before it is complete."""
+    """A block that never ends is an error before it is complete."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_headers=False))
     more = wire.continuation(1, b"", end_headers=False)
     for _ in range(63):
         assert conn.receive_data(more) == []
-    # The 64th is refused, as in h2 4.4.1, even if it ends the block.
+    # The 64th is an error, as in h2 4.4.1, even if it ends the block.
     with pytest.raises(DenialOfServiceError) as caught:
         conn.receive_data(wire.continuation(1, b"", end_headers=True))
     assert caught.value.error_code == Code.ENHANCE_YOUR_CALM
@@ -138,7 +138,7 @@ def test_continuation_frames_without_end() -> None:
 
 
 def test_continuation_octets_without_end() -> None:
-    """So is one whose fragments are large."""
+    """A block that never ends is an error, too, if its fragments are large."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_headers=False))
     more = wire.continuation(1, wire.block([(b"x", b"v" * 16_000)]), end_headers=False)
@@ -170,7 +170,7 @@ def test_the_longest_block_that_is_kept(more: int) -> None:
 
 
 def test_the_limit_where_the_setting_was_taken_out() -> None:
-    """Without a setting there is a limit all the same: 64 KiB."""
+    """Without the setting, the limit is 64 KiB."""
     for size, fits in ((65_536, True), (65_537, False)):
         conn = H2Connection(wire.configuration(client_side=False))
         del conn.local_settings[Setting.MAX_HEADER_LIST_SIZE]
@@ -184,7 +184,7 @@ def test_the_limit_where_the_setting_was_taken_out() -> None:
 
 
 def test_promises_without_a_response() -> None:
-    """200 are kept; those beyond are refused, until some are over."""
+    """200 are kept; more are refused until some of them have ended."""
     conn = wire.client()
     conn.send_headers(1, wire.POST)
     conn.clear_outbound_data_buffer()

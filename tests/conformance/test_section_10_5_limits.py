@@ -1,4 +1,4 @@
-"""RFC 9113 section 10.5: each limit of h2.limits, at its default and switched off."""
+"""RFC 9113 section 10.5: each limit of h2.limits, with its default value and disabled."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def connection(
 
 
 class Flood(NamedTuple):
-    """What one peer repeats, the limit that ends it, and after how many."""
+    """The frames that a peer repeats, the limit that stops it, and the number allowed."""
 
     limit: str
     frames: Callable[[], Iterable[bytes]]
@@ -129,12 +129,12 @@ def flood(request: pytest.FixtureRequest) -> Flood:
 
 
 def roles(flood: Flood) -> list[bool]:
-    """Whether the end that suffers is a client."""
+    """Whether the victim is a client."""
     return [True] * flood.clients + [False] * flood.servers
 
 
 def suffering(flood: Flood, client: bool, limits: AbuseLimits | None = None) -> H2Connection:
-    # With strict=True one acknowledgment for nothing is an error.
+    # With strict=True one unsolicited acknowledgment is an error.
     options = {"strict": False} if flood is FLOODS["settings-ack"] else {}
     conn = connection(client, limits, **options)
     if flood is FLOODS["informational"]:
@@ -171,7 +171,7 @@ def test_a_flood_is_ended_where_the_limit_says(flood: Flood) -> None:
 def test_a_flood_is_not_ended_where_the_limit_is_off(flood: Flood) -> None:
     for client in roles(flood):
         conn = suffering(flood, client, AbuseLimits.off())
-        # Without this limit a window is what ends it.
+        # Without this limit, the flow-control window ends the flood.
         most = 60_000 if flood.limit == "small_data" else flood.allowed + 1200
         pour(conn, flood, most)
         conn.clear_outbound_data_buffer()
@@ -240,7 +240,7 @@ def test_uploads_that_are_given_up_after_the_response() -> None:
 
 
 def test_faults_on_streams_of_our_own() -> None:
-    """The server is at fault in answers to what we asked for: three glitches each."""
+    """Errors of the server in answers to our requests count as three glitches each."""
     conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 2**31), clock=Clock())
     for stream_id in range(1, 6668, 2):
         conn.send_headers(stream_id, wire.POST)
@@ -262,7 +262,7 @@ def test_refused_streams_are_glitches() -> None:
 
 
 def test_the_priority_of_a_refused_stream_is_one_more() -> None:
-    """It would be free with a stream that is taken, and would let events pile up here."""
+    """It would be free for an accepted stream; here it would let events accumulate."""
     conn = H2Connection(H2Configuration(client_side=False, clock=Clock()))
     conn.initiate_connection()
     wire.feed(conn, wire.PREFACE, wire.settings())
@@ -317,7 +317,7 @@ def test_entries_of_settings() -> None:
 
 
 def test_answers_that_are_read_in_part() -> None:
-    """Those that have been sent do not count, however the output is taken."""
+    """Answers that have been sent do not count, however the output is taken."""
     conn = connection(False)
     for _ in range(5):
         wire.feed(conn, *[wire.ping()] * 900)
@@ -342,7 +342,7 @@ def test_answers_between_content_and_other_frames() -> None:
 
 
 def test_resets_are_no_acknowledgments() -> None:
-    """Only what the peer can ask for without end counts."""
+    """Only answers that the peer can request without bound count."""
     conn = wire.server(limits=AbuseLimits(pending_answers=3, resets_provoked=None))
     frames = islice(faulty_requests(), 200)
     wire.feed(conn, *frames, *[wire.ping()] * 3)
@@ -365,7 +365,7 @@ def acknowledge(conn: H2Connection, events: Iterable[Event]) -> None:
 
 
 def test_small_data_that_is_acknowledged() -> None:
-    """Messages of ten octets for long, while a large upload is not taken."""
+    """Many messages of ten octets, while a large upload is not acknowledged."""
     conn = connection(False)
     wire.feed(conn, *[wire.data(3, bytes(10_000))] * 3)
     for _ in range(20_000):
@@ -422,7 +422,7 @@ def test_one_empty_frame_for_each_stream() -> None:
 
 
 def test_windows_that_are_opened_by_hand() -> None:
-    """A program need not acknowledge what it takes: it may send WINDOW_UPDATE itself."""
+    """A program may send WINDOW_UPDATE itself instead of acknowledging content."""
     client, server = wire.pair(clock=Clock())
     client.send_headers(1, wire.POST)
     for _ in range(20):
@@ -448,7 +448,7 @@ def test_small_content_under_way_to_a_stream_that_we_reset(size: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 256, 1000])
 def test_late_content_of_which_each_frame_is_answered(size: int) -> None:
-    """Where the application keeps all of the window, each small frame needs a WINDOW_UPDATE."""
+    """If the application holds the whole window, each small frame needs a WINDOW_UPDATE."""
     conn = connection(False, AbuseLimits(glitches=Rate(50, 0)))
     left = 65_535 - size
     while left:
@@ -465,7 +465,7 @@ def test_late_content_of_which_each_frame_is_answered(size: int) -> None:
 
 @pytest.mark.parametrize(("size", "extras"), [(2**14 - 1, 1), (2**14, 0)])
 def test_late_content_that_is_answered_with_a_large_increment(size: int, extras: int) -> None:
-    """It carries more than it costs."""
+    """Its content is worth more than its cost."""
     conn = connection(False)
     left = 65_535 - size
     while left:
@@ -480,7 +480,7 @@ def test_late_content_that_is_answered_with_a_large_increment(size: int, extras:
 
 
 def test_updates_of_streams_after_a_large_one_of_the_connection() -> None:
-    """What was sent accounts for the small ones, whichever come first."""
+    """The content that was sent justifies small increments, in either order."""
     conn = connection(False, AbuseLimits(glitches=Rate(8, 0)))
     streams = range(5, 195, 2)
     for stream_id in streams:
@@ -518,7 +518,7 @@ def test_two_small_increments_for_each_octet_that_was_sent(stream_id: int) -> No
 
 
 def test_what_each_stream_allows_is_not_lost_by_those_that_had_too_much() -> None:
-    """What is beyond it counts as glitches, and the next stream allows as much as the first."""
+    """The excess counts as glitches, and each new stream adds the same allowance."""
     conn = connection(False)
     conduct = conn._core.conduct
     for stream_id in (5, 7, 9):
@@ -547,7 +547,7 @@ def test_the_first_settings_are_free(client: bool) -> None:
 
 
 def test_as_many_answers_as_are_allowed() -> None:
-    """Also where some were read before."""
+    """Even if some were read before."""
     conn = connection(False, AbuseLimits(pending_answers=600))
     wire.feed(conn, *[wire.ping()] * 400)
     assert len(conn.data_to_send(len(wire.ping()))) == len(wire.ping())
@@ -566,7 +566,7 @@ def test_small_frames_are_counted_with_their_octets() -> None:
     conn.acknowledge_received_data(20, 1)
     wire.feed(conn, small)
     assert (conduct.count, conduct.octets) == (2, 20)
-    # What is acknowledged by WINDOW_UPDATE counts in the same way.
+    # Content acknowledged by WINDOW_UPDATE counts in the same way.
     wire.feed(conn, *[small] * 2)
     wire.feed(conn, wire.data(1, bytes(16_384)), wire.data(1, bytes(16_384)))
     conn.acknowledge_received_data(2 * 16_384, 1)
@@ -585,7 +585,7 @@ def test_promises_are_counted_from_the_first(promises: int) -> None:
 
 
 def test_answers_that_nobody_reads_are_put_together() -> None:
-    """From time to time, and not each time: that would copy all of them."""
+    """Only occasionally: joining them each time would copy all of them each time."""
     conn = connection(False)
     chunks = []
     for _ in range(999):
@@ -618,7 +618,7 @@ def test_updates_that_come_after_the_end_of_the_stream() -> None:
 
 
 def test_a_clock_that_fails() -> None:
-    """The connection ends, because a frame is lost; what came before it is not."""
+    """The connection ends, because a frame is lost; earlier frames are not."""
 
     def clock() -> float:
         raise OSError("no clock")
@@ -634,7 +634,7 @@ def test_a_clock_that_fails() -> None:
 
 
 def test_a_clock_that_goes_back() -> None:
-    """It forgets nothing then, and all that it should from there on."""
+    """Counters do not decay then, and decay as usual from there on."""
     clock = Clock()
     conn = connection(False, AbuseLimits(glitches=Rate(20, 10)), clock=clock)
     wire.feed(conn, wire.goaway(0), wire.goaway(0))
@@ -652,7 +652,7 @@ def test_a_clock_that_goes_back() -> None:
 
 
 def test_updates_for_small_content() -> None:
-    """Two for each frame, of one octet, whatever the peer thinks it is good for."""
+    """Two updates of one octet per frame are allowed, although they are pointless."""
     conn = connection(False, AbuseLimits(glitches=Rate(1, 0)))
     conn.send_headers(1, wire.RESPONSE)
     for _ in range(500):
@@ -671,7 +671,7 @@ def test_number_of_fields(limit: str, most: int) -> None:
     fields = [*wire.REQUEST, *[(name, b"1")] * (most - others)]
     assert wire.feed(conn, wire.headers(1, fields))
     assert_alive(conn)
-    # The application hears nothing of it; as strict says that a stream was reset.
+    # The application gets no event, or with strict=True one for the reset.
     events = wire.feed(conn, wire.headers(3, [*fields, (name, b"1")]))
     assert len(events) == conn.config.strict
     reset = sent(conn)[-1]
@@ -720,7 +720,7 @@ def bomb(stream_id: int) -> bytes:
     ids=["on", "off", "all-off"],
 )
 def test_a_cookie_that_is_referenced_often(limits: AbuseLimits) -> None:
-    """At most 512 KiB are allocated beyond what the octets on the wire are good for."""
+    """At most 512 KiB are allocated in excess of what the octets on the wire justify."""
     conn = wire.server(limits=limits)
     cookie = wire.block([(b"cookie", b"c" * 3900)], add=True)
     wire.feed(conn, wire.headers(1, wire.block(wire.REQUEST) + cookie))
@@ -826,7 +826,7 @@ def test_an_acknowledgment_of_our_ping_is_no_glitch() -> None:
 
 
 def test_streams_that_were_passed_over_give_nothing() -> None:
-    """What is free for each stream is free for those that there were."""
+    """Only streams that were opened add to the allowance."""
     conn = wire.server(limits=AbuseLimits(glitches=Rate(1, 0)))
     wire.feed(conn, wire.headers(2_000_001, wire.POST))
     wire.feed(conn, *[wire.priority(1)] * 17)
@@ -836,7 +836,7 @@ def test_streams_that_were_passed_over_give_nothing() -> None:
 
 @pure_build
 def test_what_a_stream_error_leaves_behind() -> None:
-    """A peer that is at fault in many large frames makes no garbage of them."""
+    """Errors in many large frames leave no garbage behind."""
     conn = wire.server(limits=AbuseLimits.off(), strict=True)
     with pytest.MonkeyPatch.context() as patch:
         found = []

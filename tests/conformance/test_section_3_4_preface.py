@@ -61,7 +61,7 @@ def test_server_opens_with_settings() -> None:
 
 
 def test_server_acknowledges_after_its_own_preface() -> None:
-    """The ACK of the peer's first SETTINGS comes behind our own SETTINGS."""
+    """The ACK of the peer's first SETTINGS follows our own SETTINGS."""
     conn = H2Connection(wire.configuration(client_side=False))
     conn.initiate_connection()
     wire.feed(conn, PREFACE, wire.settings())
@@ -83,7 +83,7 @@ def test_settings_of_the_preface(client_side: bool, pairs: tuple[tuple[int, int]
 
 
 def test_preface_in_two_pieces_at_every_byte() -> None:
-    """The preface is a stream of octets: where a read ends means nothing."""
+    """The preface is a stream of octets: the boundaries of reads do not matter."""
     whole = PREFACE + wire.settings((Setting.INITIAL_WINDOW_SIZE, 70_000))
     for cut in range(1, len(whole)):
         conn = fresh(client_side=False)
@@ -159,12 +159,12 @@ HTTP_1_ANSWER = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
     ],
 )
 def test_server_gets_another_protocol(junk: bytes, speaks: str) -> None:
-    """What does not start with the magic is a connection error PROTOCOL_ERROR."""
+    """Input that does not start with the magic is a connection error PROTOCOL_ERROR."""
     assert_bad_preface(fresh(client_side=False), junk, speaks)
 
 
 def test_wrong_magic_is_noticed_at_the_first_wrong_octet() -> None:
-    """An HTTP/1.1 request shorter than the magic is not waited for forever."""
+    """The server does not wait for more of an HTTP/1.1 request shorter than the magic."""
     assert_bad_preface(fresh(client_side=False), b"GET / HTTP", "HTTP/1")
 
 
@@ -181,7 +181,7 @@ def test_wrong_magic_is_noticed_at_the_first_wrong_octet() -> None:
 )
 @pytest.mark.parametrize("cut", [1, 9, 100])
 def test_client_gets_another_protocol(answer: bytes, speaks: str, cut: int) -> None:
-    """A server that answers in another protocol sent an invalid preface; nine octets tell."""
+    """An answer in another protocol is an invalid preface; nine octets suffice to detect it."""
     conn = fresh(client_side=True)
     last = (min(9, len(answer)) - 1) // cut * cut
     for start in range(0, last, cut):
@@ -190,7 +190,7 @@ def test_client_gets_another_protocol(answer: bytes, speaks: str, cut: int) -> N
 
 
 def test_client_gets_text() -> None:
-    """Any text may be the start of a frame for an endpoint that is not strict: h2 4.4.1 waits."""
+    """By default any text may be the start of a frame, so the client waits, as in h2 4.4.1."""
     conn = fresh(client_side=True)
     text = b"Wait, this isn't valid HTTP!"
     if conn.config.strict:
@@ -209,7 +209,7 @@ def test_first_frame_is_not_settings(client_side: bool, first: bytes) -> None:
     if conn.config.strict:
         assert_connection_error(conn, magic, first, code=Code.PROTOCOL_ERROR, probe=False)
         return
-    # By default it is taken for what it would be behind SETTINGS, as in h2 4.4.1.
+    # By default it is handled as if it followed SETTINGS, as in h2 4.4.1.
     usual = fresh(client_side)
     wire.feed(usual, magic, wire.settings())
     usual.clear_outbound_data_buffer()
@@ -218,7 +218,7 @@ def test_first_frame_is_not_settings(client_side: bool, first: bytes) -> None:
 
 @pytest.mark.parametrize("client_side", [True, False], ids=["client", "server"])
 def test_first_frame_is_an_acknowledgment_after_goaway(client_side: bool) -> None:
-    """Whoever has sent GOAWAY still needs the peer's SETTINGS first."""
+    """An endpoint that has sent GOAWAY still requires the peer's SETTINGS first."""
     magic = b"" if client_side else PREFACE
     conn = fresh(client_side)
     conn.close_connection()
@@ -229,7 +229,7 @@ def test_first_frame_is_an_acknowledgment_after_goaway(client_side: bool) -> Non
         return
     assert kinds(wire.feed(conn, magic, wire.settings(ack=True))) == [SettingsAcknowledged]
     assert kinds(wire.feed(conn, wire.settings())) == [RemoteSettingsChanged]
-    # It continues as after any GOAWAY that we send: neither end opens streams.
+    # It continues as after any sent GOAWAY: neither end opens streams.
     assert conn.state_machine.state is ConnectionState.CLOSED
     assert wire.feed(conn, *([] if client_side else [wire.headers(1, wire.REQUEST)])) == []
     if client_side:
@@ -238,7 +238,7 @@ def test_first_frame_is_an_acknowledgment_after_goaway(client_side: bool) -> Non
 
 
 def outcome_of(conn: H2Connection, octets: bytes) -> tuple[object, ...]:
-    """Events or exception, and the output."""
+    """The events or the exception, the output, and the state of stream 1."""
     try:
         events: list[object] = [repr(event) for event in conn.receive_data(octets)]
     except ProtocolError as error:
@@ -258,7 +258,7 @@ def test_second_magic_is_no_frame() -> None:
 
 
 def test_everything_after_a_bad_preface_is_dropped() -> None:
-    """Nothing behind an invalid preface is looked at."""
+    """Everything after an invalid preface is ignored."""
     conn = fresh(client_side=False)
     with pytest.raises(ProtocolError) as caught:
         wire.feed(conn, b"X" * 24, wire.settings(), wire.headers(1, wire.REQUEST))

@@ -26,7 +26,7 @@ from support import wire
 from support.outcome import assert_alive, kinds, only, sent
 from support.wire import RESERVED, Flag, Type
 
-#: All but those of RFC 9113, ALTSVC, ORIGIN and PRIORITY_UPDATE.
+#: All types except those of RFC 9113, ALTSVC, ORIGIN and PRIORITY_UPDATE.
 UNKNOWN_TYPES = sorted(set(range(0x0B, 0x100)) - {0x0C, 0x10})
 
 
@@ -39,7 +39,7 @@ def server_with_open_stream() -> H2Connection:
 
 @pytest.mark.parametrize("stream_id", [0, 1, 2, 7], ids=["connection", "open", "even", "idle"])
 def test_unknown_types_are_discarded(stream_id: int) -> None:
-    """Frames of unknown type are ignored on any stream; the application may look at them."""
+    """Frames of unknown type are ignored on any stream; the application gets an event."""
     conn = server_with_open_stream()
     for type_ in UNKNOWN_TYPES:
         events = wire.feed(conn, wire.frame(type_, 0xFF, stream_id, b"opaque"))
@@ -146,7 +146,7 @@ RESERVED_BIT: dict[str, tuple[bytes, list[type[Event]]]] = {
 
 @pytest.mark.parametrize(("frame", "expected"), RESERVED_BIT.values(), ids=RESERVED_BIT)
 def test_reserved_bit_of_the_header_is_ignored(frame: bytes, expected: list[type[Event]]) -> None:
-    """The bit in front of the stream identifier is ignored on receipt."""
+    """The bit before the stream identifier is ignored on receipt."""
     conn = server_with_open_stream()
     events = wire.feed(conn, frame)
     assert kinds(events) == expected
@@ -172,7 +172,7 @@ def test_reserved_bits_inside_payloads_are_ignored() -> None:
 
 
 def test_what_we_send_has_no_unused_flag_and_no_reserved_bit() -> None:
-    """Unused flags and the reserved bit are left unset in every frame type that we write."""
+    """Unused flags and the reserved bit are unset in every frame type that we send."""
     ours, theirs = wire.pair()
     ours.send_headers(1, wire.POST, priority_weight=10)
     ours.send_data(1, b"abc", pad_length=3)
@@ -196,7 +196,7 @@ def test_what_we_send_has_no_unused_flag_and_no_reserved_bit() -> None:
 
 
 def sent_and_delivered(one: H2Connection, other: H2Connection) -> bytes:
-    """What ``one`` has to send, checked frame by frame and understood by ``other``."""
+    """Check each frame that ``one`` sends, deliver it to ``other``, and return the octets."""
     frames = sent(one)
     raw = b"".join(wire.frame(f.type, f.flags, f.stream_id, f.payload) for f in frames)
     other.receive_data(raw)
@@ -217,7 +217,7 @@ def test_lengths_are_24_bit_big_endian() -> None:
 
 
 def test_frames_cut_at_every_byte() -> None:
-    """A frame is complete when its last octet is there, never before."""
+    """A frame is complete when its last octet has arrived, not before."""
     whole = wire.headers(1, wire.POST) + wire.data(1, b"abc") + wire.ping()
     expected = [RequestReceived, DataReceived, PingReceived]
     for cut in range(len(whole) + 1):
@@ -227,7 +227,7 @@ def test_frames_cut_at_every_byte() -> None:
 
 
 def test_frames_byte_by_byte() -> None:
-    """The events of one call per octet are the events of one call for all."""
+    """One call per octet returns the same events as one call for all."""
     conn = wire.server()
     events: list[Event] = []
     for byte in wire.headers(1, wire.POST) + wire.data(1, b"abc") + wire.ping():

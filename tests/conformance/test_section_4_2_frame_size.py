@@ -62,7 +62,7 @@ def test_headers_of_the_maximum_size() -> None:
 def test_one_octet_too_many(type_: int, stream_id: int) -> None:
     """More than SETTINGS_MAX_FRAME_SIZE is FRAME_SIZE_ERROR, for every frame type.
 
-    The nine octets of the header are enough to know it. By default the complaint comes when all of
+    The nine octets of the header suffice to detect it. By default the error is raised when all of
     the frame has arrived, as in h2 4.4.1.
     """
     conn = wire.server()
@@ -95,7 +95,7 @@ def consume(results: Iterable[Sequence[Event]]) -> None:
 
 @pytest.mark.parametrize("cut", [1, 9, 10, 5_000, DEFAULT_FRAME_SIZE + 9])
 def test_what_is_too_large_may_come_in_pieces(cut: int) -> None:
-    """Wherever the reads end, no frame behind it is looked at."""
+    """Later frames are ignored, wherever the reads end."""
     frame = wire.data(1, bytes(DEFAULT_FRAME_SIZE + 1)) + wire.ping()
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
@@ -107,7 +107,7 @@ def test_what_is_too_large_may_come_in_pieces(cut: int) -> None:
 
 
 def test_too_large_is_known_with_the_frame_header() -> None:
-    """Nothing of an oversized payload is needed, and nothing of it is kept."""
+    """The payload of an oversized frame is neither needed nor kept."""
     conn = wire.server(strict=True)
     head = wire.frame(Type.DATA, 0, 1, length=2**24 - 1)
     for byte in head[:-1]:
@@ -119,7 +119,7 @@ def test_too_large_is_known_with_the_frame_header() -> None:
 
 
 def test_frames_before_an_oversized_one_count() -> None:
-    """The events of what came before are carried by the exception."""
+    """The exception carries the events of earlier frames."""
     assert_connection_error(
         wire.server(),
         wire.headers(1, wire.POST),
@@ -155,7 +155,7 @@ def test_a_smaller_size_binds_the_peer_from_its_ack_on() -> None:
 
 
 def test_we_do_not_send_larger_data_than_the_peer_allows() -> None:
-    """A DATA frame above the peer's SETTINGS_MAX_FRAME_SIZE is refused locally."""
+    """The call to send a DATA frame above the peer's SETTINGS_MAX_FRAME_SIZE raises."""
     conn = wire.client()
     conn.send_headers(1, wire.POST)
     error = assert_refused(conn, "send_data", 1, bytes(DEFAULT_FRAME_SIZE + 1))
@@ -185,7 +185,7 @@ def test_the_peers_larger_frame_size_is_used() -> None:
 
 @pytest.mark.parametrize("limit", [16_384, 20_000])
 def test_large_field_blocks_are_cut_to_the_peers_frame_size(limit: int) -> None:
-    """HEADERS and CONTINUATION frames stay within the peer's limit, and close the block once."""
+    """HEADERS and CONTINUATION stay within the peer's limit; only the last one ends the block."""
     ours, theirs = wire.client((Setting.MAX_FRAME_SIZE, limit)), wire.server()
     value = bytes(range(33, 127)) * 600
     ours.send_headers(1, [*wire.REQUEST, (b"large", value)], end_stream=True)
@@ -244,7 +244,7 @@ def test_push_promise_too_small_for_its_identifier() -> None:
 
 
 def test_small_frames_are_fine() -> None:
-    """Nobody has to use the space in a frame."""
+    """A frame may be smaller than the limit."""
     conn = wire.client()
     conn.send_headers(1, wire.REQUEST, end_stream=True)
     conn.clear_outbound_data_buffer()

@@ -26,7 +26,7 @@ def test_the_peer_must_shrink_its_table_after_its_ack() -> None:
     ids=["both", "smallest", "none", "last", "not small enough"],
 )
 def test_the_peer_must_announce_the_smallest_size(updates: tuple[int, ...], fine: bool) -> None:
-    """Smaller and larger again between two blocks: the smallest must show (RFC 7541 4.2)."""
+    """Smaller, then larger between two blocks: the smallest must be signaled (RFC 7541 4.2)."""
     conn = wire.server()
     for size in (0, 4_096):
         conn.update_settings({Setting.HEADER_TABLE_SIZE: size})
@@ -40,7 +40,7 @@ def test_the_peer_must_announce_the_smallest_size(updates: tuple[int, ...], fine
 
 @pytest.mark.parametrize("size", [0, 50, 100])
 def test_the_peer_shrinks_its_table(size: int) -> None:
-    """Any size up to the new maximum will do."""
+    """Any size up to the new maximum is allowed."""
     conn = wire.server()
     conn.update_settings({Setting.HEADER_TABLE_SIZE: 100})
     wire.feed(conn, wire.settings(ack=True))
@@ -50,7 +50,7 @@ def test_the_peer_shrinks_its_table(size: int) -> None:
 
 
 def test_a_size_update_above_the_new_maximum_is_no_conformant_one() -> None:
-    """The size update must not exceed what we allow now."""
+    """The size update must not exceed the new maximum."""
     conn = wire.server()
     conn.update_settings({Setting.HEADER_TABLE_SIZE: 100})
     wire.feed(conn, wire.settings(ack=True))
@@ -59,7 +59,7 @@ def test_a_size_update_above_the_new_maximum_is_no_conformant_one() -> None:
 
 
 def test_before_the_ack_the_old_maximum_holds() -> None:
-    """A reduction binds the peer when it acknowledges it, no earlier."""
+    """A reduction takes effect when the peer acknowledges it, not earlier."""
     conn = wire.server()
     conn.update_settings({Setting.HEADER_TABLE_SIZE: 0})
     late = wire.block(wire.REQUEST) + wire.block([(b"a", b"b")], add=True)
@@ -88,7 +88,7 @@ def test_a_larger_table_may_be_used_after_the_ack() -> None:
 
 
 def test_a_larger_table_need_not_be_used() -> None:
-    """An encoder may stay with less than the maximum and say nothing."""
+    """An encoder may use less than the maximum without signaling it."""
     conn = wire.server()
     conn.update_settings({Setting.HEADER_TABLE_SIZE: 10_000})
     events = wire.feed(conn, wire.settings(ack=True), wire.headers(1, wire.REQUEST))
@@ -96,7 +96,7 @@ def test_a_larger_table_need_not_be_used() -> None:
 
 
 def first_octets(conn: H2Connection, stream_id: int) -> bytes:
-    """The block of a request that ``conn`` sends now."""
+    """The block of a request that ``conn`` now sends."""
     conn.clear_outbound_data_buffer()
     conn.send_headers(stream_id, wire.REQUEST, end_stream=True)
     return sent(conn)[0].fragment
@@ -117,7 +117,7 @@ def test_our_encoder_announces_a_smaller_table(size: int) -> None:
 
 
 def test_our_encoder_announces_the_smallest_and_the_last_size() -> None:
-    """Several changes between two blocks: the smallest maximum must show (RFC 7541 4.2)."""
+    """Several changes between two blocks: the smallest must be signaled (RFC 7541 4.2)."""
     conn = wire.client()
     first_octets(conn, 1)
     wire.feed(
@@ -131,7 +131,7 @@ def test_our_encoder_announces_the_smallest_and_the_last_size() -> None:
 
 
 def test_the_encoders_table_is_emptied_by_a_maximum_of_zero() -> None:
-    """With no room for a table nothing may be referred to any more."""
+    """Without a table no entry can be referenced."""
     conn = wire.client()
     first_octets(conn, 1)
     wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, 0)))
@@ -143,7 +143,7 @@ def test_the_encoders_table_is_emptied_by_a_maximum_of_zero() -> None:
 
 
 def test_a_huge_maximum_obliges_to_nothing() -> None:
-    """The peer may offer 2^32-1 octets; our blocks remain decodable with what we announce."""
+    """The peer may offer 2^32-1 octets; it can decode our blocks with the size that we signal."""
     conn = wire.client((Setting.HEADER_TABLE_SIZE, 2**32 - 1))
     decoder = Decoder()
     decoder.max_allowed_table_size = 2**32 - 1

@@ -39,7 +39,7 @@ def requesting_client() -> H2Connection:
 
 
 def test_block_in_two_pieces_at_every_octet() -> None:
-    """A field block may be cut anywhere, inside a name, a value or an integer too."""
+    """A field block may be split anywhere, even inside a name, a value or an integer."""
     block = wire.block(wire.REQUEST)
     for cut in range(len(block) + 1):
         conn = wire.server()
@@ -79,7 +79,7 @@ def test_empty_fragments(where: str) -> None:
 
 
 def test_no_event_before_the_block_is_complete() -> None:
-    """A block is one unit; its frames may come in separate reads."""
+    """A block is one unit; its frames may arrive in separate reads."""
     conn = wire.server()
     block = wire.block(wire.REQUEST)
     assert wire.feed(conn, wire.headers(1, block[:9], end_headers=False)) == []
@@ -122,7 +122,7 @@ def test_nothing_comes_between_the_frames_of_a_block(
 
 @pytest.mark.parametrize("frame", INTERLOPERS.values(), ids=INTERLOPERS)
 def test_nothing_comes_between_the_frames_of_a_promise(frame: bytes) -> None:
-    """A block that PUSH_PROMISE began has the same rule."""
+    """The same rule applies to a block that PUSH_PROMISE started."""
     begun = wire.push_promise(1, 2, wire.block(wire.REQUEST)[:10], end_headers=False)
     assert_connection_error(requesting_client(), begun, frame, code=Code.PROTOCOL_ERROR)
 
@@ -168,7 +168,7 @@ def stream_above_our_goaway(conn: H2Connection) -> list[bytes]:
     ],
 )
 def test_undecodable_block(scene: Callable[[H2Connection], list[bytes]]) -> None:
-    """A block that cannot be decoded ends the connection, whatever becomes of its frames."""
+    """A block that cannot be decoded ends the connection, even if its frames are discarded."""
     conn = wire.server()
     frames = scene(conn)
     assert_connection_error(conn, *frames, code=Code.COMPRESSION_ERROR, last_stream_id=1)
@@ -193,7 +193,7 @@ def test_undecodable_block_at_a_client(frame: bytes) -> None:
 
 
 def test_table_entries_outlive_the_stream() -> None:
-    """What one block added to the dynamic table, blocks of other streams refer to."""
+    """Blocks refer to entries that blocks of other streams have added to the dynamic table."""
     conn = wire.server()
     first = wire.block(wire.REQUEST) + wire.block([(b"a", b"b")], add=True)
     wire.feed(conn, wire.headers(1, first))
@@ -242,7 +242,7 @@ def above_our_goaway(conn: H2Connection) -> int:
 def test_discarded_blocks_change_the_table(
     scene: Callable[[H2Connection], int], continued: bool
 ) -> None:
-    """HEADERS whose stream is of no interest any more still update the decoder."""
+    """HEADERS on a stream that is no longer needed still update the decoder."""
     conn = wire.server()
     stream_id = scene(conn)
     block = wire.block([(b"a", b"b")], add=True)
@@ -295,7 +295,7 @@ def test_all_kinds_of_block_share_one_table() -> None:
 
 
 def test_one_block_ends_once() -> None:
-    """END_HEADERS closes a block; a CONTINUATION after it belongs to nothing."""
+    """END_HEADERS ends a block; a CONTINUATION after it belongs to no block."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
     with pytest.raises(ProtocolError):

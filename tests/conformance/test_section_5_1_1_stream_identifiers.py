@@ -70,7 +70,7 @@ def test_identifiers_grow(second: int) -> None:
 
 
 def test_promised_identifiers_grow() -> None:
-    """The rule governs reserved streams as well."""
+    """The rule applies to reserved streams as well."""
     conn = wire.client()
     conn.send_headers(1, wire.REQUEST)
     wire.feed(conn, wire.push_promise(1, 4))
@@ -102,7 +102,7 @@ def test_promised_streams_may_open_in_any_order() -> None:
 
 
 def test_both_sides_count_on_their_own() -> None:
-    """A high identifier of the client says nothing about the server's."""
+    """The identifiers of the client do not affect those of the server."""
     conn = wire.server()
     wire.feed(conn, wire.headers(101, wire.REQUEST))
     conn.push_stream(101, 2, wire.REQUEST)
@@ -140,14 +140,14 @@ def test_we_count_odd_as_client_and_even_as_server() -> None:
 
 
 def test_asking_does_not_use_an_identifier() -> None:
-    """The answer changes when the identifier was used, not when it was asked for."""
+    """The result changes when the identifier is used, not when the method is called."""
     conn = wire.client()
     assert [conn.get_next_available_stream_id() for _ in range(3)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("stream_id", [0, 2, 100])
 def test_a_client_cannot_open_such_a_stream(stream_id: int) -> None:
-    """Even identifiers and zero are refused, and the next call works."""
+    """Even identifiers and zero are rejected, and the next call works."""
     conn = wire.client()
     assert_refused(conn, "send_headers", stream_id, wire.REQUEST)
     assert conn.get_next_available_stream_id() == 1
@@ -164,7 +164,7 @@ def test_a_server_cannot_open_a_stream_with_headers(stream_id: int) -> None:
 
 
 def test_we_do_not_go_back() -> None:
-    """A request below our highest stream is refused."""
+    """A request below our highest stream is rejected."""
     conn = wire.client()
     conn.send_headers(5, wire.REQUEST)
     error = assert_refused(conn, "send_headers", 3, wire.REQUEST)
@@ -196,7 +196,7 @@ def test_the_last_identifier() -> None:
 
 @pytest.mark.parametrize("stream_id", [2**31, 2**31 + 1, 2**32 + 1, -1])
 def test_identifiers_have_31_bits(stream_id: int) -> None:
-    """What does not fit into the field is refused."""
+    """A value that does not fit into the field is rejected."""
     conn = wire.client()
     assert_refused(conn, "send_headers", stream_id, wire.REQUEST)
     assert conn.get_next_available_stream_id() == 1
@@ -215,7 +215,7 @@ def test_promised_identifiers_have_31_bits() -> None:
 
 
 def test_a_refused_stream_does_not_use_its_identifier_up() -> None:
-    """When a request was refused for another reason its identifier is still free."""
+    """After a request was rejected for another reason, its identifier is still free."""
     conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, 0))
     error = assert_refused(conn, "send_headers", 5, wire.REQUEST)
     assert isinstance(error, TooManyStreamsError)

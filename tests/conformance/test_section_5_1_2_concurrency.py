@@ -42,7 +42,7 @@ def limited_client(limit: int) -> H2Connection:
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 100])
 def test_one_stream_too_many(limit: int) -> None:
-    """The request above our limit is an error: by default of the connection, else of the stream."""
+    """The request above our limit is a connection error by default, a stream error if strict."""
     conn = limited_server(limit)
     for n in range(limit):
         assert kinds(wire.feed(conn, wire.headers(2 * n + 1, wire.REQUEST))) == [RequestReceived]
@@ -64,7 +64,7 @@ def assert_too_many(conn: H2Connection, frame: bytes, stream_id: int) -> None:
 
 
 def assert_stream_refused(conn: H2Connection, frame: bytes, stream_id: int, known: bool) -> None:
-    """In both modes: the peer could not know, or h2 4.4.1 has no such limit."""
+    """A stream is refused in both modes: the peer could not know, or h2 4.4.1 has no such limit."""
     conn.clear_outbound_data_buffer()
     events = wire.feed(conn, frame)
     assert kinds(events) == ([StreamReset] if known or conn.config.strict else [])
@@ -73,7 +73,7 @@ def assert_stream_refused(conn: H2Connection, frame: bytes, stream_id: int, know
 
 
 def test_streams_above_a_limit_that_is_not_acknowledged() -> None:
-    """150 requests in the first flight: 100 are served, the others may be sent again."""
+    """Of 150 initial requests, 100 are served, and the others may be sent again."""
     conn = H2Connection(wire.configuration(client_side=False))
     conn.initiate_connection()
     conn.clear_outbound_data_buffer()
@@ -181,7 +181,7 @@ def test_one_pushed_response_too_many() -> None:
 
 
 def test_promises_without_end() -> None:
-    """Reserved streams count for no limit of the peer, so at most 200 of them are kept.
+    """Reserved streams count towards no limit of the peer, so at most 200 of them are kept.
 
     Refusing more of them is a glitch.
     """
@@ -202,7 +202,7 @@ def test_promises_without_end() -> None:
 
 
 def test_the_limits_of_both_sides_are_independent() -> None:
-    """Our limit is for the peer's streams; it does not bind our own."""
+    """Our limit applies to the peer's streams, not to our own."""
     conn = limited_client(0)
     conn.send_headers(3, wire.REQUEST)
     conn.send_headers(5, wire.REQUEST)
@@ -214,7 +214,7 @@ def test_the_limits_of_both_sides_are_independent() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
 def test_we_do_not_exceed_the_peers_limit(limit: int) -> None:
-    """The request above the peer's limit is refused, and changes nothing."""
+    """The request above the peer's limit is rejected, and changes nothing."""
     conn = wire.client((Setting.MAX_CONCURRENT_STREAMS, limit))
     for n in range(limit):
         conn.send_headers(2 * n + 1, wire.REQUEST)
@@ -252,7 +252,7 @@ def test_a_lower_limit_lets_open_streams_complete() -> None:
 
 
 def test_a_server_may_promise_but_not_open_more_than_the_client_allows() -> None:
-    """Promises are free; the response of a pushed stream counts."""
+    """Promises do not count; pushed streams count from the response on."""
     conn = wire.server((Setting.MAX_CONCURRENT_STREAMS, 1))
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     conn.push_stream(1, 2, wire.REQUEST)
@@ -276,7 +276,7 @@ def test_no_limit_before_the_peer_sets_one() -> None:
 
 
 def test_trailers_are_not_a_new_stream() -> None:
-    """Further HEADERS on a stream that counts already exceed nothing."""
+    """Further HEADERS on a stream that counts already do not exceed the limit."""
     conn = limited_server(1)
     wire.feed(conn, wire.headers(1, wire.POST))
     wire.feed(conn, wire.headers(1, wire.TRAILERS, end_stream=True))

@@ -172,7 +172,7 @@ AFTER_RESPONSE = (
     WINDOW,
     STREAM_ERROR,
 )
-# Section 6.1 wants a stream error for DATA, section 5.1 allows one of the connection.
+# Section 6.1 requires a stream error for DATA, section 5.1 allows a connection error.
 ENDED = (*(RESET_AGAIN,) * 2, *(ALREADY_CLOSED,) * 4, *(IGNORED,) * 3)
 RESET_BY_US = (IGNORED,) * 9
 TABLE: dict[str, tuple[Outcome, ...]] = {
@@ -223,7 +223,7 @@ RESET_REQUESTS = {"reset_by_us", "reset_by_us_open"}
 
 @pytest.mark.parametrize("state", sorted(SCENES.keys() - RESET_REQUESTS))
 def test_push_promise_in_every_state(state: str, strict: bool) -> None:
-    """Promises come on streams that are open or half-closed (local) for the client."""
+    """Promises arrive on streams that are open or half-closed (local) for the client."""
     outcome = gives(PushedStreamReceived) if state in ACCEPTS_PROMISE else CONNECTION_ERROR
     if strict or state not in ("half_closed_remote", "push_refused"):
         check(wire.client(), SCENES[state], lambda n: wire.push_promise(n, 4), outcome)
@@ -231,7 +231,7 @@ def test_push_promise_in_every_state(state: str, strict: bool) -> None:
 
 @pytest.mark.parametrize("state", ["half_closed_remote", "push_refused"])
 def test_push_promise_that_resets_the_promised_stream_by_default(state: str) -> None:
-    """After the response, and on a promised stream that we reset: as in h2 4.4.1."""
+    """After the response, and on a promised stream that we reset, as in h2 4.4.1."""
     conn = wire.client(strict=False)
     SCENES[state].build(conn)
     conn.clear_outbound_data_buffer()
@@ -281,7 +281,7 @@ def test_skipped_promised_streams_are_closed() -> None:
 
 
 def test_rst_stream_with_no_error_after_a_complete_response() -> None:
-    """Section 8.1: such a RST_STREAM takes nothing away from the response."""
+    """Section 8.1: such a RST_STREAM does not affect the response."""
     conn = wire.client()
     conn.send_headers(1, wire.POST)
     conn.clear_outbound_data_buffer()

@@ -21,7 +21,7 @@ LIMITS = [0, 1, 1024]
 
 
 class Client(H2Connection):
-    """A client that remembers this many streams which it has reset."""
+    """A client that remembers this many of the streams that it has reset."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(wire.configuration(client_side=True))
@@ -29,7 +29,7 @@ class Client(H2Connection):
 
 
 def ends(limit: int) -> tuple[H2Connection, H2Connection]:
-    """A client, and a server that takes any number of streams."""
+    """A client, and a server that accepts any number of streams."""
     client = Client(limit)
     server = H2Connection(wire.configuration(client_side=False))
     server.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = STREAMS
@@ -41,7 +41,7 @@ def ends(limit: int) -> tuple[H2Connection, H2Connection]:
 
 
 def respond(server: H2Connection, stream_id: int) -> None:
-    """A response with content and trailers, with fields that go into the compression table."""
+    """A response with content and trailers, with fields that are added to the HPACK table."""
     number = str(stream_id)
     server.send_headers(stream_id, [(":status", "200"), ("etag", number), ("server", "a")])
     server.send_data(stream_id, CONTENT)
@@ -58,7 +58,7 @@ def fields_of(events: list[Event]) -> list[dict[bytes, bytes]]:
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_late_responses_on_thousands_of_streams_that_were_reset(limit: int) -> None:
-    """The one request that was not cancelled gets its response; nothing answers the others."""
+    """The one request that was not cancelled gets its response; the others are ignored."""
     client, server = ends(limit)
     requested = range(1, 2 * STREAMS, 2)
     for stream_id in requested:
@@ -80,7 +80,7 @@ def test_late_responses_on_thousands_of_streams_that_were_reset(limit: int) -> N
         {b":status": b"200", b"etag": number, b"server": b"a"},
         {b"checksum": number},
     ]
-    # No storm of RST_STREAM: the window of the connection is all that goes back.
+    # No RST_STREAM frames: only credit for the window of the connection is sent.
     answers = client.data_to_send()
     out = wire.parse(answers)
     assert {(frame.type, frame.stream_id) for frame in out} <= {(Type.WINDOW_UPDATE, 0)}

@@ -201,7 +201,7 @@ for name in ("half_closed_remote", "half_closed_remote_responding", "pushed"):
         CONNECTION_ERROR,
     )
 for name in ("closed", "closed_by_the_client_last", "pushed_closed"):
-    # Section 6.1 wants a stream error for DATA, section 5.1 allows one of the connection.
+    # Section 6.1 requires a stream error for DATA, section 5.1 allows a connection error.
     TABLE[name] = (
         *(RESET_AGAIN,) * 2,
         *(ALREADY_CLOSED,) * 2,
@@ -241,7 +241,7 @@ def test_stream_error_closes_the_stream(state: str) -> None:
 
 
 def test_other_streams_do_not_notice_a_stream_error() -> None:
-    """A stream error leaves the other streams and the order of events alone."""
+    """A stream error does not affect the other streams or the order of events."""
     conn = wire.server()
     half_closed_remote(conn)
     conn.clear_outbound_data_buffer()

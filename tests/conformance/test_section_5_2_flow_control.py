@@ -31,14 +31,14 @@ from support.wire import (
 
 
 class Peer:
-    """A sender that keeps its own account of the connection window, as section 6.9.1 says."""
+    """A sender that tracks the connection window, as section 6.9.1 requires."""
 
     def __init__(self, conn: H2Connection) -> None:
         self.conn = conn
         self.window = DEFAULT_WINDOW
 
     def send(self, frame: bytes) -> list[int]:
-        """Send one DATA frame within the window; the types of the frames that came back."""
+        """Send one DATA frame within the window; return the types of the answering frames."""
         size = len(frame) - wire.FRAME_HEADER
         assert size <= self.window, "the receiver kept credit for itself"
         self.window -= size
@@ -52,7 +52,7 @@ class Peer:
 
 
 def test_a_connection_window_that_is_used_up_opens_as_far_as_there_is_room() -> None:
-    """An application that keeps the content of one stream does not hold up the others."""
+    """An application that holds the content of one stream does not block the others."""
     conn = open_server()
     wire.feed(conn, wire.headers(3, wire.POST))
     peer = Peer(conn)
@@ -135,7 +135,7 @@ def fill(conn: H2Connection, stream_id: int, size: int) -> None:
 
 
 def test_the_window_may_be_used_to_the_last_octet() -> None:
-    """Exactly the window is fine, and then DATA of length zero still is."""
+    """Content that fills the window is allowed, and DATA of length zero after it."""
     conn = open_server()
     fill(conn, 1, DEFAULT_WINDOW)
     assert conn.remote_flow_control_window(1) == 0
@@ -156,7 +156,7 @@ def test_stream_window_overrun(frame: bytes) -> None:
 
 
 def assert_stream_overrun(conn: H2Connection, frame: bytes) -> None:
-    """More than the window of the stream. The octets count for the connection all the same."""
+    """Exceed the window of the stream. The octets still count for the connection."""
     window = conn.inbound_flow_control_window
     handed_back = conn._core.window.handed_back
     assert_resets_if_strict(
@@ -196,7 +196,7 @@ def test_zero_length_end_of_stream_without_any_window() -> None:
     assert_alive(conn)
 
 
-# Giving credit back -----------------------------------------------------------------------------
+# Returning credit -------------------------------------------------------------------------------
 
 
 def test_increments_of_the_caller_are_sent_at_once() -> None:
@@ -221,7 +221,7 @@ def test_increments_out_of_range_are_refused(stream_id: int | None, increment: i
 
 @pytest.mark.parametrize("stream_id", [None, 1])
 def test_we_do_not_raise_a_window_above_the_maximum(stream_id: int | None) -> None:
-    """Nobody may grow a window beyond 2^31-1 octets."""
+    """No window may exceed 2^31-1 octets."""
     conn = open_server()
     room = MAX_WINDOW - DEFAULT_WINDOW
     assert_refused(conn, "increment_flow_control_window", room + 1, stream_id=stream_id)
@@ -230,7 +230,7 @@ def test_we_do_not_raise_a_window_above_the_maximum(stream_id: int | None) -> No
 
 
 def test_acknowledged_data_comes_back_on_both_levels() -> None:
-    """What the application has consumed is given back to the stream and to the connection."""
+    """Credit for consumed content is returned to the stream and to the connection."""
     conn = open_server()
     peer_stream = peer_connection = DEFAULT_WINDOW
     for _ in range(100):
@@ -297,7 +297,7 @@ def test_discarded_data_counts_and_is_given_back(
 def test_discarded_data_beyond_the_connection_window(
     scene: Callable[[H2Connection], int],
 ) -> None:
-    """Data for a stream that is gone still has to stay within the connection window."""
+    """Data for a stream that has ended must still fit into the connection window."""
     conn = wire.server()
     stream_id = scene(conn)
     wire.feed(conn, wire.headers(5, wire.POST))
@@ -327,7 +327,7 @@ def test_discarded_data_is_still_checked_for_its_padding(
 
 
 def test_windows_of_streams_that_are_over() -> None:
-    """They are as large as those of a new stream: programs ask before they know."""
+    """They are those of a new stream, because programs ask before they know of the end."""
     conn = wire.server((wire.Setting.INITIAL_WINDOW_SIZE, 5_000))
     conn.update_settings({wire.Setting.INITIAL_WINDOW_SIZE: 7_000})
     request = wire.headers(5, wire.POST)
@@ -341,7 +341,7 @@ def test_windows_of_streams_that_are_over() -> None:
         conn.send_data(conn.highest_inbound_stream_id, bytes(5_000))
         stream_id = conn.highest_inbound_stream_id + 2
         wire.feed(conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, bytes(4_000)))
-    # Nor is it more than the connection has.
+    # It is never larger than the window of the connection.
     assert conn.local_flow_control_window(5) == conn.outbound_flow_control_window == 535
     assert conn.remote_flow_control_window(5) == conn.inbound_flow_control_window == 6_525
     for call in (conn.local_flow_control_window, conn.remote_flow_control_window):
@@ -350,7 +350,7 @@ def test_windows_of_streams_that_are_over() -> None:
 
 
 def uploaded(size: int) -> H2Connection:
-    """A server that received all of a request, and a large window for the connection."""
+    """A server that has received a whole request, with a large window for the connection."""
     conn = wire.server()
     conn.increment_flow_control_window(DEFAULT_WINDOW)
     wire.feed(conn, wire.headers(1, wire.POST))
@@ -364,7 +364,7 @@ def uploaded(size: int) -> H2Connection:
 
 @pytest.mark.parametrize("size", [10, 40_000, DEFAULT_WINDOW])
 def test_no_credit_for_a_stream_that_the_peer_has_ended(size: int) -> None:
-    """Nothing more can come there; the window of the connection opens as ever."""
+    """No content can arrive there; the window of the connection still reopens."""
     conn = uploaded(size)
     for _ in range(size // 10):
         conn.acknowledge_received_data(10, 1)
@@ -380,7 +380,7 @@ def test_no_credit_for_a_stream_that_the_peer_has_ended(size: int) -> None:
 
 
 def test_no_credit_for_such_a_stream_when_windows_shrink() -> None:
-    """What was acknowledged before its end is enough for the smaller window, and has no effect."""
+    """The octets acknowledged before its end would suffice for an update of the smaller window."""
     conn = wire.server()
     for stream_id in (1, 3, 5):
         wire.feed(conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, bytes(10_000)))
@@ -394,7 +394,7 @@ def test_no_credit_for_such_a_stream_when_windows_shrink() -> None:
 
 
 def test_windows_that_were_reopened_are_forgotten() -> None:
-    """Nothing is kept of them, however often they were exhausted."""
+    """They leave no state behind, however often they were exhausted."""
     conn = wire.server()
     conn.update_settings({wire.Setting.INITIAL_WINDOW_SIZE: 10})
     wire.feed(conn, wire.headers(1, wire.POST), wire.settings(ack=True))
@@ -407,7 +407,7 @@ def test_windows_that_were_reopened_are_forgotten() -> None:
 
 
 def test_data_received_before_our_reset_can_still_be_given_back() -> None:
-    """What was not acknowledged when a stream was reset can be acknowledged afterwards."""
+    """Content that was not acknowledged before a reset can be acknowledged after it."""
     conn = open_server()
     fill(conn, 1, 60_000)
     conn.reset_stream(1)
@@ -460,7 +460,7 @@ def test_a_larger_window_for_open_streams() -> None:
 
 
 def test_our_setting_does_not_touch_the_connection_window() -> None:
-    """SETTINGS_INITIAL_WINDOW_SIZE is about streams."""
+    """SETTINGS_INITIAL_WINDOW_SIZE only applies to streams."""
     conn = open_server()
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 1_000_000})
     wire.feed(conn, wire.settings(ack=True))

@@ -62,7 +62,7 @@ def test_priority_for_many_streams_changes_no_stream() -> None:
 def test_a_stream_that_depends_on_itself(depends_on: int) -> None:
     """A stream error in RFC 7540 section 5.3.1, and no rule in RFC 9113.
 
-    h2 4.4.1 ends the connection, and so do we by default.
+    By default it ends the connection, as in h2 4.4.1.
     """
     fields = depends_on.to_bytes(4, "big") + b"\x0f"
     priority = wire.frame(Type.PRIORITY, 0, 3, fields)
@@ -82,7 +82,7 @@ def test_a_stream_that_depends_on_itself(depends_on: int) -> None:
 
 
 def test_we_do_not_make_a_stream_depend_on_itself() -> None:
-    """Neither by prioritize nor with the headers; weights are 1 to 256."""
+    """Neither `prioritize` nor `send_headers` allows it; weights are 1 to 256."""
     conn = wire.client()
     assert_refused(conn, "prioritize", 3, depends_on=3)
     assert_refused(conn, "send_headers", 3, wire.REQUEST, priority_depends_on=3)
@@ -108,7 +108,7 @@ def test_we_send_priority() -> None:
 
 
 def test_the_identifiers_in_priority_that_we_send() -> None:
-    """Stream 0 depends on nothing, because it is no stream."""
+    """Stream 0 cannot depend on another, because it is not a stream."""
     conn = wire.client()
     conn.prioritize(wire.MAX_STREAM_ID, depends_on=wire.MAX_STREAM_ID - 2)
     conn.prioritize(3, depends_on=wire.MAX_STREAM_ID)

@@ -87,7 +87,7 @@ def test_answers_to_frames_before_the_error_are_sent() -> None:
 
 
 def test_output_that_waited_before_the_error_is_kept() -> None:
-    """What the application had queued is not thrown away."""
+    """The pending output of the application is not discarded."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
     conn.clear_outbound_data_buffer()
@@ -99,14 +99,14 @@ def test_output_that_waited_before_the_error_is_kept() -> None:
 
 
 def test_errors_without_earlier_events_have_an_empty_list() -> None:
-    """``exc.events`` is always there."""
+    """``exc.events`` always exists."""
     with pytest.raises(H2Error) as caught:
         wire.feed(wire.server(), BAD_PING)
     assert caught.value.events == []
 
 
 def test_events_of_earlier_calls_are_not_repeated() -> None:
-    """Only the events of the failing call are carried."""
+    """The exception carries only the events of the failing call."""
     conn = wire.server()
     wire.feed(conn, wire.ping())
     with pytest.raises(ProtocolError) as caught:
@@ -115,7 +115,7 @@ def test_events_of_earlier_calls_are_not_repeated() -> None:
 
 
 def test_a_frame_is_not_half_reported() -> None:
-    """The frame that is in error causes no event, the one before it all of them."""
+    """The frame with the error causes no event, the one before it all of its events."""
     conn = wire.server(strict=False)
     overrun = wire.headers(1, [*wire.POST, (b"content-length", b"3")])
     with pytest.raises(ProtocolError) as caught:
@@ -141,7 +141,7 @@ AFTERWARDS: dict[str, Callable[[H2Connection], None]] = {
 def test_nothing_can_be_sent_after_a_connection_error(
     call: Callable[[H2Connection], None],
 ) -> None:
-    """After the GOAWAY of an error the connection is to be closed; every call is refused."""
+    """After the GOAWAY of an error the connection must be closed; every call raises."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     with pytest.raises(ProtocolError):
@@ -154,7 +154,7 @@ def test_nothing_can_be_sent_after_a_connection_error(
 
 
 def test_nothing_is_parsed_after_a_connection_error() -> None:
-    """Later input is refused without an event or an answer."""
+    """Later input is rejected without an event or an answer."""
     conn = wire.server()
     with pytest.raises(ProtocolError):
         wire.feed(conn, BAD_PING)
@@ -231,7 +231,7 @@ def test_after_our_reset_nothing_but_priority_is_sent() -> None:
 
 
 def test_events_around_a_stream_error_stay_in_order() -> None:
-    """A stream error is an event among others."""
+    """A stream error is an event between others."""
     conn = half_closed_server()
     events: list[Event] = wire.feed(
         conn, wire.ping(), wire.data(1, b"late"), wire.ping(), wire.headers(3, wire.REQUEST)
@@ -258,7 +258,7 @@ def test_a_response_that_has_begun_is_not_followed_by_another(responded: bool) -
 
 
 def test_goaway_for_malformed_trailers_names_the_last_request() -> None:
-    """Not the stream that they came on."""
+    """It does not name the stream of the trailers."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST), wire.headers(5, wire.POST))
     conn.clear_outbound_data_buffer()

@@ -28,7 +28,7 @@ UNKNOWN_CODES = [0x0E, 0xFF, 0x12345678, 0xFFFFFFFF]
 
 @pytest.mark.parametrize("identifier", UNKNOWN_SETTINGS)
 def test_unknown_settings_are_ignored(identifier: int) -> None:
-    """An unknown setting is acknowledged with its frame, and changes nothing that we know."""
+    """An unknown setting is acknowledged with its frame, and does not change known ones."""
     conn = wire.server()
     before = {code: conn.remote_settings[code] for code in (1, 2, 4, 5)}
     pairs = ((identifier, 0xFFFFFFFF), (Setting.MAX_CONCURRENT_STREAMS, 7))

@@ -34,7 +34,7 @@ def test_continuation_on_stream_zero(make: Factory, flags: int) -> None:
 
 
 def test_continuation_on_stream_zero_inside_a_block() -> None:
-    """A begun block is continued on its own stream only."""
+    """A block may only be continued on its own stream."""
     begun = wire.headers(1, BLOCK, end_headers=False)
     assert_connection_error(
         wire.server(), begun, wire.continuation(0, b""), code=Code.PROTOCOL_ERROR
@@ -57,7 +57,7 @@ PRECEDING = {
 
 @pytest.mark.parametrize("frames", PRECEDING.values(), ids=PRECEDING)
 def test_continuation_of_nothing(frames: list[bytes]) -> None:
-    """Without a block left open in front of it CONTINUATION is PROTOCOL_ERROR."""
+    """CONTINUATION without a preceding open block is PROTOCOL_ERROR."""
     conn = wire.server()
     if frames:
         wire.feed(conn, *frames)
@@ -82,7 +82,7 @@ def test_continuation_has_neither_padding_nor_end_stream() -> None:
 
 
 def test_continued_responses_and_trailers() -> None:
-    """All kinds of block can be continued, END_STREAM standing on HEADERS."""
+    """All kinds of block can be continued; END_STREAM is a flag of HEADERS."""
     events = wire.feed(
         requesting_client(),
         wire.headers(1, b"", end_headers=False),
@@ -96,7 +96,7 @@ def test_continued_responses_and_trailers() -> None:
 
 
 def test_input_cut_inside_a_begun_block() -> None:
-    """A block that is spread over reads waits for its end."""
+    """A block that arrives in several reads is handled when it is complete."""
     conn = wire.server()
     whole = wire.headers(1, BLOCK[:7], end_headers=False) + wire.continuation(1, BLOCK[7:])
     events = []
@@ -106,7 +106,7 @@ def test_input_cut_inside_a_begun_block() -> None:
 
 
 def test_error_in_a_begun_block_of_an_earlier_read() -> None:
-    """The frame that breaks into a block is an error also when it comes in a later read."""
+    """A frame that interrupts a block is an error even if it arrives in a later read."""
     conn = wire.server()
     assert wire.feed(conn, wire.headers(1, BLOCK[:7], end_headers=False)) == []
     assert_connection_error(conn, wire.ping(), code=Code.PROTOCOL_ERROR, probe=False)

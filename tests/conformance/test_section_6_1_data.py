@@ -48,7 +48,7 @@ def test_padding_around_no_content(pad: int) -> None:
 
 
 def test_padding_with_end_of_stream() -> None:
-    """Both flags together."""
+    """Both flags may be set together."""
     events = wire.feed(open_server(), wire.data(1, b"x", end_stream=True, pad=3))
     assert kinds(events) == [DataReceived, StreamEnded]
 
@@ -110,7 +110,7 @@ def test_pad_flag_without_a_pad_length() -> None:
 
 
 def test_data_that_we_send() -> None:
-    """The frame is the content and nothing else."""
+    """The payload of the frame is the content and nothing else."""
     conn = open_client()
     conn.send_data(1, b"abc")
     conn.send_data(1, memoryview(b"def"), end_stream=True)
@@ -119,7 +119,7 @@ def test_data_that_we_send() -> None:
 
 @pytest.mark.parametrize("pad", [0, 1, 17, 255])
 def test_padding_that_we_send(pad: int) -> None:
-    """Padding octets are zero, the flag is set, the window pays for all of it."""
+    """Padding octets are zero, the flag is set, and all of it counts for the window."""
     conn = open_client()
     before = conn.local_flow_control_window(1)
     conn.send_data(1, b"abc", pad_length=pad)
@@ -153,7 +153,7 @@ def test_data_goes_out_on_streams_only() -> None:
 
 
 def test_nothing_after_end_stream() -> None:
-    """A stream that we ended accepts no more data."""
+    """No more data can be sent on a stream that we ended."""
     conn = open_client()
     conn.end_stream(1)
     conn.clear_outbound_data_buffer()
@@ -170,7 +170,7 @@ def test_no_data_before_headers() -> None:
 
 
 def test_the_window_bounds_what_we_send() -> None:
-    """More than either window is refused; exactly the window is sent."""
+    """More than either window allows is rejected; exactly that much is sent."""
     conn = open_client((Setting.INITIAL_WINDOW_SIZE, 10))
     assert conn.local_flow_control_window(1) == 10
     error = assert_refused(conn, "send_data", 1, bytes(11))

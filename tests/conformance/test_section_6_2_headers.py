@@ -115,7 +115,7 @@ def test_padding_that_reaches_into_the_priority_fields() -> None:
 
 
 def test_padding_that_leaves_no_fragment() -> None:
-    """Padding may fill all that the pad length and the priority fields leave."""
+    """Padding may fill all the space after the pad length and the priority fields."""
     block = wire.block(wire.REQUEST)
     events = wire.feed(
         wire.server(),
@@ -171,7 +171,7 @@ def test_padding_and_priority_on_responses_and_trailers() -> None:
 
 
 def test_headers_that_we_send() -> None:
-    """One frame with END_HEADERS, END_STREAM as asked, no padding, no priority."""
+    """One frame with END_HEADERS, END_STREAM if requested, no padding, no priority."""
     conn = wire.client()
     conn.send_headers(1, wire.REQUEST, end_stream=True)
     conn.send_headers(3, wire.REQUEST)

@@ -21,7 +21,7 @@ def test_priority_on_stream_zero(make: Factory) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 4, 6, 10, 100])
 def test_priority_of_another_length(size: int) -> None:
-    """Other than five octets is FRAME_SIZE_ERROR.
+    """A length other than five octets is FRAME_SIZE_ERROR.
 
     A stream error in section 6.3; section 5.4.1 lets an endpoint treat it as one of the
     connection, and on an idle stream there is nothing to reset.

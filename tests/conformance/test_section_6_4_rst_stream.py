@@ -32,7 +32,7 @@ def test_reset_by_the_peer(code: Code) -> None:
 
 
 def test_after_the_peers_reset_nothing_is_sent() -> None:
-    """A stream that the peer reset takes nothing any more; the caller is told."""
+    """Calls on a stream that the peer has reset raise."""
     conn = open_server()
     wire.feed(conn, wire.rst_stream(1))
     for call in (
@@ -61,7 +61,7 @@ def test_reset_of_an_idle_stream(stream_id: int) -> None:
 
 def check_reset_of_an_idle_stream(conn: H2Connection, stream_id: int, last_stream_id: int) -> None:
     reset = wire.rst_stream(stream_id)
-    if conn.config.strict or not last_stream_id:  # without any stream h2 4.4.1 refuses it, too
+    if conn.config.strict or not last_stream_id:  # no stream yet: an error in h2 4.4.1, too
         assert_connection_error(
             conn, reset, code=Code.PROTOCOL_ERROR, last_stream_id=last_stream_id
         )
@@ -79,7 +79,7 @@ def test_reset_of_an_idle_stream_at_a_client(stream_id: int) -> None:
 @pytest.mark.parametrize("size", [0, 1, 3, 5, 8, 100])
 @pytest.mark.parametrize("stream_id", [1, 3], ids=["open", "idle"])
 def test_reset_of_another_length(stream_id: int, size: int) -> None:
-    """Other than four octets is a connection error FRAME_SIZE_ERROR."""
+    """A length other than four octets is a connection error FRAME_SIZE_ERROR."""
     assert_connection_error(
         open_server(),
         wire.frame(Type.RST_STREAM, 0, stream_id, bytes(size)),
@@ -107,7 +107,7 @@ def test_we_do_not_reset_idle_streams() -> None:
 
 @pytest.mark.parametrize("code", [-1, 2**32])
 def test_codes_have_32_bits(code: int) -> None:
-    """What does not fit into the field is refused, and the stream stays open."""
+    """A value that does not fit into the field is rejected, and the stream stays open."""
     conn = open_server()
     assert_refused(conn, "reset_stream", 1, code)
     assert conn.open_inbound_streams == 1

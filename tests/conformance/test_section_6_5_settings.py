@@ -79,7 +79,7 @@ def test_every_value_of_a_repeated_setting_is_checked() -> None:
 
 @SIDES
 def test_a_value_that_is_replaced_in_its_frame_ends_no_connection_by_default(make: Factory) -> None:
-    """By default only the last value is looked at, as in h2 4.4.1."""
+    """By default only the last value is checked, as in h2 4.4.1."""
     conn = make()
     frame = wire.settings((5, 1), (4, 2**31), (4, 7), (5, 20_000), (99, 1), (99, 2))
     if conn.config.strict:
@@ -185,7 +185,7 @@ def test_limits_of_the_values(make: Factory, setting: int, value: int) -> None:
 
 
 def test_a_client_may_enable_push() -> None:
-    """ENABLE_PUSH 1 is the client's to send."""
+    """A client may send ENABLE_PUSH with 1."""
     conn = wire.server()
     wire.feed(conn, wire.settings((Setting.ENABLE_PUSH, 0)))
     wire.feed(conn, wire.settings((Setting.ENABLE_PUSH, 1)))
@@ -204,7 +204,7 @@ def test_one_ack_for_each_frame_in_order() -> None:
 
 
 def test_settings_apply_to_the_frames_behind_them() -> None:
-    """What follows SETTINGS in the same read sees the new values."""
+    """The new values apply to frames after SETTINGS in the same read."""
     conn = wire.client()
     conn.send_headers(1, wire.POST)
     wire.feed(
@@ -216,7 +216,7 @@ def test_settings_apply_to_the_frames_behind_them() -> None:
 
 
 def test_an_ack_is_not_acknowledged() -> None:
-    """ACKs end the exchange."""
+    """An ACK causes no answer."""
     conn = wire.server()
     conn.update_settings({Setting.MAX_FRAME_SIZE: 20_000})
     conn.clear_outbound_data_buffer()
@@ -274,7 +274,7 @@ def test_an_unsolicited_ack_changes_nothing_by_default(make: Factory) -> None:
     before = snapshot(conn)
     event = only(wire.feed(conn, wire.settings(ack=True)), SettingsAcknowledged)
     assert event.changed_settings == {}
-    conn._core.conduct.buckets.clear()  # that it counts as a glitch is another matter
+    conn._core.conduct.buckets.clear()  # it also counts as a glitch, which is not compared here
     assert snapshot(conn) == before
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 7})
     conn.clear_outbound_data_buffer()
@@ -284,7 +284,7 @@ def test_an_unsolicited_ack_changes_nothing_by_default(make: Factory) -> None:
 
 
 def test_our_values_apply_with_the_ack() -> None:
-    """Until the peer acknowledges, our old values are in force."""
+    """Until the peer acknowledges, our old values are in effect."""
     conn = wire.server()
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: 10, Setting.MAX_FRAME_SIZE: 20_000})
     wire.feed(conn, wire.headers(1, wire.POST))
@@ -300,7 +300,7 @@ def test_our_values_apply_with_the_ack() -> None:
 @SIDES
 @pytest.mark.parametrize(("setting", "value", "code"), INVALID.values(), ids=INVALID)
 def test_we_do_not_send_invalid_values(make: Factory, setting: int, value: int, code: int) -> None:
-    """Our own invalid value is refused; no frame is sent and no ACK is awaited."""
+    """An invalid local value is rejected; no frame is sent and no ACK is expected."""
     conn = make()
     error = assert_refused(conn, "update_settings", {1: 5, setting: value})
     assert isinstance(error, InvalidSettingsValueError)
@@ -329,7 +329,7 @@ def test_a_server_does_not_send_enable_push_1() -> None:
 
 
 def test_the_first_settings_of_a_server_do_not_enable_push() -> None:
-    """A server that includes ENABLE_PUSH includes 0; a client may say 1."""
+    """A server may only send ENABLE_PUSH with 0; a client may send 1."""
     for client_side, allowed in ((False, {0}), (True, {0, 1})):
         conn = H2Connection(wire.configuration(client_side=client_side))
         conn.initiate_connection()

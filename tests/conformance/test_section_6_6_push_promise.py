@@ -39,7 +39,7 @@ def test_every_amount_of_padding() -> None:
 
 
 def test_promise_in_two_pieces_at_every_octet() -> None:
-    """A promise may be continued, from an empty fragment on."""
+    """A promise may be continued, even after an empty fragment."""
     block = wire.block(wire.REQUEST)
     for cut in range(len(block) + 1):
         events = wire.feed(
@@ -110,7 +110,7 @@ def test_without_end_headers_a_continuation_follows(frame: bytes) -> None:
 
 
 def test_stream_zero_cannot_be_promised_in_any_number_of_frames() -> None:
-    """A promise in several frames is a promise, whatever it promises: never a field section."""
+    """A block that PUSH_PROMISE starts is always checked as a promise, however it is split."""
     block = wire.block(wire.RESPONSE)
     conn = requesting_client()
     whole = assert_connection_error(conn, wire.push_promise(1, 0, block), code=Code.PROTOCOL_ERROR)
@@ -141,7 +141,7 @@ def skipped(conn: H2Connection) -> bytes:
 
 
 def test_a_promise_of_a_stream_that_was_reset() -> None:
-    """By default h2 4.4.1 resets it again."""
+    """By default it is reset again, as in h2 4.4.1."""
     conn = requesting_client()
     frame = skipped(conn)
     if conn.config.strict:
@@ -184,7 +184,7 @@ def closed(conn: H2Connection) -> bytes:
 def test_a_second_promise_on_a_stream_that_takes_none(
     scene: Callable[[H2Connection], bytes], rule: str
 ) -> None:
-    """By default h2 4.4.1 resets the promised stream if it knows the associated one."""
+    """By default the promised stream is reset if the associated one is known, as in h2 4.4.1."""
     conn = requesting_client()
     conn.send_headers(3, wire.POST)
     wire.feed(conn, wire.push_promise(1, 2))
@@ -209,7 +209,7 @@ def test_promise_after_push_was_disabled() -> None:
 
 
 def test_promise_before_the_server_knows_that_push_is_disabled() -> None:
-    """A promise may cross our SETTINGS: before the ACK it is accepted."""
+    """A promise may cross our SETTINGS in flight: before the ACK it is accepted."""
     conn = requesting_client()
     conn.update_settings({Setting.ENABLE_PUSH: 0})
     events = wire.feed(conn, wire.push_promise(1, 2), wire.settings(ack=True))
@@ -217,7 +217,7 @@ def test_promise_before_the_server_knows_that_push_is_disabled() -> None:
 
 
 def test_we_do_not_push_to_a_client_that_disabled_it() -> None:
-    """push_stream is refused when the peer set ENABLE_PUSH to 0, and works after 1."""
+    """push_stream raises after the peer set ENABLE_PUSH to 0, and works after 1."""
     conn = requested_server((Setting.ENABLE_PUSH, 0))
     assert_refused(conn, "push_stream", 1, 2, wire.REQUEST)
     assert conn.get_next_available_stream_id() == 2
@@ -284,7 +284,7 @@ def test_where_we_do_not_promise(scene: Callable[[H2Connection], int]) -> None:
 
 
 def test_a_client_does_not_push() -> None:
-    """A client that tries to promise is refused."""
+    """push_stream raises on a client."""
     conn = requesting_client()
     assert_refused(conn, "push_stream", 1, 3, wire.REQUEST)
     assert_refused(conn, "push_stream", 1, 2, wire.REQUEST)
@@ -292,7 +292,7 @@ def test_a_client_does_not_push() -> None:
 
 
 def test_in_reserved_local_only_headers_and_reset() -> None:
-    """Before its response HEADERS a promised stream takes no data."""
+    """No data can be sent on a promised stream before the HEADERS of its response."""
     conn = requested_server()
     conn.push_stream(1, 2, wire.REQUEST)
     assert_refused(conn, "send_data", 2, b"x")
@@ -303,7 +303,7 @@ def test_in_reserved_local_only_headers_and_reset() -> None:
 
 
 def test_a_client_refuses_a_promise() -> None:
-    """A promise is rejected with RST_STREAM on its stream; what was in flight is ignored."""
+    """A promise is refused with RST_STREAM on its stream; frames in flight are ignored."""
     conn = requesting_client()
     wire.feed(conn, wire.push_promise(1, 2))
     conn.reset_stream(2, Code.REFUSED_STREAM)
@@ -313,7 +313,7 @@ def test_a_client_refuses_a_promise() -> None:
 
 @pytest.mark.parametrize("call", ["send_headers", "send_data", "end_stream"])
 def test_a_client_sends_nothing_on_a_promised_stream(call: str) -> None:
-    """The client never sends HEADERS or DATA there (8.4.2)."""
+    """The client cannot send HEADERS or DATA on it (8.4.2)."""
     conn = requesting_client()
     wire.feed(conn, wire.push_promise(1, 2))
     args = {"send_headers": (wire.REQUEST,), "send_data": (b"x",), "end_stream": ()}[call]

@@ -23,7 +23,7 @@ def test_ping_is_answered(make: Factory, payload: bytes) -> None:
 
 @SIDES
 def test_ping_ack_is_not_answered(make: Factory) -> None:
-    """A PING with ACK is only reported, whether or not we asked."""
+    """A PING with ACK is only reported, whether or not we sent a PING."""
     conn = make()
     event = only(wire.feed(conn, wire.ping(b"answered", ack=True)), PingAckReceived)
     assert event.ping_data == b"answered"
@@ -31,7 +31,7 @@ def test_ping_ack_is_not_answered(make: Factory) -> None:
 
 
 def test_each_ping_has_its_answer_in_order() -> None:
-    """No PING is lost and none is answered twice."""
+    """Each PING is answered exactly once."""
     conn = wire.server()
     payloads = [n.to_bytes(8, "big") for n in range(20)]
     events = wire.feed(conn, *map(wire.ping, payloads))
@@ -56,7 +56,7 @@ def test_ping_on_a_stream(stream_id: int, flags: int) -> None:
 @pytest.mark.parametrize("flags", [0, Flag.ACK], ids=["ping", "ack"])
 @pytest.mark.parametrize("size", [0, 1, 6, 7, 9, 10, 16, 1_000])
 def test_ping_of_another_length(size: int, flags: int) -> None:
-    """Other than eight octets is a connection error FRAME_SIZE_ERROR."""
+    """A length other than eight octets is a connection error FRAME_SIZE_ERROR."""
     assert_connection_error(
         wire.server(), wire.frame(Type.PING, flags, 0, bytes(size)), code=Code.FRAME_SIZE_ERROR
     )
@@ -74,14 +74,14 @@ def test_ping_that_we_send() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"1234567", b"123456789", bytes(16)])
 def test_our_ping_has_eight_octets(payload: bytes) -> None:
-    """Any other length is refused."""
+    """Any other length is rejected."""
     conn = wire.client()
     assert isinstance(assert_refused(conn, "ping", payload), ValueError)
     assert_alive(conn)
 
 
 def test_answers_stand_before_the_data_queued_later() -> None:
-    """The answer is queued when the PING is received, before what comes after it."""
+    """The answer is queued when the PING is received, before later output."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST), wire.ping())
     conn.send_headers(1, wire.RESPONSE, end_stream=True)

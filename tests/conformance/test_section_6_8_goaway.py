@@ -44,7 +44,7 @@ def open_client(*streams: int) -> H2Connection:
 
 
 def test_goaway_is_reported() -> None:
-    """Code, last stream and debug data are handed on."""
+    """The error code, the last stream and the debug data are reported."""
     conn = open_client(1)
     event = only(
         wire.feed(conn, wire.goaway(1, Code.ENHANCE_YOUR_CALM, b"too\x00much")),
@@ -56,7 +56,7 @@ def test_goaway_is_reported() -> None:
 
 
 def test_goaway_names_the_streams_that_were_not_processed() -> None:
-    """Ours above the last one, in order; not those that the peer opened, or that are over."""
+    """Our own above the last one, in order; not those of the peer, or that have ended."""
     conn = open_client(3, 5, 7, 9, 11, 13)
     conn.reset_stream(9)
     wire.feed(conn, wire.push_promise(3, 2), wire.push_promise(3, 30))
@@ -72,12 +72,12 @@ def test_goaway_names_the_streams_that_were_not_processed() -> None:
     assert again.unprocessed_stream_ids == ()
     assert sorted(conn.streams) == [2, 3, 30]
     assert (conn.open_outbound_streams, conn.open_inbound_streams) == (1, 1)
-    # What the server sends there all the same is ignored.
+    # Frames that the server still sends there are ignored.
     assert_ignored(conn, wire.headers(11, wire.RESPONSE), wire.data(11, b"x"), wire.rst_stream(13))
 
 
 def test_promised_streams_go_on_after_the_servers_goaway() -> None:
-    """The last stream of its GOAWAY counts the streams of the client alone."""
+    """The last stream of its GOAWAY only refers to streams of the client."""
     conn = open_client(1)
     wire.feed(conn, wire.push_promise(1, 2), wire.goaway(0))
     assert sorted(conn.streams) == [2]
@@ -86,7 +86,7 @@ def test_promised_streams_go_on_after_the_servers_goaway() -> None:
 
 
 def test_requests_go_on_after_the_clients_goaway() -> None:
-    """It is the promised streams that it counts; those above the last one are gone."""
+    """It refers to the promised streams; those above the last one are discarded."""
     conn = open_server(1, 3)
     for promised in (2, 4):
         conn.push_stream(1, promised, wire.REQUEST)
@@ -122,7 +122,7 @@ def test_goaway_on_a_stream(stream_id: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 4, 7])
 def test_goaway_too_short(size: int) -> None:
-    """Less than its two fixed fields is FRAME_SIZE_ERROR."""
+    """A frame without both of its fixed fields is FRAME_SIZE_ERROR."""
     assert_connection_error(
         wire.server(), wire.frame(Type.GOAWAY, 0, 0, bytes(size)), code=Code.FRAME_SIZE_ERROR
     )
@@ -147,7 +147,7 @@ def test_streams_complete_after_the_servers_goaway() -> None:
 
 
 def test_connection_frames_after_the_servers_goaway() -> None:
-    """Flow control, PING and SETTINGS work until the last stream is done."""
+    """Flow control, PING and SETTINGS work until the last stream has ended."""
     conn = open_client(1)
     wire.feed(conn, wire.goaway(1))
     wire.feed(conn, wire.ping(), wire.settings(), wire.window_update(0, 5))
@@ -158,7 +158,7 @@ def test_connection_frames_after_the_servers_goaway() -> None:
 
 
 def test_output_that_waited_is_kept() -> None:
-    """Receiving GOAWAY throws nothing away that was to be sent."""
+    """Receiving GOAWAY discards no pending output."""
     conn = open_client(1)
     conn.send_data(1, b"body", end_stream=True)
     wire.feed(conn, wire.goaway(1))
@@ -166,7 +166,7 @@ def test_output_that_waited_is_kept() -> None:
 
 
 def test_no_new_streams_after_the_servers_goaway() -> None:
-    """A client that received GOAWAY opens no stream; it is told so."""
+    """A client that has received GOAWAY cannot open a stream: the call raises."""
     conn = open_client(1)
     wire.feed(conn, wire.goaway(1))
     error = assert_refused(conn, "send_headers", 3, wire.REQUEST)
@@ -175,7 +175,7 @@ def test_no_new_streams_after_the_servers_goaway() -> None:
 
 
 def test_no_promises_after_the_clients_goaway() -> None:
-    """A server that received GOAWAY promises no stream, and still answers."""
+    """A server that has received GOAWAY cannot promise a stream, but still responds."""
     conn = open_server(1)
     wire.feed(conn, wire.goaway(0))
     assert_refused(conn, "push_stream", 1, 2, wire.REQUEST)
@@ -184,7 +184,7 @@ def test_no_promises_after_the_clients_goaway() -> None:
 
 
 def test_a_client_may_go_away_and_still_send_requests_of_old_streams() -> None:
-    """The client's GOAWAY is about pushed streams; its own open streams are not affected."""
+    """The client's GOAWAY refers to pushed streams; its own open streams are not affected."""
     conn = open_server(1)
     events = wire.feed(
         conn, wire.goaway(0), wire.data(1, b"x", end_stream=True), wire.headers(3, wire.REQUEST)
@@ -208,7 +208,7 @@ def test_graceful_shutdown_received() -> None:
 
 
 def test_events_of_the_same_read_behind_goaway() -> None:
-    """What follows the GOAWAY in the same read is not lost."""
+    """Frames after the GOAWAY in the same read are not lost."""
     conn = open_client(1)
     events = wire.feed(conn, wire.goaway(1), wire.headers(1, wire.RESPONSE, end_stream=True))
     assert kinds(events) == [ConnectionTerminated, ResponseReceived, StreamEnded]
@@ -218,7 +218,7 @@ def test_events_of_the_same_read_behind_goaway() -> None:
 
 
 def test_goaway_that_we_send() -> None:
-    """The last stream defaults to the peer's highest; code and debug data as asked."""
+    """The last stream defaults to the peer's highest; code and debug data are those of the call."""
     conn = open_server(1, 5)
     conn.close_connection()
     assert conn.data_to_send() == wire.goaway(5)
@@ -243,7 +243,7 @@ def test_streams_complete_after_our_goaway() -> None:
 
 
 def test_new_streams_after_our_goaway_are_ignored() -> None:
-    """Requests above the last stream cause nothing: no event, no stream, no answer."""
+    """Requests above the last stream are ignored: no event, no stream, no answer."""
     conn = open_server(1)
     conn.close_connection()
     conn.clear_outbound_data_buffer()
@@ -271,7 +271,7 @@ def test_ignored_streams_keep_the_compression_state() -> None:
 
 
 def test_promises_after_our_goaway_are_ignored() -> None:
-    """A client that went away ignores promised streams above what it named."""
+    """A client that has sent GOAWAY ignores promised streams above its last stream."""
     conn = open_client(1)
     conn.close_connection()
     conn.clear_outbound_data_buffer()
@@ -297,7 +297,7 @@ def test_promises_up_to_the_last_stream_of_our_goaway() -> None:
 
 
 def test_we_open_no_streams_after_our_goaway() -> None:
-    """Whoever sent GOAWAY opens nothing new itself."""
+    """An endpoint that has sent GOAWAY opens no streams itself."""
     client = open_client(1)
     client.close_connection()
     assert_refused(client, "send_headers", 3, wire.REQUEST)
@@ -323,7 +323,7 @@ def test_graceful_shutdown_by_us() -> None:
 
 @pytest.mark.parametrize("spare", [0, 1])
 def test_the_longest_debug_data(spare: int) -> None:
-    """Eight octets of the frame are not for it."""
+    """Eight octets of the frame are taken by other fields."""
     conn = open_server(1)
     data = bytes(DEFAULT_FRAME_SIZE - 8 - spare)
     assert_refused(conn, "close_connection", additional_data=data + bytes(spare + 1))
@@ -342,7 +342,7 @@ def test_the_last_stream_never_grows() -> None:
 
 
 def test_goaway_of_an_error_after_a_lower_one() -> None:
-    """The GOAWAY of a later error does not name more than the one before it."""
+    """The GOAWAY of a later error has no higher last stream than the one before it."""
     conn = open_server(1, 3, 5)
     conn.close_connection(last_stream_id=3)
     assert_connection_error(
@@ -362,7 +362,7 @@ def test_last_stream_out_of_range(last: int) -> None:
 
 
 def test_goaway_both_ways() -> None:
-    """Both sides may shut down at the same time, and still finish what is open."""
+    """Both sides may shut down at the same time, and still complete open streams."""
     ours, theirs = wire.pair()
     ours.send_headers(1, wire.POST)
     wire.exchange(ours, theirs)
@@ -386,7 +386,7 @@ def test_pushed_streams_complete_after_our_goaway() -> None:
     assert kinds(events) == [ResponseReceived, DataReceived, StreamEnded]
 
 
-#: What happens, whether requests of the peer are accepted then, and whether streams continue.
+#: What happened, whether later requests of the peer are accepted, and whether streams continue.
 MOMENTS = {
     "first": (lambda conn: conn.close_connection(last_stream_id=MAX_STREAM_ID), True, True),
     "last": (lambda conn: conn.close_connection(), False, True),
@@ -398,7 +398,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_what_the_manual_says_of_each_goaway(moment: str) -> None:
-    """The table in `docs/shutdown.md`; a server does not open its own streams then."""
+    """The table in `docs/shutdown.md`; and a server opens no streams itself."""
     happen, accepted, goes_on = MOMENTS[moment]
     conn = open_server(1)
     happen(conn)
@@ -420,7 +420,7 @@ def test_what_the_manual_says_of_each_goaway(moment: str) -> None:
 
 
 def test_of_a_request_that_was_not_processed_only_the_content_is_left_out() -> None:
-    """Both ends keep their compression tables in step; all else that is pending is sent."""
+    """Both ends keep their compression tables in step; all other pending output is sent."""
     conn = wire.client()
     for stream_id in (1, 3):
         conn.send_headers(stream_id, [*wire.POST, (b"x-new", b"%d" % stream_id)])

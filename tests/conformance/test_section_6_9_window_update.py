@@ -40,7 +40,7 @@ def test_increments_add_up() -> None:
 
 
 def test_the_smaller_window_counts() -> None:
-    """A stream with credit still waits for the connection, and the other way round."""
+    """A stream with credit still waits for the connection, and vice versa."""
     conn = open_client()
     wire.feed(conn, wire.window_update(1, 100))
     assert conn.local_flow_control_window(1) == DEFAULT_WINDOW
@@ -58,14 +58,14 @@ def test_increment_of_zero_on_a_stream(reserved: int) -> None:
 
 @pytest.mark.parametrize("make", [wire.server, wire.client], ids=["server", "client"])
 def test_increment_of_zero_on_the_connection(make: wire.Factory) -> None:
-    """On the connection window every error is a connection error."""
+    """Every error in the connection window is a connection error."""
     assert_connection_error(make(), wire.window_update(0, 0), code=Code.PROTOCOL_ERROR)
 
 
 @pytest.mark.parametrize("stream_id", [0, 1, 3])
 @pytest.mark.parametrize("size", [0, 1, 3, 5, 8])
 def test_window_update_of_another_length(size: int, stream_id: int) -> None:
-    """Other than four octets is a connection error FRAME_SIZE_ERROR, on a stream too."""
+    """A length other than four octets is a connection error FRAME_SIZE_ERROR, even on a stream."""
     assert_connection_error(
         open_client(),
         wire.frame(Type.WINDOW_UPDATE, 0, stream_id, bytes(size)),
@@ -75,14 +75,14 @@ def test_window_update_of_another_length(size: int, stream_id: int) -> None:
 
 @pytest.mark.parametrize("stream_id", [2, 3], ids=["even", "odd"])
 def test_window_update_on_an_idle_stream(stream_id: int) -> None:
-    """A stream that was not opened has no window: connection error PROTOCOL_ERROR."""
+    """A stream that was not opened has no window: a connection error PROTOCOL_ERROR."""
     assert_connection_error(
         open_client(), wire.window_update(stream_id, 1), code=Code.PROTOCOL_ERROR
     )
 
 
 def test_window_update_after_the_peer_ended_its_side() -> None:
-    """A peer that sent END_STREAM still gives credit for what we send."""
+    """A peer that has sent END_STREAM still sends credit for our content."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
     event = only(wire.feed(conn, wire.window_update(1, 7)), WindowUpdated)
@@ -91,7 +91,7 @@ def test_window_update_after_the_peer_ended_its_side() -> None:
 
 
 def test_window_update_on_a_closed_stream() -> None:
-    """After both sides ended, or after a reset, credit arrives late and is ignored."""
+    """Late credit is ignored after both sides have ended, or after a reset."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True), wire.headers(3, wire.POST))
     conn.send_headers(1, wire.RESPONSE, end_stream=True)
@@ -103,7 +103,7 @@ def test_window_update_on_a_closed_stream() -> None:
 
 @pytest.mark.parametrize("role", ["client", "server"])
 def test_frames_other_than_data_need_no_window(role: str) -> None:
-    """With both windows used up all other frames are sent, and received, as ever."""
+    """If both windows are exhausted, all other frames are still sent and received."""
     client, server = wire.pair()
     client.send_headers(1, wire.POST)
     wire.exchange(client, server)
@@ -167,7 +167,7 @@ def test_connection_window_above_the_maximum(increments: tuple[int, ...]) -> Non
 
 
 def test_data_sent_makes_room_for_increments() -> None:
-    """The maximum is about the window, not about the sum of all increments."""
+    """The maximum applies to the window, not to the sum of all increments."""
     conn = open_client()
     wire.feed(conn, wire.window_update(0, MAX_WINDOW - DEFAULT_WINDOW))
     conn.send_data(1, bytes(1_000))
@@ -180,7 +180,7 @@ def test_data_sent_makes_room_for_increments() -> None:
 
 
 def test_a_window_of_one_octet() -> None:
-    """With an initial window of 1 a stream sends one octet, and the rest with more window."""
+    """With an initial window of 1 a stream sends one octet, and the rest when the window grows."""
     conn = open_client((Setting.INITIAL_WINDOW_SIZE, 1))
     assert_refused(conn, "send_data", 1, b"ab")
     conn.send_data(1, b"a")
@@ -235,7 +235,7 @@ def test_empty_data_in_a_negative_window() -> None:
 
 
 def test_back_and_forth() -> None:
-    """Changes in both directions leave the window where they cancel out."""
+    """Changes that cancel out leave the window as it was."""
     conn = open_client()
     conn.send_data(1, bytes(500))
     for value in (0, 100, 70_000, 3, DEFAULT_WINDOW):
@@ -244,14 +244,14 @@ def test_back_and_forth() -> None:
 
 
 def test_several_values_in_one_frame() -> None:
-    """Each value is applied in turn; the last one stays."""
+    """Each value is applied in order; the last one remains in effect."""
     conn = open_client()
     wire.feed(conn, wire.settings((4, 100), (4, 0), (4, 10)))
     assert conn.local_flow_control_window(1) == 10
 
 
 def test_a_change_that_overflows_a_window() -> None:
-    """A change that lifts any window above 2^31-1 is a connection error FLOW_CONTROL_ERROR."""
+    """A change that raises any window above 2^31-1 is a connection error FLOW_CONTROL_ERROR."""
     conn = open_client()
     wire.feed(conn, wire.window_update(1, 1))
     assert_connection_error(
@@ -263,7 +263,7 @@ def test_a_change_that_overflows_a_window() -> None:
 
 
 def test_an_increment_of_ours_beside_settings_in_flight() -> None:
-    """What they will add to the window counts already: the peer must not see it overflow."""
+    """Their effect on the window counts already, so that it cannot overflow at the peer."""
     conn = open_client()
     conn.update_settings({Setting.INITIAL_WINDOW_SIZE: MAX_WINDOW - 1})
     conn.increment_flow_control_window(1, 1)
@@ -290,7 +290,7 @@ def test_closed_streams_do_not_overflow() -> None:
 
 
 def test_promised_streams_follow_too() -> None:
-    """A reserved stream begins with the size that is in force when it is used."""
+    """A reserved stream starts with the size that is in effect when it is used."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST, end_stream=True))
     conn.push_stream(1, 2, wire.REQUEST)
@@ -302,7 +302,7 @@ def test_promised_streams_follow_too() -> None:
 
 
 def test_other_streams_after_an_overflow() -> None:
-    """The stream whose window overflowed is reset; the others send on."""
+    """The stream whose window overflowed is reset; the others continue to send."""
     conn = open_client()
     conn.send_headers(3, wire.POST)
     conn.clear_outbound_data_buffer()
@@ -314,7 +314,7 @@ def test_other_streams_after_an_overflow() -> None:
 
 @pytest.mark.parametrize("smaller", [1, 100])
 def test_the_largest_window_counts_not_the_last_one(smaller: int) -> None:
-    """A change of INITIAL_WINDOW_SIZE must suit every stream, whichever window grew last."""
+    """A change of INITIAL_WINDOW_SIZE must not overflow any stream, whichever grew last."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST), wire.headers(3, wire.POST))
     wire.feed(conn, wire.window_update(1, 2**30), wire.window_update(3, smaller))

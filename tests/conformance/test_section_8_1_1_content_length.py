@@ -80,7 +80,7 @@ def test_mismatching_length(value: bytes, frames: list[bytes], expected: int, ac
 
 
 def test_too_much_in_the_second_frame() -> None:
-    """The frame that goes beyond the length is the one in error; the first is reported."""
+    """The frame that exceeds the length is the error; the first one is reported."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(b"3")))
     assert_malformed(conn, wire.data(1, b"ab"), wire.data(1, b"cd"), events=[DataReceived])
@@ -103,13 +103,13 @@ def test_mismatch_on_the_headers_that_end_the_stream() -> None:
     error = assert_malformed(conn, request, known=False)
     assert isinstance(error, InvalidBodyLengthError)
     assert (error.expected_length, error.actual_length) == (5, 0)
-    # Its identifier is used: what follows on it is discarded, and the next stream is the fifth.
+    # Its identifier is used: later frames on it are discarded, and the next stream is 5.
     assert_ignored(conn, wire.data(3, b"x"), wire.headers(3, wire.TRAILERS, end_stream=True))
     assert kinds(wire.feed(conn, wire.headers(5, wire.POST))) == [RequestReceived]
 
 
 def test_mismatch_on_the_trailers() -> None:
-    """Trailers end the message before all of its content came."""
+    """Trailers end the message before all of its content has arrived."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, post(b"6")), wire.data(1, b"abcde"))
     error = assert_malformed(conn, END_TRAILERS, known=False)
@@ -142,7 +142,7 @@ def test_invalid_length(values: Sequence[bytes]) -> None:
 
 @pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 700, b"0" * 640 + b"5"])
 def test_an_absurdly_large_length(value: bytes) -> None:
-    """Numbers are malformed that no content can match: those of more than 63 bits."""
+    """Numbers of more than 63 bits are malformed, because no content can match them."""
     assert_malformed(wire.server(), wire.headers(1, post(value)), known=False)
 
 
@@ -184,7 +184,7 @@ def test_mismatching_response(frame: bytes) -> None:
 def test_response_that_headers_end_too_early(
     frames: list[bytes], events: list[type[Event]]
 ) -> None:
-    """Where HEADERS end the message, its content is short."""
+    """If HEADERS end the message, its content is too short."""
     conn = requesting_client()
     error = assert_malformed(conn, *frames, events=events, known=False)
     assert isinstance(error, InvalidBodyLengthError)
@@ -214,7 +214,7 @@ def test_responses_without_content(method: bytes, status: bytes, end: str) -> No
     [(b"HEAD", b"200", True), (b"GET", b"304", False), (b"GET", b"204", False)],
 )
 def test_content_where_there_is_none(method: bytes, status: bytes, known: bool) -> None:
-    """DATA with octets in a response that is defined to have no content is malformed."""
+    """A response without content by definition is malformed if it has non-empty DATA."""
     conn = requesting_client(method)
     wire.feed(conn, wire.headers(1, [(b":status", status)]))
     assert_malformed(conn, wire.data(1, b"x"), known=known)
@@ -239,7 +239,7 @@ def test_a_length_with_a_status_that_has_none(status: bytes, value: bytes) -> No
 
 
 def test_204_with_length_0() -> None:
-    """Servers send it, and it says nothing wrong."""
+    """Some servers send it, and it is correct."""
     server = wire.server()
     wire.feed(server, wire.headers(1, wire.REQUEST, end_stream=True))
     server.send_headers(1, response(b"204", b"0"), end_stream=True)
@@ -248,7 +248,7 @@ def test_204_with_length_0() -> None:
 
 
 def test_a_length_with_204_is_no_matter_of_framing() -> None:
-    """Without validation the field arrives; the response has no content in any case."""
+    """Without validation the field is reported; the response still has no content."""
     conn = wire.client(validate_inbound_headers=False)
     conn.send_headers(1, wire.REQUEST, end_stream=True)
     events = wire.feed(conn, wire.headers(1, response(b"204", b"5"), end_stream=True))
@@ -261,7 +261,7 @@ BAD_LENGTHS = {"word": [b"abc"], "two values": [b"1", b"2"]}
 @pytest.mark.parametrize("validate", [True, False])
 @pytest.mark.parametrize("values", BAD_LENGTHS.values(), ids=BAD_LENGTHS)
 def test_bad_lengths_where_there_is_no_content(values: list[bytes], validate: bool) -> None:
-    """Promised requests and responses to HEAD are malformed, too; h2 4.4.1 does not look there."""
+    """Promised requests and responses to HEAD are malformed, too; h2 4.4.1 does not check them."""
     lengths = [*map(length, values)]
     conn = wire.client(validate_inbound_headers=validate)
     conn.send_headers(1, [(b":method", b"HEAD"), *wire.REQUEST[1:]], end_stream=True)
@@ -277,7 +277,7 @@ def test_bad_lengths_where_there_is_no_content(values: list[bytes], validate: bo
 
 @pytest.mark.parametrize("validate", [True, False])
 def test_bad_length_in_the_trailers_of_a_request_for_head(validate: bool) -> None:
-    """The exception is for responses, whatever the method of the request is."""
+    """The exception only applies to responses, whatever the method of the request."""
     conn = wire.server(validate_inbound_headers=validate)
     wire.feed(conn, wire.headers(1, [(b":method", b"HEAD"), *wire.REQUEST[1:]]))
     assert_malformed(conn, wire.headers(1, [length(b"x")], end_stream=True))
@@ -304,7 +304,7 @@ def test_pushed_response_to_head() -> None:
 
 
 def test_the_same_length_twice() -> None:
-    """Two content-length fields with one value say the same thing (RFC 9110 8.6)."""
+    """Two content-length fields with the same value are equivalent to one (RFC 9110 8.6)."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, [*wire.POST, length(b"2"), length(b"2")]))
     assert kinds(wire.feed(conn, wire.data(1, b"ok", end_stream=True)))[-1] is StreamEnded

@@ -57,7 +57,7 @@ def test_requests(frames: list[bytes], rest: list[type[Event]]) -> None:
 @pytest.mark.parametrize(("frames", "rest"), REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("interim", [0, 1, 5])
 def test_responses(frames: list[bytes], rest: list[type[Event]], interim: int) -> None:
-    """Any number of interim responses, then what a request has too."""
+    """Any number of interim responses, then the same parts as in a request."""
     first, *others = frames
     end = bool(wire.parse(first)[0].flags & Flag.END_STREAM)
     conn = requesting_client()
@@ -147,12 +147,12 @@ MALFORMED_RESPONSES: dict[str, tuple[list[bytes], list[type[Event]]]] = {
     ("frames", "events"), MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES
 )
 def test_malformed_sequences_of_a_response(frames: list[bytes], events: list[type[Event]]) -> None:
-    """Extraneous frames, missing ones and ones in the wrong order make a response malformed."""
+    """Extra frames, missing frames and frames in the wrong order make a response malformed."""
     assert_malformed(requesting_client(), *frames, events=events)
 
 
 def test_a_malformed_block_in_two_frames() -> None:
-    """The rule is about the message; how its blocks were cut does not matter."""
+    """The rule applies to the message, however its blocks were split."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
     assert_malformed(
@@ -180,7 +180,7 @@ def test_response_that_we_send() -> None:
 
 
 def test_what_a_server_may_not_send() -> None:
-    """Each refused call leaves the stream as it was, so the right one still works."""
+    """Each rejected call leaves the stream as it was, so a valid call still works."""
     conn = requested_server()
     assert_refused(conn, "send_data", 1, b"x")
     assert_refused(conn, "end_stream", 1)
@@ -211,7 +211,7 @@ def test_what_a_client_may_not_send() -> None:
 
 
 def test_refused_fields_do_not_reach_the_compression_state() -> None:
-    """After a refused call the peer decodes the next block as if nothing had been tried."""
+    """After a rejected call the peer decodes the next block as if the call had not been made."""
     ours, theirs = wire.pair()
     for stream_id in (1, 3):
         with pytest.raises(ProtocolError):
@@ -222,7 +222,7 @@ def test_refused_fields_do_not_reach_the_compression_state() -> None:
 
 
 def test_complete_response_before_the_end_of_the_request() -> None:
-    """A server may answer early and ask with RST_STREAM(NO_ERROR) to stop the upload."""
+    """A server may respond early, and stop the upload with RST_STREAM (NO_ERROR)."""
     ours, theirs = wire.pair()
     ours.send_headers(1, wire.POST)
     ours.send_data(1, b"part")

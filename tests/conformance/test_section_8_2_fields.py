@@ -148,7 +148,7 @@ def test_bad_values_in_every_kind_of_block(place: Place, value: bytes) -> None:
 
 @pytest.mark.parametrize("octet", [0x00, 0x0A, 0x0D])
 def test_forbidden_octets_at_every_position(octet: int) -> None:
-    """At any position means at any."""
+    """The RFC says "at any position", so every one is tested."""
     for position in range(6):
         value = bytearray(b"abcdef")
         value[position] = octet
@@ -187,12 +187,12 @@ def test_good_values(value: bytes) -> None:
     ids=["added", "never indexed", "huffman"],
 )
 def test_bad_values_in_every_representation(block: bytes) -> None:
-    """The rule is about the field, not about how HPACK wrote it."""
+    """The rule applies to the field, whatever its HPACK representation."""
     assert_malformed(wire.server(), wire.headers(1, wire.block(wire.REQUEST) + block))
 
 
 def test_bad_fields_from_the_table_are_still_bad() -> None:
-    """A field that came into the table with an ignored block is checked when it is used."""
+    """A field that an ignored block added to the table is checked when it is used."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST))
     conn.reset_stream(1)
@@ -239,7 +239,7 @@ def test_te_with_anything_else(value: bytes) -> None:
 
 @pytest.mark.parametrize("field", CONNECTION_SPECIFIC.values(), ids=CONNECTION_SPECIFIC)
 def test_we_do_not_send_connection_specific_fields(field: wire.Field) -> None:
-    """An endpoint must not generate such a message: normalization takes the fields out."""
+    """An endpoint must not generate such a message: normalization removes the fields."""
     conn, server = wire.client(), wire.server()
     conn.send_headers(1, [*wire.REQUEST, field])
     wire.feed(server, wire.headers(1, wire.REQUEST))
@@ -254,7 +254,7 @@ def test_we_do_not_send_connection_specific_fields(field: wire.Field) -> None:
 
 @pytest.mark.parametrize("field", CONNECTION_SPECIFIC.values(), ids=CONNECTION_SPECIFIC)
 def test_connection_specific_fields_are_refused_without_normalization(field: wire.Field) -> None:
-    """Where nothing is taken out the call is refused."""
+    """Without normalization the call is rejected."""
     conn = wire.client(normalize_outbound_headers=False)
     assert_refused(conn, "send_headers", 1, [*wire.REQUEST, field])
     server = wire.server(normalize_outbound_headers=False)
@@ -264,7 +264,7 @@ def test_connection_specific_fields_are_refused_without_normalization(field: wir
 
 
 def test_te_that_we_send() -> None:
-    """te: trailers is sent, other values are refused."""
+    """te: trailers is sent, other values are rejected."""
     conn = wire.client()
     assert_refused(conn, "send_headers", 1, [*wire.REQUEST, (b"te", b"gzip")])
     conn.send_headers(1, [*wire.REQUEST, (b"te", b"trailers")])
@@ -276,7 +276,7 @@ def test_te_that_we_send() -> None:
 
 @pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"a\x00b", b"\x00"])
 def test_we_do_not_send_line_breaks_in_values(value: bytes) -> None:
-    """CR, LF and NUL never leave in a value, in any kind of message."""
+    """CR, LF and NUL are never sent in a value, in any kind of message."""
     client = wire.client()
     assert_refused(client, "send_headers", 1, [*wire.REQUEST, (b"name", value)])
     client.send_headers(1, wire.POST)
@@ -289,7 +289,7 @@ def test_we_do_not_send_line_breaks_in_values(value: bytes) -> None:
 
 @pytest.mark.parametrize("name", [b"", b"a b", b"a\nb", b"a\x00", b"a:b", b"a:", b"\x7f", b"\xe4"])
 def test_we_do_not_send_bad_names(name: bytes) -> None:
-    """What a receiver must reject is not sent."""
+    """A name that a receiver must reject is not sent."""
     conn = wire.client()
     assert_refused(conn, "send_headers", 1, [*wire.REQUEST, (name, b"v")])
     conn.send_headers(1, wire.REQUEST)
@@ -326,7 +326,7 @@ def test_fields_of_a_server_are_normalized() -> None:
 
 @pytest.mark.parametrize("name", [b"", b"a b", b"a\nb", b"a\x00", b"a:b", b":a:", b"\x7f", b"\xe4"])
 def test_a_server_does_not_send_bad_names(name: bytes) -> None:
-    """In no message; the right call still works."""
+    """They are rejected in every kind of message; a valid call still works."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     assert_refused(conn, "push_stream", 1, 2, [*wire.REQUEST, (name, b"v")])
@@ -360,7 +360,7 @@ def test_whitespace_around_one_of_several_cookies() -> None:
 
 
 def test_one_cookie_stays_as_it_is() -> None:
-    """A single cookie field is not touched."""
+    """A single cookie field is not changed."""
     field = (b"cookie", b"a=b; c=d")
     event = only(wire.feed(wire.server(), wire.headers(1, [*wire.REQUEST, field])), RequestReceived)
     assert event.headers == [*wire.REQUEST, field]

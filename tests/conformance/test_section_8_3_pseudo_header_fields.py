@@ -118,7 +118,7 @@ def test_malformed_requests_that_are_reset(fields: wire.Fields) -> None:
 
 @pytest.mark.parametrize("fields", RESET_REQUESTS.values(), ids=RESET_REQUESTS)
 def test_malformed_promises_that_are_reset(fields: wire.Fields) -> None:
-    """The same for promised streams; frames that the server sends on them are discarded."""
+    """The same applies to promised streams; frames that the server sends on them are discarded."""
     conn = requesting_client()
     promise = wire.push_promise(1, 2, fields)
     assert_malformed(conn, promise, known=False)
@@ -275,7 +275,7 @@ NOT_SENT = {
 
 @pytest.mark.parametrize("fields", NOT_SENT.values(), ids=NOT_SENT)
 def test_requests_that_we_do_not_send(fields: wire.Fields) -> None:
-    """A request that a server would have to reject is refused, and the next request works."""
+    """A request that a server would have to reject cannot be sent, and the next request works."""
     conn = wire.client()
     if (b":method", b"") in fields or (b":method", b"GET /") in fields:
         # h2 4.4.1 sends it.

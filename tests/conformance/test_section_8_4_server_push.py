@@ -67,7 +67,7 @@ def test_promises_between_the_frames_of_a_response() -> None:
 
 
 def test_the_pushed_response_may_come_after_the_request_is_done() -> None:
-    """A promised stream lives on when the stream of the promise is closed."""
+    """A promised stream continues after the stream of the promise is closed."""
     conn = requesting_client()
     wire.feed(conn, wire.push_promise(1, 2), wire.headers(1, wire.RESPONSE, end_stream=True))
     events = wire.feed(conn, wire.headers(2, wire.RESPONSE), wire.data(2, b"x", end_stream=True))
@@ -88,7 +88,7 @@ def test_a_client_cancels_a_push(responding: bool, code: Code) -> None:
 
 
 def test_flow_control_of_pushed_responses() -> None:
-    """A client gives credit on a pushed stream with WINDOW_UPDATE."""
+    """A client sends credit for a pushed stream with WINDOW_UPDATE."""
     conn = requesting_client()
     wire.feed(conn, wire.push_promise(1, 2), wire.headers(2, wire.RESPONSE))
     conn.increment_flow_control_window(100, stream_id=2)
@@ -108,7 +108,7 @@ def with_method(method: bytes) -> wire.Fields:
 def test_promise_of_an_unsafe_method(method: bytes) -> None:
     """Section 8.4.1: a method that is not safe is a stream error on the promised stream.
 
-    The application hears nothing of the promise, and what follows on the stream is ignored.
+    The application gets no event for the promise, and later frames on the stream are ignored.
     """
     conn = requesting_client()
     assert_answered_with_reset(
@@ -140,7 +140,7 @@ def test_promise_of_a_request_with_content() -> None:
 
 @pytest.mark.parametrize("method", UNSAFE)
 def test_we_do_not_promise_unsafe_methods(method: bytes) -> None:
-    """The server's promise has a safe and cacheable method."""
+    """The method of a promise must be safe and cacheable."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     assert_refused(conn, "push_stream", 1, 2, with_method(method))

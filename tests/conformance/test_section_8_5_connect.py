@@ -36,7 +36,7 @@ SCHEME, PATH = (b":scheme", b"https"), (b":path", b"/")
 
 
 def tunnel_server() -> H2Connection:
-    """A proxy that established the tunnel of stream 1."""
+    """A proxy that has established a tunnel on stream 1."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, CONNECT))
     conn.send_headers(1, wire.RESPONSE)
@@ -77,7 +77,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_connect(fields: wire.Fields) -> None:
-    """:scheme and :path must be omitted, :authority must be there."""
+    """:scheme and :path must be omitted, :authority must be present."""
     assert_malformed(wire.server(), wire.headers(1, fields))
     conn = wire.client()
     assert_refused(conn, "send_headers", 1, fields)
@@ -148,7 +148,7 @@ def test_promise_in_a_tunnel() -> None:
 
 
 def test_what_comes_on_a_stream_that_was_promised_in_a_tunnel() -> None:
-    """The server sends it before it knows of the error. The promised stream is used."""
+    """The server sends it before it knows of the error. The promised identifier is used up."""
     conn = tunnel_client()
     wire.feed(conn, wire.push_promise(1, 2))
     conn.clear_outbound_data_buffer()
@@ -158,7 +158,7 @@ def test_what_comes_on_a_stream_that_was_promised_in_a_tunnel() -> None:
 
 @pytest.mark.parametrize("end_stream", [False, True])
 def test_headers_in_a_tunnel_are_an_error_of_the_tunnel(end_stream: bool) -> None:
-    """Whether they would be trailers or not."""
+    """This is the error whether or not the block could be trailers."""
     with watched_violations() as found:
         wire.feed(tunnel_client(), wire.headers(1, wire.TRAILERS, end_stream=end_stream))
     assert [violation.rule.id for violation in found] == ["tunnel-frame"]
@@ -220,7 +220,7 @@ def test_no_length_in_a_successful_response_of_ours(status: bytes, length: bytes
 
 
 def test_a_length_in_a_response_of_ours_that_refuses_connect() -> None:
-    """Such a response has content, and so may have its length."""
+    """Such a response has content, so it may have a content-length."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, CONNECT))
     conn.send_headers(1, [(b":status", b"403"), (b"content-length", b"3")])
@@ -229,7 +229,7 @@ def test_a_length_in_a_response_of_ours_that_refuses_connect() -> None:
 
 
 def test_content_length_of_a_connect_request_means_nothing() -> None:
-    """RFC 9110 9.3.6: the request has no content, and the length is not that of the tunnel."""
+    """RFC 9110 9.3.6: the request has no content, and the length does not apply to the tunnel."""
     conn = wire.server()
     request = wire.headers(1, [*CONNECT, (b"content-length", b"3")])
     assert kinds(wire.feed(conn, request)) == [RequestReceived]
@@ -287,7 +287,7 @@ ALL_OF_IT = [(b":status", b"200"), (b"content-length", b"3")]
 
 
 def test_trailers_before_the_response_do_not_keep_a_server_from_opening_the_tunnel() -> None:
-    """The response decides, whatever has arrived before it."""
+    """The response decides, whatever arrived before it."""
     conn = asked_with_trailers()
     conn.send_headers(1, wire.RESPONSE)
     conn.send_data(1, b"from the target")
@@ -299,7 +299,7 @@ def test_trailers_before_the_response_do_not_keep_a_server_from_opening_the_tunn
 
 
 def test_the_end_of_the_request_does_not_keep_a_client_from_opening_the_tunnel() -> None:
-    """Content-length means nothing in a tunnel, and no trailers come."""
+    """In a tunnel content-length is ignored, and no trailers are allowed."""
     conn = asked()
     events = wire.feed(conn, wire.headers(1, ALL_OF_IT), wire.data(1, b"more than three"))
     assert kinds(events) == [ResponseReceived, DataReceived]
@@ -307,7 +307,7 @@ def test_the_end_of_the_request_does_not_keep_a_client_from_opening_the_tunnel()
 
 
 def test_an_informational_response_opens_no_tunnel() -> None:
-    """The final one does."""
+    """Only a final response does."""
     conn = asked()
     early = wire.headers(1, [(b":status", b"103")])
     assert kinds(wire.feed(conn, early)) == [InformationalResponseReceived]
@@ -346,7 +346,7 @@ def test_a_response_that_refuses_after_the_end_of_the_request() -> None:
     ids=["length", "field", "interim"],
 )
 def test_malformed_responses_to_connect(fields: wire.Fields, known: bool) -> None:
-    """Nothing else is ignored."""
+    """Only a content-length is ignored; other errors are not."""
     conn = wire.client()
     conn.send_headers(1, CONNECT)
     assert_malformed(conn, wire.headers(1, fields), known=known)
@@ -364,7 +364,7 @@ def test_no_101() -> None:
 
 
 def test_we_do_not_send_101() -> None:
-    """Neither is it sent."""
+    """HTTP/2 has no 101, so it cannot be sent."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.REQUEST))
     assert_refused(conn, "send_headers", 1, [(b":status", b"101")])

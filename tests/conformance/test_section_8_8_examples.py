@@ -154,7 +154,7 @@ def test_our_goaway_covers_every_request_that_was_reported() -> None:
 
 
 def test_ping_shows_that_a_connection_is_alive() -> None:
-    """PING needs no stream and disturbs none."""
+    """PING neither needs nor affects a stream."""
     ours, theirs = wire.pair()
     ours.ping(b"alive???")
     mine, _ = wire.exchange(ours, theirs)

@@ -1,6 +1,6 @@
-"""The servers under test, for modules that say what they test: `PROGRAM`, an `Example`.
+"""The servers under test: each module names its own in `PROGRAM`, an `Example`.
 
-Classes that inherit from `support.standard` get the cases that fit what that offers.
+Classes that inherit from `support.standard` get the cases that fit what it offers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from support.clients import Target
 from support.endings import ENDINGS, QUICK_ENDINGS
 from support.example import IMPATIENT, PATIENT, SMALL, Example, Served, stop
 from support.fileserver import Cellar, make_cellar
-from support.rude import rudeness
+from support.misbehaving import misbehaviour
 from support.servers import SERVERS
 from support.site import Site
 from support.standard import ServerTests
@@ -32,14 +32,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         fitting = [case for case in cases(offer) if case.name not in left_out]
         metafunc.parametrize("case", fitting, ids=str)
-    for kind, names in (("rudeness", rudeness(offer)), ("ending", ENDINGS)):
+    for kind, names in (("misbehaviour", misbehaviour(offer)), ("ending", ENDINGS)):
         if kind in metafunc.fixturenames:
             metafunc.parametrize(kind, [name for name in names if name not in left_out])
 
 
 @pytest.fixture(scope="module")
 def program(request: pytest.FixtureRequest) -> Example:
-    """What the module tests."""
+    """The example that the module tests."""
     program = request.module.PROGRAM
     assert isinstance(program, Example)
     return program
@@ -60,13 +60,13 @@ def pure(request: pytest.FixtureRequest, site: Site, certificates: Certificate) 
         yield served
         _, err = served.server.stop()
         assert served.server.process.returncode == 0, err
-        # The last one is the complaint of a validator.
+        # The validator raises AssertionError.
         assert not re.search("ResourceWarning|never retrieved|AssertionError", err), err
 
 
 @pytest.fixture(scope="module")
 def impatient(program: Example, site: Site, certificates: Certificate) -> Iterator[Served]:
-    """The server, with little patience."""
+    """The server, with short timeouts."""
     with program.running(site, certificates, patch=IMPATIENT) as served:
         yield served
         stop(served)
@@ -76,7 +76,7 @@ def impatient(program: Example, site: Site, certificates: Certificate) -> Iterat
 def mortal(
     request: pytest.FixtureRequest, program: Example, site: Site, certificates: Certificate
 ) -> Iterator[Served]:
-    """The server with three places for clients, for a test that ends it."""
+    """The server with room for three clients, for a test that ends it."""
     parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
     patch = PATIENT if parameters.get("ending") in QUICK_ENDINGS else SMALL
     with program.running(site, certificates, patch=patch) as served:
@@ -94,7 +94,7 @@ def real_server(
 
 @pytest.fixture(scope="module")
 def cellar(tmp_path_factory: pytest.TempPathFactory) -> Cellar:
-    """A folder next to something that must stay hidden."""
+    """A folder next to a secret that must not be served."""
     return make_cellar(tmp_path_factory.mktemp("cellar"))
 
 

@@ -1,4 +1,4 @@
-"""The anyio client, started as it documents itself, with servers of all kinds, on both backends."""
+"""The anyio client, started as documented, with various servers, on both backends."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def check(done: subprocess.CompletedProcess[bytes], content: bytes) -> None:
 def test_many_requests_at_once(
     peer: str, target: Target, backend: str, site: Site, matrix: Matrix
 ) -> None:
-    # More than most servers allow at a time, the large ones in front and in the middle.
+    # More than most servers allow at a time, with large ones at the start and in the middle.
     paths = ["/big.bin", *["/hello.txt"] * 60, "/big.bin", *["/0.svg", "/1.svg"] * 60]
     content = b"".join((site.folder / path[1:]).read_bytes() for path in paths)
     done = client(target, backend, *paths, "/missing")
     assert (done.returncode, done.stderr.decode()) == (1, f"{target.url}/missing: status 404\n")
-    assert done.stdout.startswith(content)  # what follows is the server's page for 404
+    assert done.stdout.startswith(content)  # the rest is the 404 page of the server
     matrix.passed(SIDE, peer, "183 requests at once, two of them for 20 MB, one for nothing")
 
 
@@ -87,7 +87,7 @@ def test_upload(peer: str, target: Target, backend: str, site: Site, matrix: Mat
     matrix.passed(SIDE, peer, "upload of 20 MB, echoed")
 
 
-# A server that does what no proper server would, or does it at the wrong time.
+# A server that violates the protocol, or sends frames at unusual times.
 
 
 class RawServer(RawConnection):
@@ -102,7 +102,7 @@ class RawServer(RawConnection):
         self.send(wire.settings(*settings))
 
     def request(self, stream_id: int) -> list[Frame]:
-        """Read until the whole of a request is there."""
+        """Read until a whole request has arrived."""
         return self.until(lambda f: f.stream_id == stream_id and f.has(Flag.END_STREAM))
 
     def respond(self, stream_id: int, content: bytes) -> None:
@@ -116,7 +116,7 @@ Script = Callable[[ssl.SSLSocket], None]
 
 @contextmanager
 def scripted(script: Script, certificates: Certificate, protocol: str = "h2") -> Iterator[Target]:
-    """A server that takes one client, and treats it as the script says."""
+    """A server that accepts one client, and runs the script with it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.chain, certificates.key)
     context.set_alpn_protocols([protocol])
@@ -184,7 +184,7 @@ def test_no_more_requests_than_the_server_allows(certificates: Certificate, back
             server.respond(stream_id, b"%d " % stream_id)
             if stream_id < 5:
                 server.request(stream_id + 4)
-        # No limit any more: the last two come without waiting for each other.
+        # The limit is now higher: the last two are sent without waiting for each other.
         server.send(wire.settings((Setting.MAX_CONCURRENT_STREAMS, 100)))
         server.request(11)
         for stream_id in (7, 9, 11):

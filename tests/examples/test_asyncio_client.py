@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from examples.asyncio.client import Client, NotProcessedError, RequestError, Response
+from h2.exceptions import ProtocolError
 from support import wire
 from support.clients import PROGRAMS, Target
 from support.http1 import http1_server
@@ -107,11 +108,11 @@ def test_prior_knowledge(peer: str, site: Site, matrix: Matrix) -> None:
     matrix.passed(SIDE, peer, "cleartext with prior knowledge")
 
 
-# --- The program, when something is wrong ---
+# --- Failures of the program ---
 
 
 def complaint(target: Target, *arguments: str | Path) -> str:
-    """What the program says on its way to a status that is not 0."""
+    """The error output of the program, which must fail."""
     done = run(command(target, *arguments))
     assert (done.returncode, done.stdout) == (1, ""), done
     assert "Traceback" not in done.stderr
@@ -145,7 +146,7 @@ def test_ctrl_c_ends_the_program(moody: Target) -> None:
     assert (program.process.returncode, out, complaints(err)) == (130, "", [])
 
 
-# --- Servers that refuse, disconnect and go away ---
+# --- Servers that refuse requests, disconnect and shut down ---
 
 
 @pytest.fixture
@@ -156,13 +157,13 @@ def moody() -> Iterator[Target]:
 
 async def text(client: Client, url: str, method: str = "GET", **more: Any) -> str:
     """The content of a response that must have succeeded."""
-    async with await client.request(method, url, **more) as response:
+    async with client.request(method, url, **more) as response:
         assert response.status == 200
         return (await response.read()).decode()
 
 
 async def seen(moody: Target, enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """What the server has seen, as soon as it is enough."""
+    """Fetch the log of the server until it meets a condition, and return it."""
     async with Client() as client:
         for _ in range(1000):
             log = json.loads(await text(client, f"{moody.url}/log"))
@@ -174,7 +175,7 @@ async def seen(moody: Target, enough: Callable[[dict[str, Any]], bool]) -> dict[
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
-    """Run this with a time limit."""
+    """Run a coroutine with a time limit."""
     asyncio.run(asyncio.wait_for(scene, TIMEOUT))
 
 
@@ -195,7 +196,7 @@ def test_retries_are_bounded(moody: Target) -> None:
     async def scene() -> None:
         async with Client() as client:
             with pytest.raises(NotProcessedError, match="refused"):
-                await client.request("GET", f"{moody.url}/refuse/100")
+                await text(client, f"{moody.url}/refuse/100")
         log = await seen(moody, bool)
         assert log["attempts"] == {"/refuse/100": 5}
 
@@ -213,7 +214,7 @@ def test_content_that_comes_once_is_sent_once(moody: Target) -> None:
     async def scene() -> None:
         async with Client() as client:
             with pytest.raises(NotProcessedError):
-                await client.request("POST", f"{moody.url}/refuse/1", content=pieces())
+                await text(client, f"{moody.url}/refuse/1", "POST", content=pieces())
             again = f"{moody.url}/refuse/2"
             assert await text(client, again, "POST", content=Repeatable()) == "3"
         log = await seen(moody, bool)
@@ -226,17 +227,17 @@ def test_what_may_have_been_processed_is_not_sent_again(moody: Target) -> None:
     async def scene() -> None:
         async with Client() as client:
             with pytest.raises(RequestError, match="ENHANCE_YOUR_CALM"):
-                await client.request("GET", f"{moody.url}/reset")
+                await text(client, f"{moody.url}/reset")
             with pytest.raises(RequestError, match=r"lost|hung up"):
                 await text(client, f"{moody.url}/cut")
         log = await seen(moody, bool)
-        assert log["sessions"] == 2  # the client's, and the one that fetches the log
+        assert log["sessions"] == 2  # that of the client, and that of the request for the log
 
     play(scene())
 
 
 def test_nginx_retires_connections_before_it_answers(site: Site, matrix: Matrix) -> None:
-    # Each connection accepts 20 of its 50 requests, and announces that before the first response.
+    # Each connection accepts 20 of 50 requests, and sends GOAWAY before the first response.
     with nginx(site, None, "keepalive_requests 20;") as target:
         options = ["--concurrency", "50", "--repeat", "200", "--data", site.folder / "0.svg"]
         results = fetch(target, *options, f"{target.url}/echo")
@@ -269,7 +270,7 @@ def test_a_connection_for_each_request_is_not_too_many() -> None:
         server.send(wire.goaway(1), wire.headers(1, wire.RESPONSE, end_stream=True))
         server.hang_up()
 
-    # The last one of these is told eleven times that it was not processed.
+    # The last request is rejected as unprocessed eleven times.
     with listening(*[script] * 12) as port:
         target = Target(f"http://127.0.0.1:{port}")
         assert fetch(target, "--repeat", "12", target.url) == [good(b"")] * 12
@@ -297,7 +298,7 @@ def test_a_connection_that_is_lost_before_the_response(reset: bool, tmp_path: Pa
     with listening(*[lose] * 5) as port:
         target = Target(f"http://127.0.0.1:{port}")
         assert re.search("lost|hung up", complaint(target, target.url))
-    # Who knows what the server did with this one.
+    # The server may have processed this one.
     (tmp_path / "content").write_bytes(b"content")
     with listening(lose) as port:
         target = Target(f"http://127.0.0.1:{port}")
@@ -313,13 +314,14 @@ def test_a_fault_behind_a_response_that_does_not_wait_for_the_upload() -> None:
             wire.data(1, b"too large", end_stream=True),
             wire.data(0, b"on no stream"),
         )
-        server.bye()
+        assert server.bye().error_code == wire.Code.PROTOCOL_ERROR
+        assert wire.Type.GOAWAY not in [frame.type for frame in server.rest()]
 
     async def scene(port: int) -> None:
         async with Client() as client:
             url = f"http://127.0.0.1:{port}/"
-            response = await client.request("POST", url, content=bytes(1_000_000))
-            assert (response.status, await response.read()) == (413, b"too large")
+            async with client.request("POST", url, content=bytes(1_000_000)) as response:
+                assert (response.status, await response.read()) == (413, b"too large")
 
     with scripted(script) as port:
         play(scene(port))
@@ -331,8 +333,7 @@ def test_goaway(moody: Target, matrix: Matrix) -> None:
             before = asyncio.create_task(text(client, f"{moody.url}/hold"))
             while not any(connection.responses for connection in client.connections):
                 await asyncio.sleep(0)
-            # These are sent together. The second one is the last that the server promises to
-            # finish.
+            # These are sent together. The second one is the last that the server will complete.
             last = asyncio.create_task(text(client, f"{moody.url}/goaway"))
             after = asyncio.create_task(text(client, f"{moody.url}/hold"))
             assert await last == "last"
@@ -383,7 +384,7 @@ def master_of(target: Target) -> int:
     """The process of nginx that takes signals; it shows its command line in its name."""
     port = target.url.rpartition(":")[2]
     for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended in the meantime
+        with contextlib.suppress(OSError):  # it has ended since
             name = (folder / "cmdline").read_text()
             master = re.match(r"nginx: master process .* -c (\S+)", name)
             if master and f"listen 127.0.0.1:{port} " in Path(master[1]).read_text():
@@ -395,10 +396,12 @@ def test_nginx_reload_while_a_download_is_under_way(
     site: Site, certificates: Certificate, matrix: Matrix
 ) -> None:
     async def scene(target: Target) -> None:
-        async with Client(_context(target)) as client:
-            download = await client.request("GET", f"{target.url}/big.bin")
+        async with (
+            Client(_context(target)) as client,
+            client.request("GET", f"{target.url}/big.bin") as download,
+        ):
             (old,) = client.connections
-            # It cannot end: its window is full, and nothing is read.
+            # It cannot end: its window is exhausted, and nothing is read.
             os.kill(master_of(target), signal.SIGHUP)
             while not old.reason:
                 assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
@@ -414,18 +417,18 @@ def test_nginx_reload_while_a_download_is_under_way(
 def test_a_server_that_dies(site: Site, certificates: Certificate) -> None:
     async def scene(target: Target, servers: ExitStack) -> None:
         async with Client(_context(target)) as client:
-            download = await client.request("GET", f"{target.url}/big.bin")
-            servers.close()
-            with pytest.raises(RequestError, match=r"lost|hung up"):
-                await download.read()
+            async with client.request("GET", f"{target.url}/big.bin") as download:
+                servers.close()
+                with pytest.raises(RequestError, match=r"lost|hung up"):
+                    await download.read()
             with pytest.raises(RequestError, match="Connect call failed"):
-                await client.request("GET", target.url)
+                await text(client, target.url)
 
     with ExitStack() as servers:
         play(scene(servers.enter_context(nghttpd(site, certificates)), servers))
 
 
-# --- Limits, time-outs, cancellation, streaming ---
+# --- Limits, timeouts, cancellation, streaming ---
 
 
 def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Matrix) -> None:
@@ -435,7 +438,7 @@ def test_limits_of_concurrency(site: Site, certificates: Certificate, matrix: Ma
 
             async def watch() -> None:
                 nonlocal most
-                while True:  # in each turn of the loop
+                while True:  # in each iteration of the event loop
                     open_streams = [one.h2.open_outbound_streams for one in client.connections]
                     most = max([most, *open_streams])
                     await asyncio.sleep(0)
@@ -478,11 +481,10 @@ def test_time_out(moody: Target) -> None:
         async with Client(timeout=1.0) as client:
             other = asyncio.create_task(text(client, f"{moody.url}/refuse/0"))
             with pytest.raises(RequestError, match="nothing moved for 1 seconds"):
-                await client.request("GET", f"{moody.url}/silent")
+                await text(client, f"{moody.url}/silent")
             assert await other == "1"
             # Our own silence is not a reason.
-            response = await client.request("POST", f"{moody.url}/echo", content=slowly())
-            assert await response.read() == b"slow"
+            assert await text(client, f"{moody.url}/echo", "POST", content=slowly()) == "slow"
             log = await seen(moody, lambda log: bool(log["resets"]))
             assert log["resets"] == [["/silent", 8]]  # CANCEL
 
@@ -507,19 +509,13 @@ def test_a_server_that_does_not_read_the_answers_it_asks_for() -> None:
         done = run(command(target, f"{target.url}/"))
     (complaint,) = complaints(done.stderr)
     assert done.returncode == 1
-    # The second one where more than a thousand arrive in one read.
-    assert complaint.removeprefix(f"{target.url}/: ").startswith(
-        (
-            "the server asks, and does not read the answers",
-            "the server broke the rules: PING and SETTINGS acknowledgments",
-        )
-    )
+    assert "the server broke the rules: PING and SETTINGS acknowledgments" in complaint
 
 
 def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -> None:
     async def scene() -> None:
         async with Client() as client:
-            silent = asyncio.create_task(client.request("GET", f"{moody.url}/silent"))
+            silent = asyncio.create_task(text(client, f"{moody.url}/silent"))
             held = asyncio.create_task(text(client, f"{moody.url}/hold"))
             await text(client, f"{moody.url}/log")
             silent.cancel()
@@ -536,12 +532,39 @@ def test_cancelling_one_request_harms_no_others(moody: Target, matrix: Matrix) -
     matrix.passed(SIDE, "Node http2", "one of several requests is cancelled")
 
 
+def test_a_cancellation_that_comes_with_a_change_is_not_lost(moody: Target) -> None:
+    async def scene() -> None:
+        async with Client() as client:
+            silent = asyncio.create_task(text(client, f"{moody.url}/silent"))
+            await seen(moody, lambda log: "/silent" in log["attempts"])
+            (connection,) = client.connections
+            (response,) = connection.responses.values()
+            response.wake()
+            silent.cancel()
+            await asyncio.wait([silent])
+            assert silent.cancelled()
+
+    play(scene())
+
+
+def test_a_server_that_never_finishes_the_handshake() -> None:
+    async def scene(port: int) -> None:
+        async with Client(timeout=0.3) as client:
+            with pytest.raises(RequestError):
+                await text(client, f"https://localhost:{port}/")
+            # The attempt to connect ends as well.
+            await asyncio.gather(*[connection.task for connection in client.connections])
+
+    with socket.create_server(("localhost", 0)) as listener:
+        play(scene(listener.getsockname()[1]))
+
+
 def test_a_request_that_is_cancelled_while_it_waits_is_never_sent(moody: Target) -> None:
     async def scene() -> None:
         async with Client() as client:
             # The server allows 20.
             held = [asyncio.create_task(text(client, f"{moody.url}/hold")) for _ in range(20)]
-            waiting = asyncio.create_task(client.request("GET", f"{moody.url}/refuse/0"))
+            waiting = asyncio.create_task(text(client, f"{moody.url}/refuse/0"))
             while [one.h2.open_outbound_streams for one in client.connections] != [20]:
                 await asyncio.sleep(0.01)
             (connection,) = client.connections
@@ -567,7 +590,7 @@ def test_content_streams_both_ways(moody: Target, matrix: Matrix) -> None:
 
         async with Client() as client:
             url = f"{moody.url}/echo"
-            async with await client.request("POST", url, content=pieces()) as response:
+            async with client.request("POST", url, content=pieces()) as response:
                 answers = aiter(response)
                 for piece in b"one", b"two", b"three":
                     questions.put_nowait(piece)
@@ -598,14 +621,14 @@ def test_a_server_that_does_not_read_holds_up_the_upload() -> None:
 
     async def scene(url: str) -> None:
         async with Client() as client:
-            upload = asyncio.create_task(client.request("POST", url, content=pieces()))
+            upload = asyncio.create_task(text(client, url, "POST", content=pieces()))
             while taken < most and not any(one.wire.paused for one in client.connections):
                 await asyncio.sleep(0)
             held_up_at = taken
             seen.set()
             with pytest.raises(RequestError):
                 await upload
-        # The windows have room for all of it, but the sockets have not.
+        # The windows have room for all of it, but the sockets do not.
         assert held_up_at < most / 2
 
     with scripted(script) as port:
@@ -621,8 +644,10 @@ def test_a_failing_iterator_ends_its_request(moody: Target) -> None:
         async with Client() as client:
             with pytest.raises(KeyError):
                 await text(client, f"{moody.url}/echo", "POST", content=pieces())
-            with pytest.raises(RequestError, match="malformed"):
-                await client.request("GET", moody.url, [("bad name", "x")])
+            with pytest.raises(ProtocolError):
+                await text(client, moody.url, headers=[("bad name", "x")])
+            with pytest.raises(ValueError, match="no URL"):
+                await text(client, "gopher://localhost/")
             assert await text(client, f"{moody.url}/refuse/0") == "1"
 
     play(scene())
@@ -661,19 +686,21 @@ def test_an_unread_response_takes_its_window_and_no_more(
         async with Client(_context(target)) as client:
             url = f"{target.url}/big.bin"
             for _ in range(6):  # in total more than the window of the connection
-                response = await client.request("GET", url)
-                while size(response) < 256 * 1024:
-                    await asyncio.sleep(0)
-                response.close()
-            unread = [await client.request("GET", url) for _ in range(3)]
-            assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
-            (connection,) = client.connections
-            assert len(connection.responses) == 3
-            for response in unread:
-                assert size(response) <= 256 * 1024
-            unread[0].close()
-            assert await unread[1].read() == site.big
-            assert len(connection.responses) == 1
+                async with client.request("GET", url) as response:
+                    while size(response) < 256 * 1024:
+                        await asyncio.sleep(0)
+            async with (
+                client.request("GET", url) as one,
+                client.request("GET", url) as two,
+                client.request("GET", url) as three,
+            ):
+                assert await text(client, f"{target.url}/hello.txt") == site.hello.decode()
+                (connection,) = client.connections
+                assert len(connection.responses) == 3
+                for response in one, two, three:
+                    assert size(response) <= 256 * 1024
+                assert await two.read() == site.big
+            assert not connection.responses
 
     with nghttpd(site, certificates) as target:
         play(scene(target))
@@ -683,7 +710,7 @@ def test_an_unread_response_takes_its_window_and_no_more(
 def test_trailers(moody: Target, matrix: Matrix) -> None:
     async def scene() -> None:
         async with Client() as client:
-            async with await client.request("GET", f"{moody.url}/trailers") as response:
+            async with client.request("GET", f"{moody.url}/trailers") as response:
                 assert ("x-kind", "plain") in response.headers
                 assert await response.read() == b"content"
             assert response.trailers == [("x-sum", "1")]
@@ -694,13 +721,11 @@ def test_trailers(moody: Target, matrix: Matrix) -> None:
 
 def test_closing_the_client_ends_its_requests(moody: Target) -> None:
     async def scene() -> None:
-        client = Client()
-        requests = [
-            asyncio.create_task(client.request("GET", f"{moody.url}/silent")) for _ in range(30)
-        ]
-        while not any(connection.responses for connection in client.connections):
-            await asyncio.sleep(0)
-        await client.aclose()
+        async with Client() as client:
+            url = f"{moody.url}/silent"
+            requests = [asyncio.create_task(text(client, url)) for _ in range(30)]
+            while not any(connection.responses for connection in client.connections):
+                await asyncio.sleep(0)
         for result in await asyncio.gather(*requests, return_exceptions=True):
             assert isinstance(result, RequestError)
 

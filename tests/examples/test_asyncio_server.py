@@ -1,4 +1,4 @@
-"""The asyncio server, started as it documents itself, with third-party clients."""
+"""The asyncio server, started as documented, with third-party clients."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NO_WINDOW = (Setting.INITIAL_WINDOW_SIZE, 0)
 
 
 def made_up(size: int) -> bytes:
-    """What the server answers to /bytes/<size>."""
+    """The content of the response to /bytes/<size>."""
     return (PATTERN * (size // 256 + 1))[:size]
 
 
@@ -51,8 +51,8 @@ def target(served: Served) -> Target:
 class TestServer(ServerTests):
     side = SIDE
     left_out = (
-        "download of 20 MB",  # what comes is not the file of the site
-        "echo without room",  # an echo of this server keeps some that cannot be sent yet
+        "download of 20 MB",  # the content is not the file of the site
+        "echo without room",  # the echo of this server buffers some content that cannot be sent yet
     )
 
 
@@ -64,7 +64,7 @@ def test_download_of_20_mb(peer: str, target: Target, matrix: Matrix) -> None:
     matrix.passed(SIDE, peer, "download of 20 MB")
 
 
-# --- What it says about requests ---
+# --- Its reports of requests ---
 
 
 def described(target: Target, *arguments: str | Path) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def test_bad_requests_get_4xx(path: str, method: str, status: int, target: Targe
 def test_an_upload_that_is_not_wanted_is_stopped(
     target: Target, site: Site, matrix: Matrix
 ) -> None:
-    # (curl 7.88 does not show the response that it got: it takes the reset for an error.)
+    # (curl 7.88 does not show the response: it treats the reset as an error.)
     out = nghttp("--verbose", f"--data={site.big_file}", f"{target.url}/bytes/1")
     assert ":status: 405" in out
     assert re.search(r"recv RST_STREAM .*\n *\(error_code=NO_ERROR", out)
@@ -186,7 +186,7 @@ def test_a_client_that_does_not_read_costs_little(
         client.send(wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW))
         client.send(*(request(stream_id, "/bytes/999999999") for stream_id in range(1, 41, 2)))
         client.until(lambda frame: (frame.type, frame.stream_id) == (Type.DATA, 39))
-        # While it looks away, the server has time to make up as much as it likes, and does so.
+        # While it reads nothing, the server could generate any amount of content, but must not.
         (result,) = exchange("curl", target, [Request(f"/bytes/{MEGABYTES_20}")])
         assert result == expected(made_up(MEGABYTES_20))
     matrix.passed(SIDE, "curl", "download of 20 MB beside a client that does not read")
@@ -239,7 +239,7 @@ def test_windows_are_given_back_whatever_becomes_of_a_request(path: str, target:
                 client.send(start, piece)
                 client.pong()
                 client.send(wire.rst_stream(stream_id))
-            else:  # the reset comes in the same read
+            else:  # the reset arrives in the same read
                 client.send(start, piece, wire.rst_stream(stream_id))
         client.pong()
 
@@ -258,7 +258,7 @@ def test_a_client_that_takes_no_answers_is_cut_off(target: Target) -> None:
     pings = wire.ping() * 10_000
     give_up = time.monotonic() + TIMEOUT
     with RawClient(target) as client, contextlib.suppress(OSError):
-        # It may discard input for a second, so that its GOAWAY frame arrives.
+        # The server may discard input for a second, so that its GOAWAY frame arrives.
         while time.monotonic() < give_up:
             client.send(pings)
         raise AssertionError("the server reads on although its answers are not read")
@@ -286,7 +286,7 @@ def is_goaway(frame: Frame) -> bool:
 def test_ctrl_c_lets_requests_finish_and_says_goodbye(mortal: Served) -> None:
     address = ("127.0.0.1", mortal.server.port)
     with (
-        socket.create_connection(address, timeout=TIMEOUT),  # never begins TLS
+        socket.create_connection(address, timeout=TIMEOUT),  # never starts TLS
         RawClient(mortal.target) as client,
     ):
         client.send(request(1, "/echo", "POST", end_stream=False), wire.data(1, b"before, "))

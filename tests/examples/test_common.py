@@ -39,7 +39,7 @@ def test_a_certificate_is_made_once(tmp_path: Path) -> None:
     assert certificate.certificate(folder) == paths
     assert [path.read_bytes() for path in paths] == contents
     assert sorted(folder.iterdir()) == sorted(paths)
-    assert list(folder.parent.iterdir()) == [folder]  # the temporary file is gone
+    assert list(folder.parent.iterdir()) == [folder]  # the temporary file was removed
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_programs_that_start_at_once_have_the_same_certificate(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["tls"]
 
 
-def test_one_who_comes_second_takes_the_certificate_of_the_first(tmp_path: Path) -> None:
+def test_the_second_of_two_programs_uses_the_certificate_of_the_first(tmp_path: Path) -> None:
     folder = tmp_path / "tls"
     first = [path.read_bytes() for path in certificate.certificate(folder)]
     certificate.make(folder)
@@ -97,7 +97,7 @@ def test_one_who_comes_second_takes_the_certificate_of_the_first(tmp_path: Path)
 
 
 def handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[str | None, str | None]:
-    """The version and the protocol on which a client and a server agree."""
+    """The TLS version and the protocol that a client and a server negotiate."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(TIMEOUT)
@@ -149,7 +149,7 @@ def test_abort_ends_a_transport_that_both_ends_have_closed(
         aborted = asyncio.get_running_loop().create_future()
 
         async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(bytes(20_000_000))  # more than the client has room for
+            writer.write(bytes(20_000_000))  # more than fits into the buffers
             transport.close(writer.transport)
             transport.close(writer.transport)
             writer.transport.abort()
@@ -172,7 +172,7 @@ def test_abort_ends_a_transport_that_both_ends_have_closed(
 def test_examples_on_asyncio_close_no_transport_in_another_way() -> None:
     guarded = re.compile(r"if not (\S+)\.is_closing\(\):(?:\n.*)?\n +\1\.close\(\)")
     direct = re.compile(r"(?:transport|writer)\.close\b")
-    # Those of the tutorial close once, at their end.
+    # Those of the tutorial close once, at the end.
     programs = {
         path
         for path in (ROOT / "examples").rglob("*.py")
@@ -462,7 +462,7 @@ def test_a_file_that_shrinks_is_an_error(folder: Path) -> None:
         ("a", "application/octet-stream"),
         (".html", "application/octet-stream"),
         ("a.unheard-of", "application/octet-stream"),
-        ("a.txt.gz", "application/octet-stream"),  # what it contains is not what it is
+        ("a.txt.gz", "application/octet-stream"),  # not of the type of its content
         ("a.tgz", "application/octet-stream"),
         ("data:text\n,b", "application/octet-stream"),
         ("data:,b.png", "image/png"),
@@ -490,3 +490,26 @@ def test_names_that_are_no_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     """On Windows, where file names are text, not all octets are valid."""
     monkeypatch.setattr(os, "fsdecode", lambda name: name.decode())
     assert get(folder, b"/%ff").headers[0] == (":status", "400")
+
+
+def test_a_client_that_connects_at_the_end_is_not_lost() -> None:
+    """The task is cancelled when the event loop already knows of a client."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        complaints: list[object] = []
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+
+            async def accept() -> None:
+                await loop.sock_accept(listener)
+
+            accepting = asyncio.create_task(accept())
+            await asyncio.sleep(0)
+            with socket.create_connection(listener.getsockname()):
+                loop.call_soon(transport.stop_accepting, listener, accepting)
+                await asyncio.wait([accepting])
+            assert (accepting.cancelled(), complaints) == (True, [])
+
+    asyncio.run(scenario())

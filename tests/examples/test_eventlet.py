@@ -1,4 +1,4 @@
-"""The eventlet server, started as documented, with clients of all kinds."""
+"""The eventlet server, started as documented, with various clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The programs of the chapters on clients, run as the chapters run them."""
+"""The programs of the chapters on clients, run as the chapters show."""
 
 from __future__ import annotations
 

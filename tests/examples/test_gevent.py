@@ -1,4 +1,4 @@
-"""The gevent file server, started as it documents itself, with clients of all kinds."""
+"""The gevent file server, started as documented, with various clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gRPC echo server and client, with grpcio, grpclib and clients that break the rules."""
+"""The gRPC echo server and client, with grpcio, grpclib and misbehaving clients."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SIDE = "gRPC server"
 CLIENT_SIDE = "gRPC client"
-OFFER = Offer("", "", "")  # nothing that other servers offer
+OFFER = Offer("", "", "")  # none of the standard paths
 PROGRAM = Example("examples.grpc.server", OFFER, ())
 BIG = bytes(range(256)) * 12_000  # 3 MB: many windows
 GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
@@ -41,12 +41,12 @@ GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
 
 
 def octets(message: bytes) -> bytes:
-    """What takes the place of a serializer."""
+    """A serializer that leaves messages unchanged."""
     return message
 
 
 class Grpcio:
-    """Calls by grpcio; each method returns the messages, and raises the name of the status."""
+    """Calls by grpcio; each method returns the messages, or raises the name of the status."""
 
     name = "grpcio"
 
@@ -72,7 +72,7 @@ class Grpcio:
 
 
 class Octets:
-    """The codec of grpclib that leaves messages alone."""
+    """A codec for grpclib that leaves messages unchanged."""
 
     __content_subtype__ = "proto"
 
@@ -84,7 +84,7 @@ class Octets:
 
 
 class Grpclib:
-    """The same by grpclib."""
+    """Calls by grpclib."""
 
     name = "grpclib"
 
@@ -119,7 +119,7 @@ class Grpclib:
             raise RuntimeError("DEADLINE_EXCEEDED", "") from None
         finally:
             channel.close()
-            await asyncio.sleep(0.1)  # this is how long its transport takes
+            await asyncio.sleep(0.1)  # its transport needs this time to close
 
     async def _send(self, stream: Any, messages: list[bytes]) -> None:
         for message in messages:
@@ -170,7 +170,7 @@ def test_errors(caller: Caller) -> None:
 
 
 def test_deadlines(served: Served) -> None:
-    """A call that waits for more messages ends in time, also if the client leaves that to us."""
+    """A call that waits for messages ends at its deadline, even if only the server enforces it."""
     grpcio = Grpcio(served.target)
     never = threading.Event()
     call = grpcio.channel.stream_stream("/echo.Echo/Stream", octets, octets)
@@ -223,7 +223,7 @@ def test_requests_that_end_badly(served: Served, sent: list[bytes], expected: by
         client.send(*sent)
         frames = client.until(ends(1))
         assert status(frames) == expected
-        assert len(client.pong()) < 3  # the connection continues, and RST_STREAM may have come
+        assert len(client.pong()) < 3  # the connection continues, and RST_STREAM may have arrived
 
 
 def test_a_client_that_does_not_read_meets_its_deadline(served: Served) -> None:
@@ -249,7 +249,7 @@ def test_a_client_that_cancels(served: Served) -> None:
 def test_the_server_finishes_calls_before_it_stops(
     cleartext: bool, certificates: Certificate, site: Site
 ) -> None:
-    """Ctrl+C and SIGTERM: a call in progress gets its answer, and its time."""
+    """Ctrl+C and SIGTERM: a call in progress is completed."""
     options = ("--cleartext",) if cleartext else ()
     program = Example("examples.grpc.server", OFFER, (), arguments=options)
     with program.running(site, certificates) as served:
@@ -286,7 +286,7 @@ def fetch(url: str, *arguments: str, authority: Any) -> subprocess.CompletedProc
 
 @contextmanager
 def grpcio_server(certificates: Certificate) -> Iterator[str]:
-    """A server of grpcio with the methods that the client is tried with."""
+    """A server of grpcio with the methods that the client calls."""
     grpc = require_module("grpc")
 
     def unary(request: bytes, context: Any) -> bytes:
@@ -317,7 +317,7 @@ def grpcio_server(certificates: Certificate) -> Iterator[str]:
 
 @contextmanager
 def grpclib_server(certificates: Certificate) -> Iterator[str]:
-    """The same of grpclib, in a thread with its own loop."""
+    """The same with grpclib, in a thread with its own event loop."""
     require_module("grpclib")
     from grpclib import GRPCError, Status
     from grpclib.const import Cardinality, Handler

@@ -59,7 +59,7 @@ def client_side(way: str) -> str:
 
 @pytest.fixture(scope="module")
 def servers(certificates: Certificate) -> Iterator[dict[str, Target]]:
-    """The three servers, started as their folder's README says."""
+    """The three servers, started as in the README of the folder."""
     with ExitStack() as stack:
         started: dict[str, Server] = {}
         for way in OFFERS:
@@ -90,7 +90,7 @@ def servers(certificates: Certificate) -> Iterator[dict[str, Target]]:
 def test_standard_cases(
     way: str, case: Case, servers: dict[str, Target], site: Site, matrix: Matrix
 ) -> None:
-    # Without TLS these clients begin with prior knowledge: the upgrade server takes that, too.
+    # Without TLS these clients use prior knowledge, which the upgrade server supports, too.
     case.run(servers[way], OFFERS[way], site)
     matrix.passed(server_side(way), case.peer, case.name)
 
@@ -105,7 +105,7 @@ UPLOADERS = [
 def test_uploads(
     way: str, peer: str, servers: dict[str, Target], site: Site, matrix: Matrix
 ) -> None:
-    # What a client reports of an answer is its hash, and only the one expected here will do.
+    # Clients only report the hash of a response, so the response must be exactly this one.
     told = {
         "http_version": "2",
         "agreed_by": AGREED[way],
@@ -146,7 +146,7 @@ def test_a_client_without_http2_is_told_so(
 
 
 def handshake(target: Target, *arguments: str) -> str:
-    """What openssl says about a TLS connection, on which it sends nothing."""
+    """The report of openssl about a TLS connection, on which it sends nothing."""
     address = target.url.removeprefix("https://")
     options = ["-CAfile", target.trust, "-alpn", "h2,http/1.1", *arguments]
     command = [require_program("openssl"), "s_client", "-connect", address, *options]
@@ -179,7 +179,7 @@ def test_renegotiation_is_refused(servers: dict[str, Target]) -> None:
         client = tls.Connection(context, sock)
         client.set_connect_state()
         client.do_handshake()
-        assert client.recv(65536)  # the preface, which would be in the way
+        assert client.recv(65536)  # the preface, which would interfere
         assert client.renegotiate()
         with pytest.raises(tls.Error, match="no renegotiation"):
             client.do_handshake()
@@ -195,7 +195,7 @@ def test_a_client_without_tls_is_hung_up_on(servers: dict[str, Target]) -> None:
 
 
 def upgrading(*arguments: str | Path) -> str:
-    """What curl prints when it offers the upgrade with its first request."""
+    """The output of curl, which offers the upgrade with its first request."""
     command = [require_program("curl"), "-sS", "--max-time", "25", "--http2"]
     done = run([*command, *map(str, arguments)])
     assert (done.returncode, done.stderr) == (0, "")
@@ -264,7 +264,7 @@ def test_nghttp_upgrades(servers: dict[str, Target], site: Site, matrix: Matrix)
     told = json_texts(nghttp("--upgrade", *urls))
     assert sorted(t["target"] for t in told) == sorted(f"/{number}" for number in range(12))
     assert {t["agreed_by"] for t in told} == {"upgrade"}
-    # It upgrades with OPTIONS, and sends the content in HTTP/2.
+    # It upgrades with an OPTIONS request, and sends the content over HTTP/2.
     (told,) = json_texts(nghttp("--upgrade", f"--data={site.big_file}", target.url))
     assert (told["agreed_by"], told["content_sha256"]) == ("upgrade", digest(site.big))
     matrix.passed(server_side("upgrade"), "nghttp", "Upgrade: h2c, requests and upload")
@@ -277,7 +277,7 @@ def test_java_upgrades(servers: dict[str, Target], site: Site, matrix: Matrix) -
     assert {(result.status, result.version) for result in results} == {(200, "2")}
     uploads = [Request("/upload", "POST", site.big_file)] * 2
     first, second = exchange("Java HttpClient", target, uploads)
-    # One came in HTTP/1.1 before the upgrade and one behind it, in HTTP/2.
+    # The first one arrived over HTTP/1.1, before the upgrade, and the second one over HTTP/2.
     (told,) = json_texts(upgrading("--data-binary", f"@{site.big_file}", f"{target.url}/upload"))
     wanted = digest(json.dumps(told, indent=2).encode() + b"\n")
     assert (first.digest, second.digest) == (wanted, wanted)
@@ -299,7 +299,7 @@ def test_h2load_with_prior_knowledge_beside_upgrades(servers: dict[str, Target])
 def client_run(
     way: str, authority: Path | None, *arguments: str, status: int = 0
 ) -> tuple[bytes, str]:
-    """Run one of the clients; its output, and what it says on stderr."""
+    """Run one of the clients; return its output and its error output."""
     options = ["--authority", str(authority)] if authority else []
     command = python_command("-m", f"examples.negotiation.{way}_client", *options, *arguments)
     done = run_for_bytes(command)
@@ -308,9 +308,9 @@ def client_run(
 
 
 NEGOTIATED = {
-    "tls": r"TLSv1\.[23], ALPN picked h2\n",
-    "prior_knowledge": r"HTTP/2 by prior knowledge\n",
-    "upgrade": r"the server answered the offer with 101\n",
+    "tls": r"negotiated HTTP/2 with ALPN, over TLSv1\.[23]\n",
+    "prior_knowledge": r"using HTTP/2 with prior knowledge, without negotiation\n",
+    "upgrade": r"upgraded to HTTP/2 \(status 101\)\n",
 }
 PEERS = [
     *[("tls", peer) for peer in SERVERS],
@@ -338,7 +338,7 @@ def test_clients(
 
 def test_a_server_that_leaves_after_the_upgrade(site: Site, matrix: Matrix) -> None:
     # Apache 2.4 sends GOAWAY as soon as it has nothing to send on an upgraded connection. Content
-    # that is larger than the client's first window never arrives (nghttp has the same trouble);
+    # that is larger than the client's first window never arrives (nghttp has the same problem);
     # the other requests need separate connections.
     with SERVERS["Apache httpd"](site, None) as target:
         urls = [f"{target.url}/hello.txt?{number}" for number in range(3)]
@@ -359,7 +359,7 @@ def test_a_server_that_refuses_the_upgrade(site: Site, matrix: Matrix) -> None:
         url = f"http://127.0.0.1:{port}"
         urls = (f"{url}/hello.txt", f"{url}/big.bin", f"{url}/hello.txt")
         out, err = client_run("upgrade", None, "-v", *urls)
-        assert err == "the server answered the offer with 200\n" * 3
+        assert err == "continuing in HTTP/1.1, not upgraded (status 200)\n" * 3
         assert out == site.hello + site.big + site.hello
         _, err = client_run("upgrade", None, f"{url}/none", status=1)
         assert err == f"error: {url}/none: status 404\n"
@@ -383,7 +383,8 @@ def test_a_tls_server_without_http2(site: Site, certificates: Certificate, matri
         url = f"https://localhost:{port}/hello.txt"
         out, err = client_run("tls", certificates.authority, url, status=1)
     assert out == b""
-    assert err == "error: the server picked http/1.1, and this client speaks HTTP/2 only\n"
+    problem = "the server selected http/1.1 with ALPN, but this client only speaks HTTP/2"
+    assert err == f"error: {problem}\n"
     matrix.passed(client_side("tls"), "nginx", "server without HTTP/2 is refused")
 
 

@@ -1,4 +1,4 @@
-"""The clients among the negotiation examples, with servers that do as a script says."""
+"""The clients of the negotiation examples, with scripted servers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _packages() -> None:
 
 @contextmanager
 def scripted(*scripts: Script) -> Iterator[str]:
-    """A server that does with its first client as the first script says, and so on; its URL."""
+    """A server that runs a script with each client, in order; returns its URL."""
 
     with listening(*scripts) as port:
         yield f"http://127.0.0.1:{port}/"
@@ -136,7 +136,7 @@ def test_a_connection_that_fails_behind_a_response(end: bytes) -> None:
         sock.sendall(b"".join([*ALL_OF_IT, end]))
         heard.append(rest_of(sock))
 
-    # The response counts, and the rest is requested on another connection.
+    # The response is used, and the rest is requested on another connection.
     with scripted(script, says(*ALL_OF_IT)) as url:
         assert client_run("prior_knowledge", url, url) == (0, "content" * 2, "")
     with scripted(script) as url:
@@ -183,7 +183,7 @@ def test_a_server_that_allows_no_streams_for_a_while() -> None:
         request_on(sock, 1)  # it does not know yet
         sock.sendall(b"".join(ALL_OF_IT) + wire.ping())
         until(sock, wire.ping(ack=True))
-        # A second request would have arrived with the answer to the PING.
+        # A second request would arrive before the answer to the PING.
         sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             sock.recv(1)

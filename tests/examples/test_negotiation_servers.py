@@ -1,4 +1,4 @@
-"""The servers among the negotiation examples, byte by byte: odd clients, and Ctrl+C."""
+"""The servers of the negotiation examples, byte by byte: unusual clients, and Ctrl+C."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import wire
+from support.misbehaving import OFFENSES
 from support.processes import TIMEOUT, Server, python_command, require_module, serving
-from support.rude import OFFENSES
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Setting, Type
 
@@ -59,7 +59,7 @@ def connected(server: Server) -> socket.socket:
 
 
 def talk(server: Server, *parts: bytes) -> bytes:
-    """Send all this at once, close that side, and read everything that the server answers."""
+    """Send all these octets at once, close the sending side, and read all of the answer."""
     with connected(server) as sock:
         sock.sendall(b"".join(parts))
         sock.shutdown(socket.SHUT_WR)
@@ -96,7 +96,7 @@ def older_answer(answer: bytes) -> tuple[bytes, dict[str, object]]:
 def test_the_answer_is_101_then_settings_then_the_response(upgrade_server: Server) -> None:
     with connected(upgrade_server) as sock:
         sock.sendall(GET + OFFER + b"\r\n")
-        heard = until(sock, b"}\n")  # the end of the JSON: the client need not have begun
+        heard = until(sock, b"}\n")  # the end of the JSON: the server does not wait for the preface
         assert heard.startswith(SWITCHING)
         frames = wire.parse(heard[len(SWITCHING) :])
         assert [(f.type, f.stream_id) for f in frames] == [
@@ -258,7 +258,7 @@ def test_clients_that_vanish_before_it_is_clear_what_they_speak(upgrade_server: 
     assert older_answer(talk(upgrade_server, GET + b"\r\n"))[0] == b"HTTP/1.1 200 OK"
 
 
-# --- HTTP/2, however it was agreed on ------------------------------------------------------------
+# --- HTTP/2, however it was negotiated ------------------------------------------------------------
 
 
 def test_a_cancelled_request_is_not_answered_and_harms_no_other(server: Server) -> None:
@@ -290,7 +290,7 @@ def test_a_response_that_is_cancelled_half_way_harms_no_other(server: Server) ->
 
 
 def test_padding_and_trailers(server: Server) -> None:
-    # Were padding not given back, the client would have to stop.
+    # Without credit for padding, the client would have to stop.
     start = START + wire.headers(1, wire.POST)
     end = wire.headers(1, wire.TRAILERS, end_stream=True)
     frames = wire.parse(talk(server, start, wire.data(1, b"x", pad=255) * 200, end))
@@ -367,7 +367,7 @@ def test_ctrl_c_lets_requests_finish(way: str, certificates: Certificate) -> Non
             # One request is in progress, and another one was sent before the client knew.
             sock.sendall(get(5) + wire.ping(ping.payload, ack=True))
             heard = until(sock, wire.goaway(5))
-            # A third one is too late; the first one ends.
+            # A third one is too late; the first one completes.
             sock.sendall(get(7) + wire.data(3, b"second", end_stream=True))
             frames = wire.parse(heard + rest_of(sock))
         assert answered(frames) == [5, 3]
@@ -399,10 +399,10 @@ def test_ctrl_c_lets_an_upgrading_request_finish() -> None:
             sock.sendall(head + b"\r\n")
             until(sock, b"100 Continue\r\n\r\n")
             server.interrupt()
-            assert idle.recv(1) == b""  # nothing is in progress here
+            assert idle.recv(1) == b""  # no request is in progress on this connection
             sock.settimeout(0.5)
             with pytest.raises(TimeoutError):
-                sock.recv(1)  # and here the server waits for the rest
+                sock.recv(1)  # on this one the server waits for the rest
             sock.settimeout(TIMEOUT)
             sock.sendall(b"12345")
             heard = until(sock, b"}\n")

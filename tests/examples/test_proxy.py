@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -18,8 +19,8 @@ from support import wire
 from support.cases import Offer
 from support.example import IMPATIENT, Example, Served
 from support.matrix import Matrix
-from support.processes import require_module, serving
-from support.raw import RawClient, content, ends, fields_of
+from support.processes import TIMEOUT, require_module, serving
+from support.raw import PATIENCE, RawClient, content, ends, fields_of
 from support.raw import request as get
 from support.scripted import Client as ScriptClient
 from support.scripted import listening
@@ -63,11 +64,11 @@ class TestServer(ServerTests):
     side = SIDE
     left_out = (
         "disconnects",  # connections to the server stay open
-        "echo without room",  # the server behind it keeps what comes
+        "echo without room",  # the server behind it buffers the content
     )
 
 
-# --- Frame by frame, with a server that follows a script ---
+# --- Frame by frame, with a scripted server ---
 
 Script = Callable[[socket.socket], None]
 Start = Callable[..., AbstractContextManager[Served]]
@@ -87,7 +88,7 @@ def proxy(site: Site, certificates: Certificate) -> Start:
 def head_of(
     frames: list[Frame], number: int = -1, decoder: Decoder | None = None
 ) -> list[wire.Field]:
-    """A header section among these frames."""
+    """The header section in these frames."""
     decoder = decoder or Decoder()
     blocks = [frame.fragment for frame in frames if frame.type == Type.HEADERS]
     return [wire.decode(block, decoder=decoder) for block in blocks][number]
@@ -205,7 +206,7 @@ def refusing(*parts: bytes) -> Script:
 
 
 def refusing_and_serving(client: ScriptClient) -> None:
-    """The connection lives on, and the second request comes over it."""
+    """The connection stays open, and carries the second request."""
     client.request()
     client.send(wire.rst_stream(1, Code.REFUSED_STREAM))
     client.until(lambda frame: frame.type == Type.HEADERS)
@@ -252,26 +253,44 @@ def test_connections_are_used_again(proxy: Start) -> None:
         for _ in range(2):
             until(sock, b"\r\n\r\n")
             sock.sendall(OK)
-        assert sock.recv(1) == b""  # the idle timeout has expired
+        assert sock.recv(1) == b""
+
+    with listening(script) as port, proxy(port) as served:
+        assert content(ask(served, get(1, "/")), 1) == b"ok"
+        assert content(ask(served, get(1, "/")), 1) == b"ok"
+        served.server.stop()
+
+
+def test_connections_that_are_not_used_are_closed(proxy: Start) -> None:
+    closed = threading.Event()
+
+    def script(sock: socket.socket) -> None:
+        until(sock, b"\r\n\r\n")
+        sock.sendall(OK)
+        assert sock.recv(1) == b""
+        closed.set()
 
     with listening(script) as port, proxy(port, patch=IMPATIENT) as served:
         assert content(ask(served, get(1, "/")), 1) == b"ok"
-        assert content(ask(served, get(1, "/")), 1) == b"ok"
-        time.sleep(1.5)
+        assert closed.wait(TIMEOUT)
         served.server.stop()
 
 
 def test_what_comes_between_two_requests_is_no_response(proxy: Start) -> None:
+    answered, sent = threading.Event(), threading.Event()
+
     def script(sock: socket.socket) -> None:
         until(sock, b"\r\n\r\n")
         sock.sendall(OK)
-        time.sleep(0.2)
+        assert answered.wait(TIMEOUT)
         sock.sendall(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+        sent.set()
         assert sock.recv(1) == b""
 
     with listening(script, answering(OK, [])) as port, proxy(port) as served:
         assert content(ask(served, get(1, "/")), 1) == b"ok"
-        time.sleep(0.5)
+        answered.set()
+        assert sent.wait(TIMEOUT)  # the proxy reads it during the next TLS handshake
         assert content(ask(served, get(1, "/")), 1) == b"ok"
         served.server.stop()
 
@@ -334,22 +353,53 @@ def test_responses_that_break_off(proxy: Start) -> None:
 
 
 def test_a_reset_of_the_client_reaches_the_server(proxy: Start) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
     def script(client: ScriptClient) -> None:
         client.request()
+        begun.set()
+        reset = client.until(lambda frame: frame.type == Type.RST_STREAM)
+        assert (reset.stream_id, reset.error_code) == (1, Code.CANCEL)
+        ended.set()
+        client.bye()
+        client.hang_up()
+
+    def script_of_http_1(sock: socket.socket) -> None:
+        until(sock, b"\r\n\r\n")
+        begun.set()
+        assert sock.recv(1) == b""
+        ended.set()
+
+    for options, serve in (["--http2"], over_http2(script)), ([], script_of_http_1):
+        begun.clear()
+        ended.clear()
+        with listening(serve) as port, proxy(port, *options) as served:
+            with RawClient(served.target) as client:
+                client.send(post())
+                assert begun.wait(TIMEOUT)
+                client.send(wire.rst_stream(1, Code.CANCEL))
+                assert ended.wait(TIMEOUT)
+            served.server.stop()
+
+
+def test_a_client_that_disconnects_ends_the_request_at_the_server(proxy: Start) -> None:
+    """Also while the proxy waits for room to pass on what the server has sent."""
+
+    def script(client: ScriptClient) -> None:
+        stream_id = client.request().stream_id
+        client.sock.settimeout(PATIENCE)  # less than a request waits for the server
+        client.send(wire.headers(stream_id, [(b":status", b"200")]))
+        client.send(wire.data(stream_id, bytes(1000)))
         reset = client.until(lambda frame: frame.type == Type.RST_STREAM)
         assert (reset.stream_id, reset.error_code) == (1, Code.CANCEL)
         client.bye()
         client.hang_up()
 
-    for options, serve in (["--http2"], over_http2(script)), ([], answering(b"", [])):
-        with listening(serve) as port, proxy(port, *options) as served:
-            with RawClient(served.target) as client:
-                client.send(post())
-                time.sleep(0.5)
-                client.send(wire.rst_stream(1, Code.CANCEL))
-                client.pong()
-                time.sleep(0.5)
-            served.server.stop()
+    with listening(over_http2(script)) as port, proxy(port, "--http2") as served:
+        with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
+            client.send(get(1, "/"))
+            assert content(client.until(lambda frame: frame.type == Type.DATA), 1) == bytes(10)
+        served.server.stop()
 
 
 def test_a_response_that_does_not_wait_for_the_request(proxy: Start) -> None:
@@ -370,8 +420,8 @@ LARGE = 64 * 1024 * 1024
 
 
 def test_a_client_that_does_not_read_stops_the_server(proxy: Start) -> None:
-    """What fits into the buffers of the system and of the proxy is all that it takes."""
-    sent = 0
+    """The proxy only reads what fits into its buffers and those of the system."""
+    sent, stopped = 0, threading.Event()
 
     def script(sock: socket.socket) -> None:
         nonlocal sent
@@ -383,19 +433,20 @@ def test_a_client_that_does_not_read_stops_the_server(proxy: Start) -> None:
                 sent += sock.send(bytes(65536))
         except TimeoutError:
             pass
+        stopped.set()
 
     with listening(script) as port, proxy(port) as served:
         with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 1000)) as client:
             client.send(get(1, "/"))
             frames = client.until(lambda frame: frame.type == Type.DATA)
             assert content(frames, 1) == bytes(1000)
-            time.sleep(3)
+            assert stopped.wait(TIMEOUT)
             client.send(wire.window_update(0, 2**30), wire.window_update(1, 2**30))
-            # The script has ended, which breaks the response off.
+            # The script has ended, which truncates the response.
             last = client.until(ends(1))[-1]
             assert last.type == Type.RST_STREAM
         served.server.stop()
-    assert sent < 16 * 1024 * 1024  # the most that a socket of this machine buffers, and some
+    assert sent < 16 * 1024 * 1024  # more than a socket of this machine buffers
 
 
 def test_a_server_that_does_not_read_stops_the_client(proxy: Start) -> None:
@@ -412,7 +463,7 @@ def test_a_server_that_does_not_read_stops_the_client(proxy: Start) -> None:
             time.sleep(1)
             frames = client.pong()
             given = [f for f in frames if f.type == Type.WINDOW_UPDATE and f.stream_id == 1]
-            # One piece was read, and waits; no other one will be.
+            # The proxy has read one piece, which is pending; it must not read more.
             assert sum(int.from_bytes(frame.payload, "big") for frame in given) <= 64_000
             client.send(wire.data(1, bytes(1000)))
             time.sleep(0.5)

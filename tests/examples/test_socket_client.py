@@ -1,4 +1,4 @@
-"""The client on plain sockets, started as it documents itself, with third-party servers."""
+"""The client on plain sockets, started as documented, with third-party servers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def content(target: Target, path: str, *options: str | Path) -> bytes:
 
 
 def complaint(target: Target, path: str, *options: str | Path) -> str:
-    """What the program says on its way to a status that is not 0."""
+    """The error output of the program, which must fail."""
     done = fetch(target, path, *options)
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
@@ -178,6 +178,6 @@ def test_errors_have_a_message(site: Site, certificates: Certificate, tmp_path: 
 
 def test_servers_of_http_1(certificates: Certificate) -> None:
     with http1_server() as target:
-        assert "The peer speaks plain text" in complaint(target, "/")  # as HTTP/0.9 wants it
+        assert "The peer speaks plain text" in complaint(target, "/")  # as in HTTP/0.9
     with http1_server(certificates) as target:
         assert "does not speak HTTP/2" in complaint(target, "/")

@@ -1,4 +1,4 @@
-"""What the examples share on asyncio: streams, beyond what the tests of those examples show."""
+"""The streams shared by the asyncio examples: cases that the tests of the examples omit."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 from typing import Any
 
-from examples.common.streams import Connection, Stream
+import pytest
+
+from examples.asyncio.server import serve_client
+from examples.common.streams import Connection, Stream, StreamResetError
+from examples.common.tls import Wire
 from support import wire
 from support.raw import fields_of, request
 
 
 class Transport:
-    """One without TLS that takes everything."""
+    """A transport without TLS that accepts all output."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -27,11 +31,11 @@ class Transport:
         self.closed = True
 
     def write(self, data: bytes) -> None:
-        """What is written makes no difference here."""
+        """Discard the output, which the tests do not need."""
 
 
 async def connected(answered: list[int]) -> Connection:
-    """A server that notes which requests it has begun to answer."""
+    """A server that records which requests it has started to answer."""
 
     async def answer(stream: Stream) -> None:
         answered.append(stream.id)
@@ -46,7 +50,7 @@ async def connected(answered: list[int]) -> Connection:
 
 
 def test_requests_that_are_reset_leave_nothing() -> None:
-    """Also those that are reset in the same read, before anybody could begin to answer them."""
+    """Including those that are reset in the same read, before the server starts to answer."""
 
     async def scenario() -> None:
         answered: list[int] = []
@@ -77,5 +81,84 @@ def test_streams_that_nobody_ends_are_lost_with_the_connection() -> None:
         assert str(stream.error) == "the peer has closed the connection"
         assert connection.transport.is_closing()
         assert connection.timer is None or connection.timer.cancelled()
+
+    asyncio.run(scenario())
+
+
+def test_a_reset_cancels_an_answer_that_waits_to_send() -> None:
+    """The waiting ends for two reasons at once: something has changed, and it is cancelled."""
+
+    async def scenario() -> None:
+        outcomes: list[object] = []
+
+        async def answer(stream: Stream) -> None:
+            stream.send([(b":status", b"200")])
+            try:
+                await stream.write(b"content")
+            except BaseException as error:
+                outcomes.append(type(error))
+                raise
+
+        connection = Connection(answer)
+        connection.connection_made(Transport())
+        windows = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 0))
+        connection.data_received(wire.PREFACE + windows + request(1, "/"))
+        await asyncio.sleep(0)
+        (stream,) = connection.streams.values()
+        assert stream.task is not None
+        connection.data_received(wire.rst_stream(1))
+        await asyncio.wait([stream.task])
+        assert outcomes == [asyncio.CancelledError]
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_content_that_a_reset_drops_was_not_sent() -> None:
+    async def scenario() -> None:
+        connection = Connection()
+        connection.connection_made(Transport())
+        connection.data_received(wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, 0)))
+        stream = connection.request(fields_of("/", "POST"))
+        writing = asyncio.create_task(stream.write(b"content"))
+        await asyncio.sleep(0)
+        connection.data_received(wire.rst_stream(1))
+        with pytest.raises(StreamResetError):
+            await writing
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_waiting_has_an_end() -> None:
+    async def scenario() -> None:
+        connection = Connection(patience=0.01)
+        connection.connection_made(Transport())
+        connection.data_received(wire.settings())
+        with pytest.raises(asyncio.TimeoutError):
+            await connection.request(fields_of("/"), end=True).head()
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_goes_together_with_content() -> None:
+    """The example server then leaves no task behind that waits for this client."""
+
+    async def scenario() -> None:
+        connection = Wire()
+        serving = asyncio.create_task(serve_client(connection))
+        connection.connection_made(Transport())
+        head = request(1, "/echo", "POST", end_stream=False)
+        connection.data_received(wire.PREFACE + wire.settings() + head)
+        while len(asyncio.all_tasks()) < 3:  # the one that answers has begun
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        connection.data_received(wire.data(1, b"content"))
+        connection.connection_lost(None)
+        await serving
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=5)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())

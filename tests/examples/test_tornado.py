@@ -1,4 +1,4 @@
-"""The server on tornado, started as it documents itself, with clients of all kinds."""
+"""The server on tornado, started as documented, with various clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example server, started as it documents itself, with curl, nghttp and h2load as clients."""
+"""The example server, started as documented, with curl, nghttp and h2load as clients."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from support import wire
 from support.cases import Case, Offer, cases
 from support.clients import Target, all_good, h2load, json_texts, nghttp
 from support.matrix import Matrix
+from support.misbehaving import OFFENSES
 from support.peers import require_program
 from support.processes import TIMEOUT, Server, python_command, require_module, run, serving
-from support.rude import OFFENSES
 from support.site import Site
 from support.sockets import rest_of, until
 from support.wire import Code, Flag, Frame, Type
@@ -127,7 +127,7 @@ def test_curl_uploads_a_body_of_unknown_length(url: str, upload: Path) -> None:
 
 
 def test_curl_many_header_fields_fill_continuation_frames(url: str, tmp_path: Path) -> None:
-    # About 32 KB of values that even with Huffman coding do not fit in one frame of 16,384 bytes.
+    # About 32 KB of values, which exceed a frame of 16,384 octets even with Huffman coding.
     fields = {f"x-field-{n}": secrets.token_urlsafe(300) for n in range(80)}
     listing = tmp_path / "fields"
     listing.write_text("".join(f"{name}: {value}\n" for name, value in fields.items()))
@@ -164,7 +164,7 @@ def test_curl_over_tls(tmp_path: Path) -> None:
         report = ["--write-out", "\n#%{http_version} %{num_connects}\n"]
         out = curl(*trust, *report, f"{url}/1", f"{url}/2", prior_knowledge=False)
         assert re.findall("#.*", out) == ["#2 1", "#2 0"]
-        # A client without HTTP/2 is turned away, and so is one that speaks no TLS.
+        # A client without HTTP/2 is rejected, and so is one without TLS.
         for old in (["--http1.1", url], [f"http://127.0.0.1:{server.port}"]):
             done = run([require_program("curl"), "-sS", "--max-time", "20", *trust, *old])
             assert done.returncode != 0
@@ -176,7 +176,7 @@ def test_curl_over_tls(tmp_path: Path) -> None:
 
 
 def test_nghttp_fetches_several_pages(url: str) -> None:
-    # It sends PRIORITY frames for five idle streams first, and depends its requests on them.
+    # It first sends PRIORITY frames for five idle streams, on which its requests depend.
     paths = [f"/page{n}" for n in range(12)]
     seen = json_texts(nghttp(*(url + path for path in paths)))
     assert sorted(page[":path"] for page in seen) == sorted(paths)
@@ -194,7 +194,7 @@ def test_nghttp_push_setting(url: str, push: list[str]) -> None:
 
 
 def test_nghttp_uploads_with_padding_and_trailers(url: str, upload: Path) -> None:
-    # Padding counts for flow control: were it not given back, the upload would stop.
+    # Padding counts for flow control: without credit for it the upload would stop.
     options = ["--padding=255", "--trailer", "x-sum: 1", "-H", "x-color: red"]
     (seen,) = json_texts(nghttp(*options, f"--data={upload}", url))
     assert seen[":method"] == "POST"
@@ -247,11 +247,11 @@ def test_h2load_concurrent_uploads(url: str, tmp_path: Path) -> None:
     assert counts == all_good(40)
 
 
-# --- clients that behave badly ---
+# --- misbehaving clients ---
 
 
 def talk(server: Server, *parts: bytes, preface: bytes = wire.PREFACE) -> list[Frame]:
-    """Send all this at once, close that side, and read everything that the server answers."""
+    """Send all these octets at once, close the sending side, and read all of the answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) as sock:
         sock.sendall(b"".join([preface, wire.settings(), *parts]))
         sock.shutdown(socket.SHUT_WR)
@@ -274,10 +274,10 @@ def test_requests_of_one_read_are_all_answered(server: Server) -> None:
 
 
 def test_a_cancelled_request_is_not_answered_and_harms_no_other(server: Server) -> None:
-    # The reset comes in the same read as its request.
+    # The reset arrives in the same read as its request.
     answer = talk(server, get(1), wire.rst_stream(1), get(3))
     assert ended_streams(answer) == [3]
-    # It comes in the middle of the request.
+    # It arrives in the middle of the request.
     half = wire.headers(1, wire.POST) + wire.data(1, b"half")
     answer = talk(server, half, wire.rst_stream(1), get(3))
     assert ended_streams(answer) == [3]
@@ -330,7 +330,7 @@ def test_a_response_waits_for_its_window(server: Server) -> None:
 
 @pytest.mark.parametrize(("offense", "code"), OFFENSES)
 def test_an_offender_is_told_and_hung_up_on(server: Server, offense: bytes, code: Code) -> None:
-    # It has much to send since then, so it must be able to send that and still listen.
+    # The client keeps sending after its error, so the server must still read.
     *_, last = talk(server, offense, get(1), bytes(2_000_000))
     assert (last.type, last.error_code) == (Type.GOAWAY, code)
 

@@ -1,4 +1,4 @@
-"""Every step of the tutorial, run as the reader runs it, does what the chapter says of it."""
+"""Each step of the tutorial behaves as the chapter says."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def step(number: int) -> Iterator[tuple[Server, Target]]:
 
 
 def fetch(target: Target, path: str, *options: str | Path) -> str:
-    """The content that curl gets."""
+    """The content that curl receives."""
     done = curl(target, "--max-time", "20", *options, target.url + path)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
@@ -45,7 +45,7 @@ def shown(number: int) -> list[tuple[str, str]]:
 
 
 def comparable(output: str) -> object:
-    """What counts in an output: neither the version of curl nor the order of its fields."""
+    """The output without the version of curl and the order of header fields."""
     output = re.sub(r"curl/[\w.-]+", "curl", output).replace("HTTP/2 200 \n", "HTTP/2 200\n")
     return json.loads(output) if output.startswith("{") else output.splitlines()
 
@@ -64,7 +64,7 @@ def test_commands_of_the_chapter_print_what_it_shows(number: int, tmp_path: Path
         # The file that steps 5 and 6 send.
         for line in [line for line, _ in shown(5) if line.startswith("python -c ")]:
             real_output(line)
-        # Where nothing is shown as the output, the command fails or waits, as the text says.
+        # A command without output in the chapter fails or waits, as the text says.
         commands = [(line, output) for line, output in shown(number) if output]
         for line, output in commands:
             assert comparable(real_output(line)) == comparable(output)
@@ -93,7 +93,7 @@ def test_step_3_settings_are_acknowledged() -> None:
     with step(3) as (server, target):
         done = curl(target, "--max-time", "1", target.url)
         assert done.returncode == 28
-        # That curl acknowledged ours is an event of step 3, not of step 2.
+        # The acknowledgment from curl is an event in step 3, not in step 2.
         assert server.lines("<SettingsAcknowledged")
 
 

@@ -1,4 +1,4 @@
-"""The Twisted clients, started as they document themselves, with servers of all kinds."""
+"""The Twisted clients, started as documented, with various servers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def installed() -> None:
 def command(
     module: str, target: Target, path: str, *rest: str | Path, patch: str = ""
 ) -> list[str]:
-    """The command line of a client, which constants of the module can be changed for."""
+    """The command line of a client; `patch` changes constants of its module."""
     how = ["-m", module]
     if patch:
         how = ["-c", f"import {module} as module\n{patch}\nmodule.main()"]
@@ -72,13 +72,13 @@ def client(module: str, target: Target, path: str, *rest: str | Path, patch: str
 
 
 def succeeded(done: Done) -> bytes:
-    """What a client printed that has nothing to complain about."""
+    """The output of a client, which must succeed without an error message."""
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout
 
 
 def complaint(done: Done) -> str:
-    """What a client says that has failed, on one line."""
+    """The error message of a client, which must fail with a single line."""
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()
     return line
@@ -130,7 +130,7 @@ def test_post_of_nothing(peer: str, target: Target, tmp_path: Path, matrix: Matr
 def test_small_windows(
     site: Site, certificates: Certificate, tmp_path: Path, matrix: Matrix
 ) -> None:
-    # Windows of 63 octets for streams; the connection's is larger, as it can never be smaller.
+    # Stream windows of 63 octets; the connection window cannot be smaller than its initial size.
     upload = tmp_path / "upload"
     upload.write_bytes(site.big[:50_000])
     with nghttpd(site, certificates, "--window-bits=6") as target:
@@ -146,7 +146,7 @@ def test_trailers_padding_and_push(site: Site, certificates: Certificate) -> Non
         assert succeeded(client(HEAD, target, "/hello.txt")).startswith(b":status: 200\n")
 
 
-# Servers that do as a test says.
+# Scripted servers.
 
 
 Script = Callable[[Client], object]
@@ -159,7 +159,7 @@ MUCH = wire.window_update(0, MAX_WINDOW // 2) + wire.window_update(1, MAX_WINDOW
 def playing(
     certificate: Certificate, script: Script, protocols: tuple[str, ...] = ("h2",)
 ) -> Iterator[Target]:
-    """A server that shows this certificate to its first client and does what the script says."""
+    """A server that presents this certificate to its first client and runs the script."""
     from examples.common.certificate import server_context
 
     context = server_context(certificate.authority.parent, protocols)
@@ -174,7 +174,7 @@ def greet(peer: Client, *settings: tuple[Setting, int]) -> Frame:
 
 
 def sent(peer: Client) -> bytes:
-    """The content that the client has sent before it answers a PING that is sent now."""
+    """Send a PING; return the content that the client has sent before its answer."""
     peer.send(wire.ping())
     peer.until(is_pong)
     return content(peer.frames, 1)
@@ -215,11 +215,11 @@ def test_what_is_asked(module: str, certificates: Certificate, upload: Path) -> 
 
 def test_windows_and_settings_that_change(certificates: Certificate, upload: Path) -> None:
     def script(peer: Client) -> None:
-        # The client sends its first content before it knows of the windows here.
+        # The client sends its first content before it receives these settings.
         greet(peer, (Setting.INITIAL_WINDOW_SIZE, 100), (Setting.MAX_FRAME_SIZE, 2**24 - 1))
         assert len(sent(peer)) == wire.DEFAULT_WINDOW
         peer.send(wire.settings((Setting.INITIAL_WINDOW_SIZE, 70_000)))
-        assert len(sent(peer)) == wire.DEFAULT_WINDOW  # that of the connection is full
+        assert len(sent(peer)) == wire.DEFAULT_WINDOW  # the connection window is exhausted
         peer.send(wire.window_update(0, 10_000))
         assert len(sent(peer)) == 70_000
         peer.send(wire.settings((Setting.INITIAL_WINDOW_SIZE, 60_000)))
@@ -239,7 +239,7 @@ def test_windows_and_settings_that_change(certificates: Certificate, upload: Pat
 def test_the_response_is_complete_before_the_upload(
     certificates: Certificate, upload: Path
 ) -> None:
-    """RFC 9113 section 8.1: after RST_STREAM with NO_ERROR the response still counts."""
+    """RFC 9113 section 8.1: after RST_STREAM with NO_ERROR the response is still valid."""
 
     def script(peer: Client) -> None:
         greet(peer)
@@ -422,7 +422,7 @@ def test_silence(module: str, certificates: Certificate, upload: Path) -> None:
         assert "neither sends nor takes" in complaint(done)
 
 
-# Whom the clients speak to.
+# The identity of the server.
 
 
 @pytest.mark.parametrize("module", [HEAD, POST])
@@ -463,7 +463,7 @@ def test_certificates_that_do_not_fit(
 
     rest = [upload] if module == POST else []
     shown = stranger if name == "other host" else certificates
-    # How the client breaks off is an error for the server.
+    # The server sees an error when the client aborts the handshake.
     with contextlib.suppress(ssl.SSLError, ConnectionError), playing(shown, script) as target:
         line = complaint(client(module, Target(target.url, stranger.authority), "/", *rest))
         assert ("is for another" if shown is stranger else "certificate verify failed") in line
@@ -492,7 +492,7 @@ def test_command_lines_that_make_no_sense(line: list[str]) -> None:
     assert "error: argument " in done.stderr
 
 
-# What the clients hold, and how they can be stopped.
+# Memory of the clients, and how to stop them.
 
 
 def position(pid: int, file: Path) -> int:
@@ -517,7 +517,7 @@ def test_a_server_that_does_not_read_holds_up_the_upload(
         greet(peer, (Setting.INITIAL_WINDOW_SIZE, MAX_WINDOW))
         peer.send(wire.window_update(0, MAX_WINDOW - wire.DEFAULT_WINDOW))
         peer.until(lambda frame: frame.type == Type.DATA)
-        # Nothing is read any more. What fits into the sockets is sent, and then the client waits.
+        # The server stops reading. The client fills the socket buffers, and then waits.
         while (now := position(client.process.pid, huge)) != positions[-1]:
             positions.append(now)
             time.sleep(0.3)

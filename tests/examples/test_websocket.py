@@ -243,11 +243,11 @@ def test_a_stream_that_ends_without_close_is_ended(served: Served) -> None:
 
 def test_what_cannot_be_sent_back_holds_up_its_sender_alone(served: Served) -> None:
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
-        messages = masked(BINARY, bytes(122)) * 128  # 16,384 octets, what the server takes at once
+        messages = masked(BINARY, bytes(122)) * 128  # 16,384 octets, which the server reads at once
         client.send(connect(1), wire.data(1, messages) * 3, wire.data(1, masked(CLOSE, b"")))
         frames = client.pong() + client.pong()
         assert {frame.type for frame in frames} == {Type.SETTINGS, Type.HEADERS}
-        # As soon as there is room for it, all of it comes, and the room for as much again.
+        # When the client opens the window, everything is echoed, and the server sends credit.
         client.send(wire.window_update(1, 100_000))
         frames = client.until(ends(1)) + client.pong()
         assert content(frames, 1) == plain(BINARY, bytes(122)) * 384 + plain(CLOSE, b"")
@@ -294,7 +294,7 @@ def test_ctrl_c_closes_websockets(site: Site, certificates: Certificate) -> None
             goaway, ping = (f for f in frames if f.type in {Type.GOAWAY, Type.PING})
             assert goaway.last_stream_id == wire.MAX_STREAM_ID
             client.send(wire.data(1, masked(CLOSE, close(1001)), end_stream=True))
-            # Another WebSocket was on its way: it is opened, and closed again.
+            # The request for another WebSocket was in flight: it is opened, and closed again.
             client.send(connect(3), wire.ping(ping.payload, ack=True))
             frames = client.to_end()
             assert content(frames, 3) == leaving
@@ -350,7 +350,7 @@ def test_client_20_megabytes(peer: str, target: Target, site: Site, matrix: Matr
 def test_client_answers_pings_and_understands_closes(
     peer: str, target: Target, matrix: Matrix
 ) -> None:
-    # The Ping comes together with the response that opens the WebSocket.
+    # The Ping arrives together with the response that opens the WebSocket.
     done = client(target, "/ping")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"are you there?\n", b"")
     done = client(target, "/policy")
@@ -380,7 +380,7 @@ def test_client_cancels_what_the_server_wants_no_more(
         peer.until(lambda frame: frame.type == Type.HEADERS)
         peer.send(wire.headers(1, wire.RESPONSE))
         peer.until(lambda frame: frame.type == Type.DATA)
-        # There is no room for the rest of the message when the server closes: code 1009.
+        # The window has no room for the rest of the message when the server closes with code 1009.
         peer.send(wire.data(1, b"\x88\x02\x03\xf1"))
         assert peer.until(lambda frame: frame.type == Type.RST_STREAM).error_code == Code.CANCEL
 

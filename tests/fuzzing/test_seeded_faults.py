@@ -1,4 +1,4 @@
-"""The search finds faults: each of these is put into the package, and a target finds it."""
+"""The search finds each fault that these tests put into the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every target finds nothing wrong: in the inputs that are kept, and in a short search."""
+"""No target finds a fault, neither in the kept inputs nor in a short search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ every_target = pytest.mark.parametrize("name", TARGETS)
 
 
 def limits(runs: int, seed: int = 0) -> Limits:
-    """So many runs, however long they take: the same ones everywhere."""
+    """A fixed number of runs, without a time limit, so they are the same on every machine."""
     return Limits(None, runs, seed, 100, Path("nothing is written"))
 
 

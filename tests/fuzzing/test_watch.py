@@ -1,4 +1,4 @@
-"""The reader of the output refuses what must not be sent."""
+"""The reader of the output rejects frames that must not be sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def data(length: int, stream_id: int = 1, flags: int = 0) -> bytes:
     return wire.frame(wire.DATA, flags, stream_id, bytes(length))
 
 
-#: What a client must not send.
+#: Frames that a client must not send.
 CLIENT: dict[str, tuple[bytes, str]] = {
     "an unknown type": (wire.frame(99, 0, 0, b""), "unknown type"),
     "an undefined flag": (wire.frame(wire.PING, 0x10, 0, bytes(8)), "undefined flags"),
@@ -91,7 +91,7 @@ def test_what_a_server_must_not_send(output: bytes, says: str) -> None:
 
 
 def test_settings_count_from_their_acknowledgment_on() -> None:
-    """Until then more may be sent, and no promise is forbidden."""
+    """Before it, larger frames, more content and promises are still allowed."""
     sent = wire.settings(
         (wire.ENABLE_PUSH, 0), (wire.INITIAL_WINDOW_SIZE, 10), (wire.MAX_FRAME_SIZE, 20_000)
     )

@@ -1,10 +1,10 @@
-"""One end of a conversation, for two processes that need not have the same h2.
+"""One end of a connection between two processes, which may use different versions of h2.
 
     python peer_program.py server              prints its port, serves one connection
     python peer_program.py client PORT NAME    plays the scenario of that name against it
 
-Each end prints what it saw as one JSON object. It uses the public API only, and nothing but h2 and
-the standard library, so that it runs wherever some h2 4.x is installed.
+Each end prints what it received as one JSON object. It only uses the public API of h2 and the
+standard library, so it runs wherever some h2 4.x is installed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def request(method: str, path: str, *more: tuple[str, str]) -> list[tuple[str, s
 
 
 def digest(body: bytes) -> str:
-    """A body in the form for a report."""
+    """A body as it appears in a report."""
     return f"{len(body)} bytes, {hashlib.sha256(body).hexdigest()[:16]}"
 
 
@@ -50,7 +50,7 @@ class Stream:
         self.end = ""  # "ended", or "reset" with a code and who sent it
 
     def report(self) -> Json:
-        """The stream as JSON, without what is empty."""
+        """The stream as JSON, without empty values."""
         facts: Json = {
             "headers": self.headers,
             "informational": self.informational,
@@ -62,7 +62,7 @@ class Stream:
 
 
 class Peer:
-    """A connection on a blocking socket, with all that came in on it."""
+    """A connection on a blocking socket, with a record of everything received."""
 
     def __init__(self, sock: socket.socket, client_side: bool) -> None:
         self.sock = sock
@@ -81,11 +81,11 @@ class Peer:
     def send_body(
         self, stream_id: int, body: bytes, trailers: list[tuple[str, str]] | None = None
     ) -> None:
-        """Queue a body, and trailers to follow it."""
+        """Queue a body, with trailers after it."""
         self.unsent[stream_id] = (memoryview(body), trailers or [])
 
     def flush(self) -> None:
-        """Send of the bodies what fits the windows, then all that is to be written."""
+        """Send the parts of the bodies that fit into the windows, and write all output."""
         for stream_id, (rest, trailers) in list(self.unsent.items()):
             while rest and (room := self.conn.local_flow_control_window(stream_id)) > 0:
                 size = min(room, self.conn.max_outbound_frame_size, len(rest))
@@ -102,7 +102,7 @@ class Peer:
             self.sock.sendall(data)
 
     def step(self) -> list[Any]:
-        """Write, wait for bytes, process them; returns the events."""
+        """Write, wait for bytes, process them, and return the events."""
         self.flush()
         data = self.sock.recv(65536)
         self.open = bool(data)
@@ -112,7 +112,7 @@ class Peer:
         return events
 
     def note(self, event: Any) -> None:
-        """Write an event down where it belongs."""
+        """Record an event."""
         fields = [list(field) for field in getattr(event, "headers", None) or []]
         match event:
             case h2.events.RequestReceived() | h2.events.ResponseReceived():
@@ -135,7 +135,7 @@ class Peer:
                 self.connection_events.append(event)
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Continue until something holds."""
+        """Continue until a condition holds."""
         while not holds():
             self.step()
             if not self.open:
@@ -150,7 +150,7 @@ class Peer:
         return {str(key): stream.report() for key, stream in sorted(self.streams.items())}
 
 
-# --- the server: the path of a request says how it is answered ---
+# --- the server: the path of a request decides how it is answered ---
 
 SERVER_SETTINGS: dict[str, dict[SettingCodes | int, int]] = {
     "/settings0": {
@@ -167,7 +167,7 @@ SERVER_SETTINGS: dict[str, dict[SettingCodes | int, int]] = {
 
 
 def answer(peer: Peer, stream_id: int, path: str) -> None:
-    """Answer a request that is complete."""
+    """Answer a complete request."""
     conn = peer.conn
     if path == "/informational":
         for link in ("</a.css>", "</b.css>"):
@@ -219,11 +219,11 @@ def serve() -> None:
     print(json.dumps({"version": h2.__version__, "streams": peer.report(), "goaway": goaways}))
 
 
-# --- the client: one function for each scenario, which returns what it alone knows ---
+# --- the client: one function for each scenario, which returns what only the client knows ---
 
 
 def ask(peer: Peer, fields: list[tuple[str, str]], body: bytes = b"") -> int:
-    """Send a request; its stream."""
+    """Send a request; return its stream."""
     stream_id = peer.conn.get_next_available_stream_id()
     peer.stream(stream_id)
     peer.conn.send_headers(stream_id, fields, end_stream=not body)
@@ -283,7 +283,7 @@ def no_push(peer: Peer) -> Any:
 def resets(peer: Peer) -> Any:
     ask(peer, request("GET", "/reset"))
     finish(peer)
-    # In the middle of the response, then right behind the request, then in the middle of a body.
+    # In the middle of the response, right after the request, and in the middle of a body.
     never = ask(peer, request("GET", "/never"))
     peer.until(lambda: bool(peer.stream(never).headers))
     peer.conn.reset_stream(never, h2.errors.ErrorCodes.CANCEL)
@@ -295,7 +295,7 @@ def resets(peer: Peer) -> Any:
     peer.conn.reset_stream(half, h2.errors.ErrorCodes.NO_ERROR)
     for stream_id in (never, at_once, half):
         peer.stream(stream_id).end = "reset here"
-    # Compression and the connection's windows have survived all of it.
+    # Compression and the windows of the connection still work.
     ask(peer, request("POST", "/after"), BIG)
     finish(peer)
 
@@ -317,7 +317,7 @@ def settings(peer: Peer) -> Any:
     ]
     acknowledged = []
     for number, change in enumerate(changes):
-        # The change is on its way while a body comes back under the old values.
+        # The change is in flight while a body is echoed under the old values.
         ask(peer, request("POST", f"/echo{number}", ("x-n", str(number))), BIG[:300_000])
         peer.conn.update_settings(change)
         finish(peer)

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _tested(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The last line that the suite prints; it must have nothing to complain about."""
+    """Run the suite, which must succeed; return the last line of its output."""
     status = command_line.main(arguments)
     printed = capsys.readouterr().out
     assert status == 0, printed
@@ -55,7 +55,7 @@ def test_our_client(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("client", "--command", command, "--timeout", "20")
     summary = _tested(capsys, *arguments, "--only", "8.1.1")
     assert " 0 failed, 0 skipped" in summary
-    # Cases that need a client that accepts pushed responses are reported as left out.
+    # Cases for clients that accept pushed responses are reported as omitted.
     summary = _tested(capsys, *arguments, "--only", "push-request-post")
     assert summary.endswith("1 cases: 0 passed, 0 failed, 1 skipped")
 
@@ -81,7 +81,7 @@ def test_our_client_over_tls(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_client_that_somebody_starts() -> None:
-    """The suite says where to go, once for each case, and waits."""
+    """The suite prints the URL to request, once for each case, and waits."""
     command = python_command(
         "-m", "conformance", "client", "--only", "size-ping", "--timeout", "20"
     )

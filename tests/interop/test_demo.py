@@ -1,4 +1,4 @@
-"""The demo, run as a user runs it."""
+"""The demo, run as a user would."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INITIAL_WINDOW = 65_535
 
 
 def demo(*arguments: str) -> tuple[int, str]:
-    """The exit status and the output."""
+    """Run the demo; return its exit status and output."""
     require_module("trustme")
     done = run(python_command("-m", "examples.demo", *arguments))
     assert complaints(done.stderr) == []
@@ -36,16 +36,22 @@ def data_bytes(output: str, way: str, stream: int) -> int:
 def test_every_byte_is_shown_on_the_wire(output: str) -> None:
     assert data_bytes(output, "-->", 3) == BODY
     assert data_bytes(output, "<--", 3) == BODY
-    # More than fits the initial window: the ends gave each other room on the way.
+    # It exceeds the initial window, so there were WINDOW_UPDATE frames.
     for way in ("-->", "<--"):
         updates = re.findall(rf"{way}  WINDOW_UPDATE +3 .*\+(\d+)$", output, re.MULTILINE)
         assert sum(map(int, updates)) >= BODY - INITIAL_WINDOW
 
 
+FIRST_LINE = (
+    r"^h2 4\.\S+, https://localhost:\d+/, TLSv1\.[23], "
+    r"HTTP/2 negotiated with ALPN; --> is client to server$"
+)
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
-        r"^h2 4\.\S+, https://localhost:\d+/, TLSv1\.[23], ALPN h2; --> is client to server$",
+        FIRST_LINE,
         r"-->  \(preface\) +24 ",
         r"-->  SETTINGS +0 +\d+$",
         r"<--  SETTINGS +0 +\d+$",

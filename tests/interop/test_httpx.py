@@ -75,7 +75,7 @@ class Site:
         authority.configure_trust(self.trust)
 
     def visit(self, client_part: Callable[[Any], Awaitable[None]]) -> None:
-        """Start the server, let the client do its part, stop the server."""
+        """Start the server, run the client, stop the server."""
         asyncio.run(asyncio.wait_for(self._visit(client_part), TIMEOUT))
 
     async def _visit(self, client_part: Callable[[Any], Awaitable[None]]) -> None:
@@ -153,7 +153,7 @@ def test_twenty_requests_at_once(site: Site) -> None:
         posts = (client.post(f"/{number}", content=body) for number, body in enumerate(bodies))
         responses = await asyncio.gather(*posts)
         assert [response.content for response in responses] == bodies
-        # All of them went over one connection.
+        # All of them used one connection.
         streams = {response.extensions["network_stream"] for response in responses}
         assert len(streams) == 1
         assert sorted(response.extensions["stream_id"] for response in responses) == list(

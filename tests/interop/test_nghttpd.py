@@ -1,4 +1,4 @@
-"""Our client end against nghttpd, the server of nghttp2."""
+"""A client connection against nghttpd, the server of nghttp2."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def connected(htdocs: Path, *options: str) -> Iterator[Peer]:
 
 
 def header(peer: Peer, stream_id: int, wanted: str) -> str:
-    """The value of a response's field."""
+    """The value of a field of a response."""
     (value,) = (value for name, value in peer.stream(stream_id).headers if name == wanted)
     return value
 
 
 def cancel(peer: Peer, stream_id: int) -> None:
-    """Wait for the beginning of a response, and refuse the rest."""
+    """Wait for the start of a response, and cancel the rest."""
     peer.until(lambda: bool(peer.stream(stream_id).headers))
     peer.conn.reset_stream(stream_id, ErrorCodes.CANCEL)
     peer.stream(stream_id).end = "reset here"
@@ -114,7 +114,7 @@ def test_resets_and_pings(htdocs: Path) -> None:
             cancel(peer, ask(peer, request("GET", "/page")))
         peer.conn.ping(b"are you?")
         peer.until(lambda: bool(peer.seen(PingAckReceived)))
-        # DATA of the cancelled streams was still on its way: the connection window is right if
+        # DATA of the cancelled streams was still in flight: the connection window is correct if
         # there is room for another page.
         page = ask(peer, request("GET", "/page"))
         finish(peer)

@@ -1,4 +1,4 @@
-"""In which order content is sent, next to nghttpd, which also uses RFC 9218."""
+"""The order in which content is sent, compared with nghttpd, which also uses RFC 9218."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ WIDEST = 2**31 - 1
 #: Of the 31 frames that depend only on urgency, this many come after the first window.
 BEFORE_OTHERS = 26
 
-# What Chromium 156 says of the parts of a page: the document, style sheet, font, script in the
-# head, two images, script in the body, asynchronous script, what a script fetches, a frame, and
-# what is fetched ahead. Its RFC 7540 weights are for servers that know nothing else.
+# The priorities of Chromium 156 for the parts of a page: the document, style sheet, font, script in
+# the head, two images, script in the body, asynchronous script, a fetch by a script, a frame, and a
+# prefetch. Its RFC 7540 weights are for servers that do not support RFC 9218.
 CHROMIUM = ("u=0, i", "u=0", "u=1", "u=1", "u=2, i", "u=2, i", "u=2", None, "u=1, i", "u=4, i")
 
-# Firefox says how urgent a part is, and sends PRIORITY_UPDATE without "i".
+# Firefox only sends an urgency, and PRIORITY_UPDATE without "i".
 FIREFOX = ("u=0", "u=2", "u=2", "u=1", "u=5", "u=4", "u=6", None)
 
 
 def serve(listener: socket.socket) -> None:
     """Answer the requests of one connection with content of one size."""
     sock, _ = listener.accept()
-    # The client is gone as soon as it has everything.
+    # The client disconnects as soon as it has everything.
     with sock, suppress(OSError):
         sock.settimeout(TIMEOUT)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -62,7 +62,7 @@ def serve(listener: socket.socket) -> None:
 
 @contextmanager
 def ours() -> Iterator[int]:
-    """A server on the connection that buffers."""
+    """A server with a buffering connection."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(TIMEOUT)
     thread = threading.Thread(target=serve, args=(listener,), daemon=True)
@@ -85,7 +85,7 @@ def nghttpd(folder: Path) -> Iterator[int]:
 
 
 class Client:
-    """Requests several resources at once, and notes the order of their content."""
+    """Requests several resources at once, and records the order of their content."""
 
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
@@ -139,7 +139,7 @@ def order(
     """The number of the response for each whole frame, in order.
 
     Four frames fill the window of the connection. So the server has all of the requests long
-    before it can send the rest. What was on its way before that says nothing and is left out.
+    before it can send the rest. The frames in flight before that mean nothing, and are omitted.
     """
     client = Client(port)
     with client.sock:
@@ -168,7 +168,7 @@ def here(
 
 @pytest.fixture
 def there(tmp_path: Path) -> Callable[[tuple[str | None, ...]], list[int]]:
-    """Returns the order in which nghttpd sends."""
+    """The order in which nghttpd sends."""
 
     def ask(priorities: tuple[str | None, ...]) -> list[int]:
         with nghttpd(tmp_path) as port:
@@ -181,7 +181,7 @@ Asked = Callable[[tuple[str | None, ...]], list[int]]
 
 
 def urgencies(found: list[int], priorities: tuple[str | None, ...]) -> list[int]:
-    """How urgent each frame is."""
+    """The urgency of each frame."""
     return [Priority.parse(priorities[number] or "").urgency for number in found]
 
 
@@ -206,7 +206,7 @@ def test_incremental_responses_share(there: Asked) -> None:
 
 
 def test_the_page_of_firefox(there: Asked) -> None:
-    """The same, except for the frame in 32 that less urgent responses get."""
+    """The order is the same, except that less urgent responses get one frame in 32."""
     found, expected = here(FIREFOX), there(FIREFOX)
     assert found[:BEFORE_OTHERS] == expected[:BEFORE_OTHERS]
     early = Priority.parse(FIREFOX[found[BEFORE_OTHERS]] or "")
@@ -214,7 +214,7 @@ def test_the_page_of_firefox(there: Asked) -> None:
 
 
 def test_the_page_of_chromium(there: Asked) -> None:
-    """The levels are the same; within one, both kinds take turns here."""
+    """The order of levels is the same; within a level, both kinds take turns here."""
     found, expected = here(CHROMIUM), there(CHROMIUM)
     assert (
         urgencies(found, CHROMIUM)[:BEFORE_OTHERS] == urgencies(expected, CHROMIUM)[:BEFORE_OTHERS]

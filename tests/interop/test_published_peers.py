@@ -1,8 +1,8 @@
 """Both ends against the published h2: the same program, run by two interpreters.
 
-Every scenario is played twice over a real socket, once with the package under test as the client
-and the published h2 as the server, once the other way round. What either end saw is written out
-here, so that two ends which agree on something wrong are not a success.
+Each scenario is played twice over a real socket: with the package under test as the client and the
+published h2 as the server, and vice versa. The expected reports of both ends are written out here,
+so two ends that agree on something wrong do not pass.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def seen(fields: Sequence[Field], body: bytes, end: str = "ended", **other: Any)
 
 
 def numbered(*streams: Json, first: int = 1) -> Json:
-    """Reports under the numbers of the client's streams."""
+    """The reports, by the identifiers of the streams of the client."""
     return {str(first + 2 * position): stream for position, stream in enumerate(streams)}
 
 
@@ -68,7 +68,7 @@ PUSHED = seen(
     ((":status", "200"), ("x-kind", "pushed")), b"pushed" * 1000, informational=[PUSHED_REQUEST]
 )
 
-# For each scenario: what the server saw, what the client saw.
+# For each scenario: the report of the server, and that of the client.
 EXPECTED: dict[str, tuple[Json, Json]] = {
     "get": (
         numbered(
@@ -101,7 +101,7 @@ EXPECTED: dict[str, tuple[Json, Json]] = {
             asked("GET", "/reset"),
             asked("GET", "/never", end="reset 8 by they"),
             asked("GET", "/at-once", end="reset 7 by they"),
-            # What fitted the windows came; then the reset.
+            # The content that fit into the windows arrived, then the reset.
             asked("POST", "/half", body=BIG[:65_535], end="reset 0 by they"),
             asked("POST", "/after", body=BIG),
         ),
@@ -146,7 +146,7 @@ def published() -> str:
 
 
 def play(server_python: str, client_python: str, scenario: str) -> tuple[Json, Json]:
-    """Run both ends; the reports of the server and of the client."""
+    """Run both ends; return the reports of the server and of the client."""
     with serving([server_python, PROGRAM, "server"]) as server:
         client = run([client_python, PROGRAM, "client", str(server.port), scenario])
         assert (client.stderr, client.returncode) == ("", 0)

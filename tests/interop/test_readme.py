@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = ".venv/bin/python"
-# What is started in one terminal, and the request in another.
+# The command in one terminal, and the request in another.
 SERVERS = re.findall(
     r"^```\n(\.venv[^\n]+)\n```\n\n```\n(.+?)^```$", README, re.DOTALL | re.MULTILINE
 )

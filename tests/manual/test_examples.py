@@ -1,4 +1,4 @@
-"""The manual shows every example, and says of each folder how its programs are started."""
+"""The manual shows every example, and how to start the programs of each folder."""
 
 from __future__ import annotations
 

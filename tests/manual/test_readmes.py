@@ -1,7 +1,7 @@
-"""Each line that the READMEs of the examples show is run verbatim, including its port.
+"""Each command in the READMEs of the examples is run verbatim, including its port.
 
-Only the interpreter is that of the tests, which may have no activated environment. The lines need
-the ports that the examples take by themselves, so these tests wait for each other.
+Only the interpreter is that of the tests, whose environment may not be activated. The commands need
+the default ports of the examples, so these tests wait for each other.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from support.processes import (
 )
 
 READMES = sorted(ROOT.glob("examples/**/README.md"))
-#: The folder `common` has no programs; all others show how to start theirs.
+#: The folder `common` has no programs; the READMEs of all others show how to start theirs.
 SHOWING = [path for path in READMES if path.parent.name != "common"]
 SERVER = re.compile(r"\bserver\b|_server\b|server\.py\b|\bupstream\b")
 PORTS = (8080, 8443)
-#: What the programs import besides the package.
+#: The packages that the programs import besides h2.
 MODULES = {
     "anyio": ("anyio", "trio", "trustme"),
     "asyncio": ("flask", "starlette", "trustme"),
@@ -60,7 +60,7 @@ def blocks(readme: Path) -> list[list[str]]:
 
 
 def command(line: str) -> list[str]:
-    """What the shell makes of a line."""
+    """The arguments that the shell would pass for a line."""
     program, *arguments = shlex.split(line, comments=True)
     start = [sys.executable, "-u"] if program == "python" else [require_program(program)]
     return [*start, *arguments]
@@ -71,7 +71,7 @@ def starts_a_server(line: str) -> bool:
 
 
 def wait_until_free(port: int) -> None:
-    """Wait for programs that have nothing to do with the tests; skip the test if none gives way."""
+    """Wait for a port that another program uses; skip the test if it stays in use."""
     give_up = time.monotonic() + TIMEOUT
     while True:
         try:
@@ -86,7 +86,7 @@ def wait_until_free(port: int) -> None:
 
 @pytest.fixture
 def ports() -> Iterator[None]:
-    """The ports of the examples, for this test alone."""
+    """The ports of the examples, reserved for this test."""
     with open(Path(tempfile.gettempdir()) / "h2-example-ports.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for port in PORTS:
@@ -111,7 +111,7 @@ def test_each_line_does_as_it_says(readme: Path) -> None:
     asked = 0
     with ExitStack() as stack:
         for block in blocks(readme):
-            if any(map(starts_a_server, block)):  # in place of those of the block before
+            if any(map(starts_a_server, block)):  # replace those of the previous block
                 while servers:
                     stop(servers.pop())
             for line in block:
@@ -132,7 +132,7 @@ def test_each_line_does_as_it_says(readme: Path) -> None:
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_lines_are_complete(readme: Path) -> None:
-    """None has a part that the reader would have to fill in."""
+    """No command has a part that the reader must fill in."""
     lines = [line for block in blocks(readme) for line in block]
     gaps = [line for line in lines if re.search(r"\[|\]|\.\.\.|[|<>]|\b[A-Z]{3,}\b", line)]
     assert [line for line in gaps if "README" not in line] == []

@@ -1,4 +1,4 @@
-"""The programs that chapters of the manual show print just what the manual says that they print."""
+"""The programs that the manual shows print exactly the output that it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared by the property tests."""
+"""Fixtures for the property tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from h2.config import H2Configuration
 
 @pytest.fixture(scope="module", autouse=True)
 def still_clock() -> Iterator[None]:
-    """Time does not pass: connections that got the same octets are in the same state."""
+    """Stop the clock, so that connections that received the same octets have the same state."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(H2Configuration, "clock", staticmethod(lambda: 0.0))
         yield

@@ -1,4 +1,4 @@
-"""Any bytes give events or an H2Error, in bounded memory and with work that is linear in them."""
+"""Any bytes lead to events or an H2Error, with bounded memory and in linear time."""
 
 from __future__ import annotations
 
@@ -178,14 +178,14 @@ def test_memory_does_not_grow(name: str) -> None:
     take(conn, chunks, 1_300)
     before = octets_in(snapshot(conn))
     take(conn, chunks, 1_300)
-    # Partial frames come and go: at most one of them more than before.
+    # The number of partial frames varies by one.
     assert octets_in(snapshot(conn)) <= before + 16_393
-    # What is remembered of streams that were reset is what counts most: some objects for each.
+    # Most of it is the state of streams that were reset: some objects for each.
     assert before < 10_000
 
 
 def calls_of(work: Callable[[], object]) -> int:
-    """How many calls of Python and of C functions some work takes: the same every time."""
+    """The number of calls of Python and C functions that some work takes, the same every time."""
     count = 0
 
     def watch(frame: FrameType, event: str, arg: object) -> None:
@@ -206,7 +206,7 @@ def test_work_grows_with_the_number_of_bytes(name: str) -> None:
     # What holds even where no limit ends the flood.
     conn = wire.server(limits=AbuseLimits.off())
     chunks = FLOODS[name]()
-    take(conn, chunks, 1_300)  # until everything that is bounded is full
+    take(conn, chunks, 1_300)  # until all bounded containers are full
     once = calls_of(lambda: take(conn, chunks, 300))
     again = calls_of(lambda: take(conn, chunks, 600))
     assert again <= 2.1 * once
@@ -226,7 +226,7 @@ def test_work_grows_with_the_number_of_bytes(name: str) -> None:
     ids=["DATA on stream 0", "long PING", "idle stream", "broken field block"],
 )
 def test_nothing_of_the_input_is_kept_after_a_connection_error(first: bytes) -> None:
-    """Not even until the garbage collector comes, which may take hundreds of reads."""
+    """Not even until the garbage collector runs, which may take hundreds of reads."""
     conn = wire.server()
     gc.collect()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Text and octets are never compared: `python -bb` makes an error of it."""
+"""Text and octets are never compared: `python -bb` makes that an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support import wire
 from support.builds import pure_build
 from support.processes import ROOT, TIMEOUT
 
-# As text, octets and mixtures, so that equal octets occur everywhere where fields are kept.
+# As text, octets and mixtures, so that equal octets occur wherever fields are stored.
 PROGRAM = """
 from hpack import Decoder, HeaderTuple, NeverIndexedHeaderTuple
 from h2.config import H2Configuration
@@ -56,7 +56,7 @@ client.encoder.encode({":a": "b", b"c": b"d"})
 
 
 def test_sending_under_minus_bb() -> None:
-    # The same package as here, wherever it was found.
+    # The package that this process has imported.
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
     done = subprocess.run(
         [sys.executable, "-bb", "-W", "error", "-c", path + PROGRAM],
@@ -71,7 +71,7 @@ def test_sending_under_minus_bb() -> None:
 
 @pure_build
 def test_look_ups_that_are_left_out_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection behaves the same where it must not compare, only slower."""
+    """Where it must not compare, the connection behaves in the same way, only slower."""
     conns = [wire.client(), wire.client()]
     text = [(name.decode(), value.decode()) for name, value in wire.REQUEST]
     sent: list[list[bytes]] = [[], []]

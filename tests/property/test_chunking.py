@@ -1,4 +1,4 @@
-"""How the bytes are cut makes no difference: same events, same answer, same error."""
+"""The boundaries of reads make no difference: same events, same answers, same error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.snapshot import frozen_events, snapshot
 
 
 class Result(NamedTuple):
-    """All results of a stream of bytes."""
+    """All results of receiving a stream of bytes."""
 
     events: object
     output: bytes
@@ -26,7 +26,7 @@ class Result(NamedTuple):
 
 
 def play(conn: H2Connection, chunks: Iterable[bytes]) -> Result:
-    """Feed the chunks; the events before an error are counted as the exception tells them."""
+    """Feed the chunks; an exception carries the events before the error."""
     conn.clear_outbound_data_buffer()
     events, output, error = [], [], None
     errors = 0
@@ -36,15 +36,15 @@ def play(conn: H2Connection, chunks: Iterable[bytes]) -> Result:
         except H2Error as caught:
             events += caught.events
             if error is not None and caught.rule == "connection-closed":
-                continue  # as for whatever comes after the end
+                continue  # as for any input after the end
             errors += 1
             code = getattr(caught, "error_code", None)
-            # The text about another protocol shows what came so far.
+            # The message about another protocol quotes the input so far.
             text = "" if caught.rule == "preface-invalid" else str(caught)
             error = (type(caught), text, text and caught.args, caught.rule, code)
         output.append(conn.data_to_send())
     assert errors <= 1
-    # After an error, all that matters is that the connection has ended.
+    # After an error, only the end of the connection matters.
     state = snapshot(conn) if error is None else None
     return Result(frozen_events(events), b"".join(output), error, state)
 
@@ -77,7 +77,7 @@ def test_any_bytes_like_object(
 ) -> None:
     build, octets = situation
     conn = build()
-    # The object is reused by its owner: nothing of it may be kept.
+    # The owner reuses the object, so no part of it may be kept.
     buffer = bytearray(octets)
     chunk = buffer if cls is bytearray else memoryview(buffer)
     result = play(conn, [chunk])  # type: ignore[list-item]  # bytes-like is what is under test
@@ -98,7 +98,7 @@ def test_a_frame_of_the_largest_size_in_small_pieces() -> None:
 
 @pytest.mark.parametrize("sizes", [[1], [511], [9, 1, 510], [512, 1], [1, 600, 2, 2, 2]])
 def test_small_pieces_of_a_frame_are_put_together(sizes: list[int]) -> None:
-    """A peer that sends single octets does not make us keep an object for each."""
+    """Single octets are not stored as an object each."""
     conn = wire.server()
     frame = wire.frame(0x77, 0, 0, bytes(16_384))
     conn.receive_data(frame[:9])

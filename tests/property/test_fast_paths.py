@@ -1,4 +1,4 @@
-"""Fast paths equal slow paths: however fields are written and whatever is cached, they arrive."""
+"""Fast paths equal slow paths: fields arrive, whatever their representation and the caches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.snapshot import frozen_events, snapshot
 
 REQUEST = list(wire.REQUEST)
 LONG = b"c" * 30
-#: Requests with fields that go into tables, come back, are sensitive or change their form.
+#: Requests with fields that enter tables, recur, are sensitive or change their form.
 POOL: list[list[Field]] = [
     REQUEST,
     [*REQUEST, (b"user-agent", b"test"), (b"accept", b"*/*"), (b"accept-encoding", b"gzip")],
@@ -33,7 +33,7 @@ POOL: list[list[Field]] = [
 FRESH = st.tuples(
     st.sampled_from([b"x", b"y", b"x-id", b"accept"]), st.sampled_from([b"", b"1", b"2", b"v" * 50])
 )
-# With another authority the same octets of a block come to mean another request.
+# With another authority, the same octets of a block represent another request.
 AUTHORITY = st.sampled_from([b"a.example", b"b.example", b"c.example"])
 LISTS = st.one_of(
     st.sampled_from(POOL),
@@ -43,7 +43,7 @@ LISTS = st.one_of(
         *(AUTHORITY, st.lists(FRESH, max_size=2)),
     ),
 )
-#: Repetitions matter: caches are filled by the first and used from the second or third.
+#: Repetitions matter: the first one fills caches, the second or third uses them.
 HISTORIES = st.lists(st.tuples(LISTS, st.integers(1, 4)), min_size=1, max_size=6).map(
     lambda parts: [fields for fields, times in parts for _ in range(times)]
 )
@@ -72,7 +72,7 @@ def as_header_tuples(fields: list[Field]) -> list[Any]:
 
 
 def as_mixture(fields: list[Field]) -> list[Any]:
-    """Every field in another form than the one before."""
+    """Each field in a form that differs from that of the previous one."""
     forms: list[Callable[[bytes, bytes], Any]] = [
         lambda name, value: (name, value),
         HeaderTuple,
@@ -84,7 +84,7 @@ def as_mixture(fields: list[Field]) -> list[Any]:
 
 
 def as_new_objects(fields: list[Field]) -> list[Any]:
-    """Equal fields without one object in common with what was sent before."""
+    """Equal fields that share no object with those sent before."""
     return [(bytes(bytearray(name)), bytes(bytearray(value))) for name, value in fields]
 
 
@@ -119,7 +119,7 @@ def is_sensitive(field: HeaderTuple) -> bool:
 
 
 class Wire:
-    """A client, and the one decoder of another package that reads all that it sends."""
+    """A client, and a decoder of another package that reads all of its blocks."""
 
     def __init__(self, **config: Any) -> None:
         self.client = wire.client(**config)
@@ -211,7 +211,7 @@ SECRETS = [(b"authorization", b"secret"), (b"cookie", b"short")]
 def test_sensitive_fields_that_got_into_the_table_while_unprotected(
     secret: Field, repeated: int
 ) -> None:
-    """Without normalization nothing is protected; once it is switched on, everything is."""
+    """Without normalization no field is protected; when it is switched on, all are."""
     link = Wire(normalize_outbound_headers=False)
     for _ in range(repeated):
         assert link.send([*REQUEST, secret])[-1].indexable

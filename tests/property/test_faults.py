@@ -1,10 +1,10 @@
-"""A session that goes wrong: frames cut, doubled, lost, in another order, at every place of it.
+"""A session with faults at every place: frames truncated, duplicated, lost or reordered.
 
-Whatever comes of it is a clean state: events, or an error after which nothing moves, or a
-connection that can be left. `support.faults` has the session and what is checked.
+The result is always consistent: events, or an error that ends the connection, or a connection that
+can be closed. `support.faults` has the session and the checks.
 
-Several faults at once are drawn at random. How many of these sessions are tried can be set, and
-then all pairs of frames are swapped, too:
+Several faults at once are drawn at random. The number of these sessions can be set, and then all
+pairs of frames are swapped, too:
 
     H2_FAULTS=100000 .venv/bin/python -m pytest tests/property/test_faults.py
 """
@@ -49,7 +49,7 @@ def play(client: bool, strict: bool, steps: Sequence[Step], size: int = 0) -> Re
 
 
 def play_all(client: bool, strict: bool, damaged: Iterator[tuple[object, list[Step]]]) -> int:
-    """Play all of these; the number of those that ended with an error."""
+    """Play all of these; return how many ended with an error."""
     errors = 0
     for what, steps in damaged:
         try:
@@ -62,7 +62,7 @@ def play_all(client: bool, strict: bool, damaged: Iterator[tuple[object, list[St
 
 
 def places(client: bool) -> list[tuple[int, int]]:
-    """Every octet that arrives in a session: the step, and the place in it."""
+    """Each octet that arrives in a session: its step, and its offset there."""
     steps = SESSIONS[client]
     return [
         (n, at) for n in faults.arrivals(steps) for at in range(len(faults.octets_at(steps, n)))
@@ -72,7 +72,7 @@ def places(client: bool) -> list[tuple[int, int]]:
 @ENDS
 @MODES
 def test_the_session_without_a_fault(client: bool, strict: bool) -> None:
-    """It has all frame types that this end can receive, and nothing goes wrong in it."""
+    """It has all frame types that this end can receive, and no errors."""
     steps = SESSIONS[client]
     replay = play(client, strict, steps)
     replay.check()

@@ -1,4 +1,4 @@
-"""Numbers of a peer are read under every limit that Python may have for the digits of int()."""
+"""Numbers of a peer are parsed under any limit that Python may have for the digits of int()."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ for digits in (b"9" * 700, b"0" * 700 + b"5", b"0" * 500 + b"5"):
 
 
 def test_content_lengths_where_python_takes_few_digits() -> None:
-    # The same package as here, wherever it was found.
+    # The package that this process has imported.
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", path + PROGRAM],

@@ -1,4 +1,4 @@
-"""Nothing depends on assertions: `python -O` takes them out."""
+"""The package does not depend on assertions, which `python -O` removes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ except ProtocolError as error:
 
 
 def test_an_exchange_under_minus_o() -> None:
-    # The same package as here, wherever it was found.
+    # The package that this process has imported.
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
     done = run([sys.executable, "-O", "-W", "error", "-c", path + PROGRAM])
     assert done.stderr == ""

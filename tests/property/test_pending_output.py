@@ -1,4 +1,4 @@
-"""Pending output compared with a list of frames: added, answered, dropped, taken in any amounts."""
+"""Pending output compared with a list of frames, which are added, dropped and taken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.wire import DEFAULT_WINDOW, Flag, Frame, Setting, Type
 
 
 class Log(DummyLogger):
-    """A logger that keeps the types and streams of the frames that were sent."""
+    """A logger that records the types and streams of the frames that were sent."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, int]] = []
@@ -32,7 +32,7 @@ class Log(DummyLogger):
 
 
 class Naive:
-    """The same with a list of whole frames, the first of which may have been partly sent."""
+    """The naive version: a list of whole frames, the first of which may be partly sent."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
@@ -51,7 +51,7 @@ class Naive:
         return len(self.frames) > 1
 
     def waiting(self, stream_id: int) -> list[tuple[int, Frame]]:
-        """The DATA frames of a stream that have not begun to be sent, with their places."""
+        """The DATA frames of a stream of which no part was sent, with their indices."""
         found = []
         for place, octets in enumerate(self.frames):
             (frame,) = wire.parse(octets)
@@ -114,13 +114,13 @@ Step = tuple[Any, ...]
 
 
 class Both:
-    """An output and the naive one, which get the same."""
+    """An output and the naive one, with the same input."""
 
     def __init__(self, logged: bool) -> None:
         self.out, self.naive = Output(), Naive()
         self.log = Log() if logged else None
         self.octets = b""  #: that have been sent since the last clear
-        self.touched = False  #: something has been sent, and something is pending behind it
+        self.touched = False  #: something was sent, and something after it is pending
         self.number = 0
 
     def step(self, action: str, *arguments: Any) -> None:
@@ -128,7 +128,7 @@ class Both:
         assert self.out.size == self.naive.size
 
     def payload(self, length: int) -> bytes:
-        """Octets that are not the same in any two frames."""
+        """Octets that differ between frames."""
         self.number += 1
         return (self.number.to_bytes(2, "big") * length)[:length]
 
@@ -210,7 +210,7 @@ def test_any_order(steps: list[Step], logged: bool) -> None:
 
 
 def test_answers_do_not_swallow_content() -> None:
-    """Content that lies between answers can be dropped however many answers there are."""
+    """Content between answers can be dropped, however many answers there are."""
     both = Both(logged=False)
     for stream_id in (1, 3):
         both.step("answers", ANSWERS_TOGETHER - 1)
@@ -301,7 +301,7 @@ def test_answers_that_nobody_reads_cost_little_beside_their_octets(
     count = 100_000 if together > 1 else 20_000
     conn = wire.server(limits=AbuseLimits.off())
     read = frame * together
-    for _ in range(300 // together + 1):  # what is made once
+    for _ in range(300 // together + 1):  # objects that are created once
         conn.receive_data(read)
     conn.clear_outbound_data_buffer()
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""A call that raises changes nothing, and what a call let pass, the other end takes."""
+"""A call that raises changes nothing, and the other end accepts what other calls send."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.snapshot import snapshot
 from support.stream_cells import MIRROR
 from unit.hpack.support import decoder_table, encoder_table
 
-#: Steps: a call by the client (0) or the server (1), or None for carrying all bytes over.
+#: Steps: a call by the client (0) or the server (1), or None to transfer all bytes.
 Step = tuple[int, Call] | None
 
 #: The steps and their frequency: most calls are legal, so that the walk makes progress.
@@ -72,7 +72,7 @@ def walk(taken: list[Step]) -> tuple[H2Connection, H2Connection]:
 
 
 def carry(client: H2Connection, server: H2Connection) -> None:
-    """Carry bytes both ways. An end that has ended the connection refuses them."""
+    """Transfer bytes both ways. An end that has ended the connection rejects them."""
     while any([deliver(client, server), deliver(server, client)]):
         pass
 
@@ -90,7 +90,7 @@ def deliver(one: H2Connection, other: H2Connection) -> bool:
 def assert_agreement(one: H2Connection, other: H2Connection) -> None:
     """Nothing is in flight, so each end knows the state of the other."""
     ours, theirs = encoder_table(one._core.planner.encoder), decoder_table(other._core.decoder)
-    # A smaller table is told with the next block; until then the other end keeps old entries.
+    # The next block announces a smaller table; until then the other end keeps old entries.
     assert ours == (theirs[: len(ours)] if one._core.planner.encoder.pending_update else theirs)
     assert one.outbound_flow_control_window == other.inbound_flow_control_window
     assert {
@@ -107,7 +107,7 @@ def assert_agreement(one: H2Connection, other: H2Connection) -> None:
 
 
 def assert_goes_on(client: H2Connection, server: H2Connection) -> None:
-    """Both ends are in step: PING works, and so does a request if one is possible."""
+    """Both ends are in sync: PING works, and so does a request if one is possible."""
     for one, other in ((client, server), (server, client)):
         if TERMINATED in (one._core.state, other._core.state):
             continue

@@ -1,6 +1,6 @@
-"""Settings of a connection over histories: what is announced, and what is enforced and when.
+"""Settings of a connection in random histories: what is announced, and what is enforced when.
 
-The model is of the peer: it reads the frames, keeps what they say, and acknowledges them later.
+The peer is a model: it reads the frames, stores their values, and acknowledges them later.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from support.wire import MAX_WINDOW, Flag, Setting, Type
 DEFAULTS = {1: 4096, 2: 1, 4: 65_535, 5: 16_384, 8: 0}
 ACK = wire.settings(ack=True)
 
-#: Values that are fine for both ends, and differ from the defaults.
+#: Values that are valid for both ends, and differ from the defaults.
 VALUES = {1: [0, 100, 9_000], 2: [0], 3: [0, 1, 7], 4: [0, 10, 70_000], 5: [20_000, 2**24 - 1]}
 VALUES |= {6: [1_000, 70_000], 8: [1], 99: [0, 5]}
 PAIRS = st.sampled_from([(code, value) for code, values in VALUES.items() for value in values])
@@ -83,7 +83,7 @@ class Model:
         self.pending = [pair for pair in self.pending if pair[0] not in frame]
 
     def announce(self) -> dict[int, int]:
-        """The frame of the preface; what it says is in effect, except for what is on its way."""
+        """The frame of the preface; its values are in effect, except for those in flight."""
         upcoming: dict[int, int] = {}
         for says, _ in self.frames:
             upcoming |= says
@@ -151,7 +151,7 @@ def announced(conn: H2Connection) -> list[tuple[int, int]]:
 
 
 def assert_enforced(conn: H2Connection, model: Model) -> None:
-    """Nothing is on its way: what was announced last holds."""
+    """With nothing in flight, the values announced last are in effect."""
     effective = model.effective()
     local = conn.local_settings
     assert list(local.items()) == list(model.values.items())
@@ -168,7 +168,7 @@ def assert_enforced(conn: H2Connection, model: Model) -> None:
         only(wire.feed(conn, wire.headers(1, block)), RequestReceived)
     else:
         return
-    # A peer that was never told of another window counts on the initial one.
+    # A peer that was never told of another window may use the initial one.
     window = effective[4] if model.window_is_known else max(effective[4], 65_535)
     assert conn.remote_flow_control_window(1) == min(window, 65_535)
     assert conn._core.streams[1].window.value == window
@@ -237,7 +237,7 @@ WINDOW_STEPS = st.one_of(
 
 
 class Peer:
-    """A client that reads what the server sends and keeps its windows."""
+    """A client that reads the output of the server and tracks its windows."""
 
     def __init__(self) -> None:
         self.initial = 65_535
@@ -278,7 +278,7 @@ def test_no_window_of_the_peer_becomes_too_large(
                 peer.acks -= 1
                 wire.feed(conn, ACK)
             elif action == "open":
-                while peer.acks:  # the acknowledgments are sent in front of the request
+                while peer.acks:  # the acknowledgments are sent before the request
                     peer.acks -= 1
                     wire.feed(conn, ACK)
                 peer.windows[last + 2] = peer.initial

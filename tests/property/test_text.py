@@ -1,4 +1,4 @@
-"""Fields as text: whatever octets a value has, they are sent again as they came."""
+"""Fields as text: any octets of a value are forwarded unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support import wire
 from support.snapshot import snapshot
 from support.wire import Field
 
-#: What RFC 9110 section 5.5 allows in a value: VCHAR and obs-text, with SP and HTAB in between.
+#: The octets that RFC 9110 section 5.5 allows in a value: VCHAR, obs-text, and SP and HTAB within.
 OCTETS = st.binary(max_size=12).map(
     lambda octets: bytes(o for o in octets if o in b"\t " or o > 0x20 != 0x7F).strip(b"\t ")
 )

@@ -1,4 +1,4 @@
-"""Connections in separate threads, and one that threads share as the manual describes."""
+"""Connections in separate threads, and one shared by threads as the manual describes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from support.processes import ROOT
 
 THREADS = 8
 ROUNDS = 100
-#: One configuration for all: consumers keep it on a class.
+#: One configuration for all, because some consumers store it on a class.
 CLIENT = H2Configuration()
 SERVER = H2Configuration(client_side=False)
 
 
 @pytest.fixture(autouse=True)
 def quick_switches() -> Iterator[None]:
-    """Let threads take turns as often as possible."""
+    """Let threads switch as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -48,7 +48,7 @@ def unused_huffman_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fields_of(chance: Random) -> list[Field]:
-    """Fields that differ between threads, of text that Huffman coding makes shorter."""
+    """Fields that differ between threads, with values that Huffman coding shortens."""
     usual, allowed = b"aeiost0123456789/-.=%", bytes(range(0x21, 0x7F))
     text = bytes(chance.choice(usual * 20 + allowed) for _ in range(chance.randint(40, 90)))
     return [
@@ -60,7 +60,7 @@ def fields_of(chance: Random) -> list[Field]:
 
 
 def converse(seed: int, barrier: Barrier) -> int:
-    """Exchange requests and responses on two pairs of connections; return how many came right."""
+    """Exchange requests and responses on two pairs of connections; return how many were correct."""
     chance = Random(seed)
     pairs = [(H2Connection(CLIENT), H2Connection(SERVER)) for _ in range(2)]
     for client, server in pairs:
@@ -132,6 +132,6 @@ def test_threads_share_a_connection_in_the_way_of_the_manual() -> None:
             done = list(pool.map(work, range(THREADS)))
         with pytest.raises(NoSuchStreamError):
             shared.call(H2Connection.send_data, 2**31 - 1, b"")
-    # All of it arrived, in an order that HPACK can follow.
+    # Everything arrived, in an order in which HPACK can decode it.
     assert requests == {stream: fields for sent in done for stream, fields in sent.items()}
     assert len(requests) == THREADS * ROUNDS

@@ -1,7 +1,7 @@
-"""Receive windows of a connection over histories: a peer is never left without a window.
+"""Receive windows of a connection in random histories: a peer always gets its window back.
 
-The model is of the peer. It keeps its windows by RFC 9113 sections 6.9.1 and 6.9.2, sends no octet
-more than they allow, and learns of a reset only after more of its DATA is on the way.
+The peer is a model. It tracks its windows by RFC 9113 sections 6.9.1 and 6.9.2, sends no more
+octets than they allow, and learns of a reset only after more of its DATA is in flight.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class History:
         self.windows: dict[int, int] = {}
         self.sizes: deque[int] = deque()  #: of SETTINGS that the peer has not read
         self.held = dict.fromkeys(STREAMS, 0)  #: octets that the application has not acknowledged
-        self.ended: set[int] = set()  #: streams on which the peer sends nothing more
+        self.ended: set[int] = set()  #: streams on which the peer sends no more content
         for stream_id in STREAMS:
             wire.feed(self.conn, wire.headers(stream_id, wire.POST))
             self.windows[stream_id] = self.initial
@@ -66,10 +66,10 @@ class History:
             if isinstance(event, DataReceived):
                 self.held[event.stream_id] += event.flow_controlled_length
 
-    # What the peer does.
+    # Steps of the peer.
 
     def send(self, stream_id: int, amount: int) -> None:
-        """DATA as far as the windows allow, padded where there is room, in a read for each."""
+        """DATA as far as the windows allow, padded if there is room, one frame per read."""
         if stream_id in self.ended:
             return
         while amount > 0:
@@ -106,7 +106,7 @@ class History:
             self.initial = size
             self.receive(wire.settings(ack=True))
 
-    # What the application does.
+    # Steps of the application.
 
     def acknowledge(self, stream_id: int, amount: int) -> None:
         amount = min(amount, self.held[stream_id])
@@ -131,7 +131,7 @@ class History:
             self.conn.reset_stream(stream_id)
 
     def flush(self, _: Any = None, __: int = 0) -> None:
-        """The peer gets what is pending; SETTINGS wait until it reads them."""
+        """The peer receives the pending output; SETTINGS wait until it reads them."""
         for frame in wire.parse(self.conn.data_to_send()):
             if frame.type == Type.WINDOW_UPDATE:
                 assert frame.increment
@@ -144,10 +144,10 @@ class History:
                 assert not frame.has(Flag.ACK)
         self.check()
 
-    # What must hold.
+    # Invariants.
 
     def check(self) -> None:
-        """Both ends agree, and no window is closed that acknowledged octets could open."""
+        """Both ends agree, and no window is exhausted that acknowledged octets could open."""
         core = self.conn._core
         assert core.window.value == self.window
         assert self.window + core.window.handed_back <= 0 or self.window > 0
@@ -162,7 +162,7 @@ class History:
             assert self.conn.remote_flow_control_window(stream_id) == expected
 
     def finish(self) -> None:
-        """Everything is read and acknowledged: every window is open again, half of it at least."""
+        """When everything is read and acknowledged, each window is at least half open."""
         while self.sizes:
             self.settle(None, 0)
         for stream_id, held in self.held.items():

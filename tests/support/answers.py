@@ -1,4 +1,4 @@
-"""A request over a new connection, and everything that came back on its stream."""
+"""A request over a new connection, and all frames received on its stream."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def ask(
     fields: Sequence[tuple[str, str]] = (),
     settings: Sequence[Any] = (),
 ) -> Answer:
-    """Make one request, and return what came back when the stream ended."""
+    """Make one request; return the frames of the response when the stream has ended."""
     with RawClient(target, *settings) as client:
         section = fields_of(path, method, *fields)
         client.send(wire.headers(1, section, end_stream=body is None))

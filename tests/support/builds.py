@@ -1,4 +1,4 @@
-"""Features that only one of the two builds has: the pure or the compiled one."""
+"""Marks for tests that need the pure or the compiled build."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import h2
 
 #: For tests that replace a function or a constant of an inner module, or copy an object of one.
-#: Compiled modules call each other directly, and compiled objects come out of a constructor alone.
+#: Compiled modules call each other directly, and only a constructor creates compiled objects.
 pure_build = pytest.mark.skipif(h2.__compiled__, reason="reaches into the pure source")
 
 #: For tests that compare the compiled build with the pure one, whose source it has, too.

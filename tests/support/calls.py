@@ -1,4 +1,4 @@
-"""Generated calls: what an application may do at any time, and much that it may not."""
+"""Generated calls of an application, many of them not allowed."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class StreamId(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """Header fields of which only the first ones can be had."""
+    """Header fields whose iterator raises after the first ones."""
 
     fields: Any
 
     def __iter__(self) -> Iterator[Any]:
         yield from self.fields
-        raise ValueError("no more fields to be had")
+        raise ValueError("no more fields")
 
 
 class Many(list[Any]):
-    """So many fields that no table holds them, shown in short."""
+    """More fields than a table can hold, with a short representation."""
 
     def __repr__(self) -> str:
         return f"Many({len(self)} fields)"

@@ -1,7 +1,7 @@
 """The standard cases that every example server must pass, each with a client.
 
-A test module says what its server offers and runs the cases that this makes possible, by
-inheriting from `support.standard` or by itself:
+A test module says what its server offers, and runs the cases that fit. It inherits them from
+`support.standard`, or runs them itself:
 
     OFFER = Offer(small="/hello.txt", big="/big.bin", page="/page.html", missing="/none")
 
@@ -29,13 +29,13 @@ from support.clients import (
 )
 from support.site import RESOURCES, Site
 
-#: Node's http2 and curl speak cleartext with prior knowledge; these clients want TLS.
+#: Node's http2 and curl support prior knowledge without TLS; these clients do not.
 TLS_ONLY = {"Java HttpClient", "Go net/http"}
 
 
 @dataclass(frozen=True)
 class Offer:
-    """The paths at which a server offers what the cases ask for; None where it does not."""
+    """The paths of a server that the cases need; None if it does not have one."""
 
     small: str  # GET and HEAD succeed
     small_is_hello: bool = False  # the content is that of the site's hello.txt
@@ -56,12 +56,12 @@ class Case:
     function: Callable[[str, Target, Offer, Site], None]
 
     def run(self, target: Target, offer: Offer, site: Site) -> None:
-        """Do it; an assertion fails where something is not as it should be."""
+        """Run the case; raise AssertionError if it fails."""
         self.function(self.peer, target, offer, site)
 
     @property
     def slow(self) -> bool:
-        """Whether the runs on the wheel leave it out."""
+        """Whether the tests of the wheels omit it."""
         return self.peer in {"Java HttpClient", "Go net/http", "Chromium"} or "20 MB" in self.name
 
     def __str__(self) -> str:
@@ -149,7 +149,7 @@ def _h2load(peer: str, target: Target, offer: Offer, site: Site) -> None:
     counts = h2load(target, offer.small, "-n1000", "-m10", "-c4")
     assert counts == all_good(1000)
     if offer.big:
-        # Its default windows are 1 GiB: what the server holds is its own affair.
+        # Its default windows are 1 GiB, so they do not limit what the server buffers.
         assert h2load(target, offer.big, "-n4", "-m2", "-c2") == all_good(4)
 
 

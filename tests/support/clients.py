@@ -75,7 +75,7 @@ def _curl_exchange(target: Target, requests: Sequence[Request]) -> list[Result]:
     if target.authority is None and len(requests) > 1:
         # curl 7.88 fails to reuse a connection that it began with prior knowledge.
         return [result for request in requests for result in _curl_exchange(target, [request])]
-    # A file with options may name many requests; `next` keeps the options of each one apart.
+    # A file of options may describe many requests; `next` separates the options of each.
     how = f'cacert = "{target.trust}"' if target.authority else "http2-prior-knowledge"
     with tempfile.TemporaryDirectory() as folder:
         options = []
@@ -145,7 +145,7 @@ def _java_classes() -> list[str]:
     folder = tempfile.mkdtemp(prefix="h2-java-")
     done = run([require_program("javac"), "-d", folder, str(PROGRAMS / "Client.java")])
     assert done.returncode == 0, done.stderr
-    # It reads no content before it has sent its own: what a server echoes must fit into the window.
+    # It reads no content before it has sent its own, so the echo must fit into the window.
     return ["-Djdk.httpclient.windowsize=33554432", "-cp", folder, "Client"]
 
 
@@ -172,7 +172,7 @@ EXCHANGES: dict[str, Callable[[Target, Sequence[Request]], list[Result]]] = {
 
 
 def exchange(peer: str, target: Target, requests: Sequence[Request]) -> list[Result]:
-    """Let a client make all these requests, as far as it can at the same time."""
+    """Make all these requests with a client, concurrently if it can."""
     results = EXCHANGES[peer](target, requests)
     assert len(results) == len(requests)
     return results
@@ -206,7 +206,7 @@ def all_good(requests: int) -> dict[str, int]:
 
 
 def json_texts(text: str) -> list[dict[str, Any]]:
-    """The JSON objects that follow each other in this text."""
+    """The consecutive JSON objects in this text."""
     found = []
     while text := text.lstrip():
         value, end = json.JSONDecoder().raw_decode(text)
@@ -216,7 +216,7 @@ def json_texts(text: str) -> list[dict[str, Any]]:
 
 
 def chromium(target: Target, path: str, *arguments: str, seconds: float = 60) -> str:
-    """Load a page in headless Chromium, over TLS; the document as it is after its load event."""
+    """Load a page in headless Chromium, over TLS; return the document after its load event."""
     assert target.authority is not None, "browsers speak HTTP/2 over TLS only"
     options = [
         "--headless",

@@ -1,6 +1,6 @@
-"""Ctrl+C and SIGTERM: how every example server has to leave its clients.
+"""Ctrl+C and SIGTERM: how every example server must shut down.
 
-`tests/examples/conftest.py` starts a server for each of `ENDINGS`, which ends it.
+`tests/examples/conftest.py` starts a server for each of `ENDINGS`, which stops it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from support import wire
 from support.example import Served, finish
+from support.misbehaving import leave_unread, small_content
 from support.processes import TIMEOUT
 from support.raw import RawClient, content, ends, request
-from support.rude import leave_unread, small_content
 from support.wire import Code, Frame, Setting, Type
 
 
@@ -25,14 +25,14 @@ def goaways(frames: Sequence[Frame]) -> list[tuple[int, int]]:
     return [(frame.last_stream_id, frame.error_code) for frame in frames if is_goaway(frame)]
 
 
-#: What a server says that begins to leave: it names no stream yet.
+#: The first GOAWAY of a graceful shutdown, which allows all streams.
 SOON = (wire.MAX_STREAM_ID, Code.NO_ERROR)
 
 
 def last_call(client: RawClient) -> tuple[list[Frame], bytes]:
-    """What a server says until it has begun to leave, and the answer to the PING that it sends.
+    """All frames up to the PING that starts the shutdown, and the answer to that PING.
 
-    The PING asks whether the GOAWAY frame in front of it has arrived.
+    Its answer shows that the preceding GOAWAY frame has arrived.
     """
     frames = client.until(lambda frame: frame.type == Type.PING)
     assert goaways(frames) == [SOON]
@@ -52,9 +52,9 @@ def stop_when_idle(served: Served) -> None:
 
 
 def stop_in_the_middle(served: Served) -> None:
-    """The response in progress is finished, and a request is answered that was on its way.
+    """The response in progress is completed, and a request in flight is answered.
 
-    One that comes after the last GOAWAY frame is not.
+    A request that arrives after the last GOAWAY frame is not.
     """
     path, whole = served.offer.small, small_content(served)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
@@ -79,7 +79,7 @@ def stop_in_the_middle(served: Served) -> None:
 
 
 def terminate(served: Served) -> None:
-    """SIGTERM does what Ctrl+C does: the response in progress is finished."""
+    """SIGTERM does the same as Ctrl+C: the response in progress is completed."""
     path, whole = served.offer.small, small_content(served)
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 10)) as client:
         client.send(request(1, path))
@@ -108,9 +108,9 @@ def stop_together_with_a_request(served: Served) -> None:
 
 
 def stop_with_a_client_that_does_not_answer(served: Served) -> None:
-    """It never answers the PING, and leaves no room for its response: the time has an end.
+    """It neither answers the PING nor opens its window, so the server times out.
 
-    It is told even then which request was the last one.
+    Even then, GOAWAY names the last request.
     """
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         client.send(request(1, served.offer.small))
@@ -122,7 +122,7 @@ def stop_with_a_client_that_does_not_answer(served: Served) -> None:
 
 
 def stop_twice(served: Served) -> None:
-    """Ctrl+C again, while a client stalls, makes no difference except possibly to the time."""
+    """A second Ctrl+C, while a client stalls, may only make the server stop earlier."""
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.HEADERS)
@@ -133,9 +133,9 @@ def stop_twice(served: Served) -> None:
 
 
 def stop_with_a_client_that_stalls(served: Served) -> None:
-    """One gives no room for a response, one reads nothing, one stays silent before TLS.
+    """One opens no window, one reads nothing, one sends nothing, not even for TLS.
 
-    A fourth one is not accepted; it may wait.
+    A fourth one is not accepted, and waits.
     """
     address = ("127.0.0.1", served.server.port)
     with (

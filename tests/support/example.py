@@ -1,4 +1,4 @@
-"""An example server in a separate process: how it is started and stopped, and what it holds.
+"""An example server in a separate process: how to start, stop and inspect it.
 
 `Example` says which server and what it offers; `running()` gives a test a `Served`.
 """
@@ -24,11 +24,11 @@ from support.site import Site
 if TYPE_CHECKING:
     from examples.common.certificate import Certificate
 
-#: Statements that let an example server lose patience soon.
+#: Statements that give an example server short timeouts.
 IMPATIENT = "module.HANDSHAKE_SECONDS = 2.0; module.IDLE_SECONDS = module.SEND_SECONDS = 1.0"
-#: Statements that leave it few places for clients.
+#: Statements that let it accept few clients.
 SMALL = "module.MAX_CLIENTS = 3"
-#: The same, plus time for requests in progress; a test fails if a server waits for nothing.
+#: The same, with long timeouts at the end: a test fails if the server waits without need.
 PATIENT = f"{SMALL}; module.GRACE_SECONDS = module.STOP_SECONDS = 300.0"
 
 
@@ -77,14 +77,14 @@ class Example:
 
 
 def stop(served: Served) -> None:
-    """Press Ctrl+C; the server must end as if nothing had ever gone wrong."""
+    """Press Ctrl+C; the server must end successfully, and without output."""
     assert served.server.process.poll() is None
     served.server.interrupt()
     finish(served)
 
 
 def finish(served: Served) -> None:
-    """Wait until the server, which was told to stop, has done so without a complaint."""
+    """Wait for the end of the server after Ctrl+C; it must not report an error."""
     out, err = served.server.finish()
     assert (served.server.process.returncode, out) == (0, ""), err
     # Frameworks may warn that something about them is deprecated; nothing else belongs there.
@@ -93,13 +93,13 @@ def finish(served: Served) -> None:
 
 
 def open_files(server: Server) -> int:
-    """How many files and sockets a server has open; 0 where the system does not say."""
+    """How many files and sockets a server has open; 0 if the system does not tell."""
     folder = Path(f"/proc/{server.process.pid}/fd")
     return len(os.listdir(folder)) if folder.exists() else 0
 
 
 def check_no_files(served: Served) -> None:
-    """Make sure that the server closes all that it has opened for its clients."""
+    """Check that the server closes everything that it opened for its clients."""
     give_up = time.monotonic() + PATIENCE
     while open_files(served.server) > served.files:
         assert time.monotonic() < give_up, "the server keeps something open"
@@ -107,7 +107,7 @@ def check_no_files(served: Served) -> None:
 
 
 def resident(served: Served) -> int:
-    """How many bytes of memory the server uses; 0 where the system does not say."""
+    """How many bytes of memory the server uses; 0 if the system does not tell."""
     file = Path(f"/proc/{served.server.process.pid}/status")
     found = re.search(r"VmRSS:\s+(\d+) kB", file.read_text() if file.exists() else "VmRSS: 0 kB")
     assert found

@@ -28,7 +28,7 @@ def kinds(events: Iterable[Event]) -> list[type]:
 
 
 def assert_works(client: H2Connection, server: H2Connection) -> None:
-    """Carry a request and a response, with a body each, over a connection that is set up."""
+    """Exchange a request and a response, both with content, over an established connection."""
     stream_id = client.get_next_available_stream_id()
     client.send_headers(stream_id, [(":method", "POST"), *REQUEST[1:]])
     client.send_data(stream_id, b"question", end_stream=True)

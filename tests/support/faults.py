@@ -1,8 +1,8 @@
-"""A recorded session between two ends, the faults that are added to it, and what is checked.
+"""A recorded session between two ends, the faults that are added to it, and the checks.
 
-A session is played by two connections of this package, and recorded as each end lived it: its own
-calls, and the frames that arrived. A replay gives one end the same calls and damaged frames. The
-other end no longer exists, so nothing answers the output.
+Two connections of this package play a session. The recording of each end has its own calls, and the
+frames that it received. A replay gives one end the same calls and damaged frames. There is no other
+end, so nothing answers the output.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class End:
         getattr(self.conn, name)(*args)
 
     def deliver(self, other: End) -> None:
-        """Send what is pending; field blocks are cut in two now and then."""
+        """Send the pending output; field blocks are occasionally split in two."""
         data = self.conn.data_to_send()
         if data.startswith(wire.PREFACE):
             other.take(wire.PREFACE)
@@ -104,7 +104,7 @@ def record() -> dict[bool, list[Step]]:
     client.call("initiate_connection")
     server.call("initiate_connection")
     both()
-    # A response with everything, and a request with everything.
+    # A response and a request with all optional parts.
     client.call("send_headers", 1, wire.REQUEST, True)
     client.call("send_headers", 3, [*wire.POST, (b"content-length", b"8"), (b"x-new", b"value")])
     client.call("send_data", 3, b"1234", False, 3)
@@ -143,7 +143,7 @@ def record() -> dict[bool, list[Step]]:
     server.call("update_settings", {Setting.INITIAL_WINDOW_SIZE: 200_000})
     server.call("advertise_alternative_service", b'h2=":1"', b"a.example")
     both()
-    # The end, in two steps, with a request on its way.
+    # A shutdown in two steps, with a request in flight.
     server.call("close_connection", 0, None, MAX_STREAM_ID)
     server.call("ping", b"lastcall")
     client.call("send_headers", 11, wire.REQUEST, True)
@@ -157,7 +157,7 @@ def record() -> dict[bool, list[Step]]:
 
 
 class Replay:
-    """One end that lives through a session again."""
+    """One end, which replays a session."""
 
     def __init__(self, client: bool, strict: bool) -> None:
         self.conn = new(client, strict)
@@ -167,7 +167,7 @@ class Replay:
         self.error: ProtocolError | None = None
 
     def run(self, steps: Sequence[Step], size: int = 0) -> None:
-        """Take all steps; octets come in pieces of this size, or whole if it is 0."""
+        """Replay all steps; octets arrive in pieces of this size, or whole if it is 0."""
         for step in steps:
             if isinstance(step, Call):
                 self.call(step)
@@ -210,9 +210,9 @@ class Replay:
             assert frames[-1].error_code == self.error.error_code
 
     def check(self) -> None:
-        """The end is in a clean state: it is over and silent, or it continues, or it can leave."""
+        """The end is in a consistent state: closed and silent, open, or able to close."""
         check_events(self.events)
-        # By default a promise of a stream that was refused before is refused again.
+        # By default, a promise for a refused stream is refused again.
         once = [
             frame.stream_id
             for frame in self.sent
@@ -230,7 +230,7 @@ class Replay:
 
 
 def check_events(events: Sequence[Event]) -> None:
-    """No stream continues when it has ended, and none begins twice."""
+    """No stream has events after its end, and none starts twice."""
     begun: set[int] = set()
     over: set[int] = set()
     for event in events:
@@ -248,7 +248,7 @@ def check_events(events: Sequence[Event]) -> None:
 
 
 def check_counters(conn: H2Connection) -> None:
-    """Streams are counted right, no window is too large, and none is shut: all was acknowledged."""
+    """Streams are counted correctly, and no window is too large, or exhausted without need."""
     live = {n: conn.stream_state(n).name for n in conn.streams}
     assert "CLOSED" not in live.values()
     counted = [n for n, state in live.items() if not state.startswith(("RESERVED", "IDLE"))]
@@ -277,12 +277,12 @@ def between_messages(heard: bytes) -> bool:
 
 # Faults -------------------------------------------------------------------------------------------
 
-#: Makes damaged steps of the recorded ones.
+#: Turns recorded steps into damaged ones.
 Fault = Callable[[Sequence[Step]], list[Step]]
 
 
 def arrivals(steps: Sequence[Step]) -> list[int]:
-    """The places of what arrives."""
+    """The indices of the steps that receive."""
     return [place for place, step in enumerate(steps) if isinstance(step, bytes) and step]
 
 
@@ -293,13 +293,13 @@ def octets_at(steps: Sequence[Step], place: int) -> bytes:
 
 
 def stopped(steps: Sequence[Step], place: int, at: int) -> list[Step]:
-    """The peer stops in the middle, and says nothing more; the calls continue."""
+    """The peer stops in the middle of a frame for good; the calls continue."""
     rest = [step for step in steps[place + 1 :] if isinstance(step, Call)]
     return [*steps[:place], octets_at(steps, place)[:at], *rest]
 
 
 def truncated(steps: Sequence[Step], place: int, at: int) -> list[Step]:
-    """The end of a frame is missing, and what follows takes its place."""
+    """The end of a frame is missing; the next octets take its place."""
     return [*steps[:place], octets_at(steps, place)[:at], *steps[place + 1 :]]
 
 
@@ -320,17 +320,17 @@ def changed(steps: Sequence[Step], place: int, at: int, mask: int = 0xFF) -> lis
 
 
 def doubled(steps: Sequence[Step], place: int) -> list[Step]:
-    """A frame comes twice."""
+    """A frame arrives twice."""
     return [*steps[:place], steps[place], *steps[place:]]
 
 
 def dropped(steps: Sequence[Step], place: int) -> list[Step]:
-    """A frame never comes."""
+    """A frame is lost."""
     return [*steps[:place], *steps[place + 1 :]]
 
 
 def swapped(steps: Sequence[Step], place: int, other: int) -> list[Step]:
-    """Two frames have changed places."""
+    """Two frames are swapped."""
     steps = list(steps)
     steps[place], steps[other] = steps[other], steps[place]
     return steps

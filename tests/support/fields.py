@@ -1,4 +1,4 @@
-"""Field lines for generated tests: names and values on both sides of every rule about them."""
+"""Field lines for generated tests: names and values that satisfy or break each rule."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ NAME = st.sampled_from(NAMES) | st.binary(max_size=4)
 VALUE = st.sampled_from(VALUES) | st.binary(max_size=4)
 FIELD = st.tuples(NAME, VALUE)
 
-# Lists that are nearly right: what a message needs, with a few changes.
+# Lists that are nearly valid: the fields of a message, with a few changes.
 REQUEST = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a.b"), (b":path", b"/")]
 BASES: list[list[Field]] = [
     [],
@@ -71,7 +71,7 @@ BASES: list[list[Field]] = [
 
 @st.composite
 def field_lists(draw: st.DrawFn) -> list[Field]:
-    """A list of fields, quite often one that makes a message."""
+    """A list of fields; many of them form a valid message."""
     fields = list(draw(st.sampled_from(BASES)))
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(fields)))

@@ -14,8 +14,8 @@ from support import wire
 from support.cases import Offer
 from support.clients import Request, curl, exchange
 from support.example import Served
+from support.misbehaving import MEGABYTE
 from support.raw import RawClient, content, ends, request
-from support.rude import MEGABYTE
 from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 
@@ -31,7 +31,7 @@ FILE_OFFER = Offer(
 
 SECRET = b"not for the world\n"
 
-#: Paths, and the status codes with which they may be answered.
+#: Paths, and the status codes that are allowed for each.
 ESCAPES = {
     "/../secret.txt": {403},
     "/folder/../../secret.txt": {403},
@@ -61,7 +61,7 @@ ALLOWED = ["/inside.txt", "/folder/deep.txt", "/link-within.txt", "/a%20b.txt", 
 
 @dataclass(frozen=True)
 class Cellar:
-    """A folder with a root to serve, next to something that must never be served."""
+    """A folder with a root to serve, and a secret outside the root."""
 
     folder: Path
 
@@ -118,7 +118,7 @@ def head_names_the_length(served: Served, cellar: Cellar) -> None:
 
 
 def uploads_are_refused(served: Served, cellar: Cellar) -> None:
-    """The content of such a request is thrown away as it comes."""
+    """The content of such a request is discarded as it arrives."""
     upload = cellar.folder / "upload"
     upload.write_bytes(bytes(5 * MEGABYTE))
     form = "%{http_code} %{http_version} %{size_upload}"
@@ -129,7 +129,7 @@ def uploads_are_refused(served: Served, cellar: Cellar) -> None:
 
 
 def shrinking_file(served: Served, cellar: Cellar) -> None:
-    """A file that becomes shorter while it is sent ends only its own stream with an error."""
+    """If a file shrinks while it is sent, only its own stream ends with an error."""
     file = cellar.root / "shrinking.bin"
     file.write_bytes(bytes(MEGABYTE))
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 1000)) as client:

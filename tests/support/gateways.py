@@ -1,7 +1,8 @@
-"""What a gateway server must do for real applications: the WSGI and the ASGI server go through it.
+"""Tests for the WSGI and the ASGI server, with applications on real frameworks.
 
-The application has the paths of `tests/examples/applications/flask_app.py`: `/endless` counts what
-it produces and when it is closed, `/held` reads nothing before `/gate` was called, `/counts` tells.
+The application has the paths of `tests/examples/applications/flask_app.py`: `/endless` counts the
+pieces that it produces and its ends, `/held` reads nothing before `/gate` is called, and `/counts`
+reports the counts.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from support.answers import answer, ask
 from support.cases import Offer
 from support.clients import PROGRAMS, all_good, curl, h2load
 from support.example import Served, resident
+from support.misbehaving import MEGABYTE
 from support.peers import require_program
 from support.processes import TIMEOUT, run
 from support.raw import RawClient, content, ends, request
-from support.rude import MEGABYTE
 from support.site import digest
 from support.wire import DEFAULT_WINDOW, Code, Setting, Type
 
-#: What the paths of the application offer.
+#: The paths of the application for the standard cases.
 APPLICATION_OFFER = Offer(
     small="/files/hello.txt",
     small_is_hello=True,
@@ -32,17 +33,17 @@ APPLICATION_OFFER = Offer(
     missing="/none",
     refused=("DELETE", "/echo"),
 )
-PIECE = 4096  # what the endless stream consists of
+PIECE = 4096  # the size of each piece of the endless stream
 
 
 def counts(served: Served) -> dict[str, int]:
-    """The application's counts so far."""
+    """The current counts of the application."""
     result: dict[str, int] = json.loads(ask(served.target, "/counts").content)
     return result
 
 
 def wait_for_count(served: Served, name: str, number: int) -> None:
-    """Wait until the application has counted so far."""
+    """Wait until a count of the application reaches a number."""
     give_up = time.monotonic() + TIMEOUT
     while (now := counts(served))[name] < number:
         assert time.monotonic() < give_up, f"{name} never became {number}: {now}"
@@ -68,7 +69,7 @@ def no_room(served: Served) -> None:
         frames = client.until(lambda frame: frame.type == Type.DATA)
         while len(content(frames, 1)) < 2 * PIECE:
             frames += client.until(lambda frame: frame.type == Type.DATA)
-        # Two pieces were sent, and the third one waits. (Each look is a connection of its own.)
+        # Two pieces were sent, and the third one waits. (Each query uses a separate connection.)
         assert {counts(served)["produced"] - before for _ in range(5)} <= {2, 3}
         client.send(wire.window_update(1, PIECE))
         assert len(client.until(lambda frame: frame.type == Type.DATA)[-1].data) == PIECE

@@ -1,4 +1,4 @@
-"""A server that knows HTTP/1.1 only: that of the standard library."""
+"""A server that only supports HTTP/1.1: that of the standard library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class _Server(HTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """Send nothing: it is for clients that speak something else."""
+        """Send nothing: it is for clients of another protocol."""
 
 
 @contextmanager

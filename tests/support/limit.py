@@ -1,4 +1,4 @@
-"""A time limit for each test, so that a run ends whatever hangs."""
+"""A time limit for each test, so that a run ends even if a test hangs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 #: Seconds that a test may take. The longest take a few minutes on a busy machine.
 LIMIT = 1200.0
-#: Seconds after which a test that still waits, while it cleans up, is interrupted again.
+#: Seconds after which a test that hangs during its cleanup is interrupted again.
 AGAIN = 60.0
 
 
 @contextmanager
 def limited(seconds: float = LIMIT, again: float = AGAIN) -> Iterator[None]:
-    """Make a test fail where it waits when its time is over, if the system has such a signal."""
+    """Make a test fail where it waits when its time is up, if the system has the signal for it."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not hasattr(signal, "SIGALRM") or not in_main_thread:
         yield

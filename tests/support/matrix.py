@@ -1,9 +1,9 @@
-"""The record of what was tried with whom: which of our sides, which peer, which case.
+"""The record of passed cases: which of our programs, with which peer, in which case.
 
-Tests call `matrix.passed(side, peer, case)` at their end. `--write-matrix` writes what passed to
-`docs/interop.json`, from which the manual's page is made. Where all peers are required (in CI),
-what passed must be just what that file says, except for the versions of the peers. That goes for
-the version of Python that wrote the file: not every framework runs on all of them.
+Tests call `matrix.passed(side, peer, case)` at their end. `--write-matrix` writes the
+record to `docs/interop.json`, from which a page of the manual is generated. If all peers are
+required (in CI), the record must match that file, except for the versions of the peers. This only
+applies to the version of Python that wrote the file: not every framework runs on all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from support.peers import SEARCH_PATH
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 FILE = Path(__file__).resolve().parents[2] / "docs" / "interop.json"
 
-# How to ask each peer for its version.
+# The command that prints the version of each peer.
 VERSIONS = {
     "curl": ["curl", "--version"],
     "nghttp": ["nghttp", "--version"],
@@ -48,7 +48,7 @@ class Matrix:
         self.rows: set[tuple[str, str, str]] = set()
 
     def passed(self, side: str, peer: str, case: str) -> None:
-        """Note that one of our sides passed a case with a peer."""
+        """Record that one of our programs passed a case with a peer."""
         self.rows.add((side, peer, case))
 
     def as_json(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Matrix:
         }
 
     def write(self) -> None:
-        """Write the file anew."""
+        """Write the file."""
         FILE.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
 
     def difference(self) -> list[str]:
@@ -76,7 +76,7 @@ class Matrix:
 
 
 def version(peer: str) -> str:
-    """The version of a peer, as short as it has one."""
+    """The version of a peer, in its shortest form."""
     if peer in PACKAGES:
         from importlib.metadata import version as version_of
 

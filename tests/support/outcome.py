@@ -29,7 +29,7 @@ DEFINED_FLAGS = {
 
 
 def same(got: object, expected: object) -> None:
-    """Equal, or a failure that shows both: pytest explains plain asserts in test files only."""
+    """Assert equality and show both values: pytest explains plain asserts in test files only."""
     assert got == expected, f"got {got}, expected {expected}"
 
 
@@ -45,7 +45,7 @@ def only(events: Sequence[Event], kind: type[E]) -> E:
 
 
 def sent(conn: H2Connection) -> list[Frame]:
-    """All frames waiting to be sent; none may carry unused flags or the reserved bit (4.1)."""
+    """All pending frames; none may have unused flags or the reserved bit set (4.1)."""
     frames = wire.parse(conn.data_to_send())
     for out in frames:
         assert not out.reserved, f"reserved bit set in {out}"
@@ -68,7 +68,7 @@ def assert_ignored(conn: H2Connection, *frames: bytes) -> None:
 
 
 def assert_dead(conn: H2Connection) -> None:
-    """After a connection error input is refused, nothing comes out, nothing can be sent."""
+    """After a connection error, input is rejected, and nothing can be sent."""
     with pytest.raises(ProtocolError) as caught:
         conn.receive_data(wire.ping())
     same(list(caught.value.events), [])
@@ -90,8 +90,8 @@ def assert_connection_error(
 ) -> X:
     """``frames`` end in a connection error (section 5.4.1).
 
-    A PING in front of them, in the same call, must have been answered and reported: nothing that
-    was complete before the error may be lost. ``events`` are the kinds of event that the frames
+    A PING before them, in the same call, must be answered and reported: no frame that was
+    complete before the error may be lost. ``events`` are the kinds of event that the frames
     themselves cause before the error. ``probe`` is False if no PING may precede it.
     """
     conn.clear_outbound_data_buffer()
@@ -121,7 +121,7 @@ def assert_stream_error(
     code: int,
     events: Sequence[type[Event]] = (),
 ) -> list[Event]:
-    """``frames`` end in a stream error (section 5.4.2); the connection lives on."""
+    """``frames`` end in a stream error (section 5.4.2); the connection stays open."""
     conn.clear_outbound_data_buffer()
     got = wire.feed(conn, *frames)
     same(kinds(got), [*events, StreamReset])
@@ -136,10 +136,10 @@ def assert_stream_error(
 def assert_answered_with_reset(
     conn: H2Connection, *frames: bytes, stream_id: int, code: int
 ) -> None:
-    """``frames`` are answered with one RST_STREAM; the application hears nothing of it.
+    """``frames`` are answered with one RST_STREAM, without an event.
 
-    So it is with a stream error on a stream that the application does not know or knows to be
-    closed. With ``strict=True`` it hears of a stream that the frames would have opened.
+    This is how a stream error is handled if the application does not know the stream, or knows
+    that it is closed. With ``strict=True`` there is an event if the frames would have opened it.
     """
     conn.clear_outbound_data_buffer()
     opens = conn.stream_state(stream_id) == StreamState.IDLE
@@ -157,15 +157,15 @@ def assert_malformed(
     events: Sequence[type[Event]] = (),
     known: bool = True,
 ) -> ProtocolError:
-    """``frames`` make a malformed message, which is a stream error (section 8.1.1).
+    """``frames`` form a malformed message, which is a stream error (section 8.1.1).
 
-    By default those that h2 4.4.1 refuses (``known``) end the connection, as they do there.
+    By default those that h2 4.4.1 rejects (``known``) end the connection, as they do there.
     """
     conn.clear_outbound_data_buffer()
     server, strict = not conn.config.client_side, conn.config.strict
     if known and not strict:
         if last_stream_id is None:
-            # A request counts as received, however malformed it is.
+            # Even a malformed request counts as received.
             sent_by_peer = b"".join(frames)
             opened = [f.stream_id for f in wire.parse(sent_by_peer) if f.type == Type.HEADERS]
             last_stream_id = max(conn.highest_inbound_stream_id, *(opened if server else ()), 0)
@@ -189,7 +189,7 @@ def assert_malformed(
             (reset.stream_id, reset.error_code, reset.remote_reset),
             (stream_id, Code.PROTOCOL_ERROR, False),
         )
-    assert told or not strict, "the application hears nothing of it"
+    assert told or not strict, "there is no event for it"
     ack, *out = [f for f in sent(conn) if f.type != Type.WINDOW_UPDATE]
     same(ack, wire.parse(wire.ping(b"in front", ack=True))[0])
     if server and strict and len(out) > 1:
@@ -238,7 +238,7 @@ def assert_resets_if_strict(
 
 
 def assert_refused(conn: H2Connection, call: str, *args: object, **kwargs: object) -> Exception:
-    """A local call is refused with a ProtocolError or ValueError and sends nothing."""
+    """A local call raises ProtocolError or ValueError, and sends nothing."""
     conn.clear_outbound_data_buffer()
     with pytest.raises((ProtocolError, ValueError, TypeError)) as caught:
         getattr(conn, call)(*args, **kwargs)

@@ -1,7 +1,7 @@
-"""What some tests need besides the package: programs, and an interpreter with the published h2.
+"""Programs, and an interpreter with the published h2, that some tests need.
 
-Where one is missing the test is skipped with a reason. With `H2_REQUIRE_PEERS=1` in the
-environment (CI sets it) a missing one is a failure, so that nothing is skipped unnoticed.
+If one is missing, the test is skipped with a reason. With `H2_REQUIRE_PEERS=1` in the
+environment (CI sets it) it fails instead, so that no skipped test goes unnoticed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import NoReturn
 
 import pytest
 
-# Debian keeps server programs in a folder that the PATH of an ordinary user leaves out.
+# On Debian the PATH of an ordinary user does not have the folder of server programs.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skip the test for this reason, or fail it where peers are required."""
+    """Skip the test for this reason, or fail it if peers are required."""
     __tracebackhide__ = True
     if os.environ.get("H2_REQUIRE_PEERS") == "1":
         pytest.fail(f"{reason}, and H2_REQUIRE_PEERS=1 asks for it", pytrace=False)

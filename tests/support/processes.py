@@ -1,7 +1,7 @@
 """Programs in separate processes, for tests that talk to them over real sockets.
 
-What a program prints while a test talks to it goes to files: a pipe takes little, and who has
-filled one waits for a reader. Where a test fails, `conftest.py` shows what they hold.
+A program writes its output to files while a test communicates with it: it would block on a full
+pipe that nobody reads. If a test fails, `conftest.py` shows the contents of these files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from support.peers import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 90.0  # seconds until a program counts as hung
-SHOWN = 10_000  # characters of what it has written that a failed test shows
+SHOWN = 10_000  # characters of its output that a failed test shows
 
 
 def require_module(name: str) -> ModuleType:
@@ -42,14 +42,14 @@ def require_module(name: str) -> ModuleType:
 
 
 def require_installed(name: str) -> None:
-    """Skip the test where a module is missing that only the program under test imports."""
+    """Skip the test if a module is missing that only the program under test imports."""
     __tracebackhide__ = True
     if find_spec(name) is None:
         unavailable(f"module {name} not found")
 
 
 class Program:
-    """A program that runs while a test does something else."""
+    """A program that runs during a test."""
 
     def __init__(
         self, name: str, process: subprocess.Popen[bytes], out: IO[bytes], err: IO[bytes]
@@ -63,20 +63,20 @@ class Program:
 
     @property
     def printed(self) -> str:
-        """Everything it has printed."""
+        """All of its standard output so far."""
         return self._last_words[0] if self._out.closed else _content(self._out)
 
     @property
     def errors(self) -> str:
-        """Everything it has written to its error output."""
+        """All of its error output so far."""
         return self._last_words[1] if self._err.closed else _content(self._err)
 
     def lines(self, last: str = "") -> list[str]:
-        """What else it prints, up to the line that begins with `last`."""
+        """Read its further output up to the line that starts with `last`."""
         return self.until(rf"^{re.escape(last)}.*\n").splitlines()
 
     def until(self, pattern: str) -> str:
-        """What else it prints, up to the end of what this pattern finds."""
+        """Read its further output up to the end of a match of this pattern."""
         search = re.compile(pattern, re.MULTILINE).search
         give_up = time.monotonic() + TIMEOUT
         while True:
@@ -102,7 +102,7 @@ class Program:
         self.process.send_signal(signal.SIGINT)
 
     def finish(self) -> tuple[str, str]:
-        """Wait for its end; what else it has printed, and all of its error output."""
+        """Wait for its end; return its further output, and all of its error output."""
         try:
             self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -112,7 +112,7 @@ class Program:
         return text, self.errors
 
     def stop(self) -> tuple[str, str]:
-        """Press Ctrl+C and wait for its end; see `finish()`."""
+        """Press Ctrl+C and wait for its end, as `finish()` does."""
         self.interrupt()
         return self.finish()
 
@@ -138,11 +138,11 @@ class Server(Program):
 
 _Kind = TypeVar("_Kind", bound=Program)
 
-_programs: list[Program] = []  # those that run, and those that have ended in the current test
+_programs: list[Program] = []  # running ones, and those that have ended in the current test
 
 
 def outputs() -> list[tuple[str, str]]:
-    """The end of what the programs of the current test have written, with a title for each."""
+    """The last output of each program of the current test, with a title."""
     found = []
     for program in _programs:
         found.append((f"Output of {program.name}", program.printed[-SHOWN:]))
@@ -151,7 +151,7 @@ def outputs() -> list[tuple[str, str]]:
 
 
 def forget_ended() -> None:
-    """Forget programs that have ended: the next test has nothing to do with them."""
+    """Forget programs that have ended, because the next test did not start them."""
     _programs[:] = [program for program in _programs if program.process.poll() is None]
 
 
@@ -171,7 +171,7 @@ def _running(
             stdin=stdin,
             stdout=out,
             stderr=err,
-            # A shell lets what it runs in the background ignore Ctrl+C, and that is inherited.
+            # Programs in the background of a shell ignore Ctrl+C, and their children inherit this.
             preexec_fn=_heed_ctrl_c,
         )
         program = kind(shlex.join(map(str, command)), process, out, err)
@@ -185,13 +185,13 @@ def _running(
 def started(
     command: Sequence[str | Path], stdin: int | None = None, env: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Program]:
-    """Start a program, and end it, whatever happens, with the block."""
+    """Start a program, and end it at the end of the block in any case."""
     return _running(Program, command, stdin, env)
 
 
 @contextmanager
 def serving(command: Sequence[str | Path]) -> Iterator[Server]:
-    """Start a server that announces its port, and end it, whatever happens, with the block."""
+    """Start a server that prints its port, and end it at the end of the block in any case."""
     with _running(Server, command) as server:
         (line,) = server.lines()
         port = re.search(r":(\d+)\b", line)
@@ -204,7 +204,7 @@ def serving(command: Sequence[str | Path]) -> Iterator[Server]:
 def listening(
     command: Sequence[str | Path], port: int, env: Mapping[str, str] | None = None
 ) -> Iterator[None]:
-    """Run a server that is told its port; ask it to end with the block."""
+    """Run a server on a given port, and terminate it at the end of the block."""
     environment = {**os.environ, **(env or {})}
     with _running(Program, command, env=environment, end=signal.SIGTERM) as program:
         wait_for_port(port, program)
@@ -216,13 +216,13 @@ def _heed_ctrl_c() -> None:
 
 
 def _content(file: IO[bytes]) -> str:
-    """What a file holds. Reading it in the usual way would move where the program writes."""
+    """The content of a file, read without moving the position at which the program writes."""
     descriptor = file.fileno()
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
 
 def python_command(*arguments: str) -> list[str]:
-    """The command that runs this interpreter so that it reports leaks and other warnings."""
+    """The command for this interpreter with warnings as errors, for leaks, too."""
     return [sys.executable, "-X", "dev", "-W", "error", *arguments]
 
 
@@ -248,7 +248,7 @@ def run_for_bytes(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program whose output is not just text to its end, from the root of the checkout.
 
-    It may take `patience` times as long as others.
+    Its time limit is `patience` times the usual one.
     """
     with _patience():
         return subprocess.run(
@@ -274,13 +274,13 @@ def _patience() -> Iterator[None]:
 def complaints(err: str) -> list[str]:
     """The lines of an error output, except for those that asyncio writes on a busy machine.
 
-    `-X dev` turns its debug mode on, which names callbacks that were held up.
+    `-X dev` turns its debug mode on, which reports slow callbacks.
     """
     return [line for line in err.splitlines() if not line.startswith("Executing <")]
 
 
 def free_port() -> int:
-    """A port of the loopback interface that is free now, for programs that do not choose one."""
+    """A free port of the loopback interface, for programs that cannot choose one themselves."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

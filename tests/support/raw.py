@@ -1,4 +1,4 @@
-"""TLS connections on which a test reads and writes single frames, valid or not."""
+"""TLS connections on which a test reads and writes individual frames, valid or not."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def connect(target: Target, protocols: Sequence[str] = ("h2",)) -> ssl.SSLSocket
 
 
 class RawConnection:
-    """One end of a connection; a test reads its frames one by one."""
+    """One end of a connection, whose frames a test reads one by one."""
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self.sock = sock
         self._rest = b""
 
     def send(self, *parts: bytes) -> None:
-        """Send all this at once."""
+        """Send all these octets at once."""
         self.sock.sendall(b"".join(parts))
 
     def frame(self) -> Frame | None:
@@ -83,7 +83,7 @@ class RawConnection:
         return frame
 
     def until(self, wanted: Predicate) -> list[Frame]:
-        """All frames up to the first one that is wanted."""
+        """All frames up to the first one that meets the condition."""
         frames = []
         while frame := self.frame():
             frames.append(frame)

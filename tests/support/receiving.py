@@ -1,4 +1,4 @@
-"""A connection that keeps what it has received, and the windows that its peer sees."""
+"""A connection that buffers received content, and the windows that its peer sees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def started(client_side: bool, **options: Any) -> BufferedH2Connection:
 
 
 def shaken(conn: BufferedH2Connection) -> BufferedH2Connection:
-    """A connection whose handshake is done; what was sent is forgotten."""
+    """A connection after its handshake, without pending output."""
     preface = b"" if conn.config.client_side else wire.PREFACE
     wire.feed(conn, preface, wire.settings(), wire.settings(ack=True))
     conn.data_to_send()
@@ -56,14 +56,14 @@ def downloading(*stream_ids: int, **options: Any) -> BufferedH2Connection:
 
 
 def receiving_of(conn: BufferedH2Connection) -> ReceiveQueue:
-    """What a connection keeps."""
+    """The content that a connection buffers."""
     receiving = conn._buffers.receiving
     assert receiving is not None
     return receiving
 
 
 def frames_of(conn: BufferedH2Connection) -> list[Frame]:
-    """The frames that are pending."""
+    """The pending frames."""
     return wire.parse(conn.data_to_send())
 
 
@@ -77,7 +77,7 @@ def increments(conn: BufferedH2Connection) -> dict[int, int]:
 
 
 class PeerWindows:
-    """The windows as the peer keeps them, by RFC 9113 sections 6.9.1 and 6.9.2."""
+    """The windows as the peer tracks them (RFC 9113 sections 6.9.1 and 6.9.2)."""
 
     def __init__(self) -> None:
         self.connection = DEFAULT_WINDOW
@@ -96,7 +96,7 @@ class PeerWindows:
         self.streams[stream_id] -= octets
 
     def read(self, frames: Iterable[Frame]) -> None:
-        """Process what the connection has sent, except for SETTINGS, acknowledged later."""
+        """Process the output of the connection, except for SETTINGS, acknowledged later."""
         for frame in frames:
             if frame.type == Type.WINDOW_UPDATE and not frame.stream_id:
                 self.connection += frame.increment

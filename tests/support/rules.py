@@ -1,4 +1,4 @@
-"""Which rule was broken: the watch over violations, and what each reaction of a table comes to."""
+"""Which rule was broken: a record of violations, and the rule of each reaction in a table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from h2._rules.registry import Violation
 
 @contextmanager
 def watched_violations() -> Iterator[list[Violation]]:
-    """Collect the violations that are found in the meantime, in order.
+    """Collect the violations that occur in the block, in order.
 
-    A stream error raises nothing that a caller sees, so this is how a test learns its rule.
+    A stream error raises no exception, so a test cannot learn its rule in another way.
     """
     found: list[Violation] = []
     plain = Violation.__init__

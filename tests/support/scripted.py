@@ -1,4 +1,4 @@
-"""A server that does what a test wants, at the moment when it matters."""
+"""A server that runs a script of the test, so that each step happens at the right moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Client:
         self.sock.sendall(b"".join(parts))
 
     def until(self, condition: Callable[[Frame], bool]) -> Frame:
-        """Wait for a frame, looking at those first that have arrived and were not asked for."""
+        """Wait for a frame; frames that have arrived and were not used yet come first."""
         while True:
             for frame in self._new():
                 self.frames.append(frame)
@@ -58,7 +58,7 @@ class Client:
         return self.until(lambda frame: frame.type == Type.GOAWAY)
 
     def hang_up(self) -> None:
-        """Say that nothing more comes, and take in what the client says until it does the same.
+        """Shut down the sending side, and read until the client does the same.
 
         Closing the socket while input from the client is unread would discard what was sent.
         """
@@ -66,7 +66,7 @@ class Client:
         self.frames += self.rest()
 
     def rest(self) -> list[Frame]:
-        """All that the client says until it disconnects."""
+        """All frames from the client until it disconnects."""
         self._heard += rest_of(self.sock)
         return list(self._new())
 
@@ -78,9 +78,9 @@ class Client:
 def scripted(
     script: Callable[[Client], None], context: ssl.SSLContext | None = None
 ) -> AbstractContextManager[int]:
-    """Let `script` talk to the first client, and close its socket then; yields the port.
+    """Run `script` with the first client, then close its socket; yield the port.
 
-    What the script asserts counts when the block ends.
+    An assertion that fails in the script is raised at the end of the block.
     """
     return listening(lambda sock: script(Client(sock)), context=context)
 
@@ -89,7 +89,7 @@ def scripted(
 def listening(
     *scripts: Callable[[socket.socket], None], context: ssl.SSLContext | None = None
 ) -> Iterator[int]:
-    """The same for scripts that read and write bytes; each gets a client, one after the other."""
+    """The same for scripts that read and write bytes; each gets one client, in order."""
     errors: list[BaseException] = []
 
     def serve() -> None:

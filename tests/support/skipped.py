@@ -1,4 +1,4 @@
-"""What tests were skipped for, and how to get it: the section at the end of a run."""
+"""The section at the end of a run: why tests were skipped, and how to install what they need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PACKAGES: Final = {
 
 
 def advice(reason: str) -> str:
-    """How to get what a test was skipped for; "" if nothing can be installed."""
+    """How to install what a skipped test needs; "" if nothing can be installed."""
     if "no interpreter with the published h2" in reason:
         return "python3 -m tools.venvs published"
     if "pyright" in reason:
@@ -51,7 +51,7 @@ def advice(reason: str) -> str:
 
 
 def reasons(longreprs: Iterable[object]) -> Counter[str]:
-    """How many tests were skipped for each reason, out of what pytest's reports say."""
+    """The number of tests skipped for each reason, from the reports of pytest."""
     found: Counter[str] = Counter()
     for longrepr in longreprs:
         text = longrepr[2] if isinstance(longrepr, tuple) else longrepr
@@ -60,7 +60,7 @@ def reasons(longreprs: Iterable[object]) -> Counter[str]:
 
 
 def summary(counts: Counter[str]) -> list[str]:
-    """The lines that say what was skipped: first what can be installed, with how."""
+    """The lines about skipped tests, first those for which something can be installed."""
     if not counts:
         return []
     missing = {reason: advice(reason) for reason in counts}

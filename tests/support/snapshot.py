@@ -1,7 +1,7 @@
-"""Everything that a connection remembers, as one value that compares by content.
+"""The whole state of a connection, as one value that compares by content.
 
-What is only a cache stays out, and so does how the same octets are cut into pieces. All else is
-found by inspection, not by name, so that state that is added later is covered automatically.
+Caches are left out, and so is how octets are divided into chunks. Everything else is found by
+inspection, not by name, so state that is added later is covered automatically.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from h2.events import Event
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _PLAIN = (Enum, int, float, str, bytes, type(None), type, types.FunctionType, types.MethodType)
 
-#: Attributes that are not state: caches, derived values, what is shared.
+#: Attributes that are not state: caches, derived values, shared objects.
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "now", "transition_table", "transitions"),
     },
-    # How the octets lie in memory.
+    # How octets are stored in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},
     PartialFrame: {"pieces"},
     FieldPlanner: {
@@ -49,7 +49,7 @@ def attributes(thing: object) -> dict[str, Any]:
 
 
 def freeze(thing: object) -> object:
-    """An unchangeable copy of any structure, which equals that of an equal structure."""
+    """An immutable copy of a structure; copies of equal structures are equal."""
     if isinstance(thing, _PLAIN):
         return thing
     if isinstance(thing, bytearray):
@@ -72,7 +72,7 @@ def freeze(thing: object) -> object:
 
 
 def _joined(thing: object) -> list[object]:
-    """What the attributes that were left out come to."""
+    """The content of the attributes that are left out."""
     if isinstance(thing, Output):
         return [pending(thing)]
     if isinstance(thing, PartialFrame):
@@ -89,12 +89,12 @@ def _joined(thing: object) -> list[object]:
 
 
 def pending(out: Output) -> bytes:
-    """The octets that wait to be sent, without taking them."""
+    """The pending output, without removing it."""
     return b"".join(out.chunks[out._first :])[out._position :]
 
 
 def snapshot(conn: H2Connection) -> object:
-    """Everything that ``conn`` remembers."""
+    """The whole state of ``conn``."""
     return freeze(conn._core)
 
 

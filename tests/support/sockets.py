@@ -1,4 +1,4 @@
-"""What tests do with a socket: read until something has arrived, read to the end, break off."""
+"""Helpers for sockets: read up to some octets or to the end, close with a reset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rest_of(sock: socket.socket) -> bytes:
 
 
 def until(sock: socket.socket, wanted: bytes) -> bytes:
-    """Read until this has arrived."""
+    """Read until these octets have arrived."""
     heard = b""
     while wanted not in heard:
         data = sock.recv(65536)

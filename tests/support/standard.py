@@ -26,9 +26,9 @@ from support.example import Served
 from support.fileserver import FILE_CASES, Cellar
 from support.gateways import GATEWAY
 from support.matrix import Matrix
+from support.misbehaving import MISBEHAVIOUR, SILENCES
 from support.processes import run
 from support.raw import RawClient, ends, fields_of, request
-from support.rude import RUDENESS, SILENCES
 from support.wire import Code, Type
 
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 
 
 class ServerTests:
-    """Third-party clients, clients that behave badly, and Ctrl+C."""
+    """Third-party clients, misbehaving clients, and Ctrl+C."""
 
-    side: str  # what the record of peers calls the server
-    left_out: Collection[str] = ()  # names of cases that the server does not go through
+    side: str  # the name of the server in the record of peers
+    left_out: Collection[str] = ()  # names of cases that are skipped for the server
 
     def test_peers(self, case: Case, served: Served, matrix: Matrix) -> None:
         case.run(served.target, served.offer, served.site)
         matrix.passed(self.side, case.peer, case.name)
 
-    def test_rude_clients(self, rudeness: str, served: Served) -> None:
-        RUDENESS[rudeness](served)
+    def test_misbehaving_clients(self, misbehaviour: str, served: Served) -> None:
+        MISBEHAVIOUR[misbehaviour](served)
 
     @pytest.mark.parametrize("name", SILENCES)
     def test_silent_clients(self, name: str, impatient: Served) -> None:
@@ -57,7 +57,7 @@ class ServerTests:
 
 
 class FileServerTests(ServerTests):
-    """The same, and tests for a server of files."""
+    """The same, and tests for a file server."""
 
     @pytest.mark.parametrize("name", FILE_CASES)
     def test_files(self, name: str, guarded: Served, cellar: Cellar) -> None:
@@ -65,7 +65,7 @@ class FileServerTests(ServerTests):
 
 
 class GatewayTests(ServerTests):
-    """The same, and what a server has to do for the applications that it runs."""
+    """The same, and tests for a server of applications."""
 
     @pytest.mark.parametrize(("peer", "name"), GATEWAY)
     def test_applications(
@@ -77,7 +77,7 @@ class GatewayTests(ServerTests):
 
 
 class ApplicationTests:
-    """What a gateway does for applications without a framework; the server `pure` runs them.
+    """Tests with applications without a framework, which the server `pure` runs.
 
     They have the paths of `tests/examples/applications/wsgi_app.py`.
     """
@@ -136,7 +136,7 @@ class ApplicationTests:
             seen = answer(frames + client.until(ends(1)))
         assert seen.statuses == [b"100", b"200"]
         assert wanted in seen.content
-        # An application that does not read its content does not ask for it either.
+        # If the application reads no content, the server does not ask for it.
         with RawClient(pure.target) as client:
             client.send(wire.headers(1, fields_of("/ignore_content", "POST", expecting)))
             assert answer(client.until(ends(1))).statuses == [b"413"]
@@ -148,7 +148,7 @@ class ApplicationTests:
             frames = client.until(lambda frame: frame.type == Type.RST_STREAM)
             seen = answer(frames)
             assert (seen.status, seen.content, seen.reset) == (413, b"too large", Code.NO_ERROR)
-            client.send(wire.data(1, bytes(16_000)))  # it was on its way already
+            client.send(wire.data(1, bytes(16_000)))  # it was in flight already
             client.send(request(3, self.fine))
             assert answer(frames + client.until(ends(3)), 3).status == 200
 

@@ -1,4 +1,4 @@
-"""Tables of stream state against frame type: what one cell of such a table says and checks.
+"""Tables of stream states and frame types: the content of a cell, and how it is checked.
 
     class TestServer(StateTests):
         connection = staticmethod(wire.server)
@@ -34,11 +34,11 @@ Build = Callable[[H2Connection], None]
 
 
 class Outcome(NamedTuple):
-    """What a frame does: events, or an error of one of the two scopes.
+    """The effect of a frame: events, or an error of one of the two scopes.
 
     The scope "reset" is a stream error on a stream that is closed already: RST_STREAM, no event.
-    The scope "malformed" is that of a malformed message. What differs with ``strict=True`` is in
-    ``strict``.
+    The scope "malformed" is that of a malformed message. ``strict`` is the outcome with
+    ``strict=True``, if it differs.
     """
 
     scope: str
@@ -63,17 +63,17 @@ MALFORMED = Outcome("malformed")
 
 
 def tolerated(*events: type[Event]) -> Outcome:
-    """Taken by default, and a connection error with ``strict=True``."""
+    """Accepted by default, and a connection error with ``strict=True``."""
     return Outcome("events", events=events, strict=CONNECTION_ERROR)
 
 
 def reset_unless_strict(scope: str) -> Outcome:
-    """An error of the stream by default, and of the connection with ``strict=True``."""
+    """A stream error by default, and a connection error with ``strict=True``."""
     return Outcome(scope, Code.PROTOCOL_ERROR, strict=CONNECTION_ERROR)
 
 
 class Scene(NamedTuple):
-    """A way into a state of ``stream_id``; a GOAWAY then names ``last_stream_id``."""
+    """How to get ``stream_id`` into a state in which a GOAWAY names ``last_stream_id``."""
 
     build: Build
     stream_id: int
@@ -120,9 +120,9 @@ def check(conn: H2Connection, scene: Scene, frame: Callable[[int], bytes], want:
 
 
 class StateTests:
-    """What frames do in each state of a stream, at a server or at a client."""
+    """The effect of frames in each state of a stream, at a server or at a client."""
 
-    connection: Callable[[], H2Connection]  # makes one that has shaken hands
+    connection: Callable[[], H2Connection]  # creates one whose handshake is complete
     scenes: Scenes
     frames: dict[str, Callable[[int], bytes]]
     table: dict[str, tuple[Outcome, ...]]
@@ -139,11 +139,11 @@ class StateTests:
             metafunc.parametrize("state", self.scenes)
 
     def test_the_table_has_a_row_for_every_scene(self) -> None:
-        """No state is left out."""
+        """Every state is tested."""
         assert self.table.keys() == self.scenes.keys()
 
     def test_frame_in_state(self, state: str, frame: str, outcome: Outcome) -> None:
-        """What a frame of the peer does in each state of a stream."""
+        """The effect of a received frame in each state of a stream."""
         check(self.connection(), self.scenes[state], self.frames[frame], outcome)
 
     def test_priority_in_every_state(self, state: str) -> None:

@@ -1,7 +1,7 @@
-"""What a stream in each state does with each input, read from RFC 9113 and not from the table.
+"""The effect of each input in each state of a stream, derived from RFC 9113, not from the table.
 
-Section 5.1 gives the states, section 8.1 the order of a message. A state is named after the one
-of section 5.1 and after what of the two messages is still to come.
+Section 5.1 gives the states, section 8.1 the order of a message. The name of a state
+combines that of section 5.1 with the parts of the two messages that are still to come.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 
 class Expected(NamedTuple):
-    """One state: where the inputs that it allows lead to, and what becomes of the others.
+    """One state: where the inputs that it allows lead to, and the effect of the others.
 
-    What may be sent is listed in ``goes``; all other sending is misuse. Any other frame that
-    arrives meets ``otherwise``, except for the ones in ``but``.
+    ``goes`` has everything that may be sent; any other call is misuse. Any other received frame
+    has the effect ``otherwise``, except for those in ``but``.
     """
 
     goes: dict[str, str]
@@ -40,7 +40,7 @@ RESETS = {"SEND_RST_STREAM": "CLOSED_BY_US", "RECV_RST_STREAM": "CLOSED_BY_PEER"
 # 'half-closed (remote)' state", so they arrive on ours; "A receiver MUST treat the receipt of
 # a PUSH_PROMISE on a stream that is neither 'open' nor 'half-closed (local)' as a connection error
 # (Section 5.4.1) of type PROTOCOL_ERROR" (section 6.6).
-# An ALTSVC frame that makes no sense is ignored (RFC 7838 section 4).
+# An invalid ALTSVC frame is ignored (RFC 7838 section 4).
 NO_PUSH = {"RECV_PUSH_PROMISE": "PUSH_ERROR"}
 NO_ALTSVC = {"RECV_ALTSVC": "IGNORE"}
 BOTH_NOT = NO_PUSH | NO_ALTSVC
@@ -92,8 +92,8 @@ EXPECTED: dict[str, Expected] = {
     ),
     # "An endpoint MUST NOT send any type of frame other than RST_STREAM, WINDOW_UPDATE, or PRIORITY
     # in this state. Receiving any type of frame other than HEADERS, RST_STREAM, or PRIORITY on
-    # a stream in this state MUST be treated as a connection error". That is said of the frames of
-    # RFC 9113; ALTSVC is advice about the origin that the promise names.
+    # a stream in this state MUST be treated as a connection error". This refers to the frames
+    # of RFC 9113; ALTSVC is advice about the origin that the promise names.
     "RESERVED_REMOTE": Expected(
         {
             "RECV_HEADERS": "HALF_LOCAL",
@@ -152,7 +152,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     # "A stream that is in the 'half-closed (local)' state cannot be used for sending frames other
     # than WINDOW_UPDATE, PRIORITY, and RST_STREAM. [...] An endpoint can receive any type of frame
-    # in this state." Here the request is out and no final response has begun.
+    # in this state." Here the request is complete and no final response has begun.
     "HALF_LOCAL_WAITING": Expected(
         {
             "RECV_HEADERS": "HALF_LOCAL",

@@ -1,4 +1,4 @@
-"""Generated traffic: byte streams that are valid, nearly valid or nonsense, and who gets them."""
+"""Generated traffic: byte streams that are valid, nearly valid or random, and their receivers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from h2.connection import H2Connection
 from support import fields, wire
 from support.wire import Setting
 
-# Who gets the traffic ---------------------------------------------------------------------------
+# Receivers -------------------------------------------------------------------------------------
 
 Config = dict[str, Any]
 
@@ -73,7 +73,7 @@ def busy_client(config: Config) -> H2Connection:
 
 
 class Scene(NamedTuple):
-    """Who gets the traffic; the streams on which frames make sense; what has to come first."""
+    """A receiver, its streams, and the octets that it must receive first."""
 
     build: Callable[[Config], H2Connection]
     client: bool
@@ -98,7 +98,7 @@ CONFIGS: list[Config] = [
     {"header_encoding": "utf-8"},
 ]
 
-# Frames that make no sense, or only by chance ---------------------------------------------------
+# Frames that are valid by chance at most --------------------------------------------------------
 
 IDS = st.sampled_from([1, 1, 3, 5, 2, 4, 0, 7, 2**31 - 1])
 CODES = st.sampled_from([0, 1, 8, 13, 99, 2**32 - 1])
@@ -139,7 +139,7 @@ WILD = st.one_of(
     st.builds(wire.frame, st.just(0), length=st.sampled_from([16_384, 16_385, 2**24 - 1])),
 )
 
-# Frames that make sense -------------------------------------------------------------------------
+# Mostly valid frames ----------------------------------------------------------------------------
 
 REQUESTS: list[list[wire.Field]] = [
     *(list(wire.REQUEST), list(wire.POST), list(wire.POST), list(wire.POST)),
@@ -180,7 +180,7 @@ def blocks(draw: st.DrawFn, messages: list[list[wire.Field]]) -> bytes:
 def header_frames(
     draw: st.DrawFn, stream_id: int, messages: list[list[wire.Field]], end_stream: bool
 ) -> bytes:
-    """HEADERS and the CONTINUATION frames that belong to it."""
+    """HEADERS and its CONTINUATION frames."""
     block = draw(blocks(messages))
     cut = draw(st.integers(0, len(block)) | st.just(len(block)))
     frames = wire.headers(
@@ -200,7 +200,7 @@ def header_frames(
 
 @st.composite
 def sensible_frame(draw: st.DrawFn, scene: Scene, streams: list[int], answered: set[int]) -> bytes:
-    """A frame that quite often is right where it comes; notes which streams it opens."""
+    """A frame that is often valid in its place; records the streams that it opens."""
     kind = draw(st.sampled_from(["open", "open", "answer", "data", "data", "end", "quiet", "else"]))
     if kind == "quiet" or (scene.client and not streams):
         return draw(st.sampled_from(QUIET))
@@ -256,7 +256,7 @@ def damaged(draw: st.DrawFn, octets: bytes) -> bytes:
 
 @st.composite
 def byte_streams(draw: st.DrawFn, scene: Scene) -> bytes:
-    """Frames one after the other, as they are or damaged; sometimes anything at all."""
+    """A sequence of frames, intact or damaged; sometimes random octets."""
     streams = list(scene.streams)
     answered: set[int] = set()
     frames = [scene.begin]
@@ -278,7 +278,7 @@ Situation = tuple[Callable[[], H2Connection], bytes]
 
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
-    """A way to make a connection (as often as needed), and what arrives there."""
+    """A function that creates a connection (as often as needed), and the octets that arrive."""
     scene, config = draw(st.sampled_from(SCENES)), draw(st.sampled_from(CONFIGS))
     octets = draw(byte_streams(scene))
     return lambda: scene.build(config), octets

@@ -32,7 +32,7 @@ def _node(program: str, *arguments: str) -> list[str]:
 
 
 def node_report(url: str, target: Target) -> dict[str, Any]:
-    """What the client of ws says of an echo server."""
+    """The report of the client of ws about an echo server."""
     done = run(_node("websocket_client.cjs", url, target.trust))
     assert (done.returncode, done.stderr) == (0, ""), done
     report = json.loads(done.stdout)

@@ -1,7 +1,7 @@
-"""Frames as bytes, for tests: a builder and a parser that know RFC 9113 and nothing of the package.
+"""Frames as bytes, for tests: a builder and a parser that share no code with the package.
 
-Field blocks are written as plain literals (RFC 7541 section 6.2, no Huffman coding), so that a
-test decides what a peer's HPACK table holds. Blocks that the package wrote are read with the
+Field blocks are written as plain literals (RFC 7541 section 6.2, no Huffman coding), so a test
+decides which entries the HPACK table of a peer has. Blocks that the package wrote are read with the
 decoder of the ``hpack`` package.
 """
 
@@ -104,7 +104,7 @@ TRAILERS: Fields = ((b"checksum", b"0"),)
 
 
 class Frame(NamedTuple):
-    """One frame as it was on the wire; ``payload`` includes padding and pad length."""
+    """One frame as sent on the wire; ``payload`` includes padding and pad length."""
 
     type: int
     flags: int
@@ -184,7 +184,7 @@ def parse(data: bytes) -> list[Frame]:
 
 
 def first(data: bytes) -> tuple[Frame, bytes] | None:
-    """The first of these frames and what follows it; None until it is complete."""
+    """The first of these frames and the rest; None until it is complete."""
     size = FRAME_HEADER + int.from_bytes(data[:3], "big")
     if len(data) < size:
         return None
@@ -252,7 +252,7 @@ def frame(
     *,
     length: int | None = None,
 ) -> bytes:
-    """Any frame; ``length`` lets the header lie, RESERVED may be or-ed to ``stream_id``."""
+    """Any frame; ``length`` overrides the real one, RESERVED may be or-ed to ``stream_id``."""
     size = len(payload) if length is None else length
     return struct.pack(">BHBBL", size >> 16, size & 0xFFFF, type_, flags, stream_id) + payload
 
@@ -272,7 +272,7 @@ def data(
 
 
 def priority_fields(depends_on: int = 0, weight: int = 16, exclusive: bool = False) -> bytes:
-    """The priority fields with the weight as events show it, 1 to 256."""
+    """The priority fields, with the weight as in events, 1 to 256."""
     return struct.pack(">LB", depends_on | (RESERVED if exclusive else 0), weight - 1)
 
 
@@ -364,19 +364,19 @@ _STRICT = [False]
 
 @contextmanager
 def mode(strict: bool) -> Iterator[None]:
-    """Make connections strict in the meantime, unless specified otherwise."""
+    """Make connections strict within the block, unless specified otherwise."""
     _STRICT.append(strict)
     yield
     _STRICT.pop()
 
 
 def configuration(**options: Any) -> H2Configuration:
-    """A configuration of the present mode."""
+    """A configuration of the current mode."""
     return H2Configuration(**{"strict": _STRICT[-1], **options})
 
 
 def server(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
-    """A server whose handshake is done; the client announced ``peer_settings``."""
+    """A server after the handshake; the client announced ``peer_settings``."""
     conn = H2Connection(configuration(client_side=False, **config))
     conn.initiate_connection()
     feed(conn, PREFACE, settings(*peer_settings), settings(ack=True))
@@ -385,7 +385,7 @@ def server(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
 
 
 def client(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
-    """A client whose handshake is done; the server announced ``peer_settings``."""
+    """A client after the handshake; the server announced ``peer_settings``."""
     conn = H2Connection(configuration(client_side=True, **config))
     conn.initiate_connection()
     feed(conn, settings(*peer_settings), settings(ack=True))
@@ -394,7 +394,7 @@ def client(*peer_settings: tuple[int, int], **config: Any) -> H2Connection:
 
 
 def requested_server(*peer_settings: tuple[int, int]) -> H2Connection:
-    """A server that has received a request, all of it, on stream 1."""
+    """A server that has received a complete request on stream 1."""
     conn = server(*peer_settings)
     feed(conn, headers(1, REQUEST, end_stream=True))
     conn.clear_outbound_data_buffer()
@@ -402,7 +402,7 @@ def requested_server(*peer_settings: tuple[int, int]) -> H2Connection:
 
 
 def requesting_client(method: bytes = b"GET") -> H2Connection:
-    """A client that has sent a request, all of it, on stream 1."""
+    """A client that has sent a complete request on stream 1."""
     conn = client()
     conn.send_headers(1, [(b":method", method), *REQUEST[1:]], end_stream=True)
     conn.clear_outbound_data_buffer()
@@ -426,7 +426,7 @@ def open_client(*peer_settings: tuple[int, int]) -> H2Connection:
 
 
 def pair(**config: Any) -> tuple[H2Connection, H2Connection]:
-    """A client and a server that shook hands with each other."""
+    """A client and a server after their handshake."""
     ours = H2Connection(configuration(client_side=True, **config))
     theirs = H2Connection(configuration(client_side=False, **config))
     ours.initiate_connection()
@@ -436,7 +436,7 @@ def pair(**config: Any) -> tuple[H2Connection, H2Connection]:
 
 
 def exchange(one: H2Connection, other: H2Connection) -> tuple[list[Event], list[Event]]:
-    """Carry bytes both ways until both are silent; the events of ``one`` and of ``other``."""
+    """Transfer output both ways until there is none; return the events of ``one`` and ``other``."""
     events: tuple[list[Event], list[Event]] = ([], [])
     while True:
         out, back = one.data_to_send(), other.data_to_send()

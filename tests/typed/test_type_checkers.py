@@ -20,12 +20,12 @@ from tools.venvs import ENVIRONMENTS
 PROGRAMS = Path(__file__).with_name("programs")
 RIGHT, WRONG = sorted(PROGRAMS.glob("right*.py")), sorted(PROGRAMS.glob("wrong*.py"))
 
-# Type checkers look for packages in the environment whose programs come first.
+# Type checkers look for packages in the environment that is first on the PATH.
 SEARCH_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def run(command: Sequence[str | Path], folder: Path) -> str:
-    """The output of a type checker that finds neither our settings nor our source folders."""
+    """Run a type checker without the settings and source folders of this project."""
     environment = {**os.environ, "PATH": SEARCH_PATH, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
@@ -35,7 +35,7 @@ def run(command: Sequence[str | Path], folder: Path) -> str:
 
 
 def marked() -> set[tuple[str, int, str]]:
-    """The lines with a mistake: file, number, and the code of mypy's error."""
+    """The lines with a mistake: file, number, and the code of the error in mypy."""
     return {
         (program.name, number, match[1])
         for program in WRONG
@@ -62,7 +62,7 @@ def test_mypy(tmp_path: Path) -> None:
 
 @pytest.fixture
 def pyright() -> str:
-    """The program: on the PATH, or in the environment that `tools.venvs` makes for it."""
+    """The path of the program: on PATH, or in the environment that `tools.venvs` creates."""
     folders = os.pathsep.join([SEARCH_PATH, str(ENVIRONMENTS["pyright"].path / "bin")])
     return shutil.which("pyright", path=folders) or unavailable("program pyright not found")
 

@@ -1,4 +1,4 @@
-"""The shape of the package: who may import whom, and how long a file or a function may get."""
+"""The structure of the package: which imports are allowed, and the length of code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCE = Path(h2.__file__).parent
 LEAVES = {"errors", "exceptions"}
 VOCABULARY = LEAVES | {"config", "events", "limits", "priorities", "settings"}
 MECHANISMS = {"_frames", "_hpack", "_rules"}
-# What the compiler asks for, and what asks whether there was one.
+# Declarations for the compiler, and the check for a compiled build.
 BUILD = {"_compiled", "_native"}
 REACHED = {"frame_buffer", "stream", "utilities", "windows"}
 MAY_IMPORT = {
@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "_reachable": VOCABULARY | REACHED,
     "connection": VOCABULARY | {"_core", "_reachable", "frame_buffer"},
     "buffered": VOCABULARY | {"_core", "connection"},
-    # A logger like those of programs: nothing below knows it.
+    # A logger, as a program could have its own: nothing below uses it.
     "recorder": {"config", "_frames", "_recording"},
     "_recording": LEAVES | {"_frames", "_hpack", "settings"},
     # The command line may use everything, and nothing may use it.
@@ -57,12 +57,12 @@ MAY_IMPORT = {
     "__main__": {"_cli"},
 }
 THIRD_PARTY = {"hpack", "hyperframe"}
-# For type checkers and the compiler; nothing imports it when the package runs.
+# For type checkers and the compiler; not imported at runtime.
 TYPES_ALONE = {"h2._native": {"mypy_extensions"}}
 
 LONGEST_FILE = 450
 LONGEST_FUNCTION = 60
-# Functions that may be longer, each with the reason why it is not two.
+# Functions that may be longer, each with the reason not to split it.
 LONG_FUNCTIONS = {
     "h2._hpack.decoder.Decoder.decode": "a call for each field would cost as much as the rest",
     "h2._hpack.encoder.Encoder.encode": "a call for each literal costs 2.5 % of its instructions",
@@ -88,10 +88,10 @@ def path_of(module: str) -> Path:
 
 
 def targets(module: str, node: ast.AST) -> Iterator[str]:
-    """The modules that an import statement names, as far as they are known to be modules.
+    """The modules that an import statement names.
 
-    Statements under `if TYPE_CHECKING` and inside functions count like any other: they are
-    ways around a circle, and there shall be none.
+    Statements under `if TYPE_CHECKING` and inside functions count like any other: they would hide
+    an import cycle.
     """
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -119,7 +119,7 @@ def inside(names: set[str]) -> set[str]:
 
 
 def part(module: str) -> str:
-    """The part of the house that a module belongs to: the name below `h2`."""
+    """The part of the package that a module belongs to: the name below `h2`."""
     return module.split(".")[1] if "." in module else "__init__"
 
 
@@ -144,7 +144,7 @@ def length(function: Function) -> int:
 
 
 def docstring_length(node: Function | ast.ClassDef | ast.Module) -> int:
-    """How many lines the docstring has; 0 where there is none."""
+    """The number of lines of the docstring; 0 without one."""
     if ast.get_docstring(node) is None:
         return 0
     first = node.body[0]
@@ -168,7 +168,7 @@ def test_the_package_was_found() -> None:
     )
 
 
-def test_every_part_of_the_house_has_its_place() -> None:
+def test_every_module_has_a_place_in_the_layers() -> None:
     assert {part(module) for module in trees()} == set(MAY_IMPORT)
 
 

@@ -1,6 +1,6 @@
-"""What the package costs, in counts and bytes: figures that a slow machine cannot change.
+"""The cost of the package in counts and bytes, which do not depend on the speed of the machine.
 
-Everything is counted in processes of its own, without coverage tools.
+Everything is counted in separate processes, without coverage tools.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_buffering_costs_no_more_than_was_asked_for(name: str, counts: CountsByN
 def test_both_ways_are_measured_and_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ratios of one short run are worth nothing; that every comparison runs is what counts."""
+    """Each comparison runs; the ratios of one short run are meaningless."""
     for name, comparison in buffered.COMPARISONS.items():
         monkeypatch.setitem(buffered.COMPARISONS, name, replace(comparison, size=comparison.few))
     figures = buffered.measure(1)
@@ -125,7 +125,7 @@ def test_the_manual_has_every_habit(
 
 @pytest.mark.slow
 def test_two_servers_under_h2load() -> None:
-    """Figures of so few requests are worth nothing; that both answer all of them is what counts."""
+    """Both servers answer all requests; figures of so few requests are meaningless."""
     require_program("h2load")
     cases = {"small": served.Case(100, 300, 10), "large": served.Case(200_000, 30, 10)}
     figures = served.measure(cases, 1)
@@ -139,7 +139,7 @@ def test_two_servers_under_h2load() -> None:
 def test_whole_servers_under_h2load(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """One of each group, in the environment of the tests; figures of few requests are noise."""
+    """One server of each group runs; figures of so few requests are meaningless."""
     require_program("h2load")
     monkeypatch.setattr(servers, "ensure", lambda name: sys.executable)
     monkeypatch.setattr(servers, "WARM_UP", 40)

@@ -1,4 +1,4 @@
-"""Under `python -bb` a comparison of bytes with text is an error: nothing here makes one."""
+"""The package never compares bytes with text: `python -bb` makes that an error."""
 
 from __future__ import annotations
 

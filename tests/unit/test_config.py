@@ -63,7 +63,7 @@ def test_boolean_option_of_the_wrong_type(name: str, value: Any) -> None:
         setattr(config, name, value)
     assert getattr(config, name) is DEFAULTS[name]
     if name == "strict" and value is None:
-        return  # says that the class of the connection decides
+        return  # means that the class of the connection decides
     options: dict[str, Any] = {name: value}
     with pytest.raises(ValueError, match=f"^{name} must be a bool$"):
         H2Configuration(**options)
@@ -146,7 +146,7 @@ def test_options_are_read_as_plain_attributes() -> None:
 
 
 class Collector(DummyLogger):
-    """A logger as applications write them."""
+    """A logger such as applications write."""
 
 
 def test_active_logger_is_the_logger_unless_it_drops_everything() -> None:

@@ -1,4 +1,4 @@
-"""The conformance suite: its own encoder and decoder, its judge, and this package in memory."""
+"""The conformance suite: its encoder, decoder and judge, and its verdict on this package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.conformance_readings import READINGS
 from tools.conformance_record import Failure, Record, Subject, read
 
 ROLES = (Role.SERVER, Role.CLIENT)
-assert cases.__all__  # importing them declares the cases
+assert cases.__all__  # importing these registers the cases
 
 
 # The package ------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def test_there_are_cases_for_every_type_of_frame_and_both_roles() -> None:
 
 
 def test_what_only_the_default_mode_does_is_no_pass_of_the_strict_one() -> None:
-    """The same endpoint, judged by the letter."""
+    """The same endpoint, judged strictly."""
     loaded = package.load("h2", strict=False)
     lenient = set()
     for case, role in chosen(CASES, ROLES, ""):
@@ -66,15 +66,15 @@ def test_what_only_the_default_mode_does_is_no_pass_of_the_strict_one() -> None:
         assert (judged.status == "failed") == (judged.grade == "lenient")
         if judged.grade == "lenient":
             lenient.add(case.id)
-    # None of them does so unnecessarily.
+    # No case is lenient without need.
     assert lenient == {case.id for case in CASES if case.by_default}
 
 
-# Endpoints that do wrong ------------------------------------------------------------------------
+# Faulty endpoints -------------------------------------------------------------------------------
 
 
 class Scripted:
-    """An endpoint that sends its preface and answers PING, and one more thing at its end."""
+    """An endpoint that sends its preface, answers PING, and sends some octets at the end."""
 
     instant = True
 
@@ -317,7 +317,7 @@ RECORD = Record(
 
 def test_the_page_counts_and_explains() -> None:
     text = conformance_page.page(RECORD)
-    # Cases that the record does not have are left out as well.
+    # Cases that are missing from the record are omitted, too.
     left_out = sum(Role.SERVER in case.roles for case in CASES) - 13
     assert f"\n| a server | 1.0 | 5 | 4 | 0 | 3 | 1 | {left_out} |\n" in text
     differences = text[text.index("### a server 1.0") : text.index("## The cases")]

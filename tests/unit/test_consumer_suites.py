@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import tarfile
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.consumer_suites import RERUNS, Suite, run_again
+from tools import consumer_suites
+from tools.consumer_suites import KINDS, OURS, PUBLISHED, RERUNS, Suite, run_again
 from tools.consumers import catalogue, results
 from tools.consumers.catalogue import INSTALLED, SDIST, Consumer
 from tools.consumers.results import FAILED, PASSED, SKIPPED, Report
@@ -151,7 +153,7 @@ time.sleep(float(sys.argv[1]))
 
 
 def ends(pid: int) -> bool:
-    """Whether a process ends soon."""
+    """Whether a process ends within the time limit."""
     for _ in range(100):
         try:
             os.kill(pid, 0)
@@ -189,7 +191,7 @@ def test_what_the_source_distribution_lacks_is_put_in(tmp_path: Path) -> None:
 
 
 class OnceMore(Suite):
-    """A suite whose tests pass at the second attempt, except for one."""
+    """A suite whose tests pass on the second attempt, except for one."""
 
     attempts = 0
 
@@ -238,3 +240,50 @@ def test_the_experiment_has_columns_of_its_own() -> None:
     first, second = results.table([report], results.EXPERIMENT).splitlines()
     assert "the other class" in first
     assert second.split() == ["x", "1", "2", "1", "1"]
+
+
+@pytest.mark.parametrize("given", [None, Path("dist/h2-1-cp311-cp311-linux.whl")])
+def test_the_wheel_is_built_unless_one_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: Path | None
+) -> None:
+    built = tmp_path / "h2-1-py3-none-any.whl"
+    installed: dict[str, Path] = {}
+    monkeypatch.setattr(consumer_suites, "environment", lambda of_set, kind: Path(kind))
+    monkeypatch.setattr(
+        consumer_suites, "put_in", lambda python, kind, wheel: installed.update({kind: wheel})
+    )
+    monkeypatch.setattr(
+        consumer_suites.distributions, "build", lambda folder: (tmp_path / "sdist", built)
+    )
+    consumers = [consumer for consumer in catalogue.CONSUMERS if consumer.name == "Twisted"]
+    prepared = consumer_suites.prepare(consumers, tmp_path, KINDS, given)
+    assert installed == dict.fromkeys(KINDS, given or built)
+    assert prepared.pythons == {("all", kind): Path(kind) for kind in KINDS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wheel", "told", "right"),
+    [
+        (OURS, "h2-4.5.0-cp311-cp311-linux.whl", "4.5.0 True", True),
+        (OURS, "h2-4.5.0-cp311-cp311-linux.whl", "4.5.0 False", False),
+        (OURS, "h2-4.5.0-py3-none-any.whl", "4.5.0 False", True),
+        (OURS, "h2-4.5.0-py3-none-any.whl", "4.5.0 True", False),
+        (OURS, "h2-4.5.0-py3-none-any.whl", "4.4.1 False", False),
+        (PUBLISHED, "h2-4.5.0-py3-none-any.whl", "4.4.1 False", True),
+        (PUBLISHED, "h2-4.5.0-py3-none-any.whl", "4.5.0 False", False),
+    ],
+)
+def test_the_wheel_that_was_named_is_what_runs(
+    monkeypatch: pytest.MonkeyPatch, kind: str, wheel: str, told: str, right: bool
+) -> None:
+    def run(command: Sequence[str], **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 0, f"{told} /there/lib/h2/connection.py\n")
+
+    monkeypatch.setattr(consumer_suites, "pip", lambda *arguments: None)
+    monkeypatch.setattr(consumer_suites.subprocess, "run", run)
+    python = Path("/there/bin/python")
+    if right:
+        consumer_suites.put_in(python, kind, Path(wheel))
+    else:
+        with pytest.raises(SystemExit, match="has h2 4"):
+            consumer_suites.put_in(python, kind, Path(wheel))

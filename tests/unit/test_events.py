@@ -51,7 +51,7 @@ HEADERS = [HeaderTuple(b":status", b"200"), NeverIndexedHeaderTuple(b"cookie", b
 ENDED = StreamEnded(stream_id=1)
 PRIORITY = PriorityUpdated(stream_id=1, weight=16, depends_on=0, exclusive=False)
 
-# What the constructor asks for, and what it takes besides.
+# The required and the optional arguments of the constructor.
 REQUIRED: dict[type[Any], dict[str, Any]] = {
     RequestReceived: {"stream_id": 1},
     ResponseReceived: {"stream_id": 1},
@@ -164,7 +164,7 @@ def test_fields_go_by_keyword_and_no_others_are_taken(cls: type[Any]) -> None:
 
 @pytest.mark.parametrize("cls", REQUIRED)
 def test_optional_fields_have_values_without_the_constructor(cls: type[Any]) -> None:
-    # How a connection makes events: only what there is gets set.
+    # A connection creates events this way, and sets only the attributes that have a value.
     event = object.__new__(cls)
     for name, value in REQUIRED[cls].items():
         setattr(event, name, value)
@@ -177,7 +177,7 @@ def test_optional_fields_have_values_without_the_constructor(cls: type[Any]) -> 
 def test_events_made_without_the_constructor_are_equal_to_others(cls: type[Any]) -> None:
     event = object.__new__(cls)
     vars(event).update(REQUIRED[cls])
-    if "changed_settings" in OPTIONAL[cls]:  # a dict of its own, so the connection sets it
+    if "changed_settings" in OPTIONAL[cls]:  # the connection sets it: a separate dict
         event.changed_settings = {}
     assert event == cls(**REQUIRED[cls])
     assert repr(event) == repr(cls(**REQUIRED[cls]))
@@ -252,7 +252,7 @@ def test_copies_of_fields_alone(duplicate: Callable[[Any], Any]) -> None:
 
 
 def test_pickles_of_events_need_no_more_than_their_classes() -> None:
-    # They are read by other processes, and by h2 4.4.1.
+    # Other processes and h2 4.4.1 read them.
     for cls in (RequestReceived, PushedStreamReceived):
         text = pickle.dumps(full(cls))
         assert b"HeaderTuple" in text

@@ -97,7 +97,7 @@ def test_random_walks_with_an_intermediary(name: str, strict: bool) -> None:
     assert report.steps > 100
 
 
-# Faults it must find -----------------------------------------------------------------------------
+# Faults that it must find-------------------------------------------------------------------------
 
 
 def stream_cell(input_: str, state: str) -> Cell:
@@ -412,12 +412,12 @@ def test_the_command_puts_faults_into_tables(
     faults = ["--faults", "--only"]
     assert program.main([*faults, "SEND_DATA_END in OPEN_BOTH"]) == 0
     assert "misuse: 3 calls of 'messages': refused: end(1)" in capsys.readouterr().out
-    # Neither scenario has the call that would find it.
+    # Neither scenario has the call that would detect it.
     assert program.main([*faults, "SEND_WINDOW_UPDATE in OPEN_BOTH"]) == 1
     assert "nobody asks: NO REASON" in capsys.readouterr().out
     assert program.main([*faults, "RECV_HEADERS in CLOSED"]) == 0
     assert "nobody asks: only a peer that" in capsys.readouterr().out
-    # Another check refuses it as well.
+    # Another check rejects it, too.
     assert program.main([*faults, "client: SEND_PUSH_PROMISE in OPEN"]) == 0
     assert "not found: " in capsys.readouterr().out
     monkeypatch.setattr(seeded, "changes", lambda cell: [cell.value])

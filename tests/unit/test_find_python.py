@@ -1,4 +1,4 @@
-"""`tools/find-python.sh`: the interpreter that `make` uses, or what is missing."""
+"""`tools/find-python.sh` finds the interpreter for `make`, or says what is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSI
 
 
 def find(folder: Path, python: str = "") -> tuple[int, str, str]:
-    """The output of the script if the PATH has only this folder."""
+    """The output of the script if PATH has only this folder."""
     environment = [f"PATH={folder}", f"PYTHON={python}"]
     env, sh = shutil.which("env"), shutil.which("sh")
     done = run([str(env), "-i", *environment, str(sh), str(ROOT / "tools" / "find-python.sh")])
@@ -22,7 +22,7 @@ def find(folder: Path, python: str = "") -> tuple[int, str, str]:
 
 
 def install(folder: Path, name: str, before: str = "") -> None:
-    """Put this interpreter into the folder; it runs some statements before all others."""
+    """Put this interpreter into the folder; it runs the given statements first."""
     (folder / "modules").mkdir(exist_ok=True)
     (folder / "modules" / "sitecustomize.py").write_text(before)
     script = folder / name

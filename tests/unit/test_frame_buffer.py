@@ -1,4 +1,4 @@
-"""Octets that become frames of the package `hyperframe`."""
+"""`FrameBuffer` turns octets into frames of the package `hyperframe`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_client_begins_with_its_preface(octets: bytes) -> None:
 
 def test_a_frame_that_is_too_long() -> None:
     buffer = FrameBuffer()
-    # Its header is enough.
+    # The frame header is enough.
     buffer.add_data(DataFrame(1, b"x" * 16_385).serialize()[:9])
     with pytest.raises(FrameTooLargeError, match="16385"):
         next(buffer)

@@ -1,4 +1,4 @@
-"""Generated pages, and those that correspond to a list, match the code."""
+"""Generated pages, and pages that correspond to a list in the code, are up to date."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def cells(section: str) -> dict[tuple[str, str], str]:
 
 
 def outcomes(section: str) -> dict[tuple[str, str], str]:
-    """A table of outcomes by state and input; each pair must be there once."""
+    """A table of outcomes by state and input; each pair must occur once."""
     found: dict[tuple[str, str], str] = {}
     states: list[str] = []
     for state, inputs, outcome in rows(section)[1:]:

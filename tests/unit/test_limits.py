@@ -54,7 +54,7 @@ def test_negative_numbers(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [5, Rate(5, 5), True, 1.5, float("nan"), "5"], ids=repr)
 def test_limits_of_another_type(name: str, value: Any) -> None:
-    """They are refused here, and not where the first frame is counted."""
+    """They are rejected here, not when the first frame is counted."""
     options: dict[str, Any] = {name: value}
     if type(value) is type(getattr(AbuseLimits(), name)):
         assert getattr(AbuseLimits(**options), name) == value
@@ -142,7 +142,7 @@ def test_the_manual_lists_all_of_them_with_their_defaults() -> None:
 
 
 def shown(value: Rate | float) -> str:
-    """A default as the manual writes it."""
+    """A default value as the manual formats it."""
     if isinstance(value, Rate):
         return f"{shown(value.burst)}, {shown(value.per_second)} a second"
     return f"{value:,}" if value >= 10_000 else str(value)

@@ -1,4 +1,4 @@
-"""Benchmarks that leave Python: libnghttp2 in C, and machine instructions."""
+"""Benchmarks outside Python: libnghttp2 in C, and machine instructions."""
 
 from __future__ import annotations
 

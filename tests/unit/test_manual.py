@@ -1,4 +1,4 @@
-"""The manual has all its chapters, and our Sphinx extension finds what is missing."""
+"""The manual has all its chapters, and the Sphinx extension finds names without documentation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytest.importorskip("sphinx", reason="Sphinx is in the dependency group 'docs'")
 from tools import manual
 from tools.drawing import Drawing
 
-# What a reader looks for, and the page that has it.
+# Search terms of readers, and the page that answers each.
 CHAPTERS = {
     "installation": "installation",
     "your first HTTP/2 server": "tutorial",
@@ -91,7 +91,7 @@ def test_public_names_are_what_modules_export_and_their_members() -> None:
     absent = {
         "h2.connection.H2Connection._core",
         "h2.config.H2Configuration.client_side",  # a parameter that the docstring explains
-        "h2.exceptions.FlowControlError.rule",  # documented where it is from
+        "h2.exceptions.FlowControlError.rule",  # documented in the module that defines it
         "h2.settings.Settings.keys",  # from the standard library
         "h2.settings.Settings.announced",  # for the connection, as its docstring says
     }
@@ -173,19 +173,19 @@ def test_a_small_manual(tmp_path: Path) -> None:
     assert reported == sorted(set(manual.public_names()) - given)
 
     html = (out / "index.html").read_text(encoding="utf-8")
-    # What the page documents is a link to its place, and the rest stays code.
+    # Names that the page documents become links, and the others stay code.
     assert re.search(r'<a [^>]*href="#h2.exceptions.H2Error.rule"[^>]*><code[^>]*>.*?rule', html)
     assert not re.search(r"<a [^>]*><code[^>]*>(?:<[^>]*>)*send_data", html)
     assert re.search(r"section 7\): (?:<[^>]*>)*FLOW_CONTROL_ERROR", html)
     assert not re.search(r"PingReceived</span>.{0,40}\(", html)
 
-    # The fields of events are attributes with their types, and what the docstring says is a
-    # sentence.
+    # The fields of events are attributes with their types; their text in the docstring becomes
+    # a sentence.
     text = re.sub("<[^>]*>", "", html)
     assert "ping_data: bytes¶\nThe opaque data of the frame, 8 bytes." in text
     assert "error_code: h2.errors.ErrorCodes | int¶\nWhy: an integer" in text
 
-    # Tables fit on a phone; drawings are in the page; files have their colours.
+    # Tables fit on a phone, drawings are inline, and files are highlighted.
     plain = re.sub("</?span[^>]*>", "", html)
     assert "ENABLE_<wbr>PUSH" in plain
     assert "NoSuch<wbr>Stream<wbr>Error" in plain

@@ -1,4 +1,4 @@
-"""The tool for mutation testing: which mutants it makes, which tests it runs, what it says."""
+"""The tool for mutation testing: its mutants, the tests that it runs, its report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def changes(source: str) -> list[str]:
         ("a()", ["a() -> pass"]),
         ("raise a", ["raise a -> pass"]),
         ("del a[b]", ["del a[b] -> pass"]),
-        # What makes no difference, or breaks all of it.
+        # Mutants without an effect, or that break everything, are not created.
         ("return None", []),
         ("return False", ["False -> True"]),
         ("a = b", []),
@@ -47,7 +47,7 @@ def changes(source: str) -> list[str]:
         ("'a docstring'", []),
         ("import a", []),
         ("if TYPE_CHECKING: a()", []),
-        # What only the compiled build runs.
+        # Code that only the compiled build runs.
         ("if COMPILED: a()\n    else: b()", ["b() -> pass"]),
         ("a = b(1) if COMPILED else not c", ["not c -> c"]),
         ("__slots__ = ('a',) + (b,)", []),
@@ -113,7 +113,7 @@ def test_tests_that_reach_the_line_run_and_quick_ones_first() -> None:
     assert Reach({}, {}, {}).tests_for(mutant_of(SOURCE, "-> max")) == []
     tables = Reach({"n.py": {1: ["a"], 2: ["b"]}}, {"a": 2.0, "b": 1.0}, {})
     assert tables.tests_for(mutant_of(SOURCE, "3 -> 4")) == ["b", "a"]
-    # What is to be changed before it runs.
+    # Code that must be changed before it runs.
     assert [reach.is_imported(mutant_of(SOURCE, change)) for change in CHANGES] == [
         True,
         False,
@@ -197,7 +197,7 @@ def test_what_becomes_of_a_mutant(tmp_path: Path) -> None:
         "Counter.down: a - 1 -> a + 1": ("timed out", "test_down"),
         "Counter.down: min(a, b) -> max(a, b)": ("survived", ""),
         "other: 1 + 1 -> 1 - 1": ("not reached", ""),
-        # A default value, a constant, and a function that has run already.
+        # A default value, a constant, and a function that was called already.
         ": 4 -> 5": ("killed", "test_limit"),
         "Counter.down: 4 -> 5": ("survived", ""),
         "lowest: min(values) -> max(values)": ("killed", "test_first"),

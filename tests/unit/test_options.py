@@ -1,4 +1,4 @@
-"""Options of a configuration that serves connections already: every change is noticed."""
+"""A change of an option takes effect on connections that already use the configuration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Collector(DummyLogger):
 
 
 def server(config: H2Configuration) -> H2Connection:
-    """A server that has got the preface of its client and a request."""
+    """A server that has received the preface of its client and a request."""
     connection = H2Connection(config)
     connection.initiate_connection()
     return connection

@@ -115,7 +115,7 @@ def test_any_octets_are_a_priority(field: bytes) -> None:
      b" ", b":", b"*"],
 )  # fmt: skip
 def test_long_fields_take_linear_time(unit: bytes) -> None:
-    # One that took quadratic time would take minutes.
+    # A parser that takes quadratic time would need minutes.
     assert Priority.parse(b"u=2," + unit * (2**20 // len(unit))) in (
         DEFAULT,
         Priority(1),

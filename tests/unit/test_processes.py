@@ -1,4 +1,4 @@
-"""The programs that tests start: none hangs because its output is not read."""
+"""Programs that tests start do not hang if nobody reads their output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After `import h2.connection` alone, programs reach what they reach with h2 4.4.1."""
+"""`import h2.connection` makes the same modules reachable as in h2 4.4.1."""
 
 from __future__ import annotations
 

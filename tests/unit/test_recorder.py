@@ -1,4 +1,4 @@
-"""Recordings of connections: what they hold, and their formats."""
+"""Recordings of connections: their contents and formats."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.wire import Code, Flag, Type
 
 
 def recorded(*frames: bytes, recorder: Recorder | None = None) -> list[dict[str, Any]]:
-    """The entries of a recorder for these frames, sent one after the other."""
+    """The entries of a recorder for these frames, sent in this order."""
     recorder = recorder or Recorder()
     for frame in wire.parse(b"".join(frames)):
         logged = LoggedFrame(frame.type, frame.flags, frame.stream_id, frame.payload)
@@ -28,7 +28,7 @@ def recorded(*frames: bytes, recorder: Recorder | None = None) -> list[dict[str,
 
 
 def only(frame: bytes) -> dict[str, Any]:
-    """The details of a frame besides its header."""
+    """The recorded details of a frame, without its header."""
     (found,) = recorded(frame)
     for name in ("at", "sent", "type", "stream", "length", "flags"):
         del found[name]
@@ -156,7 +156,7 @@ def test_there_is_an_end_to_it() -> None:
 
 
 def held(recorder: Recorder) -> int:
-    """About how much memory what is recorded takes, counted in another way."""
+    """About how much memory a recording takes, computed in another way."""
     return len(json.dumps(recorder.to_dict(), ensure_ascii=False))
 
 

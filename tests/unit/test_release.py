@@ -1,4 +1,4 @@
-"""Releases: preparation, checks of distributions, and the Pythons to try them on."""
+"""Releases: preparation, checks of distributions, and the Pythons to test them on."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_the_trial_passes_here(tmp_path: Path) -> None:
     done = run([sys.executable, "-c", release.TRIAL, str(tmp_path)])
     assert (done.returncode, done.stdout) == (0, f"{h2.__version__} {h2.__compiled__}\n"), done
     done = run([sys.executable, "-c", release.TRIAL, str(Path(h2.__file__).parents[1])])
-    assert "AssertionError" in done.stderr  # not an installation, but what lies in this folder
+    assert "AssertionError" in done.stderr  # not an installed package, but the folder next to it
 
 
 def test_an_installation_that_does_not_work_is_shown(

@@ -1,4 +1,4 @@
-"""The table of what the RFCs demand: complete, and true about the tests and rules that it names."""
+"""The table of requirements is complete, and right about the tests and rules that it names."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_tests_of_a_row_break_its_rules(tmp_path: Path) -> None:
     file = tmp_path / "triggered.json"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "TRIGGERED": str(file)}
     options = ("-q", "-p", "triggered", "-p", "no:cacheprovider", "-p", "no:xdist")
-    # Hundreds of tests: they take longer than what programs are otherwise given.
+    # Hundreds of tests need more than the usual time limit.
     command = [sys.executable, "-m", "pytest", *options, *tests]
     done = run_for_bytes(command, env=environment, patience=4)
     assert done.returncode == 0, done.stdout.decode()

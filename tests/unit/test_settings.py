@@ -205,7 +205,7 @@ def test_a_server_must_not_enable_push() -> None:
     assert value_violation(2, -1, SENDER_BOUNDS[False]) is not None
     assert value_violation(2, 0, SENDER_BOUNDS[False]) is None
     server.validate_received_setting(2, 0)
-    # An assignment may: only what is sent counts.
+    # An assignment may; only the sent value matters.
     server.enable_push = 1
     server.acknowledge()
     assert server.enable_push == 1
@@ -506,10 +506,10 @@ def test_the_same_values_are_worked_out_once() -> None:
     reports = [settings.receive(pairs) for settings in (first, second)]
     assert described(reports[0]) == described(reports[1])
     assert first.in_effect is second.in_effect
-    # What programs get is never shared.
+    # Objects that programs get are never shared.
     assert reports[0] is not reports[1]
     assert all(reports[0][key] is not reports[1][key] for key in reports[0])
-    # They mean other things after other values, and to the other end.
+    # The result depends on earlier values, and on the end that receives.
     assert described(first.receive(pairs)) == {3: (3, 7, 7), 4: (4, 9, 9), 200: (200, None, 8)}
     client, server = Settings(), Settings(client=False)
     assert described(client.receive(((2, 1),))) == {2: (2, 1, 1)}
@@ -518,7 +518,7 @@ def test_the_same_values_are_worked_out_once() -> None:
 
 
 def test_two_ends_that_announce_the_same_do_not_replace_each_others_results() -> None:
-    """A connection after the first one of its kind leaves nothing new in the process."""
+    """Only the first connection of a kind adds to the cache of the process."""
     pairs = ((4, 70_000), (5, 20_000))
     ends = [Settings(), Settings(client=False)]
     for end in ends:
@@ -582,7 +582,7 @@ def test_memory() -> None:
 
 
 class Model:
-    """Settings as the manual describes them, by the plainest means."""
+    """A naive implementation of settings as the manual describes them."""
 
     def __init__(self, client: bool) -> None:
         self.values = {**CLIENT_DEFAULTS, 2: 1 if client else 0}

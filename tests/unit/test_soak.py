@@ -1,10 +1,12 @@
-"""The programs for long runs, shortly: the soak over sockets, and many idle connections."""
+"""Short runs of the programs for long runs: the soak over sockets, and many idle connections."""
 
 from __future__ import annotations
 
 import gc
 import json
 import platform
+import random
+import socket
 
 import pytest
 
@@ -16,14 +18,14 @@ def test_a_short_soak(capfd: pytest.CaptureFixture[str]) -> None:
     assert soak.main(["--requests", "3000", "--connections", "80", "--seed", "2"]) == 0
     out = capfd.readouterr().out
     assert "WRONG" not in out
-    # All that is to happen does happen, even in so few.
+    # Every outcome occurs, even with so few requests.
     for outcome in ("answered", "cancelled", "reset by the server", "ended by an error"):
         assert f"  {outcome}: " in out
     assert "  sent again: " in out
 
 
 def wrong_content(number: int, size: int) -> memoryview:
-    """As it should be at first, then the content of another message."""
+    """Correct content at first, then the content of another message."""
     return content(number + (number >= 700), size)
 
 
@@ -37,6 +39,25 @@ def test_the_soak_finds_content_that_is_not_what_was_sent(monkeypatch: pytest.Mo
     monkeypatch.setattr(soak, "SIZES", (100,))
     with pytest.raises(AssertionError, match=r"number=[7-9]\d\d\b"):
         soak.main(["--requests", "1000", "--connections", "1"])
+
+
+def test_an_end_that_has_to_acknowledge_content_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = []
+
+    def select(reads: object, writes: object, errors: object, wait: float) -> object:
+        waits.append(wait)
+        return [], [], []
+
+    monkeypatch.setattr(soak_ends.select, "select", select)
+    with socket.socket() as sock:
+        end = soak_ends.End(sock, True, random.Random(1))
+        end.turn(0.05)
+        end.owed.extend([(1, 10), (1, 10)])
+        monkeypatch.setattr(end, "pay", lambda: None)
+        end.turn(0.05)
+    assert waits == [0.05, soak_ends.OWING]
 
 
 def test_the_soak_finds_requests_that_are_lost(
@@ -71,7 +92,7 @@ def test_many_idle_connections(capsys: pytest.CaptureFixture[str]) -> None:
     parts = json.loads(capsys.readouterr().out)
     assert parts["all at once"]["connections"] == 300
     figures = parts["bytes for each"]
-    # What the manual says of settings.
+    # The manual makes these claims about settings.
     usual = figures["as it is"]
     assert usual < 11_000
     assert figures["HEADER_TABLE_SIZE 0"] < 0.8 * usual
@@ -88,7 +109,7 @@ def test_tables_of_many_idle_connections(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_connections_go_with_the_last_reference() -> None:
-    """There are no cycles: nothing waits for the garbage collector."""
+    """There are no reference cycles for the garbage collector to find."""
     session = scale.record(1, 10)
     conns = [scale.used(session)]
     gc.collect()

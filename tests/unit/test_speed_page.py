@@ -1,4 +1,4 @@
-"""The page about speed and its plots: every figure in its place."""
+"""The page about speed and its plots show each figure in the right place."""
 
 from __future__ import annotations
 

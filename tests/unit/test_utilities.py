@@ -1,4 +1,4 @@
-"""The field rules as functions."""
+"""The functions of h2.utilities: field rules, and others of the published package."""
 
 from __future__ import annotations
 

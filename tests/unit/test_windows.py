@@ -1,4 +1,4 @@
-"""A receive window by itself, and other names that programs look up."""
+"""h2.windows: a receive window by itself, and other names that programs use."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What `tools/consumer_suites.py` knows about programs that use the package."""
+"""Programs that use the package, for `tools/consumer_suites.py`."""

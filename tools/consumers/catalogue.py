@@ -115,7 +115,7 @@ ACCEPTED: dict[str, dict[str, str]] = {}
 
 
 def requirements(of_set: str) -> tuple[str, ...]:
-    """What pip installs for a set: the lines of the file without the comments."""
+    """The requirements of a set for pip: the lines of the file without the comments."""
     lines = (HERE / f"requirements-{of_set}.txt").read_text().splitlines()
     return tuple(line for line in lines if line and not line.startswith("#"))
 

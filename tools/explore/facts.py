@@ -1,4 +1,4 @@
-"""What an application knows about its streams, from its own calls and from events.
+"""The knowledge of an application about its streams, from its own calls and from events.
 
 This is a model of RFC 9113 sections 5.1, 6.8 and 8.1 that shares nothing with the tables of the
 package: it says which calls are legal, and which events may occur.

@@ -69,7 +69,7 @@ class Cell(NamedTuple):
 
     @property
     def value(self) -> int:
-        """What the cell says."""
+        """The content of the cell."""
         return _table(self.table)[self.row][self.column]
 
 
@@ -78,7 +78,7 @@ class Outcome:
     """The result for a fault in a cell."""
 
     cell: Cell
-    value: int  #: what the cell said instead
+    value: int  #: the changed content of the cell
     found: str = ""  #: the fault that was reported, empty for none
     scenario: str = ""
     calls: int = 0

@@ -334,7 +334,7 @@ class Client:
             raise Failure(Status.SEND, f"Failed to send: {self._send_error}")
 
     def _hint(self) -> str:
-        """What may be wrong if the server has not sent anything."""
+        """A hint at what may be wrong if the server has not sent anything."""
         if self._first_octets or self._url.scheme == "https":
             return ""
         return "; perhaps it does not speak HTTP/2 without TLS"

@@ -1,4 +1,4 @@
-"""What `get` prints about a response other than its content: `--write-out` and `--stat`."""
+"""The reports of `get` about a response: `--write-out` and `--stat`."""
 
 from __future__ import annotations
 

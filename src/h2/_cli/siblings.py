@@ -16,7 +16,7 @@ _UNNAMED: Final = 0.0001  # the weight of unencoded content if the client does n
 
 
 class Choice(NamedTuple):
-    """What to send."""
+    """The file to send."""
 
     path: Path
     coding: str | None

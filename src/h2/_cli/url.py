@@ -30,7 +30,7 @@ class Url:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What a connection is for: scheme, host and port."""
+        """The server of a connection: scheme, host and port."""
         return self.scheme, self.host, self.port
 
     def __str__(self) -> str:

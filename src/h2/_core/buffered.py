@@ -31,7 +31,7 @@ def strict_unless_said(config: H2Configuration | None) -> H2Configuration:
 
 
 class Buffers:
-    """What a connection that buffers has in addition to the state of every connection."""
+    """The state of a buffering connection, in addition to that of every connection."""
 
     __slots__ = (
         "automatic",

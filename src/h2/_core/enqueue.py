@@ -200,7 +200,7 @@ def reset_stream(queue: SendQueue, stream_id: int, error_code: int) -> None:
     elif outbound.ended and error_code == ErrorCodes.NO_ERROR and not conn.client:
         # "a server MAY request that the client abort transmission of a request without error by
         # sending a RST_STREAM with an error code of NO_ERROR after sending a complete response":
-        # so the response still goes out.
+        # so the response is still sent.
         conn.check_send(_SEND_ON_STREAM)
         if outbound.reset_behind:
             raise stream_closed(stream_id)

@@ -80,9 +80,6 @@ def terminate(conn: Connection, violation: Violation) -> H2Error:
         send_goaway(conn, code)
     conn.end()
     error.events = conn.events
-    # The error will have the violation as its context: the cycle would keep the input until the
-    # next run of the garbage collector.
-    violation.error = None
     return error
 
 

@@ -1,4 +1,4 @@
-"""What the peer does to pending content: windows, limits, resets, priorities."""
+"""Effects of the peer's frames on pending content: windows, limits, resets, priorities."""
 
 from __future__ import annotations
 

@@ -31,9 +31,7 @@ class ForeignEncoder:
         if not callable(getattr(foreign, "encode", None)):
             raise TypeError(f"an encoder must have a method encode; {quoted(foreign)} has none")
         self.foreign = foreign
-        self.fields: dict[
-            tuple[bytes, bytes], Entry
-        ] = {}  # of none is it known that its table has it
+        self.fields: dict[tuple[bytes, bytes], Entry] = {}  # none is known to be in its table
         self.generation = 0
         self.pending_update = True  # possibly, so no block is cached
         if self.header_table_size > size_without_update:

@@ -223,6 +223,8 @@ def _upgrade_settings(conn: Connection, header: Any) -> list[tuple[int, int]]:
     try:
         take_received(conn, copy(conn.remote_settings), pairs)
     except Violation as violation:
+        # Its traceback refers to frames that refer to it; the exception would keep this cycle.
+        violation.__traceback__ = None
         raise violation.exception() from None
     return pairs
 

@@ -32,7 +32,7 @@ class Output:
 
     A chunk is one or more whole frames, or the header of a DATA frame whose content is the next
     chunk. Most are added with ``chunks.append``, without a call in between. Content can be dropped
-    until its frame has begun to go out. ``answers`` counts the frames that answer something from
+    until its frame has been partly sent. ``answers`` counts the frames that answer something from
     the peer, since the output was last empty.
     """
 
@@ -101,7 +101,7 @@ class Output:
     def put_answers_together(self) -> None:
         """Merge the small frames at the end that are not DATA into one chunk."""
         chunks = self.chunks
-        lowest = self._first + 1  # the chunk there may have begun to go out
+        lowest = self._first + 1  # the chunk there may have been partly sent
         start = len(chunks)
         while (
             start > lowest
@@ -174,7 +174,7 @@ class Output:
     def take_all(self, log: DummyLogger | OutputLogger | None) -> bytes:
         """Remove and return everything that is pending.
 
-        Frames are passed to the logger when they begin to go out.
+        Frames are passed to the logger when their first octet is taken.
         """
         if log is not None or not self._untouched:
             return self.take(self.size, log)
@@ -213,7 +213,7 @@ class Output:
                         if log is not None:
                             _log_frame(log, pieces[-1], content)
                     else:
-                        # The frame begins to go out: from now on it is one chunk.
+                        # The frame is partly sent: from now on it is one chunk.
                         chunks[place] = b""
                         chunk = chunks[place + 1] = b"".join((chunk, content))
                         if log is not None:

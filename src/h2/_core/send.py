@@ -1,4 +1,4 @@
-"""What an application sends besides field blocks: DATA, RST_STREAM, PING, PRIORITY, ALTSVC."""
+"""Sending anything but field blocks: DATA, RST_STREAM, PING, PRIORITY, ALTSVC."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
     stream = find_stream(conn, stream_id)
     # "a server MAY request that the client abort transmission of a request without error by sending
     # a RST_STREAM with an error code of NO_ERROR after sending a complete response (i.e., a frame
-    # with the END_STREAM flag set)" (section 8.1): so the response still goes out.
+    # with the END_STREAM flag set)" (section 8.1): so the response is still sent.
     if error_code == ErrorCodes.NO_ERROR and stream.state in states.HALF_CLOSED_LOCAL:
         conn.streams.move(stream, states.CLOSED_BY_US, conn.max_reset)
     else:

@@ -49,6 +49,8 @@ class Shutdown:
                 self._announce()
             elif self.stage == BEGUN and over:
                 self._name_last()
+            elif self.stage == ANNOUNCED and conn.goaway_sent_last < ID_MASK:
+                self.stage = LAST_NAMED  # the program does not wait for the acknowledgment
             if self.stage != LAST_NAMED or not over:
                 return False
         if self.stage != DRAINED:

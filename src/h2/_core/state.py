@@ -274,12 +274,11 @@ class Connection:
         self.partial_frame.clear()
         self.partial_block = None
 
-    def check_send(self, input_: int) -> int:
-        """Return the connection state after sending something, or raise; changes nothing."""
-        state = self.transitions[input_]
-        if state < 0:
-            raise self._refusal(state, input_)
-        return state
+    def check_send(self, input_: int) -> None:
+        """Raise if the state of the connection does not allow this input."""
+        reaction = self.transitions[input_]
+        if reaction < 0:
+            raise self._refusal(reaction, input_)
 
     def _refusal(self, reaction: int, input_: int) -> H2Error:
         if reaction == states.ENDED:

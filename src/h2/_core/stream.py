@@ -1,4 +1,4 @@
-"""What a connection remembers about each stream, and about closed streams."""
+"""The state of each stream, and what is remembered of closed streams."""
 
 from __future__ import annotations
 

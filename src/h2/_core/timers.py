@@ -64,7 +64,7 @@ class KeepaliveTimer:
     def heard(self) -> None:
         """Note that something has arrived, or that the connection begins."""
         if not self._conn.initiated:
-            return  # PING must not go out before our first SETTINGS
+            return  # PING must not be sent before our first SETTINGS
         self._heard = self._clock()
         self._pinged = None
 

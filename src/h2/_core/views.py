@@ -31,7 +31,7 @@ class StreamState(enum.IntEnum):
 
 
 class StreamClosedBy(enum.Enum):
-    """What closed a stream."""
+    """How a stream was closed."""
 
     SEND_END_STREAM = 0
     RECV_END_STREAM = 1

@@ -1,4 +1,4 @@
-"""What a recording says about a frame besides its header."""
+"""The details that a recording has about a frame, in addition to its header."""
 
 from __future__ import annotations
 

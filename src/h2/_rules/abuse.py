@@ -74,7 +74,7 @@ class SmallFrames:
 
 
 class Conduct:
-    """What one peer has done so far. What most peers never do takes no memory."""
+    """The actions of one peer so far. Those that most peers never take need no memory."""
 
     __slots__ = (
         "_due_updates",

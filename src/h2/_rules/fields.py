@@ -170,7 +170,7 @@ def classify_value(mask: int, value: bytes) -> int:
         return mask | BAD_VALUE
     if not mask:
         return 0
-    # The most common literals with a class of their own, so they avoid another call.
+    # The most common literals with a separate class, so they avoid another call.
     if mask == PATH and value[:1] == b"/" and value.translate(None, _URI_FORBIDDEN) == value:
         return PATH
     if mask == CONTENT_LENGTH and value.isdigit() and len(value) <= _FEW_DIGITS:

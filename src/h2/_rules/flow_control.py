@@ -12,7 +12,7 @@ DEFAULT_WINDOW: Final = 65_535
 
 
 class ReceiveWindow:
-    """What the peer may still send, and what was acknowledged since the last WINDOW_UPDATE.
+    """How much the peer may still send, and the octets acknowledged since the last WINDOW_UPDATE.
 
     ``value`` is what the peer may still send; it is negative after SETTINGS_INITIAL_WINDOW_SIZE
     became smaller. ``limit`` is the size to which the window reopens. ``handed_back`` counts
@@ -65,7 +65,7 @@ class ReceiveWindow:
 
 
 class SendWindows:
-    """What we may send: the connection window, and the initial window of streams.
+    """How much we may send: the connection window, and the initial window of streams.
 
     A stream keeps its window as an offset from ``initial``, the peer's
     SETTINGS_INITIAL_WINDOW_SIZE, so a change of that setting does not touch any stream.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from typing import Final
 
-#: The most that are remembered. Otherwise a peer without a limit could make them pile up.
+#: The maximum that is remembered. Otherwise, without a stream limit, a peer could add any number.
 _MOST: Final = 1024
 
 

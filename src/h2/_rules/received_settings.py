@@ -95,7 +95,7 @@ def _work_out(
     for code, value in entries:
         setting = names.get(code)
         if setting is None:
-            # Not kept, because a peer could make them pile up. Any value of 32 bits is valid.
+            # Not kept, because a peer could send any number of them. Any value of 32 bits is valid.
             changed[code] = value
             continue
         minimum, maximum, error_code = bounds[code]

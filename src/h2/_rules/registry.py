@@ -90,8 +90,13 @@ class Violation(Exception):  # noqa: N818  (the scope decides whether it becomes
         self.error = error
 
     def exception(self) -> H2Error:
-        """Return the public exception, which knows the rule and its error code."""
-        error = self.error
+        """Return the public exception, which knows the rule and its error code; call this once.
+
+        A traceback of the exception refers to frames that may refer to the violation. It gives the
+        exception away, because the cycle would keep the frames, and with them the input, until the
+        next run of the garbage collector.
+        """
+        error, self.error = self.error, None
         if error is None:
             error = self.rule.error(self.message)
             if isinstance(error, ProtocolError):

@@ -33,14 +33,14 @@ def pure_source() -> Iterator[str]:
 
 
 def installed() -> Runner:
-    """The package that this process imports, from wherever it is installed."""
+    """The folder of the package that this process imports."""
     return Runner(sys.executable, str(Path(h2.__file__).parent.parent))
 
 
 def differences(
     compiled: Runner, pure: Runner, seeds: range
 ) -> tuple[int, list[tuple[int, int, Any, Any]]]:
-    """The number of steps run, and where the builds differ: seed, step, and what each did."""
+    """The number of steps run, and the differences: seed, step, and the result of each build."""
     programs = [program(seed) for seed in seeds]
     found = []
     steps = 0
@@ -54,7 +54,7 @@ def differences(
 
 
 def main(wanted: str = "1000000") -> int:
-    """Compare until this many steps were run; returns the exit status."""
+    """Compare until this many steps were run; return the exit status."""
     if not h2.__compiled__:
         sys.exit("this compares the compiled build with the pure one, and only that is installed")
     steps, first = 0, 0

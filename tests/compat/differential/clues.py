@@ -55,7 +55,7 @@ def streams(d: Difference) -> list[int]:
 
 
 def fields(d: Difference) -> list[tuple[str, str]]:
-    """The header fields that the step may have been about."""
+    """The header fields that the step may concern."""
     if d.p["do"] == "call":
         args = d.p["call"][1]
         blocks = [args.get("headers") or args.get("request_headers") or []]
@@ -69,16 +69,16 @@ def fields(d: Difference) -> list[tuple[str, str]]:
 
 
 def refused(d: Difference) -> bool:
-    """Only this package objects, with a ProtocolError."""
+    """Only this package fails, with a ProtocolError."""
     return d.errors() == (None, "ProtocolError")
 
 
 def resets(d: Difference) -> bool:
-    """Only this package resets a stream, whatever else 4.4.1 objects to."""
+    """Only this package resets a stream, whatever errors 4.4.1 reports."""
     side = receiver(d.p)
     return side is not None and bool(reset_by([d.o], side) - reset_by([d.p], side))
 
 
 def objects(d: Difference) -> bool:
-    """Only this package objects: it refuses a call, or resets the stream of a message."""
+    """Only this package fails: it rejects a call, or resets the stream of a message."""
     return resets(d) or (d.p["do"] == "call" and refused(d))

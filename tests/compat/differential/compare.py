@@ -9,7 +9,7 @@ from typing import Any
 
 Json = Any
 
-#: The parts of each step that are compared, the most telling ones first; exception messages may
+#: The compared parts of each step, the most informative ones first; exception messages may
 #: differ. The states of the two connections come after these, one attribute at a time.
 PARTS = ("skipped", "call", "units", "raised", "returned", "events", "out")
 ERROR_PARTS = (
@@ -39,12 +39,12 @@ class Difference:
 
     @property
     def p(self) -> Json:
-        """What the published package did."""
+        """The result of the published package."""
         return self.published[self.index]
 
     @property
     def o(self) -> Json:
-        """What this package did."""
+        """The result of this package."""
         return self.ours[self.index]
 
     def only(self, *names: str) -> bool:
@@ -56,7 +56,7 @@ class Difference:
         return error_type(self.p), error_type(self.o)
 
     def before(self) -> list[Json]:
-        """The steps that both packages did alike."""
+        """The steps with the same result in both packages."""
         return self.published[: self.index]
 
 
@@ -105,14 +105,14 @@ def view(entry: Json, part: str) -> Json:
 
 
 def without(program: Json, steps: Sequence[int]) -> Json:
-    """The program with some steps left out."""
+    """The program without some steps."""
     gone = set(steps)
     kept = [step for index, step in enumerate(program["steps"]) if index not in gone]
     return {**program, "steps": kept}
 
 
 def refused_calls(trace: list[Json]) -> list[int]:
-    """The steps at which a call raised; a refused call must change nothing."""
+    """The steps at which a call raised; a rejected call must change nothing."""
     return [i for i, entry in enumerate(trace) if entry["do"] == "call" and "raised" in entry]
 
 

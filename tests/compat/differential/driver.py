@@ -42,7 +42,7 @@ ERROR_ATTRIBUTES = (
 
 
 class NothingToDoError(Exception):
-    """The step has nothing to work on, for example no stream of the wanted kind."""
+    """The step is impossible, for example because there is no stream of the required kind."""
 
 
 class End:
@@ -89,7 +89,7 @@ class End:
         return again
 
     def state(self) -> Json:
-        """What the public attributes say."""
+        """The values of the public attributes."""
         conn = self.conn
         return {
             "state": conn.state_machine.state.name,
@@ -230,7 +230,7 @@ class Session:
         return self.ends[operand].returned
 
     def _make_window(self, end: End, operand: Json, args: dict[str, Any]) -> bytes:
-        """As many octets as the window and the frame size allow, and ``operand`` more."""
+        """The number of octets that window and frame size allow, plus ``operand``."""
         try:
             room = end.conn.local_flow_control_window(args["stream_id"])
         except Exception:

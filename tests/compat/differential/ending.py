@@ -23,7 +23,7 @@ from .passing import ACCIDENTS
 
 Json = Any
 
-#: Refusals that leave 4.4.1 unchanged.
+#: Rejections that leave 4.4.1 unchanged.
 HARMLESS = (
     "NoSuchStreamError",
     "StreamClosedError",
@@ -310,7 +310,7 @@ def _bad_preface(d: Difference) -> bool:
 
 
 def _error_code(d: Difference) -> bool:
-    """Both fail, with different codes."""
+    """Both fail, with different error codes."""
     published, ours = d.errors()
     if d.p["do"] == "call" or published is None or ours is None:
         return False

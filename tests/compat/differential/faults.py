@@ -1,4 +1,4 @@
-"""Faults that the generator adds: wrong calls, odd frames, odd header lists."""
+"""Faults that the generator adds: invalid calls, unusual frames, unusual header lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STREAMS = ("any", "open", "closed", "ended", "idle", "foreign")
 
 
 def bad_call(random: Random) -> list[Json]:
-    """A call that an implementation must refuse, or that it may find strange."""
+    """A call that an implementation must reject, or an unusual one."""
     side = random.choice(["client", "server"])
     stream = {"stream_id": pick(random, random.choice(STREAMS))}
     idle = {"stream_id": random.choice([0, 2, 99, 100, -1])}
@@ -170,7 +170,7 @@ REQUEST = (
     [":path", "/"],
 )
 
-#: (name, value) added to a header list, with what it is wrong about, if anything.
+#: (name, value) added to a header list, with the error that it causes, if any.
 FIELDS = (
     ("Upper", "x"),
     ("white space", "x"),
@@ -204,7 +204,7 @@ FIELDS = (
     ("set-cookie", "e=f"),
 )
 
-#: Replaced pseudo-header fields; None takes the field away.
+#: Replaced pseudo-header fields; None removes the field.
 PSEUDO = (
     (":method", None),
     (":scheme", None),
@@ -223,7 +223,7 @@ PSEUDO = (
 
 
 def odd_headers(random: Random) -> list[Json]:
-    """A header list with something wrong, sent or received, or with a body that does not fit it."""
+    """A header list with an error, sent or received, or with a body that does not match it."""
     client_block = _spoiled(random, [list(item) for item in REQUEST])
     status = random.choice(["200", "204", "304", "100", "20", "2000", "abc", ""])
     server_block = _spoiled(random, [[":status", status]])

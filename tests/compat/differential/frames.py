@@ -147,7 +147,7 @@ class Reader:
         try:
             content.extend(fields(self._decoder.decode(payload, raw=True)))
         except HPACKError as exc:
-            # The sender's table ran ahead of what it sent. That is its fault, and a difference.
+            # The table of the sender is ahead of its output. That is an error, and a difference.
             content.append(["undecodable", type(exc).__name__])
         return content
 

@@ -21,7 +21,7 @@ LENGTH = (10, 40)
 
 
 class Walk:
-    """Writes one program."""
+    """Generates one program."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -83,7 +83,7 @@ class Walk:
             if chance() < rate
         }
         if self.profile in ("frames", "headers"):
-            # A table size below the default obliges the peer to begin its next field block with
+            # A table size below the default requires the peer to start its next field block with
             # an update (RFC 7541 section 4.2), and injected blocks have none.
             for settings in self.program["settings"].values():
                 settings.pop(str(vocabulary.HEADER_TABLE_SIZE), None)
@@ -230,7 +230,7 @@ def exchange(random: Random) -> list[Json]:
 
 
 def closing(random: Random) -> list[Json]:
-    """GOAWAY, and what follows it."""
+    """GOAWAY, and frames after it."""
     side = random.choice(["client", "server"])
     args: Json = random.choice([{}, {"error_code": 2}, {"error_code": 99, "last_stream_id": 1}])
     if random.random() < 0.3:

@@ -1,4 +1,4 @@
-"""Header sections with everything that can be wrong with them."""
+"""Header sections with all kinds of errors."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def clumsy(stream: int) -> list[Json]:
 
 
 def integer(value: int) -> bytes:
-    """What follows a prefix that is full (RFC 7541 section 5.1)."""
+    """The octets after a prefix of ones (RFC 7541 section 5.1)."""
     out = bytearray()
     while value >= 128:
         out.append(value & 127 | 128)
@@ -169,7 +169,7 @@ def integer(value: int) -> bytes:
 
 
 def messages(side: str) -> Iterator[tuple[str, list[Json]]]:
-    """A situation and a header section that comes then."""
+    """A situation, and a header section that is received then."""
     if side == "server":
         yield "nothing", clumsy(1)
         for block in requests():

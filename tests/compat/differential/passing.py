@@ -37,12 +37,12 @@ class Passing:
 
 
 def _clear_exception(d: Difference, part: str) -> bool:
-    """Both refuse a call, 4.4.1 by accident or with numbers that the caller never passed."""
+    """Both reject a call, 4.4.1 by accident or with numbers that the caller did not pass."""
     published, ours = d.errors()
     if part != "raised" or d.p["do"] != "call" or published is None or ours is None:
         return False
     if published in ("FlowControlError", "TooManyStreamsError") and ours == "ProtocolError":
-        return True  # two reasons to refuse: 4.4.1 reports the limit
+        return True  # two reasons to reject: 4.4.1 reports the limit
     if d.step["method"] == "push_stream" and d.p["call"][1]["promised_stream_id"] % 2:
         return True
     if published in ACCIDENTS or ours == "RFC1122Error" or published in d.o["raised"]["family"]:
@@ -58,7 +58,7 @@ def _closed_stream(d: Difference, part: str) -> bool:
 
 
 def _announced_state(d: Difference, part: str) -> bool:
-    """The frame size that was announced is allowed; no window counts before it is acknowledged."""
+    """Announced frame sizes are allowed; windows only apply once acknowledged."""
     if not d.program.get("settings"):
         return False
     if part.endswith(".frame_sizes"):
@@ -76,7 +76,7 @@ def _closed_windows(d: Difference, part: str) -> bool:
 
 
 def _handed_back(d: Difference, part: str) -> bool:
-    """DATA that is refused counts as acknowledged, even where the connection ends."""
+    """Rejected DATA counts as acknowledged, even if the connection ends."""
     side = receiver(d.p)
     if part != "out" or side is None or "raised" not in d.p or "raised" not in d.o:
         return False
@@ -90,7 +90,7 @@ def _idle(d: Difference, part: str) -> bool:
     if not part.endswith(".state") or view(d.p, part) not in opened:
         return False
     side = part.partition(".")[0]
-    # A server that received one is CLIENT_OPEN in 4.4.1 ever after.
+    # A server that received one stays in CLIENT_OPEN in 4.4.1.
     return view(d.o, part) == "IDLE" or (side == "server" and view(d.o, part) == "SERVER_OPEN")
 
 
@@ -119,7 +119,7 @@ def _discarded(d: Difference, part: str) -> bool:
 
 
 def _last_stream(d: Difference, part: str) -> bool:
-    """A request that was refused as malformed is not counted as processed."""
+    """A request that was rejected as malformed does not count as processed."""
     if part != "out" or "raised" not in d.p or "raised" not in d.o:
         return False
     return bool(_without_last(d.p) == _without_last(d.o))
@@ -139,7 +139,7 @@ def _cookie(d: Difference, part: str) -> bool:
 
 
 def _unknown_changes(d: Difference, part: str) -> bool:
-    """A setting that is not stored has no value from before."""
+    """A setting that is not stored has no previous value."""
     return part == "events" and _event_matters(d, _without_unknown_settings)
 
 

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent.parent
 
 
 class Runner:
-    """The h2 that one Python interpreter imports, or that of a folder."""
+    """The h2 that a Python interpreter imports, or that in a folder."""
 
     def __init__(self, python: str, folder: str = "") -> None:
         self.python = python
@@ -28,7 +28,7 @@ class Runner:
         return self._ask(programs)[1:]
 
     def _ask(self, programs: Sequence[Json]) -> list[Json]:
-        # What PYTHONPATH adds for this process would hide the h2 of the other interpreter.
+        # The PYTHONPATH of this process would hide the h2 of the other interpreter.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         if self.folder:
             environment["PYTHONPATH"] = self.folder

@@ -61,7 +61,7 @@ class Session:
         return findings
 
     def refusals(self) -> Findings:
-        """A call that this package refuses must leave no trace.
+        """A call that this package rejects must leave no trace.
 
         So its run must equal a run of the published package on the program without those calls.
         """

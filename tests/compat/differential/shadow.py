@@ -1,4 +1,4 @@
-"""What a side knows about its streams, from successful calls and received events.
+"""The streams that a side knows from successful calls and received events.
 
 The generator writes steps such as "send DATA on a stream that accepts it"; the driver picks the
 stream here. The implementation under test is not consulted, so both pick the same stream until the
@@ -38,7 +38,7 @@ class Shadow:
     streams: dict[int, StreamView] = field(default_factory=dict)
 
     def pick(self, kind: str, number: int) -> int | None:
-        """A stream of the wanted kind, or None when there is none."""
+        """A stream of the required kind, or None if there is none."""
         if kind in ("idle", "foreign"):
             parity = self.client == (kind == "idle")
             highest = max((sid for sid in self.streams if sid % 2 == parity), default=parity - 2)

@@ -1,4 +1,4 @@
-"""Beginnings of histories of received frames, and the valid or invalid frames that may follow."""
+"""Initial histories of received frames, and valid or invalid frames that may follow."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Give this package histories of received frames that the published one survives.
 
 A history is a program for the driver with one side. It does not depend on what this side sends, so
-both packages receive the same octets, whatever they make of them.
+both packages receive the same octets, whatever they do.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def history(side: str, name: str, steps: Iterable[Json], *, settled: bool = True
 
 
 def catalogue() -> Iterator[Json]:
-    """Every frame in every situation, and every odd header section in every kind of message."""
+    """Every frame in every situation, and every unusual header section in every kind of message."""
     for side in SIDES:
         found = list(messages(side))
         for name, (streams, _) in SITUATIONS[side].items():
@@ -129,13 +129,13 @@ class Walk:
         usual = RESPONSE if self.side == "client" else GET
         block = self.random.choice([usual, self.random.choice(blocks(self.side))])
         frame = headers(sid, block, end=self.random.random() < 0.5)
-        # Perhaps another field that is added to the decoder's table or taken from it.
+        # Sometimes another field, which is added to the table of the decoder or taken from it.
         frame["payload"] += self.random.choice([[], [], ["4001780179"], ["be"]])
         asked = sends("client", sid, POST, end=self.random.random() < 0.5)
         return [*([asked] if self.side == "client" else []), *self._received([frame])]
 
     def _promise(self) -> list[Json]:
-        """A promise, to a server, too."""
+        """A promise, even to a server."""
         block = self.random.choice([GET, self.random.choice(blocks("server"))])
         return self._received([promise(self._stream(), self.new + 1, block)])
 
@@ -146,7 +146,7 @@ class Walk:
         return [step]
 
     def _call(self) -> list[Json]:
-        """Something that this side does."""
+        """A call by this side."""
         side, sid, end = self.side, self._stream(), self.random.random() < 0.5
         where = {"stream_id": sid}
         choices = [
@@ -166,13 +166,13 @@ class Walk:
         return [self.random.choice(choices)]
 
 
-# What becomes of them -------------------------------------------------------------------------
+# Results ---------------------------------------------------------------------------------------
 
 
 def survived(published: Runner, programs: list[Json]) -> list[Json]:
-    """The histories without the steps that the published package refuses.
+    """The histories without the steps that the published package rejects.
 
-    A history of the catalogue ends at a refusal; in a random one, the refused step is removed.
+    A history of the catalogue ends at a rejection; in a random one, the rejected step is removed.
     """
     traces = published.run(programs)
     return [_accepted(*pair) for pair in zip(programs, traces, strict=True)]
@@ -213,7 +213,7 @@ def ends(ours: Runner, programs: list[Json]) -> Iterator[End]:
     for program, trace in zip(programs, ours.run(programs), strict=True):
         for index, (step, entry) in enumerate(zip(program["steps"], trace, strict=True)):
             if entry["do"] == "call":
-                # A call for a stream that this package has reset may be refused.
+                # A call for a stream that this package has reset may raise.
                 if "raised" in entry and entry["raised"]["type"] != "StreamClosedError":
                     break
             elif "raised" in entry or _is_silent(step, entry):

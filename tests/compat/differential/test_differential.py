@@ -1,4 +1,4 @@
-"""Random programs on this package and on the published h2 4.4.1: every difference is meant.
+"""Random programs on this package and on the published h2 4.4.1: every difference is intended.
 
 Needs an interpreter that has h2 4.4.1 installed (support.peers). The number of programs is
 H2_DIFFERENTIAL_SEEDS.
@@ -20,7 +20,7 @@ from support.peers import require_published_python
 
 SEEDS = int(os.environ.get("H2_DIFFERENTIAL_SEEDS", "360"))
 
-#: Programs that meet the rarer deviations.
+#: Programs with the rarer deviations.
 RARE = (463, 504, 532, 668, 1208, 1466, 1931, 2643, 3201, 4949, 5139, 5350)
 
 #: Unexplained differences printed in full.

@@ -1,4 +1,4 @@
-"""Never more fatal than h2 4.4.1: what the published package survives ends no connection here.
+"""Never more fatal than h2 4.4.1: input that it survives ends no connection here.
 
 Needs an interpreter that has h2 4.4.1 installed (support.peers).
 """
@@ -29,14 +29,14 @@ UNSAFE = {
 
 @dataclass
 class Fates:
-    """What became of the histories."""
+    """The results of the histories."""
 
     steps: int = 0
     unsafe: set[str] = field(default_factory=set)
     ended: dict[tuple[str, str], list[End]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, programs: list[Json]) -> None:
-        """Run these."""
+        """Run these histories."""
         kept = survived(Runner(require_published_python()), programs)
         self.steps += sum(len(program["steps"]) for program in kept)
         for end in ends(Runner(sys.executable), kept):

@@ -1,4 +1,4 @@
-"""Words for the generators: steps, frames, header lists, settings."""
+"""Building blocks for the generators: steps, frames, header lists, settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def call(side: str, method: str, args: Json | None = None) -> Json:
 
 
 def inject(side: str, *specs: Json) -> Json:
-    """Frames handed to ``side``."""
+    """Frames delivered to ``side``."""
     return {"do": "inject", "side": side, "frames": list(specs)}
 
 
@@ -50,7 +50,7 @@ def number(value: int) -> str:
 
 
 def pick(random: Random, kind: str) -> Json:
-    """Any stream of a kind, the choice left to the driver."""
+    """Any stream of a kind, chosen by the driver."""
     return {"pick": [kind, random.randrange(100)]}
 
 
@@ -83,7 +83,7 @@ def trailers(random: Random) -> list[list[str]]:
 
 
 def regular(random: Random) -> list[list[str]]:
-    """Fields that mean nothing to the protocol, in every form an application may write them."""
+    """Fields without a meaning in the protocol, in every form that an application may use."""
     choices = [
         ["user-agent", "differential/1"],
         ["accept", "*/*"],
@@ -153,7 +153,7 @@ def initial_settings(random: Random, side: str) -> Json:
 
 
 def changed_settings(random: Random, side: str) -> Json:
-    """Settings changed in mid-connection."""
+    """Settings changed during a connection."""
     options = [
         (HEADER_TABLE_SIZE, [0, 64, 4096, 10_000]),
         (INITIAL_WINDOW_SIZE, [0, 10, 65_535, 70_000, 1_000_000]),

@@ -20,7 +20,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 APPLICATIONS: dict[str, Application] = {}
 START = {"type": "http.response.start", "status": 200, "headers": [(b"X-Of", b"the application")]}
 BODY = {"type": "http.response.body"}
-seen: list[str] = []  # the outcome of applications whose client had disconnected
+seen: list[str] = []  # what happened in applications whose client disconnected
 
 
 def at_path(application: Application) -> Application:
@@ -80,7 +80,7 @@ async def flood(scope, receive, send):
 
 @at_path
 async def ignore_content(scope, receive, send):
-    """Answer before the request is complete, without reading any of it."""
+    """Respond before the request is complete, without reading any of it."""
     await send(START | {"status": 413})
     await send(BODY | {"body": b"too large"})
     seen.append((await receive())["type"])
@@ -189,7 +189,7 @@ async def app(scope, receive, send):
 
 
 async def indifferent(scope, receive, send):
-    """Return when asked for its lifespan."""
+    """Return from the lifespan scope without doing anything."""
     if scope["type"] == "http":
         await app(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""A Flask application for the WSGI server: files, uploads, streams without an end."""
+"""A Flask application for the WSGI server: files, uploads, endless streams."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def index() -> str:
 
 @app.post("/echo")
 def echo() -> Response:
-    """Send the content back as it comes.
+    """Echo the content as it arrives.
 
-    `read()` waits until it has all that it was asked for. The tests that look at what came back
-    before the request has ended send multiples of this size.
+    `read()` waits for the requested number of octets. Tests that check the echo before the
+    request has ended send multiples of this size.
     """
     pieces = iter(lambda: request.stream.read(16_320), b"")
     return Response(stream_with_context(pieces), content_type="application/octet-stream")
@@ -37,7 +37,7 @@ def echo() -> Response:
 
 @app.post("/form")
 def form() -> ResponseReturnValue:
-    """Tell what a form holds, and its files."""
+    """Return the fields of a form, and the hashes of its files."""
     files = {name: hashlib.sha256(file.read()).hexdigest() for name, file in request.files.items()}
     return jsonify(fields=dict(request.form), files=files)
 

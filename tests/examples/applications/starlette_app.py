@@ -1,4 +1,4 @@
-"""A Starlette application for the ASGI server: files, uploads, streams without an end."""
+"""A Starlette application for the ASGI server: files, uploads, endless streams."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ gate = asyncio.Event()
 
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-    """Leave a state for the requests, and a trace of the end for the tests."""
+    """Provide a state for the requests, and record the shutdown for the tests."""
     yield {"started": True, "shared": []}
     if mark := os.environ.get("H2_TEST_MARK"):
         Path(mark).write_text("shut down")
@@ -37,12 +37,12 @@ async def index(request: Request) -> PlainTextResponse:
 
 
 async def echo(request: Request) -> StreamingResponse:
-    """Send the content back as it comes."""
+    """Echo the content as it arrives."""
     return StreamingResponse(request.stream(), media_type="application/octet-stream")
 
 
 async def form(request: Request) -> JSONResponse:
-    """Tell what a form holds, and its files."""
+    """Return the fields of a form, and the hashes of its files."""
     fields, files = {}, {}
     async with request.form() as parts:
         for name, value in parts.items():
@@ -93,7 +93,7 @@ async def state(request: Request) -> JSONResponse:
 
 
 async def background(request: Request) -> PlainTextResponse:
-    """Continue with something once the response was sent."""
+    """Run a background task after the response."""
 
     async def work() -> None:
         await gate.wait()

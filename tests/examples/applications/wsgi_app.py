@@ -1,6 +1,6 @@
-"""Small WSGI applications without a framework, one a path: what PEP 3333 allows, and what not.
+"""Small WSGI applications without a framework, one per path: valid and invalid uses of PEP 3333.
 
-`app` is for the server; those that behave well run under the validator of the standard library.
+`app` is for the server; the valid ones run under the validator of the standard library.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def bad(application: Application) -> Application:
 
 
 class Closing:
-    """An iterable that tells when it is closed."""
+    """An iterable that records when it is closed."""
 
     def __init__(self, name: str, pieces: Iterable[bytes]) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class Closing:
 
 @good
 def environ(environ, start_response):
-    """The environment as JSON, as far as JSON can tell it."""
+    """The environment as JSON, without the values that JSON cannot represent."""
     start_response("200 OK", [("Content-Type", "application/json")])
     simple = {key: value for key, value in environ.items() if isinstance(value, str | bool)}
     return [json.dumps(simple).encode()]
@@ -61,7 +61,7 @@ def environ(environ, start_response):
 
 @good
 def reading(environ, start_response):
-    """Read in every way that there is; answer with what was found."""
+    """Read with every method, and return what was read."""
     file = environ["wsgi.input"]
     parts = [file.read(3), file.readline(), file.readline(2)]
     for line in file:
@@ -124,14 +124,14 @@ def latin_1(environ, start_response):
 
 @good
 def late_start(environ, start_response):
-    """A generator calls start_response when it is first asked for a piece."""
+    """A generator calls start_response when its first piece is requested."""
     start_response("200 OK", TEXT)
     yield b"late"
 
 
 @good
 def second_thoughts(environ, start_response):
-    """Fail before any content: the error page takes the place of the first header section."""
+    """Fail before any content: the header section is replaced by that of the error page."""
     start_response("200 OK", [("Content-Type", "text/html")])
     try:
         raise ValueError("an error on purpose")
@@ -142,7 +142,7 @@ def second_thoughts(environ, start_response):
 
 @good
 def meet(environ, start_response):
-    """Wait until two requests are here at the same time."""
+    """Wait until two requests run at the same time."""
     meeting.wait(20)
     start_response("200 OK", TEXT)
     return [b"met"]
@@ -150,7 +150,7 @@ def meet(environ, start_response):
 
 @good
 def busy(environ, start_response):
-    """Tell how many requests have been here at the same time."""
+    """Return how many requests have run at the same time."""
     global running, most_running
     with lock:
         running += 1
@@ -164,7 +164,7 @@ def busy(environ, start_response):
 
 @good
 def ignore_content(environ, start_response):
-    """Answer before the request is complete, and without reading any of it."""
+    """Respond before the request is complete, without reading any of it."""
     start_response("413 Content Too Large", [*TEXT, ("Content-Length", "9")])
     return Closing("ignore_content", [b"too large"])
 
@@ -177,7 +177,7 @@ def closings(environ, start_response):
 
 @bad
 def endless(environ, start_response):
-    """Without content at first, so only the server can see that the client has disconnected."""
+    """Yield no content, so only the server can notice that the client has disconnected."""
     start_response("200 OK", TEXT)
 
     def pieces():
@@ -216,7 +216,7 @@ def fail_after_content(environ, start_response):
 
 @bad
 def late_second_thoughts(environ, start_response):
-    """Once content was sent, start_response raises the error that it is given."""
+    """Fail after some content: start_response raises the given error."""
     start_response("200 OK", TEXT)(b"some")
     try:
         raise ValueError("an error on purpose")

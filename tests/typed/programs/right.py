@@ -1,4 +1,4 @@
-"""A program of a user, which type checkers pass in their strictest mode."""
+"""A program of a user, without errors in the strictest mode of type checkers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from h2.utilities import utf8_encode_headers
 
 
 def receive(conn: H2Connection, data: bytes | bytearray | memoryview) -> list[Event]:
-    """Take in what sockets give, and keep the events of a read that ends in an error."""
+    """Pass on what sockets return, and keep the events of a read that ends in an error."""
     try:
         return conn.receive_data(data)
     except ProtocolError as error:
@@ -45,7 +45,7 @@ def send(conn: H2Connection, buffer: bytearray) -> bytes:
 
 
 def with_octets(event: RequestReceived) -> str:
-    """Fields are bytes where no encoding is set."""
+    """Fields are bytes if no encoding is set."""
     for name, value in event.headers:
         if name == b":path" and value.startswith(b"/"):
             return b"".join([name, value]).decode()
@@ -54,14 +54,14 @@ def with_octets(event: RequestReceived) -> str:
 
 
 def with_text(event: RequestReceived) -> str:
-    """Fields are text where one is."""
+    """Fields are text if an encoding is set."""
     headers: dict[str, str] = dict(event.headers)
     names: list[str] = [name.lower() for name, _ in event.headers]
     return headers.get("host", "-".join(names))
 
 
 def pass_on(conn: H2Connection, event: RequestReceived) -> None:
-    """Fields that arrived can be sent, and go where hpack's types are asked for."""
+    """Received fields can be sent, and passed where types of hpack are expected."""
     conn.send_headers(3, event.headers)
     conn.send_headers(5, [*event.headers, ("more", "text"), (b"more", b"octets")])
     in_form(event.headers)
@@ -76,7 +76,7 @@ def in_form(headers: list[Header]) -> list[Header]:
 
 
 def made_by_hand() -> list[Event]:
-    """Tests of programs make events."""
+    """Create events, as tests of programs do."""
     fields: list[Header] = [(b":method", b"GET"), HeaderTuple(b":path", b"/")]
     terminated = ConnectionTerminated()
     terminated.error_code = ErrorCodes.NO_ERROR
@@ -104,7 +104,7 @@ def dispatch(conn: H2Connection, event: Event) -> int:
 
 
 def look_inside(conn: H2Connection) -> bool:
-    """Names that programs reach for."""
+    """Names that programs use."""
     machine: H2ConnectionStateMachine = conn.state_machine
     stream: H2Stream | None = conn.streams.get(1)
     if stream is not None and stream.state_machine.state is StreamState.OPEN:
@@ -124,7 +124,7 @@ def configured() -> H2Connection:
 
 
 class Buffered(H2Connection):
-    """A subclass as proxies have one."""
+    """A subclass such as those of proxies."""
 
     def send_data(
         self,

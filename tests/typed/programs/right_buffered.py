@@ -1,4 +1,4 @@
-"""A program of a user with a connection that buffers, limits, priorities, and a recording."""
+"""A program of a user with a buffering connection, limits, priorities, and a recording."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def connected(recorder: Recorder) -> BufferedH2Connection:
 
 
 def plain(conn: BufferedH2Connection) -> H2Connection:
-    """One that buffers goes where any connection is asked for."""
+    """A buffering connection can be passed where any connection is expected."""
     return conn
 
 
@@ -56,7 +56,7 @@ def respond(conn: BufferedH2Connection, stream_id: int, content: memoryview) -> 
 
 
 def dispatch(conn: BufferedH2Connection, event: Event) -> bytes:
-    """Look at the events that only this class has."""
+    """Look at the events that only this class returns."""
     if isinstance(event, DataAvailable):
         size: int = conn.readable(event.stream_id)
         return b"" if conn.at_end(event.stream_id) else conn.read_data(event.stream_id, size)
@@ -70,7 +70,7 @@ def dispatch(conn: BufferedH2Connection, event: Event) -> bytes:
 
 
 def wait(conn: BufferedH2Connection) -> float:
-    """Let timers run, and collect what sending has brought about."""
+    """Handle timers, and collect the events caused by sending."""
     at: float | None = conn.get_timer()
     conn.handle_timer(time.monotonic())
     found: list[Event] = conn.events()
@@ -78,7 +78,7 @@ def wait(conn: BufferedH2Connection) -> float:
 
 
 def merged(field: bytes) -> tuple[int, bool, bytes]:
-    """Priorities are tuples, and fields when they are sent."""
+    """Priorities are tuples, and are sent as fields."""
     urgency, incremental = priority = Priority.parse("u=5").merge(field)
     return urgency, incremental, bytes(priority)
 

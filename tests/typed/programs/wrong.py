@@ -1,4 +1,4 @@
-"""Mistakes that type checkers find. Each line with one says the code of mypy's error."""
+"""Mistakes that type checkers find. Each such line has the code of the error in mypy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def arguments(conn: H2Connection) -> None:
 
 
 def options() -> None:
-    """Options that are not there, or of wrong types."""
+    """Options that do not exist, or of wrong types."""
     H2Configuration(strict=1)  # [arg-type]
     H2Configuration(True, None, True, True, False, True, True, None, True)  # [call-arg]
     H2Configuration(header_encoding=b"utf-8")  # [arg-type]
@@ -58,7 +58,7 @@ def events(error: ProtocolError, conn: H2Connection) -> None:
 
 
 def names(conn: H2Connection) -> None:
-    """A module has what it has."""
+    """Names that a module does not have."""
     import h2.connection
     import h2.events
 

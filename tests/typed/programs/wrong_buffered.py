@@ -1,4 +1,4 @@
-"""Mistakes with a connection that buffers, limits, priorities, and a recording; see wrong.py."""
+"""Mistakes with a buffering connection, limits, priorities, and a recording; see wrong.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from h2.recorder import Recorder, to_json, waterfall
 
 
 def options() -> None:
-    """Options that are not there, or of wrong types."""
+    """Options that do not exist, or of wrong types."""
     BufferedH2Connection(None, True)  # [call-arg]
     BufferedH2Connection(recieve_buffering=True)  # [call-arg]
     BufferedH2Connection(stream_window="64k")  # [arg-type]
@@ -37,7 +37,7 @@ def calls(conn: BufferedH2Connection) -> None:
 
 
 def only_there(conn: H2Connection) -> None:
-    """The API that only a connection that buffers has."""
+    """The API that only a buffering connection has."""
     conn.graceful_shutdown()  # [attr-defined]
     StreamWritable(1)  # [call-arg]
 

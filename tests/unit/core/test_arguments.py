@@ -1,4 +1,4 @@
-"""Arguments of wrong types and out of range: a clear exception, and nothing has changed."""
+"""Arguments of the wrong type or out of range raise a clear exception and change nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.wire import Setting
 
 
 class Index:
-    """An integer by another name."""
+    """An object that converts to an integer."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -90,7 +90,7 @@ WRONG: list[tuple[Callable[[], H2Connection], str, tuple[Any, ...], dict[str, An
     (busy_client, "acknowledge_received_data", (-1, 1), {}),
     (busy_client, "acknowledge_received_data", (1, 3), {}),
     (busy_client, "data_to_send", (-1,), {}),
-    # More than any frame that the peer takes can carry.
+    # Longer than the largest frame that the peer accepts.
     *((busy_client, "close_connection", (0, bytes(size)), {}) for size in (16_384, 2**24)),
     (busy_server, "advertise_alternative_service", (bytes(16_384),), {"stream_id": 1}),
     (busy_client, "update_settings", ({100 + number: 1 for number in range(3_000)},), {}),
@@ -100,7 +100,7 @@ WRONG: list[tuple[Callable[[], H2Connection], str, tuple[Any, ...], dict[str, An
 @pytest.mark.parametrize(
     ("build", "method", "arguments", "keywords"),
     [
-        pytest.param(*case, id=f"{case[1]}-{number}")  # the arguments are too long for a name
+        pytest.param(*case, id=f"{case[1]}-{number}")  # the arguments are too long for a test id
         for number, case in enumerate(WRONG)
     ],
 )

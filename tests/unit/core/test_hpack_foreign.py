@@ -1,4 +1,4 @@
-"""HPACK objects that a program assigns: they do the work, under the rules of the connection."""
+"""A connection uses HPACK objects that a program assigns, and still enforces its own rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGE = [*REQUEST, (b"x", b"v" * 300)]
 
 
 class Recorder(hpack.Encoder):
-    """The encoder of hpack, which notes what it is given."""
+    """The encoder of hpack; it records what it is given."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def test_an_encoder_of_the_program_encodes_what_is_sent() -> None:
 
 
 def test_it_encodes_every_block_also_one_that_was_kept() -> None:
-    """A block of fields from the static table changes nothing, so ours need not encode it again."""
+    """The built-in encoder caches a block that only uses the static table."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, REQUEST), wire.headers(3, REQUEST), wire.headers(5, REQUEST))
     wire.feed(conn, wire.headers(7, REQUEST), wire.headers(9, REQUEST))
@@ -140,7 +140,7 @@ def test_it_hears_which_table_the_peer_allows() -> None:
 @pytest.mark.parametrize("sizes", [[], [100], [65_536], [100, 4_096], [8_192, 100, 4_096]])
 @pytest.mark.parametrize("busy", [False, True])
 def test_it_can_take_over_at_any_time(sizes: list[int], busy: bool) -> None:
-    """Also where the peer's table has fields already, or another size than usual."""
+    """Even if the peer's table has fields already, or not the default size."""
     conn, decoder = wire.client(), hpack.Decoder()
     fields = [*REQUEST, (b"x", b"1"), (b"y", b"v" * 50), (b"z", b"3")]
     for _ in range(3 * busy):
@@ -169,7 +169,7 @@ def test_it_can_take_over_at_any_time(sizes: list[int], busy: bool) -> None:
 
 @pytest.mark.parametrize("announced", [False, True])
 def test_it_begins_with_the_size_that_the_peer_has(announced: bool) -> None:
-    """The peer's table became smaller, or has to; that it may grow again was not announced yet."""
+    """The peer's table is smaller, or has to become so; its new limit is not announced yet."""
     conn, decoder = wire.client((Setting.HEADER_TABLE_SIZE, 100)), hpack.Decoder()
     decoder.max_allowed_table_size = 100
     if announced:
@@ -321,7 +321,7 @@ def test_promises_that_it_decodes_are_checked() -> None:
 
 
 class Bare:
-    """An encoder and a decoder without any attributes, and which may have none."""
+    """An encoder and a decoder that has no attributes and allows none."""
 
     __slots__ = ()
 
@@ -333,7 +333,7 @@ class Bare:
 
 
 def test_an_object_without_attributes_is_taken_to_use_the_initial_size() -> None:
-    """So it is not called as long as both ends have these values."""
+    """So none of them is needed as long as both ends use the initial values."""
     client, server = wire.pair()
     client.encoder = Bare()
     server.decoder = Bare()
@@ -352,7 +352,7 @@ def test_an_object_without_attributes_is_taken_to_use_the_initial_size() -> None
 
 @pytest.mark.parametrize("spare", [0, -1])
 def test_its_limit_counts(spare: int) -> None:
-    """The limit of the object, be it lower or higher than that of the settings."""
+    """The limit of the object applies, whether lower or higher than that of the settings."""
     conn = wire.server()
     fields = [*REQUEST, *((b"x-%d" % number, b"v" * 1_000) for number in range(80))]
     size = sum(len(name) + len(value) + 32 for name, value in fields)
@@ -378,7 +378,7 @@ def test_its_limit_counts_for_blocks_that_are_not_complete() -> None:
 
 
 class Plain:
-    """A decoder with just a method."""
+    """A decoder with one method and no attributes."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -436,7 +436,7 @@ def test_a_block_that_the_decoder_of_hpack_does_not_decode() -> None:
 
 
 def test_the_text_of_its_error_is_cut() -> None:
-    """The decoder of hpack quotes the rest of a block in which a number is too long."""
+    """If a number is too long, the decoder of hpack quotes the rest of the block."""
     conn = wire.server()
     conn.decoder = hpack.Decoder()
     with pytest.raises(ProtocolError) as caught:
@@ -498,7 +498,7 @@ def test_ours_can_be_assigned_again() -> None:
 
 
 def test_a_limit_of_ours_with_strict() -> None:
-    """Our decoder reads on to the end of the block, so only the stream is lost."""
+    """The built-in decoder reads to the end of the block, so only the stream is lost."""
     conn = wire.server(strict=True)
     conn.decoder.max_header_list_size = 300
     *_, event = wire.feed(

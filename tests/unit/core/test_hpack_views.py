@@ -1,4 +1,4 @@
-"""The HPACK objects of a connection under the names that those of the hpack package have."""
+"""The HPACK objects of a connection have the attributes of those of the hpack package."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_smaller_table_is_announced_in_the_next_block(size: int) -> None:
     conn.encoder.header_table_size = size
     assert conn.encoder.header_table_size == size
     assert conn.encoder.header_table.resized
-    decoder.max_allowed_table_size = size  # from now on it insists on a size update
+    decoder.max_allowed_table_size = size  # the decoder requires a size update from now on
     for _ in range(3):
         request_sent(conn, decoder, [(b"x", b"1"), (b"y", b"v" * 90)])
         assert decoder.header_table_size == size
@@ -181,7 +181,7 @@ SIZES = st.sampled_from([0, 60, 100, 200, 4_096])
 def test_the_tables_are_like_that_of_hpack(
     fields: list[wire.Field], size: int, sought: wire.Field, from_decoder: bool
 ) -> None:
-    """The table of another decoder, which read the same blocks, says the same."""
+    """The table of another decoder that read the same blocks is equal."""
     conn, decoder = wire.client(), hpack.Decoder()
     conn.encoder.header_table_size = size
     block = conn.encoder.encode(fields)
@@ -303,7 +303,7 @@ def test_a_size_update_that_is_missing() -> None:
 
 
 def test_the_table_of_the_first_settings_is_the_limit_once_they_are_acknowledged() -> None:
-    """A larger one is allowed at once, because the peer may have them already."""
+    """A larger table is allowed at once, because the peer may have the settings already."""
     for size, before in ((100, 4_096), (8_192, 8_192)):
         conn = H2Connection()
         conn.local_settings = Settings(initial_values={SettingCodes.HEADER_TABLE_SIZE: size})
@@ -350,7 +350,7 @@ SIZE = sum(len(name) + len(value) + 32 for name, value in wire.REQUEST)
 def test_a_limit_of_the_decoder_is_enforced(again: bool) -> None:
     server = wire.server()
     request = wire.block(wire.REQUEST, add=True)
-    if again:  # from now on the block is found among those that were decoded before
+    if again:  # from now on the block is in the cache of decoded blocks
         indexed = b"\xc1\xc0\xbf\xbe"
         blocks = [request, indexed, indexed]
         wire.feed(server, *(wire.headers(1 + 2 * n, block) for n, block in enumerate(blocks)))

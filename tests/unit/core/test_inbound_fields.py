@@ -1,4 +1,4 @@
-"""Header fields on their way in: cookies, text, and lists that are too long."""
+"""Received header fields: cookies, text, and lists that are too long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUEST = list(wire.REQUEST)
 
 
 def received(conn: H2Connection, block: bytes) -> Any:
-    """The fields of the one event that a request makes."""
+    """The fields of the event for a request, which must be the only event."""
     stream_id = conn.highest_inbound_stream_id + 2 if conn.highest_inbound_stream_id else 1
     (event,) = wire.feed(conn, wire.headers(stream_id, block))
     return event.headers  # type: ignore[attr-defined]  # a RequestReceived
@@ -57,7 +57,7 @@ def test_cookies_become_one_at_the_end(fields: list[Field], expected: list[Field
 def test_what_joining_cookies_mends_resets_the_stream(
     fields: list[Field], mended: bool, joined: bool
 ) -> None:
-    """h2 4.4.1 does not see it. What is wrong with them all the same ends the connection."""
+    """h2 4.4.1 does not detect this. An error in the joined fields ends the connection."""
     conn = wire.server(normalize_inbound_headers=joined)
     request = wire.headers(1, fields)
     if mended and joined:
@@ -98,7 +98,7 @@ def test_text(encoding: str) -> None:
         ("utf-8", b"caf\xc3\xa9 \xe9", "caf\xe9 \udce9"),
         ("ascii", b"caf\xc3\xa9", "caf\udcc3\udca9"),
         ("cp1252", b"caf\xe9\x81", "caf\xe9\udc81"),
-        # Where surrogates do not do, the field is read as ASCII.
+        # If the encoding cannot use surrogates, the field is decoded as ASCII.
         ("utf-16", b"abc", "abc"),
         ("idna", b"xn--\xff.a", "xn--\udcff.a"),
     ],
@@ -130,7 +130,7 @@ EXTRA = [wire.indexed(index) for index in (15, 17, 18, 20, 21)]  # some 46 octet
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_fields_that_were_read_together_count_like_others(times: int) -> None:
-    """A run of indexed fields is remembered, and comes after other fields in another block."""
+    """A run of indexed fields is cached, and follows other fields in a later block."""
     conn = SmallLists(H2Configuration(client_side=False))
     conn.initiate_connection()
     wire.feed(conn, wire.PREFACE, wire.settings())
@@ -146,7 +146,7 @@ def test_fields_that_were_read_together_count_like_others(times: int) -> None:
 
 
 def test_runs_of_indexed_fields_are_forgotten_when_the_table_changes() -> None:
-    """The same octets come to mean other fields."""
+    """The same octets now represent other fields."""
     conn = wire.server()
     start = wire.block(wire.REQUEST)
     run = wire.indexed(62) * 5 + wire.literal(b"x", b"1")

@@ -1,6 +1,6 @@
-"""Exceptions inside receive_data that the peer is not to blame for, and calls from inside it.
+"""Exceptions inside receive_data that the peer did not cause, and calls from within it.
 
-A logger or a hook raises, or the user presses Ctrl-C: the input is half processed then, so the
+A logger or a hook raises, or the user presses Ctrl-C: the input is half processed, so the
 connection cannot continue. It tells the peer, and loses nothing that was received.
 """
 
@@ -32,7 +32,7 @@ class MistakeError(Exception):
 
 
 class Logger(DummyLogger):
-    """A logger that does something when it hears of a frame type."""
+    """A logger that calls a function when a frame of a type is logged."""
 
     def __init__(self, type_: str, action: Callable[[], object]) -> None:
         self.type = f" {type_} "
@@ -44,7 +44,7 @@ class Logger(DummyLogger):
 
 
 class Hooked(H2Connection):
-    """A connection that overrides what received GOAWAY frames do."""
+    """A connection that overrides the handler of received GOAWAY frames."""
 
     action: Callable[[], object] = staticmethod(lambda: None)
 
@@ -108,7 +108,7 @@ def test_the_connection_ends_and_the_exception_goes_on(
         wire.feed(conn, wire.ping(), wire.headers(1, wire.REQUEST), frame, lost)
     assert caught.value is error
 
-    # The peer is told, behind what was pending.
+    # The peer is told, after the pending output.
     pong, goaway = wire.parse(conn.data_to_send())
     assert pong.type == Type.PING
     assert (goaway.type, goaway.error_code, goaway.last_stream_id) == (
@@ -117,7 +117,7 @@ def test_the_connection_ends_and_the_exception_goes_on(
     assert conn.data_to_send() == b""
     assert conn.receive_data(b"") == []
 
-    # The events of the frames before it come once, with the next exception.
+    # The next exception carries the events of the earlier frames, once.
     with pytest.raises(ProtocolError) as later:
         conn.receive_data(lost)
     assert kinds(later.value.events) == [PingReceived, RequestReceived]
@@ -131,7 +131,7 @@ def test_the_connection_ends_and_the_exception_goes_on(
 
 
 def test_an_exception_while_a_frame_is_completed() -> None:
-    """The frame had begun with an earlier read; its second half causes the exception."""
+    """The frame started in an earlier read; its second half causes the exception."""
     conn = wire.server(logger=Logger("PRIORITY", raising(MistakeError())))
     frame = wire.priority(9)
     assert kinds(wire.feed(conn, wire.ping(), frame[:4])) == [PingReceived]
@@ -155,7 +155,7 @@ def test_an_exception_after_goaway_names_no_higher_stream() -> None:
 
 
 def test_a_hook_that_ends_the_connection_and_raises() -> None:
-    """One GOAWAY is enough: that of the program."""
+    """Only the GOAWAY of the program is sent."""
     conn, frame = with_hook(MistakeError())
 
     def action() -> None:
@@ -179,7 +179,7 @@ def test_a_hook_that_ends_the_connection() -> None:
     assert [f.type for f in wire.parse(conn.data_to_send())] == [Type.PING, Type.GOAWAY]
 
 
-# Calls from inside --------------------------------------------------------------------------------
+# Calls from within --------------------------------------------------------------------------------
 
 
 def test_receive_data_called_by_a_logger() -> None:
@@ -194,7 +194,7 @@ def test_receive_data_called_by_a_logger() -> None:
 
 @pytest.mark.parametrize("octets", [b"", wire.ping(), bytes(600)])
 def test_a_refused_call_from_inside_changes_nothing(octets: bytes) -> None:
-    """The caller may catch the exception; then the read continues."""
+    """If the caller catches the exception, the read continues."""
     errors: list[str] = []
 
     def action() -> None:
@@ -208,7 +208,7 @@ def test_a_refused_call_from_inside_changes_nothing(octets: bytes) -> None:
     events = wire.feed(conn, *frames)
     assert len(events) == 4
     assert len(errors) == 1
-    # The same where the frame comes in two reads.
+    # The same if the frame arrives in two reads.
     frame = wire.priority(9)
     assert wire.feed(conn, frame[:11]) == []
     assert len(wire.feed(conn, frame[11:], wire.ping())) == 2
@@ -239,14 +239,14 @@ def test_a_logger_may_send() -> None:
 
 
 def fields_that(action: Callable[[], object], fields: wire.Fields) -> Iterator[wire.Field]:
-    """Header fields, and a call in the middle of them."""
+    """Yield header fields, and make a call in the middle."""
     yield fields[0]
     action()
     yield from fields[1:]
 
 
 class Blocks:
-    """The field blocks that a connection sends, read in their order with one table."""
+    """The field blocks that a connection sends, decoded in order with one table."""
 
     def __init__(self, conn: H2Connection) -> None:
         self.conn = conn
@@ -273,7 +273,7 @@ def test_fields_that_send_a_request_on_another_stream() -> None:
 
 
 def test_fields_that_use_up_the_identifier() -> None:
-    """The request outside is refused as any other that comes too late."""
+    """The outer request is rejected, like any request whose identifier is too low."""
     conn = wire.client()
     blocks = Blocks(conn)
     with pytest.raises(ProtocolError):
@@ -290,7 +290,7 @@ def test_fields_that_send_on_the_same_stream() -> None:
     with pytest.raises(ProtocolError):
         conn.send_headers(1, fields_that(lambda: conn.send_headers(1, INNER), OUTER))
     assert blocks.sent() == [(1, INNER)]
-    # As trailers the fields outside would do.
+    # As trailers the outer fields would be valid.
     trailers = fields_that(lambda: conn.send_headers(3, INNER), [(b"a", b"b"), (b"c", b"d")])
     conn.send_headers(1, trailers, end_stream=True)
     assert [stream_id for stream_id, _ in blocks.sent()] == [3, 1]
@@ -298,7 +298,7 @@ def test_fields_that_send_on_the_same_stream() -> None:
 
 
 def test_fields_that_receive() -> None:
-    """A reset that arrives in between is seen, and so is a new table size."""
+    """A reset and a new table size that arrive in between are respected."""
     conn = wire.server()
     wire.feed(conn, wire.headers(1, wire.POST), wire.headers(3, wire.POST))
     gone = fields_that(lambda: wire.feed(conn, wire.rst_stream(1)), [*wire.RESPONSE, (b"a", b"b")])

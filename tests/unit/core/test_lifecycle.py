@@ -1,4 +1,4 @@
-"""How a connection starts and ends, and what local settings mean for what may arrive."""
+"""The start and the end of a connection, and how local settings limit what may arrive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from support.wire import MAX_WINDOW, Code, Setting, Type
 
 
 def server_with(values: dict[SettingCodes, int]) -> H2Connection:
-    """A server whose SETTINGS are on their way."""
+    """A server whose SETTINGS are in flight."""
     conn = server_connection()
     conn.local_settings = Settings(client=False, initial_values=values)
     conn.initiate_connection()
@@ -70,14 +70,14 @@ def test_the_initial_window_counts_from_the_acknowledgment_on(window: int) -> No
 @pytest.mark.parametrize(
     ("window", "arrives", "opened"),
     [
-        (200_000, 90_000, []),  # not yet half of what is open now
+        (200_000, 90_000, []),  # less than half of the window, which is larger now
         (200_000, 120_000, [120_000]),
         (30_000, 15_000, [15_000]),
         (30_000, 14_000, []),
     ],
 )
 def test_credit_follows_the_initial_window(window: int, arrives: int, opened: list[int]) -> None:
-    """How much is collected, and how far a window grows, depends on the setting in force."""
+    """The setting in effect decides when credit is sent, and how far a window grows."""
     conn = wire.server()
     conn.increment_flow_control_window(1_000_000)
     wire.feed(conn, wire.headers(1, wire.POST))
@@ -198,7 +198,7 @@ def test_the_end_in_the_middle_of_a_field_block_keeps_nothing_of_it() -> None:
 
 
 class Leaving(H2Connection):
-    """A connection that ends as soon as the peer says goodbye, as a subclass may do."""
+    """A connection that ends when it receives GOAWAY, as a subclass may do."""
 
     def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
         frames, events = super()._receive_goaway_frame(frame)
@@ -226,7 +226,7 @@ def test_a_subclass_that_ends_the_connection_on_goaway(apart: bool) -> None:
 
 
 class Answering(H2Connection):
-    """A connection that has something to say to a goodbye."""
+    """A connection that answers GOAWAY with frames and more events."""
 
     def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
         frames, events = super()._receive_goaway_frame(frame)
@@ -236,7 +236,7 @@ class Answering(H2Connection):
 
 
 def test_frames_and_events_that_a_subclass_returns_for_goaway() -> None:
-    """All of them count, in their order."""
+    """All of them are used, in order."""
     conn = Answering()
     conn.initiate_connection()
     wire.feed(conn, wire.settings())
@@ -267,7 +267,7 @@ def test_a_connection_works_after_many_changes_of_settings() -> None:
 
 
 def test_settings_sent_before_the_preface_are_acknowledged_after_it() -> None:
-    """SETTINGS of the preface goes in front on the wire, so its acknowledgment comes first."""
+    """The SETTINGS frame of the preface is sent first, so its acknowledgment arrives first."""
     server = server_connection()
     server.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 99})
     server.initiate_connection()
@@ -322,7 +322,7 @@ def test_the_preface_goes_behind_a_frame_that_has_begun_to_go_out() -> None:
 
 
 def test_an_acknowledgment_before_the_preface_does_not_acknowledge_the_preface() -> None:
-    """The peer counts on the initial values until it acknowledges the frame that has others."""
+    """The peer may use the initial values until it acknowledges the frame that has others."""
     server = server_connection()
     server.update_settings({Setting.MAX_CONCURRENT_STREAMS: 7})
     server.data_to_send()
@@ -373,11 +373,11 @@ def test_settings_that_fit_into_no_frame_are_refused_before_anything_is_sent() -
 
 @pytest.mark.parametrize(
     "setting",
-    [*SettingCodes][:-1],  # a new connection does not have the last one
+    [*SettingCodes][:-1],  # a new connection has no value for the last one
 )
 @pytest.mark.parametrize("is_client", [True, False])
 def test_a_connection_works_without_a_setting(setting: SettingCodes, is_client: bool) -> None:
-    """A setting that is deleted, before or after the connection has started, has its default."""
+    """A setting that is deleted before or after the start of a connection has its default."""
     for before in (True, False):
         client, server = H2Connection(), server_connection()
         conn = client if is_client else server
@@ -395,12 +395,12 @@ def test_a_connection_works_without_a_setting(setting: SettingCodes, is_client: 
         conn.update_settings({setting: 20_000 if setting == 5 else 0})
         wire.exchange(client, server)
         assert conn.local_settings[setting] == (20_000 if setting == 5 else 0)
-        if setting not in (3, 4, 6):  # 0 leaves no room there
+        if setting not in (3, 4, 6):  # 0 leaves no room for it
             assert_works(client, server)
 
 
 def test_settings_before_the_first_flight_behind_a_large_frame() -> None:
-    """The first acknowledgment is for the SETTINGS that go out first."""
+    """The first acknowledgment is for the SETTINGS frame that is sent first."""
     conn = H2Connection()
     conn.send_headers(1, [*wire.REQUEST, (b"x-field", bytes(range(33, 127)) * 10)])
     conn.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 100})
@@ -530,7 +530,7 @@ def _in_flight(conn: H2Connection) -> Any:
 
 @pytest.mark.parametrize(("count", "fits"), [(2_730, True), (2_731, False)])
 def test_the_largest_settings_frame(count: int, fits: bool) -> None:
-    """Of 16,384 octets, six for each setting."""
+    """A frame has up to 16,384 octets, and a setting takes six."""
     conn = wire.client()
     changes = {100 + number: 1 for number in range(count)}
     if fits:

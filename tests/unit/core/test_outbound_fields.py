@@ -39,7 +39,7 @@ def request(conn: H2Connection, fields: Any, decoder: Decoder) -> list[Field]:
 
 
 def test_hundreds_of_text_forms() -> None:
-    """More forms than the cache holds, each sent often enough to be cached."""
+    """More variants than the cache holds, each sent often enough to be cached."""
     conn, decoder = wire.client((Setting.HEADER_TABLE_SIZE, 65_536)), Decoder()
     decoder.max_allowed_table_size = 65_536
     for round_ in range(3):
@@ -81,7 +81,7 @@ def test_a_block_that_was_kept_counts_for_one_state_of_the_table_only() -> None:
     assert conn._core.planner._blocks
     wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, 0)))
     conn.clear_outbound_data_buffer()
-    decoder.max_allowed_table_size = 0  # from now on it insists on a size update
+    decoder.max_allowed_table_size = 0  # the decoder requires a size update from now on
     for _ in range(3):
         assert request(conn, fields, decoder) == fields
 
@@ -105,7 +105,7 @@ def test_a_block_that_was_kept_counts_for_one_state_of_the_table_only() -> None:
 )
 @pytest.mark.parametrize("repeated", [False, True])
 def test_fields_of_wrong_types(field: Any, repeated: bool) -> None:
-    """Also if an equal block was sent before and is in the cache."""
+    """Even if an equal block was sent before and is in the cache."""
     conn = wire.client()
     if repeated:
         for stream_id in (1, 3, 5):
@@ -304,11 +304,11 @@ def test_text_without_normalization() -> None:
 
 
 class Planned(NamedTuple):
-    """A field block that was planned and encoded."""
+    """A field block that has been planned and encoded."""
 
     plan: Plan
     block: bytes
-    kept: bool  #: the octets were there before
+    kept: bool  #: the octets come from the cache
 
 
 class Sender:
@@ -419,7 +419,7 @@ def test_blocks_are_kept_for_each_connection_alone() -> None:
 
 
 def test_a_kept_block_is_not_sent_with_other_contents_of_the_table() -> None:
-    """Its octets represent other fields once something was inserted."""
+    """Its octets represent other fields after an insertion into the table."""
     sender = Sender()
     fields = [(b":status", b"200"), (b"x", b"1")]
     for number in range(6):
@@ -452,7 +452,7 @@ def test_fields_that_were_sent_as_they_are_do_not_pass_with_other_options() -> N
 
 @pytest.mark.parametrize("normalize", [True, False])
 def test_a_configuration_that_is_assigned_counts_for_the_next_block(normalize: bool) -> None:
-    """Also if as many of its options were changed as of the one before."""
+    """Even if as many options were changed on it as on the previous one."""
     options: dict[str, Any] = {
         "normalize_outbound_headers": not normalize,
         "validate_outbound_headers": False,
@@ -503,7 +503,7 @@ def test_sensitive_fields_are_never_indexed_by_normalization(name: bytes, normal
 
 @pytest.mark.parametrize("split", [True, False])
 def test_only_cookies_are_split(split: bool) -> None:
-    """Also when a field that is left out makes the planner go through all of them again."""
+    """Even when an omitted field makes the planner process all fields again."""
     long = b"c" * 30
     cookies = [(b"cookie", long)] * 2 if split else [(b"cookie", long + b"; " + long)]
     others = [(b"x", b"a; b"), (b"authorization", b"a; b")]

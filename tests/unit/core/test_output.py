@@ -1,4 +1,4 @@
-"""Bytes that wait to be sent: taken whole, in pieces, with more coming in between; logged once."""
+"""Pending output: taken whole or in pieces, with frames added in between; each is logged once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ping(conn: H2Connection) -> bytes:
 
 
 def large_data(conn: H2Connection) -> bytes:
-    """A frame that lies in two pieces."""
+    """Send a frame that is stored as two chunks."""
     conn.increment_flow_control_window(1)  # keeps the pieces of DATA frames apart
     conn.send_data(1, bytes(2_000))
     return wire.window_update(0, 1) + wire.data(1, bytes(2_000))
@@ -222,7 +222,7 @@ def pending(out: Output) -> list[tuple[int | None, bytes]]:
             continue
         stream_id, size = one
         frame = wire.data(stream_id, bytes([number]) * size, end_stream=number == 7)
-        if size > 64:  # as for large content: the header apart from it
+        if size > 64:  # as for large content: a separate header
             out.chunks.append(frame[:9])
             out.chunks.append(frame[9:])
         else:
@@ -234,7 +234,7 @@ def pending(out: Output) -> list[tuple[int | None, bytes]]:
 @pytest.mark.parametrize("stream_id", [1, FAR])
 @pytest.mark.parametrize("before", ["", "indexed", "together", "indexed together"])
 def test_what_is_dropped_wherever_the_output_was_cut(stream_id: int, before: str) -> None:
-    """A frame that has begun to go out stays; the order of the others does, too."""
+    """A frame that was partly sent stays, and so does the order of the others."""
     total = sum(len(frame) for _, frame in pending(Output()))
     for taken in range(total):
         out = Output()
@@ -316,7 +316,7 @@ def test_an_output_that_was_cleared_is_as_new() -> None:
 
 
 def test_acknowledgments_are_counted_wherever_the_output_was_cut() -> None:
-    """One of which a part has been sent still counts; content between them does not."""
+    """One that was partly sent still counts; content between them does not."""
     total = sum(len(frame) for _, frame in pending(Output()))
     for taken in range(total):
         out = Output()
@@ -333,7 +333,7 @@ def test_acknowledgments_are_counted_wherever_the_output_was_cut() -> None:
 
 
 def test_answers_are_not_merged_with_one_that_has_begun_to_go_out() -> None:
-    """The logger gets each frame when it begins."""
+    """The logger gets each frame when its first octet is taken."""
     out, log = Output(), Log()
     for _ in range(3):
         out.chunks.append(wire.ping(ack=True))

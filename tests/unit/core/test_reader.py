@@ -1,4 +1,4 @@
-"""Frames that arrive in pieces, and which handler gets a frame."""
+"""Frames that arrive in pieces, and the choice of the handler."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def received_in(conn: H2Connection, octets: bytes, *cuts: int) -> list[list[Even
     ],
 )
 def test_a_large_frame_in_pieces(size: int, cuts: tuple[int, ...]) -> None:
-    """The frame arrives with its last piece, and the next one is not affected."""
+    """Its last piece completes the frame, and the next frame is not affected."""
     conn = uploading(max(size, wire.DEFAULT_FRAME_SIZE))
     content = bytes(number % 251 for number in range(size))
     for _ in range(2):
@@ -61,7 +61,7 @@ def test_a_large_frame_in_pieces(size: int, cuts: tuple[int, ...]) -> None:
 
 
 def test_the_header_of_the_next_frame_is_not_mistaken_for_content() -> None:
-    """Octets of the frame before are no longer missing."""
+    """The previous frame no longer counts as incomplete."""
     conn = uploading()
     received_in(conn, wire.data(1, bytes(4_000)), 20, 1_000)
     octets = wire.data(1, bytes(600))
@@ -81,7 +81,7 @@ def test_small_pieces_are_collected_behind_a_large_one() -> None:
 
 @pytest.mark.parametrize("cuts", [(), (3,), (9,), (20,), (3, 20), (5, 9, 66_059)])
 def test_a_frame_that_is_too_large_says_its_size(cuts: tuple[int, ...]) -> None:
-    """When all of it has arrived in pieces, as in h2 4.4.1."""
+    """The error is raised when all of its pieces have arrived, as in h2 4.4.1."""
     conn = uploading()
     octets = wire.data(1, bytes(0x010203), end_stream=True)
     assert received_in(conn, octets[:-1], *cuts) == [[]] * (len(cuts) + 1)
@@ -159,7 +159,7 @@ def test_a_frame_without_payload_in_two_pieces_counts_once() -> None:
     ids=["DATA on stream 0", "idle stream", "invalid setting", "malformed", "PUSH_PROMISE"],
 )
 def test_exceptions_keep_nothing_of_the_input(first: bytes) -> None:
-    """Neither that of a connection error nor that of a call after it."""
+    """This holds for a connection error and for calls after it."""
     conn = wire.server()
     data = first + wire.ping(b"12345678")
     gc.disable()
@@ -174,6 +174,6 @@ def test_exceptions_keep_nothing_of_the_input(first: bytes) -> None:
 
 
 def test_which_frames_do_not_need_the_table_of_connection_states() -> None:
-    """What both ends may receive, and what leaves the connection open."""
+    """Frames that both ends may receive, and that leave the connection open."""
     fast = {type_ for type_, handler in enumerate(reader._ORDINARY) if handler is not None}
     assert fast == {*Type} - {Type.PUSH_PROMISE, Type.GOAWAY}

@@ -1,4 +1,4 @@
-"""Content that is pending for a stream which is then reset, by either end."""
+"""Pending content of a stream that either end resets."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_padding_counts_for_the_window() -> None:
 
 
 def test_little_content_goes_out_before_our_reset() -> None:
-    """As in h2 4.4.1: what a program has sent just before it resets a stream arrives."""
+    """As in h2 4.4.1, content that a program sends just before it resets a stream arrives."""
     conn = responding(1)
     conn.send_data(1, b"the reason why")
     by_us(conn)
@@ -137,7 +137,7 @@ def test_little_content_is_dropped_where_the_peer_reads_nothing_more() -> None:
 
 
 def test_our_reset_keeps_content_whose_trailers_are_pending() -> None:
-    """Without its content the message would look complete and be too short."""
+    """Without its content the message would be too short and still look complete."""
     conn = responding(1)
     for _ in range(3):
         conn.send_data(1, FRAME)
@@ -211,7 +211,7 @@ def test_content_of_a_promised_stream() -> None:
 
 
 def test_content_that_has_gone_out_does_not_come_back() -> None:
-    """A reset of another stream has indexed the content, and then some has been sent."""
+    """A reset of another stream has indexed the content, and then a part of it is sent."""
     conn = responding(1, 3)
     for _ in range(3):
         conn.send_data(1, FRAME)
@@ -227,7 +227,7 @@ def test_content_that_has_gone_out_does_not_come_back() -> None:
 
 
 def test_many_streams_are_reset_one_after_the_other() -> None:
-    """Dropping looks at each frame once: the time does not grow with the square of it."""
+    """Dropping visits each frame once, so it does not take quadratic time."""
     streams = [*range(1, 200, 2)]
     conn = responding(*streams)
     for _ in range(3):

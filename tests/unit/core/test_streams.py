@@ -146,7 +146,7 @@ def test_a_consumer_takes_out_the_streams_one_by_one() -> None:
 
 
 def test_counters_after_streams_were_taken_out() -> None:
-    """Streams that are opened later count as ever."""
+    """Streams that are opened later are counted as usual."""
     client, server = wire.pair()
     client.update_settings({wire.Setting.MAX_CONCURRENT_STREAMS: 2})
     for stream_id in (1, 3):
@@ -242,7 +242,7 @@ def test_streams_in_order_leave_no_gaps() -> None:
 
 
 def closed_between_others() -> tuple[H2Connection, H2Connection]:
-    """Stream 4, promised and over, whose number lies between those of requests 1 and 9."""
+    """Stream 4, promised and closed; its identifier is between those of requests 1 and 9."""
     client, server = wire.pair()
     for stream_id in (1, 9):
         client.send_headers(stream_id, wire.POST)
@@ -274,7 +274,7 @@ def test_streams_of_the_other_end_were_not_passed_over() -> None:
 
 
 def test_memory_of_passed_over_identifiers_is_limited() -> None:
-    """A gap that was forgotten makes another error of the same kind, not a stream."""
+    """A forgotten gap leads to another error of the same scope, not to a stream."""
     conn = wire.client()
     last = 1 + 6 * 99
     for stream_id in range(1, last + 1, 6):
@@ -286,14 +286,14 @@ def test_memory_of_passed_over_identifiers_is_limited() -> None:
         conn.send_headers(3, wire.REQUEST)
 
 
-# What is remembered of identifiers, by itself ---------------------------------------------------
+# The record of identifiers, by itself ---------------------------------------------------
 
 
 @pytest.mark.parametrize("client", [True, False])
 @pytest.mark.parametrize("inbound", [True, False])
 @pytest.mark.parametrize("refused", [True, False])
 def test_which_identifiers_were_skipped(client: bool, inbound: bool, refused: bool) -> None:
-    """Of either end, whether a stream was opened or the identifier only used."""
+    """For both ends, whether a stream was opened or only its identifier used."""
     parity = int(inbound != client)
     streams = Streams(client)
     used = [parity + 4, parity + 6, parity + 12]
@@ -352,7 +352,7 @@ def test_thirty_two_gaps_are_remembered() -> None:
 
 
 def test_how_streams_were_closed_whose_resets_are_forgotten() -> None:
-    """Up to the highest one that was forgotten, of the same end, streams count as reset by us."""
+    """Streams up to the highest forgotten one of the same end count as reset locally."""
     streams = Streams(client=False)
     for stream_id in (3, 7, 9, 4, 8, 10):
         streams.add(Stream(stream_id, states.OPEN_BOTH, 0))

@@ -89,10 +89,10 @@ def test_no_settings(header: bytes | None) -> None:
         (b"?", "upgrade-settings-invalid"),
         (b"AAE", "upgrade-settings-invalid"),  # two octets are not a setting
         (b"AAEAAAAAA", "upgrade-settings-invalid"),
-        (b"AAEA", "upgrade-settings-invalid"),  # three octets are no setting
+        (b"AAEA", "upgrade-settings-invalid"),  # three octets are not a setting
         (b"AAQA\nAAH", "upgrade-settings-invalid"),
         ("\xff", "upgrade-settings-invalid"),
-        (2**62, "upgrade-settings-invalid"),  # no number of octets to allocate
+        (2**62, "upgrade-settings-invalid"),  # not taken as a number of octets to allocate
         (["no", "bytes"], "upgrade-settings-invalid"),
         (http2_settings((Setting.ENABLE_PUSH, 2)), "setting-invalid"),
         (http2_settings((Setting.INITIAL_WINDOW_SIZE, 2**31)), "setting-invalid"),
@@ -159,7 +159,7 @@ def test_an_upgrade_after_the_other_start_repeats_no_preface(is_client: bool) ->
 
 
 def test_the_request_was_not_connect() -> None:
-    """A response with success may have trailers: the stream is no tunnel."""
+    """A successful response may have trailers: the stream is not a tunnel."""
     client = H2Connection()
     client.initiate_upgrade_connection()
     wire.feed(client, wire.settings(), wire.headers(1, wire.RESPONSE), wire.data(1, b"content"))

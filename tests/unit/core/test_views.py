@@ -1,4 +1,4 @@
-"""States in the terms that consumers know."""
+"""Stream states under the names that programs know from h2 4.4.1."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_streams_as_consumers_see_them(scene: Scene) -> None:
     assert type(stream) is H2Stream
     state, headers_sent = SHOWN[scene.state]
     if scene.state == "HALF_LOCAL" and scene.stream_id == 2:
-        headers_sent = True  # a client never sends headers on a promised stream; shown all the same
+        headers_sent = True  # shown although a client never sends headers on a promised stream
     assert stream.state_machine.state is state
     assert stream.state_machine.headers_sent is headers_sent
     assert stream.open is (state >= StreamState.OPEN)

@@ -1,4 +1,4 @@
-"""Payloads that arrive, as a builder makes them that shares nothing with the package."""
+"""Decoding of payloads that a builder without any code of the package made."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_settings_in_order_and_repeated() -> None:
 def test_priority(depends_on: int, weight: int, exclusive: bool) -> None:
     fields = wire.priority_fields(depends_on, weight, exclusive)
     assert decode.priority(fields) == (depends_on, weight, exclusive)
-    # HEADERS has a field block after them.
+    # In HEADERS a field block follows them.
     assert decode.priority(fields + b"block") == (depends_on, weight, exclusive)
 
 

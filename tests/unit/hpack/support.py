@@ -67,7 +67,7 @@ def cases(file: Path) -> Iterator[Case]:
 
 
 def encode(encoder: Encoder, fields: Fields) -> bytes:
-    """Encode plain fields as a caller does: look up first, then encode."""
+    """Encode plain fields as a caller does: look them up, then encode them."""
     entries = [
         encoder.find((name, value)) or encoder.literal(name, value, classify(name, value))
         for name, value in fields

@@ -1,4 +1,4 @@
-"""The decoder: what it refuses, table sizes, class masks, the cache of blocks."""
+"""The decoder: errors, table sizes, class masks, the cache of blocks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def update(size: int) -> bytes:
 
 
 def contents(block: FieldSection) -> tuple[object, ...]:
-    """Return everything a block says."""
+    """Return everything that the decoder reports about a block."""
     return (
         [(type(field), tuple(field)) for field in block.fields],
         block.seen,
@@ -257,7 +257,7 @@ def test_class_masks() -> None:
     assert block.repeated == status & method
     assert block.leading == 4
     assert block.noted == b"12"
-    # The same through indices only: the masks are in the tables.
+    # The same by indices only: the tables have the masks.
     again = decoder.decode(b"\x82\x84\xbf\xbe\x82\x84\xbf", UNLIMITED)
     assert again.seen == method | path | 0x100 | 0x200
     assert again.repeated == method | path | 0x100
@@ -280,7 +280,7 @@ def test_classification_sees_each_literal_once() -> None:
 
     decoder = Decoder(build_static_table(classify_name, classify_value))
     asked.clear()
-    # Two names of their own, the name of :path, that of the entry that was inserted.
+    # Two literal names, the name of :path, and that of the inserted entry.
     wire = literal(b"a", b"1") + b"\xbe\xbe\x82" + literal(b"bb", b"2", 0)
     wire += b"\x04\x01/" + b"\x0f\x2f\x013"
     fields = decoder.decode(wire, UNLIMITED).fields

@@ -31,7 +31,7 @@ FORMS = [
 
 
 def kinds(wire: bytes) -> list[str]:
-    """Return what each field of a block is sent as."""
+    """Return the representation of each field of a block."""
     found = []
     pos = 0
 
@@ -58,7 +58,7 @@ def kinds(wire: bytes) -> list[str]:
 
 
 def kind(encoder: Encoder, name: bytes, value: bytes) -> str:
-    """Encode one field and return what it is sent as."""
+    """Encode one field and return its representation."""
     return kinds(encode(encoder, [(name, value)]))[-1]
 
 
@@ -72,7 +72,7 @@ def test_literal_and_find() -> None:
     encoder.encode([entry])
     assert (entry.seq, entry.size, entry.used) == (1, 47, False)
     assert encoder.find(key) is entry
-    # What events carry finds the plain tuple.
+    # A header tuple from an event matches the plain tuple.
     assert encoder.fields[tuple.__new__(HeaderTuple, key)] is entry
     assert encoder.encode([entry]) == b"\xbe"
 
@@ -167,7 +167,7 @@ def test_large_indices() -> None:
     fields = [(b"n%d" % number, b"v") for number in range(400)]
     for _ in range(2):
         assert decoder.decode(encode(encoder, fields), UNLIMITED).fields == fields
-    # The name of an entry far back is still found.
+    # The name of an old entry is still found.
     assert kind(encoder, b"n0", b"new") == "insert"
     assert decoder_table(decoder)[:2] == [(b"n399", b"v"), (b"n398", b"v")]
 
@@ -238,7 +238,7 @@ def test_values_that_never_repeat_stop_being_inserted() -> None:
     sent = [kind(encoder, b"x-request-id", b"%032x" % number) for number in range(40)]
     assert sent == ["insert"] * 2 + ["literal"] * 38
     assert len(encoder_table(encoder)) == 2
-    # A value that repeats is inserted immediately, and is an index from then on.
+    # A repeated value is inserted immediately, and sent as an index from then on.
     again = [kind(encoder, b"x-request-id", b"%032x" % 39) for _ in range(3)]
     assert again == ["insert", "index", "index"]
 
@@ -320,7 +320,7 @@ def test_eviction_keeps_the_list_of_entries_short() -> None:
         encode(encoder, [(b"%d" % number, b"")])
     live = encoder_table(encoder)
     assert len(encoder._entries) <= 2 * len(live)
-    # Dead places hold no evicted entry.
+    # Unused slots hold no evicted entry.
     assert {entry.field for entry in encoder._entries} == set(live)
 
 

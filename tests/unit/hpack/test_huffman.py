@@ -94,10 +94,10 @@ def test_bad_code(data: bytes) -> None:
 
 def test_string_literal_takes_the_shorter_form() -> None:
     assert encode_string(b"") == b"\x00"
-    # Short: as it is, which costs both ends less.
+    # Short: plain, which costs both ends less.
     assert encode_string(b"no-cache") == b"\x08no-cache"
     assert encode_string(b"e" * 23) == b"\x17" + b"e" * 23
-    # Equally long either way: plain.
+    # If both have the same length: plain.
     assert encode_string(b"X" * 24) == b"\x18" + b"X" * 24
     assert encode_string(b"e" * 24) == b"\x8f" + encode(b"e" * 24)
     date = encode_string(b"Mon, 21 Oct 2013 20:13:21 GMT")  # RFC 7541 C.6.1
@@ -119,7 +119,7 @@ def test_integer_limits() -> None:
     assert decode_integer(wire, 1, 0x7F) == (largest, 6)
     with pytest.raises(HpackDecodingError, match=r"2\*\*32"):
         decode_integer(encode_integer(largest + 1, 0x7F, 0x80), 1, 0x7F)
-    # Leading zeros are allowed as long as the octets are.
+    # Leading zeros are allowed up to the limit on the number of octets.
     assert decode_integer(b"\x80\x80\x80\x80\x00", 0, 0x7F) == (0x7F, 5)
     with pytest.raises(HpackDecodingError, match="five octets"):
         decode_integer(b"\x80\x80\x80\x80\x80\x00", 0, 0x7F)
@@ -145,14 +145,14 @@ def test_cells_are_worked_out_once() -> None:
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin as a new process does: no cell is known."""
+    """Start like a new process: no cell is filled."""
     monkeypatch.setattr(huffman, "_cells_left", huffman._MOST_CELLS)
     for row in huffman._ROWS.values():
         row[:256] = cast(Row, [None] * 256)
 
 
 def decoded(data: bytes) -> bytes | None:
-    """Return the text, None where there is none."""
+    """Return the text, or None if the octets are not valid."""
     try:
         return decode(data)
     except HpackDecodingError:

@@ -1,4 +1,4 @@
-"""Properties: round trips by two decoders, any octets, fast paths equal slow ones."""
+"""Properties: two decoders read what is encoded, any octets are safe, fast paths are exact."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HISTORIES = st.lists(st.one_of(SIZES, LISTS), max_size=25)
 
 
 def reference(fields: Fields) -> tuple[int, int, int, bytes | None, int]:
-    """Return what a block has to say about its fields, worked out the plain way."""
+    """Return what the decoder should report about these fields, computed naively."""
     masks = [classify(name, value) for name, value in fields]
     seen = repeated = leading = 0
     noted = None

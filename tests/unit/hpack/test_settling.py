@@ -76,7 +76,7 @@ def test_changing_values_beside_stable_ones(stable: int, changing: int, size: in
 GROUPS = st.lists(
     st.tuples(
         st.builds(Source, st.sampled_from([b"cookie", b"etag", b"x-a"]), st.sampled_from([0, 0, 1]))
-        # A name is given up if much less than half of its values come back.
+        # The encoder stops inserting a name if much less than half of its values recur.
         | st.builds(
             Source, st.sampled_from([b"link", b"date", b"x-b"]), st.sampled_from([0, 2, 3, 5])
         ),
@@ -102,7 +102,7 @@ def test_generated_histories_and_a_large_table(groups: list[tuple[Source, int]])
 def test_stable_values_among_changing_ones_of_their_name() -> None:
     sources = [Source(b"x-a", 1)] * 5 + [Source(b"x-a", 0)] * 2 + [Source(b"link", 2)] * 2
     for number in range(40):
-        # Unused sources in front give the others other values.
+        # Unused sources at the start give the others different values.
         blocks = history([Source(b"x", 0)] * number + sources, 80)
         assert_settled([fields[:1] + fields[1 + number :] for fields in blocks], 1024)
 

@@ -1,4 +1,4 @@
-"""The generated tables are what the generator makes of the RFC; the static table as built."""
+"""The generated tables match the RFC, and the static table is built from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For every rule of the registry, the smallest thing that breaks it: bytes or a call.
+"""The smallest input that breaks each rule of the registry: bytes or a call.
 
 Written from the RFCs: section, error code and exception are repeated here on purpose.
 """

@@ -1,4 +1,4 @@
-"""h2._rules.abuse: what counts how much a peer did."""
+"""h2._rules.abuse: the counters of what a peer does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_bucket_allows_the_burst_and_no_more() -> None:
 def test_a_bucket_forgets_so_many_each_second() -> None:
     bucket = TokenBucket()
     assert bucket.take(10, 10, 2, 100.0)
-    assert not bucket.take(1, 10, 2, 100.0)  # counts all the same
+    assert not bucket.take(1, 10, 2, 100.0)  # counted nevertheless
     assert bucket.take(2, 10, 2, 101.5)
     assert bucket.used == 10
     assert not bucket.take(1, 10, 2, 101.5)
@@ -58,7 +58,7 @@ def test_small_frames_of_which_all_are_acknowledged() -> None:
 
 @pytest.mark.parametrize(("acknowledged", "left"), [(0, 10), (4, 10), (5, 9), (25, 5), (49, 1)])
 def test_small_frames_of_which_some_are_acknowledged(acknowledged: int, left: int) -> None:
-    """Octets that are acknowledged count as those of small frames first."""
+    """Acknowledged octets are first attributed to small frames."""
     small = SmallFrames(acknowledged=1000)
     small.count, small.octets = 10, 50
     assert small.settle(1000 + acknowledged) == left

@@ -1,4 +1,4 @@
-"""The connection tables: every cell against rules that are written down apart, and at work."""
+"""The connection tables: each cell compared with rules stated separately, and in use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REACTIONS = {
 NAME_OF = {number: name for name, number in REACTIONS.items()}
 CELLS = [(role, state, input_) for role in ROLES for state in STATE_NAMES for input_ in INPUT_NAMES]
 
-# What is true of the connection in each state, except for the last one, in which nothing is.
+# What is true of the connection in each state. In the last one, nothing is.
 WAITS, SENT, RECEIVED = "waits for SETTINGS", "GOAWAY sent", "GOAWAY received"
 FACTS = {
     "STARTING": {WAITS},
@@ -50,7 +50,7 @@ def expected(role: str, state: str, input_: str) -> str:
     if input_ == "SEND_GOAWAY_ERROR":
         return "TERMINATED"
     if state == "TERMINATED":
-        # An endpoint may say more than once that it is gone, and nothing else.
+        # An endpoint may send GOAWAY again, and nothing else.
         return "TERMINATED" if input_ == "SEND_GOAWAY" else "ENDED"
     if input_.startswith("RECV_"):
         return expected_of_received(role, state, input_)
@@ -122,7 +122,7 @@ def test_every_state_is_reachable_and_only_the_last_is_final(role: str) -> None:
     assert final == {"TERMINATED"}
 
 
-# At work ---------------------------------------------------------------------------------------
+# In use ----------------------------------------------------------------------------------------
 
 LEAD_IN = {
     "STARTING": "",
@@ -233,14 +233,14 @@ def outcome_of_sending(conn: H2Connection, input_: str) -> str:
 
 @pytest.mark.parametrize(("role", "state", "input_"), CELLS, ids=map("-".join, CELLS))
 def test_at_work(role: str, state: str, input_: str) -> None:
-    with wire.mode(strict=True):  # by default the first frame may be any
+    with wire.mode(strict=True):  # by default any frame may be the first
         conn = build(role, state)
     if input_.startswith("SEND_"):
         assert outcome_of_sending(conn, input_) == expected(role, state, input_)
     elif state == "TERMINATED":
         assert_dead(conn)
     elif (role, input_) == ("client", "RECV_PRIORITY_UPDATE") and WAITS not in FACTS[state]:
-        # The table takes it, because by default nothing comes of it. Its handler knows the mode.
+        # The table allows it, because it is ignored by default. The handler knows the mode.
         assert outcome_of_receiving(conn, role, input_) == "NOT_FOR_ROLE"
     else:
         assert outcome_of_receiving(conn, role, input_) == expected(role, state, input_)

@@ -1,4 +1,4 @@
-"""When a receive window opens again, and by how much; what may be sent."""
+"""When a receive window reopens, and by how much; how much may be sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def window_of(value: int, limit: int) -> ReceiveWindow:
         (50, 50, 100, 50),
         (1, 0, 1, 1),
         (1, 0, 0, 0),
-        (500, 90, 100, 10),  # more than ever arrived: not beyond the limit
+        (500, 90, 100, 10),  # more than has arrived: not above the limit
         (500, 100, 100, 0),
     ],
 )
@@ -86,7 +86,7 @@ STEPS = st.tuples(st.sampled_from(["arrive", "hand back", "resize", "enlarge"]),
 def test_a_window_is_open_once_everything_was_handed_back(
     size: int, steps: list[tuple[str, int]]
 ) -> None:
-    """And one that is shut opens with any octet that makes it positive."""
+    """And an exhausted window opens with any octet that makes it positive."""
     window = ReceiveWindow(size)
     initial, open_at_peer, held = size, size, 0
     for step, amount in [*steps, ("hand back", 10**9)]:

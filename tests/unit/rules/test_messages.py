@@ -1,4 +1,4 @@
-"""The exact check of a message: what it says, and that connections act on it both ways."""
+"""The full check of a message: its results, and that connections apply it in both directions."""
 
 from __future__ import annotations
 
@@ -236,12 +236,12 @@ def test_messages_name_the_kind_of_block() -> None:
         OPTIONS,
         [*OPTIONS, (b":authority", b"a.b")],
         with_target(b"HTTPS", b"a.b", b"/?"),
-        # Of other schemes nothing is known: they may have no authority, or one with userinfo, and
-        # another kind of path.
+        # Other schemes are unknown: they may have no authority, or one with userinfo, and another
+        # kind of path.
         with_target(b"unix", None, b"/info"),
         with_target(b"ftp", b"me@a.b", b"/"),
         with_target(b"urn", b"", b"isbn:1"),
-        # Unix sockets: what clients put into the authority there.
+        # Unix sockets: authorities that clients send for them.
         with_target(b"http", b"", b"/"),
         with_target(b"http", b"/run/app.sock", b"/"),
         with_target(b"http", b"%2Frun%2Fapp.sock", b"/"),
@@ -398,7 +398,7 @@ def test_what_is_sent_goes_out_or_is_refused_as_the_check_says(fields: list[Fiel
         if found is None:
             conn.send_headers(1, fields, end_stream=kind == TRAILERS)
             (frame,) = wire.parse(conn.data_to_send())
-            # Trailers follow the request in one HPACK context, of which they take nothing here.
+            # Trailers share the HPACK context of the request, so they are not decoded here.
             assert kind == TRAILERS or wire.decode(frame.fragment) == fields
         else:
             with pytest.raises(ProtocolError, match="malformed") as caught:
@@ -408,7 +408,7 @@ def test_what_is_sent_goes_out_or_is_refused_as_the_check_says(fields: list[Fiel
 
 
 def test_a_method_that_is_no_token_is_sent_unless_strict() -> None:
-    """As in h2 4.4.1; what else is wrong with the message is still refused."""
+    """As in h2 4.4.1; other errors in the message are still rejected."""
     fields = [(b":method", b"g e t"), *wire.REQUEST[1:]]
     broken = [*fields, (b"x", b"a\r\nb: c")]
     conn = wire.client()

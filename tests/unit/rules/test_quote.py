@@ -1,4 +1,4 @@
-"""How values show in the texts of errors, and that long ones are cut everywhere."""
+"""Values in error messages: how they are quoted, and that long ones are truncated everywhere."""
 
 from __future__ import annotations
 

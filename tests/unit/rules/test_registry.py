@@ -1,4 +1,4 @@
-"""The registry of rules: each one is broken once, and gives what the registry says."""
+"""The registry of rules: breaking a rule has the consequences that the registry states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream table: every cell against the expectation, and the shape of the whole."""
+"""The stream table: the expected content of each cell, and properties of the whole table."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_shape() -> None:
 
 
 def test_every_state_is_reachable() -> None:
-    # Promised streams start reserved; all else starts idle.
+    # Promised streams start reserved; all others start idle.
     reached = {"IDLE", "RESERVED_LOCAL", "RESERVED_REMOTE"}
     while True:
         further = {cell(state, input_) for state in reached for input_ in INPUT_NAMES}

@@ -1,4 +1,4 @@
-"""The stream table drives real connections: every input in every state gives what the cell says."""
+"""Connections follow the stream table: each input in each state has the effect of its cell."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ RECEIVING: dict[str, Callable[[int, wire.Fields], bytes]] = {
     "RECV_ALTSVC": lambda stream, _: wire.altsvc(stream, b"", b"h2=x"),
 }
 
-# What each reaction of the table comes to: scope, rule, error code.
+# The effect of each reaction in the table: scope, rule, error code.
 CONNECTION, STREAM = "connection", "stream"
 REACTIONS = {
     "HALF_CLOSED_ERROR": (STREAM, "stream-half-closed", Code.STREAM_CLOSED),
@@ -153,7 +153,7 @@ def fields_in(scene: Scene, input_: str) -> wire.Fields:
 
 
 def expected_at(scene: Scene, input_: str) -> str:
-    """The content of the cell, or an input that is impossible for one end in any state."""
+    """The content of the cell, or the error if this end can never have that input."""
     from_cell = EXPECTED[scene.state].outcome(input_)
     if scene.client:
         if input_ in ("SEND_PUSH_PROMISE", "SEND_ALTSVC"):
@@ -181,7 +181,7 @@ def state_of(conn: H2Connection, stream_id: int) -> str:
 
 
 def answers_alone(conn: H2Connection) -> bool:
-    """Whether all that waits is the refusal of a promise or credit for discarded DATA."""
+    """Whether the only pending output refuses a promise or returns credit for discarded DATA."""
     return all(
         (frame.type, frame.stream_id) in [(Type.RST_STREAM, 4), (Type.WINDOW_UPDATE, 0)]
         for frame in wire.parse(conn.data_to_send())

@@ -1,4 +1,4 @@
-"""What grpclib's tests import as `conn`: ends of a connection, with an H2Connection as the peer."""
+"""The module `conn` for grpclib's tests: ends of a connection, with an H2Connection as the peer."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class DummyServiceBase(abc.ABC):
         """Any number of messages each way."""
 
     def __mapping__(self) -> dict[str, Handler]:
-        """What grpclib's server asks a service for."""
+        """The methods of the service, for the server of grpclib."""
         return {
             _path(name): Handler(
                 getattr(self, name), Cardinality(streaming), DummyRequest, DummyReply

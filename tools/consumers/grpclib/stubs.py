@@ -1,4 +1,4 @@
-"""What grpclib's tests import as `stubs`: a transport into an H2Connection, and a handler."""
+"""The module `stubs` for grpclib's tests: a transport into an H2Connection, and a handler."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Clients that behave badly: what every example server has to get through.
+"""Misbehaving clients, which every example server must survive.
 
-`tests/examples/conftest.py` starts the server that a module names. Tests run `RUDENESS` with one
-that continues from case to case, and `SILENCES` with one that has little patience.
-`support.endings` has what happens at Ctrl+C, `support.standard` the tests for servers that need no
-exceptions.
+`tests/examples/conftest.py` starts the server that a module names. Tests run `MISBEHAVIOUR` with
+one server for all cases, and `SILENCES` with one that has short timeouts. `support.endings` has the
+cases for Ctrl+C, `support.standard` the tests for servers that need no exceptions.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def goaway_code(frames: Sequence[Frame]) -> int:
     return frames[-1].error_code
 
 
-# Clients of another kind.
+# Clients of another protocol.
 
 
 def no_http2(served: Served) -> None:
@@ -79,13 +78,13 @@ def error_among_requests(served: Served) -> None:
         client.send(request(1, served.offer.small))
         client.until(lambda frame: frame.type == Type.DATA)
         client.send(wire.data(0, b"on no stream"))
-        # What is sent after the error must not keep the GOAWAY frame from arriving.
+        # Frames that the client sends after the error must not prevent the GOAWAY from arriving.
         client.send(wire.ping() * 200_000)
         assert goaway_code(client.to_end()) == Code.PROTOCOL_ERROR
 
 
 def strange_requests(served: Served) -> None:
-    """Valid requests for missing resources get their status, and so do others."""
+    """Requests with unusual methods or for missing resources get their status."""
     decoder = Decoder()
     connect_to = [(b":method", b"CONNECT"), (b":authority", b"localhost:1")]
     with RawClient(served.target) as client:
@@ -103,7 +102,7 @@ def strange_requests(served: Served) -> None:
 
 
 def malformed_among_requests(served: Served) -> None:
-    """A request that is malformed costs its stream alone, also if that shows only at its end."""
+    """A malformed request only ends its stream, even if the error is in its last frame."""
     path, whole = served.offer.small, small_content(served)
     forbidden = wire.headers(1, fields_of(path, "GET", ("connection", "close")), end_stream=True)
     too_short = wire.headers(3, fields_of(path, "POST", ("content-length", "10")))
@@ -121,7 +120,7 @@ def status(frames: Sequence[Frame], decoder: Decoder) -> bytes:
     return dict(wire.decode(block, decoder=decoder))[b":status"]
 
 
-#: What ends a connection, and the error code of the GOAWAY frame.
+#: Frames that end a connection, and the error code of the GOAWAY frame.
 OFFENSES = [
     pytest.param(wire.data(0, b"no stream"), Code.PROTOCOL_ERROR, id="DATA on stream 0"),
     pytest.param(wire.frame(Type.PING, payload=b"short"), Code.FRAME_SIZE_ERROR, id="short PING"),
@@ -141,7 +140,7 @@ def cancelled_at_once(served: Served) -> None:
 
 
 def much_that_needs_no_answer(served: Served) -> None:
-    # A server that waits here until it has said something waits forever.
+    # A server that only reads after it has sent something would hang here.
     with RawClient(served.target) as client:
         client.pong()
         client.send(wire.priority(1) * 5_000, request(3, served.offer.small))
@@ -162,7 +161,7 @@ def cancelled_half_way(served: Served) -> None:
 
 
 def cancelled_uploads(served: Served) -> None:
-    # What the server held of them must come back to the window of the connection.
+    # The connection window must get back the octets that the server had buffered.
     path, size = served.offer.echo or served.offer.small, 20_000
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
         window, frames = 65_535, []
@@ -177,7 +176,7 @@ def cancelled_uploads(served: Served) -> None:
 
 
 def padded_uploads(served: Served) -> None:
-    # Nearly all of them is padding, which counts as content does, and comes back as content does.
+    # They are mostly padding, which counts for the window, and must be given back, like content.
     path, padded = served.offer.echo or served.offer.small, 257
     with RawClient(served.target) as client:
         window, frames = 65_535, []
@@ -190,7 +189,7 @@ def padded_uploads(served: Served) -> None:
 
 
 def returned(frames: Sequence[Frame]) -> int:
-    """How much these frames give back to the window of the connection."""
+    """The sum of the increments of the connection window in these frames."""
     updates = [frame for frame in frames if frame.type == Type.WINDOW_UPDATE]
     return sum(frame.increment for frame in updates if frame.stream_id == 0)
 
@@ -221,7 +220,7 @@ def echo_waits(served: Served) -> None:
         client.send(request(1, served.offer.echo, "POST", end_stream=False))
         client.send(*(wire.data(1, body[i : i + 16_000]) for i in range(0, len(body), 16_000)))
         frames = client.pong() + client.pong()
-        # None of it could be sent back, so no more may arrive.
+        # None of it could be echoed, so no more may arrive.
         assert Type.WINDOW_UPDATE not in {frame.type for frame in frames}
         client.send(wire.window_update(1, MAX_WINDOW))
         frames = client.until(lambda frame: frame.type == Type.DATA)
@@ -232,7 +231,7 @@ def echo_waits(served: Served) -> None:
         assert content(client.until(ends(1)), 1) == b""
 
 
-# Clients that go away or do not listen.
+# Clients that disconnect or do not read.
 
 
 def disconnects(served: Served) -> None:
@@ -266,7 +265,7 @@ def unread_downloads(served: Served) -> None:
 
 
 def unread_answers(served: Served) -> None:
-    # Every PING is to be answered. The server must not keep what cannot be sent.
+    # Every PING needs an answer. The server must not buffer answers without limit.
     before = resident(served)
     with RawClient(served.target) as client:
         leave_unread(client)
@@ -275,9 +274,9 @@ def unread_answers(served: Served) -> None:
 
 
 def leave_unread(client: RawClient) -> None:
-    """Send PING frames and read nothing, until the server has had enough.
+    """Send PING frames and read nothing, until the server reacts.
 
-    It reads nothing any more either, or it disconnects. It may discard what comes until then.
+    It stops reading, or it disconnects. It may discard input until then.
     """
     client.sock.settimeout(0.3)
     pings = wire.ping() * 4096
@@ -313,15 +312,15 @@ def silent_and_deaf(served: Served) -> None:
         check_no_files(served)
 
 
-RUDENESS: dict[str, Callable[[Served], None]] = {
+MISBEHAVIOUR: dict[str, Callable[[Served], None]] = {
     "no HTTP/2": no_http2,
     "nonsense": nonsense,
     "an error among requests": error_among_requests,
     "strange requests": strange_requests,
     "malformed requests among others": malformed_among_requests,
     "requests cancelled at once": cancelled_at_once,
-    "much that needs no answer": much_that_needs_no_answer,
-    "responses cancelled half way": cancelled_half_way,
+    "many frames without an answer": much_that_needs_no_answer,
+    "responses cancelled halfway": cancelled_half_way,
     "uploads cancelled": cancelled_uploads,
     "uploads with padding": padded_uploads,
     "tiny windows": tiny_windows,
@@ -333,15 +332,15 @@ RUDENESS: dict[str, Callable[[Served], None]] = {
 SILENCES: dict[str, Callable[[Served], None]] = {
     "before TLS": silent_before_tls,
     "after a request": silent_after_a_request,
-    "leaving all unread": silent_and_deaf,
+    "reading nothing": silent_and_deaf,
 }
 
 
-def rudeness(offer: Offer) -> list[str]:
+def misbehaviour(offer: Offer) -> list[str]:
     """The names of the cases that fit this offer."""
     return [
         name
-        for name, case in RUDENESS.items()
+        for name, case in MISBEHAVIOUR.items()
         if not (case is echo_waits and not offer.echo)
         and not (case is unread_downloads and not offer.big)
     ]
