@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.processes import TIMEOUT
 
 SETUP = Path(__file__).parent.parent.parent / "setup.py"
 #: As far as setup.py needs it: newer environments have none.
@@ -49,6 +50,7 @@ def build(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=TIMEOUT,
         check=False,
     )
 
