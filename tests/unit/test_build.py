@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.processes import TIMEOUT
 
 SETUP = Path(__file__).parent.parent.parent / "setup.py"
