@@ -64,7 +64,8 @@ class BufferedH2Connection(H2Connection):
     #: It is true again, with :class:`~h2.events.StreamWritable`, when this many octets are left.
     SEND_BUFFER_LOW = 16_384
 
-    #: How many requests are sent before the server has announced how many it allows.
+    #: How many requests are sent before the server has announced how many it allows. As with the
+    #: other three, what is set on an instance applies from :meth:`initiate_connection` on.
     STREAMS_BEFORE_SETTINGS = 100
 
     #: The largest size to which windows grow with ``automatic_window``, in octets.
@@ -175,12 +176,19 @@ class BufferedH2Connection(H2Connection):
         :raises TypeError: if a field is not a pair of ``bytes`` or ``str``
         """
         priority = b""
-        given = (priority_weight, priority_depends_on, priority_exclusive)
-        if given != (None, None, None):
-            priority = send.priority_fields(self._core, stream_id, *given)
+        if (
+            priority_weight is not None
+            or priority_depends_on is not None
+            or priority_exclusive is not None
+        ):
+            priority = send.priority_fields(
+                self._core, stream_id, priority_weight, priority_depends_on, priority_exclusive
+            )
         if stream_id.__class__ is not int:
             stream_id = index(stream_id)
-        _send_headers(self._sending, stream_id, headers, bool(end_stream), priority)
+        if end_stream.__class__ is not bool:
+            end_stream = bool(end_stream)
+        _send_headers(self._sending, stream_id, headers, end_stream, priority)
 
     def send_data(
         self,
@@ -211,7 +219,9 @@ class BufferedH2Connection(H2Connection):
             stream_id = index(stream_id)
         if pad_length is not None:
             _check_padding(pad_length)
-        _send_data(self._sending, stream_id, data, bool(end_stream), pad_length)
+        if end_stream.__class__ is not bool:
+            end_stream = bool(end_stream)
+        _send_data(self._sending, stream_id, data, end_stream, pad_length)
 
     def end_stream(self, stream_id: int) -> None:
         """End our side of a stream, after what is buffered (RFC 9113 section 6.1).

@@ -87,7 +87,7 @@ def nothing_is_left(conn: BufferedH2Connection) -> bool:
         and not queue.size
         and not queue.line
         and not queue.scheduler
-        and not queue.priorities._known
+        and not queue.priorities.known
         and not queue.early_updates
         and not conn.waiting_streams
         and not conn.send_buffer_size()

@@ -62,8 +62,8 @@ FAULTS: Final = (
     Fault(
         "padding does not count",
         "_core/pull.py",
-        "size = min(size, limit - overhead)",
-        "size = min(size, limit)",
+        "size = min(len(outbound.chunk) - outbound.gone, limit - overhead)",
+        "size = min(len(outbound.chunk) - outbound.gone, limit)",
     ),
     Fault(
         "padding stalls a small window",
@@ -99,14 +99,14 @@ FAULTS: Final = (
     Fault(
         "END_STREAM is lost",
         "_core/pull.py",
-        "flags = END_STREAM if ends else 0",
-        "flags = 0",
+        "DATA, end, outbound.stream_id)",
+        "DATA, 0, outbound.stream_id)",
     ),
     Fault(
         "END_STREAM comes too early",
         "_core/pull.py",
-        "    ends = outbound.ended and not outbound.size and",
-        "    ends = outbound.ended and outbound.size < 50 and",
+        "flags = END_STREAM if not left and outbound.ended",
+        "flags = END_STREAM if left < 50 and outbound.ended",
     ),
     Fault(
         "END_STREAM of an empty write is lost",
@@ -117,14 +117,15 @@ FAULTS: Final = (
     Fault(
         "an octet is sent twice",
         "_core/outbound.py",
-        "            self._offset = stop\n",
-        "            self._offset = stop - 1\n",
+        "            self.gone = stop\n        elif",
+        "            self.gone = stop - 1\n        elif",
     ),
     Fault(
         "the place in a chunk is lost where small ones are joined",
         "_core/outbound.py",
-        "                self._offset = missing\n",
-        "                self._offset = 0\n",
+        "            pieces.append(self.take(part))\n            size -= part\n",
+        "            pieces.append(self.take(part))\n            size -= part\n"
+        "        self.gone = 0\n",
     ),
     Fault(
         "what is passed is not copied",
@@ -156,8 +157,8 @@ FAULTS: Final = (
     Fault(
         "END_STREAM goes with content although trailers follow",
         "_core/pull.py",
-        "    ends = outbound.ended and not outbound.size and outbound.trailers is None\n",
-        "    ends = outbound.ended and not outbound.size\n",
+        "flags = END_STREAM if not left and outbound.ended and outbound.trailers is None else 0",
+        "flags = END_STREAM if not left and outbound.ended else 0",
     ),
     Fault(
         "a complete response is dropped by NO_ERROR",
@@ -224,8 +225,8 @@ FAULTS: Final = (
     Fault(
         "a stream that was reset stays in the schedule",
         "_core/send_queue.py",
-        "            self.scheduler.remove(outbound)\n",
-        "            pass\n",
+        "                self.scheduler.remove(outbound)\n",
+        "                pass\n",
     ),
     Fault(
         "a request that was cancelled stays in the line",
@@ -274,14 +275,14 @@ FAULTS: Final = (
     Fault(
         "StreamWritable comes only when nothing is left",
         "_core/pull.py",
-        "if outbound.unwritable and outbound.size <= queue.low:",
-        "if outbound.unwritable and not outbound.size:",
+        "if outbound.full and left <= queue.low:",
+        "if outbound.full and not left:",
     ),
     Fault(
         "StreamWritable comes too early",
         "_core/pull.py",
-        "if outbound.unwritable and outbound.size <= queue.low:",
-        "if outbound.unwritable:",
+        "if outbound.full and left <= queue.low:",
+        "if outbound.full:",
     ),
     Fault(
         "StreamOpened is lost",
@@ -311,8 +312,8 @@ FAULTS: Final = (
     # State that is kept.
     Fault(
         "priorities are kept for ever",
-        "_core/priority_merging.py",
-        "            self._known.pop(stream_id, None)\n",
+        "_core/send_queue.py",
+        "            known.pop(stream_id, None)\n",
         "            pass\n",
     ),
     # Receiving.

@@ -86,7 +86,7 @@ def test_taking_bytes_never_raises(client: bool, strict: bool, steps: list[Any])
             else:
                 if name == "send_data" and not conn.is_writable(arguments[0]):
                     queue = conn._sending.queues.get(arguments[0])
-                    if queue is not None and queue.unwritable:
+                    if queue is not None and queue.full:
                         full.add(arguments[0])
                 elif name == "reset_stream" and not conn.send_buffer_size(arguments[0]):
                     full.discard(arguments[0])

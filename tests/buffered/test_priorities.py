@@ -168,8 +168,8 @@ def test_identifiers_that_are_passed_over_are_forgotten() -> None:
         if stream_id % 100 == 99:
             request(conn, stream_id + 2)
             conn.send_headers(stream_id + 2, RESPONSE, end_stream=True)
-    assert priorities._known is not None
-    assert len(priorities._known) <= 256
+    assert priorities.known is not None
+    assert len(priorities.known) <= 256
 
 
 def test_the_field_of_a_response_changes_what_it_names() -> None:

@@ -588,8 +588,19 @@ def test_many_small_chunks_cost_the_same_each(pad_length: int | None) -> None:
     for _ in range(1_800):
         wire.feed(conn, wire.window_update(1, 3))
         conn.data_to_send()
-        assert len(outbound._chunks) <= outbound.size + 100
-        assert outbound.paddings is None or len(outbound.paddings) == len(outbound._chunks)
+        chunks = [] if outbound.later is None else outbound.later.chunks
+        assert len(chunks) <= outbound.size + 100
+
+
+def test_chunks_that_were_sent_are_not_kept() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    for _ in range(20):
+        conn.send_data(1, b"x" * 1_000)
+    wire.feed(conn, wire.window_update(1, 10_000))
+    conn.data_to_send()
+    outbound = conn._sending.queues[1]
+    assert outbound.size == conn.send_buffer_size(1) == 10_000
+    assert len(outbound.chunk) + sum(map(len, outbound.later.chunks)) == 10_000
 
 
 def test_several_frames_out_of_several_chunks() -> None:

@@ -19,7 +19,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from h2._core.scheduler import PARKED, READY, Scheduler, Turn
 
-FRAME = 16_384
 LEVELS = 8
 
 
@@ -195,7 +194,6 @@ class History(RuleBasedStateMachine):
     def new(self, urgency: int, incremental: bool, fresh: bool) -> None:
         self.last_id += 1
         turn = Turn(self.last_id, urgency, incremental)
-        turn.size = FRAME
         self.turns[self.last_id] = turn
         self.model.members[self.last_id] = Member(self.last_id, urgency, incremental)
         self.scheduler.add(turn, fresh)
@@ -211,7 +209,6 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data(), fresh=st.booleans())
     def write_again(self, data: st.DataObject, fresh: bool) -> None:
         stream_id = data.draw(st.sampled_from(self.in_state("dry")))
-        self.turns[stream_id].size = FRAME
         self.scheduler.add(self.turns[stream_id], fresh)
         self.model.enter(stream_id, fresh)
 
@@ -259,16 +256,16 @@ class History(RuleBasedStateMachine):
             self.model.park(turn.stream_id)
             assert turn.place == PARKED
             return
-        turn.size = FRAME if outcome in ("more", "pause") else 0
+        more = outcome in ("more", "pause")
         turn.ended = outcome == "end"
-        self.scheduler.sent(turn)
-        self.model.sent(turn.stream_id, turn.size > 0, turn.ended)
-        assert turn.place == (READY if turn.size else None)
+        self.scheduler.sent(turn, more)
+        self.model.sent(turn.stream_id, more, turn.ended)
+        assert turn.place == (READY if more else None)
         if outcome == "pause":  # this frame exhausts its window
             self.scheduler.pause(turn)
             self.model.pause(turn.stream_id)
             assert turn.place == PARKED
-        elif turn.size and alone:
+        elif more and alone:
             assert self.scheduler.next() is turn
         if outcome == "end":
             del self.turns[turn.stream_id]
@@ -345,7 +342,6 @@ def streams(number: int, urgency: int = 3, incremental: bool = True, first: int 
     turns = []
     for stream_id in range(first, first + 2 * number, 2):
         turn = Turn(stream_id, urgency, incremental)
-        turn.size = FRAME
         turns.append(turn)
     return turns
 
@@ -366,7 +362,7 @@ def frames(scheduler: Scheduler, number: int) -> list[int]:
         turn = scheduler.next()
         assert turn is not None
         order.append(turn.stream_id)
-        scheduler.sent(turn)
+        scheduler.sent(turn, True)
     return order
 
 
@@ -418,8 +414,7 @@ def test_streams_that_are_not_incremental_go_by_identifier() -> None:
         assert turn is not None
         order.append(turn.stream_id)
         turn.ended = order.count(turn.stream_id) == 3
-        turn.size = 0 if turn.ended else FRAME
-        scheduler.sent(turn)
+        scheduler.sent(turn, not turn.ended)
     assert order == [1, 1, 1, 3, 3, 3, 5, 5, 5, 7, 7, 7, 9, 9, 9]
     assert not scheduler
     assert scheduler.next() is None
@@ -428,10 +423,8 @@ def test_streams_that_are_not_incremental_go_by_identifier() -> None:
 def test_a_dry_stream_holds_up_no_other_and_comes_back_in_front() -> None:
     first, second = streams(2, incremental=False)
     scheduler = busy([first, second])
-    first.size = 0
-    scheduler.sent(first)
+    scheduler.sent(first, False)
     assert frames(scheduler, 2) == [3, 3]
-    first.size = FRAME
     scheduler.add(first, True)
     assert frames(scheduler, 2) == [1, 1]
 
@@ -462,11 +455,9 @@ def test_one_that_refills_without_pause_gets_its_share_and_no_more() -> None:
         assert turn is not None
         sent[turn.stream_id] += 1
         if turn is not refilled:
-            scheduler.sent(turn)
+            scheduler.sent(turn, True)
             continue
-        turn.size = 0
-        scheduler.sent(turn)
-        turn.size = FRAME
+        scheduler.sent(turn, False)
         scheduler.add(turn, True)
     assert sent[refilled.stream_id] == 100
 
@@ -474,13 +465,11 @@ def test_one_that_refills_without_pause_gets_its_share_and_no_more() -> None:
 def test_a_message_of_a_quiet_stream_passes_100_downloads() -> None:
     quiet = streams(1, first=1001)[0]
     scheduler = busy([quiet])
-    quiet.size = 0
-    scheduler.sent(quiet)
+    scheduler.sent(quiet, False)
     downloads = streams(100)
     for turn in downloads:
         scheduler.add(turn, False)
     frames(scheduler, 250)
-    quiet.size = 105
     scheduler.add(quiet, True)
     assert frames(scheduler, 1) == [1001]
 
@@ -507,8 +496,7 @@ def test_new_streams_without_end_do_not_stop_a_download() -> None:
         turn = scheduler.next()
         assert turn is not None
         order.append(turn.stream_id)
-        turn.size = FRAME if turn is download else 0
-        scheduler.sent(turn)
+        scheduler.sent(turn, turn is download)
     assert longest_wait(order, 1) <= 32
 
 
@@ -622,8 +610,7 @@ def test_a_place_without_a_stream_that_can_send_is_passed_over(urgency: int, par
     if parked:
         scheduler.park(turns[0])
     else:
-        turns[0].size = 0
-        scheduler.sent(turns[0])
+        scheduler.sent(turns[0], False)
     assert frames(scheduler, 4) == [3, 5, 3, 5]
 
 
@@ -758,10 +745,9 @@ def test_a_stream_that_ends_leaves_no_place(elsewhere: bool) -> None:
     scheduler = busy([ending, other])
     if elsewhere:
         scheduler.reprioritize(ending, 1, True)
-    ending.size = 0
     ending.ended = True
     assert scheduler.next() is ending
-    scheduler.sent(ending)
+    scheduler.sent(ending, False)
     level = scheduler._levels[1 << 3]
     # The scheduler only knows that nobody returns to a place at another level.
     assert level.dead == elsewhere

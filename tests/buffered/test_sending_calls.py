@@ -160,7 +160,7 @@ def sending_state(conn: BufferedH2Connection) -> object:
             conn._sending.events,
             conn._sending.early_updates,
             conn._sending.highest_given,
-            conn._sending.priorities._known,
+            conn._sending.priorities.known,
             conn._sending.scheduler,
             core.streams,
             dict(core.streams.items()),

@@ -9,6 +9,7 @@ import pytest
 from buffered import simulation
 from buffered.simulation_text import Broken, History, Step, generate
 from buffered.simulation_world import World
+from h2._core.outbound import Outbound
 from h2.buffered import BufferedH2Connection
 from tools import simulation as command
 
@@ -96,7 +97,7 @@ def test_what_is_held_is_found() -> None:
     world = simulation.play(history)
     end = world.client
     assert list(simulation.held(end.conn._buffers)) == []
-    end.conn._sending.queues[7] = end.conn._sending.make(7)
+    end.conn._sending.queues[7] = Outbound(7, 3, False)
     ((place, what),) = simulation.held(end.conn._buffers)
     assert place == ".sending.queues"
     assert list(what) == [7]

@@ -49,23 +49,24 @@ def send_headers(
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
     if priority and not queue.takes_old_signals:
         priority = b""
+    conn = queue.conn
     outbound = queue.queues.get(stream_id)
     if outbound is not None and outbound.holds:
         plan = _keep_block(queue, outbound, fields, end_stream, priority)
     else:
-        stream = queue.conn.streams.table.get(stream_id)
+        stream = conn.streams.table.get(stream_id)
         if stream is None:
             if waiting.must_wait(queue, stream_id):
                 waiting.wait(queue, stream_id, fields, end_stream, priority)
                 return
-            _send_headers(queue.conn, stream_id, fields, end_stream, priority)
+            _send_headers(conn, stream_id, fields, end_stream, priority)
             if queue.early_updates:
                 waiting.send_early_update(queue, stream_id)
             return
         if stream.state == _RESERVED_LOCAL and (queue.line or not waiting.can_open(queue)):
             plan = waiting.wait_promised(queue, stream_id, fields, end_stream, priority)
         else:
-            plan = _send_headers(queue.conn, stream_id, fields, end_stream, priority)
+            plan = _send_headers(conn, stream_id, fields, end_stream, priority)
             if end_stream:
                 queue.finish(stream_id)
                 return
@@ -125,7 +126,7 @@ def push_stream(queue: SendQueue, stream_id: int, promised_id: int, headers: Ite
 def send_data(
     queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
 ) -> None:
-    """Send content, or queue it."""
+    """Send content, or queue it behind what is already pending."""
     size = len(data)
     straight = queue.straight
     if (
@@ -143,13 +144,6 @@ def send_data(
             if end_stream:
                 queue.finish(stream_id)
             return
-    _keep_data(queue, stream_id, data, end_stream, pad_length)
-
-
-def _keep_data(
-    queue: SendQueue, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
-) -> None:
-    """Queue content behind what is already pending."""
     conn = queue.conn
     outbound = queue.queues.get(stream_id)
     if outbound is not None and (outbound.ended or outbound.opening is not None):
@@ -169,12 +163,14 @@ def _keep_data(
         raise not_allowed("DATA", stream_id, state)
     # commit
     if data:
-        if outbound is None:
-            outbound = queue.make(stream.stream_id)  # the key of the stream, not an equal number
-        queue.append(outbound, data, pad_length)
+        if outbound is not None:
+            queue.append(outbound, data, pad_length)
+        else:
+            # The identifier is the key of the stream, not an equal number.
+            outbound = queue.begin(stream.stream_id, data, pad_length)
     if not end_stream:
         return
-    if outbound is None or not outbound.holds:
+    if outbound is None or not (data or outbound.holds):
         _send_data(conn, stream_id, b"", True, _fitting_padding(conn, stream, pad_length))
         queue.finish(stream_id)
         return

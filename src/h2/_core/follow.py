@@ -24,9 +24,8 @@ from h2.settings import SettingCodes
 def follow(queue: SendQueue, events: list[Event]) -> list[Event]:
     """Act on the events of a call of receive_data; return them with the events that they cause."""
     for event in events:
-        act = _ACTIONS.get(event.__class__)
-        if act is not None:
-            act(queue, event)
+        if type(event) in _ACTIONS:
+            _ACTIONS[type(event)](queue, event)
     conn = queue.conn
     if conn.signals:
         _take_signals(queue, conn.signals, events)

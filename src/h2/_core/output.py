@@ -20,6 +20,9 @@ ANSWERS_TOGETHER: Final = 256
 #: A larger chunk is not an answer.
 _LARGEST_ANSWER: Final = 64
 
+#: The sizes of this many chunks are added at a time.
+_TOGETHER: Final = 32
+
 #: Frames, or part of one. Content may be a view of what the application passed.
 Chunk = bytes | memoryview
 
@@ -65,14 +68,14 @@ class Output:
     def room(self, amount: int) -> int:
         """Return how much of ``amount`` is left after what is pending; below 0 if that is more.
 
-        Looks at no more chunks than it takes to fill ``amount``.
+        Looks at hardly more chunks than it takes to fill ``amount``.
         """
         amount += self._position
         chunks = self.chunks
         place = self._first
         while amount >= 0 and place < len(chunks):
-            amount -= len(chunks[place])
-            place += 1
+            amount -= sum(map(len, chunks[place : place + _TOGETHER]))
+            place += _TOGETHER
         return amount
 
     def answer(self, frame: bytes) -> None:

@@ -31,12 +31,12 @@ class Priorities:
     request, which does not override an earlier PRIORITY_UPDATE.
     """
 
-    __slots__ = ("_conn", "_known", "_many", "_proxy", "_signals")
+    __slots__ = ("_conn", "_many", "_proxy", "_signals", "known")
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        #: Created when there is something to remember.
-        self._known: dict[int, Priority] | None = None
+        #: The priorities other than the default; created for the first one.
+        self.known: dict[int, Priority] | None = None
         self._many: int = _FEW
         #: The client has shown that it knows RFC 9218.
         self._signals: bool = False
@@ -45,11 +45,13 @@ class Priorities:
 
     def of(self, stream_id: int) -> Priority:
         """Return the priority of a stream."""
-        known = self._known
+        known = self.known
         if known is not None:
             priority = known.get(stream_id)
             if priority is not None:
                 return priority
+        elif not self._signals:
+            return _SIDE_BY_SIDE  # the usual case of `_default`, without a call
         return self._default(stream_id)
 
     def _default(self, stream_id: int) -> Priority:
@@ -65,17 +67,12 @@ class Priorities:
 
     def set(self, stream_id: int, priority: Priority) -> None:
         """Remember the priority of a stream."""
-        known = self._known
+        known = self.known
         if known is None:
-            known = self._known = {}
+            known = self.known = {}
         known[stream_id] = priority
         if len(known) > self._many:
             self._prune(known)
-
-    def forget(self, stream_id: int) -> None:
-        """Forget the priority of a stream on which nothing more is sent."""
-        if self._known is not None:
-            self._known.pop(stream_id, None)
 
     def _prune(self, known: dict[int, Priority]) -> None:
         """Forget identifiers that were skipped."""
@@ -102,7 +99,7 @@ class Priorities:
             return
         self._signals = True
         # "Reception of a PRIORITY_UPDATE" before the request overrides the field (section 7).
-        if self._is_sendable(stream_id) and not (self._known and stream_id in self._known):
+        if self._is_sendable(stream_id) and not (self.known and stream_id in self.known):
             self.set(stream_id, self._default(stream_id).merge(b", ".join(values)))
 
     def update_received(self, stream_id: int, priority: Priority) -> bool:

@@ -6,10 +6,10 @@ from typing import Final
 
 from h2._core import flow_control, send, waiting
 from h2._core.outbound import Outbound
-from h2._core.output import COPY_BELOW
+from h2._core.output import COPY_BELOW, Chunk
 from h2._core.send_queue import STRAIGHT, SendQueue
 from h2._core.stream import Stream
-from h2._frames import encode
+from h2._frames.encode import pack_header
 from h2._frames.layout import DATA, END_STREAM, HEADER_LENGTH
 from h2._rules import stream_states as states
 from h2._rules.connection_states import TERMINATED
@@ -75,15 +75,14 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
     """
     conn = queue.conn
     windows = conn.send_windows
-    chunks = conn.out.chunks
     scheduler = queue.scheduler
+    streams = conn.streams.table
     largest = min(conn.max_outbound_frame_size, _LARGEST_FRAME)
-    full = False
-    while not full and windows.connection > 0 and room > 0:
+    while windows.connection > 0 and room > 0:
         outbound = scheduler.next()
         if outbound is None:
             break
-        stream = conn.streams.table.get(outbound.stream_id)
+        stream = streams.get(outbound.stream_id)
         if stream is None:
             queue.drop(outbound.stream_id)  # the application has removed the stream
             continue
@@ -94,39 +93,114 @@ def _cut(queue: SendQueue, room: int, first: bool) -> int:
             continue
         if window > windows.connection:
             window = windows.connection
-        if outbound.paddings is not None:
-            size = 0
-            used = _cut_padded(queue, outbound, min(window, largest), room, first)
+        later = outbound.later
+        left = len(outbound.chunk) - outbound.gone if later is None else outbound.size
+        if later is None and left <= window and left <= largest and left + HEADER_LENGTH <= room:
+            room -= _send_all(queue, outbound, stream, left)  # the usual case
+            first = False
+            continue
+        size = left if left < window else window
+        if size > largest and not scheduler.alone(outbound):
+            size = largest
+        used = size + HEADER_LENGTH
+        if size > largest or used > room or (later is not None and later.paddings is not None):
+            before = queue.size
+            used = _send_specially(queue, outbound, stream, size, left, largest, room, first)
+            if not used:
+                break  # rather than a shortened frame
+            left -= before - queue.size
         else:
-            size = outbound.size
-            if size > window:
-                size = window
-            if size > largest and not scheduler.alone(outbound):
-                size = largest
-            used = size + HEADER_LENGTH * (-(-size // largest) if size > largest else 1)
-            if used > room:
-                size = _fitting(size, largest, room, first)
-                used = size + HEADER_LENGTH * -(-size // largest)
-                full = True
-            if size:
-                _send(queue, outbound, stream, size, largest)
-        if not used:
-            break  # rather than a shortened frame
+            left -= size
+            _send(queue, outbound, stream, outbound.take(size), size, left)
         room -= used
         first = False
-        scheduler.sent(outbound)
-        if size == window and outbound.size and windows.initial + stream.send_offset <= 0:
+        scheduler.sent(outbound, left > 0)
+        if outbound.full and left <= queue.low:
+            queue.note_writable(outbound)
+        if left and windows.initial + stream.send_offset <= 0:
             # It would be parked at its next turn anyway. Many windows may be this small.
             scheduler.pause(outbound)
             queue.parked[outbound.stream_id] = None
-        if outbound.unwritable and outbound.size <= queue.low:
-            queue.note_writable(outbound)
-        if not outbound.size and outbound.ended:
-            before = len(chunks)
-            waiting.end_message(queue, outbound)
-            if len(chunks) > before:  # trailers, or RST_STREAM
-                room -= sum(map(len, chunks[before:]))
+        elif outbound.ended and not left:
+            room -= _send_end(queue, outbound)
     return room
+
+
+def _send_all(queue: SendQueue, outbound: Outbound, stream: Stream, length: int) -> int:
+    """Send the only chunk of a stream, or the rest of it, in a frame; return how much it takes."""
+    if outbound.gone:
+        data = outbound.take(length)
+    else:
+        data = outbound.chunk
+        outbound.chunk = b""
+    conn = queue.conn
+    chunks = conn.out.chunks
+    queue.size -= length
+    conn.send_windows.connection -= length
+    stream.send_offset -= length
+    ended = outbound.ended
+    end = END_STREAM if ended and outbound.trailers is None else 0
+    header = pack_header(length >> 8, length & 0xFF, DATA, end, outbound.stream_id)
+    if length < COPY_BELOW:
+        chunks.append(header + data)
+    else:
+        chunks.append(header)
+        chunks.append(data)
+    queue.scheduler.sent(outbound, False)
+    if outbound.full:
+        queue.note_writable(outbound)
+    if end:
+        conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
+        if not outbound.reset_behind:
+            queue.finish(outbound.stream_id)
+            return HEADER_LENGTH + length
+    return HEADER_LENGTH + length + (_send_end(queue, outbound) if ended else 0)
+
+
+def _send_specially(
+    queue: SendQueue,
+    outbound: Outbound,
+    stream: Stream,
+    size: int,
+    left: int,
+    largest: int,
+    room: int,
+    first: bool,
+) -> int:
+    """Send ``size`` octets of ``left``, in several frames, as many as fit; or a frame with padding.
+
+    Returns how many octets the frames take, 0 if none fits.
+    """
+    conn = queue.conn
+    if outbound.later is not None and outbound.later.paddings is not None:
+        limit = min(conn.send_windows.of_stream(stream.send_offset), largest)
+        return _send_padded(queue, outbound, outbound.later.paddings[0], limit, room, first)
+    used = size + HEADER_LENGTH * -(-size // largest)
+    if used > room:
+        size = _fitting(size, largest, room, first)
+        if not size:
+            return 0
+        # Nothing may overtake what does not fit.
+        used = max(room, size + HEADER_LENGTH)
+    pieces = outbound.take_several(size, largest)
+    last = pieces.pop()
+    if pieces:
+        chunks = conn.out.chunks
+        header = pack_header(largest >> 8, largest & 0xFF, DATA, 0, outbound.stream_id)
+        # All of these are taken in this call, so they may be separate chunks at any size.
+        for piece in pieces:
+            chunks.append(header)
+            chunks.append(piece)
+    _send(queue, outbound, stream, last, size, left - size)
+    return used
+
+
+def _send_end(queue: SendQueue, outbound: Outbound) -> int:
+    """Send what follows the content of a message; return its size."""
+    chunks = queue.conn.out.chunks
+    before = len(chunks)
+    waiting.end_message(queue, outbound)
+    return sum(map(len, chunks[before:]))
 
 
 def _fitting(size: int, largest: int, room: int, first: bool) -> int:
@@ -139,55 +213,42 @@ def _fitting(size: int, largest: int, room: int, first: bool) -> int:
     return 0
 
 
-def _send(queue: SendQueue, outbound: Outbound, stream: Stream, size: int, largest: int) -> None:
-    """Send ``size`` octets of a stream, in frames without padding."""
+def _send(
+    queue: SendQueue, outbound: Outbound, stream: Stream, data: Chunk, size: int, left: int
+) -> None:
+    """Send a frame without padding, the last of ``size`` octets; ``left`` octets are pending."""
     conn = queue.conn
     chunks = conn.out.chunks
-    stream_id = outbound.stream_id
     queue.size -= size
     conn.send_windows.connection -= size
     stream.send_offset -= size
-    pieces = outbound.cut(size, largest)
-    last = pieces.pop()
-    if pieces:
-        # All of these are taken in this call, so they may be separate chunks at any size.
-        header = encode.pack_header(largest >> 8, largest & 0xFF, DATA, 0, stream_id)
-        for piece in pieces:
-            chunks.append(header)
-            chunks.append(piece)
-    length = len(last)
-    ends = outbound.ended and not outbound.size and outbound.trailers is None
-    flags = END_STREAM if ends else 0
-    header = encode.pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
+    flags = END_STREAM if not left and outbound.ended and outbound.trailers is None else 0
+    length = len(data)
+    header = pack_header(length >> 8, length & 0xFF, DATA, flags, outbound.stream_id)
     if length < COPY_BELOW:
-        chunks.append(header + last)
+        chunks.append(header + data)
     else:
         chunks.append(header)
-        chunks.append(last)
-    if ends:
+        chunks.append(data)
+    if flags:
         conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
 
 
-def _cut_padded(
-    queue: SendQueue,
-    outbound: Outbound,
-    limit: int,
-    room: int,
-    first: bool,
+def _send_padded(
+    queue: SendQueue, outbound: Outbound, pad_length: int, limit: int, room: int, first: bool
 ) -> int:
     """Send one frame with padding; return how many octets it takes, 0 if it does not fit.
 
     If the window leaves no room for content, the padding is shortened: a stream must not stall.
     """
-    pad_length, size = outbound.next_padding()
     overhead = min(pad_length + 1, limit - 1)
-    size = min(size, limit - overhead)
+    size = min(len(outbound.chunk) - outbound.gone, limit - overhead)
     used = HEADER_LENGTH + overhead + size
     if used > room and not first:
         return 0
     ends = size == outbound.size and outbound.ended and outbound.trailers is None
     queue.size -= size
-    data = bytes(outbound.cut(size, size)[0])
+    data = bytes(outbound.take(size))
     pad = overhead - 1 if overhead else None
     send.send_data(queue.conn, outbound.stream_id, data, ends, pad)
     return used

@@ -25,28 +25,31 @@ class Turn:
     __slots__ = (
         "_fresh",
         "_line",
-        "_marks",
+        "bit",
         "ended",
         "incremental",
+        "marks",
         "place",
-        "size",
         "stream_id",
-        "urgency",
     )
 
     def __init__(self, stream_id: int, urgency: int, incremental: bool) -> None:
         self.stream_id: int = stream_id
-        self.urgency: int = urgency  #: from 0, the most urgent, to 7
+        self.bit: int = 1 << urgency  #: the bit of its level
         self.incremental: bool = incremental
-        self.size: int = 0  #: octets that are pending
-        self.ended: bool = False  #: nothing follows those octets
+        self.ended: bool = False  #: nothing follows what is pending
         self.place: int | None = None  #: READY or PARKED
         #: It has not sent since it was added as a quiet stream.
         self._fresh: bool = False
         #: The bit of the level in which it is ready; 0 if there is none.
         self._line: int = 0
         #: The bits of the levels with an entry for it in one of their lines, ready or not.
-        self._marks: int = 0
+        self.marks: int = 0
+
+    @property
+    def urgency(self) -> int:
+        """From 0, the most urgent, to 7."""
+        return self.bit.bit_length() - 1
 
 
 T = TypeVar("T", bound=Turn)
@@ -114,31 +117,16 @@ class _Level(Generic[T]):
     def _drop_first(self, line: deque[T]) -> None:
         """Remove a mark that has reached the front."""
         turn = line.popleft()
-        if turn._marks & self.bit:
-            turn._marks ^= self.bit
+        if turn.marks & self.bit:
+            turn.marks ^= self.bit
         else:
             self.dead -= 1
 
-    def enter(self, turn: T, fresh: bool) -> None:
-        """Add a stream that can send."""
-        if not turn.incremental:
-            place = bisect_left(self.identifiers, turn.stream_id)
-            self.identifiers.insert(place, turn.stream_id)
-            self.sequential.insert(place, turn)
-            return
-        self.active += 1
-        turn._line = self.bit
-        if turn._marks & self.bit:
-            turn._fresh = False
-            return  # its place is at its mark
-        turn._marks |= self.bit
-        turn._fresh = fresh
-        if not fresh:
-            self._into_ring(turn)
-        elif self.fresh.maxlen == 0:
-            self.fresh = deque((turn,))
-        else:
-            self.fresh.append(turn)
+    def enter_sequence(self, turn: T) -> None:
+        """Add a non-incremental stream that can send."""
+        place = bisect_left(self.identifiers, turn.stream_id)
+        self.identifiers.insert(place, turn.stream_id)
+        self.sequential.insert(place, turn)
 
     def leave_sequence(self, turn: T) -> None:
         """Remove a non-incremental stream. The entry of an incremental one stays as a mark."""
@@ -163,11 +151,12 @@ class _Level(Generic[T]):
             self.fresh.popleft()
             if stays:
                 turn._fresh = False
-                self._into_ring(turn)
+                self.into_ring(turn)
                 return
-        turn._marks ^= self.bit
+        turn.marks ^= self.bit
 
-    def _into_ring(self, turn: T) -> None:
+    def into_ring(self, turn: T) -> None:
+        """Add the entry of a stream at the end of the ring."""
         if self.ring.maxlen == 0:
             self.ring = deque((turn,))
         else:
@@ -177,8 +166,8 @@ class _Level(Generic[T]):
         """Note that a stream with an entry here has ended."""
         self.dead += 1
         if self.dead > _FEW and 2 * self.dead > len(self.fresh) + len(self.ring):
-            self.fresh = deque([turn for turn in self.fresh if turn._marks & self.bit])
-            self.ring = deque([turn for turn in self.ring if turn._marks & self.bit])
+            self.fresh = deque([turn for turn in self.fresh if turn.marks & self.bit])
+            self.ring = deque([turn for turn in self.ring if turn.marks & self.bit])
             self.dead = 0
 
 
@@ -192,13 +181,15 @@ class Scheduler(Generic[T]):
     :meth:`park` or :meth:`remove` of that stream ends its turn.
     """
 
-    __slots__ = ("_last_other", "_levels", "_passed", "ready")
+    __slots__ = ("_last_other", "_levels", "_only", "_passed", "ready")
 
     def __init__(self) -> None:
         # By bit, which is 1 << urgency; a level is created when it is first needed.
         self._levels: dict[int, _Level[T]] = {}
         #: The bits of the levels in which a stream is ready: 0 if none is.
         self.ready: int = 0
+        # The level in which streams are ready, if it is a single one.
+        self._only: _Level[T] | None = None
         #: Consecutive frames of the most urgent level while others were ready.
         self._passed: int = 0
         #: The bit of the level that had the last frame for the others.
@@ -214,12 +205,27 @@ class Scheduler(Generic[T]):
         ``fresh`` lets it go first, once, if it is incremental and had nothing for a whole round.
         """
         turn.place = READY
-        bit = 1 << turn.urgency
-        self.ready |= bit
-        level = self._levels.get(bit)
-        if level is None:
-            level = self._levels[bit] = _Level(bit)
-        level.enter(turn, fresh)
+        bit = turn.bit
+        level = self._only
+        if level is None or level.bit != bit:
+            level = self._fill(bit)
+        if not turn.incremental:
+            level.enter_sequence(turn)
+            return
+        turn._line = bit
+        if not level.active and level.fresh.maxlen == 0:
+            level.fresh = deque()
+        level.active += 1
+        marks = turn.marks
+        if marks & bit:
+            turn._fresh = False
+            return  # its place is at its mark
+        turn.marks = marks | bit
+        turn._fresh = fresh
+        if fresh:
+            level.fresh.append(turn)
+        else:
+            level.into_ring(turn)
 
     def wake(self, turn: T) -> None:
         """Add a parked stream that has a window again.
@@ -231,7 +237,7 @@ class Scheduler(Generic[T]):
     def park(self, turn: T) -> None:
         """Suspend the stream that :meth:`next` returned until it is woken: it has no window."""
         if turn.incremental:
-            self._levels[1 << turn.urgency].end_turn(turn, True)
+            self._levels[turn.bit].end_turn(turn, True)
         self.pause(turn)
 
     def pause(self, turn: T) -> None:
@@ -244,7 +250,7 @@ class Scheduler(Generic[T]):
         if turn.place == READY:
             self._leave(turn)
         turn.place = None
-        if turn._marks:
+        if turn.marks:
             self._forget_marks(turn)
 
     def reprioritize(self, turn: T, urgency: int, incremental: bool) -> None:
@@ -258,72 +264,80 @@ class Scheduler(Generic[T]):
         fresh = turn._fresh and turn._line != 0
         if ready:
             self._leave(turn)
-        turn.urgency = urgency
+        turn.bit = 1 << urgency
         turn.incremental = incremental
         if ready:
             self.add(turn, fresh)
 
     def next(self) -> T | None:
         """Return the stream whose turn it is, None if none is ready."""
-        ready = self.ready
-        if not ready:
-            return None
-        bit = ready & -ready
-        if self._passed == SHARE and bit != ready:
-            others = ready ^ bit
-            later = others & -(self._last_other << 1)
-            bit = later & -later if later else others & -others
-        level = self._levels[bit]
+        level = self._only
+        if level is None:
+            if not self.ready:
+                return None
+            level = self._choose()
         if not level.identifiers and level.fresh_left:
             # The usual case of `front`, without a call.
             line = level.fresh or level.ring
             turn = line[0]
-            if turn._line == bit:
+            if turn._line == level.bit:
                 return turn
         return level.front()
 
-    def sent(self, turn: T) -> None:
-        """Note that the stream that :meth:`next` returned has sent, and has ``size`` left."""
-        bit = 1 << turn.urgency
+    def _choose(self) -> _Level[T]:
+        """Return the level whose turn it is, out of several in which streams are ready."""
         ready = self.ready
-        if bit != ready:
-            if ready & (bit - 1):  # a more urgent one is ready
+        bit = ready & -ready
+        if self._passed == SHARE:
+            others = ready ^ bit
+            later = others & -(self._last_other << 1)
+            bit = later & -later if later else others & -others
+        return self._levels[bit]
+
+    def sent(self, turn: T, more: bool) -> None:
+        """Note that the stream that :meth:`next` returned has sent, and whether it has more."""
+        level = self._only
+        if level is None:
+            level = self._levels[turn.bit]
+            if self.ready & (level.bit - 1):  # a more urgent one is ready
                 self._passed = 0
-                self._last_other = bit
+                self._last_other = level.bit
             else:
                 self._passed += 1
-        level = self._levels[bit]
-        size = turn.size
         if turn.incremental:
             level.sequential_was_last = False
-            level.end_turn(turn, size > 0 or not turn.ended)
-            if size:
-                return
+            if more or level.ring or not turn.ended:
+                level.end_turn(turn, more or not turn.ended)
+                if more:
+                    return
+            else:
+                # The usual case of `end_turn` for a short message, without a call.
+                level.fresh.popleft()
+                turn.marks ^= level.bit
             level.active -= 1
             turn._line = 0
         else:
             level.sequential_was_last = True
-            if size:
+            if more:
                 return
             level.leave_sequence(turn)
         turn.place = None
         if not level.active and not level.identifiers:
-            self._empty(bit)
-        if turn.ended and turn._marks:
+            self._empty(level.bit)
+        if turn.ended and turn.marks:
             self._forget_marks(turn)
 
     def alone(self, turn: T) -> bool:
         """Return whether no other stream can have a turn before this one is empty or parked."""
-        bit = 1 << turn.urgency
-        if self.ready != bit:
+        level = self._only
+        if level is None:
             return False
-        level = self._levels[bit]
         if turn.incremental:
             return level.active == 1 and not level.identifiers
         return not level.active
 
     def _leave(self, turn: T) -> None:
-        bit = 1 << turn.urgency
+        bit = turn.bit
         level = self._levels[bit]
         if turn.incremental:
             level.active -= 1
@@ -333,15 +347,25 @@ class Scheduler(Generic[T]):
         if not level.active and not level.identifiers:
             self._empty(bit)
 
+    def _fill(self, bit: int) -> _Level[T]:
+        """Note that a stream is ready at a level, and return the level."""
+        level = self._levels.get(bit)
+        if level is None:
+            level = self._levels[bit] = _Level(bit)
+        self.ready |= bit
+        self._only = self._levels.get(self.ready)
+        return level
+
     def _empty(self, bit: int) -> None:
         """Note that nothing is ready at a level."""
         self.ready ^= bit
+        self._only = self._levels.get(self.ready)
         if not self.ready & (self.ready - 1):
             self._passed = 0
 
     def _forget_marks(self, turn: T) -> None:
-        marks = turn._marks
-        turn._marks = 0
+        marks = turn.marks
+        turn.marks = 0
         while marks:
             bit = marks & -marks
             marks ^= bit

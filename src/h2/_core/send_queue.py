@@ -131,7 +131,7 @@ class SendQueue:
         outbound = self.queues.get(stream_id)
         stream = self.conn.streams.table.get(stream_id)
         if outbound is not None:
-            if outbound.unwritable or outbound.ended:
+            if outbound.full or outbound.ended:
                 return False
             if outbound.opening is not None:
                 stream = outbound.opening.stream
@@ -172,19 +172,31 @@ class SendQueue:
         if self.is_empty:
             self.straight = STRAIGHT
 
-    def make(self, stream_id: int) -> Outbound:
-        """Create the queue of a stream."""
-        priority = self.priorities.of(stream_id)
-        outbound = Outbound(stream_id, priority.urgency, priority.incremental)
-        self.queues[stream_id] = outbound
+    def begin(self, stream_id: int, data: bytes, pad_length: int | None) -> Outbound:
+        """Create the queue of a stream, with this content."""
+        urgency, incremental = self.priorities.of(stream_id)
+        outbound = self.queues[stream_id] = Outbound(stream_id, urgency, incremental)
+        size = len(data)
+        self.size += size
+        if pad_length is None:
+            outbound.chunk = data
+        else:
+            outbound.append(data, pad_length)
+        if size >= self.high:
+            outbound.full = True
+        self.scheduler.add(outbound, True)
+        self.straight = 0
         return outbound
 
     def append(self, outbound: Outbound, data: bytes, pad_length: int | None) -> None:
         """Add content to a queue."""
-        outbound.append(data, pad_length)
         self.size += len(data)
+        if outbound.chunk or pad_length is not None:
+            outbound.append(data, pad_length)
+        else:
+            outbound.chunk = data
         if outbound.size >= self.high:
-            outbound.unwritable = True
+            outbound.full = True
         if outbound.opening is None and outbound.place is None:
             self.scheduler.add(outbound, True)
             self.straight = 0
@@ -229,7 +241,7 @@ class SendQueue:
 
     def note_writable(self, outbound: Outbound) -> None:
         """Report that the application may continue: enough has been sent."""
-        outbound.unwritable = False
+        outbound.full = False
         event = _new(StreamWritable)
         event.stream_id = outbound.stream_id
         self.events.append(event)
@@ -238,12 +250,15 @@ class SendQueue:
         """Forget a stream on which our message has ended."""
         outbound = self.queues.pop(stream_id, None)
         if outbound is not None:
-            self.scheduler.remove(outbound)
+            if outbound.place is not None or outbound.marks:
+                self.scheduler.remove(outbound)
             if self.parked:
                 self.parked.pop(stream_id, None)
             if self._lacking and not self.queues:
                 self._lacking.clear()
-        self.priorities.forget(stream_id)
+        known = self.priorities.known
+        if known is not None:
+            known.pop(stream_id, None)
         if self.unread_requests and stream_id in self.unread_requests:
             self.answered.append(stream_id)
 

@@ -97,7 +97,8 @@ def wait_promised(
 
 def _enter_line(queue: SendQueue, stream: Stream, block: Block) -> None:
     stream_id = stream.stream_id
-    outbound = queue.make(stream_id)
+    urgency, incremental = queue.priorities.of(stream_id)
+    outbound = queue.queues[stream_id] = Outbound(stream_id, urgency, incremental)
     opening = outbound.opening = Opening(stream, block)
     outbound.ended = block.end_stream
     if queue.line is None:
