@@ -70,7 +70,8 @@ def invalid(
     setting: Any, value: Any, code: ErrorCodes, rule: rules.Rule = rules.SETTING_INVALID
 ) -> Violation:
     """Return the violation for a value that is not allowed."""
-    message = f"Setting {setting} has invalid value {value}"
+    # `format`, because compiled code uses `str`, which differs for an IntEnum on Python 3.10.
+    message = f"Setting {format(setting)} has invalid value {format(value)}"
     return Violation(rule, message, 0, InvalidSettingsValueError(message, code))
 
 
