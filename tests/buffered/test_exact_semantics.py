@@ -496,9 +496,10 @@ def test_connect_is_incremental() -> None:
 
 def test_padding_behind_content_of_which_a_part_was_sent() -> None:
     """Only the write that asked for padding is padded."""
-    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 20)), 1)
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
     for _ in range(4):
         conn.send_data(1, bytes(10))
+    wire.feed(conn, wire.window_update(1, 20))
     assert [len(frame.data) for frame in frames(conn)] == [20]
     conn.send_data(1, bytes(10), pad_length=5)
     conn.send_data(1, bytes(7))
