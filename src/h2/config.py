@@ -80,6 +80,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     **_BOOLEAN_OPTIONS,
     "header_encoding": None,
     "limits": _LIMITS,
+    # Configurations without a logger share one: it has no state.
+    "logger": _new(DummyLogger),
     "_active_logger": None,
     "_version": 0,
     "_suspect_list": _LIMITS.suspect_list(),
@@ -202,8 +204,6 @@ class H2Configuration:
         if logger:
             options["logger"] = logger
             options["_active_logger"] = _active(logger)
-        else:
-            options["logger"] = _new(DummyLogger)
         if limits is not None:
             self.limits = limits
         if clock is not time.monotonic:

@@ -26,6 +26,7 @@ from h2._core.flow_control import acknowledge_received_data as _acknowledge_rece
 from h2._core.flow_control import local_flow_control_window as _local_flow_control_window
 from h2._core.flow_control import take_all as _take_all
 from h2._core.reader import receive_data as _receive_data
+from h2._core.send import ping as _ping
 from h2._core.send import send_data as _send_data
 from h2._core.send_headers import send_headers as _send_headers
 from h2._core.state import Connection
@@ -87,8 +88,9 @@ class H2Connection:
         self._core = Connection(
             h2.config.H2Configuration() if config is None else config,
             self.DEFAULT_MAX_HEADER_LIST_SIZE,
+            self.MAX_CLOSED_STREAMS,
+            self.CONTINUATION_BACKLOG,
         )
-        self._limit_core()
         if type(self)._receive_goaway_frame is not H2Connection._receive_goaway_frame:
             self._core.goaway_hook = self._ask_subclass
 
@@ -294,10 +296,6 @@ class H2Connection:
             priority = send.priority_fields(
                 self._core, stream_id, priority_weight, priority_depends_on, priority_exclusive
             )
-        if stream_id.__class__ is not int:
-            stream_id = index(stream_id)
-        if end_stream.__class__ is not bool:
-            end_stream = bool(end_stream)
         _send_headers(self._core, stream_id, headers, end_stream, priority)
 
     def send_data(
@@ -324,17 +322,11 @@ class H2Connection:
         :raises ValueError: if ``pad_length`` is out of range
         :raises TypeError: if an argument has a wrong type
         """
-        if data.__class__ is not bytes:
-            data = bytes(memoryview(data))
-        if stream_id.__class__ is not int:
-            stream_id = index(stream_id)
         if pad_length is not None:
             if not isinstance(pad_length, int):
                 raise TypeError("pad_length must be an int")
             if not 0 <= pad_length <= 255:
                 raise ValueError("pad_length must be within range: [0, 255]")
-        if end_stream.__class__ is not bool:
-            end_stream = bool(end_stream)
         _send_data(self._core, stream_id, data, end_stream, pad_length)
 
     def end_stream(self, stream_id: int) -> None:
@@ -486,12 +478,6 @@ class H2Connection:
         :raises ValueError: if ``acknowledged_size`` is negative or ``stream_id`` not positive
         :raises NoSuchStreamError: if the stream was never opened
         """
-        if stream_id <= 0:
-            raise ValueError(f"Stream ID {stream_id} is not valid for acknowledge_received_data")
-        if acknowledged_size < 0:
-            raise ValueError("Cannot acknowledge negative data")
-        if acknowledged_size.__class__ is not int or stream_id.__class__ is not int:
-            acknowledged_size, stream_id = index(acknowledged_size), index(stream_id)
         _acknowledge_received_data(self._core, acknowledged_size, stream_id)
 
     # The connection as a whole.
@@ -502,9 +488,7 @@ class H2Connection:
         :param opaque_data: 8 octets, which come back in the acknowledgment
         :raises ValueError: if it is not ``bytes`` of that length
         """
-        if not isinstance(opaque_data, bytes) or len(opaque_data) != 8:
-            raise ValueError(f"Invalid value for ping data: {opaque_data!r}")
-        send.ping(self._core, opaque_data)
+        _ping(self._core, opaque_data)
 
     def update_settings(self, new_settings: dict[h2.settings.SettingCodes | int, int]) -> None:
         """Send SETTINGS; the values take effect when the peer acknowledges them (section 6.5.3).
@@ -608,8 +592,6 @@ class H2Connection:
             :meth:`data_to_send`. Anything that arrives later is ignored: the call raises again.
         :raises RuntimeError: if it is called from within itself, by a logger for example
         """
-        if data.__class__ is not bytes:
-            data = bytes(memoryview(data))
         return _receive_data(self._core, data)
 
     def data_to_send(self, amount: int | None = None) -> bytes:

@@ -494,6 +494,21 @@ def test_connect_is_incremental() -> None:
     ]
 
 
+def test_padding_behind_content_of_which_a_part_was_sent() -> None:
+    """Only the write that asked for padding is padded."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    for _ in range(4):
+        conn.send_data(1, bytes(10))
+    wire.feed(conn, wire.window_update(1, 20))
+    assert [len(frame.data) for frame in frames(conn)] == [20]
+    conn.send_data(1, bytes(10), pad_length=5)
+    conn.send_data(1, bytes(7))
+    wire.feed(conn, wire.window_update(1, 100))
+    sent = [(frame.flags & wire.Flag.PADDED, len(frame.payload)) for frame in frames(conn)]
+    assert [length for padded, length in sent if padded] == [1 + 10 + 5]
+    assert sum(length for padded, length in sent if not padded) == 20 + 7
+
+
 def test_padding() -> None:
     """Every frame of a write is padded, with less if the window has no room for content."""
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 20_000)), 1)

@@ -601,6 +601,9 @@ def test_chunks_that_were_sent_are_not_kept() -> None:
     outbound = conn._sending.queues[1]
     assert outbound.size == conn.send_buffer_size(1) == 10_000
     assert len(outbound.chunk) + sum(map(len, outbound.later.chunks)) == 10_000
+    wire.feed(conn, wire.window_update(1, 9_000))
+    conn.data_to_send()
+    assert (outbound.size, outbound.later) == (1_000, None)
 
 
 def test_several_frames_out_of_several_chunks() -> None:

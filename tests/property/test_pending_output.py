@@ -136,15 +136,15 @@ class Both:
         content = self.payload(length)
         frame = wire.data(stream_id, content, end_stream=end)
         if length < COPY_BELOW:
-            self.out.append(frame)
+            self.out.chunks.append(frame)
         else:
-            self.out.append(frame[:9])
-            self.out.append(content)
+            self.out.chunks.append(frame[:9])
+            self.out.chunks.append(content)
         self.naive.frames.append(frame)
 
     def frame(self, stream_id: int, length: int) -> None:
         frame = wire.frame(Type.HEADERS, Flag.END_HEADERS, stream_id, self.payload(length))
-        self.out.append(frame)
+        self.out.chunks.append(frame)
         self.naive.frames.append(frame)
 
     def answer(self, length: int) -> None:

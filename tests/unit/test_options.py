@@ -124,3 +124,16 @@ def test_first_frames_of_connections_with_settings_of_their_own() -> None:
             connection.initiate_connection()
             assert (1).to_bytes(2, "big") + size.to_bytes(4, "big") in connection.data_to_send()
     assert len(lifecycle._FIRST_SETTINGS) <= 4
+
+
+def test_a_subclass_may_compute_an_option() -> None:
+    """Its attributes are read as such, not from the dict of the object."""
+
+    class Configuration(H2Configuration):
+        @property
+        def header_encoding(self) -> str:  # type: ignore[override] # computed, so not assigned
+            return "ascii"
+
+    config = Configuration.__new__(Configuration)
+    vars(config).update(vars(H2Configuration(client_side=False)))
+    assert (":path", "/") in received(server(config), request())

@@ -536,7 +536,7 @@ def test_results_are_kept_within_bounds() -> None:
         decode.settings(bytes((0, 200, 0, 0, 0, number)))
         decode.settings(bytes((0, 200, 0, 0, 0, number)) * 17)
     assert len(received_settings._KNOWN) <= 16
-    assert max(len(entries) for entries, _, _ in received_settings._KNOWN) <= 16
+    assert max(len(taken.entries) for taken in received_settings._KNOWN.values()) <= 16
     assert len(decode._KNOWN_SETTINGS) <= 16
     assert max(map(len, decode._KNOWN_SETTINGS)) <= 96
 

@@ -163,7 +163,7 @@ def acknowledge(conn: Connection, frame: bytes) -> None:
     """Answer PING or SETTINGS."""
     out = conn.out
     # Output.answer, without the call.
-    out.append(frame)
+    out.chunks.append(frame)
     out.answers = answers = out.answers + 1
     if answers > conn.options.few_answers:
         _check_answers(conn, out)

@@ -97,4 +97,4 @@ def send_goaway(conn: Connection, code: int) -> None:
     # with the stream identifier of the last stream that it successfully received from its peer."
     last = min(conn.streams.highest_inbound, conn.goaway_sent_last)
     conn.goaway_sent_last = last
-    conn.out.append(goaway(last, code, b""))
+    conn.out.chunks.append(goaway(last, code, b""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any, Final
 
 from h2._compiled import COMPILED
@@ -23,8 +24,8 @@ from h2.events import WindowUpdated
 
 _new: Final = object.__new__
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_WINDOW_UPDATED: Final[type[WindowUpdated]] = WindowUpdated
+# The arguments of `_new`: a tuple that exists costs less than one that each call creates.
+_WINDOW_UPDATED: Final[tuple[Any, ...]] = (WindowUpdated,)
 
 _ON_RECV: Final = states.TABLE[states.RECV_WINDOW_UPDATE]
 _ON_SEND: Final = states.TABLE[states.SEND_WINDOW_UPDATE]
@@ -35,23 +36,30 @@ _TERMINATED: Final = connection_states.TERMINATED
 # What the peer may send.
 
 
-def acknowledge_received_data(conn: Connection, length: int, stream_id: int) -> None:
+def acknowledge_received_data(conn: Connection, length: Any, stream_id: Any) -> None:
     """Acknowledge octets that the application has processed; opens windows when worthwhile."""
+    if type(length) is not int or type(stream_id) is not int:
+        length, stream_id = index(length), index(stream_id)
+    octets: int = length
+    if octets < 0:
+        raise ValueError("Cannot acknowledge negative data")
     stream = conn.streams.table.get(stream_id)
     if stream is None and not conn.streams.is_used(stream_id):
+        if stream_id <= 0:
+            raise ValueError(f"Stream ID {stream_id} is not valid for acknowledge_received_data")
         raise no_stream(conn, stream_id)
     if conn.state == _TERMINATED:
         return
-    increment = conn.window.hand_back(length)
+    increment = conn.window.hand_back(octets)
     if increment:
         if conn.conduct.small is not None:
             conn.window_given += increment
-        conn.out.append(encode.window_update(0, increment))
+        conn.out.chunks.append(encode.window_update(0, increment))
     # Nothing more can come on a stream that the peer has ended.
     if stream is not None and stream.state < _PEER_ENDED:
-        increment = stream.window.hand_back(length)
+        increment = stream.window.hand_back(octets)
         if increment:
-            conn.out.append(encode.window_update(stream_id, increment))
+            conn.out.chunks.append(encode.window_update(stream_id, increment))
 
 
 def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
@@ -68,7 +76,7 @@ def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
         if increment:
             if conn.conduct.small is not None:
                 conn.window_given += increment
-            conn.out.append(encode.window_update(0, increment))
+            conn.out.chunks.append(encode.window_update(0, increment))
     else:
         window.handed_back += length
         _reopen_later(conn, stream_id)
@@ -78,7 +86,7 @@ def acknowledge_reads(conn: Connection, length: int, stream_id: int) -> None:
         if window.value > 0:
             increment = window.hand_back(length)
             if increment:
-                conn.out.append(encode.window_update(stream_id, increment))
+                conn.out.chunks.append(encode.window_update(stream_id, increment))
         else:
             window.handed_back += length
             _reopen_later(conn, stream_id)
@@ -99,7 +107,7 @@ def hand_back(conn: Connection, length: int) -> int:
     if increment:
         if conn.conduct.small is not None:
             conn.window_given += increment
-        conn.out.append(encode.window_update(0, increment))
+        conn.out.chunks.append(encode.window_update(0, increment))
     return increment
 
 
@@ -127,7 +135,7 @@ def follow_initial_window(conn: Connection, change: int) -> None:
     for stream in conn.streams.table.values():
         increment = stream.window.resize(change)
         if increment and stream.state < _PEER_ENDED:
-            conn.out.append(encode.window_update(stream.stream_id, increment))
+            conn.out.chunks.append(encode.window_update(stream.stream_id, increment))
 
 
 def increment_flow_control_window(conn: Connection, increment: int, stream_id: int | None) -> None:
@@ -147,7 +155,7 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
         growth = conn.announced.window_growth(conn.recv_initial_window())
         _check_window(window.value + growth + increment)
     window.enlarge(increment)
-    conn.out.append(encode.window_update(stream_id or 0, increment))
+    conn.out.chunks.append(encode.window_update(stream_id or 0, increment))
 
 
 def _check_window(window: int) -> None:
@@ -230,7 +238,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
         stream.send_offset = offset
         if offset > windows.largest_offset:
             windows.largest_offset = offset
-    event = _new(_WINDOW_UPDATED)
+    event = _new(*_WINDOW_UPDATED)
     event.stream_id = stream_id
     event.delta = increment
     conn.events.append(event)

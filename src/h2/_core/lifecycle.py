@@ -55,7 +55,7 @@ def initiate(conn: Connection) -> None:
     # commit
     overtaken = 0
     if conn.initiated:
-        conn.out.append(frames)
+        conn.out.chunks.append(frames)
     else:
         pending = _pending_settings(conn) if conn.announced.in_flight else 0
         if conn.out.insert_first(frames):
@@ -161,7 +161,7 @@ def update_settings(conn: Connection, changes: Any) -> None:
         _check_receive_windows(conn, size)
     frame = _checked(conn, encode.settings(values.items()))
     # commit
-    conn.out.append(frame)
+    conn.out.chunks.append(frame)
     conn.announced.send(values)
     conn.local_settings.supersede(values)
 
@@ -245,7 +245,7 @@ def close(conn: Connection, error_code: int, debug_data: bytes, last_stream_id: 
             f"last_stream_id {last_stream_id} is higher than {previous}, which was sent earlier",
         ).exception()
     check_frame_size(conn, _GOAWAY_FIELDS + len(debug_data))
-    conn.out.append(encode.goaway(last_stream_id, error_code, debug_data))
+    conn.out.chunks.append(encode.goaway(last_stream_id, error_code, debug_data))
     conn.goaway_sent_last = last_stream_id
     if state == connection_states.TERMINATED:
         conn.end()

@@ -59,4 +59,4 @@ def advertise(conn: Connection, origins: list[bytes]) -> None:
         entries.append(entry)
     frame = encode.origin(entries)
     check_frame_size(conn, len(frame) - HEADER_LENGTH)
-    conn.out.append(frame)
+    conn.out.chunks.append(frame)

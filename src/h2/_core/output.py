@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import LoggedFrame
@@ -35,8 +34,9 @@ class Output:
     """The pending frames, as a list of chunks.
 
     A chunk is one or more whole frames, or the header of a DATA frame whose content is the next
-    chunk. Content can be dropped until its frame has been partly sent. ``answers`` counts the
-    frames that answer something from the peer, since the output was last empty.
+    chunk. Most are added with ``chunks.append``, without a call in between. Content can be dropped
+    until its frame has been partly sent. ``answers`` counts the frames that answer something from
+    the peer, since the output was last empty.
     """
 
     __slots__ = (
@@ -46,14 +46,11 @@ class Output:
         "_position",
         "_untouched",
         "answers",
-        "append",
         "chunks",
     )
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
-        #: Adds frames. Most frames are added this way, so there is no call in between.
-        self.append: Callable[[Chunk], None] = self.chunks.append
         self.answers = 0
         self._first = 0  # chunks at the front that have been sent, but not cut off yet
         self._position = 0  # octets of the next chunk that have been sent
@@ -62,13 +59,6 @@ class Output:
         self._content: dict[int, list[int]] = {}
         self._indexed = 0
         self._untouched = True  # the four above have their initial values
-
-    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        """Restore a copy: rebind ``append``, which would still belong to the original."""
-        _, attributes = state
-        for name, value in attributes.items():
-            setattr(self, name, value)
-        self.append = self.chunks.append
 
     @property
     def size(self) -> int:
@@ -90,7 +80,7 @@ class Output:
 
     def answer(self, frame: bytes) -> None:
         """Add a frame that answers something from the peer."""
-        self.append(frame)
+        self.chunks.append(frame)
         self.answers += 1
         if not self.answers % ANSWERS_TOGETHER:
             self.put_answers_together()
@@ -131,7 +121,7 @@ class Output:
         If something has been sent already, they are added at the end.
         """
         if self._first or self._position:
-            self.append(frames)
+            self.chunks.append(frames)
             return False
         self.chunks.insert(0, frames)
         self._content.clear()

@@ -143,4 +143,4 @@ def send(conn: Connection, stream_id: int, priority: Priority, heeded: bool = Tr
                 f"The peer allows {limit} concurrent streams, including idle ones with a priority",
             ).exception()
     if heeded:
-        conn.out.append(frame)
+        conn.out.chunks.append(frame)

@@ -134,7 +134,7 @@ def _send_all(queue: SendQueue, outbound: Outbound, stream: Stream, length: int)
         data = outbound.chunk
         outbound.chunk = b""
     conn = queue.conn
-    append = conn.out.append
+    chunks = conn.out.chunks
     queue.size -= length
     conn.send_windows.connection -= length
     stream.send_offset -= length
@@ -142,10 +142,10 @@ def _send_all(queue: SendQueue, outbound: Outbound, stream: Stream, length: int)
     end = END_STREAM if ended and outbound.trailers is None else 0
     header = pack_header(length >> 8, length & 0xFF, DATA, end, outbound.stream_id)
     if length < COPY_BELOW:
-        append(header + data)
+        chunks.append(header + data)
     else:
-        append(header)
-        append(data)
+        chunks.append(header)
+        chunks.append(data)
     queue.scheduler.sent(outbound, False)
     if outbound.full:
         queue.note_writable(outbound)
@@ -185,12 +185,12 @@ def _send_specially(
     pieces = outbound.take_several(size, largest)
     last = pieces.pop()
     if pieces:
-        append = conn.out.append
+        chunks = conn.out.chunks
         header = pack_header(largest >> 8, largest & 0xFF, DATA, 0, outbound.stream_id)
         # All of these are taken in this call, so they may be separate chunks at any size.
         for piece in pieces:
-            append(header)
-            append(piece)
+            chunks.append(header)
+            chunks.append(piece)
     _send(queue, outbound, stream, last, size, left - size)
     return used
 
@@ -218,7 +218,7 @@ def _send(
 ) -> None:
     """Send a frame without padding, the last of ``size`` octets; ``left`` octets are pending."""
     conn = queue.conn
-    append = conn.out.append
+    chunks = conn.out.chunks
     queue.size -= size
     conn.send_windows.connection -= size
     stream.send_offset -= size
@@ -226,10 +226,10 @@ def _send(
     length = len(data)
     header = pack_header(length >> 8, length & 0xFF, DATA, flags, outbound.stream_id)
     if length < COPY_BELOW:
-        append(header + data)
+        chunks.append(header + data)
     else:
-        append(header)
-        append(data)
+        chunks.append(header)
+        chunks.append(data)
     if flags:
         conn.streams.move(stream, _ON_DATA_END[stream.state], conn.max_reset)
 

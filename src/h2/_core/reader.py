@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from h2._compiled import COMPILED
 from h2._core import (
@@ -71,13 +71,15 @@ _ORDINARY: Final = tuple(
 )
 
 
-def receive_data(conn: Connection, data: bytes) -> list[Event]:
-    """Process bytes from the peer and return the events.
+def receive_data(conn: Connection, data: Any) -> list[Event]:
+    """Process bytes from the peer, any bytes-like object, and return the events.
 
     On a connection error the exception has the events of the frames before it. Any other
     exception (from a logger, for example, or KeyboardInterrupt) also ends the connection, because
     frames are lost.
     """
+    if type(data) is not bytes:
+        data = bytes(memoryview(data))
     partial = conn.partial_frame
     begun = partial.header
     if begun:

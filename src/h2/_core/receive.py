@@ -31,12 +31,12 @@ from h2.events import (
 
 _new: Final = object.__new__
 
-# Compiled code looks up names of other modules in a dict, but not constants of its own.
-_DATA_RECEIVED: Final[type[DataReceived]] = DataReceived
-_PING_ACK_RECEIVED: Final[type[PingAckReceived]] = PingAckReceived
-_PING_RECEIVED: Final[type[PingReceived]] = PingReceived
-_STREAM_ENDED: Final[type[StreamEnded]] = StreamEnded
-_STREAM_RESET: Final[type[StreamReset]] = StreamReset
+# The arguments of `_new`: a tuple that exists costs less than one that each call creates.
+_DATA_RECEIVED: Final[tuple[Any, ...]] = (DataReceived,)
+_PING_ACK_RECEIVED: Final[tuple[Any, ...]] = (PingAckReceived,)
+_PING_RECEIVED: Final[tuple[Any, ...]] = (PingReceived,)
+_STREAM_ENDED: Final[tuple[Any, ...]] = (StreamEnded,)
+_STREAM_RESET: Final[tuple[Any, ...]] = (StreamReset,)
 
 # Typed Any, or the compiler would turn a member of ErrorCodes into a plain integer.
 _code_of: Final[Any] = _error_code_from_int
@@ -92,13 +92,13 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             raise framing.wrong_content(stream, remaining)
     if length < SMALL_DATA and not end:
         abuse.small_data(conn, length, content)
-    event = _new(_DATA_RECEIVED)
+    event = _new(*_DATA_RECEIVED)
     event.stream_id = stream_id
     event.data = content
     event.flow_controlled_length = length
     conn.events.append(event)
     if end:
-        ended = event.stream_ended = _new(_STREAM_ENDED)
+        ended = event.stream_ended = _new(*_STREAM_ENDED)
         ended.stream_id = stream_id
         conn.events.append(ended)
         conn.streams.move(stream, reaction, conn.max_reset)
@@ -181,7 +181,7 @@ def rst_stream(conn: Connection, flags: int, stream_id: int, payload: bytes) -> 
     if stream.state != HALF_LOCAL and streams.is_inbound(stream_id):
         abuse.reset_by_peer(conn)
     conn.abandon(stream, CLOSED_BY_PEER)
-    event = _new(_STREAM_RESET)
+    event = _new(*_STREAM_RESET)
     event.stream_id = stream_id
     event.error_code = _code_of(decode.error_code(payload))
     event.remote_reset = True
@@ -198,14 +198,14 @@ def ping(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             conduct.pings -= 1
         else:
             abuse.glitch(conn, "unsolicited PING acknowledgment")
-        ack = _new(_PING_ACK_RECEIVED)
+        ack = _new(*_PING_ACK_RECEIVED)
         ack.ping_data = payload
         conn.events.append(ack)
         return
     # "Receivers of a PING frame that does not include an ACK flag MUST send a PING frame with
     # the ACK flag set in response, with an identical frame payload."
     abuse.acknowledge(conn, encode.PING_ACK_HEADER + payload)
-    event = _new(_PING_RECEIVED)
+    event = _new(*_PING_RECEIVED)
     event.ping_data = payload
     conn.events.append(event)
 

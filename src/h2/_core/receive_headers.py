@@ -47,8 +47,8 @@ Priority = tuple[int, int, bool]
 
 _new: Final = object.__new__
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_STREAM_ENDED: Final[type[StreamEnded]] = StreamEnded
+# The arguments of `_new`: a tuple that exists costs less than one that each call creates.
+_STREAM_ENDED: Final[tuple[Any, ...]] = (StreamEnded,)
 
 _MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 
@@ -67,8 +67,9 @@ _MORE_FIELDS: Final = PADDED | PRIORITY_FLAG
 #: A request without these needs no further processing.
 _REQUEST_THAT_COUNTS: Final = CONTENT_LENGTH | CONNECT | PRIORITY | OF_PROXY
 
-#: The event for a field block of each kind.
-_EVENTS: Final = (RequestReceived, ResponseReceived, TrailersReceived)
+#: The arguments of `_new` for the event of a field block of each kind.
+_EVENTS: Final[tuple[Any, ...]] = ((RequestReceived,), (ResponseReceived,), (TrailersReceived,))
+_INTERIM: Final[tuple[Any, ...]] = (InformationalResponseReceived,)
 
 
 def headers(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -141,12 +142,12 @@ def headers_block(
             stream.state = after
         else:
             conn.streams.move(stream, after, conn.max_reset)
-    event: Any = _new(InformationalResponseReceived if interim else _EVENTS[kind])
+    event: Any = _new(*(_INTERIM if interim else _EVENTS[kind]))
     event.stream_id = stream_id
     event.headers = fields
     conn.events.append(event)
     if end_stream:
-        ended = event.stream_ended = _new(_STREAM_ENDED)
+        ended = event.stream_ended = _new(*_STREAM_ENDED)
         ended.stream_id = stream_id
         conn.events.append(ended)
     if priority_updated is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from h2._core import abuse
 from h2._core.faults import is_enforced
@@ -30,9 +30,9 @@ from h2.settings import ChangedSetting, SettingCodes, Settings
 
 _new: Final = object.__new__
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_REMOTE_SETTINGS_CHANGED: Final[type[RemoteSettingsChanged]] = RemoteSettingsChanged
-_SETTINGS_ACKNOWLEDGED: Final[type[SettingsAcknowledged]] = SettingsAcknowledged
+# The arguments of `_new`: a tuple that exists costs less than one that each call creates.
+_REMOTE_SETTINGS_CHANGED: Final[tuple[Any, ...]] = (RemoteSettingsChanged,)
+_SETTINGS_ACKNOWLEDGED: Final[tuple[Any, ...]] = (SettingsAcknowledged,)
 
 
 def settings(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
@@ -69,7 +69,7 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
         for code, value in pairs:
             if code == HEADER_TABLE_SIZE:
                 encoder.header_table_size = value
-    event = _new(_REMOTE_SETTINGS_CHANGED)
+    event = _new(*_REMOTE_SETTINGS_CHANGED)
     event.changed_settings = changed
     conn.events.append(event)
 
@@ -113,7 +113,7 @@ def _settings_ack(conn: Connection, payload: bytes) -> None:
     # MUST be treated as a connection error (Section 5.4.1) of type FRAME_SIZE_ERROR."
     if payload:
         raise wrong_size(SETTINGS, 0, payload)
-    event = _new(_SETTINGS_ACKNOWLEDGED)
+    event = _new(*_SETTINGS_ACKNOWLEDGED)
     event.changed_settings = _acknowledged(conn)
     conn.events.append(event)
 

@@ -189,4 +189,4 @@ class AutomaticWindow:
             conn.window.resize(change)
             if conn.conduct.small is not None:
                 conn.window_given += change
-            conn.out.append(encode.window_update(0, change))
+            conn.out.chunks.append(encode.window_update(0, change))

@@ -29,15 +29,19 @@ _LONGEST_ORIGIN: Final = 0xFFFF
 
 
 def send_data(
-    conn: Connection, stream_id: int, data: bytes, end_stream: bool, pad_length: int | None
+    conn: Connection, stream_id: Any, given: Any, end_stream: Any, pad_length: int | None
 ) -> None:
     """Send DATA (section 6.1)."""
+    data: bytes = given if type(given) is bytes else bytes(memoryview(given))
+    if type(stream_id) is not int:
+        stream_id = index(stream_id)
+    flags = END_STREAM if end_stream else 0
     if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
     stream = conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
-    state = (_ON_DATA_END if end_stream else _ON_DATA)[stream.state]
+    state = (_ON_DATA_END if flags else _ON_DATA)[stream.state]
     if state < 0:
         raise not_allowed("DATA", stream_id, stream.state)
     length = len(data) if pad_length is None else len(data) + pad_length + 1
@@ -53,16 +57,15 @@ def send_data(
     if length > conn.max_outbound_frame_size:
         check_frame_size(conn, length)
     # commit
-    flags = END_STREAM if end_stream else 0
     if pad_length is not None:
         flags |= PADDED
         data = bytes((pad_length,)) + data + bytes(pad_length)
     header = pack_header(length >> 8, length & 0xFF, DATA, flags, stream_id)
     if length < COPY_BELOW:
-        conn.out.append(header + data)
+        conn.out.chunks.append(header + data)
     else:
-        conn.out.append(header)
-        conn.out.append(data)
+        conn.out.chunks.append(header)
+        conn.out.chunks.append(data)
     windows.connection -= length
     stream.send_offset -= length
     if state != stream.state:
@@ -80,14 +83,16 @@ def reset_stream(conn: Connection, stream_id: int, error_code: int) -> None:
         conn.streams.move(stream, states.CLOSED_BY_US, conn.max_reset)
     else:
         conn.reset(stream)
-    conn.out.append(encode.rst_stream(stream_id, error_code))
+    conn.out.chunks.append(encode.rst_stream(stream_id, error_code))
 
 
-def ping(conn: Connection, opaque_data: bytes) -> None:
+def ping(conn: Connection, opaque_data: Any) -> None:
     """Send PING (section 6.7)."""
+    if not isinstance(opaque_data, bytes) or len(opaque_data) != 8:
+        raise ValueError(f"Invalid value for ping data: {opaque_data!r}")
     if conn.transitions[_SEND_CONTROL] < 0:
         conn.check_send(_SEND_CONTROL)
-    conn.out.append(encode.PING_HEADER + opaque_data)
+    conn.out.chunks.append(encode.PING_HEADER + opaque_data)
     conn.conduct.pings += 1
 
 
@@ -122,7 +127,7 @@ def prioritize(conn: Connection, stream_id: Any, fields: bytes) -> None:
     stream_id = index(stream_id)
     if not 0 < stream_id <= ID_MASK:
         raise ValueError(f"Stream {stream_id} does not exist")
-    conn.out.append(encode.priority(stream_id, fields))
+    conn.out.chunks.append(encode.priority(stream_id, fields))
 
 
 def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: bytes) -> None:
@@ -136,4 +141,4 @@ def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: byte
     if len(origin) > _LONGEST_ORIGIN:
         raise ValueError(f"origin must be at most {_LONGEST_ORIGIN} octets long, not {len(origin)}")
     check_frame_size(conn, 2 + len(origin) + len(field_value))
-    conn.out.append(encode.altsvc(stream_id or 0, origin, field_value))
+    conn.out.chunks.append(encode.altsvc(stream_id or 0, origin, field_value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any, Final
 
 from h2._core import framing
@@ -60,14 +61,17 @@ class CheckedFields(list[Any]):
 
 
 def send_headers(
-    conn: Connection, stream_id: int, headers: Any, end_stream: bool, priority: bytes
+    conn: Connection, stream_id: Any, headers: Any, end_stream: Any, priority: bytes
 ) -> Plan:
     """Send a field block in HEADERS; ``priority`` is the packed priority fields or empty.
 
     ``headers`` is a list or any other iterable of fields. Nothing changes before the comment
     "commit". Returns what was sent.
     """
-    # First of all, because an iterable may call the connection.
+    if type(stream_id) is not int:
+        stream_id = index(stream_id)
+    flags = END_STREAM if end_stream else 0
+    # Before everything else, because an iterable may call the connection.
     fields: list[Any] = headers if headers.__class__ is list else list(headers)
     stream = conn.streams.table.get(stream_id)
     if stream is None:
@@ -84,26 +88,25 @@ def send_headers(
     plan = planner.plan(conn.options, kind, fields)
     if not plan.valid and headers.__class__ is not CheckedFields:
         _check_message(conn, kind, plan)
-    after = (_ON_HEADERS_END if end_stream else _ON_HEADERS)[state]
+    after = (_ON_HEADERS_END if flags else _ON_HEADERS)[state]
     if stream is not None and (
         kind == TRAILERS
         or plan.seen & INFORMATIONAL
         or stream.method == CONNECT_METHOD
         or state == _RESERVED_LOCAL
     ):
-        after = after_answer(conn, stream, kind, plan, after, end_stream)
+        after = after_answer(conn, stream, kind, plan, after, flags != 0)
     # commit
     wire = plan.encoded or planner.encode(plan, kind, fields)
     length = len(wire)
-    flags = END_STREAM if end_stream else 0
     if priority or length > conn.max_outbound_frame_size:
         flags |= PRIORITY_FLAG if priority else 0
         size = conn.max_outbound_frame_size
-        conn.out.append(encode.field_block(HEADERS, flags, stream_id, priority, wire, size))
+        conn.out.chunks.append(encode.field_block(HEADERS, flags, stream_id, priority, wire, size))
     else:
         flags |= END_HEADERS
         header = pack_header(length >> 8, length & 0xFF, HEADERS, flags, stream_id)
-        conn.out.append(header + wire)
+        conn.out.chunks.append(header + wire)
     if stream is None:
         _open_stream(conn, stream_id, after, plan)
     elif after != state:
@@ -280,7 +283,7 @@ def push_stream(conn: Connection, stream_id: int, promised_id: int, headers: Ite
     # commit
     wire = plan.encoded or conn.planner.encode(plan, REQUEST, fields)
     prefix = promised_id.to_bytes(4, "big")
-    conn.out.append(
+    conn.out.chunks.append(
         encode.field_block(PUSH_PROMISE, 0, stream_id, prefix, wire, conn.max_outbound_frame_size)
     )
     conn.streams.add(Stream(promised_id, states.RESERVED_LOCAL, conn.recv_initial_window()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -44,18 +44,37 @@ _INITIAL_WINDOW_SIZE: Final = SettingCodes.INITIAL_WINDOW_SIZE
 _MAX_FRAME_SIZE: Final = SettingCodes.MAX_FRAME_SIZE
 _MAX_HEADER_LIST_SIZE: Final = SettingCodes.MAX_HEADER_LIST_SIZE
 
+_new: Final = object.__new__
+
+# The arguments of `_new`: a tuple that exists costs less than one that each call creates.
+_SETTINGS: Final[tuple[Any, ...]] = (Settings,)
+
+#: The values of the RFC, which all connections share.
+_OF_CLIENT: Final[Any] = Settings(True).in_effect
+_OF_SERVER: Final[Any] = Settings(False).in_effect
+
 #: Enforced if SETTINGS_MAX_HEADER_LIST_SIZE was removed from the settings.
 _HEADER_LIST_SIZE: Final = 2**16
 
 
 @lru_cache(maxsize=8)
-def _initial_settings(client: bool, header_list_size: int) -> Settings:
-    """Return the initial local settings: checked once, one dict for all connections."""
+def _initial_values(client: bool, header_list_size: int) -> Mapping[SettingCodes | int, int]:
+    """Return the initial values of local settings: checked once, one dict for all connections."""
     limits = {
         SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
         SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
     }
-    return Settings(client, limits)
+    return Settings(client, limits).in_effect
+
+
+def _settings(client: bool, values: Any, told: Any) -> Settings:
+    """Return settings with these values, without the constructor, which costs more."""
+    settings: Settings = _new(*_SETTINGS)
+    settings._client = client
+    settings._pending = None
+    settings._told = told
+    settings._values = settings.in_effect = values
+    return settings
 
 
 class PartialFrame:
@@ -144,7 +163,13 @@ class Connection:
         "window_given",
     )
 
-    def __init__(self, config: H2Configuration, header_list_size: int) -> None:
+    def __init__(
+        self,
+        config: H2Configuration,
+        header_list_size: int,
+        max_reset: int,
+        max_continuations: int,
+    ) -> None:
         client = config.client_side
         self.config = config
         self.options = options_of(config)
@@ -156,8 +181,9 @@ class Connection:
         #: Open, and no field block has begun: most frames are allowed and do not change the state.
         self.ordinary = False
         self.streams = Streams(client)
-        self.max_reset = 0  #: the number of streams closed by RST_STREAM to remember
-        self.max_continuations = 0  #: this many CONTINUATION frames for a field block are too many
+        self.max_reset = max_reset  #: the number of streams closed by RST_STREAM to remember
+        #: This many CONTINUATION frames for a field block are too many.
+        self.max_continuations = max_continuations
         self.goaway_sent_last = ID_MASK
         self.goaway_received_last = ID_MASK
         #: Turns (last stream id, error code, debug data) into events, if a subclass sets it.
@@ -192,9 +218,10 @@ class Connection:
         self.out = Output()
 
     def _init_settings(self, header_list_size: int) -> None:
-        self.local_settings = Settings(self.client)
-        self.local_settings.adopt(_initial_settings(self.client, header_list_size))
-        self.remote_settings = Settings(not self.client)
+        client = self.client
+        told, remote = (_OF_CLIENT, _OF_SERVER) if client else (_OF_SERVER, _OF_CLIENT)
+        self.local_settings = _settings(client, _initial_values(client, header_list_size), told)
+        self.remote_settings = _settings(not client, remote, remote)
         self.initiated = False  #: our preface has been sent
         self.announced = AnnouncedSettings()
         self.max_inbound_frame_size = self.local_settings.in_effect[_MAX_FRAME_SIZE]

@@ -78,7 +78,7 @@ def encode_string(text: bytes) -> bytes:
 
 def encode(data: bytes) -> bytes:
     """Return the Huffman code of the octets, padded with the first bits of EOS."""
-    out: list[int] = []
+    out: list[bytes] = []
     codes = _CODES
     lengths = _LENGTHS
     word: i64 = 0  # its last bits have not been written yet
@@ -88,19 +88,25 @@ def encode(data: bytes) -> bytes:
     octet: i64
     length: i64
     code: i64
+    one: i64 = 1
+    written: int
     while at < end:
         octet = data[at]
         at += 1
         length = lengths[octet]
         code = codes[octet]
-        word = (word << length | code) & 0x3FFFFFFFFF
+        word = word << length | code
         bits += length
-        while bits >= 8:
-            bits -= 8
-            out.append(word >> bits & 0xFF)
-    if bits:
-        out.append((word << (8 - bits) | 0xFF >> bits) & 0xFF)
-    return bytes(out)
+        if bits >= 32:
+            bits -= 32
+            written = word >> bits
+            out.append(written.to_bytes(4, "big"))
+            word &= (one << bits) - 1
+    padding: i64 = -bits & 7
+    written = (word << padding) | ((one << padding) - 1)
+    size: int = (bits + padding) >> 3
+    out.append(written.to_bytes(size, "big"))
+    return b"".join(out)
 
 
 def decode(data: bytes) -> bytes:
@@ -109,7 +115,7 @@ def decode(data: bytes) -> bytes:
     Raises HpackDecodingError if the string contains EOS or does not end with padding of at most
     seven one bits (RFC 7541 5.2).
     """
-    out: list[int] = []
+    out: list[bytes] = []
     length_at = _LENGTH_AT
     symbol_at = _SYMBOL_AT
     word: i64 = 0  # its last bits have not been decoded yet
@@ -119,6 +125,9 @@ def decode(data: bytes) -> bytes:
     octet: i64
     length: i64
     symbol: i64
+    symbols: i64 = 0  # those that have not been written yet
+    held: i64 = 0  # how many those are
+    written: int
     while True:
         while bits < 32 and at < end:
             octet = data[at]
@@ -137,10 +146,18 @@ def decode(data: bytes) -> bytes:
         if symbol == _EOS:
             raise HpackDecodingError("Huffman-encoded string with EOS or invalid padding")
         bits -= length
-        out.append(symbol)
+        symbols = symbols << 8 | symbol
+        held += 1
+        if held == 7:
+            written = symbols
+            out.append(written.to_bytes(7, "big"))
+            symbols = held = 0
     if bits >= 8 or (word | -1 << bits) != -1:
         raise HpackDecodingError("Huffman-encoded string with EOS or invalid padding")
-    return bytes(out)
+    written = symbols
+    size: int = held
+    out.append(written.to_bytes(size, "big"))
+    return b"".join(out)
 
 
 def _long_code(word: i64, bits: i64) -> i64:

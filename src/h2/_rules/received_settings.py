@@ -21,25 +21,28 @@ _LONGEST_KNOWN: Final = 16
 class _Taken:
     """The effect of the entries of a frame."""
 
-    __slots__ = ("after", "before", "bounds", "changes")
+    __slots__ = ("after", "before", "bounds", "changes", "entries")
 
     def __init__(
         self,
+        entries: tuple[tuple[int, int], ...],
         before: dict[Any, int],
         bounds: dict[int, Bound],
         after: dict[Any, int],
         changes: list[tuple[Any, Any, Any]],
     ) -> None:
+        self.entries: Any = entries
         self.before = before
         self.bounds = bounds
         self.after = after
         self.changes = changes  #: setting, value before, value after
 
 
-#: By entries, and by the identities of the values before and of the bounds. Most peers of a program
-#: announce the same, on connections that begin with the same values. Values never change, and their
-#: dict exists as long as the result that refers to it, so its identity is enough.
-_KNOWN: Final[dict[tuple[Any, int, int], _Taken]] = {}
+#: By the identities of the entries and of the values before, combined. Most peers of a program
+#: announce the same, for which `h2._frames.decode` returns the same tuple, and most connections
+#: begin with the same values. Entries and values never change, and exist as long as the result that
+#: refers to them, so their identity is enough. Hashing the entries costs more.
+_KNOWN: Final[dict[int, _Taken]] = {}
 
 
 def take(
@@ -54,20 +57,26 @@ def take(
     ``before`` has the values before, ``bounds`` those that the sender may send, and ``names`` the
     enum members of known settings. Raises a Violation for a value out of bounds.
     """
-    entries = pairs if isinstance(pairs, tuple) else tuple(pairs)
-    key = (entries, id(before), id(bounds))
+    key = id(pairs) ^ id(before)
     taken = _KNOWN.get(key)
-    if taken is None:
+    if (
+        taken is None
+        or taken.entries is not pairs
+        or taken.before is not before
+        or taken.bounds is not bounds
+    ):
+        entries = tuple(pairs)
         taken = _work_out(entries, before, bounds, names)
-        if len(entries) <= _LONGEST_KNOWN:
+        if isinstance(pairs, tuple) and len(entries) <= _LONGEST_KNOWN:
             if len(_KNOWN) >= _MOST_KNOWN:
                 _KNOWN.clear()
             _KNOWN[key] = taken
     reported: dict[Any, Any] = {}
+    arguments: tuple[Any, ...] = (change_class,)
     change: Any
     for setting, original, value in taken.changes:
         # Without the constructor: every connection begins with half a dozen of these.
-        reported[setting] = change = _new(change_class)
+        reported[setting] = change = _new(*arguments)
         change.setting = setting
         change.original_value = original
         change.new_value = value
@@ -105,4 +114,4 @@ def _work_out(
         (setting, before.get(setting) if setting in names else None, value)
         for setting, value in changed.items()
     ]
-    return _Taken(before, bounds, after, changes)
+    return _Taken(entries, before, bounds, after, changes)

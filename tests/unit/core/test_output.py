@@ -217,16 +217,16 @@ def pending(out: Output) -> list[tuple[int | None, bytes]]:
     for number, one in enumerate(PENDING):
         if one is None:
             frame = wire.ping(bytes([number]) * 8, ack=True)
-            out.append(frame)
+            out.chunks.append(frame)
             frames.append((None, frame))
             continue
         stream_id, size = one
         frame = wire.data(stream_id, bytes([number]) * size, end_stream=number == 7)
         if size > 64:  # as for large content: a separate header
-            out.append(frame[:9])
-            out.append(frame[9:])
+            out.chunks.append(frame[:9])
+            out.chunks.append(frame[9:])
         else:
-            out.append(frame)
+            out.chunks.append(frame)
         frames.append((stream_id, frame))
     return frames
 
@@ -275,12 +275,12 @@ def test_frames_that_go_first() -> None:
     assert out.insert_first(b"too late") is False
     assert out.take_all(None) == b"eforefirsttoo late"
     data = wire.data(1, b"content")
-    out.append(data)
+    out.chunks.append(data)
     assert out.pending_content(1) == (7, False)
     out.drop_content(1)
     assert out.insert_first(wire.ping()) is False, "nothing is overtaken"
     for _ in range(2):
-        out.append(data)
+        out.chunks.append(data)
     assert out.pending_content(1) == (14, False)
     out.insert_first(wire.ping())
     assert out.drop_content(1) == 14
@@ -293,7 +293,7 @@ def test_what_was_known_of_content_goes_with_it() -> None:
     assert out.pending_content(1) == (77, True)
     out.take_all(None)
     for _ in range(5):
-        out.append(wire.ping())
+        out.chunks.append(wire.ping())
     assert out.drop_content(1) == 0
     frames = pending(out)
     assert out.drop_content(1) == 77
@@ -336,7 +336,7 @@ def test_answers_are_not_merged_with_one_that_has_begun_to_go_out() -> None:
     """The logger gets each frame when its first octet is taken."""
     out, log = Output(), Log()
     for _ in range(3):
-        out.append(wire.ping(ack=True))
+        out.chunks.append(wire.ping(ack=True))
     out.take(5, log)
     out.put_answers_together()
     assert out.take(3 * 17, log) == (3 * wire.ping(ack=True))[5:]
@@ -346,7 +346,7 @@ def test_answers_are_not_merged_with_one_that_has_begun_to_go_out() -> None:
 def test_content_is_not_merged_with_answers() -> None:
     out = Output()
     for frame in (wire.ping(), wire.ping(), wire.data(1, b"content")):
-        out.append(frame)
+        out.chunks.append(frame)
     out.put_answers_together()
     assert out.pending_content(1) == (7, False)
     assert out.drop_content(1) == 7
@@ -356,18 +356,18 @@ def test_content_is_not_merged_with_answers() -> None:
 def test_content_that_comes_after_answers_were_merged() -> None:
     out = Output()
     for _ in range(5):
-        out.append(wire.ping())
+        out.chunks.append(wire.ping())
     assert out.pending_content(1) == (0, False)
     out.put_answers_together()
-    out.append(wire.data(1, b"content"))
+    out.chunks.append(wire.data(1, b"content"))
     assert out.pending_content(1) == (7, False)
 
 
 def test_there_is_no_room_if_a_frame_ends_exactly_there_and_another_one_follows() -> None:
     out = Output()
-    out.append(wire.ping())
+    out.chunks.append(wire.ping())
     assert (out.room(16), out.room(17), out.room(18)) == (-1, 0, 1)
-    out.append(wire.ping())
+    out.chunks.append(wire.ping())
     assert out.room(17) < 0
     assert out.room(34) == 0
 
@@ -375,9 +375,9 @@ def test_there_is_no_room_if_a_frame_ends_exactly_there_and_another_one_follows(
 def test_content_is_found_after_frames_were_inserted_before_it() -> None:
     out = Output()
     assert out.drop_content(1) == 0
-    out.append(wire.ping())
-    out.append(wire.data(1, b"content"))
-    out.append(wire.rst_stream(3))
+    out.chunks.append(wire.ping())
+    out.chunks.append(wire.data(1, b"content"))
+    out.chunks.append(wire.rst_stream(3))
     assert out.pending_content(1) == (7, False)
     assert out.insert_first(wire.settings()) is True
     assert out.drop_content(1) == 7
@@ -388,8 +388,8 @@ def test_content_that_looks_like_a_frame_is_content() -> None:
     out = Output()
     inner = wire.data(3, bytes(70))
     frame = wire.data(1, inner)
-    out.append(frame[:9])
-    out.append(frame[9:])
+    out.chunks.append(frame[:9])
+    out.chunks.append(frame[9:])
     assert out.pending_content(3) == (0, False)
     assert out.drop_content(3) == 0
     assert out.pending_content(1) == (len(inner), False)
@@ -399,7 +399,7 @@ def test_content_that_looks_like_a_frame_is_content() -> None:
 def test_what_follows_dropped_content_stays() -> None:
     out = Output()
     for frame in (wire.ping(), wire.data(1, b"content"), wire.settings(), wire.rst_stream(3)):
-        out.append(frame)
+        out.chunks.append(frame)
     assert out.drop_content(1) == 7
     assert out.take(17, None) == wire.ping()
     assert out.size == 9 + 13
@@ -410,9 +410,9 @@ def test_acknowledgments_in_a_chunk_that_was_sent_in_part() -> None:
     for taken in range(5 * 17):
         out = Output()
         for _ in range(5):
-            out.append(wire.ping(ack=True))
-        out.append(wire.ping())
-        out.append(wire.settings((wire.Setting.MAX_FRAME_SIZE, 20_000)))
+            out.chunks.append(wire.ping(ack=True))
+        out.chunks.append(wire.ping())
+        out.chunks.append(wire.settings((wire.Setting.MAX_FRAME_SIZE, 20_000)))
         out.put_answers_together()
         out.take(taken, None)
         assert out.count_acknowledgments() == 5 - taken // 17

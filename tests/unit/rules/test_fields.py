@@ -207,7 +207,7 @@ def test_pseudo_masks_are_the_low_octet() -> None:
     pseudo = [METHOD, SCHEME, AUTHORITY, PATH, STATUS, PROTOCOL, UNKNOWN_PSEUDO]
     others = [CONTENT_LENGTH, HOST, COOKIE, TE, CONNECTION_FIELD, BAD_NAME, BAD_VALUE, HEAD]
     others += [CONNECT, INFORMATIONAL, NO_CONTENT, SENSITIVE, SUCCESSFUL, WITHOUT_LENGTH]
-    others += [ODD_TARGET, NO_TOKEN, BAD_FORM]
+    others += [ODD_TARGET, NO_TOKEN, BAD_FORM, PRIORITY, OF_PROXY]
     assert all(bit & PSEUDO and bit <= PSEUDO for bit in pseudo)
     assert not any(bit & PSEUDO for bit in others)
     every = pseudo + others
