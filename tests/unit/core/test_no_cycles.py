@@ -112,7 +112,7 @@ def test_wrong_fields(number: int) -> None:
     assert what_stays(lambda: server.send_headers(1, fields)) is None
 
 
-@pytest.mark.skipif(h2.__compiled__, reason="compiled code keeps the exception of an upgrade")
+@pytest.mark.skipif(h2.__compiled__, reason="compiled code needs the garbage collector here")
 @pytest.mark.parametrize(
     "header",
     [
