@@ -592,6 +592,59 @@ def test_many_small_chunks_cost_the_same_each(pad_length: int | None) -> None:
         assert len(chunks) <= outbound.size + 100
 
 
+def queued(*stream_ids: int, size: int) -> BufferedH2Connection:
+    """A server with so much content on each of these streams, and windows for that much only."""
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), *stream_ids)
+    for stream_id in stream_ids:
+        conn.send_data(stream_id, bytes(size))
+        wire.feed(conn, wire.window_update(stream_id, size))
+    return conn
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_frames_that_take_all_of_a_stream_fill_the_amount(missing: int) -> None:
+    """The last one is sent if it just fits, and is not shortened otherwise."""
+    conn = queued(1, 3, 5, size=100)
+    sent = frames(conn, 3 * (HEADER + 100) - missing)
+    assert shape(sent) == [(number, 100, 0) for number in (1, 3, 5)][: 3 - missing]
+    assert len(frames(conn)) == missing
+
+
+def test_a_small_frame_does_not_overtake_one_that_does_not_fit() -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1, 3, 5)
+    conn.set_priority(1, urgency=0)
+    for stream_id, size in ((1, 10), (3, 2 * FRAME), (5, 10)):
+        if stream_id > 1:
+            conn.set_priority(stream_id, incremental=True)
+        conn.send_data(stream_id, bytes(size))
+        wire.feed(conn, wire.window_update(stream_id, size))
+    assert shape(frames(conn, HEADER + 10 + 1_000)) == [(1, 10, 0)]
+    assert [frame.stream_id for frame in frames(conn)] == [3, 5, 3]
+
+
+def test_a_frame_that_takes_all_of_a_stream_uses_its_window() -> None:
+    conn = queued(1, 3, size=100)
+    assert len(frames(conn)) == 2
+    assert conn.local_flow_control_window(1) == 0
+    conn.send_data(1, b"more")
+    assert frames(conn) == []
+    wire.feed(conn, wire.window_update(1, 3))
+    assert shape(frames(conn)) == [(1, 3, 0)]
+
+
+@pytest.mark.parametrize("high", [100, 101])
+def test_a_frame_that_takes_all_of_a_stream_makes_it_writable(high: int) -> None:
+    conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
+    conn._sending.high, conn._sending.low = high, 0
+    conn.send_data(1, bytes(100))
+    assert conn.is_writable(1) == (high > 100)
+    wire.feed(conn, wire.window_update(1, 1_000))
+    assert shape(frames(conn)) == [(1, 100, 0)]
+    assert conn.is_writable(1)
+    events = [event for event in conn.events() if isinstance(event, StreamWritable)]
+    assert [event.stream_id for event in events] == ([1] if high == 100 else [])
+
+
 def test_chunks_that_were_sent_are_not_kept() -> None:
     conn = responding(server((Setting.INITIAL_WINDOW_SIZE, 0)), 1)
     for _ in range(20):
