@@ -511,10 +511,9 @@ class BufferedH2Connection(H2Connection):
         A server sends GOAWAY with the highest identifier and PING, then, once the PING is
         acknowledged, GOAWAY with the last stream that it has received. If the client has closed its
         sending side, no acknowledgment can arrive: :meth:`close_connection` then names the last
-        stream, before this call or after it. A client refuses new
-        requests from the program, sends those that are queued, and sends GOAWAY when all of them
-        have ended. When nothing is left on either side, :class:`~h2.events.ConnectionDrained` is
-        reported.
+        stream, before this call or after it. A client refuses new requests from the program, sends
+        those that are queued, and sends GOAWAY when all of them have ended. When nothing is left on
+        either side, :class:`~h2.events.ConnectionDrained` is reported.
 
         When ``shutdown_timeout`` expires, streams that are not complete are reset with ``CANCEL``,
         and queued requests are refused with ``REFUSED_STREAM``; each is reported with

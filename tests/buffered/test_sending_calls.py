@@ -314,6 +314,17 @@ def test_any_bytes_and_any_integers() -> None:
     assert conn.receive_data(bytearray(wire.ping())) != []
 
 
+@pytest.mark.parametrize("end", [1, "yes", 0, None])
+def test_anything_may_say_whether_a_stream_ends(end: Any) -> None:
+    conn = responding(server(*WIDE), 1, 3)
+    conn.send_data(1, b"content", end_stream=end)
+    conn.send_headers(3, TRAILERS, end_stream=True)
+    wire.feed(conn, wire.headers(5, wire.REQUEST, end_stream=True))
+    conn.send_headers(5, RESPONSE, end_stream=end)
+    ended = [frame.stream_id for frame in frames(conn) if frame.has(wire.Flag.END_STREAM)]
+    assert ended == ([1, 3, 5] if end else [3])
+
+
 def test_strict_by_default() -> None:
     """Errors have the scope of the RFC, unless the configuration says otherwise."""
     assert BufferedH2Connection().config.strict
