@@ -170,7 +170,7 @@ def ends(pid: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 @pytest.mark.parametrize(("seconds", "in_time"), [(600, False), (0, True)])
 def test_a_run_leaves_no_process(tmp_path: Path, seconds: float, in_time: bool) -> None:
-    consumer = Consumer("someone", INSTALLED, (), 0, limit=30 if in_time else 1)
+    consumer = Consumer("someone", INSTALLED, (), 0, limit=60 if in_time else 10)
     suite = Suite(consumer, Path(sys.executable), tmp_path / "run")
     suite.unpack(None)
     output = tmp_path / "output"
