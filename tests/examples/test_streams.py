@@ -158,7 +158,7 @@ def test_a_client_that_goes_together_with_content() -> None:
         connection.connection_lost(None)
         await serving
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others, timeout=5)
+            await asyncio.wait(others, timeout=60)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())

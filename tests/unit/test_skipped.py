@@ -129,7 +129,7 @@ def test_no_alarm_is_left() -> None:
 def test_last_words_of_a_program_that_timed_out() -> None:
     command = ["sh", "-c", "echo out; echo no answer >&2; exec sleep 600"]
     with pytest.raises(subprocess.TimeoutExpired) as caught:
-        subprocess.run(command, capture_output=True, timeout=1)
+        subprocess.run(command, capture_output=True, timeout=5)
     assert [text for _, text in last_words(caught.value)] == ["out\n", "no answer\n"]
     assert last_words(ValueError()) == last_words(None) == []
 
