@@ -84,7 +84,7 @@ class BufferedRun(Run):
     def take(self, amount: int | None) -> None:
         """Take output: all that windows and limits allow, or at most an amount."""
         super().take(amount)
-        if amount is None:
+        if amount is None and self.sends():
             sendable = self._sendable()
             require(sendable is None, "octets and a window, and nothing goes:", sendable)
         self._note(self.conn.events())
