@@ -140,6 +140,7 @@ def _send_all(queue: SendQueue, outbound: Outbound, stream: Stream, length: int)
     stream.send_offset -= length
     ended = outbound.ended
     end = END_STREAM if ended and outbound.trailers is None else 0
+    # The same as in `_send`. A common function would add a call to every frame.
     header = pack_header(length >> 8, length & 0xFF, DATA, end, outbound.stream_id)
     if length < COPY_BELOW:
         chunks.append(header + data)
