@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
-from examples.common.transport import Link, speaks_http2, stop_accepting
+from examples.common.transport import Link, speaks_http2, stop_accepting, within
 
 PORTS = {"https": 443, "http": 80}
 
@@ -120,7 +120,7 @@ async def connect(wire: Wire, server: str, tls: ssl.SSLContext, seconds: float) 
         lambda: wire, parts.hostname or "", port, ssl=tls if is_tls else None
     )
     try:
-        transport, _ = await asyncio.wait_for(connecting, seconds)
+        transport, _ = await within(seconds, connecting, lambda pair: pair[0].abort())
     except asyncio.TimeoutError:
         raise ConnectionError("no connection in time") from None
     if not speaks_http2(transport):

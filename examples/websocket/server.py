@@ -39,7 +39,7 @@ from wsproto.frame_protocol import CloseReason
 import h2.events
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
-from examples.common.transport import close
+from examples.common.transport import close, within
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 from h2.exceptions import ProtocolError, StreamClosedError
@@ -140,7 +140,7 @@ class Session:
         """Wait for octets; none mean that the client has left."""
         for patience in (True, False):
             with contextlib.suppress(asyncio.TimeoutError):
-                return await asyncio.wait_for(self.reader.read(65_536), IDLE_SECONDS)
+                return await within(IDLE_SECONDS, self.reader.read(65_536))
             if patience and self.conn.open_inbound_streams:
                 # A WebSocket may be silent for as long as it likes; its client must be alive.
                 self.conn.ping(b"alive?  ")
@@ -158,7 +158,7 @@ class Session:
         while data := self.conn.data_to_send(65_536):
             self.writer.write(data)
             self.handle(self.conn.events())
-            await asyncio.wait_for(self.writer.drain(), SEND_SECONDS)
+            await within(SEND_SECONDS, self.writer.drain())
 
     def leave(self) -> None:
         """Begin a graceful shutdown (RFC 9113 section 6.8), and let the client close WebSockets."""
@@ -293,7 +293,7 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
     try:
         with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(until_closed(), LINGER_SECONDS)
+            await within(LINGER_SECONDS, until_closed())
     finally:
         writer.transport.abort()
 
