@@ -243,9 +243,9 @@ FAULTS: Final = (
     ),
     Fault(
         "after GOAWAY requests go on waiting",
-        "_core/follow.py",
-        "    if queue.conn.client:\n        queue.refuse_waiting()\n",
-        "",
+        "_core/send_queue.py",
+        "            self.refuse_waiting()\n            self.early_updates = None\n",
+        "            self.early_updates = None\n",
     ),
     Fault(
         "nobody hears of streams above the last one of GOAWAY",

@@ -288,6 +288,16 @@ class SendQueue:
         self.drop(stream_id)
         self.events.append(StreamReset(stream_id=stream_id, error_code=ErrorCodes.REFUSED_STREAM))
 
+    def peer_goes_away(self) -> None:
+        """Forget what can only be sent on new streams: GOAWAY has arrived.
+
+        "Any protocol activity that uses higher-numbered streams can be safely retried using a new
+        connection." (RFC 9113 section 6.8) So can pending requests.
+        """
+        if self.conn.client:
+            self.refuse_waiting()
+            self.early_updates = None
+
     def refuse_waiting(self) -> None:
         """Forget the requests waiting to be opened: they no longer can be."""
         for stream_id in list(self.line or ()):
