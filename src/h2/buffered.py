@@ -107,8 +107,9 @@ class BufferedH2Connection(H2Connection):
 
     def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[Event]:
         """Let a subclass handle GOAWAY, whatever events it makes of it."""
+        streams = list(self._core.streams)
         events = super()._ask_subclass(last, code, debug_data)
-        self._sending.peer_goes_away()
+        self._sending.peer_goes_away(streams)
         return events
 
     # Methods that H2Connection also has.

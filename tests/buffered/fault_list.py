@@ -250,8 +250,8 @@ FAULTS: Final = (
     Fault(
         "nobody hears of streams above the last one of GOAWAY",
         "_core/follow.py",
-        "    for stream_id in event.unprocessed_stream_ids:\n        queue.refuse(stream_id)\n",
-        "",
+        "queue.peer_goes_away(event.unprocessed_stream_ids)",
+        "queue.peer_goes_away(())",
     ),
     Fault(
         "what waits survives a connection error",

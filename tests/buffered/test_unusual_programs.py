@@ -46,21 +46,31 @@ def test_no_upgrade_after_a_request_that_waits(stream_id: int, dropped: bool) ->
 # A subclass that handles GOAWAY itself.
 
 
+@pytest.mark.parametrize("drains", [False, True])
 @pytest.mark.parametrize("informs", [False, True])
-def test_what_waits_is_refused_however_a_subclass_handles_goaway(informs: bool) -> None:
+def test_what_waits_is_refused_however_a_subclass_handles_goaway(
+    informs: bool, drains: bool
+) -> None:
     class Own(Patient):
         def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
-            return super()._receive_goaway_frame(frame) if informs else ([], [])
+            answers, events = super()._receive_goaway_frame(frame) if drains else ([], [])
+            return answers, events if informs else []
 
     conn = Own()
     conn.initiate_connection()
-    for stream_id in (1, 3):
-        conn.send_headers(stream_id, REQUEST, end_stream=True)
-    events = wire.feed(conn, wire.settings(), wire.goaway(0))
+    wire.feed(conn, wire.settings((Setting.MAX_CONCURRENT_STREAMS, 3)))
+    for stream_id in (1, 3, 5, 7, 9):
+        conn.send_headers(stream_id, POST)
+        conn.send_data(stream_id, bytes(100_000))
+    conn.data_to_send()
+    assert conn.waiting_streams == 2
+    events = wire.feed(conn, wire.goaway(1))
     refused = [event for event in events if isinstance(event, StreamReset)]
-    assert [event.stream_id for event in refused] == [1, 3]
+    assert [event.stream_id for event in refused] == [3, 5, 7, 9][0 if drains else 2 :]
     assert {event.error_code for event in refused} == {ErrorCodes.REFUSED_STREAM}
     assert conn.waiting_streams == 0
+    assert set(conn._sending.queues) == ({1} if drains else {1, 3, 5})
+    wire.feed(conn, wire.window_update(0, 1))
     assert Type.HEADERS not in types(frames(conn))
 
 

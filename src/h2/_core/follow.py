@@ -62,9 +62,8 @@ def _stream_reset(queue: SendQueue, event: Any) -> None:
 
 
 def _going_away(queue: SendQueue, event: Any) -> None:
-    for stream_id in event.unprocessed_stream_ids:
-        queue.refuse(stream_id)
-    queue.peer_goes_away()
+    if queue.conn.goaway_hook is None:  # otherwise that was done right after the hook
+        queue.peer_goes_away(event.unprocessed_stream_ids)
 
 
 def _priority_updated(queue: SendQueue, event: Any) -> None:
