@@ -11,7 +11,7 @@ from buffered.state import state_of
 from h2.buffered import BufferedH2Connection
 from h2.config import DummyLogger, H2Configuration
 from h2.errors import ErrorCodes
-from h2.events import Event, StreamOpened, StreamReset
+from h2.events import DataReceived, Event, StreamOpened, StreamReset
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError
 from h2.settings import Settings
 from support import wire
@@ -87,6 +87,24 @@ def test_a_buffer_without_content_is_writable_whatever_the_limits() -> None:
     conn.data_to_send()
     assert [event.stream_id for event in conn.events()] == [1]
     assert conn.is_writable(1)
+
+
+@pytest.mark.parametrize("largest", [1e6, 1_000_000])
+def test_the_largest_window_may_be_any_number(largest: int) -> None:
+    size = {"stream_window": 600_000, "connection_window": 600_000}
+    conn = BufferedH2Connection(automatic_window=True, clock=lambda: 0.0, **size)
+    conn.LARGEST_AUTOMATIC_WINDOW = largest
+    conn.initiate_connection()
+    wire.feed(conn, wire.settings(), wire.settings(ack=True))
+    conn.send_headers(1, REQUEST, end_stream=True)
+    conn.data_to_send()
+    content = wire.data(1, bytes(16_384))
+    wire.feed(conn, wire.headers(1, RESPONSE), content * 10)
+    assert frames(conn) == wire.parse(wire.ping(b"h2window"))
+    for event in wire.feed(conn, content * 16, wire.ping(b"h2window", ack=True)):
+        assert isinstance(event, DataReceived)
+    update = wire.settings((Setting.INITIAL_WINDOW_SIZE, 1_000_000))
+    assert frames(conn) == wire.parse(update + wire.window_update(0, 400_000))
 
 
 def test_a_window_never_grows_beyond_what_the_protocol_allows() -> None:
