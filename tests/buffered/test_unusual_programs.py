@@ -10,6 +10,7 @@ from buffered.ends import POST, REQUEST, RESPONSE, client, content, frames, serv
 from buffered.state import state_of
 from h2.buffered import BufferedH2Connection
 from h2.config import DummyLogger, H2Configuration
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, StreamOpened, StreamReset
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError
@@ -139,6 +140,15 @@ def test_priorities_of_idle_streams_are_limited_without_a_limit_of_streams() -> 
     assert conn.get_priority(20_001).urgency == 2, "there is room again"
 
 
+def test_a_priority_that_comes_too_late_is_not_kept_although_there_was_one_before() -> None:
+    conn = server()
+    wire.feed(conn, wire.priority_update(1, b"u=1"), wire.headers(1, POST))
+    conn.send_headers(1, RESPONSE, end_stream=True)
+    assert not conn._sending.priorities.known
+    assert len(wire.feed(conn, wire.priority_update(1, b"u=2"))) == 1
+    assert not conn._sending.priorities.known
+
+
 # A logger that calls the connection.
 
 
@@ -177,9 +187,10 @@ def test_what_is_taken_cannot_be_taken_again_by_a_logger(amount: int | None) -> 
     assert content(sent_frames, 1) == b"content" + bytes(2000)
 
 
+@pytest.mark.parametrize("kind", [H2Connection, BufferedH2Connection])
 @pytest.mark.parametrize("amount", [None, 20, 30_000])
 @pytest.mark.parametrize("method", ["ping", "send_data", "reset_stream", "update_settings"])
-def test_a_logger_may_send(method: str, amount: int | None) -> None:
+def test_a_logger_may_send(method: str, amount: int | None, kind: type[H2Connection]) -> None:
     arguments: dict[str, Any] = {
         "ping": (b"12345678",),
         "send_data": (1, b"x" * 5000),
@@ -187,7 +198,7 @@ def test_a_logger_may_send(method: str, amount: int | None) -> None:
         "update_settings": ({4: 9},),
     }
     log = Caller("Sent frame")
-    conn = BufferedH2Connection(H2Configuration(logger=log))
+    conn = kind(H2Configuration(logger=log))
     conn.initiate_connection()
     conn.data_to_send()
     conn.send_headers(1, POST)
