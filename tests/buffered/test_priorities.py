@@ -106,9 +106,9 @@ def test_priority_update_shows_that_the_client_knows_priorities() -> None:
 
 
 def test_a_signal_for_a_response_that_has_ended_shows_it_too() -> None:
-    conn = responding(server(*WIDE), 1)
-    conn.end_stream(1)
-    conn.data_to_send()
+    conn = server(*WIDE)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.send_headers(1, RESPONSE, end_stream=True)
     wire.feed(conn, wire.priority_update(1, b"u=0"))
     request(conn, 3)
     assert conn.get_priority(3) == DEFAULT
