@@ -295,7 +295,8 @@ def test_a_window_of_a_request_that_waits_is_limited_like_that_of_a_stream() -> 
 
 
 @pytest.mark.parametrize(
-    ("size", "increments"), [(100_000, [MAX_WINDOW - 100_000]), (MAX_WINDOW, [])]
+    ("size", "increments"),
+    [(100_000, [MAX_WINDOW - 100_000]), (MAX_WINDOW - 1, [1]), (MAX_WINDOW, [])],
 )
 def test_settings_may_enlarge_the_window_of_a_request_that_waits(
     size: int, increments: list[int]
