@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 
 from h2._compiled import COMPILED
 from h2._core import reader
-from h2._core.outbound_fields import _find_natively
+from h2._core.outbound_fields import Remembered, _find_natively
 from h2._frames.decode import ID_MASK, u24, u31, unpack_header, unpack_long
 from h2._frames.layout import KIND_OF, UNKNOWN_KIND
 from h2._hpack import Entry, HpackDecodingError, huffman, huffman_native
-from h2._rules.fields import low_at_an_end
+from h2._rules.fields import (
+    DECIDING,
+    PLAIN,
+    classify,
+    decimal,
+    is_plain,
+    is_short_and_visible,
+    low_at_an_end,
+)
 
 # Octets with short codes, with long codes, and any octets.
 TEXT = st.one_of(
@@ -76,6 +84,42 @@ def test_no_whitespace_escapes_the_look_at_the_ends(value: bytes) -> None:
         assert value == value.strip() == value.strip(b" \t")
 
 
+@given(st.binary(max_size=70))
+@example(b"")
+@example(b"v" * 64)
+@example(b"v" * 65)
+@example(b"/path?query=\xff~!")
+@example(b"/path\x7f")
+@example(b"/pa th")
+@example(b"/path\t")
+def test_short_values_without_controls_and_spaces(value: bytes) -> None:
+    hidden = bytes([*range(0x21), 0x7F])
+    visible = len(value) <= 64 and not any(octet in hidden for octet in value)
+    assert is_short_and_visible(value) == visible
+    # A longer value is checked in the other way.
+    for name in (b"x-other", b":path"):
+        if visible and value:
+            assert classify(name, value) == classify(name, value + value[-1:] * 64)
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 3))
+@example(10**18 - 1, 0)
+@example(10**18 - 1, 1)
+def test_decimal_numbers(number: int, zeros: int) -> None:
+    assert decimal(b"0" * zeros + b"%d" % number) == number
+
+
+def test_masks_of_valid_blocks() -> None:
+    bits = [1 << place for place in range(27) if 1 << place & DECIDING]
+    blocks = {*PLAIN[0], *PLAIN[1], *PLAIN[2], 0}
+    near = {block ^ bit for block in blocks for bit in (0, *bits)}
+    for kind, plain in enumerate(PLAIN):
+        for seen in near:
+            for leading in range(7):
+                assert is_plain(kind, seen, leading) == (plain.get(seen) == leading)
+                assert is_plain(kind, seen | 0x8000, leading) == (plain.get(seen) == leading)
+
+
 @pytest.mark.skipif(COMPILED, reason="compiled modules call each other directly")
 @pytest.mark.parametrize("type_", [type_ for type_ in range(256) if KIND_OF[type_] < UNKNOWN_KIND])
 def test_handlers_of_frames(type_: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +149,6 @@ FIELD = st.sampled_from([
 @given(st.lists(FIELD, max_size=6))
 def test_look_up_of_fields(fields: list[Any]) -> None:
     entry = Entry((b"a", b"1"), 0)
-    found = _find_natively({(b"a", b"1"): entry}, fields)
+    found = _find_natively({(b"a", b"1"): entry}, fields, Remembered())
     plain = [type(field) in (tuple, HeaderTuple) and field == (b"a", b"1") for field in fields]
     assert found == [entry if same else None for same in plain]

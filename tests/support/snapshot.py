@@ -24,6 +24,9 @@ _PLAIN = (Enum, int, float, str, bytes, type(None), type, types.FunctionType, ty
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "now", "transition_table", "transitions"),
+        # What was read from the settings.
+        *("local_read", "list_limit", "local_stream_limit", "initial_window"),
+        *("remote_read", "remote_stream_limit"),
     },
     # How octets are stored in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},
@@ -31,6 +34,7 @@ LEFT_OUT: dict[type, set[str]] = {
     FieldPlanner: {
         *("_options", "_normalize", "_split_cookies"),
         *("_checked", "_normalized", "_blocks", "_blocks_generation", "_repeats"),
+        *("_kept", "_remembered"),
     },
     PartialBlock: {"parts"},
     Encoder: {"_static", "_entries", "fields"},

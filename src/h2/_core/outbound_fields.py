@@ -17,6 +17,7 @@ from h2._core.hpack_foreign import ForeignEncoder
 from h2._core.options import Options
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
+from h2._native import i64
 from h2._rules.fields import (
     AUTHORITY,
     CONNECT,
@@ -30,6 +31,7 @@ from h2._rules.fields import (
     classify_name,
     classify_value,
     is_connection_field,
+    is_plain,
     is_sensitive,
     low_at_an_end,
 )
@@ -66,7 +68,10 @@ _HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
 class Plan:
     """A field block that can be sent: the entries to encode, and their combined properties."""
 
-    __slots__ = ("authority", "encoded", "entries", "new_fields", "seen", "valid")
+    __slots__ = ("authority", "encoded", "entries", "fields", "new_fields", "seen", "valid")
+
+    #: What was planned; only plans with ``encoded`` have it.
+    fields: list[Any]
 
     def __init__(
         self,
@@ -86,8 +91,25 @@ class Plan:
         self.encoded = b""  #: the field block, if the same octets can be sent again
 
 
-#: Represents no encoded blocks; nothing is ever added to it.
+class Remembered:
+    """Fields that were found in a table, by their position in the last block of a kind.
+
+    Programs often pass the same objects again, and a comparison of objects costs a tenth of a
+    look-up. Only the compiled build uses this: in the other one, a look-up costs less.
+    """
+
+    __slots__ = ("entries", "fields")
+
+    def __init__(self) -> None:
+        self.fields: list[Any] = []  #: None where a field was not in a table
+        #: The entries of the fields; one that was evicted since then has lost its ``seq``.
+        self.entries: list[Entry | None] = []
+
+
+#: Represent nothing; nothing is ever added to them.
 _NO_BLOCKS: Final[dict[tuple[object, ...], Plan]] = {}
+_NO_PLANS: Final[list[Plan | None]] = [None, None, None]
+_NOTHING: Final[list[Remembered]] = []
 
 
 class FieldPlanner:
@@ -101,9 +123,11 @@ class FieldPlanner:
         "_blocks",
         "_blocks_generation",
         "_checked",
+        "_kept",
         "_normalize",
         "_normalized",
         "_options",
+        "_remembered",
         "_repeats",
         "_split_cookies",
         "encoder",
@@ -120,6 +144,9 @@ class FieldPlanner:
         self._blocks: dict[tuple[object, ...], Plan] = _NO_BLOCKS
         self._blocks_generation = -1
         self._repeats = False  # the last block was one of these: look here before planning
+        # Of these, the last one of each kind.
+        self._kept = _NO_PLANS
+        self._remembered = _NOTHING  # by kind
         self._options = -1  # the version of the options below, none before the first block
         self._normalize = self._split_cookies = False
 
@@ -131,6 +158,7 @@ class FieldPlanner:
         """Use another encoder from now on. Nothing is known about its table."""
         self.encoder = encoder
         self._checked = {}
+        self._remembered = _NOTHING
         self._blocks_generation = -1
 
     def check_all_fields(self) -> None:
@@ -140,6 +168,7 @@ class FieldPlanner:
         """
         if self.encoder.fields:
             self._checked = {}
+            self._remembered = _NOTHING
 
     def plan(self, options: Options, kind: int, headers: list[Any]) -> Plan:
         """Return what to encode for these fields.
@@ -150,23 +179,33 @@ class FieldPlanner:
         if self._options != options.version:
             self._read_options(options)
         elif self._repeats and self._blocks_generation == self.encoder.generation:
-            try:
-                sent = self._blocks.get((kind, *headers))
-            except TypeError:  # a field is not hashable, so the block was never kept
-                sent = None
-            if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
-                return sent
+            if COMPILED:
+                sent = self._find_block(kind, headers)
+                if sent is not None:
+                    return sent
+            else:
+                try:
+                    sent = self._blocks.get((kind, *headers))
+                except TypeError:  # a field is not hashable, so the block was never kept
+                    sent = None
+                if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
+                    return sent
         if not COMPILED and {*map(type, headers)} in _PLAIN_TYPES:
             try:
                 entries: list[Entry | None] = list(map(self._checked.get, headers))
             except TypeError:  # a field is not hashable
-                entries = self._find_entries(headers)
+                entries = self._find_entries(kind, headers)
         else:
-            entries = self._find_entries(headers)
+            entries = self._find_entries(kind, headers)
         new_fields = False
         authority: bytes | None = None
-        seen = repeated = leading = 0
-        for position, entry in enumerate(entries):
+        seen: i64 = 0
+        repeated: i64 = 0
+        leading: i64 = 0
+        mask: i64
+        position: i64 = -1
+        for entry in entries:
+            position += 1
             if entry is None:
                 entry = self._entry(headers[position])
                 if entry is None:
@@ -175,7 +214,7 @@ class FieldPlanner:
                 entries[position] = entry
                 if not entry.seq:
                     new_fields = True
-            mask: int = entry.mask
+            mask = entry.mask
             if mask:
                 repeated |= seen & mask
                 seen |= mask
@@ -183,7 +222,11 @@ class FieldPlanner:
                     leading = position + 1
                     if mask & AUTHORITY:
                         authority = entry.field[1]
-        valid = not repeated and PLAIN[kind].get(seen & DECIDING) == leading
+        valid = not repeated and (
+            is_plain(kind, seen, leading)
+            if COMPILED
+            else PLAIN[kind].get(seen & DECIDING) == leading
+        )
         return Plan(entries, seen, authority, valid, new_fields)
 
     def encode(self, plan: Plan, kind: int, headers: list[Any]) -> bytes:
@@ -202,8 +245,11 @@ class FieldPlanner:
             blocks = self._blocks
             if self._blocks_generation != before or len(blocks) >= _MAX_BLOCKS:
                 blocks = self._blocks = {}
+                self._kept = _NO_PLANS
                 self._blocks_generation = before
             plan.encoded = encoded
+            plan.fields = headers.copy()
+            plan.entries = plan.entries.copy()
             key = (kind, *headers)
             blocks[key] = plan
         return encoded
@@ -218,11 +264,30 @@ class FieldPlanner:
         self._repeats = False
         self.check_all_fields()
 
-    def _find_entries(self, headers: list[Any]) -> list[Entry | None]:
-        """Return the entry for each field, or None if it has none; checks the type of each."""
+    def _find_block(self, kind: int, headers: list[Any]) -> Plan | None:
+        """Do what `plan` does to find an encoded block, in the way that is fast when compiled."""
+        kept = self._kept[kind]
+        if kept is not None and _are_same(kept.fields, headers):
+            return kept
+        if not _are_plain(headers):
+            return None
+        kept = _find(self._blocks, (kind, *headers))
+        if kept is not None:
+            if self._kept is _NO_PLANS:
+                self._kept = [None, None, None]
+            self._kept[kind] = kept
+        return kept
+
+    def _find_entries(self, kind: int, headers: list[Any]) -> list[Entry | None]:
+        """Return the entry for each field, or None if it has none; checks the type of each.
+
+        The list is valid until the next block of the same kind.
+        """
         checked = self._checked
         if COMPILED:
-            return _find_natively(checked, headers)
+            if not self._remembered:
+                self._remembered = [Remembered(), Remembered(), Remembered()]
+            return _find_natively(checked, headers, self._remembered[kind])
         # A never-indexed field equals a plain one, but must not be mistaken for it.
         return [
             _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
@@ -319,16 +384,56 @@ class FieldPlanner:
         return fields
 
 
-def _find_natively(checked: dict[Any, Entry], headers: list[Any]) -> list[Entry | None]:
+def _find_natively(
+    checked: dict[Any, Entry], headers: list[Any], remembered: Remembered
+) -> list[Entry | None]:
     """Do what `FieldPlanner._find_entries` does, in the way that is fast in the compiled build."""
-    entries: list[Entry | None] = []
+    fields = remembered.fields
+    entries = remembered.entries
+    size: i64 = len(fields)
+    position: i64 = 0
+    for field in headers:
+        if position == size:
+            fields.append(None)
+            entries.append(None)
+            size += 1
+        elif fields[position] is field:
+            entry = entries[position]
+            if entry is not None and entry.seq:
+                position += 1
+                continue
+        cls = type(field)
+        plain = (cls is tuple or cls is _HEADER_TUPLE) and _MAY_COMPARE
+        entry = _find(checked, field) if plain else None
+        fields[position] = None if entry is None else field
+        entries[position] = entry
+        position += 1
+    if position < size:
+        del fields[position:]
+        del entries[position:]
+    return entries
+
+
+def _are_same(fields: list[Any], headers: list[Any]) -> bool:
+    """Tell whether both lists have the same objects."""
+    size: i64 = len(headers)
+    if len(fields) != size:
+        return False
+    position: i64 = 0
+    while position < size:
+        if fields[position] is not headers[position]:
+            return False
+        position += 1
+    return True
+
+
+def _are_plain(headers: list[Any]) -> bool:
+    """Tell whether all fields have types that can be looked up as they are."""
     for field in headers:
         cls = type(field)
-        if (cls is tuple or cls is _HEADER_TUPLE) and _MAY_COMPARE:
-            entries.append(_find(checked, field))
-        else:
-            entries.append(None)
-    return entries
+        if cls is not tuple and cls is not _HEADER_TUPLE:
+            return False
+    return _MAY_COMPARE
 
 
 def _find(known: dict[Any, T], field: object) -> T | None:

@@ -40,7 +40,6 @@ from h2.events import (
     StreamEnded,
     TrailersReceived,
 )
-from h2.settings import SettingCodes
 
 #: Depends on, weight, exclusive.
 Priority = tuple[int, int, bool]
@@ -49,8 +48,6 @@ _new: Final = object.__new__
 
 # The arguments of `_new`: a tuple that exists costs less than one that each call creates.
 _STREAM_ENDED: Final[tuple[Any, ...]] = (StreamEnded,)
-
-_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 
 _ON_HEADERS: Final = states.TABLE[states.RECV_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.RECV_HEADERS_END]
@@ -99,7 +96,9 @@ def headers_block(
     # Decoded even if the frame is discarded, to keep the tables of both ends in step (section 4.3).
     stream = conn.streams.table.get(stream_id)
     try:
-        section = conn.decoder.decode(data, conn.header_list_limit())
+        # This brings what is read from the local settings up to date.
+        limit = conn.header_list_limit()
+        section = conn.decoder.decode(data, limit)
     except HPACKError as error:
         return _not_decoded(conn, stream, stream_id, error)
     if stream is not None:
@@ -121,7 +120,9 @@ def headers_block(
     fields = checked_fields(conn, kind, section, stream_id)
     priority_updated = priority and priority_event(conn, stream_id, priority)
     if stream is None:
-        stream = Stream(stream_id, after, conn.recv_initial_window())
+        known = conn.announced.window_is_known
+        window = conn.initial_window if known else conn.recv_initial_window()
+        stream = Stream(stream_id, after, window)
         if section.seen & _REQUEST_THAT_COUNTS:
             framing.begin_request(stream, section, conn.signals)
         if end_stream and stream.remaining:
@@ -192,9 +193,8 @@ def _is_new(conn: Connection, stream_id: int) -> bool:
         field_blocks.skip(conn, stream_id)
         return False
     # _check_concurrency, without the call.
-    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and streams.open.inbound >= limit:
-        raise _too_many(conn, stream_id, limit)
+    if streams.open.inbound >= conn.local_stream_limit:
+        raise _too_many(conn, stream_id, conn.local_stream_limit)
     return True
 
 
@@ -222,9 +222,8 @@ def _discard(conn: Connection, stream_id: int) -> bool:
 
 
 def _check_concurrency(conn: Connection, stream_id: int) -> None:
-    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and conn.streams.open.inbound >= limit:
-        raise _too_many(conn, stream_id, limit)
+    if conn.streams.open.inbound >= conn.local_stream_limit:
+        raise _too_many(conn, stream_id, conn.local_stream_limit)
 
 
 def _too_many(conn: Connection, stream_id: int, limit: int) -> Violation:

@@ -40,6 +40,7 @@ _OPEN: Final = states.OPEN
 
 # Looking up a setting is fastest with the object that is the key.
 _ENABLE_CONNECT_PROTOCOL: Final = SettingCodes.ENABLE_CONNECT_PROTOCOL
+_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 _INITIAL_WINDOW_SIZE: Final = SettingCodes.INITIAL_WINDOW_SIZE
 _MAX_FRAME_SIZE: Final = SettingCodes.MAX_FRAME_SIZE
 _MAX_HEADER_LIST_SIZE: Final = SettingCodes.MAX_HEADER_LIST_SIZE
@@ -52,6 +53,9 @@ _SETTINGS: Final[tuple[Any, ...]] = (Settings,)
 #: The values of the RFC, which all connections share.
 _OF_CLIENT: Final[Any] = Settings(True).in_effect
 _OF_SERVER: Final[Any] = Settings(False).in_effect
+
+#: More streams than there can be.
+_NO_LIMIT: Final = 2**32
 
 #: Enforced if SETTINGS_MAX_HEADER_LIST_SIZE was removed from the settings.
 _HEADER_LIST_SIZE: Final = 2**16
@@ -135,8 +139,12 @@ class Connection:
         "goaway_received_last",
         "goaway_sent_last",
         "idle_priorities",
+        "initial_window",
         "initiated",
+        "list_limit",
+        "local_read",
         "local_settings",
+        "local_stream_limit",
         "max_continuations",
         "max_inbound_frame_size",
         "max_outbound_frame_size",
@@ -150,7 +158,9 @@ class Connection:
         "partial_frame",
         "planner",
         "preface_left",
+        "remote_read",
         "remote_settings",
+        "remote_stream_limit",
         "send_windows",
         "signals",
         "state",
@@ -222,6 +232,11 @@ class Connection:
         told, remote = (_OF_CLIENT, _OF_SERVER) if client else (_OF_SERVER, _OF_CLIENT)
         self.local_settings = _settings(client, _initial_values(client, header_list_size), told)
         self.remote_settings = _settings(not client, remote, remote)
+        # Settings that are read for each stream, and the dict that they were read from.
+        self.local_read: Any = None
+        self.list_limit = self.local_stream_limit = self.initial_window = 0
+        self.remote_read: Any = None
+        self.remote_stream_limit = 0
         self.initiated = False  #: our preface has been sent
         self.announced = AnnouncedSettings()
         self.max_inbound_frame_size = self.local_settings.in_effect[_MAX_FRAME_SIZE]
@@ -298,16 +313,36 @@ class Connection:
             what = "HEADERS that open a stream"
         return Violation(rules.CLIENT_ONLY, f"A server cannot send {what}").exception()
 
+    def read_local(self) -> None:
+        """Read the local settings that matter to each stream. Call it if they have changed.
+
+        Settings replace the dict when a value changes, so the dict itself tells.
+        """
+        in_effect = self.local_read = self.local_settings.in_effect
+        self.list_limit = in_effect.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        self.local_stream_limit = in_effect.get(_MAX_CONCURRENT_STREAMS, _NO_LIMIT)
+        self.initial_window = in_effect[_INITIAL_WINDOW_SIZE]
+
+    def peer_limit(self) -> int:
+        """Return how many streams the peer allows us to have open at a time."""
+        in_effect = self.remote_settings.in_effect
+        if in_effect is not self.remote_read:
+            self.remote_read = in_effect
+            self.remote_stream_limit = in_effect.get(_MAX_CONCURRENT_STREAMS, _NO_LIMIT)
+        return self.remote_stream_limit
+
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
+        if self.local_read is not self.local_settings.in_effect:
+            self.read_local()
         limit = self.decoder.max_header_list_size
-        if limit is not None:
-            return limit
-        return self.local_settings.in_effect.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        return self.list_limit if limit is None else limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        size = self.local_settings.in_effect[_INITIAL_WINDOW_SIZE]
+        if self.local_read is not self.local_settings.in_effect:
+            self.read_local()
+        size = self.initial_window
         # Until the peer has acknowledged our SETTINGS it may rely on the initial value.
         return size if self.announced.window_is_known else max(size, DEFAULT_WINDOW)
 

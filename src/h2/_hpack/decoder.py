@@ -30,8 +30,8 @@ _CACHED_OCTETS: Final = 128
 # Size updates at the start of one block (CVE-2022-41723).
 _MOST_UPDATES: Final = 32
 
-# Larger than any list.
-_NO_LIMIT: Final = 1 << 62
+# Larger than any list, and the largest number that is compared as a machine word.
+_NO_LIMIT: Final = (1 << 62) - 1
 
 # A name of another module is looked up in a dict at each use, a constant is not.
 _HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple

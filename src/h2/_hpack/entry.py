@@ -49,9 +49,9 @@ class Entry:
     """A field in an encoder, with everything about it that is computed once.
 
     ``field`` is the (name, value) tuple that is its key in ``Encoder.fields``, ``mask`` its class.
-    ``seq`` is its place: -index in the static table, 0 in no table, n > 0 as the n-th insertion
-    into the dynamic table of its encoder. ``never`` makes the encoder send it as a never-indexed
-    literal (RFC 7541 6.2.3).
+    ``seq`` is its place: -index in the static table, 0 in no table (any more), n > 0 as the n-th
+    insertion into the dynamic table of its encoder. ``never`` makes the encoder send it as a
+    never-indexed literal (RFC 7541 6.2.3).
 
     The encoder sets the rest when it inserts the entry: ``size`` is its size in the table (RFC 7541
     4.1), ``used`` whether it was sent as an index since then.
