@@ -17,7 +17,7 @@ from h2._core.hpack_foreign import ForeignEncoder
 from h2._core.options import Options
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
-from h2._native import i64
+from h2._native import i64, mypyc_attr
 from h2._rules.fields import (
     AUTHORITY,
     CONNECT,
@@ -65,6 +65,7 @@ _PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if _MAY_COM
 _HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Plan:
     """A field block that can be sent: the entries to encode, and their combined properties."""
 
@@ -91,6 +92,7 @@ class Plan:
         self.encoded = b""  #: the field block, if the same octets can be sent again
 
 
+@mypyc_attr(acyclic=True)
 class Remembered:
     """Fields that were found in a table, by their position in the last block of a kind.
 
@@ -203,9 +205,7 @@ class FieldPlanner:
         repeated: i64 = 0
         leading: i64 = 0
         mask: i64
-        position: i64 = -1
-        for entry in entries:
-            position += 1
+        for position, entry in enumerate(entries):
             if entry is None:
                 entry = self._entry(headers[position])
                 if entry is None:

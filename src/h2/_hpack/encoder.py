@@ -226,7 +226,6 @@ class Encoder:
                 check = _chr(_crc32(value, len(name)) >> _SPARE_BITS)
                 recent = self._recent
                 returning = check in recent
-                self._recent = ""  # a string without another reference grows in place
                 recent += check
                 if len(recent) >= self._recent_full:
                     recent = recent[_MORE_RECENT:]

@@ -7,6 +7,8 @@ from typing import Final
 
 from hpack.struct import HeaderTuple
 
+from h2._native import mypyc_attr
+
 LEADING: Final = 0xFF
 """Class bits of the fields that must lead a block (pseudo-header fields)."""
 
@@ -24,6 +26,7 @@ ClassifyValue = Callable[[int, bytes], int]
 otherwise bits that are opaque to HPACK, except LEADING and NOTED."""
 
 
+@mypyc_attr(acyclic=True)
 class Received:
     """A field in the tables of a decoder: the tuple that events carry, class mask and size."""
 
@@ -35,6 +38,7 @@ class Received:
         self.size = size
 
 
+@mypyc_attr(acyclic=True)
 class Run:
     """Octets that encode indexed fields, and the fields, while the table does not change."""
 
@@ -45,6 +49,7 @@ class Run:
         self.section = section
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Entry:
     """A field in an encoder, with everything about it that is computed once.
 
@@ -71,6 +76,7 @@ class Entry:
         self.seq = seq
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class FieldSection:
     """A decoded field block.
 
