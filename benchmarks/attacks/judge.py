@@ -39,6 +39,16 @@ def too_costly(outcome: Outcome) -> bool:
     return times(outcome) > (MOST_TIMES if outcome.error else _most_times(outcome))
 
 
+def undecided(outcome: Outcome) -> bool:
+    """Whether it was cut before it showed that the memory stops growing, or that it is refused."""
+    return outcome.cut and _grows(outcome)
+
+
+def _grows(outcome: Outcome) -> bool:
+    """Whether memory grows although nothing ends the attack."""
+    return not outcome.error and outcome.mode != "keeps" and outcome.late_growth > NO_GROWTH
+
+
 def _most_times(outcome: Outcome) -> float:
     return VALID_TIMES if is_valid(outcome) else HARMLESS_TIMES
 
@@ -61,7 +71,7 @@ def faults(outcome: Outcome) -> list[str]:
     if too_costly(outcome):
         refused = "" if outcome.error else "not refused, but "
         found.append(f"{refused}costs {times(outcome):.1f} times ordinary requests")
-    if not outcome.error and outcome.mode != "keeps" and outcome.late_growth > NO_GROWTH:
+    if _grows(outcome):
         found.append(f"not refused, but grows: {outcome.late_growth:,} octets in the second half")
     return found
 

@@ -77,10 +77,14 @@ class Stream:
         with self.closed_is_an_error():
             self.h2.send_headers(self.id, fields, end)
 
-    async def write(self, data: bytes, end: bool = False) -> None:
-        """Send content; return when all of it was sent."""
+    def put(self, data: bytes, end: bool = False) -> None:
+        """Send content as soon as there is room for it."""
         with self.closed_is_an_error():
             self.h2.send_data(self.id, data, end)
+
+    async def write(self, data: bytes, end: bool = False) -> None:
+        """Send content; return when all of it was sent."""
+        self.put(data, end)
         while self.h2.send_buffer_size(self.id):
             await self.wait()
         if self.error:  # it was dropped
@@ -91,8 +95,10 @@ class Stream:
         """Schedule a flush, or raise if nothing can be sent."""
         try:
             yield
-        except StreamClosedError as error:
-            raise self.error or ConnectionError(str(error)) from None
+        except ProtocolError as error:
+            if self.error or isinstance(error, StreamClosedError):
+                raise self.error or ConnectionError(str(error)) from None
+            raise
         self.connection.flush_soon()
 
     async def wait(self) -> None:
@@ -182,7 +188,8 @@ class Connection(Link):
             self.handle(self.h2.receive_data(data))
         except ProtocolError as error:
             self.handle(error.events)
-            self.leave(ConnectionError(str(error)))  # GOAWAY is pending, with the reason
+            peer = "client" if self.answer else "server"  # GOAWAY is pending, with the reason
+            self.leave(ConnectionError(f"the {peer} broke the protocol: {error}"))
         self.flush_soon()
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
-from examples.common.transport import Link, speaks_http2, stop_accepting
+from examples.common.transport import Link, speaks_http2, stop_accepting, within
 
 PORTS = {"https": 443, "http": 80}
 
@@ -106,8 +106,8 @@ def split_url(url: str) -> SplitResult:
     raise ValueError(f"{url} is no URL of a web page")
 
 
-async def connect(wire: Wire, server: str, tls: ssl.SSLContext, seconds: float) -> None:
-    """Connect a wire to a server that speaks HTTP/2; without TLS for the scheme http.
+async def connect(link: Link, server: str, tls: ssl.SSLContext, seconds: float) -> None:
+    """Connect to a server that speaks HTTP/2; without TLS for the scheme http.
 
     :param server: the beginning of its URLs
     :param seconds: the time limit
@@ -116,11 +116,11 @@ async def connect(wire: Wire, server: str, tls: ssl.SSLContext, seconds: float) 
     parts = split_url(server)
     is_tls = parts.scheme == "https"
     port = parts.port or PORTS[parts.scheme]
-    connecting = wire.loop.create_connection(
-        lambda: wire, parts.hostname or "", port, ssl=tls if is_tls else None
+    connecting = link.loop.create_connection(
+        lambda: link, parts.hostname or "", port, ssl=tls if is_tls else None
     )
     try:
-        transport, _ = await asyncio.wait_for(connecting, seconds)
+        transport, _ = await within(seconds, connecting, lambda pair: pair[0].abort())
     except asyncio.TimeoutError:
         raise ConnectionError("no connection in time") from None
     if not speaks_http2(transport):

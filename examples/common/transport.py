@@ -1,4 +1,4 @@
-"""What connections on asyncio have in common: sending at the pace of the other end, and the end.
+"""What connections on asyncio have in common: sending at the other end's pace, limits, the end.
 
 Nothing here is specific to HTTP/2 but the name of the protocol that TLS has to select.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LINGER_SECONDS = 1.0  # time for the other end to read our last bytes and disconnect
 
@@ -50,10 +53,7 @@ class Link(asyncio.Protocol):
         """Do what follows each flush, whether something was sent or not."""
 
     async def wait(self, change: asyncio.Future[None], seconds: float | None) -> None:
-        """Flush, and wait for a change.
-
-        Not with `asyncio.wait_for()`: before Python 3.12 it ignores a cancellation that comes
-        together with the change.
+        """Flush, and wait for a change. It belongs to others, too, so it is never cancelled.
 
         :param seconds: the time limit; `None` means no limit
         :raises asyncio.TimeoutError: when it is reached
@@ -106,6 +106,38 @@ class Link(asyncio.Protocol):
         close(self.transport)  # otherwise Python 3.10 warns about an unclosed one with TLS
         self.leaving = True
         self.closed.set_result(None)
+
+
+async def within(
+    seconds: float | None, work: Awaitable[T], undo: Callable[[T], object] | None = None
+) -> T:
+    """Wait for something with a time limit, and return its result.
+
+    `asyncio.wait_for()` does the same, but before Python 3.12 it ignores a cancellation that comes
+    together with the result: the task that was cancelled continues. Here the result is lost.
+
+    :param seconds: the time limit; `None` means no limit
+    :param undo: is called with a result that is lost, for instance to close a connection
+    :raises asyncio.TimeoutError: when the time limit is reached
+    """
+    task = asyncio.ensure_future(work)
+    done: set[asyncio.Future[T]] = set()
+    try:
+        done, _ = await asyncio.wait([task], timeout=seconds)
+    finally:
+        if not done:
+            task.add_done_callback(partial(lose, undo))
+            task.cancel()
+            await asyncio.wait([task])
+    if not done:
+        raise asyncio.TimeoutError
+    return task.result()
+
+
+def lose(undo: Callable[[T], object] | None, task: asyncio.Future[T]) -> None:
+    """Ignore how a task has ended, and undo what it has done if it was successful."""
+    if not task.cancelled() and not task.exception() and undo:
+        undo(task.result())
 
 
 def speaks_http2(transport: asyncio.BaseTransport) -> bool:

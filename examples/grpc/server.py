@@ -18,6 +18,7 @@ from urllib.parse import quote
 from examples.common.certificate import server_context
 from examples.common.options import server_options
 from examples.common.streams import Connection, Fields, Stream, serve
+from examples.common.transport import within
 from h2.errors import ErrorCodes
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
@@ -48,7 +49,7 @@ class Call:
         """Wait for something, but no longer than the deadline."""
         left = None if self.deadline is None else self.deadline - self.loop.time()
         try:
-            return await asyncio.wait_for(work, left)
+            return await within(left, work)
         except asyncio.TimeoutError:
             raise StatusError("DEADLINE_EXCEEDED", "the time for the call is over") from None
 

@@ -12,7 +12,7 @@ import h11
 
 from examples.common.certificate import client_context
 from examples.common.streams import Connection, Fields, Stream
-from examples.common.transport import close
+from examples.common.transport import close, within
 from h2.exceptions import ProtocolError
 
 CONNECT_SECONDS = 10.0
@@ -58,7 +58,7 @@ class Http1:
     async def write(self, data: bytes, end: bool = False) -> None:
         """Send content; return when there is room for more."""
         self.pass_on(h11.EndOfMessage() if end else h11.Data(data=data))
-        await asyncio.wait_for(self.writer.drain(), self.server.patience)
+        await within(self.server.patience, self.writer.drain())
 
     def pass_on(self, event: Any) -> None:
         """Write the output of h11 for this."""
@@ -87,9 +87,8 @@ class Http1:
             await asyncio.wait([self.watch])  # it was cancelled
         try:
             while (event := self.h11.next_event()) is h11.NEED_DATA:
-                self.h11.receive_data(
-                    await asyncio.wait_for(self.reader.read(65_536), self.server.patience)
-                )
+                reading = self.reader.read(65_536)
+                self.h11.receive_data(await within(self.server.patience, reading))
         except h11.RemoteProtocolError as error:
             raise ConnectionError(str(error)) from None
         return event
@@ -158,7 +157,8 @@ class Server:
                 return http1
             http1.break_off()
         connect = asyncio.open_connection(self.host, self.port, ssl=self.tls)
-        return Http1(*await asyncio.wait_for(connect, CONNECT_SECONDS), self)
+        opened = await within(CONNECT_SECONDS, connect, lambda pair: pair[1].transport.abort())
+        return Http1(*opened, self)
 
     async def http2_connection(self) -> Connection:
         """Return the connection, or a new one if it accepts no more requests."""
@@ -168,9 +168,9 @@ class Server:
             connect = asyncio.get_running_loop().create_connection(
                 lambda: Connection(patience=self.patience), self.host, self.port, ssl=self.tls
             )
-            _, connection = await asyncio.wait_for(connect, CONNECT_SECONDS)
-            self.connection = connection
-        return connection
+            opened = await within(CONNECT_SECONDS, connect, lambda pair: pair[0].abort())
+            self.connection = opened[1]
+        return opened[1]
 
     def set_timer(self) -> None:
         """Close connections after some time without requests."""

@@ -12,8 +12,7 @@ followed by a line break, binary ones unchanged. The exit status is 0 if the Web
 normally, with the codes 1000 or 1005.
 
 One task sends, one receives. The message from the file is sent in pieces, each when the previous
-one has fit into the flow-control windows, and content that arrives is acknowledged when it is
-written.
+one has fit into the flow-control windows, and content that arrives is acknowledged when it is read.
 """
 
 from __future__ import annotations
@@ -23,11 +22,12 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.connection import Connection as WebSocketConnection
+from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.events import (
     BytesMessage,
     CloseConnection,
@@ -41,10 +41,11 @@ from wsproto.frame_protocol import CloseReason
 
 import h2.events
 from examples.common.certificate import client_context
-from examples.common.transport import close
-from h2.buffered import BufferedH2Connection
+from examples.common.streams import Connection, Stream
+from examples.common.tls import connect
+from examples.common.transport import within
 from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError, StreamClosedError
+from h2.exceptions import ProtocolError
 
 PIECE = 65_536  # octets of a large message that go into one WebSocket frame
 CONNECT_SECONDS = 10.0
@@ -55,164 +56,62 @@ class WebSocketError(Exception):
     """There is no WebSocket, or it ended prematurely."""
 
 
-class Client:
-    """A connection to a server with one WebSocket on it."""
+class Client(Connection):
+    """A connection to a server."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.conn = BufferedH2Connection(receive_buffering=True)
-        self.ws = Connection(ConnectionType.CLIENT)
-        self.stream_id = 0
-        self.progress = asyncio.Event()  # set after each read
-        self.opened = False
-        self.arrived = 0  # whole messages and Pongs
-        self.close_code: int | None = None
-        self.broken: WebSocketError | None = None  # a protocol violation by the server
+    def __init__(self) -> None:
+        super().__init__(patience=None)
+        self.settled = self.loop.create_future()  # done when the server's settings have arrived
+        self.failure: ConnectionError | None = None
 
-    async def open(self, url: SplitResult) -> None:
-        """Open the WebSocket; return when the server has accepted."""
-        self.conn.initiate_connection()
-        await self.write()
-        while not self.conn.remote_settings.enable_connect_protocol:
-            # SETTINGS are the first frame from the server; they have the setting, or it is missing.
-            events = await self.read()
-            if any(isinstance(event, h2.events.RemoteSettingsChanged) for event in events):
-                break
-        if self.broken is not None:
-            raise self.broken
-        if not self.conn.remote_settings.enable_connect_protocol:
+    def handle(self, events: Sequence[h2.events.Event]) -> None:
+        """Note that the settings have arrived."""
+        super().handle(events)
+        if any(isinstance(event, h2.events.RemoteSettingsChanged) for event in events):
+            self.settle()
+
+    def end_streams(self, error: ConnectionError) -> None:
+        """Note that nothing more arrives."""
+        super().end_streams(error)
+        self.failure = self.failure or error
+        self.settle()
+
+    def settle(self) -> None:
+        """Let `open()` continue."""
+        if not self.settled.done():
+            self.settled.set_result(None)
+
+    async def open(self, url: SplitResult) -> Stream:
+        """Open a WebSocket; return its stream when the server has accepted."""
+        await asyncio.wait([self.settled])
+        if self.failure:
+            raise self.failure
+        # SETTINGS are the first frame from the server; they have the setting, or it is missing.
+        if not self.h2.remote_settings.enable_connect_protocol:
             raise WebSocketError("the server has no WebSockets over HTTP/2")
-        self.stream_id = self.conn.get_next_available_stream_id()
-        fields = [
-            (":method", "CONNECT"),
-            (":protocol", "websocket"),
-            (":scheme", "https"),
-            (":authority", url.netloc.rpartition("@")[2]),
-            (":path", (url.path or "/") + (f"?{url.query}" if url.query else "")),
-            ("sec-websocket-version", "13"),
-            ("user-agent", "h2-websocket-example"),
-        ]
-        self.conn.send_headers(self.stream_id, fields)
-        await self.write()
-        while not self.opened:
-            self.handle(await self.read())
+        fields = {
+            ":method": "CONNECT",
+            ":protocol": "websocket",
+            ":scheme": "https",
+            ":authority": url.netloc.rpartition("@")[2],
+            ":path": (url.path or "/") + (f"?{url.query}" if url.query else ""),
+            "sec-websocket-version": "13",
+            "user-agent": "h2-websocket-example",
+        }
+        stream = self.request([(n.encode(), v.encode()) for n, v in fields.items()])
+        while (status := dict(await stream.head())[b":status"].decode()) != "200":
+            if status >= "200":
+                raise WebSocketError(f"the server refuses with status {status}")
+        return stream
 
-    async def read(self) -> list[h2.events.Event]:
-        """Wait for events of the connection.
 
-        If the server violates the protocol, the next call raises: what came before counts.
-        """
-        if self.broken is not None:
-            raise self.broken
-        data = await self.reader.read(PIECE)
-        if not data:
-            raise WebSocketError("the server hung up")
-        try:
-            events = self.conn.receive_data(data)
-        except ProtocolError as error:
-            events = list(error.events)
-            self.broken = WebSocketError(f"the server broke the protocol: {error}")
-        await self.write()
-        return events
+class WebSocket:
+    """The client's end of a WebSocket."""
 
-    async def write(self) -> None:
-        """Write what the connection has to send."""
-        self.writer.write(self.conn.data_to_send())
-        await self.writer.drain()
-
-    def handle(self, events: list[h2.events.Event]) -> None:
-        """Process the events of one read."""
-        for event in events:
-            match event:
-                case h2.events.ResponseReceived():
-                    status = dict(event.headers)[b":status"].decode()
-                    if status != "200":
-                        raise WebSocketError(f"the server refuses with status {status}")
-                    self.opened = True
-                case h2.events.DataAvailable():
-                    self.take_in(self.conn.read_data(event.stream_id))
-                case h2.events.StreamReset(stream_id=self.stream_id) if self.close_code is None:
-                    raise WebSocketError(f"the stream was reset: {event.error_code!r}")
-                case h2.events.StreamEnded() if self.close_code is None:
-                    raise WebSocketError("the server ended the stream without a Close frame")
-
-    def take_in(self, data: bytes) -> None:
-        """Process WebSocket frames."""
-        if self.close_code is None:
-            self.ws.receive_data(data)
-            for frame in self.ws.events():
-                self.react(frame)
-
-    def react(self, event: Event) -> None:
-        """React to an event of the WebSocket."""
-        match event:
-            case Message():
-                text = isinstance(event, TextMessage)
-                content = event.data.encode() if text else event.data
-                end = b"\n" if text and event.message_finished else b""
-                sys.stdout.buffer.write(content + end)
-                sys.stdout.buffer.flush()
-                self.arrived += event.message_finished
-            case Pong():
-                self.arrived += 1
-            case Ping():
-                self.put(event.response())
-            case CloseConnection():  # wsproto also creates one if the server violates RFC 6455
-                self.close_code = event.code
-                if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
-                    self.put(event.response())
-
-    def put(self, event: Event) -> None:
-        """Send a frame as soon as the windows allow."""
-        with contextlib.suppress(ProtocolError):  # the server does not need it any more
-            self.conn.send_data(self.stream_id, self.ws.send(event))
-
-    async def receive_all(self) -> int:
-        """Receive until the WebSocket is closed; return the code with which the server closed."""
-        while True:
-            # The first frames may have come together with the response that opened the WebSocket.
-            await self.write()
-            self.progress.set()
-            if self.close_code is not None:
-                break
-            self.handle(await self.read())
-        if self.broken is None:  # else a GOAWAY frame has told the server about it
-            with contextlib.suppress(StreamClosedError):
-                if self.conn.send_buffer_size(
-                    self.stream_id
-                ):  # the server has closed while we were still sending
-                    self.conn.reset_stream(self.stream_id, ErrorCodes.CANCEL)
-                else:
-                    self.conn.end_stream(self.stream_id)
-            self.conn.close_connection()
-            await self.write()
-        return self.close_code
-
-    async def wait(self) -> None:
-        """Wait until something has arrived."""
-        self.progress.clear()
-        await self.progress.wait()
-
-    async def send(self, event: Event) -> None:
-        """Send a frame, and wait until the windows have had room for all of it."""
-        self.put(event)
-        await self.write()
-        while self.conn.send_buffer_size(self.stream_id):  # 0 after a reset, too
-            await self.wait()
-
-    async def send_all(self, events: Iterator[Event]) -> None:
-        """Send everything, and close when as many messages have arrived."""
-        wanted = 0
-        for event in events:
-            if self.close_code is not None:
-                return
-            await self.send(event)
-            wanted += not isinstance(event, Message) or event.message_finished
-        while self.arrived < wanted:
-            await self.wait()
-        if wanted and self.close_code is None:
-            await self.send(CloseConnection(code=CloseReason.NORMAL_CLOSURE))
+    def __init__(self, stream: Stream) -> None:
+        self.stream, self.ws = stream, WebSocketConnection(ConnectionType.CLIENT)
+        self.arrived = asyncio.Semaphore(0)  # counts whole messages and Pongs
+        self.close_code: int | None = None
 
     async def run(self, events: Iterator[Event]) -> int:
         """Send and receive at the same time; return the code with which the server closed."""
@@ -223,12 +122,65 @@ class Client:
             if not receiver.done():
                 await sender
                 closing = self.ws.state is ConnectionState.LOCAL_CLOSING
-                await asyncio.wait_for(receiver, CLOSE_SECONDS if closing else None)
+                await within(CLOSE_SECONDS if closing else None, receiver)
             return receiver.result()
         finally:
             sender.cancel()
             receiver.cancel()
             await asyncio.gather(sender, receiver, return_exceptions=True)
+
+    async def send_all(self, events: Iterator[Event]) -> None:
+        """Send everything, and close when as many messages have arrived."""
+        wanted = 0
+        with contextlib.suppress(ConnectionError):  # the receiver reports it
+            for event in events:
+                await self.stream.write(self.ws.send(event))
+                wanted += not isinstance(event, Message) or event.message_finished
+            for _ in range(wanted):
+                await self.arrived.acquire()
+            if wanted:
+                await self.stream.write(
+                    self.ws.send(CloseConnection(code=CloseReason.NORMAL_CLOSURE))
+                )
+
+    async def receive_all(self) -> int:
+        """Receive until the server has closed; return the code."""
+        while self.close_code is None:
+            if not (data := await self.stream.read()):
+                raise WebSocketError("the server ended the stream without a Close frame")
+            self.ws.receive_data(data)
+            for event in self.ws.events():
+                self.react(event)
+        if self.stream.h2.send_buffer_size(self.stream.id):
+            self.stream.close(ErrorCodes.CANCEL)  # it has closed while we were still sending
+        else:
+            self.put(b"", end=True)
+        return self.close_code
+
+    def react(self, event: Event) -> None:
+        """React to an event of the WebSocket."""
+        match event:
+            case Message():
+                text = isinstance(event, TextMessage)
+                content = event.data.encode() if text else event.data
+                end = b"\n" if text and event.message_finished else b""
+                sys.stdout.buffer.write(content + end)
+                sys.stdout.buffer.flush()
+                if event.message_finished:
+                    self.arrived.release()
+            case Pong():
+                self.arrived.release()
+            case Ping():
+                self.put(self.ws.send(event.response()))
+            case CloseConnection():  # wsproto also creates one if the server violates RFC 6455
+                self.close_code = event.code
+                if self.ws.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
+                    self.put(self.ws.send(event.response()))
+
+    def put(self, data: bytes, end: bool = False) -> None:
+        """Send this as soon as the windows allow, unless the server does not need it any more."""
+        with contextlib.suppress(ConnectionError):
+            self.stream.put(data, end)
 
 
 def messages(texts: list[str], file: Path | None, ping: bool) -> Generator[Event, None, None]:
@@ -248,19 +200,16 @@ def messages(texts: list[str], file: Path | None, ping: bool) -> Generator[Event
 
 async def talk(url: SplitResult, authority: Path | None, events: Iterator[Event]) -> int:
     """Connect, open the WebSocket, send and receive; return the code with which it was closed."""
-    context = client_context(authority)
-    connecting = asyncio.open_connection(url.hostname, url.port or 443, ssl=context)
-    reader, writer = await asyncio.wait_for(connecting, CONNECT_SECONDS)
+    client = Client()
+    await connect(client, f"https://{url.netloc}", client_context(authority), CONNECT_SECONDS)
     try:
-        if writer.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-            raise WebSocketError("the server does not speak HTTP/2")
-        client = Client(reader, writer)
-        await asyncio.wait_for(client.open(url), CONNECT_SECONDS)
-        return await client.run(events)
+        stream = await within(CONNECT_SECONDS, client.open(url))
+        return await WebSocket(stream).run(events)
     finally:
-        close(writer.transport)
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(writer.wait_closed(), 1)
+        with contextlib.suppress(ProtocolError):  # it has ended already
+            client.h2.close_connection()
+        client.hang_up(linger=False)
+        await asyncio.wait([client.closed])
 
 
 def websocket_url(text: str) -> SplitResult:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from operator import index
 from typing import TYPE_CHECKING
 
-from h2._core import enqueue, send
+from h2._core import enqueue, send, waiting_windows
 from h2._core.buffered import Buffers, strict_unless_said
 from h2._core.enqueue import send_data as _send_data
 from h2._core.enqueue import send_headers as _send_headers
@@ -100,10 +100,17 @@ class BufferedH2Connection(H2Connection):
         """Pass on limits that programs set on a subclass or on the instance."""
         sending = self._sending
         sending.high = self.SEND_BUFFER_HIGH
-        sending.low = self.SEND_BUFFER_LOW
+        sending.low = max(0, self.SEND_BUFFER_LOW)  # an empty buffer is always low enough
         sending.streams_before_settings = self.STREAMS_BEFORE_SETTINGS
         if self._buffers.automatic is not None:
-            self._buffers.automatic.largest = self.LARGEST_AUTOMATIC_WINDOW
+            self._buffers.automatic.largest = min(self.LARGEST_AUTOMATIC_WINDOW, 2**31 - 1)
+
+    def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[Event]:
+        """Let a subclass handle GOAWAY, whatever events it makes of it."""
+        streams = list(self._core.streams)
+        events = super()._ask_subclass(last, code, debug_data)
+        self._sending.peer_goes_away(streams)
+        return events
 
     # Methods that H2Connection also has.
 
@@ -133,9 +140,11 @@ class BufferedH2Connection(H2Connection):
         """Start on a connection that was upgraded from HTTP/1.1, as in ``H2Connection``.
 
         :param settings_header: see ``H2Connection.initiate_upgrade_connection``
-        :raises ProtocolError: if the field is not valid, or stream 1 was used already
+        :raises ProtocolError: if the field is not valid, or stream 1 was used already, even by a
+            request that is queued
         """
         self._limit_queues()
+        enqueue.check_upgrade(self._sending)
         with self._buffers.starting():
             return super().initiate_upgrade_connection(settings_header)
 
@@ -314,6 +323,43 @@ class BufferedH2Connection(H2Connection):
         fields = send.priority_fields(self._core, stream_id, weight, depends_on, exclusive)
         enqueue.prioritize(self._sending, stream_id, fields)
 
+    def local_flow_control_window(self, stream_id: int) -> int:
+        """Return how many octets could be sent on a stream now, if nothing else were pending.
+
+        That of a queued request is the window its stream would have. Sending does not require it:
+        :meth:`is_writable` says when to pause.
+
+        :param stream_id: the stream
+        :raises NoSuchStreamError: if the stream was never opened
+        """
+        return waiting_windows.local_flow_control_window(self._sending, stream_id)
+
+    def remote_flow_control_window(self, stream_id: int) -> int:
+        """Return how many octets the peer may send on a stream now (RFC 9113 section 6.9.1).
+
+        That of a queued request is the window its stream would have.
+
+        :param stream_id: the stream
+        :raises NoSuchStreamError: if the stream was never opened
+        """
+        return waiting_windows.remote_flow_control_window(self._sending, stream_id)
+
+    def increment_flow_control_window(self, increment: int, stream_id: int | None = None) -> None:
+        """Let the peer send more: send WINDOW_UPDATE (RFC 9113 section 6.9).
+
+        For a queued request, the frame is sent right after the request.
+
+        The arguments and exceptions are those of ``H2Connection.increment_flow_control_window``.
+        """
+        increment = index(increment)
+        if not 1 <= increment <= self.MAX_WINDOW_INCREMENT:
+            raise ValueError(
+                f"Flow control increment must be between 1 and {self.MAX_WINDOW_INCREMENT}"
+            )
+        waiting_windows.increment_flow_control_window(
+            self._sending, increment, None if stream_id is None else index(stream_id)
+        )
+
     def close_connection(
         self,
         error_code: ErrorCodes | int = 0,
@@ -355,6 +401,7 @@ class BufferedH2Connection(H2Connection):
         :param amount: the maximum number of octets, of which a few remain unused if the next frame
             does not fit; everything that may be sent if ``None``
         :raises ValueError: if ``amount`` is negative
+        :raises RuntimeError: if it is called from within itself, by a logger for example
         """
         if amount is not None:
             amount = index(amount)

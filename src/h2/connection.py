@@ -199,7 +199,10 @@ class H2Connection:
 
     @property
     def outbound_buffer_size(self) -> int:
-        """How many octets are pending, that is, how many :meth:`data_to_send` would return now."""
+        """How many octets are pending in frames.
+
+        :meth:`data_to_send` may add a few WINDOW_UPDATE frames, if windows are exhausted.
+        """
         return self._core.out.size
 
     # Starting.
@@ -599,6 +602,7 @@ class H2Connection:
 
         :param amount: the maximum number of octets; all if ``None``
         :raises ValueError: if ``amount`` is negative
+        :raises RuntimeError: if it is called from within itself, by a logger for example
         """
         if amount is None:
             return _take_all(self._core)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -301,6 +302,27 @@ def test_the_command_runs_again_what_costs_too_much(
     assert [row["attack"] for row in found["ours"]["rows"]] == names
     assert found["ours"]["frames"] == command.QUICK_FRAMES
     assert found.keys() == {"ours", "jh2"}
+
+
+def test_the_command_repeats_for_longer_what_was_cut_while_it_grew(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def here(package: str, options: Any, names: list[str]) -> Iterator[Outcome]:
+        asked.append((options.seconds, names))
+        longer = options.seconds == 5.0
+        for name in names:
+            grows = name == "server/ping" and not longer
+            growth = 100_000 if grows else 0
+            cost = {"receiving": 1e-5, "total": 1e-5, **ORDINARY}
+            yield Outcome(name, "serves", 10, 1000, cut=not longer, late_growth=growth, **cost)
+
+    monkeypatch.setattr(command, "run", here)
+    assert command.main(["--only", "server/ping", "--seconds", "0.5"]) == 0
+    names = [name for name in ATTACKS if "server/ping" in name]
+    assert asked == [(0.5, names), (5.0, ["server/ping"])]
+    assert "FAIL" in capsys.readouterr().out
 
 
 def recorded(file: Path, *arguments: str) -> list[str]:

@@ -243,15 +243,15 @@ FAULTS: Final = (
     ),
     Fault(
         "after GOAWAY requests go on waiting",
-        "_core/follow.py",
-        "    if queue.conn.client:\n        queue.refuse_waiting()\n",
-        "",
+        "_core/send_queue.py",
+        "            self.refuse_waiting()\n            self.early_updates = None\n",
+        "            self.early_updates = None\n",
     ),
     Fault(
         "nobody hears of streams above the last one of GOAWAY",
         "_core/follow.py",
-        "    for stream_id in event.unprocessed_stream_ids:\n        queue.refuse(stream_id)\n",
-        "",
+        "queue.peer_goes_away(event.unprocessed_stream_ids)",
+        "queue.peer_goes_away(())",
     ),
     Fault(
         "what waits survives a connection error",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from buffered.pairs import POST, RESPONSE, pair
 from h2._core.leftovers import Leftovers
 from h2._core.pieces import Pieces
+from h2.exceptions import StreamClosedError
+from support import wire
 
 ROOM = 10_000
 
@@ -72,5 +77,44 @@ def test_what_is_read_or_discarded_makes_room() -> None:
 def test_the_latest_streams_that_lost_content_are_remembered() -> None:
     left = Leftovers()
     for stream_id in range(1, 21, 2):
-        left.note_lost(stream_id, 3)
+        left.note_lost(stream_id, False, 3)
     assert [at for at in range(1, 21, 2) if left.has_lost(at)] == [15, 17, 19]
+
+
+def test_below_a_stream_that_was_forgotten_nothing_counts_as_complete() -> None:
+    left = Leftovers()
+    for stream_id in (*range(1, 21, 2), 8, 6):
+        left.note_lost(stream_id, True, 3)
+    assert left.has_lost(1)
+    assert left.has_lost(15), "the latest that was forgotten"
+    assert left.has_lost(17), "remembered"
+    assert not left.has_lost(21)
+    assert not left.has_lost(2), "of the other end"
+    for stream_id in (23, 25, 27):
+        left.note_lost(stream_id, True, 3)
+    assert left.has_lost(8)
+    assert left.has_lost(4)
+    assert not left.has_lost(10)
+
+
+def test_what_the_program_has_dropped_itself_changes_nothing_for_others() -> None:
+    left = Leftovers()
+    for stream_id in range(1, 21, 2):
+        left.note_lost(stream_id, False, 0)
+    assert not any(left.has_lost(stream_id) for stream_id in range(1, 21))
+
+
+def test_content_that_was_dropped_is_never_mistaken_for_all_of_it() -> None:
+    """However many requests are answered without being read."""
+    one, other = pair({}, {}, receive_buffering=True)
+    for stream_id in range(1, 3_000, 2):
+        one.send_headers(stream_id, POST)
+        one.send_data(stream_id, bytes(2_000), end_stream=True)
+        wire.exchange(one, other)
+        other.send_headers(stream_id, RESPONSE, end_stream=True)
+        wire.exchange(one, other)
+    assert other.readable(2_999) == 2_000
+    for stream_id in (1, 301, 2_001, 2_901):
+        assert not other.at_end(stream_id)
+        with pytest.raises(StreamClosedError, match="discarded"):
+            other.read_data(stream_id)

@@ -13,6 +13,8 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -26,6 +28,7 @@ from examples.common import (  # noqa: E402  (skipped without trustme)
     certificate,
     files,
     options,
+    tls,
     transport,
 )
 
@@ -181,6 +184,106 @@ def test_examples_on_asyncio_close_no_transport_in_another_way() -> None:
     assert len(programs) > 20
     texts = {path: guarded.sub("", path.read_text(encoding="utf-8")) for path in programs}
     assert [path for path, text in texts.items() if direct.search(text)] == []
+
+
+@pytest.mark.parametrize("seconds", [None, TIMEOUT])
+def test_a_cancellation_that_comes_with_the_result_is_noticed(seconds: float | None) -> None:
+    async def scenario() -> None:
+        result: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        lost: list[str] = []
+        waiting = asyncio.create_task(transport.within(seconds, result, lost.append))
+        await asyncio.sleep(0)
+        result.set_result("a connection")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert lost == ["a connection"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_what_takes_too_long_is_cancelled_first(is_late: bool) -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+
+        async def work() -> str:
+            try:
+                await asyncio.sleep(TIMEOUT)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0)
+                events.append("cancelled")
+                if is_late:
+                    return "too late"
+                raise
+            return "unexpected"
+
+        with pytest.raises(asyncio.TimeoutError):
+            await transport.within(0, work(), events.append)
+        assert events == ["cancelled", "too late"][: 1 + is_late]
+
+    asyncio.run(scenario())
+
+
+def test_what_is_in_time_returns_its_result_or_raises_its_exception() -> None:
+    async def scenario() -> None:
+        loop, lost = asyncio.get_running_loop(), list[None]()
+        good, bad = loop.create_future(), loop.create_future()
+        loop.call_soon(good.set_result, "done")
+        assert await transport.within(TIMEOUT, good, lost.append) == "done"
+        loop.call_soon(bad.set_exception, OSError("broken"))
+        with pytest.raises(OSError, match="broken"):
+            await transport.within(TIMEOUT, bad, lost.append)
+        assert lost == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("client", ["tls", "proxy, HTTP/1.1", "proxy, HTTP/2"])
+def test_a_connection_that_comes_with_a_cancellation_is_closed(
+    client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aborted: list[str] = []
+    peer = SimpleNamespace(abort=lambda: aborted.append(client))
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[tuple[object, object]] = loop.create_future()
+        monkeypatch.setattr(loop, "create_connection", lambda *args, **options: result)
+        monkeypatch.setattr(asyncio, "open_connection", lambda *args, **options: result)
+        if client == "tls":
+            context = certificate.client_context()
+            connecting = asyncio.create_task(tls.connect(tls.Wire(), "http://a", context, TIMEOUT))
+        else:
+            require_module("h11")
+            from examples.proxy.upstream import Server
+
+            server = Server("http://a", client == "proxy, HTTP/2", None, TIMEOUT)
+            request: Any = server.http2_connection if server.http2 else server.http1_connection
+            connecting = asyncio.create_task(request())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        is_pair_of_streams = client == "proxy, HTTP/1.1"
+        writer = SimpleNamespace(transport=peer)
+        result.set_result((None, writer) if is_pair_of_streams else (peer, None))
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+
+    asyncio.run(scenario())
+    assert aborted == [client]
+
+
+def test_examples_on_asyncio_have_no_time_limit_of_another_kind() -> None:
+    """Before Python 3.12 `asyncio.wait_for()` can lose a cancellation."""
+    users = {
+        path.relative_to(ROOT / "examples").as_posix()
+        for path in (ROOT / "examples").rglob("*.py")
+        if "asyncio.wait_for(" in re.sub(r"`[^`]*`", "", path.read_text(encoding="utf-8"))
+    }
+    # The demo ends with what it waits for. The ASGI application is told to stop by a task that
+    # nothing cancels.
+    assert users == {"demo.py", "asyncio/asgi_server.py"}
 
 
 # Command lines.

@@ -243,6 +243,7 @@ def test_a_stream_that_ends_without_close_is_ended(served: Served) -> None:
 
 def test_what_cannot_be_sent_back_holds_up_its_sender_alone(served: Served) -> None:
     with RawClient(served.target, (Setting.INITIAL_WINDOW_SIZE, 0)) as client:
+        client.until(lambda frame: frame.type == Type.WINDOW_UPDATE)  # of the whole connection
         messages = masked(BINARY, bytes(122)) * 128  # 16,384 octets, which the server reads at once
         client.send(connect(1), wire.data(1, messages) * 3, wire.data(1, masked(CLOSE, b"")))
         frames = client.pong() + client.pong()

@@ -270,6 +270,12 @@ def next_stream_id(queue: SendQueue, highest: int) -> int:
     return following
 
 
+def check_upgrade(queue: SendQueue) -> None:
+    """Check that no request waits, or has waited, to be opened: stream 1 will be another one."""
+    if queue.highest_given:
+        raise lifecycle.too_late()
+
+
 def prepare(queue: SendQueue) -> None:
     """Announce in a server's first SETTINGS that it uses RFC 9218, unless they are explicit."""
     conn = queue.conn

@@ -143,7 +143,7 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
     if stream_id is None:
         conn.check_send(connection_states.SEND_CONTROL)
         window = conn.window
-        _check_window(window.value + increment)
+        check_window(window.value + increment)
         conn.window_given += increment
     else:
         conn.check_send(connection_states.SEND_ON_STREAM)
@@ -153,12 +153,13 @@ def increment_flow_control_window(conn: Connection, increment: int, stream_id: i
         window = stream.window
         # The SETTINGS in flight may enlarge the window as well.
         growth = conn.announced.window_growth(conn.recv_initial_window())
-        _check_window(window.value + growth + increment)
+        check_window(window.value + growth + increment)
     window.enlarge(increment)
     conn.out.chunks.append(encode.window_update(stream_id or 0, increment))
 
 
-def _check_window(window: int) -> None:
+def check_window(window: int) -> None:
+    """Raise if a window that we open would become too large (section 6.9.1)."""
     if window > MAX_WINDOW:
         raise Violation(
             rules.RECEIVE_WINDOW_OVERFLOW, f"A flow-control window must not exceed {MAX_WINDOW}"

@@ -62,13 +62,8 @@ def _stream_reset(queue: SendQueue, event: Any) -> None:
 
 
 def _going_away(queue: SendQueue, event: Any) -> None:
-    # "Any protocol activity that uses higher-numbered streams can be safely retried using a new
-    # connection." (RFC 9113 section 6.8) So can pending requests.
-    for stream_id in event.unprocessed_stream_ids:
-        queue.refuse(stream_id)
-    if queue.conn.client:
-        queue.refuse_waiting()
-        queue.early_updates = None
+    if queue.conn.goaway_hook is None:  # otherwise that was done right after the hook
+        queue.peer_goes_away(event.unprocessed_stream_ids)
 
 
 def _priority_updated(queue: SendQueue, event: Any) -> None:

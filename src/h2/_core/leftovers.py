@@ -14,12 +14,15 @@ _OVERHEAD: Final = 128
 class Leftovers:
     """The content of some streams, by age, and which streams have lost content."""
 
-    __slots__ = ("_content", "_lost", "_size")
+    __slots__ = ("_content", "_forgotten", "_lost", "_size")
 
     def __init__(self) -> None:
         self._content: OrderedDict[int, Content] = OrderedDict()
         self._size = 0
-        self._lost: OrderedDict[int, None] = OrderedDict()
+        # Streams that have lost content, and whether that was because there was too much of it.
+        self._lost: OrderedDict[int, bool] = OrderedDict()
+        # The highest identifier, even and odd, of such a stream that is no longer in there.
+        self._forgotten = (0, 0)
 
     def __contains__(self, stream_id: int) -> bool:
         return stream_id in self._content
@@ -57,12 +60,21 @@ class Leftovers:
         if content is not None:
             self._size -= len(content) + _OVERHEAD
 
-    def note_lost(self, stream_id: int, most: int) -> None:
-        """Note that a stream has lost content; the latest ``most`` of them are remembered."""
-        self._lost[stream_id] = None
+    def note_lost(self, stream_id: int, too_much: bool, most: int) -> None:
+        """Note that a stream has lost content; the latest ``most`` of them are remembered.
+
+        ``too_much`` means that the program did not ask for it. It must never mistake the rest for
+        everything, so the streams below one that was forgotten count as lost, too.
+        """
+        self._lost[stream_id] = too_much
         if len(self._lost) > most:
-            self._lost.popitem(last=False)
+            oldest, too_much = self._lost.popitem(last=False)
+            if too_much:
+                even, odd = self._forgotten
+                self._forgotten = (
+                    (even, max(odd, oldest)) if oldest & 1 else (max(even, oldest), odd)
+                )
 
     def has_lost(self, stream_id: int) -> bool:
-        """Return whether a stream has lost content."""
-        return stream_id in self._lost
+        """Return whether a stream has lost content, or may have."""
+        return stream_id in self._lost or stream_id <= self._forgotten[stream_id & 1]

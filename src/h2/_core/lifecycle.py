@@ -183,9 +183,7 @@ def initiate_upgrade(conn: Connection, settings_header: Any) -> bytes | None:
     """Start after an HTTP/1.1 upgrade (RFC 7540 section 3.2): stream 1 holds that request."""
     conn.check_send(connection_states.SEND_CONTROL)
     if conn.streams.is_used(1):
-        raise Violation(
-            rules.UPGRADE_TOO_LATE, "Cannot upgrade: stream 1 has already been used"
-        ).exception()
+        raise too_late()
     returned = None
     pairs: list[tuple[int, int]] = []
     if conn.client:
@@ -205,6 +203,13 @@ def initiate_upgrade(conn: Connection, settings_header: Any) -> bytes | None:
         stream.method = UNKNOWN_METHOD
     conn.streams.add(stream)
     return returned
+
+
+def too_late() -> H2Error:
+    """Return the exception for an upgrade after requests."""
+    return Violation(
+        rules.UPGRADE_TOO_LATE, "Cannot upgrade: stream 1 has already been used"
+    ).exception()
 
 
 def _upgrade_settings(conn: Connection, header: Any) -> list[tuple[int, int]]:

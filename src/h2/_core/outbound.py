@@ -35,11 +35,12 @@ class Opening:
     streams of the connection yet.
     """
 
-    __slots__ = ("blocks", "stream")
+    __slots__ = ("blocks", "increment", "stream")
 
     def __init__(self, stream: Stream, first: Block) -> None:
         self.blocks: list[Block] = [first]
         self.stream = stream
+        self.increment = 0  #: how much larger its receive window will be than that of others
 
 
 class Later:

@@ -43,6 +43,7 @@ class Output:
         "_content",
         "_first",
         "_indexed",
+        "_logging",
         "_position",
         "_untouched",
         "answers",
@@ -59,6 +60,7 @@ class Output:
         self._content: dict[int, list[int]] = {}
         self._indexed = 0
         self._untouched = True  # the four above have their initial values
+        self._logging = False  # what is taken is being passed to the logger
 
     @property
     def size(self) -> int:
@@ -201,29 +203,24 @@ class Output:
 
         Works piece by piece, so that what remains is not copied.
         """
+        if log is not None:
+            left = self._log(left, log)
         chunks = self.chunks
         place, position = self._first, self._position
         pieces: list[Chunk] = []
         while left > 0 and place < len(chunks):
             chunk = chunks[place]
-            if not position:
-                if _announces_content(chunk):
-                    content = chunks[place + 1]
-                    if left >= HEADER_LENGTH + len(content):
-                        pieces.append(chunk)
-                        chunk = content
-                        left -= HEADER_LENGTH
-                        if log is not None:
-                            _log_frame(log, pieces[-1], content)
-                    else:
-                        # The frame is partly sent: from now on it is one chunk.
-                        chunks[place] = b""
-                        chunk = chunks[place + 1] = b"".join((chunk, content))
-                        if log is not None:
-                            _log_frames(log, chunk)
-                    place += 1
-                elif log is not None:
-                    _log_frames(log, chunk)
+            if not position and _announces_content(chunk):
+                content = chunks[place + 1]
+                if left >= HEADER_LENGTH + len(content):
+                    pieces.append(chunk)
+                    chunk = content
+                    left -= HEADER_LENGTH
+                else:
+                    # The frame is partly sent: from now on it is one chunk.
+                    chunks[place] = b""
+                    chunk = chunks[place + 1] = b"".join((chunk, content))
+                place += 1
             piece = chunk[position : position + left]
             pieces.append(piece)
             left -= len(piece)
@@ -233,6 +230,36 @@ class Output:
                 position = 0
         self._leave(place, position)
         return b"".join(pieces)
+
+    def _log(self, most: int, log: DummyLogger | OutputLogger) -> int:
+        """Pass the frames that begin in the next ``most`` octets to the logger.
+
+        Returns how many octets there are. The logger may call the connection, so nothing has been
+        taken yet. It must not take anything itself: that would be sent twice.
+        """
+        if self._logging:
+            raise RuntimeError("data_to_send must not be called while it is running")
+        self._logging = True
+        try:
+            position = self._position
+            chunks = self.chunks[self._first :]
+            left = most + position
+            place = 0
+            while left > 0 and place < len(chunks):
+                chunk = chunks[place]
+                if position:
+                    position = 0  # its frame was logged when it was begun
+                elif _announces_content(chunk):
+                    left -= HEADER_LENGTH
+                    place += 1
+                    _log_frame(log, chunk, chunks[place])
+                else:
+                    _log_frames(log, chunk)
+                left -= len(chunks[place])
+                place += 1
+            return most - max(left, 0)
+        finally:
+            self._logging = False
 
     def _leave(self, place: int, position: int) -> None:
         """Note what has been sent. Cutting it off only when it is most of the list is linear."""

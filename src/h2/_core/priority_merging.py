@@ -105,11 +105,16 @@ class Priorities:
     def update_received(self, stream_id: int, priority: Priority) -> bool:
         """Process a PRIORITY_UPDATE frame; return whether it changes anything."""
         self._signals = True
-        streams = self._conn.streams
-        if self._proxy or not (self._is_sendable(stream_id) or not streams.is_used(stream_id)):
+        if self._proxy or not (self._is_sendable(stream_id) or self._is_expected(stream_id)):
             return False
         self.set(stream_id, priority)
         return True
+
+    def _is_expected(self, stream_id: int) -> bool:
+        """Return whether a stream is idle, and one of the limited number that are remembered."""
+        conn = self._conn
+        idle = conn.idle_priorities
+        return not conn.streams.is_used(stream_id) and idle is not None and stream_id in idle
 
     def _is_sendable(self, stream_id: int) -> bool:
         stream = self._conn.streams.table.get(stream_id)

@@ -168,14 +168,14 @@ class ReceiveQueue:
         if self._leftovers is None:
             self._leftovers = Leftovers()
         for dropped in self._leftovers.keep(stream_id, content, conn.window.limit):
-            self._lose(dropped)
+            self._lose(dropped, too_much=True)
 
-    def _lose(self, stream_id: int) -> None:
-        """Note that a stream has lost content."""
+    def _lose(self, stream_id: int, too_much: bool) -> None:
+        """Note that a stream has lost content, because of the limit or by request."""
         self._ended.discard(stream_id)
         if self._leftovers is None:
             self._leftovers = Leftovers()
-        self._leftovers.note_lost(stream_id, self._conn.max_reset)
+        self._leftovers.note_lost(stream_id, too_much, self._conn.max_reset)
 
     # What the application takes.
 
@@ -278,7 +278,7 @@ class ReceiveQueue:
         """Drop the unread content of a stream that the application has reset."""
         self._ignored.discard(stream_id)
         self.discard(stream_id)
-        self._lose(stream_id)
+        self._lose(stream_id, too_much=False)
 
 
 def _cut_off(stream_id: int, message: str) -> H2Error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -287,6 +288,19 @@ class SendQueue:
         """Forget one of our streams that the peer has not processed, and report it."""
         self.drop(stream_id)
         self.events.append(StreamReset(stream_id=stream_id, error_code=ErrorCodes.REFUSED_STREAM))
+
+    def peer_goes_away(self, stream_ids: Iterable[int]) -> None:
+        """Forget what cannot be sent after GOAWAY: those of these streams that it has ended.
+
+        "Any protocol activity that uses higher-numbered streams can be safely retried using a new
+        connection." (RFC 9113 section 6.8) So can pending requests.
+        """
+        for stream_id in stream_ids:
+            if stream_id not in self.conn.streams:
+                self.refuse(stream_id)
+        if self.conn.client:
+            self.refuse_waiting()
+            self.early_updates = None
 
     def refuse_waiting(self) -> None:
         """Forget the requests waiting to be opened: they no longer can be."""

@@ -22,6 +22,7 @@ from h2._core.send_headers import (
 from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._core.stream import Stream
+from h2._core.waiting_windows import enlarge_opened
 from h2._rules import connection_states
 from h2._rules import registry as rules
 from h2._rules import stream_states as states
@@ -145,6 +146,8 @@ def open_waiting(queue: SendQueue) -> None:
             send_headers(conn, stream_id, block.fields, block.end_stream, priority)
         if queue.early_updates:
             send_early_update(queue, stream_id)
+        if opening.increment:
+            enlarge_opened(conn, opening)
         queue.events.append(StreamOpened(stream_id=stream_id))
         if outbound.size:
             queue.scheduler.add(outbound, True)

@@ -24,14 +24,15 @@ class IdlePriorities:
     def count_with(self, stream_id: int, highest_used: int) -> int:
         """Return how many streams there are, including another idle one."""
         gone = bisect_right(self._ids, highest_used)
-        return len(self._ids) - gone + (not self._has(stream_id))
+        return len(self._ids) - gone + (stream_id not in self)
 
     def add(self, stream_id: int, highest_used: int) -> None:
         """Remember an idle stream, unless there are too many already."""
         del self._ids[: bisect_right(self._ids, highest_used)]
-        if len(self._ids) < _MOST and not self._has(stream_id):
+        if len(self._ids) < _MOST and stream_id not in self:
             insort(self._ids, stream_id)
 
-    def _has(self, stream_id: int) -> bool:
+    def __contains__(self, stream_id: int) -> bool:
+        """Return whether a stream is remembered."""
         place = bisect_left(self._ids, stream_id)
         return self._ids[place : place + 1] == [stream_id]
