@@ -125,6 +125,7 @@ class Connection:
 
     __slots__ = (
         "announced",
+        "begun_frame",
         "client",
         "conduct",
         "config",
@@ -136,6 +137,7 @@ class Connection:
         "goaway_sent_last",
         "idle_priorities",
         "initiated",
+        "list_limit",
         "local_settings",
         "max_continuations",
         "max_inbound_frame_size",
@@ -159,8 +161,10 @@ class Connection:
         "transitions",
         "unreported",
         "upgraded",
+        "values_seen",
         "window",
         "window_given",
+        "window_of_streams",
     )
 
     def __init__(
@@ -210,6 +214,8 @@ class Connection:
         self.unreported: list[Event] = []
         self.preface_left = b"" if client else PREFACE
         self.partial_frame = PartialFrame()
+        #: The same if part of a frame has arrived, otherwise None.
+        self.begun_frame: PartialFrame | None = None
         self.partial_block: PartialBlock | None = None
         #: Requests with fields about priorities; None if they are not collected.
         self.signals: list[int] | None = None
@@ -222,6 +228,10 @@ class Connection:
         told, remote = (_OF_CLIENT, _OF_SERVER) if client else (_OF_SERVER, _OF_CLIENT)
         self.local_settings = _settings(client, _initial_values(client, header_list_size), told)
         self.remote_settings = _settings(not client, remote, remote)
+        #: The dict of settings to which the two belong. A change of settings replaces the dict.
+        self.values_seen: Any = None
+        self.list_limit = 0  #: MAX_HEADER_LIST_SIZE, or what applies without it
+        self.window_of_streams = 0  #: INITIAL_WINDOW_SIZE
         self.initiated = False  #: our preface has been sent
         self.announced = AnnouncedSettings()
         self.max_inbound_frame_size = self.local_settings.in_effect[_MAX_FRAME_SIZE]
@@ -272,6 +282,7 @@ class Connection:
         """End the connection: nothing more is received or sent, and no input is kept."""
         self.enter(states.TERMINATED)
         self.partial_frame.clear()
+        self.begun_frame = None
         self.partial_block = None
 
     def check_send(self, input_: int) -> None:
@@ -303,13 +314,27 @@ class Connection:
         limit = self.decoder.max_header_list_size
         if limit is not None:
             return limit
-        return self.local_settings.in_effect.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        values = self.local_settings.in_effect
+        if values is not self.values_seen:
+            self._read(values)
+        return self.list_limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        size = self.local_settings.in_effect[_INITIAL_WINDOW_SIZE]
+        values = self.local_settings.in_effect
+        if values is not self.values_seen:
+            self._read(values)
+        size = self.window_of_streams
         # Until the peer has acknowledged our SETTINGS it may rely on the initial value.
-        return size if self.announced.window_is_known else max(size, DEFAULT_WINDOW)
+        if size < DEFAULT_WINDOW and not self.announced.window_is_known:
+            return DEFAULT_WINDOW
+        return size
+
+    def _read(self, values: Any) -> None:
+        """Note the values of our settings that are needed for each field block or stream."""
+        self.values_seen = values
+        self.list_limit = values.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        self.window_of_streams = values[_INITIAL_WINDOW_SIZE]
 
     def connect_protocol(self) -> bool:
         """Return whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""

@@ -90,6 +90,7 @@ class Streams:
         "_forgotten",
         "_gaps",
         "_inbound_parity",
+        "_latest",
         "_skipped",
         "highest_inbound",
         "highest_outbound",
@@ -103,6 +104,7 @@ class Streams:
         self._inbound_parity = 0 if client else 1
         self.open = Counts(self._inbound_parity)
         self.table: dict[int, Stream] = OpenStreams(self.open)
+        self._latest: Stream | None = None  # the one that was looked up last
         self.highest_inbound = 0
         self.highest_promised = 0  #: by an accepted promise of the server
         self.highest_outbound = 0
@@ -112,6 +114,25 @@ class Streams:
         self._forgotten = (0, 0)
         self._gaps: list[tuple[int, int]] = _NO_GAPS
         self._skipped = 0  # skipped identifiers, including those of forgotten gaps
+
+    def find(self, stream_id: int) -> Stream | None:
+        """Return a stream, or None if it is not there: ``table.get`` for the compiled build.
+
+        Successive look-ups are often for the same stream; a look-up in a dict needs an object for
+        the number. A program that removes a stream itself leaves its state as it is.
+        """
+        latest = self._latest
+        if (
+            latest is not None
+            and latest.stream_id == stream_id
+            and latest.state < CLOSED
+            and not self.open.altered
+        ):
+            return latest
+        stream = self.table.get(stream_id)
+        if stream is not None:
+            self._latest = stream
+        return stream
 
     # The streams that are not closed, as a mapping. Code that runs for each frame uses ``table``.
 
