@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2._compiled import COMPILED
 from h2._frames.decode import ID_MASK, unpack_header
 from h2._frames.describe import LoggedFrame
 from h2._frames.layout import ACK, END_STREAM, HEADER_LENGTH, PING, PREFACE, SETTINGS
@@ -183,15 +182,9 @@ class Output:
         if log is not None or not self._untouched:
             return self.take(self.size, log)
         chunks = self.chunks
-        self.answers = 0
-        if COMPILED:
-            # To replace a list with one chunk costs less than to join and clear it.
-            only = chunks[0] if len(chunks) == 1 else None
-            if isinstance(only, bytes):
-                self.chunks = []
-                return only
         data = b"".join(chunks)
         chunks.clear()
+        self.answers = 0
         return data
 
     def clear(self) -> None:
