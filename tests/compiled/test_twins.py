@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from typing import Any
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from h2._compiled import COMPILED
 from h2._core import reader
 from h2._core.outbound_fields import _find_natively
+from h2._frames import native_header
 from h2._frames.decode import ID_MASK, u24, u31, unpack_header, unpack_long
+from h2._frames.encode import pack_header
 from h2._frames.layout import KIND_OF, UNKNOWN_KIND
 from h2._hpack import Entry, HpackDecodingError, huffman, huffman_native
 from h2._rules.fields import low_at_an_end
@@ -68,6 +71,19 @@ def test_frame_header(header: bytes, before: bytes) -> None:
     assert u24(data, at) == high << 8 | low
     assert u31(data, at + 5) == stream_id & ID_MASK
     assert u31(header, 2) == unpack_long(header[2:])[0] & ID_MASK
+
+
+@given(
+    st.integers(0, 0xFFFF), *[st.integers(0, 0xFF)] * 3, st.integers(0, 2**31 - 1)
+)  # fmt: skip
+@example(0x7F, 0xFF, 0xFF, 0xFF, 2**31 - 1)  # the largest in one number
+@example(0x80, 0, 0, 0, 0)
+@example(0x3F, 0xFF, 0, 0, 1)
+@example(0x40, 0, 0, 1, 1)  # the usual limit for a frame
+def test_packing_a_frame_header(high: int, low: int, type_: int, flags: int, id_: int) -> None:
+    packed = struct.pack(">HBBBL", high, low, type_, flags, id_)
+    assert native_header.pack_header(high, low, type_, flags, id_) == packed
+    assert pack_header(high, low, type_, flags, id_) == packed
 
 
 @given(st.text(" \t\n\r\x0b\x0c\x1f!a\x80", max_size=4).map(lambda text: text.encode("latin-1")))

@@ -64,7 +64,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             f"Received {length} octets of DATA, the connection window is {window.value}",
         )
     window.value = left
-    stream = conn.streams.find(stream_id) if COMPILED else conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
         _discard_data(conn, end, stream_id, length)

@@ -39,7 +39,7 @@ def send_data(
     flags = END_STREAM if end_stream else 0
     if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
-    stream = conn.streams.find(stream_id) if COMPILED else conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
     state = (_ON_DATA_END if flags else _ON_DATA)[stream.state]

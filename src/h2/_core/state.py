@@ -14,7 +14,7 @@ from h2._core.output import Output
 from h2._core.static_table import STATIC
 from h2._core.stream import Stream, Streams
 from h2._frames.decode import ID_MASK
-from h2._frames.layout import PREFACE
+from h2._frames.layout import MAX_FRAME_SIZE_LOWER, PREFACE
 from h2._hpack import Decoder
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
@@ -31,6 +31,10 @@ from h2.settings import SettingCodes, Settings
 #: The default limit for the peer's streams; section 6.5.2 recommends "that this value be no smaller
 #: than 100".
 _CONCURRENT_STREAMS: Final = 100
+
+#: The usual limit for a header list; enforced if SETTINGS_MAX_HEADER_LIST_SIZE was removed from the
+#: settings.
+_HEADER_LIST_SIZE: Final = 2**16
 
 #: Pending content of a stream that we reset is dropped only if there is more than this: one frame
 #: of the usual size.
@@ -53,18 +57,26 @@ _SETTINGS: Final[tuple[Any, ...]] = (Settings,)
 _OF_CLIENT: Final[Any] = Settings(True).in_effect
 _OF_SERVER: Final[Any] = Settings(False).in_effect
 
-#: Enforced if SETTINGS_MAX_HEADER_LIST_SIZE was removed from the settings.
-_HEADER_LIST_SIZE: Final = 2**16
-
 
 @lru_cache(maxsize=8)
-def _initial_values(client: bool, header_list_size: int) -> Mapping[SettingCodes | int, int]:
+def _limited_values(client: bool, header_list_size: int) -> Mapping[SettingCodes | int, int]:
     """Return the initial values of local settings: checked once, one dict for all connections."""
     limits = {
         SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
         SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
     }
     return Settings(client, limits).in_effect
+
+
+# The usual ones, without a call for each connection.
+_LIMITED_CLIENT: Final[Any] = _limited_values(True, _HEADER_LIST_SIZE)
+_LIMITED_SERVER: Final[Any] = _limited_values(False, _HEADER_LIST_SIZE)
+
+
+def _initial_values(client: bool, header_list_size: int) -> Any:
+    if header_list_size == _HEADER_LIST_SIZE:
+        return _LIMITED_CLIENT if client else _LIMITED_SERVER
+    return _limited_values(client, header_list_size)
 
 
 def _settings(client: bool, values: Any, told: Any) -> Settings:
@@ -234,8 +246,9 @@ class Connection:
         self.window_of_streams = 0  #: INITIAL_WINDOW_SIZE
         self.initiated = False  #: our preface has been sent
         self.announced = AnnouncedSettings()
-        self.max_inbound_frame_size = self.local_settings.in_effect[_MAX_FRAME_SIZE]
-        self.max_outbound_frame_size = self.remote_settings.in_effect[_MAX_FRAME_SIZE]
+        # The initial values of both.
+        self.max_inbound_frame_size = MAX_FRAME_SIZE_LOWER
+        self.max_outbound_frame_size = MAX_FRAME_SIZE_LOWER
 
     def describe(self) -> str:
         """Return the state of the connection in one line, for debugging."""
@@ -314,16 +327,14 @@ class Connection:
         limit = self.decoder.max_header_list_size
         if limit is not None:
             return limit
-        values = self.local_settings.in_effect
-        if values is not self.values_seen:
-            self._read(values)
+        if self.local_settings.in_effect is not self.values_seen:
+            self._read(self.local_settings.in_effect)
         return self.list_limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        values = self.local_settings.in_effect
-        if values is not self.values_seen:
-            self._read(values)
+        if self.local_settings.in_effect is not self.values_seen:
+            self._read(self.local_settings.in_effect)
         size = self.window_of_streams
         # Until the peer has acknowledged our SETTINGS it may rely on the initial value.
         if size < DEFAULT_WINDOW and not self.announced.window_is_known:
