@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from typing import Any
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from h2._compiled import COMPILED
 from h2._core import reader
-from h2._core.outbound_fields import Remembered, _find_natively
+from h2._core.field_lookup import Remembered, find_entries
+from h2._frames import native_header
 from h2._frames.decode import ID_MASK, u24, u31, unpack_header, unpack_long
+from h2._frames.encode import pack_header
 from h2._frames.layout import KIND_OF, UNKNOWN_KIND
 from h2._hpack import Entry, HpackDecodingError, huffman, huffman_native
 from h2._rules.fields import (
@@ -76,6 +79,19 @@ def test_frame_header(header: bytes, before: bytes) -> None:
     assert u24(data, at) == high << 8 | low
     assert u31(data, at + 5) == stream_id & ID_MASK
     assert u31(header, 2) == unpack_long(header[2:])[0] & ID_MASK
+
+
+@given(
+    st.integers(0, 0xFFFF), *[st.integers(0, 0xFF)] * 3, st.integers(0, 2**31 - 1)
+)  # fmt: skip
+@example(0x7F, 0xFF, 0xFF, 0xFF, 2**31 - 1)  # the largest in one number
+@example(0x80, 0, 0, 0, 0)
+@example(0x3F, 0xFF, 0, 0, 1)
+@example(0x40, 0, 0, 1, 1)  # the usual limit for a frame
+def test_packing_a_frame_header(high: int, low: int, type_: int, flags: int, id_: int) -> None:
+    packed = struct.pack(">HBBBL", high, low, type_, flags, id_)
+    assert native_header.pack_header(high, low, type_, flags, id_) == packed
+    assert pack_header(high, low, type_, flags, id_) == packed
 
 
 @given(st.text(" \t\n\r\x0b\x0c\x1f!a\x80", max_size=4).map(lambda text: text.encode("latin-1")))
@@ -149,6 +165,6 @@ FIELD = st.sampled_from([
 @given(st.lists(FIELD, max_size=6))
 def test_look_up_of_fields(fields: list[Any]) -> None:
     entry = Entry((b"a", b"1"), 0)
-    found = _find_natively({(b"a", b"1"): entry}, fields, Remembered())
+    found = find_entries({(b"a", b"1"): entry}, fields, Remembered())
     plain = [type(field) in (tuple, HeaderTuple) and field == (b"a", b"1") for field in fields]
     assert found == [entry if same else None for same in plain]

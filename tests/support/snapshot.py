@@ -13,6 +13,7 @@ from typing import Any
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.output import Output
 from h2._core.state import Connection, PartialBlock, PartialFrame
+from h2._core.stream import Streams
 from h2._hpack import Decoder, Encoder
 from h2.connection import H2Connection
 from h2.events import Event
@@ -25,9 +26,10 @@ LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "now", "transition_table", "transitions"),
         # What was read from the settings.
-        *("local_read", "list_limit", "local_stream_limit", "initial_window"),
-        *("remote_read", "remote_stream_limit"),
+        *("list_limit", "streams_allowed", "values_seen", "window_of_streams"),
+        *("peer_streams_allowed", "peer_values_seen"),
     },
+    Streams: {"_latest", "_slots"},
     # How octets are stored in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},
     PartialFrame: {"pieces"},

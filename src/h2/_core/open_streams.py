@@ -21,6 +21,7 @@ class OpenStreams(dict[int, Any]):
 
     def pop(self, stream_id: int, *default: Any) -> Any:
         """Remove a stream."""
+        self._counts.altered = True
         stream = dict.pop(self, stream_id, *default)
         if getattr(stream, "open", False):
             self._counts.change(stream_id, -1)
@@ -28,6 +29,7 @@ class OpenStreams(dict[int, Any]):
 
     def popitem(self) -> tuple[int, Any]:
         """Remove the stream that was opened last."""
+        self._counts.altered = True
         stream_id, stream = dict.popitem(self)
         if stream.open:
             self._counts.change(stream_id, -1)
@@ -36,6 +38,7 @@ class OpenStreams(dict[int, Any]):
     def clear(self) -> None:
         """Remove all streams."""
         dict.clear(self)
+        self._counts.altered = True
         self._counts.inbound = self._counts.outbound = 0
 
     def __delitem__(self, stream_id: int) -> None:

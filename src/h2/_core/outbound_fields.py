@@ -7,12 +7,19 @@ process every block that our encoder produced).
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._compiled import COMPILED
+from h2._core.field_lookup import (
+    MAY_COMPARE,
+    Remembered,
+    are_plain,
+    are_same,
+    find,
+    find_entries,
+)
 from h2._core.hpack_foreign import ForeignEncoder
 from h2._core.options import Options
 from h2._core.static_table import STATIC
@@ -37,8 +44,6 @@ from h2._rules.fields import (
 )
 from h2._rules.quote import quoted
 
-T = TypeVar("T")
-
 _STATIC_ENTRIES: Final = STATIC.exact
 _LONGEST_STATIC: Final = max(len(value) for _, value in _STATIC_ENTRIES)
 
@@ -52,17 +57,9 @@ _MAX_NORMALIZED: Final = 64
 _MAX_BLOCKS: Final = 16
 _MAX_BLOCK_SIZE: Final = 128
 
-#: Whether a look-up may compare text with octets, which have the same hash. With Python's option -b
-#: this warns, so every field is then checked separately.
-_MAY_COMPARE: Final = not sys.flags.bytes_warning
-
 #: Fields of these types are looked up in the table as they are. A never-indexed field is not: it
 #: equals a plain one but must be sent never-indexed.
-_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if _MAY_COMPARE else ()
-
-
-# A name of another module is looked up in a dict at each use, a constant is not.
-_HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
+_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if MAY_COMPARE else ()
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -92,26 +89,10 @@ class Plan:
         self.encoded = b""  #: the field block, if the same octets can be sent again
 
 
-@mypyc_attr(acyclic=True)
-class Remembered:
-    """Fields that were found in a table, by their position in the last block of a kind.
-
-    Programs often pass the same objects again, and a comparison of objects costs a tenth of a
-    look-up. Only the compiled build uses this: in the other one, a look-up costs less.
-    """
-
-    __slots__ = ("entries", "fields")
-
-    def __init__(self) -> None:
-        self.fields: list[Any] = []  #: None where a field was not in a table
-        #: The entries of the fields; one that was evicted since then has lost its ``seq``.
-        self.entries: list[Entry | None] = []
-
-
 #: Represent nothing; nothing is ever added to them.
 _NO_BLOCKS: Final[dict[tuple[object, ...], Plan]] = {}
 _NO_PLANS: Final[list[Plan | None]] = [None, None, None]
-_NOTHING: Final[list[Remembered]] = []
+_NOTHING: Final[list[Remembered | None]] = []
 
 
 class FieldPlanner:
@@ -192,13 +173,20 @@ class FieldPlanner:
                     sent = None
                 if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
                     return sent
-        if not COMPILED and {*map(type, headers)} in _PLAIN_TYPES:
+        entries: list[Entry | None]
+        if COMPILED:
+            # Taken away meanwhile: what fields do when they are looked up may call the connection.
+            memory = self._memory()
+            remembered = memory[kind] or Remembered()
+            memory[kind] = None
+            entries = find_entries(self._checked, headers, remembered)
+        elif {*map(type, headers)} in _PLAIN_TYPES:
             try:
-                entries: list[Entry | None] = list(map(self._checked.get, headers))
+                entries = list(map(self._checked.get, headers))
             except TypeError:  # a field is not hashable
-                entries = self._find_entries(kind, headers)
+                entries = self._find_entries(headers)
         else:
-            entries = self._find_entries(kind, headers)
+            entries = self._find_entries(headers)
         new_fields = False
         authority: bytes | None = None
         seen: i64 = 0
@@ -227,6 +215,8 @@ class FieldPlanner:
             if COMPILED
             else PLAIN[kind].get(seen & DECIDING) == leading
         )
+        if COMPILED:
+            memory[kind] = remembered
         return Plan(entries, seen, authority, valid, new_fields)
 
     def encode(self, plan: Plan, kind: int, headers: list[Any]) -> bytes:
@@ -267,30 +257,29 @@ class FieldPlanner:
     def _find_block(self, kind: int, headers: list[Any]) -> Plan | None:
         """Do what `plan` does to find an encoded block, in the way that is fast when compiled."""
         kept = self._kept[kind]
-        if kept is not None and _are_same(kept.fields, headers):
+        if kept is not None and are_same(kept.fields, headers):
             return kept
-        if not _are_plain(headers):
+        if not are_plain(headers):
             return None
-        kept = _find(self._blocks, (kind, *headers))
+        kept = find(self._blocks, (kind, *headers))
         if kept is not None:
             if self._kept is _NO_PLANS:
                 self._kept = [None, None, None]
             self._kept[kind] = kept
         return kept
 
-    def _find_entries(self, kind: int, headers: list[Any]) -> list[Entry | None]:
-        """Return the entry for each field, or None if it has none; checks the type of each.
+    def _memory(self) -> list[Remembered | None]:
+        """Return what is remembered, by kind. Lists of entries are used again for the next plan."""
+        if self._remembered is _NOTHING:
+            self._remembered = [None, None, None]
+        return self._remembered
 
-        The list is valid until the next block of the same kind.
-        """
+    def _find_entries(self, headers: list[Any]) -> list[Entry | None]:
+        """Return the entry for each field, or None if it has none; checks the type of each."""
         checked = self._checked
-        if COMPILED:
-            if not self._remembered:
-                self._remembered = [Remembered(), Remembered(), Remembered()]
-            return _find_natively(checked, headers, self._remembered[kind])
         # A never-indexed field equals a plain one, but must not be mistaken for it.
         return [
-            _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
+            find(checked, field) if field.__class__ is tuple and MAY_COMPARE else None
             for field in headers
         ]
 
@@ -335,7 +324,7 @@ class FieldPlanner:
         plain = field.__class__ is tuple
         key = None
         if plain and self._normalized is not None:
-            key = _find(self._normalized, field)
+            key = find(self._normalized, field)
         if key is None:
             name, value = _as_bytes(field)
             if self._normalize:
@@ -355,7 +344,7 @@ class FieldPlanner:
 
     def _remember_normalized(self, field: object, key: tuple[bytes, bytes]) -> None:
         """Remember the normalized form of a field that is in the table in that form."""
-        if not _MAY_COMPARE:
+        if not MAY_COMPARE:
             return
         if self._normalized is None or len(self._normalized) >= _MAX_NORMALIZED:
             self._normalized = {}
@@ -382,66 +371,6 @@ class FieldPlanner:
             else:
                 fields.append(field)
         return fields
-
-
-def _find_natively(
-    checked: dict[Any, Entry], headers: list[Any], remembered: Remembered
-) -> list[Entry | None]:
-    """Do what `FieldPlanner._find_entries` does, in the way that is fast in the compiled build."""
-    fields = remembered.fields
-    entries = remembered.entries
-    size: i64 = len(fields)
-    position: i64 = 0
-    for field in headers:
-        if position == size:
-            fields.append(None)
-            entries.append(None)
-            size += 1
-        elif fields[position] is field:
-            entry = entries[position]
-            if entry is not None and entry.seq:
-                position += 1
-                continue
-        cls = type(field)
-        plain = (cls is tuple or cls is _HEADER_TUPLE) and _MAY_COMPARE
-        entry = _find(checked, field) if plain else None
-        fields[position] = None if entry is None else field
-        entries[position] = entry
-        position += 1
-    if position < size:
-        del fields[position:]
-        del entries[position:]
-    return entries
-
-
-def _are_same(fields: list[Any], headers: list[Any]) -> bool:
-    """Tell whether both lists have the same objects."""
-    size: i64 = len(headers)
-    if len(fields) != size:
-        return False
-    position: i64 = 0
-    while position < size:
-        if fields[position] is not headers[position]:
-            return False
-        position += 1
-    return True
-
-
-def _are_plain(headers: list[Any]) -> bool:
-    """Tell whether all fields have types that can be looked up as they are."""
-    for field in headers:
-        cls = type(field)
-        if cls is not tuple and cls is not _HEADER_TUPLE:
-            return False
-    return _MAY_COMPARE
-
-
-def _find(known: dict[Any, T], field: object) -> T | None:
-    """Look up a field that may not be hashable."""
-    try:
-        return known.get(field)
-    except TypeError:
-        return None
 
 
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:

@@ -96,9 +96,7 @@ def headers_block(
     # Decoded even if the frame is discarded, to keep the tables of both ends in step (section 4.3).
     stream = conn.streams.table.get(stream_id)
     try:
-        # This brings what is read from the local settings up to date.
-        limit = conn.header_list_limit()
-        section = conn.decoder.decode(data, limit)
+        section = conn.decoder.decode(data, conn.header_list_limit())
     except HPACKError as error:
         return _not_decoded(conn, stream, stream_id, error)
     if stream is not None:
@@ -120,9 +118,7 @@ def headers_block(
     fields = checked_fields(conn, kind, section, stream_id)
     priority_updated = priority and priority_event(conn, stream_id, priority)
     if stream is None:
-        known = conn.announced.window_is_known
-        window = conn.initial_window if known else conn.recv_initial_window()
-        stream = Stream(stream_id, after, window)
+        stream = Stream(stream_id, after, conn.recv_initial_window())
         if section.seen & _REQUEST_THAT_COUNTS:
             framing.begin_request(stream, section, conn.signals)
         if end_stream and stream.remaining:
@@ -193,8 +189,9 @@ def _is_new(conn: Connection, stream_id: int) -> bool:
         field_blocks.skip(conn, stream_id)
         return False
     # _check_concurrency, without the call.
-    if streams.open.inbound >= conn.local_stream_limit:
-        raise _too_many(conn, stream_id, conn.local_stream_limit)
+    # The look at the limit for the header list has read the settings.
+    if streams.open.inbound >= conn.streams_allowed:
+        raise _too_many(conn, stream_id, conn.streams_allowed)
     return True
 
 
@@ -222,8 +219,8 @@ def _discard(conn: Connection, stream_id: int) -> bool:
 
 
 def _check_concurrency(conn: Connection, stream_id: int) -> None:
-    if conn.streams.open.inbound >= conn.local_stream_limit:
-        raise _too_many(conn, stream_id, conn.local_stream_limit)
+    if conn.streams.open.inbound >= conn.streams_allowed:
+        raise _too_many(conn, stream_id, conn.streams_allowed)
 
 
 def _too_many(conn: Connection, stream_id: int, limit: int) -> Violation:

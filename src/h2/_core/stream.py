@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, ValuesView
 from typing import Any, Final
 
+from h2._compiled import COMPILED
 from h2._core.counts import Counts
 from h2._core.open_streams import OpenStreams
 from h2._core.views import StreamStateMachine
@@ -21,9 +22,14 @@ UNKNOWN_METHOD: Final = 3  #: the HTTP/1.1 request of an upgrade, whose method i
 #: forgotten gap counts as closed, which is an error as well.
 _MAX_GAPS: Final = 32
 
+#: The last place for a stream in ``_slots``: 128 places, for as many concurrent streams as most
+#: peers allow.
+_LAST_SLOT: Final = 127
+
 # Represent that nothing is remembered; nothing is ever added to them.
 _NO_GAPS: Final[list[tuple[int, int]]] = []
 _NO_RESETS: Final[dict[int, int]] = {}
+_NO_SLOTS: Final[list[Any]] = []
 
 
 class Stream:
@@ -90,7 +96,9 @@ class Streams:
         "_forgotten",
         "_gaps",
         "_inbound_parity",
+        "_latest",
         "_skipped",
+        "_slots",
         "highest_inbound",
         "highest_outbound",
         "highest_promised",
@@ -103,6 +111,10 @@ class Streams:
         self._inbound_parity = 0 if client else 1
         self.open = Counts(self._inbound_parity)
         self.table: dict[int, Stream] = OpenStreams(self.open)
+        # For the compiled build: the stream that was looked up last, and some more once there are
+        # several, by their identifiers.
+        self._latest: Stream | None = None
+        self._slots: list[Stream | None] = _NO_SLOTS
         self.highest_inbound = 0
         self.highest_promised = 0  #: by an accepted promise of the server
         self.highest_outbound = 0
@@ -113,11 +125,49 @@ class Streams:
         self._gaps: list[tuple[int, int]] = _NO_GAPS
         self._skipped = 0  # skipped identifiers, including those of forgotten gaps
 
-    # The streams that are not closed, as a mapping. Code that runs for each frame uses ``table``.
+    # The streams that are not closed, as a mapping. Code that runs for each frame uses ``table``,
+    # and ``get`` in the compiled build.
 
     def get(self, stream_id: int) -> Stream | None:
         """Return a stream, or None if it is not there."""
+        if COMPILED:
+            # Successive look-ups are often for the same stream, and a dict needs an object for the
+            # number. What programs have removed themselves is only missing in the dict.
+            if self.open.altered:
+                return self.table.get(stream_id)
+            found = self._latest
+            if found is not None and found.stream_id == stream_id:
+                return found
+            slots = self._slots
+            if slots:
+                found = slots[stream_id >> 1 & _LAST_SLOT]
+                if found is not None and found.stream_id == stream_id:
+                    self._latest = found
+                    return found
+            found = self.table.get(stream_id)
+            if found is not None:
+                self._note(found)
+            return found
         return self.table.get(stream_id)
+
+    def _note(self, stream: Stream) -> None:
+        """Let ``get`` find a stream quickly."""
+        self._latest = stream
+        slots = self._slots
+        if not slots and len(self.table) > 1:
+            slots = self._slots = [None] * (_LAST_SLOT + 1)
+        if slots:
+            slots[stream.stream_id >> 1 & _LAST_SLOT] = stream
+
+    def _forget(self, stream: Stream) -> None:
+        """Undo what ``_note`` does."""
+        if self._latest is stream:
+            self._latest = None
+        slots = self._slots
+        if slots:
+            place = stream.stream_id >> 1 & _LAST_SLOT
+            if slots[place] is stream:
+                slots[place] = None
 
     def __getitem__(self, stream_id: int) -> Stream:
         return self.table[stream_id]
@@ -157,6 +207,8 @@ class Streams:
         """Add a stream that was just opened or reserved."""
         stream_id = stream.stream_id
         _put(self.table, stream_id, stream)
+        if COMPILED:
+            self._note(stream)
         if stream_id & 1 == self._inbound_parity:
             # use_inbound, without the call.
             if stream_id > self.highest_inbound + 2:
@@ -191,6 +243,8 @@ class Streams:
         stream.state = state
         if state >= CLOSED:
             stream_id = stream.stream_id
+            if COMPILED:
+                self._forget(stream)
             if _pop(self.table, stream_id, None) is None:
                 return  # the application has removed it
             if state > CLOSED:

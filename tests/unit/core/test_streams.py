@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from h2._core import framing
@@ -379,3 +381,42 @@ def test_how_streams_were_closed_whose_resets_are_forgotten() -> None:
     assert [each for each in range(1, 10) if streams.state_of(each) == states.CLOSED_BY_US] == [
         *(1, 2, 3, 4, 5, 6)
     ]
+
+
+@pytest.mark.parametrize("removals", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_streams_are_found_by_both_look_ups(seed: int, removals: bool) -> None:
+    # The compiled build remembers streams outside of the dict. Identifiers that differ by 256
+    # share a place there.
+    choose = random.Random(seed)
+    streams = Streams(client=True)
+    most = choose.choice([1, 2, 3, 200])
+    for number in range(500):
+        if len(streams) < most and (not len(streams) or choose.random() < 0.6):
+            step = choose.choice([1, 1, 1, 128])
+            last = streams.highest_outbound
+            streams.add(Stream(last + 2 * step if last else 1, states.OPEN_BOTH, 10))
+        else:
+            stream = choose.choice(list(streams.values()))
+            if removals and number > 250 and choose.random() < 0.3:
+                del streams.table[stream.stream_id]
+            else:
+                after = choose.choice([states.HALF_LOCAL, states.CLOSED, states.CLOSED_BY_US])
+                streams.move(stream, after, max_reset=5)
+        highest = streams.highest_outbound
+        ids = [highest, *(choose.randint(-2, highest + 300) for _ in range(5)), *streams]
+        choose.shuffle(ids)
+        for stream_id in ids:
+            assert streams.get(stream_id) is streams.table.get(stream_id)
+
+
+@pytest.mark.parametrize("name", ["pop", "popitem", "clear", "__delitem__"])
+def test_a_stream_that_a_program_removes_is_gone(name: str) -> None:
+    client, server = wire.pair()
+    client.send_headers(1, wire.POST)
+    wire.exchange(client, server)
+    assert client.local_flow_control_window(1)
+    client.send_data(1, b"x")
+    getattr(client.streams, name)(*([1] if name in ("pop", "__delitem__") else []))
+    with pytest.raises(StreamClosedError):
+        client.send_data(1, b"x")
