@@ -1,12 +1,14 @@
 """Mutation testing: change one thing in the source, and see whether a test detects it.
 
 usage: python -m tools.mutation [--sample N] [--seed N] [--only TEXT] [--searches] [--list]
+                                [--listed]
 
 Each mutant is one small change: a comparison, a boolean, a constant by one, a value that is not
 returned, a missing statement, `min` for `max`. Only the tests that reach the line run, fast ones
 first, until one fails. Mutants that no test detects are printed; either a test is missing, or the
 change has no visible effect. The latter are listed, with the reason, in
-`tools/equivalent_mutants.json`.
+`tools/equivalent_mutants.json`. With `--listed` only these run: a test that detects one shows that
+its reason is wrong, or that its number now belongs to another mutant of the function.
 
 Which tests reach which lines is found out first, which takes some minutes; later only for tests
 that have changed, unless `--fresh` is given. Tests that are marked as heavy do not run, nor those
@@ -173,6 +175,11 @@ def main() -> int:
     options = _parser().parse_args()
     known = equivalents()
     found = all_mutants(options.only)
+    usual = KILLED
+    if options.listed:
+        found = [mutant for mutant in found if mutant.key in known]
+        known = {}
+        usual = SURVIVED
     chosen = found
     if options.sample is not None and options.sample < len(found):
         chosen = random.Random(options.seed).sample(found, options.sample)
@@ -184,22 +191,23 @@ def main() -> int:
     results = {mutant.key: KNOWN for mutant in chosen}
     reached = reach(options.fresh)
     tasks = tasks_for(new, reached)
-    results |= _judge(tasks, [*_CHOSEN, *TESTS], reached.seconds)
+    results |= _judge(tasks, [*_CHOSEN, *TESTS], reached.seconds, usual)
     if options.searches:
         left = [task for task in tasks if results[task.mutant.key] in (SURVIVED, NOT_REACHED)]
         print(f"{len(left)} are searched for:")
-        results |= _judge([task._replace(tests=None) for task in left], SEARCHES, {})
+        results |= _judge([task._replace(tests=None) for task in left], SEARCHES, {}, usual)
     counts = Counter(results.values())
     print(f"{len(chosen)} of {len(found)} mutants in {monotonic() - begin:.0f} s:")
     for result in (KILLED, TIMED_OUT, KNOWN, NOT_REACHED, SURVIVED):
         print(f"{counts[result]:6} {result}")
-    return 1 if counts[SURVIVED] or counts[NOT_REACHED] else 0
+    wrong = (KILLED, TIMED_OUT) if options.listed else (SURVIVED, NOT_REACHED)
+    return 1 if any(counts[result] for result in wrong) else 0
 
 
 def _judge(
-    tasks: list[Task], arguments: Sequence[str], seconds: Mapping[str, float]
+    tasks: list[Task], arguments: Sequence[str], seconds: Mapping[str, float], usual: str
 ) -> dict[str, str]:
-    """Return what becomes of mutants, and show the interesting ones."""
+    """Return what becomes of mutants, and show those with another result than the usual one."""
     lines = {task.mutant.key: task.mutant.lines[0] for task in tasks}
     results = {}
     for outcome in run(tasks, arguments, seconds, SOURCE):
@@ -207,7 +215,7 @@ def _judge(
             print(f"{FAILS_ANYWAY}: {outcome.test}", flush=True)
             continue
         results[outcome.key] = outcome.result
-        if outcome.result != KILLED:
+        if outcome.result != usual:
             print(f"{outcome.result}: {outcome.key} (line {lines[outcome.key]})", flush=True)
     return results
 
@@ -221,6 +229,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", help="only modules whose path contains this")
     parser.add_argument("--searches", action="store_true", help="try generated inputs on survivors")
     parser.add_argument("--list", action="store_true", help="list the mutants without trying them")
+    parser.add_argument(
+        "--listed", action="store_true", help="try those that are listed as equivalent instead"
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="measure again which tests reach which lines"
     )

@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
+from examples.common.sockets import prepare
 from examples.common.transport import Link, speaks_http2, stop_accepting, within
 
 PORTS = {"https": 443, "http": 80}
@@ -177,7 +178,7 @@ async def accept(
 
     async def run(sock: socket.socket) -> None:
         with contextlib.suppress(OSError):  # it has disconnected, or TLS failed
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            prepare(sock)
             await serve_socket(sock)
 
     async def go_on() -> None:

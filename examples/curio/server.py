@@ -23,6 +23,7 @@ import curio.io
 
 from examples.common import certificate, files, options
 from examples.common.session import Session
+from examples.common.sockets import prepare
 
 MAX_CLIENTS = 100  # clients served at the same time; others wait
 HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
@@ -128,9 +129,7 @@ class Server:
         """Serve one client, and close its socket."""
         try:
             async with sock:
-                # Frames are sent when they are ready; waiting to fill a packet would only add
-                # delay.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                prepare(sock)
                 tls = self.context.wrap_socket(
                     sock, server_side=True, do_handshake_on_connect=False
                 )

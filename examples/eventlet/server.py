@@ -30,6 +30,7 @@ from examples.common import certificate, options
 from examples.common.answers import answer
 from examples.common.green import Client, Patience
 from examples.common.session import Session
+from examples.common.sockets import prepare
 
 MAX_CLIENTS = 100  # clients served at the same time; others wait
 HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
@@ -66,8 +67,7 @@ class Server:
     def serve_client(self, sock: socket.socket) -> None:
         """Serve one client, and close its socket."""
         try:
-            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            prepare(sock)
             tls = SSL.Connection(self.context, sock)
             tls.set_accept_state()
             with eventlet.Timeout(HANDSHAKE_SECONDS, TimeoutError):

@@ -30,6 +30,7 @@ import gevent.server
 from examples.common import certificate, files, options
 from examples.common.green import Client, Patience
 from examples.common.session import Session
+from examples.common.sockets import prepare
 
 MAX_CLIENTS = 100  # clients served at the same time; others wait
 HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
@@ -54,8 +55,7 @@ class Server:
     def serve_client(self, sock: socket.socket, _address: object) -> None:
         """Serve one client in a separate greenlet; the listener closes its socket."""
         try:
-            # Frames are sent when they are ready; waiting to fill a packet would only add delay.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            prepare(sock)
             with self.context.wrap_socket(
                 sock, server_side=True, do_handshake_on_connect=False
             ) as tls:

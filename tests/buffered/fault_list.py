@@ -135,6 +135,50 @@ FAULTS: Final = (
         "        if data.__class__ is not bytes:\n            data = memoryview(data)\n"
         "        if stream_id.__class__",
     ),
+    # A frame with all that is pending on a stream.
+    Fault(
+        "a frame with all that is pending does not count for the window of the connection",
+        "_core/pull.py",
+        "    conn.send_windows.connection -= length\n",
+        "",
+    ),
+    Fault(
+        "a frame with all that is pending does not count for the window of the stream",
+        "_core/pull.py",
+        "    stream.send_offset -= length\n",
+        "",
+    ),
+    Fault(
+        "the size of the queues includes what a frame with all of a stream has taken",
+        "_core/pull.py",
+        "    queue.size -= length\n",
+        "",
+    ),
+    Fault(
+        "the rest of a chunk is sent with what precedes it",
+        "_core/pull.py",
+        "    if outbound.gone:\n        data = outbound.take(length)\n    else:\n"
+        '        data = outbound.chunk\n        outbound.chunk = b""\n',
+        '    data = outbound.chunk\n    outbound.chunk = b""\n    outbound.gone = 0\n',
+    ),
+    Fault(
+        "StreamWritable is lost where a frame has all that is pending",
+        "_core/pull.py",
+        "    if outbound.full:\n        queue.note_writable(outbound)\n    if end:\n",
+        "    if end:\n",
+    ),
+    Fault(
+        "trailers are lost behind a frame with all that is pending",
+        "_core/pull.py",
+        "(_send_end(queue, outbound) if ended else 0)",
+        "0",
+    ),
+    Fault(
+        "RST_STREAM is lost behind a frame with all that is pending",
+        "_core/pull.py",
+        "        if not outbound.reset_behind:\n",
+        "        if True:\n",
+    ),
     # Order on a stream.
     Fault(
         "trailers overtake content",

@@ -293,6 +293,9 @@ class End:
             kept = message.over and not message.complete
             demand(size == 0 or not kept, "a queue of a closed stream", self, message)
             demand(size <= message.written, "more waits than was written", self, message)
+            if message.complete and message.stream_id not in conn._sending.queues:
+                gone = self.ended or message.stream_id not in conn.streams
+                demand(gone, "no RST_STREAM behind a response", self, message)
             if size:
                 state = conn.is_writable(message.stream_id)
                 full = size >= conn.SEND_BUFFER_HIGH or message.ended

@@ -267,8 +267,10 @@ class World:
         live = [m for m in end.messages.values() if not m.done]
         if not live or end.ended:
             return
-        message = choices.pick(live)
-        code = choices.pick(CODES)
+        message, code = choices.pick(live), choices.pick(CODES)
+        whole = [] if end.client else [m for m in live if m.ended]
+        if whole and choices.one_in(2):
+            message, code = choices.pick(whole), 0  # the response is still sent
         self.do(end, "reset_stream", message.stream_id, code)
         message.reset = code
         message.complete = code == 0 and message.ended and not end.client

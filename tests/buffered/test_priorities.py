@@ -105,6 +105,15 @@ def test_priority_update_shows_that_the_client_knows_priorities() -> None:
     assert conn.get_priority(3) == DEFAULT
 
 
+def test_a_signal_for_a_response_that_has_ended_shows_it_too() -> None:
+    conn = server(*WIDE)
+    wire.feed(conn, wire.headers(1, wire.POST))
+    conn.send_headers(1, RESPONSE, end_stream=True)
+    wire.feed(conn, wire.priority_update(1, b"u=0"))
+    request(conn, 3)
+    assert conn.get_priority(3) == DEFAULT
+
+
 def test_a_field_about_priorities_is_an_ordinary_field_without_buffering() -> None:
     conn = wire.server()
     fields = [*wire.REQUEST, (b"priority", b"u=0")]

@@ -656,6 +656,47 @@ def test_a_request_can_be_read_after_its_response() -> None:
     assert increments(conn) == {}
 
 
+def test_a_request_that_was_answered_before_it_was_complete_returns_its_window() -> None:
+    conn = uploading()
+    fill(conn, 1, 40_000)
+    conn.send_headers(1, [(":status", "413")], end_stream=True)
+    assert increments(conn) == {}, "it is not complete yet"
+    wire.feed(conn, wire.data(1, end_stream=True))
+    assert increments(conn) == {0: 40_000}
+    assert conn._sending.answered == []
+    assert len(conn.read_data(1)) == 40_000
+    assert conn.at_end(1)
+
+
+def test_a_request_that_was_read_after_its_answer_has_no_second_effect() -> None:
+    """Nothing is sent for it, so this call makes no frame that is shorter than necessary."""
+    conn = uploading()
+    wire.feed(conn, wire.data(1, b"x", end_stream=True), wire.headers(3, wire.REQUEST))
+    wire.feed(conn, wire.settings((Setting.INITIAL_WINDOW_SIZE, 2**20)))
+    conn.send_headers(3, wire.RESPONSE)
+    conn.data_to_send()
+    conn.send_headers(1, [(":status", "202")])
+    conn.send_data(3, bytes(3 * FRAME))
+    conn.end_stream(1)
+    assert conn.read_data(1) == b"x"
+    sent = [frame for frame in wire.parse(conn.data_to_send(2 * FRAME)) if frame.stream_id == 3]
+    assert [len(frame.payload) for frame in sent] == [FRAME]
+
+
+def test_how_a_stream_ended_of_which_nothing_is_remembered() -> None:
+    conn = server()
+    for stream_id in range(1, 1001, 2):
+        wire.feed(
+            conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, b"x", end_stream=True)
+        )
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        conn.data_to_send()
+        assert conn.read_data(stream_id) == b"x"
+    assert 1 not in receiving_of(conn)._ended
+    assert conn.at_end(1) is True
+    assert conn.read_data(1) == b""
+
+
 def test_a_request_that_is_answered_later_keeps_its_window_until_then() -> None:
     conn = uploading()
     fill(conn, 1, 40_000)

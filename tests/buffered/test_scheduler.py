@@ -572,6 +572,29 @@ def test_a_stream_that_has_not_sent_yet_is_still_fresh_at_another_level() -> Non
     assert frames(scheduler, 4) == [101, 1, 3, 5]
 
 
+def test_a_stream_that_has_sent_is_not_fresh_at_another_level() -> None:
+    ring = streams(2, 5)
+    scheduler = busy(ring)
+    frames(scheduler, 2)
+    served = streams(1, 3, first=101)[0]
+    scheduler.add(served, True)
+    assert frames(scheduler, 1) == [101]
+    scheduler.reprioritize(served, 5, True)
+    assert frames(scheduler, 3) == [1, 3, 101]
+
+
+def test_the_first_to_be_served_keeps_its_place_for_a_round() -> None:
+    """It refills within the round, so a stream that was quiet goes before it."""
+    first, second, quiet = streams(3)
+    scheduler = busy([first, second])
+    assert scheduler.next() is first
+    scheduler.sent(first, False)
+    assert frames(scheduler, 1) == [3]
+    scheduler.add(first, True)
+    scheduler.add(quiet, True)
+    assert frames(scheduler, 3) == [5, 1, 3]
+
+
 def fresh_or_not(back_and_forth: list[tuple[int, bool]]) -> list[int]:
     """The first frames of a level that one stream has used before another one arrives."""
     ring, other = streams(1, 5, first=101), streams(1, 3, first=201)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from buffered import seeded_faults
@@ -44,3 +46,18 @@ def test_a_fault_that_nobody_finds_is_a_failure(
 def test_a_source_that_is_another_one_is_an_error() -> None:
     with pytest.raises(ValueError, match="the source is another one"):
         seeded_faults.found(Fault("none", "buffered.py", "no such line", ""))
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("while True: pass", "it hangs"),
+        ("import time; time.sleep(2)", ""),
+        ("raise SystemExit('a check fails')", "a check fails"),
+    ],
+)
+def test_only_a_program_that_keeps_the_processor_busy_hangs(
+    program: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seeded_faults, "PATIENCE", 1)
+    assert seeded_faults.run(tmp_path, "-c", program) == says

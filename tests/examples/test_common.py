@@ -31,6 +31,7 @@ from examples.common import (  # noqa: E402  (skipped without trustme)
     tls,
     transport,
 )
+from examples.common.sockets import UNSENT, prepare  # noqa: E402
 
 # Certificates.
 
@@ -616,3 +617,15 @@ def test_a_client_that_connects_at_the_end_is_not_lost() -> None:
             assert (accepting.cancelled(), complaints) == (True, [])
 
     asyncio.run(scenario())
+
+
+# --- Sockets ---
+
+
+def test_the_operating_system_buffers_little_that_is_not_on_its_way() -> None:
+    with socket.socket() as ours:
+        prepare(ours)
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        if sys.platform == "linux":
+            unsent = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+            assert unsent == UNSENT

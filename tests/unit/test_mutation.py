@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tools import mutation
 from tools.mutants import Mutant, mutants_of
 from tools.mutation import Reach
+from tools.mutation_run import KILLED, SURVIVED, TIMED_OUT, Outcome, Task
 
 
 def changes(source: str) -> list[str]:
@@ -102,6 +104,47 @@ def mutant_of(source: str, change: str) -> Mutant:
 CHANGES = ("3 -> 4", "-> a >= LIMIT", "-> max")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "tried", "results", "status", "shown"),
+    [
+        ([], ["a > LIMIT", "min"], [KILLED, KILLED], 0, []),
+        ([], ["a > LIMIT", "min"], [KILLED, SURVIVED], 1, ["min"]),
+        (["--listed"], ["3 -> 4"], [SURVIVED], 0, []),
+        # A reason that is wrong.
+        (["--listed"], ["3 -> 4"], [KILLED], 1, ["3 -> 4"]),
+        (["--listed"], ["3 -> 4"], [TIMED_OUT], 1, ["3 -> 4"]),
+    ],
+)
+def test_mutants_that_are_listed_must_survive_and_others_must_not(
+    arguments: list[str],
+    tried: list[str],
+    results: list[str],
+    status: int,
+    shown: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mutants = [mutant_of(SOURCE, change) for change in CHANGES]
+    keys: list[str] = []
+
+    def run(tasks: list[Task], *_: object) -> Iterator[Outcome]:
+        keys.extend(task.mutant.key for task in tasks)
+        for task, result in zip(tasks, results, strict=True):
+            yield Outcome(task.mutant.key, result)
+
+    monkeypatch.setattr(mutation, "all_mutants", lambda only: mutants)
+    monkeypatch.setattr(mutation, "equivalents", lambda: {mutants[0].key: "a reason"})
+    monkeypatch.setattr(mutation, "reach", lambda fresh: Reach({}, {}, {}))
+    monkeypatch.setattr(mutation, "run", run)
+    monkeypatch.setattr(sys, "argv", ["mutation", *arguments])
+    assert mutation.main() == status
+    assert len(keys) == len(tried)
+    assert all(change in key for change, key in zip(tried, keys, strict=True))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "(line " in line]
+    assert len(lines) == len(shown)
+    assert all(change in line for change, line in zip(shown, lines, strict=True))
+
+
 def test_tests_that_reach_the_line_run_and_quick_ones_first() -> None:
     lines = {"m.py": {1: ["c"], 4: ["a", "b"], 7: ["b"]}}
     reach = Reach(lines, {"a": 2.0, "b": 1.0}, {"m.py": [1, 7]})
@@ -152,6 +195,7 @@ def test_first():
 """
 JUDGE = """\
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tools import mutation_run
 from tools.mutants import mutants_of

@@ -38,7 +38,7 @@ MAX_FRAMES: Final = 20_000
 MAX_OCTETS: Final = 5_000_000
 POLL_SECONDS: Final = 0.25  # how often the server checks for a stop and for timeouts
 #: Priorities no longer apply to what the operating system has buffered, so that is kept small.
-UNSENT: Final = 64 * 1024
+UNSENT: Final = 128 * 1024
 _LOW_WATER: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 _PAUSE_SECONDS: Final = 0.01
 _ORDERS: Final = (signal.SIGINT, signal.SIGTERM)
