@@ -27,7 +27,7 @@ LEFT_OUT: dict[type, set[str]] = {
         *("config", "goaway_hook", "now", "transition_table", "transitions"),
         *("list_limit", "values_seen", "window_of_streams"),
     },
-    Streams: {"_latest", "_slots"},
+    Streams: {"_latest", "_seen_by_program", "_slots"},
     # How octets are stored in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},
     PartialFrame: {"pieces"},

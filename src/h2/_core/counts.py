@@ -12,7 +12,7 @@ class Counts:
         self._inbound_parity = inbound_parity
         self.inbound = 0
         self.outbound = 0
-        #: A program has removed streams.
+        #: A program has added or removed streams itself.
         self.altered = False
 
     def change(self, stream_id: int, by: int) -> None:
