@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from h2._native import mypyc_attr
 from h2.settings import SettingCodes
 
 Values = dict[Any, int]
@@ -20,6 +21,7 @@ Frame = tuple[Any, ...]
 _NOTHING: Final[Values] = {}
 
 
+@mypyc_attr(acyclic=True)
 class AnnouncedSettings:
     """Our SETTINGS frames, matched with their acknowledgments (RFC 9113 section 6.5.3).
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from h2._native import mypyc_attr
 
+
+@mypyc_attr(acyclic=True)
 class Counts:
     """How many streams are open or half-closed (RFC 9113 section 5.1.2)."""
 

@@ -9,6 +9,7 @@ from h2._compiled import COMPILED
 from h2._core.counts import Counts
 from h2._core.open_streams import OpenStreams
 from h2._core.views import StreamStateMachine
+from h2._native import mypyc_attr
 from h2._rules.flow_control import ReceiveWindow
 from h2._rules.stream_states import CLOSED, CLOSED_BY_US, FIRST_COUNTED, IDLE
 
@@ -32,6 +33,7 @@ _NO_RESETS: Final[dict[int, int]] = {}
 _NO_SLOTS: Final[list[Any]] = []
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Stream:
     """One stream that is not closed.
 
@@ -148,6 +150,8 @@ class Streams:
             found = self._latest
             if found is not None and found.stream_id == stream_id:
                 return found
+            if stream_id > self.highest_outbound and stream_id > self.highest_inbound:
+                return None
             slots = self._slots
             if slots:
                 found = slots[stream_id >> 1 & _LAST_SLOT]
