@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from h2._native import mypyc_attr
 
+
+@mypyc_attr(acyclic=True)
 class Counts:
     """How many streams are open or half-closed (RFC 9113 section 5.1.2)."""
 
@@ -12,7 +15,7 @@ class Counts:
         self._inbound_parity = inbound_parity
         self.inbound = 0
         self.outbound = 0
-        #: A program has removed streams.
+        #: A program has added or removed streams itself.
         self.altered = False
 
     def change(self, stream_id: int, by: int) -> None:

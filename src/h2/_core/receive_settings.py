@@ -148,7 +148,7 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
         # The last value set counts: this one, or the one that the application sets on the decoder.
         conn.decoder.max_header_list_size = changed[_MAX_HEADER_LIST_SIZE].new_value
     if _HEADER_TABLE_SIZE in values or _HEADER_TABLE_SIZE in changed:
-        table_size = local.header_table_size
+        table_size = local.in_effect[_HEADER_TABLE_SIZE]
         if table_size != conn.decoder.max_allowed_table_size:
             conn.decoder.max_allowed_table_size = table_size
     change = conn.recv_initial_window() - window_before if streams else 0

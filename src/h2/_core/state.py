@@ -16,6 +16,7 @@ from h2._core.stream import Stream, Streams
 from h2._frames.decode import ID_MASK
 from h2._frames.layout import MAX_FRAME_SIZE_LOWER, PREFACE
 from h2._hpack import Decoder
+from h2._native import mypyc_attr
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
 from h2._rules.abuse import Conduct
@@ -93,6 +94,7 @@ def _settings(client: bool, values: Any, told: Any) -> Settings:
     return settings
 
 
+@mypyc_attr(acyclic=True)
 class PartialFrame:
     """A frame that has not arrived completely: its header, or part of it, and its payload.
 

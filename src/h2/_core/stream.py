@@ -9,6 +9,7 @@ from h2._compiled import COMPILED
 from h2._core.counts import Counts
 from h2._core.open_streams import OpenStreams
 from h2._core.views import StreamStateMachine
+from h2._native import mypyc_attr
 from h2._rules.flow_control import ReceiveWindow
 from h2._rules.stream_states import CLOSED, CLOSED_BY_US, FIRST_COUNTED, IDLE
 
@@ -32,6 +33,7 @@ _NO_RESETS: Final[dict[int, int]] = {}
 _NO_SLOTS: Final[list[Any]] = []
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Stream:
     """One stream that is not closed.
 
@@ -97,6 +99,7 @@ class Streams:
         "_gaps",
         "_inbound_parity",
         "_latest",
+        "_seen_by_program",
         "_skipped",
         "_slots",
         "highest_inbound",
@@ -110,7 +113,8 @@ class Streams:
     def __init__(self, client: bool) -> None:
         self._inbound_parity = 0 if client else 1
         self.open = Counts(self._inbound_parity)
-        self.table: dict[int, Stream] = OpenStreams(self.open)
+        self.table: dict[int, Stream] = {}
+        self._seen_by_program: Any = None  # created when a program asks for it
         # For the compiled build: the stream that was looked up last, and some more once there are
         # several, by their identifiers.
         self._latest: Stream | None = None
@@ -128,16 +132,26 @@ class Streams:
     # The streams that are not closed, as a mapping. Code that runs for each frame uses ``table``,
     # and ``get`` in the compiled build.
 
+    @property
+    def seen_by_program(self) -> dict[int, Stream]:
+        """The streams in a dict that programs may change."""
+        if self._seen_by_program is None:
+            self._seen_by_program = OpenStreams(self.table, self.open)
+        streams: dict[int, Stream] = self._seen_by_program
+        return streams
+
     def get(self, stream_id: int) -> Stream | None:
         """Return a stream, or None if it is not there."""
         if COMPILED:
             # Successive look-ups are often for the same stream, and a dict needs an object for the
-            # number. What programs have removed themselves is only missing in the dict.
+            # number. What programs have added or removed themselves only shows in the dict.
             if self.open.altered:
                 return self.table.get(stream_id)
             found = self._latest
             if found is not None and found.stream_id == stream_id:
                 return found
+            if stream_id > self.highest_outbound and stream_id > self.highest_inbound:
+                return None
             slots = self._slots
             if slots:
                 found = slots[stream_id >> 1 & _LAST_SLOT]
@@ -206,7 +220,7 @@ class Streams:
     def add(self, stream: Stream) -> None:
         """Add a stream that was just opened or reserved."""
         stream_id = stream.stream_id
-        _put(self.table, stream_id, stream)
+        self.table[stream_id] = stream
         if COMPILED:
             self._note(stream)
         if stream_id & 1 == self._inbound_parity:
@@ -245,7 +259,9 @@ class Streams:
             stream_id = stream.stream_id
             if COMPILED:
                 self._forget(stream)
-            if _pop(self.table, stream_id, None) is None:
+            try:
+                del self.table[stream_id]
+            except KeyError:
                 return  # the application has removed it
             if state > CLOSED:
                 self.remember(stream_id, state, max_reset)
@@ -302,8 +318,3 @@ class Streams:
         return any(
             before < stream_id < after and after & 1 == parity for before, after in self._gaps
         )
-
-
-# Methods of dict, which bypass those that OpenStreams overrides for programs.
-_put: Final[Any] = dict.setdefault
-_pop: Final[Any] = dict.pop
