@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hpack.exceptions import HPACKError
 
+from h2._compiled import COMPILED
 from h2._core import abuse, field_blocks, framing
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.inbound_fields import checked_fields
@@ -94,7 +95,7 @@ def headers_block(
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decoded even if the frame is discarded, to keep the tables of both ends in step (section 4.3).
-    stream = conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
     except HPACKError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from operator import index
 from typing import Any, Final
 
+from h2._compiled import COMPILED
 from h2._core import framing
 from h2._core.misuse import no_stream, not_allowed
 from h2._core.outbound_fields import Plan
@@ -75,7 +76,7 @@ def send_headers(
     flags = END_STREAM if end_stream else 0
     # Before everything else, because an iterable may call the connection.
     fields: list[Any] = headers if type(headers) is list else list(headers)
-    stream = conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     if stream is None:
         _check_open(conn, stream_id)
         state = _IDLE
