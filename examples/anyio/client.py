@@ -27,7 +27,7 @@ from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import anyio
 import anyio.to_thread
@@ -36,6 +36,7 @@ from anyio.streams.tls import TLSAttribute
 
 import h2.events
 from examples.common.certificate import client_context
+from examples.common.urls import host_and_port, request_fields, split_url
 from h2.buffered import BufferedH2Connection, Keepalive
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
@@ -177,14 +178,17 @@ class Connection:
         """Send a request; it is queued while the server allows no more, and may fail at once."""
         request = Request(url, self.conn.get_next_available_stream_id())
         try:
-            fields = request_fields(url, path)
-            self.conn.send_headers(request.id, fields, end_stream=path is None)
+            fields = request_fields("POST" if path else "GET", url)
+            fields.append(("user-agent", "h2-anyio-example"))
+            if path:
+                fields.append(("content-length", str(path.stat().st_size)))
+            self.conn.send_headers(request.id, fields, end_stream=not path)
         except (ProtocolError, OSError) as error:
             request.fail(self.closing or str(error))
             return request
         self.requests[request.id] = request
         self.unwritten.set()
-        if path is not None:
+        if path:
             self.tasks.start_soon(self.upload, request, path)
         return request
 
@@ -236,26 +240,8 @@ def write_out(content: bytes) -> None:
 
 
 def https_url(text: str) -> SplitResult:
-    """Parse a URL. Raises `ValueError` if it is not one that this program can fetch."""
-    url = urlsplit(text)
-    if url.scheme != "https" or not url.hostname or url.port == 0:
-        raise ValueError(text)
-    return url
-
-
-def request_fields(url: SplitResult, upload: Path | None) -> list[tuple[str, str]]:
-    """Return the header section of the request for this URL."""
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    fields = [
-        (":method", "GET" if upload is None else "POST"),
-        (":scheme", "https"),
-        (":authority", url.netloc.rpartition("@")[2]),
-        (":path", target),
-        ("user-agent", "h2-anyio-example"),
-    ]
-    if upload is not None:
-        fields.append(("content-length", str(upload.stat().st_size)))
-    return fields
+    """Parse a URL of the command line."""
+    return split_url(text, "https")
 
 
 async def fetch_all(
@@ -283,7 +269,7 @@ async def fetch_all(
 
 async def fetch(urls: list[SplitResult], authority: Path | None, upload: Path | None) -> list[str]:
     """Make all requests over one connection; return what went wrong."""
-    host, port = urls[0].hostname or "", urls[0].port or 443
+    host, port = host_and_port(urls[0])
     with anyio.fail_after(CONNECT_SECONDS):
         transport = await anyio.connect_tcp(
             host,

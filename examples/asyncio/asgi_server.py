@@ -5,10 +5,10 @@ It runs any ASGI application, named as `module:name`:
     python -m examples.asyncio.asgi_server tests.examples.applications.starlette_app:app
     curl --cacert examples/certificates/authority.pem https://localhost:8443/
 
-A `Connection` receives bytes, and passes the events of h2 to its streams. A `Stream` is one request
-and its response, including the waiting: for content, for flow-control windows, for the transport.
-An `Exchange` translates between a stream and ASGI. All of it runs on the event loop, so nothing
-needs a lock.
+A `Stream` is one request and its response, including the waiting: for content, for flow-control
+windows, for the transport. It and `Connection` extend those of `examples/common/streams.py`. An
+`Exchange` translates between a stream and ASGI. All of it runs on the event loop, so nothing needs
+a lock.
 """
 
 from __future__ import annotations
@@ -24,13 +24,10 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
 
-import h2.events
 from examples.common import streams
 from examples.common.certificate import server_context
 from examples.common.options import server_options
-from examples.common.transport import LINGER_SECONDS, Link
-from h2.buffered import BufferedH2Connection, Keepalive
-from h2.config import H2Configuration
+from examples.common.transport import LINGER_SECONDS
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
@@ -39,8 +36,7 @@ HANDSHAKE_SECONDS = 10.0  # time limit for the TLS handshake
 IDLE_SECONDS = 60.0  # after this time an idle client gets a PING, then it is disconnected
 STALL_SECONDS = 60.0  # how long a request waits for its client to send or read content
 GRACE_SECONDS = 3.0  # time limit for requests in progress after Ctrl+C
-WINDOW = 65_535  # how much content of one request is buffered for the application
-PIECE = 16_384  # how much of that the application gets at a time
+PIECE = 16_384  # how much content the application gets at a time
 MAX_REQUESTS = 100  # on one connection; the value that h2 announces to the client
 
 Task = asyncio.Task[None]
@@ -121,9 +117,9 @@ class Exchange:
             while self.delivered:
                 await self.stream.wait(None)
             body = await self.stream.read()
-        except ClientGoneError:
+        except ConnectionError:
             return {"type": "http.disconnect"}
-        self.delivered = self.stream.conn.at_end(self.stream.id)
+        self.delivered = self.stream.at_end()
         return {"type": "http.request", "body": body, "more_body": not self.delivered}
 
     async def send(self, message: Message) -> None:
@@ -178,7 +174,7 @@ class Exchange:
         if self.stream.started:
             self.stream.reset(ErrorCodes.INTERNAL_ERROR)
         else:
-            with contextlib.suppress(ClientGoneError):
+            with contextlib.suppress(ConnectionError):
                 await self.answer(b"500")
 
     async def answer(self, status: bytes) -> None:
@@ -237,49 +233,45 @@ class ClientGoneError(ConnectionError):
     """The client reset the stream or disconnected. ASGI requires an OSError for that."""
 
 
-class Stream:
+class Stream(streams.Stream):
     """One request and its response on the wire."""
 
+    connection: Connection
+
     def __init__(self, connection: Connection, stream_id: int, fields: Fields) -> None:
-        self.connection = connection
-        self.conn = connection.conn
-        self.id = stream_id
+        super().__init__(connection, stream_id)
         self.fields = fields
         self.expects_continue = (b"expect", b"100-continue") in fields
-        self.complete = False  # the request has arrived in full
         self.started = False  # the header section of the response was sent
         self.ended = False  # the response was sent in full
-        self.gone = False  # the exchange was aborted
-        self.changed = connection.loop.create_future()
         self.waiting: Task | None = None  # for others; ends with the exchange
+
+    @property
+    def gone(self) -> bool:
+        """Whether the exchange was aborted, by us or by the client."""
+        return self.error is not None and not self.ended
 
     def reset(self, code: ErrorCodes) -> None:
         """Abort the exchange."""
         if not self.gone and not self.ended:
-            self.conn.reset_stream(self.id, code)
+            self.h2.reset_stream(self.id, code)
             self.connection.flush_soon()
-            self.lose()
+            self.lose(ClientGoneError("the server has reset the stream"))
 
-    def lose(self) -> None:
-        """Note that the exchange was aborted, by us or by the client."""
-        self.gone = not self.ended
+    def lose(self, error: ConnectionError) -> None:
+        """Note that the exchange was aborted. The application may continue without its client."""
+        super().lose(error)
         if self.waiting is not None:
             self.waiting.cancel()
-        self.wake()
-
-    def wake(self) -> None:
-        """Wake everything that waits for a change."""
-        changed, self.changed = self.changed, self.connection.loop.create_future()
-        changed.set_result(None)
 
     async def wait(self, seconds: float | None = STALL_SECONDS) -> None:
         """Wait until something has changed; if it takes too long, abort the exchange."""
         self.connection.flush_soon()
         changed = self.changed
         while not changed.done():
-            unsent = self.conn.send_buffer_size(self.id)
+            unsent = self.h2.send_buffer_size(self.id)
             await asyncio.wait([changed], timeout=seconds)
-            if not changed.done() and unsent == self.conn.send_buffer_size(self.id):
+            if not changed.done() and unsent == self.h2.send_buffer_size(self.id):
                 self.reset(ErrorCodes.CANCEL)
         self.check()
 
@@ -288,21 +280,18 @@ class Stream:
         if self.gone or self.ended:
             raise ClientGoneError("the exchange with the client is over")
 
-    async def read(self, size: int = PIECE) -> bytes:
+    async def read(self, amount: int = PIECE) -> bytes:
         """Return content as it arrives, none at its end; it is acknowledged when it is read."""
         self.check()
-        if self.expects_continue and not self.started and not self.conn.readable(self.id):
-            self.conn.send_headers(self.id, [(":status", "100")])
+        if self.expects_continue and not self.started and not self.h2.readable(self.id):
+            self.h2.send_headers(self.id, [(":status", "100")])
         self.expects_continue = False
-        while not (data := self.conn.read_data(self.id, size)) and not self.conn.at_end(self.id):
-            await self.wait()
-        self.connection.flush_soon()
-        return data
+        return await super().read(amount)
 
     def send_headers(self, fields: Fields, end: bool) -> None:
         """Send a header section, or trailers if there was one."""
         self.check()
-        self.conn.send_headers(self.id, fields, end_stream=end)
+        self.send(fields, end)
         self.started = True
         if end:
             self.end_response()
@@ -310,99 +299,49 @@ class Stream:
     async def send_data(self, data: bytes, end: bool) -> None:
         """Send content; return when client and transport have had room for it."""
         self.check()
-        self.conn.send_data(self.id, data, end_stream=end)
-        while self.conn.send_buffer_size(self.id):
-            await self.wait()
+        await self.write(data, end)
         if end:
             self.end_response()
 
     def end_response(self) -> None:
         """Note that the response was sent; the rest of the request is no longer needed."""
         self.ended = True
-        if not self.complete:  # RFC 9113 section 8.1
+        if self.id in self.h2.streams:  # the request is not complete: RFC 9113 section 8.1
             # Separately: curl and Node drop a response that arrives together with the reset.
             self.connection.flush()
-            self.conn.reset_stream(self.id, ErrorCodes.NO_ERROR)
-        self.conn.discard_data(self.id)
+            self.h2.reset_stream(self.id, ErrorCodes.NO_ERROR)
+        self.h2.discard_data(self.id)
         self.connection.flush_soon()
         self.wake()
 
 
-class Connection(Link):
+class Connection(streams.Connection):
     """One client: its transport, its HTTP/2 connection and its streams."""
 
     address: tuple[str, int]  # ours
     peer: tuple[str, int]  # the client's; a closed transport does not have it any more
-    timer: asyncio.TimerHandle | None = None
 
     def __init__(self, server: Server) -> None:
-        super().__init__()
+        super().__init__(self.serve, keepalive=IDLE_SECONDS, grace=GRACE_SECONDS)
         self.server = server
-        self.conn = BufferedH2Connection(
-            H2Configuration(client_side=False),
-            receive_buffering=True,
-            # Room for the content of all requests: otherwise a few that are not read would exhaust
-            # the connection window, and block the others.
-            connection_window=MAX_REQUESTS * WINDOW,
-            keepalive=Keepalive(IDLE_SECONDS, IDLE_SECONDS),
-            shutdown_timeout=GRACE_SECONDS,
-        )
-        # An application continues when everything that it sent has been written.
-        self.conn.SEND_BUFFER_HIGH, self.conn.SEND_BUFFER_LOW = 1, 0
-        self.pull = self.conn.data_to_send
-        self.streams: dict[int, Stream] = {}  # until the application has finished
-        self.heard = self.loop.time()
 
     def connection_made(self, transport: Any) -> None:
-        """Begin with the connection preface, if ALPN selected HTTP/2."""
+        """Note the addresses."""
         self.address = transport.get_extra_info("sockname")[:2]
         self.peer = transport.get_extra_info("peername")[:2]
-        self.conn.initiate_connection()
         super().connection_made(transport)
-        self.look()
 
-    def data_received(self, data: bytes) -> None:
-        """Process what the client sends."""
-        if self.leaving:
-            return
-        self.heard = self.loop.time()
-        try:
-            self.handle(self.conn.receive_data(data))
-        except ProtocolError as error:
-            self.handle(error.events)
-            self.hang_up()  # GOAWAY is pending, with the reason
-        self.flush_soon()
-
-    def handle(self, events: Iterable[h2.events.Event]) -> None:
-        """Pass events to the streams; those that are not listed need no action."""
-        for event in events:
-            stream = self.streams.get(getattr(event, "stream_id", 0))
-            match event:
-                case h2.events.RequestReceived():
-                    self.begin(Stream(self, event.stream_id, event.headers))
-                case h2.events.StreamEnded() if stream:
-                    stream.complete = True
-                case h2.events.StreamReset() if stream:
-                    stream.lose()
-                case h2.events.ConnectionDrained():
-                    self.hang_up()
-                case h2.events.KeepaliveTimedOut():
-                    self.conn.close_connection()
-                    self.hang_up()
-            if stream:
-                stream.wake()
-
-    def begin(self, stream: Stream) -> None:
+    def begin(self, stream_id: int, fields: Fields) -> None:
         """Start the application, unless it is busy enough for this client.
 
         h2 limits the open streams, but the application may still be working on closed ones.
         """
         if len(self.streams) < 2 * MAX_REQUESTS:
-            self.streams[stream.id] = stream
+            stream = self.streams[stream_id] = Stream(self, stream_id, fields)
             self.server.start(self.serve(stream))
             return
         with contextlib.suppress(ProtocolError):  # the client has already reset it
-            self.conn.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
+            self.h2.reset_stream(stream_id, ErrorCodes.REFUSED_STREAM)
 
     async def serve(self, stream: Stream) -> None:
         """Run the application for one request."""
@@ -412,44 +351,11 @@ class Connection(Link):
         finally:
             del self.streams[stream.id]
 
-    def flushed(self, sent: bool) -> None:
-        """Process what sending has caused."""
-        if events := self.conn.events():
-            self.handle(events)
-
-    def look(self) -> None:
-        """Handle timeouts: of an idle client, or of a shutdown."""
-        now = self.loop.time()
-        if not self.streams and now >= self.heard + IDLE_SECONDS:
-            self.conn.graceful_shutdown()
-        self.conn.handle_timer(now)
-        self.flush()
-        if (due := self.conn.get_timer()) is not None:
-            self.timer = self.loop.call_at(due, self.look)
-
-    def shut_down(self) -> None:
-        """Begin a graceful shutdown (RFC 9113 section 6.8)."""
-        if self.timer:
-            self.timer.cancel()
-            self.conn.graceful_shutdown()
-            self.look()
-
-    def hang_up(self, linger: bool = True) -> None:
-        """Give the client a moment to read our last frames."""
-        self.lose_streams()
-        super().hang_up(linger)
-
-    def lose_streams(self) -> None:
-        """Wake everything that waits for the client: it has disconnected."""
-        for stream in self.streams.values():
-            stream.lose()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Clean up; asyncio has closed the socket."""
-        super().connection_lost(error)
-        if self.timer:
-            self.timer.cancel()
-        self.lose_streams()
+    def on_timer(self) -> None:
+        """Do what is due; disconnect an idle client, instead of asking whether it is alive."""
+        if not self.streams:
+            self.h2.graceful_shutdown()
+        super().on_timer()
 
 
 class Server:

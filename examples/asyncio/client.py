@@ -13,10 +13,12 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from urllib.parse import SplitResult
 
 import h2.events
 from examples.common.certificate import client_context
-from examples.common.tls import Wire, connect, split_url
+from examples.common.tls import Wire, connect
+from examples.common.urls import request_fields, split_url
 from h2.buffered import BufferedH2Connection
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
@@ -118,7 +120,7 @@ class Response:
 class Connection:
     """One connection to a server, with a timeout in seconds. Requests wait until it is open."""
 
-    def __init__(self, server: str, tls: ssl.SSLContext, timeout: float) -> None:
+    def __init__(self, url: SplitResult, tls: ssl.SSLContext, timeout: float) -> None:
         self.h2 = BufferedH2Connection(
             H2Configuration(header_encoding="latin-1"),
             receive_buffering=True,
@@ -128,7 +130,7 @@ class Connection:
         self.h2.STREAMS_BEFORE_SETTINGS = 1  # the others wait for the server's limit
         self.h2.initiate_connection()
         self.h2.update_settings({SettingCodes.ENABLE_PUSH: 0})
-        self.wire, self.server, self.timeout = Wire(), server, timeout
+        self.wire, self.url, self.timeout = Wire(), url, timeout
         self.wire.pull = self.h2.data_to_send
         self.responses: dict[int, Response] = {}  # those that are in use
         self.reason = ""  # why it accepts no more requests
@@ -140,7 +142,7 @@ class Connection:
         error = RequestError("the client was closed")
         failure = RequestError
         try:
-            await connect(self.wire, self.server, tls, self.timeout)
+            await connect(self.wire, self.url, tls, self.timeout)
             failure = LostError
             while self.responses or not self.reason:
                 self.handle(self.h2.receive_data(await self.wire.read()))
@@ -202,15 +204,13 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
         self, method: str, url: str, headers: Iterable[tuple[str, str]] = (), content: Content = b""
     ) -> AsyncIterator[Response]:
         """Send a request, several times if necessary, and wait until there is a response."""
-        parts = split_url(url)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        fields = [(":method", method), (":scheme", parts.scheme), (":path", path)]
-        fields += [(":authority", parts.netloc.rpartition("@")[2]), *headers]
+        parts = split_url(url, "https", "http")
+        fields = [*request_fields(method, parts), *headers]
         if isinstance(content, bytes) and content:
             fields.append(("content-length", str(len(content))))
         attempts = 0
         while True:
-            connection = self.connect(f"{parts.scheme}://{parts.netloc}")
+            connection = self.connect(parts)
             response = Response(connection, fields, content)
             try:
                 while not response.status:
@@ -229,12 +229,13 @@ class Client(contextlib.AbstractAsyncContextManager["Client"]):
             if not connection.reason:
                 await asyncio.sleep(0.05 * 2 ** (attempts - 1))
 
-    def connect(self, server: str) -> Connection:
+    def connect(self, url: SplitResult) -> Connection:
         """Return the connection to a server, or a new one if there is none for new requests."""
         for connection in self.connections:
-            if connection.server == server and not connection.reason:
+            same = connection.url.scheme == url.scheme and connection.url.netloc == url.netloc
+            if same and not connection.reason:
                 return connection
-        connection = Connection(server, self.context, self.timeout)
+        connection = Connection(url, self.context, self.timeout)
         self.connections.add(connection)
         connection.task.add_done_callback(lambda _: self.connections.discard(connection))
         return connection

@@ -83,7 +83,7 @@ class Gateway:
             # Applications may fail because their client left, which is not their fault.
             if not self.stream.gone:
                 traceback.print_exc()
-                with contextlib.suppress(ClientGoneError):
+                with contextlib.suppress(ConnectionError):
                     self.fail()
 
     def respond(self, environ: Environ) -> None:

@@ -137,7 +137,7 @@ class Connection(Link):
 
     def __init__(
         self,
-        answer: Callable[[Stream], Coroutine[Any, Any, None]] | None = None,
+        answer: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
         *,
         patience: float | None = 60.0,  # seconds that a stream waits for its peer
         keepalive: float = 60.0,  # seconds of silence after which the peer has to answer a PING
@@ -209,10 +209,8 @@ class Connection(Link):
         for event in events:
             stream = self.streams.get(getattr(event, "stream_id", None) or 0)
             match event:
-                case h2.events.RequestReceived() if self.answer is not None:
-                    stream = self.streams[event.stream_id] = Stream(self, event.stream_id)
-                    stream.heads.append(event.headers)
-                    stream.task = self.loop.create_task(self.answer(stream))
+                case h2.events.RequestReceived():
+                    self.begin(event.stream_id, event.headers)
                 case h2.events.ResponseReceived() | h2.events.InformationalResponseReceived() if (
                     stream
                 ):
@@ -232,6 +230,13 @@ class Connection(Link):
                     self.leave(ConnectionError("the connection is closed"))
             if stream:
                 stream.wake()
+
+    def begin(self, stream_id: int, fields: Fields) -> None:
+        """Start to answer a request."""
+        assert self.answer is not None  # only servers receive requests
+        stream = self.streams[stream_id] = Stream(self, stream_id)
+        stream.heads.append(fields)
+        stream.task = self.loop.create_task(self.answer(stream))
 
     def flushed(self, sent: bool) -> None:
         """Process what sending has caused, and set the timer."""

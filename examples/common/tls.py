@@ -16,14 +16,13 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from examples.common.certificate import server_context
 from examples.common.options import announce, server_options
 from examples.common.sockets import prepare
 from examples.common.transport import Link, speaks_http2, stop_accepting, within
-
-PORTS = {"https": 443, "http": 80}
+from examples.common.urls import host_and_port
 
 
 class Wire(Link):
@@ -95,31 +94,14 @@ class Wire(Link):
         self.wake()
 
 
-def split_url(url: str) -> SplitResult:
-    """Parse an http or https URL.
+async def connect(link: Link, url: SplitResult, tls: ssl.SSLContext, seconds: float) -> None:
+    """Connect to the server of a URL, which speaks HTTP/2; without TLS for the scheme http.
 
-    :raises ValueError: if it is not one
-    """
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(url)
-        if parts.scheme in PORTS and parts.hostname and parts.port != 0:
-            return parts
-    raise ValueError(f"{url} is no URL of a web page")
-
-
-async def connect(link: Link, server: str, tls: ssl.SSLContext, seconds: float) -> None:
-    """Connect to a server that speaks HTTP/2; without TLS for the scheme http.
-
-    :param server: the beginning of its URLs
     :param seconds: the time limit
     :raises OSError: if there is no connection
     """
-    parts = split_url(server)
-    is_tls = parts.scheme == "https"
-    port = parts.port or PORTS[parts.scheme]
-    connecting = link.loop.create_connection(
-        lambda: link, parts.hostname or "", port, ssl=tls if is_tls else None
-    )
+    context = None if url.scheme == "http" else tls
+    connecting = link.loop.create_connection(lambda: link, *host_and_port(url), ssl=context)
     try:
         transport, _ = await within(seconds, connecting, lambda pair: pair[0].abort())
     except asyncio.TimeoutError:

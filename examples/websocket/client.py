@@ -24,7 +24,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from wsproto.connection import Connection as WebSocketConnection
 from wsproto.connection import ConnectionState, ConnectionType
@@ -44,6 +44,7 @@ from examples.common.certificate import client_context
 from examples.common.streams import Connection, Stream
 from examples.common.tls import connect
 from examples.common.transport import within
+from examples.common.urls import request_fields, split_url
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
@@ -89,16 +90,13 @@ class Client(Connection):
         # SETTINGS are the first frame from the server; they have the setting, or it is missing.
         if not self.h2.remote_settings.enable_connect_protocol:
             raise WebSocketError("the server has no WebSockets over HTTP/2")
-        fields = {
-            ":method": "CONNECT",
-            ":protocol": "websocket",
-            ":scheme": "https",
-            ":authority": url.netloc.rpartition("@")[2],
-            ":path": (url.path or "/") + (f"?{url.query}" if url.query else ""),
-            "sec-websocket-version": "13",
-            "user-agent": "h2-websocket-example",
-        }
-        stream = self.request([(n.encode(), v.encode()) for n, v in fields.items()])
+        fields = [
+            *request_fields("CONNECT", url),
+            (":protocol", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("user-agent", "h2-websocket-example"),
+        ]
+        stream = self.request([(name.encode(), value.encode()) for name, value in fields])
         while (status := dict(await stream.head())[b":status"].decode()) != "200":
             if status >= "200":
                 raise WebSocketError(f"the server refuses with status {status}")
@@ -201,7 +199,7 @@ def messages(texts: list[str], file: Path | None, ping: bool) -> Generator[Event
 async def talk(url: SplitResult, authority: Path | None, events: Iterator[Event]) -> int:
     """Connect, open the WebSocket, send and receive; return the code with which it was closed."""
     client = Client()
-    await connect(client, f"https://{url.netloc}", client_context(authority), CONNECT_SECONDS)
+    await connect(client, url, client_context(authority), CONNECT_SECONDS)
     try:
         stream = await within(CONNECT_SECONDS, client.open(url))
         return await WebSocket(stream).run(events)
@@ -213,11 +211,8 @@ async def talk(url: SplitResult, authority: Path | None, events: Iterator[Event]
 
 
 def websocket_url(text: str) -> SplitResult:
-    """Parse a URL. Raises `ValueError` if it is not one that this program can open."""
-    url = urlsplit(text)
-    if url.scheme != "wss" or not url.hostname or url.port == 0:
-        raise ValueError(text)
-    return url
+    """Parse a URL of the command line."""
+    return split_url(text, "wss")
 
 
 def main() -> int:

@@ -103,7 +103,7 @@ class BufferedH2Connection(H2Connection):
         sending.low = max(0, self.SEND_BUFFER_LOW)  # an empty buffer is always low enough
         sending.streams_before_settings = self.STREAMS_BEFORE_SETTINGS
         if self._buffers.automatic is not None:
-            self._buffers.automatic.largest = min(self.LARGEST_AUTOMATIC_WINDOW, 2**31 - 1)
+            self._buffers.automatic.largest = int(min(self.LARGEST_AUTOMATIC_WINDOW, 2**31 - 1))
 
     def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[Event]:
         """Let a subclass handle GOAWAY, whatever events it makes of it."""

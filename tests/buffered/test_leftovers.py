@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from buffered.pairs import POST, RESPONSE, pair
+from buffered.pairs import POST, REQUEST, RESPONSE, pair
 from h2._core.leftovers import Leftovers
 from h2._core.pieces import Pieces
+from h2.buffered import BufferedH2Connection
 from h2.exceptions import StreamClosedError
 from support import wire
 
@@ -83,18 +84,13 @@ def test_the_latest_streams_that_lost_content_are_remembered() -> None:
 
 def test_below_a_stream_that_was_forgotten_nothing_counts_as_complete() -> None:
     left = Leftovers()
-    for stream_id in (*range(1, 21, 2), 8, 6):
-        left.note_lost(stream_id, True, 3)
-    assert left.has_lost(1)
-    assert left.has_lost(15), "the latest that was forgotten"
-    assert left.has_lost(17), "remembered"
-    assert not left.has_lost(21)
-    assert not left.has_lost(2), "of the other end"
-    for stream_id in (23, 25, 27):
-        left.note_lost(stream_id, True, 3)
-    assert left.has_lost(8)
-    assert left.has_lost(4)
-    assert not left.has_lost(10)
+    for stream_id in (1, 15, 7, 19):
+        left.note_lost(stream_id, True, 1)
+    assert [at for at in range(1, 25, 2) if left.has_lost(at)] == [1, 3, 5, 7, 9, 11, 13, 15, 19]
+    assert not any(left.has_lost(at) for at in range(2, 25, 2)), "those of the other end"
+    for stream_id in (8, 4, 24):
+        left.note_lost(stream_id, True, 1)
+    assert [at for at in range(2, 25, 2) if left.has_lost(at)] == [2, 4, 6, 8, 24]
 
 
 def test_what_the_program_has_dropped_itself_changes_nothing_for_others() -> None:
@@ -118,3 +114,21 @@ def test_content_that_was_dropped_is_never_mistaken_for_all_of_it() -> None:
         assert not other.at_end(stream_id)
         with pytest.raises(StreamClosedError, match="discarded"):
             other.read_data(stream_id)
+
+
+def test_requests_that_the_program_has_dropped_are_no_reason_to_doubt_others() -> None:
+    class Forgetful(BufferedH2Connection):
+        MAX_CLOSED_STREAMS = 1
+
+    conn = Forgetful(receive_buffering=True)
+    conn.initiate_connection()
+    wire.feed(conn, wire.settings((wire.Setting.MAX_CONCURRENT_STREAMS, 1)))
+    for stream_id in range(1, 1001, 2):
+        conn.send_headers(stream_id, REQUEST, end_stream=True)
+        answer = wire.headers(stream_id, RESPONSE) if stream_id < 600 else b""
+        wire.feed(conn, answer, wire.data(stream_id, b"x", end_stream=True) if answer else b"")
+        assert conn.read_data(stream_id) == (b"x" if answer else b"")
+    assert conn.waiting_streams > 100
+    for stream_id in range(603, 1001, 2):
+        conn.reset_stream(stream_id)
+    assert all(conn.at_end(stream_id) for stream_id in range(1, 600, 2))

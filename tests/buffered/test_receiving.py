@@ -685,14 +685,25 @@ def test_a_request_that_was_read_after_its_answer_has_no_second_effect() -> None
 
 def test_how_a_stream_ended_of_which_nothing_is_remembered() -> None:
     conn = server()
+    conn.MAX_CLOSED_STREAMS = 10
+    conn._limit_core()
     for stream_id in range(1, 1001, 2):
-        wire.feed(
-            conn, wire.headers(stream_id, wire.POST), wire.data(stream_id, b"x", end_stream=True)
-        )
+        request = wire.headers(stream_id, wire.POST), wire.data(stream_id, b"x", end_stream=True)
+        wire.feed(conn, *request)
         conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
         conn.data_to_send()
         assert conn.read_data(stream_id) == b"x"
+    # That a program has reset a stream is no doubt about others, even if it is forgotten.
+    wire.feed(conn, wire.headers(1001, wire.POST))
+    conn.reset_stream(1001)
+    for stream_id in range(1003, 1025, 2):
+        wire.feed(conn, wire.headers(stream_id, wire.POST))
+        fill(conn, stream_id, 40_000)
+        wire.feed(conn, wire.data(stream_id, end_stream=True))
+        conn.send_headers(stream_id, wire.RESPONSE, end_stream=True)
+        conn.data_to_send()
     assert 1 not in receiving_of(conn)._ended
+    assert 1001 not in receiving_of(conn)._leftovers._lost
     assert conn.at_end(1) is True
     assert conn.read_data(1) == b""
 

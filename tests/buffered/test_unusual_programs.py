@@ -10,8 +10,9 @@ from buffered.ends import POST, REQUEST, RESPONSE, client, content, frames, serv
 from buffered.state import state_of
 from h2.buffered import BufferedH2Connection
 from h2.config import DummyLogger, H2Configuration
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import Event, StreamOpened, StreamReset
+from h2.events import DataReceived, Event, StreamOpened, StreamReset
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError
 from h2.settings import Settings
 from support import wire
@@ -89,6 +90,24 @@ def test_a_buffer_without_content_is_writable_whatever_the_limits() -> None:
     assert conn.is_writable(1)
 
 
+@pytest.mark.parametrize("largest", [1e6, 1_000_000])
+def test_the_largest_window_may_be_any_number(largest: int) -> None:
+    size = {"stream_window": 600_000, "connection_window": 600_000}
+    conn = BufferedH2Connection(automatic_window=True, clock=lambda: 0.0, **size)
+    conn.LARGEST_AUTOMATIC_WINDOW = largest
+    conn.initiate_connection()
+    wire.feed(conn, wire.settings(), wire.settings(ack=True))
+    conn.send_headers(1, REQUEST, end_stream=True)
+    conn.data_to_send()
+    content = wire.data(1, bytes(16_384))
+    wire.feed(conn, wire.headers(1, RESPONSE), content * 10)
+    assert frames(conn) == wire.parse(wire.ping(b"h2window"))
+    for event in wire.feed(conn, content * 16, wire.ping(b"h2window", ack=True)):
+        assert isinstance(event, DataReceived)
+    update = wire.settings((Setting.INITIAL_WINDOW_SIZE, 1_000_000))
+    assert frames(conn) == wire.parse(update + wire.window_update(0, 400_000))
+
+
 def test_a_window_never_grows_beyond_what_the_protocol_allows() -> None:
     size = {"stream_window": MAX_WINDOW, "connection_window": MAX_WINDOW}
     conn = BufferedH2Connection(automatic_window=True, clock=lambda: 0.0, **size)
@@ -119,6 +138,15 @@ def test_priorities_of_idle_streams_are_limited_without_a_limit_of_streams() -> 
     assert [conn.get_priority(stream_id).urgency for stream_id in (2047, 2049)] == [1, 3]
     assert len(wire.feed(conn, wire.priority_update(20_001, b"u=2"))) == 1
     assert conn.get_priority(20_001).urgency == 2, "there is room again"
+
+
+def test_a_priority_that_comes_too_late_is_not_kept_although_there_was_one_before() -> None:
+    conn = server()
+    wire.feed(conn, wire.priority_update(1, b"u=1"), wire.headers(1, POST))
+    conn.send_headers(1, RESPONSE, end_stream=True)
+    assert not conn._sending.priorities.known
+    assert len(wire.feed(conn, wire.priority_update(1, b"u=2"))) == 1
+    assert not conn._sending.priorities.known
 
 
 # A logger that calls the connection.
@@ -159,9 +187,10 @@ def test_what_is_taken_cannot_be_taken_again_by_a_logger(amount: int | None) -> 
     assert content(sent_frames, 1) == b"content" + bytes(2000)
 
 
+@pytest.mark.parametrize("kind", [H2Connection, BufferedH2Connection])
 @pytest.mark.parametrize("amount", [None, 20, 30_000])
 @pytest.mark.parametrize("method", ["ping", "send_data", "reset_stream", "update_settings"])
-def test_a_logger_may_send(method: str, amount: int | None) -> None:
+def test_a_logger_may_send(method: str, amount: int | None, kind: type[H2Connection]) -> None:
     arguments: dict[str, Any] = {
         "ping": (b"12345678",),
         "send_data": (1, b"x" * 5000),
@@ -169,7 +198,7 @@ def test_a_logger_may_send(method: str, amount: int | None) -> None:
         "update_settings": ({4: 9},),
     }
     log = Caller("Sent frame")
-    conn = BufferedH2Connection(H2Configuration(logger=log))
+    conn = kind(H2Configuration(logger=log))
     conn.initiate_connection()
     conn.data_to_send()
     conn.send_headers(1, POST)
@@ -266,7 +295,8 @@ def test_a_window_of_a_request_that_waits_is_limited_like_that_of_a_stream() -> 
 
 
 @pytest.mark.parametrize(
-    ("size", "increments"), [(100_000, [MAX_WINDOW - 100_000]), (MAX_WINDOW, [])]
+    ("size", "increments"),
+    [(100_000, [MAX_WINDOW - 100_000]), (MAX_WINDOW - 1, [1]), (MAX_WINDOW, [])],
 )
 def test_settings_may_enlarge_the_window_of_a_request_that_waits(
     size: int, increments: list[int]

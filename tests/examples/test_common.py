@@ -30,6 +30,7 @@ from examples.common import (  # noqa: E402  (skipped without trustme)
     options,
     tls,
     transport,
+    urls,
 )
 from examples.common.sockets import UNSENT, prepare  # noqa: E402
 
@@ -253,8 +254,8 @@ def test_a_connection_that_comes_with_a_cancellation_is_closed(
         monkeypatch.setattr(loop, "create_connection", lambda *args, **options: result)
         monkeypatch.setattr(asyncio, "open_connection", lambda *args, **options: result)
         if client == "tls":
-            context = certificate.client_context()
-            connecting = asyncio.create_task(tls.connect(tls.Wire(), "http://a", context, TIMEOUT))
+            context, url = certificate.client_context(), urls.split_url("http://a", "http")
+            connecting = asyncio.create_task(tls.connect(tls.Wire(), url, context, TIMEOUT))
         else:
             require_module("h11")
             from examples.proxy.upstream import Server
@@ -288,6 +289,31 @@ def test_examples_on_asyncio_have_no_time_limit_of_another_kind() -> None:
 
 
 # Command lines.
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["gopher://a/", "http://a/", "https://a:x/", "https://a:0/", "https://[", "https:///", ""],
+)
+def test_what_is_no_url(text: str) -> None:
+    with pytest.raises(ValueError, match="no URL of a web page"):
+        urls.split_url(text, "https", "wss")
+
+
+@pytest.mark.parametrize(
+    ("text", "server", "fields"),
+    [
+        ("https://a", ("a", 443), ["https", "a", "/"]),
+        ("http://user@[::1]:8080/b?c#d", ("::1", 8080), ["http", "[::1]:8080", "/b?c"]),
+        ("wss://a/b", ("a", 443), ["https", "a", "/b"]),
+    ],
+)
+def test_a_request_for_a_url(text: str, server: tuple[str, int], fields: list[str]) -> None:
+    url = urls.split_url(text, "https", "http", "wss")
+    assert urls.host_and_port(url) == server
+    names = (":scheme", ":authority", ":path")
+    pairs = list(zip(names, fields, strict=True))
+    assert urls.request_fields("PUT", url) == [(":method", "PUT"), *pairs]
 
 
 def test_options_of_a_server(capsys: pytest.CaptureFixture[str]) -> None:
