@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from h2._compiled import COMPILED
 from h2._core import reader
 from h2._core.field_lookup import Remembered, find_entries
+from h2._core.options import options_of
+from h2._core.outbound_fields import FieldPlanner
 from h2._frames import native_header
 from h2._frames.decode import ID_MASK, u24, u31, unpack_header, unpack_long
 from h2._frames.encode import pack_header
@@ -28,6 +30,7 @@ from h2._rules.fields import (
     is_short_and_visible,
     low_at_an_end,
 )
+from h2.config import H2Configuration
 
 # Octets with short codes, with long codes, and any octets.
 TEXT = st.one_of(
@@ -168,3 +171,22 @@ def test_look_up_of_fields(fields: list[Any]) -> None:
     found = find_entries({(b"a", b"1"): entry}, fields, Remembered())
     plain = [type(field) in (tuple, HeaderTuple) and field == (b"a", b"1") for field in fields]
     assert found == [entry if same else None for same in plain]
+
+
+KEPT = st.sampled_from([
+    (b":status", b"200"), HeaderTuple(b":status", b"200"), (b"accept-encoding", b"gzip, deflate"),
+    NeverIndexedHeaderTuple(b":status", b"200"), (b":status", bytes([50, 48, 48])),
+])  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.lists(KEPT, min_size=1, max_size=3)), max_size=9))
+def test_look_up_of_blocks(blocks: list[tuple[int, list[Any]]]) -> None:
+    planner, options = FieldPlanner(), options_of(H2Configuration())
+    for kind, fields in blocks:
+        plan = planner.plan(options, kind, fields)
+        plain = {*map(type, fields)} <= {tuple, HeaderTuple}
+        kept = planner._blocks.get((kind, *fields)) if plain else None
+        assert planner._find_block(kind, fields) is kept
+        assert planner._find_block(kind, fields.copy()) is kept
+        if not plan.encoded:
+            planner.encode(plan, kind, fields)
