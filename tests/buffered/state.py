@@ -7,7 +7,7 @@ from typing import Any
 
 from h2._core.state import Connection
 from h2.buffered import BufferedH2Connection
-from support.snapshot import attributes, freeze, snapshot
+from support.snapshot import LEFT_OUT, attributes, freeze, snapshot
 
 
 def state_of(conn: BufferedH2Connection) -> object:
@@ -36,6 +36,7 @@ def _frozen(thing: object, seen: dict[int, tuple[int, object]]) -> object:
         return [_frozen(part, seen) for part in parts]
     if type(thing).__module__.startswith("h2._core"):
         seen[id(thing)] = len(seen), thing
-        found = sorted(attributes(thing).items())
+        left_out = LEFT_OUT.get(type(thing), set())
+        found = sorted(item for item in attributes(thing).items() if item[0] not in left_out)
         return type(thing).__name__, [(name, _frozen(value, seen)) for name, value in found]
     return freeze(thing)

@@ -29,7 +29,7 @@ LEFT_OUT: dict[type, set[str]] = {
         *("list_limit", "streams_allowed", "values_seen", "window_of_streams"),
         *("peer_streams_allowed", "peer_values_seen"),
     },
-    Streams: {"_latest", "_seen_by_program", "_slots"},
+    Streams: {"_latest", "_seen_by_program", "_slots", "seen_by_program"},
     # How octets are stored in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},
     PartialFrame: {"pieces"},
