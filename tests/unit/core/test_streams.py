@@ -485,3 +485,27 @@ def test_a_stream_that_a_program_replaces_is_found(name: str) -> None:
     getattr(client.streams, name)(*([1, other] if name == "__setitem__" else [{1: other}]))
     client.send_data(1, b"x")
     assert other.send_offset == -1
+
+
+def test_where_the_compiled_build_finds_streams() -> None:
+    streams = Streams(client=True)
+    one, three, other = (Stream(number, states.OPEN_BOTH, 0) for number in (1, 3, 257))
+    streams.add(one)
+    streams._note(one)
+    assert (streams._latest, streams._slots) == (one, [])
+    streams._forget(one)
+    assert streams._latest is None
+    streams.add(three)
+    streams._note(three)
+    streams._note(one)
+    assert streams._latest is one
+    assert [stream for stream in streams._slots if stream] == [one, three]
+    streams.add(other)
+    streams._note(other)
+    assert [stream for stream in streams._slots if stream] == [other, three]
+    streams._forget(one)
+    assert streams._latest is other
+    assert [stream for stream in streams._slots if stream] == [other, three]
+    streams._forget(other)
+    assert streams._latest is None
+    assert [stream for stream in streams._slots if stream] == [three]
