@@ -5,7 +5,7 @@ usage: python -m tools.attacks_page [--check]
 `docs/attacks.json` is that record; a run stores its figures there next to those of other packages:
 
     python -m benchmarks.attacks --json docs/attacks.json
-    python -m benchmarks.attacks --sample --frames 11000 --seconds 0.3 \
+    python -m benchmarks.attacks --frames 11000 --seconds 0.3 \
         --packages buffered,reading --json docs/attacks.json
     python -m benchmarks.attacks --sample --modes serves \
         --frames 20000 --seconds 0.3 --packages published,jh2,libnghttp2 --json docs/attacks.json
@@ -47,11 +47,11 @@ INTRODUCTION = """\
 This page shows what a hostile peer can do to a connection with the default configuration, and at
 what cost. A catalogue of {attacks} attacks ({names} kinds, most of them against both roles) is sent
 as raw bytes. An attack ends after {frames:,} frames, when the connection has ended, or after
-{seconds:g} seconds of CPU time. `BufferedH2Connection` and the other packages got a subset of the
-attacks, and the other packages only one application; the table of results has the limits of each
-run. The frames arrive in reads of 64 KiB. `python -m benchmarks.attacks` repeats all measurements
-on your machine; with `--packages buffered,reading` it attacks `BufferedH2Connection` instead,
-without and with `receive_buffering`. Each attack is tried with three applications:
+{seconds:g} seconds of CPU time; one during which memory grows is repeated, ten times as long. The
+other packages got a subset of the attacks, and only one application; the table of results has the
+limits of each run. The frames arrive in reads of 64 KiB. `python -m benchmarks.attacks` repeats all
+measurements on your machine; with `--packages buffered,reading` it attacks `BufferedH2Connection`
+instead, without and with `receive_buffering`. Each attack is tried with three applications:
 
 - one that **ignores** everything: it never takes output, acknowledges nothing, answers nothing;
 - one that **serves**: it takes output after each read, acknowledges content, answers requests;
@@ -92,15 +92,14 @@ does not keep events.
 BUFFERED_TEXT = """
 ## The buffered connection
 
-The same attacks, as far as they were tried with `BufferedH2Connection`: without `receive_buffering`
-and with it. The application that serves them reads content with `read_data` in the second case.
+The same attacks on `BufferedH2Connection`: without `receive_buffering` and with it. The application
+that serves them reads content with `read_data` in the second case.
 
 `BufferedH2Connection` is strict by default: a stream above its limit is reset, and the connection
 ends when the limit on glitches is exceeded, after some 5,000 of them. If the application takes no
-output, each of them takes about 100 octets until then. So an attack with large requests does not
-get there in the time of a measurement, and may count as one that grows. `huffman-states` also fills
-the tables for Huffman codes, which take up to 1.7 MB and which all connections of a process share;
-both together are more than 2 MB.
+output, each of them takes about 100 octets until then. `huffman-states` also fills the tables for
+Huffman codes, which take up to 1.7 MB and which all connections of a process share; both together
+are a little more than 2 MB.
 
 """
 

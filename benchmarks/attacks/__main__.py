@@ -18,7 +18,7 @@ from tools.venvs import ROOT, ensure
 
 from . import record
 from .catalogue import ATTACKS, SAMPLE
-from .judge import faults, too_costly, undecided, verdict
+from .judge import faults, grows, too_costly, verdict
 from .probe import Outcome, times
 from .victim import BUFFERED, LIBRARY, MODES, READING
 
@@ -140,8 +140,8 @@ def show(cells: Sequence[str], markdown: bool) -> None:
 def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
     """Run all attacks on one package.
 
-    Repeats those that cost too much, because the machine may be busy, and those that were cut too
-    early, for ten times as long.
+    Repeats those that cost too much, because the machine may be busy, and those during which memory
+    grows, ten times as long, because it may grow up to some limit only.
     """
     found: dict[tuple[str, str], Outcome] = {}
     for outcome in run(package, options, options.names):
@@ -154,8 +154,10 @@ def measure(package: str, options: argparse.Namespace) -> list[Outcome]:
             if times(outcome) < times(found[outcome.attack, outcome.mode]):
                 found[outcome.attack, outcome.mode] = outcome
                 show(line(package, outcome), options.markdown)
-    longer = argparse.Namespace(**{**vars(options), "seconds": 10 * options.seconds})
-    names = list(dict.fromkeys(outcome.attack for outcome in found.values() if undecided(outcome)))
+    longer = argparse.Namespace(**vars(options))
+    longer.frames *= 10
+    longer.seconds *= 10
+    names = list(dict.fromkeys(outcome.attack for outcome in found.values() if grows(outcome)))
     for outcome in run(package, longer, names) if names else ():
         found[outcome.attack, outcome.mode] = outcome
         show(line(package, outcome), options.markdown)

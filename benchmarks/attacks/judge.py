@@ -39,12 +39,7 @@ def too_costly(outcome: Outcome) -> bool:
     return times(outcome) > (MOST_TIMES if outcome.error else _most_times(outcome))
 
 
-def undecided(outcome: Outcome) -> bool:
-    """Whether it was cut before it showed that the memory stops growing, or that it is refused."""
-    return outcome.cut and _grows(outcome)
-
-
-def _grows(outcome: Outcome) -> bool:
+def grows(outcome: Outcome) -> bool:
     """Whether memory grows although nothing ends the attack."""
     return not outcome.error and outcome.mode != "keeps" and outcome.late_growth > NO_GROWTH
 
@@ -71,7 +66,7 @@ def faults(outcome: Outcome) -> list[str]:
     if too_costly(outcome):
         refused = "" if outcome.error else "not refused, but "
         found.append(f"{refused}costs {times(outcome):.1f} times ordinary requests")
-    if _grows(outcome):
+    if grows(outcome):
         found.append(f"not refused, but grows: {outcome.late_growth:,} octets in the second half")
     return found
 

@@ -122,7 +122,8 @@ class Connection:
 
     async def write(self) -> None:
         """Write what can be sent, as fast as the server reads it, until everything has ended."""
-        with contextlib.suppress(anyio.BrokenResourceError):  # the reader notices, too
+        # With TLS, sending can find out that the server has hung up; the reader notices, too.
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.EndOfStream):
             while True:
                 self.unwritten = anyio.Event()
                 self.conn.handle_timer(time.monotonic())

@@ -88,7 +88,7 @@ async def serve_client(wire: Wire) -> None:
         H2Configuration(client_side=False, header_encoding="utf-8"),
         receive_buffering=True,
         connection_window=100 * 65_535,  # room for what all requests leave unread
-        keepalive=Keepalive(IDLE_SECONDS, GRACE_SECONDS),
+        keepalive=Keepalive(IDLE_SECONDS, IDLE_SECONDS),
         shutdown_timeout=GRACE_SECONDS,
     )
     conn.SEND_BUFFER_HIGH, conn.SEND_BUFFER_LOW = 1, 0  # see `Request.write()`

@@ -140,7 +140,7 @@ class Connection(Link):
         answer: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
         *,
         patience: float | None = 60.0,  # seconds that a stream waits for its peer
-        keepalive: float = 60.0,  # seconds of silence after which the peer has to answer a PING
+        keepalive: float = 60.0,  # seconds of silence before a PING, and to answer it
         grace: float = 3.0,  # seconds for a graceful shutdown
     ) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Connection(Link):
             H2Configuration(client_side=answer is None),
             receive_buffering=True,
             connection_window=100 * 65_535,  # room for what all streams leave unread
-            keepalive=Keepalive(keepalive, grace),
+            keepalive=Keepalive(keepalive, keepalive),
             shutdown_timeout=grace,
         )
         self.h2.SEND_BUFFER_HIGH, self.h2.SEND_BUFFER_LOW = 1, 0  # see `Stream.write()`

@@ -80,7 +80,8 @@ async def answer(request: Request) -> None:
     elif not number.isdigit() or len(number) > 10 or int(number) > MAX_BYTES:
         await request.send_text(400, f"a number up to {MAX_BYTES}, please\n")
     else:
-        request.send_headers(200, (b"content-length", number))
+        kind = (b"content-type", b"application/octet-stream")
+        request.send_headers(200, kind, (b"content-length", number))
         for start in range(0, int(number), len(PATTERN)):
             await request.send(PATTERN[: int(number) - start])
         await request.send(b"", end_stream=True)
@@ -93,7 +94,7 @@ class Request:
         self.connection, self.conn, self.id = connection, connection.conn, stream_id
         self.fields = fields
         self.scope = trio.CancelScope()  # cancelled when the stream is reset
-        self.changed = ParkingLot()  # waits content has arrived, or there is room for more
+        self.changed = ParkingLot()  # it waits here for content, or for room
 
     async def run(self) -> None:
         """Answer the request, unless its stream is reset before that is done."""
@@ -110,9 +111,8 @@ class Request:
 
     async def receive(self) -> bytes:
         """Return content as soon as there is some; empty at the end."""
-        while not (content := self.conn.read_data(self.id, PIECE)) and not self.conn.at_end(
-            self.id
-        ):
+        conn = self.conn
+        while not (content := conn.read_data(self.id, PIECE)) and not conn.at_end(self.id):
             await self.wait()
         return content
 

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from OpenSSL import SSL, crypto
 from twisted.internet import ssl
@@ -22,6 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import h2.events
+from examples.common.urls import host_and_port, request_fields, split_url
 from h2.buffered import BufferedH2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
@@ -81,14 +83,7 @@ class Request(Protocol, TimeoutMixin):
         self.transport.registerProducer(self, True)
         self.conn.initiate_connection()
         self.conn.update_settings({SettingCodes.ENABLE_PUSH: 0})
-        self.send_request(
-            [
-                (":method", self.method),
-                (":scheme", "https"),
-                (":authority", self.url.netloc),
-                (":path", (self.url.path or "/") + (self.url.query and f"?{self.url.query}")),
-            ]
-        )
+        self.send_request(request_fields(self.method, self.url))
         self.go_on()
 
     def dataReceived(self, data: bytes) -> None:
@@ -208,11 +203,11 @@ def client_options(description: str | None) -> argparse.ArgumentParser:
 
 def https_url(text: str) -> SplitResult:
     """Parse a URL of the command line."""
-    url = urlsplit(text)
-    usable = url.scheme == "https" and url.hostname and "@" not in url.netloc and url.port != 0
-    if not usable or " " in text or not (text.isascii() and text.isprintable()):
-        raise argparse.ArgumentTypeError("not a URL that this program can use")
-    return url
+    with contextlib.suppress(ValueError):
+        url = split_url(text, "https")
+        if "@" not in url.netloc and " " not in text and text.isascii() and text.isprintable():
+            return url
+    raise argparse.ArgumentTypeError("not a URL that this program can use")
 
 
 def authority(path: str) -> Any:
@@ -225,7 +220,7 @@ def authority(path: str) -> Any:
 
 async def exchange(reactor: Any, request: Request, trust: Any) -> None:
     """Connect, and wait until the request is complete and the connection is closed."""
-    host, port = request.url.hostname or "", request.url.port or 443
+    host, port = host_and_port(request.url)
     tls = ssl.optionsForClientTLS(host, trust, acceptableProtocols=[b"h2"])
     tcp: Any = HostnameEndpoint(reactor, host, port, timeout=CONNECT_SECONDS)
     try:

@@ -86,6 +86,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "_version": 0,
     "_suspect_list": _LIMITS.suspect_list(),
     "_few_answers": _LIMITS.few_answers(),
+    "_few_small_data": _LIMITS.few_small_data(),
 }
 
 
@@ -145,6 +146,9 @@ class H2Configuration:
 
     # Up to this many pending answers need no check.
     _few_answers: int
+
+    # Up to this many small DATA frames need no check.
+    _few_small_data: int
 
     # The logger, or None if calls to it have no effect. Kept next to `logger` so that the
     # connection needs just one attribute.
@@ -228,6 +232,7 @@ class H2Configuration:
                     raise ValueError(f"limits must be AbuseLimits, not {value!r}")
                 object.__setattr__(self, "_suspect_list", value.suspect_list())
                 object.__setattr__(self, "_few_answers", value.few_answers())
+                object.__setattr__(self, "_few_small_data", value.few_small_data())
             elif name == "clock":
                 if not callable(value):
                     raise ValueError("clock must be callable")

@@ -623,7 +623,7 @@ class H2Connection:
     @property
     def streams(self) -> dict[int, Stream]:
         """The streams that are not closed, by identifier."""
-        return self._core.streams.table
+        return self._core.streams.seen_by_program
 
     @property
     def state_machine(self) -> H2ConnectionStateMachine:

@@ -150,6 +150,13 @@ class AbuseLimits:
         most = self.pending_answers
         return _FEW_ANSWERS if most is None else min(most, _FEW_ANSWERS)
 
+    def few_small_data(self) -> int:
+        """Return up to how many small DATA frames need not be checked.
+
+        :meta private:
+        """
+        return _LARGEST if self.small_data is None else self.small_data
+
     @classmethod
     def off(cls) -> AbuseLimits:
         """Return limits that are all turned off."""

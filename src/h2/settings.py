@@ -132,6 +132,10 @@ class ChangedSetting:
         )
 
 
+# The arguments of `_new`: a tuple that exists costs less than one that each call creates.
+_CHANGED_SETTING = (ChangedSetting,)
+
+
 class Settings(MutableMapping["SettingCodes | int", int]):
     """The settings of one endpoint: the values in effect, and those that are pending.
 
@@ -228,13 +232,6 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         """
         return self._values
 
-    def announced(self) -> None:
-        """Note that the values in effect were sent to the peer.
-
-        :meta private:
-        """
-        self._told = self.in_effect
-
     def start_with(self, values: Mapping[SettingCodes | int, int]) -> None:
         """Put values into effect that the first SETTINGS frame will announce. Checks nothing.
 
@@ -292,10 +289,15 @@ class Settings(MutableMapping["SettingCodes | int", int]):
 
         :meta private:
         """
-        values = self._values
-        bounds = SENDER_BOUNDS[self._client]
-        after, reported = take(pairs, values, bounds, _BY_VALUE, ChangedSetting)
+        after, changes = take(pairs, self._values, SENDER_BOUNDS[self._client], _BY_VALUE)
         self._replace(after)
+        reported: dict[SettingCodes | int, ChangedSetting] = {}
+        for setting, original, value in changes:
+            # Without the constructor: every connection begins with half a dozen of these.
+            reported[setting] = change = _new(*_CHANGED_SETTING)
+            change.setting = setting
+            change.original_value = original
+            change.new_value = value
         return reported
 
     # The settings by name.

@@ -304,24 +304,24 @@ def test_the_command_runs_again_what_costs_too_much(
     assert found.keys() == {"ours", "jh2"}
 
 
-def test_the_command_repeats_for_longer_what_was_cut_while_it_grew(
+def test_the_command_repeats_for_longer_what_grows(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = []
 
     def here(package: str, options: Any, names: list[str]) -> Iterator[Outcome]:
-        asked.append((options.seconds, names))
+        asked.append((options.frames, options.seconds, names))
         longer = options.seconds == 5.0
         for name in names:
             grows = name == "server/ping" and not longer
             growth = 100_000 if grows else 0
             cost = {"receiving": 1e-5, "total": 1e-5, **ORDINARY}
-            yield Outcome(name, "serves", 10, 1000, cut=not longer, late_growth=growth, **cost)
+            yield Outcome(name, "serves", 10, 1000, late_growth=growth, **cost)
 
     monkeypatch.setattr(command, "run", here)
-    assert command.main(["--only", "server/ping", "--seconds", "0.5"]) == 0
+    assert command.main(["--only", "server/ping", "--seconds", "0.5", "--frames", "7"]) == 0
     names = [name for name in ATTACKS if "server/ping" in name]
-    assert asked == [(0.5, names), (5.0, ["server/ping"])]
+    assert asked == [(7, 0.5, names), (70, 5.0, ["server/ping"])]
     assert "FAIL" in capsys.readouterr().out
 
 
@@ -469,9 +469,9 @@ def test_the_page_has_every_attack() -> None:
 
 
 @pytest.mark.parametrize("package", attacks_page.BUFFERED)
-def test_the_page_has_a_sample_for_the_buffered_connection(package: str) -> None:
+def test_the_page_has_every_attack_on_the_buffered_connection(package: str) -> None:
     rows = attacks_page.read()[package]["rows"]
-    expected = {(name, mode) for name in SAMPLE for mode in MODES}
+    expected = {(name, mode) for name in ATTACKS for mode in MODES}
     assert {(row["attack"], row["mode"]) for row in rows} == expected
 
 

@@ -97,6 +97,15 @@ def test_priority_update_changes_nothing_behind_a_proxy() -> None:
     assert conn.get_priority(1) == SIDE_BY_SIDE
 
 
+def test_priority_update_before_the_request_of_a_proxy_changes_nothing_either() -> None:
+    conn = server(*WIDE)
+    wire.feed(conn, wire.priority_update(1, b"u=0"), wire.priority_update(3, b"u=7"))
+    request(conn, 1, (b"via", b"a"))
+    request(conn, 3, (b"via", b"b"), (b"priority", b"u=1"))
+    assert [conn.get_priority(stream_id) for stream_id in (1, 3)] == [SIDE_BY_SIDE] * 2
+    assert not conn._sending.priorities.known
+
+
 def test_priority_update_shows_that_the_client_knows_priorities() -> None:
     conn = server(*WIDE)
     for stream_id in (1, 3):

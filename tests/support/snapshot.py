@@ -13,6 +13,7 @@ from typing import Any
 from h2._core.outbound_fields import FieldPlanner
 from h2._core.output import Output
 from h2._core.state import Connection, PartialBlock, PartialFrame
+from h2._core.stream import Streams
 from h2._hpack import Decoder, Encoder
 from h2.connection import H2Connection
 from h2.events import Event
@@ -24,13 +25,18 @@ _PLAIN = (Enum, int, float, str, bytes, type(None), type, types.FunctionType, ty
 LEFT_OUT: dict[type, set[str]] = {
     Connection: {
         *("config", "goaway_hook", "now", "transition_table", "transitions"),
+        # What was read from the settings.
+        *("list_limit", "streams_allowed", "values_seen", "window_of_streams"),
+        *("peer_streams_allowed", "peer_values_seen"),
     },
+    Streams: {"_latest", "_seen_by_program", "_slots"},
     # How octets are stored in memory.
     Output: {"append", "chunks", "_first", "_position", "_content", "_indexed"},
     PartialFrame: {"pieces"},
     FieldPlanner: {
         *("_options", "_normalize", "_split_cookies"),
         *("_checked", "_normalized", "_blocks", "_blocks_generation", "_repeats"),
+        *("_kept", "_remembered"),
     },
     PartialBlock: {"parts"},
     Encoder: {"_static", "_entries", "fields"},

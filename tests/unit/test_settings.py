@@ -324,7 +324,7 @@ def test_the_default_of_a_deleted_setting_holds(client: bool, name: str) -> None
 def test_what_the_peer_was_told_holds_after_a_deletion() -> None:
     limits = {SettingCodes.MAX_CONCURRENT_STREAMS: 7, SettingCodes.INITIAL_WINDOW_SIZE: 99}
     settings = Settings(initial_values=limits)
-    settings.announced()
+    settings._told = settings.in_effect  # as a connection does that announces them
     del settings[4]
     del settings[3]
     assert settings.initial_window_size == 99
@@ -567,7 +567,7 @@ def test_memory() -> None:
 
     def after_a_handshake() -> tuple[Settings, Settings]:
         local, remote = Settings(initial_values=initial), Settings(client=False)
-        local.announced()
+        local._told = local.in_effect
         local.acknowledge_frame({})
         values = {1: 4096, 2: 0, 3: 100, 4: 65535, 5: 16384, 6: 65536, 8: 0}
         remote.receive(values.items())
@@ -661,7 +661,7 @@ def test_settings_behave_like_the_model(client: bool, steps: list[tuple[str, Any
         elif action == "receive":
             assert described(settings.receive(setting.items())) == model.receive(setting)
         elif action == "announced":
-            settings.announced()
+            settings._told = settings.in_effect
             model.told = {key: model.effective(key) or 0 for key in CLIENT_DEFAULTS}
         elif action == "copy":
             settings = copy.copy(settings)

@@ -212,8 +212,8 @@ def small_data(conn: Connection, length: int, content: bytes) -> None:
         small = conn.conduct.small = SmallFrames(_acknowledged(conn))
     small.octets += length
     small.count += 1
-    base = conn.config.limits.small_data
-    if base is not None and small.count > base:
+    base = conn.options.few_small_data
+    if small.count > base:
         most = max(
             base,
             _SMALL_FOR_STREAM * min(_stream_limit(conn), base),

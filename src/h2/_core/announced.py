@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from h2._rules.setting_bounds import (
-    ENABLE_CONNECT_PROTOCOL,
-    INITIAL_WINDOW_SIZE,
-    MAX_CONCURRENT_STREAMS,
-)
+from h2._native import mypyc_attr
+from h2.settings import SettingCodes
 
-Values = Mapping[int, int]
+Values = dict[Any, int]
+
+# Looking up a setting is fastest with the object that is usually the key.
+_ENABLE_CONNECT_PROTOCOL: Final[Any] = SettingCodes.ENABLE_CONNECT_PROTOCOL
+_INITIAL_WINDOW_SIZE: Final[Any] = SettingCodes.INITIAL_WINDOW_SIZE
+_MAX_CONCURRENT_STREAMS: Final[Any] = SettingCodes.MAX_CONCURRENT_STREAMS
 
 #: The values of a SETTINGS frame, and those that take effect when it is acknowledged. Declared with
 #: any length because the compiler does not treat a pair as an object with an identity.
@@ -20,6 +21,7 @@ Frame = tuple[Any, ...]
 _NOTHING: Final[Values] = {}
 
 
+@mypyc_attr(acyclic=True)
 class AnnouncedSettings:
     """Our SETTINGS frames, matched with their acknowledgments (RFC 9113 section 6.5.3).
 
@@ -43,7 +45,7 @@ class AnnouncedSettings:
     def send(self, values: Values) -> None:
         """Add a frame that changes settings."""
         self.in_flight += ((values, values),)
-        if values.get(ENABLE_CONNECT_PROTOCOL):
+        if values.get(_ENABLE_CONNECT_PROTOCOL):
             self.connect_protocol = True
 
     def send_first(self, values: Values, place: int) -> None:
@@ -60,7 +62,7 @@ class AnnouncedSettings:
             self.in_flight = (*before, (values, changes), *after)
         else:
             self.in_flight = ((values, _NOTHING),)
-        if values.get(ENABLE_CONNECT_PROTOCOL):
+        if values.get(_ENABLE_CONNECT_PROTOCOL):
             self.connect_protocol = True
 
     def acknowledge(self) -> Frame | None:
@@ -74,9 +76,9 @@ class AnnouncedSettings:
         frame = self.in_flight[0]
         self.in_flight = self.in_flight[1:]
         values, _ = frame
-        if MAX_CONCURRENT_STREAMS in values:
-            self.acknowledged_stream_limit = values[MAX_CONCURRENT_STREAMS]
-        if INITIAL_WINDOW_SIZE in values:
+        if _MAX_CONCURRENT_STREAMS in values:
+            self.acknowledged_stream_limit = values[_MAX_CONCURRENT_STREAMS]
+        if _INITIAL_WINDOW_SIZE in values:
             self.window_is_known = True
         return frame
 
@@ -87,5 +89,5 @@ class AnnouncedSettings:
         """
         if not self.in_flight:
             return 0
-        sizes: list[int] = [values.get(INITIAL_WINDOW_SIZE, 0) for values, _ in self.in_flight]
+        sizes: list[int] = [values.get(_INITIAL_WINDOW_SIZE, 0) for values, _ in self.in_flight]
         return max(0, max(sizes) - initial_window)

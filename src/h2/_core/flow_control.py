@@ -43,7 +43,7 @@ def acknowledge_received_data(conn: Connection, length: Any, stream_id: Any) -> 
     octets: int = length
     if octets < 0:
         raise ValueError("Cannot acknowledge negative data")
-    stream = conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     if stream is None and not conn.streams.is_used(stream_id):
         if stream_id <= 0:
             raise ValueError(f"Stream ID {stream_id} is not valid for acknowledge_received_data")
@@ -215,7 +215,7 @@ def window_update(conn: Connection, flags: int, stream_id: int, payload: bytes) 
             )
         windows.connection = window
     else:
-        stream = conn.streams.table.get(stream_id)
+        stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
         reaction = _ON_RECV[conn.streams.state_of(stream_id) if stream is None else stream.state]
         if reaction < 0 and reaction != states.IGNORE:
             violation = not_allowed(reaction, layout.WINDOW_UPDATE, stream_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._compiled import COMPILED
 from h2._core.stream import (
     CONNECT_METHOD,
     HEAD_METHOD,
@@ -14,7 +15,7 @@ from h2._core.stream import (
 from h2._frames.describe import name_of
 from h2._hpack import FieldSection
 from h2._rules import registry as rules
-from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, OF_PROXY, PRIORITY, SUCCESSFUL
+from h2._rules.fields import CONNECT, HEAD, NO_CONTENT, OF_PROXY, PRIORITY, SUCCESSFUL, decimal
 from h2._rules.registry import Rule, Violation
 from h2.exceptions import InvalidBodyLengthError
 
@@ -40,7 +41,8 @@ def begin_request(stream: Stream, section: FieldSection, signals: list[int] | No
     note_method(stream, section.seen)
     # "Content-Length" is ignored in a request that opens a tunnel (RFC 9110 section 9.3.6).
     if section.noted is not None and stream.method != CONNECT_METHOD:
-        stream.content_length = stream.remaining = int(section.noted)
+        length = decimal(section.noted) if COMPILED else int(section.noted)
+        stream.content_length = stream.remaining = length
 
 
 def begin_response(stream: Stream, section: FieldSection) -> None:
@@ -53,7 +55,8 @@ def begin_response(stream: Stream, section: FieldSection) -> None:
     # The response to an upgrade may be one to HEAD, so its content-length means nothing.
     if section.noted is None or stream.method == UNKNOWN_METHOD:
         return
-    stream.content_length = stream.remaining = int(section.noted)
+    length = decimal(section.noted) if COMPILED else int(section.noted)
+    stream.content_length = stream.remaining = length
 
 
 def _answers_method(stream: Stream, seen: int) -> bool:

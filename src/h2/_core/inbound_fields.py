@@ -6,6 +6,7 @@ from typing import Final
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
+from h2._compiled import COMPILED
 from h2._core.state import Connection
 from h2._core.stream import CONNECT_METHOD, HEAD_METHOD
 from h2._hpack import FieldSection
@@ -19,6 +20,7 @@ from h2._rules.fields import (
     PRIORITY,
     REQUEST,
     SUCCESSFUL,
+    is_plain,
 )
 from h2._rules.messages import check_lengths, check_message
 from h2._rules.registry import Violation
@@ -36,7 +38,11 @@ def checked_fields(
     options = conn.options
     seen = section.seen
     if options.validate_inbound:
-        if section.repeated & _ONLY_ONCE or PLAIN[kind].get(seen & DECIDING) != section.leading:
+        if section.repeated & _ONLY_ONCE or not (
+            is_plain(kind, seen, section.leading)
+            if COMPILED
+            else PLAIN[kind].get(seen & DECIDING) == section.leading
+        ):
             found = check_message(kind, section.fields, conn.connect_protocol())
             if found is not None and seen & COOKIE and options.join_cookies:
                 found = _with_cookies_joined(conn, found, kind, section)

@@ -48,7 +48,8 @@ def initiate(conn: Connection) -> None:
     # "The SETTINGS frames received from a peer as part of the connection preface MUST be
     # acknowledged (see Section 6.5.3) after sending the connection preface.": so it goes in front
     # of what is already pending.
-    values = conn.local_settings.listed()
+    settings = conn.local_settings
+    values = settings._values
     if conn.config.strict:
         _check_values(conn, values)
     frames = preface + _checked(conn, _first_settings(values))
@@ -61,7 +62,7 @@ def initiate(conn: Connection) -> None:
         if conn.out.insert_first(frames):
             overtaken = pending
     conn.initiated = True
-    conn.local_settings.announced()
+    settings._told = settings.in_effect
     conn.announced.send_first(values, len(conn.announced.in_flight) - overtaken)
     _follow_local_settings(conn)
 

@@ -19,6 +19,7 @@ class Options:
     __slots__ = (
         "encoding",
         "few_answers",
+        "few_small_data",
         "join_cookies",
         "log",
         "normalize",
@@ -32,6 +33,8 @@ class Options:
     encoding: Any
     #: Up to this many pending answers need no check.
     few_answers: int
+    #: Up to this many small DATA frames need no check.
+    few_small_data: int
     join_cookies: bool
     #: The logger, or None if calling it has no effect.
     log: DummyLogger | OutputLogger | None
@@ -50,6 +53,7 @@ class Options:
             options: dict[str, Any] = config.__dict__
             self.encoding = options["header_encoding"]
             self.few_answers = options["_few_answers"]
+            self.few_small_data = options["_few_small_data"]
             self.join_cookies = options["normalize_inbound_headers"]
             self.log = options["_active_logger"]
             self.normalize = options["normalize_outbound_headers"]
@@ -61,6 +65,7 @@ class Options:
         # A subclass may have properties.
         self.encoding = config.header_encoding
         self.few_answers = config._few_answers
+        self.few_small_data = config._few_small_data
         self.join_cookies = config.normalize_inbound_headers
         self.log = config._active_logger
         self.normalize = config.normalize_outbound_headers

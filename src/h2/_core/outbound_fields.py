@@ -7,16 +7,24 @@ process every block that our encoder produced).
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from h2._compiled import COMPILED
+from h2._core.field_lookup import (
+    MAY_COMPARE,
+    Remembered,
+    are_plain,
+    are_same,
+    find,
+    find_entries,
+)
 from h2._core.hpack_foreign import ForeignEncoder
 from h2._core.options import Options
 from h2._core.static_table import STATIC
 from h2._hpack import LEADING, Encoder, Entry
+from h2._native import i64, mypyc_attr
 from h2._rules.fields import (
     AUTHORITY,
     CONNECT,
@@ -30,12 +38,11 @@ from h2._rules.fields import (
     classify_name,
     classify_value,
     is_connection_field,
+    is_plain,
     is_sensitive,
     low_at_an_end,
 )
 from h2._rules.quote import quoted
-
-T = TypeVar("T")
 
 _STATIC_ENTRIES: Final = STATIC.exact
 _LONGEST_STATIC: Final = max(len(value) for _, value in _STATIC_ENTRIES)
@@ -50,23 +57,19 @@ _MAX_NORMALIZED: Final = 64
 _MAX_BLOCKS: Final = 16
 _MAX_BLOCK_SIZE: Final = 128
 
-#: Whether a look-up may compare text with octets, which have the same hash. With Python's option -b
-#: this warns, so every field is then checked separately.
-_MAY_COMPARE: Final = not sys.flags.bytes_warning
-
 #: Fields of these types are looked up in the table as they are. A never-indexed field is not: it
 #: equals a plain one but must be sent never-indexed.
-_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if _MAY_COMPARE else ()
+_PLAIN_TYPES: Final = ({tuple}, {HeaderTuple}, {tuple, HeaderTuple}) if MAY_COMPARE else ()
 
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
-
-
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Plan:
     """A field block that can be sent: the entries to encode, and their combined properties."""
 
-    __slots__ = ("authority", "encoded", "entries", "new_fields", "seen", "valid")
+    __slots__ = ("authority", "encoded", "entries", "fields", "new_fields", "seen", "valid")
+
+    #: What was planned; only plans with ``encoded`` have it.
+    fields: list[Any]
 
     def __init__(
         self,
@@ -86,8 +89,10 @@ class Plan:
         self.encoded = b""  #: the field block, if the same octets can be sent again
 
 
-#: Represents no encoded blocks; nothing is ever added to it.
+#: Represent nothing; nothing is ever added to them.
 _NO_BLOCKS: Final[dict[tuple[object, ...], Plan]] = {}
+_NO_PLANS: Final[list[Plan | None]] = [None, None, None]
+_NOTHING: Final[list[Remembered | None]] = []
 
 
 class FieldPlanner:
@@ -101,9 +106,11 @@ class FieldPlanner:
         "_blocks",
         "_blocks_generation",
         "_checked",
+        "_kept",
         "_normalize",
         "_normalized",
         "_options",
+        "_remembered",
         "_repeats",
         "_split_cookies",
         "encoder",
@@ -120,6 +127,9 @@ class FieldPlanner:
         self._blocks: dict[tuple[object, ...], Plan] = _NO_BLOCKS
         self._blocks_generation = -1
         self._repeats = False  # the last block was one of these: look here before planning
+        # Of these, the last one of each kind.
+        self._kept = _NO_PLANS
+        self._remembered = _NOTHING  # by kind
         self._options = -1  # the version of the options below, none before the first block
         self._normalize = self._split_cookies = False
 
@@ -131,6 +141,7 @@ class FieldPlanner:
         """Use another encoder from now on. Nothing is known about its table."""
         self.encoder = encoder
         self._checked = {}
+        self._remembered = _NOTHING
         self._blocks_generation = -1
 
     def check_all_fields(self) -> None:
@@ -140,6 +151,7 @@ class FieldPlanner:
         """
         if self.encoder.fields:
             self._checked = {}
+            self._remembered = _NOTHING
 
     def plan(self, options: Options, kind: int, headers: list[Any]) -> Plan:
         """Return what to encode for these fields.
@@ -150,22 +162,37 @@ class FieldPlanner:
         if self._options != options.version:
             self._read_options(options)
         elif self._repeats and self._blocks_generation == self.encoder.generation:
+            if COMPILED:
+                sent = self._find_block(kind, headers)
+                if sent is not None:
+                    return sent
+            else:
+                try:
+                    sent = self._blocks.get((kind, *headers))
+                except TypeError:  # a field is not hashable, so the block was never kept
+                    sent = None
+                if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
+                    return sent
+        entries: list[Entry | None]
+        if COMPILED:
+            # Taken away meanwhile: what fields do when they are looked up may call the connection.
+            memory = self._memory()
+            remembered = memory[kind] or Remembered()
+            memory[kind] = None
+            entries = find_entries(self._checked, headers, remembered)
+        elif {*map(type, headers)} in _PLAIN_TYPES:
             try:
-                sent = self._blocks.get((kind, *headers))
-            except TypeError:  # a field is not hashable, so the block was never kept
-                sent = None
-            if sent is not None and {*map(type, headers)} in _PLAIN_TYPES:
-                return sent
-        if not COMPILED and {*map(type, headers)} in _PLAIN_TYPES:
-            try:
-                entries: list[Entry | None] = list(map(self._checked.get, headers))
+                entries = list(map(self._checked.get, headers))
             except TypeError:  # a field is not hashable
                 entries = self._find_entries(headers)
         else:
             entries = self._find_entries(headers)
         new_fields = False
         authority: bytes | None = None
-        seen = repeated = leading = 0
+        seen: i64 = 0
+        repeated: i64 = 0
+        leading: i64 = 0
+        mask: i64
         for position, entry in enumerate(entries):
             if entry is None:
                 entry = self._entry(headers[position])
@@ -175,7 +202,7 @@ class FieldPlanner:
                 entries[position] = entry
                 if not entry.seq:
                     new_fields = True
-            mask: int = entry.mask
+            mask = entry.mask
             if mask:
                 repeated |= seen & mask
                 seen |= mask
@@ -183,7 +210,13 @@ class FieldPlanner:
                     leading = position + 1
                     if mask & AUTHORITY:
                         authority = entry.field[1]
-        valid = not repeated and PLAIN[kind].get(seen & DECIDING) == leading
+        valid = not repeated and (
+            is_plain(kind, seen, leading)
+            if COMPILED
+            else PLAIN[kind].get(seen & DECIDING) == leading
+        )
+        if COMPILED:
+            memory[kind] = remembered
         return Plan(entries, seen, authority, valid, new_fields)
 
     def encode(self, plan: Plan, kind: int, headers: list[Any]) -> bytes:
@@ -202,8 +235,11 @@ class FieldPlanner:
             blocks = self._blocks
             if self._blocks_generation != before or len(blocks) >= _MAX_BLOCKS:
                 blocks = self._blocks = {}
+                self._kept = _NO_PLANS
                 self._blocks_generation = before
             plan.encoded = encoded
+            plan.fields = headers.copy()
+            plan.entries = plan.entries.copy()
             key = (kind, *headers)
             blocks[key] = plan
         return encoded
@@ -218,14 +254,32 @@ class FieldPlanner:
         self._repeats = False
         self.check_all_fields()
 
+    def _find_block(self, kind: int, headers: list[Any]) -> Plan | None:
+        """Do what `plan` does to find an encoded block, in the way that is fast when compiled."""
+        kept = self._kept[kind]
+        if kept is not None and are_same(kept.fields, headers):
+            return kept
+        if not are_plain(headers):
+            return None
+        kept = find(self._blocks, (kind, *headers))
+        if kept is not None:
+            if self._kept is _NO_PLANS:
+                self._kept = [None, None, None]
+            self._kept[kind] = kept
+        return kept
+
+    def _memory(self) -> list[Remembered | None]:
+        """Return what is remembered, by kind. Lists of entries are used again for the next plan."""
+        if self._remembered is _NOTHING:
+            self._remembered = [None, None, None]
+        return self._remembered
+
     def _find_entries(self, headers: list[Any]) -> list[Entry | None]:
         """Return the entry for each field, or None if it has none; checks the type of each."""
         checked = self._checked
-        if COMPILED:
-            return _find_natively(checked, headers)
         # A never-indexed field equals a plain one, but must not be mistaken for it.
         return [
-            _find(checked, field) if field.__class__ is tuple and _MAY_COMPARE else None
+            find(checked, field) if field.__class__ is tuple and MAY_COMPARE else None
             for field in headers
         ]
 
@@ -270,7 +324,7 @@ class FieldPlanner:
         plain = field.__class__ is tuple
         key = None
         if plain and self._normalized is not None:
-            key = _find(self._normalized, field)
+            key = find(self._normalized, field)
         if key is None:
             name, value = _as_bytes(field)
             if self._normalize:
@@ -290,7 +344,7 @@ class FieldPlanner:
 
     def _remember_normalized(self, field: object, key: tuple[bytes, bytes]) -> None:
         """Remember the normalized form of a field that is in the table in that form."""
-        if not _MAY_COMPARE:
+        if not MAY_COMPARE:
             return
         if self._normalized is None or len(self._normalized) >= _MAX_NORMALIZED:
             self._normalized = {}
@@ -317,26 +371,6 @@ class FieldPlanner:
             else:
                 fields.append(field)
         return fields
-
-
-def _find_natively(checked: dict[Any, Entry], headers: list[Any]) -> list[Entry | None]:
-    """Do what `FieldPlanner._find_entries` does, in the way that is fast in the compiled build."""
-    entries: list[Entry | None] = []
-    for field in headers:
-        cls = type(field)
-        if (cls is tuple or cls is _HEADER_TUPLE) and _MAY_COMPARE:
-            entries.append(_find(checked, field))
-        else:
-            entries.append(None)
-    return entries
-
-
-def _find(known: dict[Any, T], field: object) -> T | None:
-    """Look up a field that may not be hashable."""
-    try:
-        return known.get(field)
-    except TypeError:
-        return None
 
 
 def _as_bytes(field: Any) -> tuple[bytes, bytes]:

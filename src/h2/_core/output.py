@@ -125,6 +125,9 @@ class Output:
         if self._first or self._position:
             self.chunks.append(frames)
             return False
+        if not self.chunks:
+            self.chunks.append(frames)
+            return False
         self.chunks.insert(0, frames)
         self._content.clear()
         self._indexed = 0

@@ -95,7 +95,11 @@ class Priorities:
                 # serving the responses in their entirety and instead distribute bandwidth (for
                 # example, in a round-robin manner)." (section 13.1)
                 self._proxy = True
-        if self._proxy or not values:
+        if self._proxy:
+            if self.known is not None:
+                self.known.pop(stream_id, None)  # of a PRIORITY_UPDATE before the request
+            return
+        if not values:
             return
         self._signals = True
         # "Reception of a PRIORITY_UPDATE" before the request overrides the field (section 7).

@@ -80,27 +80,27 @@ def receive_data(conn: Connection, data: Any) -> list[Event]:
     """
     if type(data) is not bytes:
         data = bytes(memoryview(data))
-    partial = conn.partial_frame
-    begun = partial.header
-    if begun:
+    begun = conn.begun_frame
+    if begun is not None:
         length = len(data)
-        missing = partial.payload_missing
+        missing = begun.payload_missing
         if _SMALL_PIECE <= length < missing:
             # The usual case while a large frame arrives in several reads.
-            partial.pieces.append(data)
-            partial.payload_missing = missing - length
+            begun.pieces.append(data)
+            begun.payload_missing = missing - length
             return []
     if conn.events is not conn.no_events:
         raise RuntimeError("receive_data must not be called while it is running")
     events: list[Event] = []
-    if conn.state == _TERMINATED:
+    ordinary = conn.ordinary
+    if not ordinary and conn.state == _TERMINATED:
         return _refuse_input(conn, data)
     conn.events = events
     conn.now = None
     try:
-        if conn.preface_left:
+        if not ordinary and conn.preface_left:
             data = _check_preface(conn, data)
-        start = _frames(conn, data, _complete_partial(conn, partial, data) if begun else 0)
+        start = _frames(conn, data, 0 if begun is None else _complete_partial(conn, begun, data))
         if start < len(data):
             _keep_rest(conn, data, start)
     except Violation as violation:
@@ -168,6 +168,7 @@ def _complete_partial(conn: Connection, partial: PartialFrame, data: bytes) -> i
     partial.pieces.clear()
     partial.payload_missing = 0
     partial.header = b""
+    conn.begun_frame = None
     _frames(conn, header, 0, payload)
     return stop
 
@@ -209,7 +210,7 @@ def _keep(partial: PartialFrame, piece: bytes) -> None:
 
 def _keep_rest(conn: Connection, data: bytes, start: int) -> None:
     """Keep what follows the last complete frame: the header separate from the payload."""
-    partial = conn.partial_frame
+    partial = conn.begun_frame = conn.partial_frame
     body = start + HEADER_LENGTH
     partial.header = data[start:body]
     if len(data) >= body:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from h2._compiled import COMPILED
 from h2._core import abuse, framing
 from h2._core.faults import is_enforced
 from h2._core.flow_control import hand_back
@@ -63,7 +64,7 @@ def data(conn: Connection, flags: int, stream_id: int, payload: bytes) -> None:
             f"Received {length} octets of DATA, the connection window is {window.value}",
         )
     window.value = left
-    stream = conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     if stream is None:
         check_shape(layout.DATA, stream_id, payload)
         _discard_data(conn, end, stream_id, length)

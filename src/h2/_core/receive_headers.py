@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hpack.exceptions import HPACKError
 
+from h2._compiled import COMPILED
 from h2._core import abuse, field_blocks, framing
 from h2._core.frame_checks import check_shape, not_allowed, unpad, wrong_size
 from h2._core.inbound_fields import checked_fields
@@ -40,7 +41,6 @@ from h2.events import (
     StreamEnded,
     TrailersReceived,
 )
-from h2.settings import SettingCodes
 
 #: Depends on, weight, exclusive.
 Priority = tuple[int, int, bool]
@@ -49,8 +49,6 @@ _new: Final = object.__new__
 
 # The arguments of `_new`: a tuple that exists costs less than one that each call creates.
 _STREAM_ENDED: Final[tuple[Any, ...]] = (StreamEnded,)
-
-_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 
 _ON_HEADERS: Final = states.TABLE[states.RECV_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.RECV_HEADERS_END]
@@ -97,7 +95,7 @@ def headers_block(
 ) -> None:
     """Handle the complete field block of HEADERS."""
     # Decoded even if the frame is discarded, to keep the tables of both ends in step (section 4.3).
-    stream = conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     try:
         section = conn.decoder.decode(data, conn.header_list_limit())
     except HPACKError as error:
@@ -192,9 +190,9 @@ def _is_new(conn: Connection, stream_id: int) -> bool:
         field_blocks.skip(conn, stream_id)
         return False
     # _check_concurrency, without the call.
-    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and streams.open.inbound >= limit:
-        raise _too_many(conn, stream_id, limit)
+    # The look at the limit for the header list has read the settings.
+    if streams.open.inbound >= conn.streams_allowed:
+        raise _too_many(conn, stream_id, conn.streams_allowed)
     return True
 
 
@@ -222,9 +220,8 @@ def _discard(conn: Connection, stream_id: int) -> bool:
 
 
 def _check_concurrency(conn: Connection, stream_id: int) -> None:
-    limit = conn.local_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and conn.streams.open.inbound >= limit:
-        raise _too_many(conn, stream_id, limit)
+    if conn.streams.open.inbound >= conn.streams_allowed:
+        raise _too_many(conn, stream_id, conn.streams_allowed)
 
 
 def _too_many(conn: Connection, stream_id: int, limit: int) -> Violation:

@@ -17,9 +17,6 @@ from h2._rules.registry import Violation
 from h2._rules.setting_bounds import (
     ENABLE_CONNECT_PROTOCOL,
     HEADER_TABLE_SIZE,
-    INITIAL_WINDOW_SIZE,
-    MAX_FRAME_SIZE,
-    MAX_HEADER_LIST_SIZE,
     NO_RFC7540_PRIORITIES,
     priorities_change,
     revocation,
@@ -27,6 +24,12 @@ from h2._rules.setting_bounds import (
 )
 from h2.events import RemoteSettingsChanged, SettingsAcknowledged
 from h2.settings import ChangedSetting, SettingCodes, Settings
+
+# Looking up a setting is fastest with the object that is the key.
+_HEADER_TABLE_SIZE: Final = SettingCodes.HEADER_TABLE_SIZE
+_INITIAL_WINDOW_SIZE: Final = SettingCodes.INITIAL_WINDOW_SIZE
+_MAX_FRAME_SIZE: Final = SettingCodes.MAX_FRAME_SIZE
+_MAX_HEADER_LIST_SIZE: Final = SettingCodes.MAX_HEADER_LIST_SIZE
 
 _new: Final = object.__new__
 
@@ -57,13 +60,16 @@ def apply_remote_settings(conn: Connection, pairs: Sequence[tuple[int, int]]) ->
     """Apply the peer's settings and report them (section 6.5.3)."""
     changed = take_received(conn, conn.remote_settings, pairs)
     values = conn.remote_settings.in_effect
-    if INITIAL_WINDOW_SIZE in changed and values[INITIAL_WINDOW_SIZE] != conn.send_windows.initial:
-        change_send_windows(conn, values[INITIAL_WINDOW_SIZE])
-    if MAX_FRAME_SIZE in changed:
-        conn.max_outbound_frame_size = values[MAX_FRAME_SIZE]
+    if (
+        _INITIAL_WINDOW_SIZE in changed
+        and values[_INITIAL_WINDOW_SIZE] != conn.send_windows.initial
+    ):
+        change_send_windows(conn, values[_INITIAL_WINDOW_SIZE])
+    if _MAX_FRAME_SIZE in changed:
+        conn.max_outbound_frame_size = values[_MAX_FRAME_SIZE]
     encoder = conn.planner.encoder
-    if HEADER_TABLE_SIZE in changed and (
-        len(changed) != len(pairs) or values[HEADER_TABLE_SIZE] != encoder.header_table_size
+    if _HEADER_TABLE_SIZE in changed and (
+        len(changed) != len(pairs) or values[_HEADER_TABLE_SIZE] != encoder.header_table_size
     ):
         # Each value in turn: the smallest one must be signaled (RFC 7541 section 4.2).
         for code, value in pairs:
@@ -133,15 +139,16 @@ def _acknowledged(conn: Connection) -> dict[SettingCodes | int, ChangedSetting]:
         return {}
     values, changes = frame
     local = conn.local_settings
-    changed = local.acknowledge_frame(changes)
+    # Without the call in the usual case, the acknowledgment of the first frame.
+    changed = local.acknowledge_frame(changes) if changes or local._pending else {}
     # The peer knows these values, so they are enforced from now on.
-    if MAX_FRAME_SIZE in changed:
+    if _MAX_FRAME_SIZE in changed:
         conn.max_inbound_frame_size = local.max_frame_size
-    if MAX_HEADER_LIST_SIZE in changed:
+    if _MAX_HEADER_LIST_SIZE in changed:
         # The last value set counts: this one, or the one that the application sets on the decoder.
-        conn.decoder.max_header_list_size = changed[MAX_HEADER_LIST_SIZE].new_value
-    if HEADER_TABLE_SIZE in values or HEADER_TABLE_SIZE in changed:
-        table_size = local.header_table_size
+        conn.decoder.max_header_list_size = changed[_MAX_HEADER_LIST_SIZE].new_value
+    if _HEADER_TABLE_SIZE in values or _HEADER_TABLE_SIZE in changed:
+        table_size = local.in_effect[_HEADER_TABLE_SIZE]
         if table_size != conn.decoder.max_allowed_table_size:
             conn.decoder.max_allowed_table_size = table_size
     change = conn.recv_initial_window() - window_before if streams else 0

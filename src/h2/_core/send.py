@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import index
 from typing import Any, Final
 
+from h2._compiled import COMPILED
 from h2._core.misuse import check_frame_size, find_stream, no_stream, not_allowed
 from h2._core.output import COPY_BELOW
 from h2._core.state import Connection
@@ -38,7 +39,7 @@ def send_data(
     flags = END_STREAM if end_stream else 0
     if conn.transitions[_SEND_ON_STREAM] < 0:
         conn.check_send(_SEND_ON_STREAM)
-    stream = conn.streams.table.get(stream_id)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     if stream is None:
         raise no_stream(conn, stream_id)
     state = (_ON_DATA_END if flags else _ON_DATA)[stream.state]

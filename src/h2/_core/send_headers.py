@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from operator import index
 from typing import Any, Final
 
+from h2._compiled import COMPILED
 from h2._core import framing
 from h2._core.misuse import no_stream, not_allowed
 from h2._core.outbound_fields import Plan
@@ -32,7 +33,6 @@ from h2._rules.fields import (
 from h2._rules.messages import check_message
 from h2._rules.registry import Violation
 from h2.exceptions import H2Error, StreamIDTooLowError
-from h2.settings import SettingCodes
 
 _ON_HEADERS: Final = states.TABLE[states.SEND_HEADERS]
 _ON_HEADERS_END: Final = states.TABLE[states.SEND_HEADERS_END]
@@ -41,7 +41,6 @@ _ON_PUSH_PROMISE: Final = states.TABLE[states.SEND_PUSH_PROMISE]
 _SENT_KIND: Final = states.SENT_KIND
 _SEND_ON_STREAM: Final = connection_states.SEND_ON_STREAM
 _SEND_OPEN: Final = connection_states.SEND_OPEN
-_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 _IDLE: Final = states.IDLE
 _FIRST_COUNTED: Final = states.FIRST_COUNTED
 _CLOSED: Final = states.CLOSED
@@ -60,6 +59,10 @@ class CheckedFields(list[Any]):
     __slots__ = ()
 
 
+# A name of another module is looked up in a dict at each use, a constant is not.
+_CHECKED_FIELDS: Final[type[CheckedFields]] = CheckedFields
+
+
 def send_headers(
     conn: Connection, stream_id: Any, headers: Any, end_stream: Any, priority: bytes
 ) -> Plan:
@@ -72,8 +75,8 @@ def send_headers(
         stream_id = index(stream_id)
     flags = END_STREAM if end_stream else 0
     # Before everything else, because an iterable may call the connection.
-    fields: list[Any] = headers if headers.__class__ is list else list(headers)
-    stream = conn.streams.table.get(stream_id)
+    fields: list[Any] = headers if type(headers) is list else list(headers)
+    stream = conn.streams.get(stream_id) if COMPILED else conn.streams.table.get(stream_id)
     if stream is None:
         _check_open(conn, stream_id)
         state = _IDLE
@@ -86,7 +89,7 @@ def send_headers(
         raise not_allowed("HEADERS", stream_id, state)
     planner = conn.planner
     plan = planner.plan(conn.options, kind, fields)
-    if not plan.valid and headers.__class__ is not CheckedFields:
+    if not plan.valid and type(headers) is not _CHECKED_FIELDS:
         _check_message(conn, kind, plan)
     after = (_ON_HEADERS_END if flags else _ON_HEADERS)[state]
     if stream is not None and (
@@ -236,8 +239,8 @@ def too_low(stream_id: int, highest: int) -> Exception:
 
 def _check_peer_limit(conn: Connection) -> None:
     # "Endpoints MUST NOT exceed the limit set by their peer." (section 5.1.2)
-    limit = conn.remote_settings.in_effect.get(_MAX_CONCURRENT_STREAMS)
-    if limit is not None and conn.streams.open.outbound >= limit:
+    limit = conn.peer_limit()
+    if conn.streams.open.outbound >= limit:
         raise Violation(
             rules.PEER_LIMIT_REACHED,
             f"The peer allows {limit} concurrent streams, {conn.streams.outbound_open} are open",

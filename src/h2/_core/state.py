@@ -14,8 +14,9 @@ from h2._core.output import Output
 from h2._core.static_table import STATIC
 from h2._core.stream import Stream, Streams
 from h2._frames.decode import ID_MASK
-from h2._frames.layout import PREFACE
+from h2._frames.layout import MAX_FRAME_SIZE_LOWER, PREFACE
 from h2._hpack import Decoder
+from h2._native import mypyc_attr
 from h2._rules import connection_states as states
 from h2._rules import registry as rules
 from h2._rules.abuse import Conduct
@@ -32,6 +33,13 @@ from h2.settings import SettingCodes, Settings
 #: than 100".
 _CONCURRENT_STREAMS: Final = 100
 
+#: The usual limit for a header list; enforced if SETTINGS_MAX_HEADER_LIST_SIZE was removed from the
+#: settings.
+_HEADER_LIST_SIZE: Final = 2**16
+
+#: More streams than there can be.
+_NO_LIMIT: Final = 2**32
+
 #: Pending content of a stream that we reset is dropped only if there is more than this: one frame
 #: of the usual size.
 _WORTH_DROPPING: Final = 2**14
@@ -40,6 +48,7 @@ _OPEN: Final = states.OPEN
 
 # Looking up a setting is fastest with the object that is the key.
 _ENABLE_CONNECT_PROTOCOL: Final = SettingCodes.ENABLE_CONNECT_PROTOCOL
+_MAX_CONCURRENT_STREAMS: Final = SettingCodes.MAX_CONCURRENT_STREAMS
 _INITIAL_WINDOW_SIZE: Final = SettingCodes.INITIAL_WINDOW_SIZE
 _MAX_FRAME_SIZE: Final = SettingCodes.MAX_FRAME_SIZE
 _MAX_HEADER_LIST_SIZE: Final = SettingCodes.MAX_HEADER_LIST_SIZE
@@ -53,18 +62,26 @@ _SETTINGS: Final[tuple[Any, ...]] = (Settings,)
 _OF_CLIENT: Final[Any] = Settings(True).in_effect
 _OF_SERVER: Final[Any] = Settings(False).in_effect
 
-#: Enforced if SETTINGS_MAX_HEADER_LIST_SIZE was removed from the settings.
-_HEADER_LIST_SIZE: Final = 2**16
-
 
 @lru_cache(maxsize=8)
-def _initial_values(client: bool, header_list_size: int) -> Mapping[SettingCodes | int, int]:
+def _limited_values(client: bool, header_list_size: int) -> Mapping[SettingCodes | int, int]:
     """Return the initial values of local settings: checked once, one dict for all connections."""
     limits = {
         SettingCodes.MAX_CONCURRENT_STREAMS: _CONCURRENT_STREAMS,
         SettingCodes.MAX_HEADER_LIST_SIZE: header_list_size,
     }
     return Settings(client, limits).in_effect
+
+
+# The usual ones, without a call for each connection.
+_LIMITED_CLIENT: Final[Any] = _limited_values(True, _HEADER_LIST_SIZE)
+_LIMITED_SERVER: Final[Any] = _limited_values(False, _HEADER_LIST_SIZE)
+
+
+def _initial_values(client: bool, header_list_size: int) -> Any:
+    if header_list_size == _HEADER_LIST_SIZE:
+        return _LIMITED_CLIENT if client else _LIMITED_SERVER
+    return _limited_values(client, header_list_size)
 
 
 def _settings(client: bool, values: Any, told: Any) -> Settings:
@@ -77,6 +94,7 @@ def _settings(client: bool, values: Any, told: Any) -> Settings:
     return settings
 
 
+@mypyc_attr(acyclic=True)
 class PartialFrame:
     """A frame that has not arrived completely: its header, or part of it, and its payload.
 
@@ -125,6 +143,7 @@ class Connection:
 
     __slots__ = (
         "announced",
+        "begun_frame",
         "client",
         "conduct",
         "config",
@@ -136,6 +155,7 @@ class Connection:
         "goaway_sent_last",
         "idle_priorities",
         "initiated",
+        "list_limit",
         "local_settings",
         "max_continuations",
         "max_inbound_frame_size",
@@ -148,6 +168,8 @@ class Connection:
         "out",
         "partial_block",
         "partial_frame",
+        "peer_streams_allowed",
+        "peer_values_seen",
         "planner",
         "preface_left",
         "remote_settings",
@@ -155,12 +177,15 @@ class Connection:
         "signals",
         "state",
         "streams",
+        "streams_allowed",
         "transition_table",
         "transitions",
         "unreported",
         "upgraded",
+        "values_seen",
         "window",
         "window_given",
+        "window_of_streams",
     )
 
     def __init__(
@@ -210,6 +235,8 @@ class Connection:
         self.unreported: list[Event] = []
         self.preface_left = b"" if client else PREFACE
         self.partial_frame = PartialFrame()
+        #: The same if part of a frame has arrived, otherwise None.
+        self.begun_frame: PartialFrame | None = None
         self.partial_block: PartialBlock | None = None
         #: Requests with fields about priorities; None if they are not collected.
         self.signals: list[int] | None = None
@@ -222,10 +249,19 @@ class Connection:
         told, remote = (_OF_CLIENT, _OF_SERVER) if client else (_OF_SERVER, _OF_CLIENT)
         self.local_settings = _settings(client, _initial_values(client, header_list_size), told)
         self.remote_settings = _settings(not client, remote, remote)
+        #: The dict of settings to which the three belong. A change of settings replaces the dict.
+        self.values_seen: Any = None
+        self.list_limit = 0  #: MAX_HEADER_LIST_SIZE, or what applies without it
+        self.streams_allowed = 0  #: MAX_CONCURRENT_STREAMS, or more than there can be
+        self.window_of_streams = 0  #: INITIAL_WINDOW_SIZE
+        #: The same of the peer.
+        self.peer_values_seen: Any = None
+        self.peer_streams_allowed = 0
         self.initiated = False  #: our preface has been sent
         self.announced = AnnouncedSettings()
-        self.max_inbound_frame_size = self.local_settings.in_effect[_MAX_FRAME_SIZE]
-        self.max_outbound_frame_size = self.remote_settings.in_effect[_MAX_FRAME_SIZE]
+        # The initial values of both.
+        self.max_inbound_frame_size = MAX_FRAME_SIZE_LOWER
+        self.max_outbound_frame_size = MAX_FRAME_SIZE_LOWER
 
     def describe(self) -> str:
         """Return the state of the connection in one line, for debugging."""
@@ -272,6 +308,7 @@ class Connection:
         """End the connection: nothing more is received or sent, and no input is kept."""
         self.enter(states.TERMINATED)
         self.partial_frame.clear()
+        self.begun_frame = None
         self.partial_block = None
 
     def check_send(self, input_: int) -> None:
@@ -298,18 +335,37 @@ class Connection:
             what = "HEADERS that open a stream"
         return Violation(rules.CLIENT_ONLY, f"A server cannot send {what}").exception()
 
+    def peer_limit(self) -> int:
+        """Return how many streams the peer allows us to have open at a time."""
+        values = self.remote_settings.in_effect
+        if values is not self.peer_values_seen:
+            self.peer_values_seen = values
+            self.peer_streams_allowed = values.get(_MAX_CONCURRENT_STREAMS, _NO_LIMIT)
+        return self.peer_streams_allowed
+
     def header_list_limit(self) -> int:
         """Return the largest header list we accept, in octets as section 6.5.2 counts them."""
+        if self.local_settings.in_effect is not self.values_seen:
+            self._read(self.local_settings.in_effect)
         limit = self.decoder.max_header_list_size
-        if limit is not None:
-            return limit
-        return self.local_settings.in_effect.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        return self.list_limit if limit is None else limit
 
     def recv_initial_window(self) -> int:
         """Return the window that a stream starts with for the peer (section 6.9.2)."""
-        size = self.local_settings.in_effect[_INITIAL_WINDOW_SIZE]
+        if self.local_settings.in_effect is not self.values_seen:
+            self._read(self.local_settings.in_effect)
+        size = self.window_of_streams
         # Until the peer has acknowledged our SETTINGS it may rely on the initial value.
-        return size if self.announced.window_is_known else max(size, DEFAULT_WINDOW)
+        if size < DEFAULT_WINDOW and not self.announced.window_is_known:
+            return DEFAULT_WINDOW
+        return size
+
+    def _read(self, values: Any) -> None:
+        """Note the values of our settings that are needed for each field block or stream."""
+        self.values_seen = values
+        self.list_limit = values.get(_MAX_HEADER_LIST_SIZE, _HEADER_LIST_SIZE)
+        self.streams_allowed = values.get(_MAX_CONCURRENT_STREAMS, _NO_LIMIT)
+        self.window_of_streams = values[_INITIAL_WINDOW_SIZE]
 
     def connect_protocol(self) -> bool:
         """Return whether extended CONNECT is enabled on this connection (RFC 8441 section 3)."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, ValuesView
 from typing import Any, Final
 
+from h2._compiled import COMPILED
 from h2._core.counts import Counts
 from h2._core.open_streams import OpenStreams
 from h2._core.views import StreamStateMachine
+from h2._native import mypyc_attr
 from h2._rules.flow_control import ReceiveWindow
 from h2._rules.stream_states import CLOSED, CLOSED_BY_US, FIRST_COUNTED, IDLE
 
@@ -21,11 +23,17 @@ UNKNOWN_METHOD: Final = 3  #: the HTTP/1.1 request of an upgrade, whose method i
 #: forgotten gap counts as closed, which is an error as well.
 _MAX_GAPS: Final = 32
 
+#: The last place for a stream in ``_slots``: 128 places, for as many concurrent streams as most
+#: peers allow.
+_LAST_SLOT: Final = 127
+
 # Represent that nothing is remembered; nothing is ever added to them.
 _NO_GAPS: Final[list[tuple[int, int]]] = []
 _NO_RESETS: Final[dict[int, int]] = {}
+_NO_SLOTS: Final[list[Any]] = []
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Stream:
     """One stream that is not closed.
 
@@ -90,7 +98,10 @@ class Streams:
         "_forgotten",
         "_gaps",
         "_inbound_parity",
+        "_latest",
+        "_seen_by_program",
         "_skipped",
+        "_slots",
         "highest_inbound",
         "highest_outbound",
         "highest_promised",
@@ -102,7 +113,12 @@ class Streams:
     def __init__(self, client: bool) -> None:
         self._inbound_parity = 0 if client else 1
         self.open = Counts(self._inbound_parity)
-        self.table: dict[int, Stream] = OpenStreams(self.open)
+        self.table: dict[int, Stream] = {}
+        self._seen_by_program: Any = None  # created when a program asks for it
+        # For the compiled build: the stream that was looked up last, and some more once there are
+        # several, by their identifiers.
+        self._latest: Stream | None = None
+        self._slots: list[Stream | None] = _NO_SLOTS
         self.highest_inbound = 0
         self.highest_promised = 0  #: by an accepted promise of the server
         self.highest_outbound = 0
@@ -113,11 +129,59 @@ class Streams:
         self._gaps: list[tuple[int, int]] = _NO_GAPS
         self._skipped = 0  # skipped identifiers, including those of forgotten gaps
 
-    # The streams that are not closed, as a mapping. Code that runs for each frame uses ``table``.
+    # The streams that are not closed, as a mapping. Code that runs for each frame uses ``table``,
+    # and ``get`` in the compiled build.
+
+    @property
+    def seen_by_program(self) -> dict[int, Stream]:
+        """The streams in a dict that programs may change."""
+        if self._seen_by_program is None:
+            self._seen_by_program = OpenStreams(self.table, self.open)
+        streams: dict[int, Stream] = self._seen_by_program
+        return streams
 
     def get(self, stream_id: int) -> Stream | None:
         """Return a stream, or None if it is not there."""
+        if COMPILED:
+            # Successive look-ups are often for the same stream, and a dict needs an object for the
+            # number. What programs have added or removed themselves only shows in the dict.
+            if self.open.altered:
+                return self.table.get(stream_id)
+            found = self._latest
+            if found is not None and found.stream_id == stream_id:
+                return found
+            if stream_id > self.highest_outbound and stream_id > self.highest_inbound:
+                return None
+            slots = self._slots
+            if slots:
+                found = slots[stream_id >> 1 & _LAST_SLOT]
+                if found is not None and found.stream_id == stream_id:
+                    self._latest = found
+                    return found
+            found = self.table.get(stream_id)
+            if found is not None:
+                self._note(found)
+            return found
         return self.table.get(stream_id)
+
+    def _note(self, stream: Stream) -> None:
+        """Let ``get`` find a stream quickly."""
+        self._latest = stream
+        slots = self._slots
+        if not slots and len(self.table) > 1:
+            slots = self._slots = [None] * (_LAST_SLOT + 1)
+        if slots:
+            slots[stream.stream_id >> 1 & _LAST_SLOT] = stream
+
+    def _forget(self, stream: Stream) -> None:
+        """Undo what ``_note`` does."""
+        if self._latest is stream:
+            self._latest = None
+        slots = self._slots
+        if slots:
+            place = stream.stream_id >> 1 & _LAST_SLOT
+            if slots[place] is stream:
+                slots[place] = None
 
     def __getitem__(self, stream_id: int) -> Stream:
         return self.table[stream_id]
@@ -156,7 +220,9 @@ class Streams:
     def add(self, stream: Stream) -> None:
         """Add a stream that was just opened or reserved."""
         stream_id = stream.stream_id
-        _put(self.table, stream_id, stream)
+        self.table[stream_id] = stream
+        if COMPILED:
+            self._note(stream)
         if stream_id & 1 == self._inbound_parity:
             # use_inbound, without the call.
             if stream_id > self.highest_inbound + 2:
@@ -191,7 +257,11 @@ class Streams:
         stream.state = state
         if state >= CLOSED:
             stream_id = stream.stream_id
-            if _pop(self.table, stream_id, None) is None:
+            if COMPILED:
+                self._forget(stream)
+            try:
+                del self.table[stream_id]
+            except KeyError:
                 return  # the application has removed it
             if state > CLOSED:
                 self.remember(stream_id, state, max_reset)
@@ -248,8 +318,3 @@ class Streams:
         return any(
             before < stream_id < after and after & 1 == parity for before, after in self._gaps
         )
-
-
-# Methods of dict, which bypass those that OpenStreams overrides for programs.
-_put: Final[Any] = dict.setdefault
-_pop: Final[Any] = dict.pop

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
+from h2._compiled import COMPILED
 from h2._frames.layout import (
     ACK,
     ALTSVC,
@@ -21,8 +22,12 @@ from h2._frames.layout import (
     WINDOW_UPDATE,
 )
 
-#: Length (24 bits as 16 + 8), type, flags, stream identifier.
-pack_header: Final = struct.Struct(">HBBBL").pack
+# Packs a frame header: length (24 bits as 16 + 8), type, flags, stream identifier.
+if COMPILED:
+    from h2._frames.native_header import pack_header as pack_header
+else:
+    pack_header = struct.Struct(">HBBBL").pack
+
 _pack_short: Final = struct.Struct(">HBBBLL").pack
 _pack_setting: Final = struct.Struct(">HL").pack
 _pack_long: Final = struct.Struct(">L").pack

@@ -30,8 +30,8 @@ _CACHED_OCTETS: Final = 128
 # Size updates at the start of one block (CVE-2022-41723).
 _MOST_UPDATES: Final = 32
 
-# Larger than any list.
-_NO_LIMIT: Final = 1 << 62
+# Larger than any list, and the largest number that is compared as a machine word.
+_NO_LIMIT: Final = (1 << 62) - 1
 
 # A name of another module is looked up in a dict at each use, a constant is not.
 _HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
@@ -139,7 +139,7 @@ class Decoder:
         mask_at = self._static.mask_at
         classify_name = self._static.classify_name
         classify_value = self._static.classify_value
-        new = _new_tuple
+        new = _new_tuple  # with arguments in one tuple, which it would make from separate ones
         table = self._entries
         highest: i64 = _STATIC + len(table) - self._evicted
         fields: list[Any] = []
@@ -254,13 +254,13 @@ class Decoder:
                 mask = classify_value(of_name, value)
                 cost = len(name) + len(value) + OVERHEAD
                 if octet >= 0x40:
-                    field = new(_HEADER_TUPLE, (name, value))
+                    field = new(*(_HEADER_TUPLE, (name, value)))
                     self._insert(Received(field, mask, cost))
                     highest = _STATIC + len(table) - self._evicted
                 elif octet >= 0x10:
-                    field = new(_NEVER_INDEXED, (name, value))
+                    field = new(*(_NEVER_INDEXED, (name, value)))
                 else:
-                    field = new(_HEADER_TUPLE, (name, value))
+                    field = new(*(_HEADER_TUPLE, (name, value)))
                 begin = pos
             fields.append(field)
             if mask:

@@ -321,6 +321,8 @@ class Encoder:
             first += 1
             used -= entry.size
             evicted += 1
+            seq = entry.seq
+            entry.seq = 0
             field = entry.field
             del self.fields[field]
             name, value = field
@@ -329,7 +331,7 @@ class Encoder:
                 recent = self._recent + _chr(_crc32(value, len(name)) >> _SPARE_BITS)
                 full = len(recent) >= self._recent_full
                 self._recent = recent[_MORE_RECENT:] if full else recent
-            if names[name] >> 8 == entry.seq and len(names) > _KEPT_NAMES:
+            if names[name] >> 8 == seq and len(names) > _KEPT_NAMES:
                 del names[name]
         self._used = used
         self._evicted = evicted

@@ -7,6 +7,8 @@ from typing import Final
 
 from hpack.struct import HeaderTuple
 
+from h2._native import mypyc_attr
+
 LEADING: Final = 0xFF
 """Class bits of the fields that must lead a block (pseudo-header fields)."""
 
@@ -24,6 +26,7 @@ ClassifyValue = Callable[[int, bytes], int]
 otherwise bits that are opaque to HPACK, except LEADING and NOTED."""
 
 
+@mypyc_attr(acyclic=True)
 class Received:
     """A field in the tables of a decoder: the tuple that events carry, class mask and size."""
 
@@ -35,6 +38,7 @@ class Received:
         self.size = size
 
 
+@mypyc_attr(acyclic=True)
 class Run:
     """Octets that encode indexed fields, and the fields, while the table does not change."""
 
@@ -45,13 +49,14 @@ class Run:
         self.section = section
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Entry:
     """A field in an encoder, with everything about it that is computed once.
 
     ``field`` is the (name, value) tuple that is its key in ``Encoder.fields``, ``mask`` its class.
-    ``seq`` is its place: -index in the static table, 0 in no table, n > 0 as the n-th insertion
-    into the dynamic table of its encoder. ``never`` makes the encoder send it as a never-indexed
-    literal (RFC 7541 6.2.3).
+    ``seq`` is its place: -index in the static table, 0 in no table (any more), n > 0 as the n-th
+    insertion into the dynamic table of its encoder. ``never`` makes the encoder send it as a
+    never-indexed literal (RFC 7541 6.2.3).
 
     The encoder sets the rest when it inserts the entry: ``size`` is its size in the table (RFC 7541
     4.1), ``used`` whether it was sent as an index since then.
@@ -71,6 +76,7 @@ class Entry:
         self.seq = seq
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class FieldSection:
     """A decoded field block.
 

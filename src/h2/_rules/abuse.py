@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._native import mypyc_attr
 from h2._rules.flow_control import DEFAULT_WINDOW
 
 #: Frames of this many octets of content carry more than they cost.
@@ -26,6 +27,7 @@ FOR_FIELD: Final = 64
 FOR_OCTET: Final = 2
 
 
+@mypyc_attr(acyclic=True)
 class TokenBucket:
     """A burst, and a number more each second; the caller passes the time."""
 
@@ -44,6 +46,7 @@ class TokenBucket:
         return used <= burst
 
 
+@mypyc_attr(acyclic=True)
 class SmallFrames:
     """An upper bound for the number of small DATA frames that have not been acknowledged.
 
@@ -73,6 +76,7 @@ class SmallFrames:
         return self.count
 
 
+@mypyc_attr(acyclic=True)
 class Conduct:
     """The actions of one peer so far. Those that most peers never take need no memory."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2._native import mypyc_attr
+
 #: "A sender MUST NOT allow a flow-control window to exceed 2^31-1 octets." (section 6.9.1)
 MAX_WINDOW: Final = 2**31 - 1
 
@@ -11,6 +13,7 @@ MAX_WINDOW: Final = 2**31 - 1
 DEFAULT_WINDOW: Final = 65_535
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class ReceiveWindow:
     """How much the peer may still send, and the octets acknowledged since the last WINDOW_UPDATE.
 
@@ -64,6 +67,7 @@ class ReceiveWindow:
         return self.hand_back(0)
 
 
+@mypyc_attr(acyclic=True)
 class SendWindows:
     """How much we may send: the connection window, and the initial window of streams.
 

@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from h2._rules.setting_bounds import NO_RFC7540_PRIORITIES, Bound, invalid
 
-_new: Final[Any] = object.__new__
-
 #: Limits of the cache: the number of results, and the entries of each frame.
 _MOST_KNOWN: Final = 16
 _LONGEST_KNOWN: Final = 16
@@ -50,12 +48,12 @@ def take(
     before: dict[Any, int],
     bounds: dict[int, Bound],
     names: dict[int, Any],
-    change_class: Any,
-) -> tuple[dict[Any, int], dict[Any, Any]]:
-    """Return all values after a SETTINGS frame, and a change for each setting in it.
+) -> tuple[dict[Any, int], list[tuple[Any, Any, Any]]]:
+    """Return all values after a SETTINGS frame, and what to report for each setting in it.
 
-    ``before`` has the values before, ``bounds`` those that the sender may send, and ``names`` the
-    enum members of known settings. Raises a Violation for a value out of bounds.
+    That is the setting, its value before, and its value. ``before`` has the values before,
+    ``bounds`` those that the sender may send, and ``names`` the enum members of known settings.
+    Raises a Violation for a value out of bounds.
     """
     key = id(pairs) ^ id(before)
     taken = _KNOWN.get(key)
@@ -71,16 +69,7 @@ def take(
             if len(_KNOWN) >= _MOST_KNOWN:
                 _KNOWN.clear()
             _KNOWN[key] = taken
-    reported: dict[Any, Any] = {}
-    arguments: tuple[Any, ...] = (change_class,)
-    change: Any
-    for setting, original, value in taken.changes:
-        # Without the constructor: every connection begins with half a dozen of these.
-        reported[setting] = change = _new(*arguments)
-        change.setting = setting
-        change.original_value = original
-        change.new_value = value
-    return taken.after, reported
+    return taken.after, taken.changes
 
 
 def _work_out(

@@ -140,10 +140,10 @@ TABLE: Final[tuple[tuple[int, ...], ...]] = (
 )  # fmt: skip
 
 #: The kind of field block that is sent or received in a state; -1 where none is allowed.
-SENT_KIND: Final = (
+SENT_KIND: Final[tuple[int, ...]] = (
     REQUEST, RESPONSE, -1, TRAILERS, RESPONSE, TRAILERS, -1, -1, RESPONSE, TRAILERS, -1, -1, -1,
 )  # fmt: skip
-RECEIVED_KIND: Final = (
+RECEIVED_KIND: Final[tuple[int, ...]] = (
     REQUEST, -1, RESPONSE, RESPONSE, TRAILERS, TRAILERS, RESPONSE, TRAILERS, -1, -1, -1, -1, -1,
 )  # fmt: skip
 

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import pytest
 from hpack import Decoder, HeaderTuple, NeverIndexedHeaderTuple
 
-from h2._core import outbound_fields
+from h2._core import field_lookup
+from h2._core.field_lookup import Remembered
 from h2._core.options import options_of
 from h2._core.outbound_fields import FieldPlanner, Plan
+from h2._hpack import Entry
 from h2._rules.fields import REQUEST as REQUEST_KIND
 from h2._rules.fields import RESPONSE as RESPONSE_KIND
 from h2._rules.fields import TRAILERS as TRAILERS_KIND
@@ -536,7 +538,7 @@ def test_fields_in_the_table_are_indexed_beside_never_indexed_ones() -> None:
 
 
 def test_what_the_compiled_build_looks_up() -> None:
-    """`_find_natively` replaces the dict look-ups of the pure build."""
+    """`find_entries` replaces the dict look-ups of the pure build."""
     sender = Sender()
     known = (b"x", b"1")
     for _ in range(2):
@@ -546,5 +548,107 @@ def test_what_the_compiled_build_looks_up() -> None:
         *(known, HeaderTuple(*known), NeverIndexedHeaderTuple(*known), [*known]),
         *((b"y", b"1"), ("x", "1"), (b"x", [1])),
     ]
-    found = outbound_fields._find_natively(checked, headers)
-    assert found == [checked[known]] * 2 + [None] * 5
+    remembered = Remembered()
+    for _ in range(2):
+        found = field_lookup.find_entries(checked, headers, remembered)
+        assert found == [checked[known]] * 2 + [None] * 5
+    assert remembered.fields == [known] * 2 + [None] * 5
+
+
+def test_remembered_fields() -> None:
+    """A field at the position of the last block needs no look-up while it is in the table."""
+    sender = Sender()
+    known = (b"x", b"1")
+    for _ in range(2):
+        sender.send([(b":status", b"200"), known])
+    entry = sender.planner._checked[known]
+    remembered = Remembered()
+
+    def find(checked: dict[Any, Entry], headers: list[Any]) -> list[Entry | None]:
+        return list(field_lookup.find_entries(checked, headers, remembered))
+
+    assert find({}, [known]) == [None]
+    assert find({known: entry}, [known, known]) == [entry, entry]
+    assert find({}, [known, known]) == [entry, entry]
+    # Another object, and fewer fields.
+    assert find({}, [(b"x", bytes([49]))]) == [None]
+    assert find({}, [known, None]) == [None, None]
+    assert find({known: entry}, [known]) == [entry]
+    sender.planner.encoder.header_table_size = 0
+    assert find({}, [known]) == [None]
+
+
+def test_fields_of_other_options_are_not_remembered() -> None:
+    sender = Sender(validate_outbound_headers=False)
+    fields = [(b":status", b"200"), (b"x", b"1"), (b"connection", b"close")]
+    sender.config.normalize_outbound_headers = False
+    for _ in range(3):
+        sender.send(fields)
+    sender.config.normalize_outbound_headers = True
+    plan = sender.planner.plan(options_of(sender.config), RESPONSE_KIND, fields)
+    assert [entry.field for entry in plan.entries] == fields[:2]
+
+
+def test_a_field_that_calls_the_connection_while_it_is_looked_up() -> None:
+    conn, decoder = wire.client(), Decoder()
+    fields = [*REQUEST, (b"x", b"1"), (b"y", b"2")]
+    other = [*REQUEST, (b"x", b"3"), (b"y", b"4"), (b"z", b"5")]
+
+    class Calling(bytes):
+        """A value that sends another request when its hash is computed, once."""
+
+        def __hash__(self) -> int:
+            if not calls:
+                calls.append(1)
+                assert request(conn, other, decoder) == other
+            return super().__hash__()
+
+    calls: list[int] = []
+    for _ in range(3):
+        assert request(conn, fields, decoder) == fields
+    conn.send_headers(conn.get_next_available_stream_id(), [*fields, (b"w", Calling(b"6"))])
+    assert sent(conn, decoder) == [*fields, (b"w", b"6")]
+    assert calls
+
+
+def test_how_the_compiled_build_finds_a_kept_block() -> None:
+    """`_find_block` does what `plan` does in the pure build."""
+    sender = Sender()
+    fields = [(b"accept-encoding", b"gzip, deflate")]
+    other = [(b"accept-encoding", b"gzip, deflate"), *fields]
+    find = sender.planner._find_block
+    assert find(TRAILERS_KIND, fields) is None
+    plan = sender.send(fields, TRAILERS_KIND).plan
+    longer = sender.send(other, TRAILERS_KIND).plan
+    for _ in range(2):
+        assert find(TRAILERS_KIND, list(fields)) is plan
+        assert find(RESPONSE_KIND, fields) is None
+        assert find(TRAILERS_KIND, [NeverIndexedHeaderTuple(*fields[0])]) is None
+        assert find(TRAILERS_KIND, [HeaderTuple(*fields[0])]) is plan
+        assert find(TRAILERS_KIND, other) is longer
+        assert find(TRAILERS_KIND, [(b"x", [])]) is None
+        assert find(TRAILERS_KIND, []) is None
+        assert find(TRAILERS_KIND, [(b"accept-encoding", b"gzip, deflate"[:])]) is plan
+
+
+def test_a_kept_block_has_its_entries() -> None:
+    """Later blocks use the list of a plan again, but not that of a kept block."""
+    sender = Sender()
+    fields = [(b":status", b"200"), (b"accept-ranges", b"")]
+    sender.send(fields)
+    plan = sender.send(fields).plan
+    assert plan.encoded
+    sender.send([(b":status", b"404"), (b"age", b"1")])
+    assert [entry.field for entry in plan.entries] == fields
+    assert plan.fields == fields
+
+
+def test_memory_of_a_planner() -> None:
+    """Only the compiled build remembers fields, in one list for each planner and its options."""
+    one, other = FieldPlanner(), FieldPlanner()
+    memory = one._memory()
+    assert memory == [None, None, None]
+    assert one._memory() is memory
+    assert other._memory() is not memory
+    one.use_encoder(other.encoder)
+    assert one._memory() is not memory

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import random
+
 import pytest
 
 from h2._core import framing
@@ -196,7 +199,7 @@ def test_closing_a_stream_that_was_taken_out_does_not_count_twice() -> None:
     streams = Streams(client=True)
     stream = Stream(1, states.OPEN_REQUEST_SENT, 65_535)
     streams.add(stream)
-    streams.table.pop(1)
+    streams.seen_by_program.pop(1)
     streams.move(stream, states.CLOSED_BY_US, 10)
     assert streams.outbound_open == 0
     assert streams.state_of(1) == states.CLOSED
@@ -356,7 +359,7 @@ def test_how_streams_were_closed_whose_resets_are_forgotten() -> None:
     streams = Streams(client=False)
     for stream_id in (3, 7, 9, 4, 8, 10):
         streams.add(Stream(stream_id, states.OPEN_BOTH, 0))
-        streams.table.pop(stream_id)
+        streams.seen_by_program.pop(stream_id)
     for stream_id in (7, 3, 4, 8):
         streams.remember(stream_id, states.CLOSED_BY_PEER, 0)
     assert not streams.reset
@@ -370,7 +373,7 @@ def test_how_streams_were_closed_whose_resets_are_forgotten() -> None:
     streams.add(Stream(9, states.OPEN_REQUEST_SENT, 0))
     streams.use_inbound(8)
     streams.remember(5, states.CLOSED_BY_PEER, 0)
-    del streams.table[9]
+    del streams.seen_by_program[9]
     assert [each for each in range(1, 10) if streams.state_of(each) == states.CLOSED_BY_US] == [
         *(1, 3, 5)
     ]
@@ -379,3 +382,130 @@ def test_how_streams_were_closed_whose_resets_are_forgotten() -> None:
     assert [each for each in range(1, 10) if streams.state_of(each) == states.CLOSED_BY_US] == [
         *(1, 2, 3, 4, 5, 6)
     ]
+
+
+@pytest.mark.parametrize("removals", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_streams_are_found_by_both_look_ups(seed: int, removals: bool) -> None:
+    # The compiled build remembers streams outside of the dict. Identifiers that differ by 256
+    # share a place there.
+    choose = random.Random(seed)
+    streams = Streams(client=True)
+    most = choose.choice([1, 2, 3, 200])
+    for number in range(500):
+        if len(streams) < most and (not len(streams) or choose.random() < 0.6):
+            step = choose.choice([1, 1, 1, 128])
+            last = streams.highest_outbound
+            streams.add(Stream(last + 2 * step if last else 1, states.OPEN_BOTH, 10))
+        else:
+            stream = choose.choice(list(streams.values()))
+            if removals and number > 250 and choose.random() < 0.3:
+                del streams.seen_by_program[stream.stream_id]
+            else:
+                after = choose.choice([states.HALF_LOCAL, states.CLOSED, states.CLOSED_BY_US])
+                streams.move(stream, after, max_reset=5)
+        highest = streams.highest_outbound
+        ids = [highest, *(choose.randint(-2, highest + 300) for _ in range(5)), *streams]
+        choose.shuffle(ids)
+        for stream_id in ids:
+            assert streams.get(stream_id) is streams.table.get(stream_id)
+
+
+@pytest.mark.parametrize("name", ["pop", "popitem", "clear", "__delitem__"])
+def test_a_stream_that_a_program_removes_is_gone(name: str) -> None:
+    client, server = wire.pair()
+    client.send_headers(1, wire.POST)
+    wire.exchange(client, server)
+    assert client.local_flow_control_window(1)
+    client.send_data(1, b"x")
+    getattr(client.streams, name)(*([1] if name in ("pop", "__delitem__") else []))
+    with pytest.raises(StreamClosedError):
+        client.send_data(1, b"x")
+
+
+def test_programs_see_the_streams_as_a_dict() -> None:
+    client, server = wire.pair()
+    seen = client.streams
+    assert isinstance(seen, dict)
+    assert not seen
+    assert (len(seen), list(seen), seen) == (0, [], {})
+    client.send_headers(1, wire.POST)
+    client.send_headers(3, wire.POST)
+    wire.exchange(client, server)
+    one, three = seen[1], seen[3]
+    plain = {1: one, 3: three}
+    assert seen is client.streams
+    assert seen
+    assert seen == plain == seen
+    assert (seen != plain) is False
+    assert seen != {1: one}
+    assert (len(seen), list(seen), list(reversed(seen))) == (2, [1, 3], [3, 1])
+    assert (dict(seen), {**seen}, seen.copy(), copy.copy(seen)) == (plain,) * 4
+    assert (seen | {5: one}, {5: one} | seen) == ({**plain, 5: one},) * 2
+    assert repr(seen) == repr(plain)
+    assert (1 in seen, 5 in seen, "1" in seen) == (True, False, False)
+    assert (seen.get(1), seen.get(5), seen.get(5, 7)) == (one, None, 7)
+    assert (list(seen.keys()), list(seen.values())) == ([1, 3], [one, three])
+    assert list(seen.items()) == [(1, one), (3, three)]
+    with pytest.raises(KeyError):
+        seen[5]
+    with pytest.raises(KeyError):
+        del seen[5]
+    with pytest.raises(KeyError):
+        seen.pop(5)
+    assert seen.pop(5, None) is None
+    assert counts(client) == (0, 2)
+    assert seen.popitem() == (3, three)
+    assert counts(client) == (0, 1)
+    seen[3] = three
+    assert seen.setdefault(3, one) is three
+    seen.update({5: three})
+    seen |= {7: three}
+    assert list(client.streams) == [1, 3, 5, 7]
+    assert dict.__len__(client.streams) == 0, "the streams are elsewhere"
+
+
+def test_a_stream_that_a_program_adds_is_found() -> None:
+    client, _ = wire.pair()
+    client.send_headers(1, wire.POST)
+    stream = client.streams[1]
+    del client.streams[1]
+    with pytest.raises(StreamClosedError):
+        client.send_data(1, b"x")
+    client.streams[1] = stream
+    client.send_data(1, b"x")
+
+
+@pytest.mark.parametrize("name", ["__setitem__", "update", "__ior__"])
+def test_a_stream_that_a_program_replaces_is_found(name: str) -> None:
+    client, _ = wire.pair()
+    client.send_headers(1, wire.POST)
+    client.send_data(1, b"x")
+    other = Stream(1, states.OPEN_REQUEST_SENT, 10)
+    getattr(client.streams, name)(*([1, other] if name == "__setitem__" else [{1: other}]))
+    client.send_data(1, b"x")
+    assert other.send_offset == -1
+
+
+def test_where_the_compiled_build_finds_streams() -> None:
+    streams = Streams(client=True)
+    one, three, other = (Stream(number, states.OPEN_BOTH, 0) for number in (1, 3, 257))
+    streams.add(one)
+    streams._note(one)
+    assert (streams._latest, streams._slots) == (one, [])
+    streams._forget(one)
+    assert streams._latest is None
+    streams.add(three)
+    streams._note(three)
+    streams._note(one)
+    assert streams._latest is one
+    assert [stream for stream in streams._slots if stream] == [one, three]
+    streams.add(other)
+    streams._note(other)
+    assert [stream for stream in streams._slots if stream] == [other, three]
+    streams._forget(one)
+    assert streams._latest is other
+    assert [stream for stream in streams._slots if stream] == [other, three]
+    streams._forget(other)
+    assert streams._latest is None
+    assert [stream for stream in streams._slots if stream] == [three]
