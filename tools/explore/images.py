@@ -47,12 +47,16 @@ _LEFT_OUT: dict[type, set[str]] = {
         *("config", "options", "goaway_hook", "transition_table", "transitions"),
         *("streams", "no_events", "out"),
         *("conduct", "now", "window_given"),
+        # What was read from the settings.
+        *("list_limit", "streams_allowed", "values_seen", "window_of_streams"),
+        *("peer_streams_allowed", "peer_values_seen"),
     },
-    Streams: {"reset", "table"},
+    Streams: {"reset", "table", "_latest", "_seen_by_program", "_slots"},
     Stream: {"stream_id"},
     FieldPlanner: {
         *("_options", "_normalize", "_split_cookies"),
         *("_checked", "_normalized", "_blocks", "_blocks_generation", "_repeats"),
+        *("_kept", "_remembered"),
     },
     Encoder: {
         *("_static", "_static_names", "_string", "_recent", "_mask", "_earned", "_enough"),
