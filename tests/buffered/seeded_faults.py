@@ -31,6 +31,8 @@ RUNS: Final = 3_000
 #: Seconds of processor time for each fault and each way to look for it. After that, it counts as a
 #: hang. Elapsed time would not do: on a busy machine, a fault that is missed would look like one.
 PATIENCE: Final = 60
+#: Seconds after which something else is wrong, however busy the machine is.
+_LONGEST: Final = 60 * PATIENCE
 _LIMITED: Final = 'ulimit -t "$0" && exec "$@"'
 
 
@@ -58,7 +60,9 @@ def run(folder: Path, *command: str) -> str:
     path = os.pathsep.join(map(str, (folder, ROOT / "tests", ROOT)))
     environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     full = ["sh", "-c", _LIMITED, str(PATIENCE), sys.executable, *command]
-    ended = subprocess.run(full, cwd=ROOT, env=environ, capture_output=True, text=True)
+    ended = subprocess.run(
+        full, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=_LONGEST
+    )
     if ended.returncode in (-signal.SIGKILL, -signal.SIGXCPU):
         return "it hangs"
     if not ended.returncode:

@@ -99,8 +99,6 @@ class Priorities:
             if self.known is not None:
                 self.known.pop(stream_id, None)  # of a PRIORITY_UPDATE before the request
             return
-        if not values:
-            return
         self._signals = True
         # "Reception of a PRIORITY_UPDATE" before the request overrides the field (section 7).
         if self._is_sendable(stream_id) and not (self.known and stream_id in self.known):
