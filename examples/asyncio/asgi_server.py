@@ -258,7 +258,7 @@ class Stream(streams.Stream):
             self.connection.flush_soon()
             self.lose(ClientGoneError("the server has reset the stream"))
 
-    def lose(self, error: ConnectionError) -> None:
+    def lose(self, error: Exception) -> None:
         """Note that the exchange was aborted. The application may continue without its client."""
         super().lose(error)
         if self.waiting is not None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from examples.asyncio.client import Client, RequestError
+from examples.asyncio.client import Client
 from examples.common.certificate import client_context
 from h2.exceptions import ProtocolError
 
@@ -43,7 +43,7 @@ async def fetch(client: Client, args: argparse.Namespace, url: str, number: int)
                 async for piece in response:
                     digest.update(piece)
                     length += file.write(piece)
-    except (RequestError, ProtocolError, OSError, ValueError) as error:
+    except (ProtocolError, OSError, asyncio.TimeoutError, ValueError) as error:
         print(f"{url}: {error}", file=sys.stderr)
         return False
     seconds = time.perf_counter() - began

@@ -16,8 +16,8 @@ import contextlib
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import h2.events
 from examples.common.tls import accept
@@ -26,27 +26,39 @@ from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError, StreamClosedError
+from h2.settings import SettingCodes
 
-Fields = list[tuple[bytes, bytes]]
+Fields = list[tuple[bytes, bytes]]  # that arrived
+NewFields = Sequence[tuple[bytes, bytes]] | Sequence[tuple[str, str]]  # that are sent
+S = TypeVar("S", bound="Stream")
 
 
 class StreamResetError(ConnectionError):
-    """The peer has reset the stream, or GOAWAY says that it was not processed."""
+    """The peer has reset the stream."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"the stream was reset: {code!r}")
         self.code = code
 
 
+class RefusedError(StreamResetError):
+    """The peer has not processed the request: it is safe to retry it."""
+
+
+class LostError(ConnectionError):
+    """The connection is lost. The peer may have processed a request on it."""
+
+
 class Stream:
     """One request and its response, from either side."""
 
-    def __init__(self, connection: Connection, stream_id: int) -> None:
-        self.connection, self.h2, self.id = connection, connection.h2, stream_id
+    def __init__(self, connection: Connection, stream_id: int = 0) -> None:
+        self.connection, self.h2 = connection, connection.h2
+        self.id = stream_id or self.h2.get_next_available_stream_id()
         self.patience: float | None = connection.patience
         self.heads: list[Fields] = []  # header sections that arrived and were not returned yet
         self.trailers: Fields = []  # of the peer; complete when `read()` returns nothing
-        self.error: ConnectionError | None = None  # why nothing more can be received or sent
+        self.error: Exception | None = None  # why nothing more can be received or sent
         self.changed = connection.loop.create_future()
         self.task: asyncio.Task[None] | None = None  # of a server: answers the request
 
@@ -68,11 +80,20 @@ class Stream:
                 return data
             await self.wait()
 
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the content piece by piece."""
+        while piece := await self.read():
+            yield piece
+
+    async def read_all(self) -> bytes:
+        """Return the whole content."""
+        return b"".join([piece async for piece in self])
+
     def at_end(self) -> bool:
         """Return whether all content has arrived and was read."""
         return self.h2.at_end(self.id)
 
-    def send(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> None:
+    def send(self, fields: NewFields, end: bool = False) -> None:
         """Send a header section, or trailers."""
         with self.closed_is_an_error():
             self.h2.send_headers(self.id, fields, end)
@@ -112,7 +133,7 @@ class Stream:
         changed, self.changed = self.changed, self.connection.loop.create_future()
         changed.set_result(None)
 
-    def lose(self, error: ConnectionError) -> None:
+    def lose(self, error: Exception) -> None:
         """Note that it has ended, and stop the work on it."""
         self.error = error
         self.wake()
@@ -141,26 +162,39 @@ class Connection(Link):
         *,
         patience: float | None = 60.0,  # seconds that a stream waits for its peer
         keepalive: float = 60.0,  # seconds of silence before a PING, and to answer it
-        grace: float = 3.0,  # seconds for a graceful shutdown
+        grace: float = 3.0,  # seconds for a graceful shutdown of a server
+        window: int = 65_535,  # octets that a stream may leave unread
     ) -> None:
         super().__init__()
         self.h2 = BufferedH2Connection(
             H2Configuration(client_side=answer is None),
             receive_buffering=True,
-            connection_window=100 * 65_535,  # room for what all streams leave unread
+            stream_window=window,
+            connection_window=100 * window,  # room for what all streams leave unread
             keepalive=Keepalive(keepalive, keepalive),
-            shutdown_timeout=grace,
+            # A client lets its requests finish when the server goes away, however long they take.
+            shutdown_timeout=grace if answer else None,
         )
         self.h2.SEND_BUFFER_HIGH, self.h2.SEND_BUFFER_LOW = 1, 0  # see `Stream.write()`
         self.pull = self.h2.data_to_send
         self.answer, self.patience = answer, patience
         self.streams: dict[int, Stream] = {}
         self.usable = True  # for new requests
+        self.reason: ConnectionError | None = None  # why the connection has ended
+        self.last_stream = 2**31 - 1  # that the peer has processed, as far as we know
         self.timer: asyncio.TimerHandle | None = None
 
-    def request(self, fields: Sequence[tuple[bytes, bytes]], end: bool = False) -> Stream:
+    def request(self, fields: NewFields, end: bool = False) -> Stream:
         """Send a request. It is queued if the server allows no more streams now."""
-        stream = Stream(self, self.h2.get_next_available_stream_id())
+        return self.begin_request(Stream(self), fields, end)
+
+    def begin_request(self, stream: S, fields: NewFields, end: bool) -> S:
+        """Send a request on a new stream, of any class.
+
+        :raises ConnectionError: if the connection accepts no requests any more
+        """
+        if not self.usable:
+            raise self.reason or RefusedError(ErrorCodes.REFUSED_STREAM)
         stream.send(fields, end)
         self.streams[stream.id] = stream
         if stream.id > 2**31 - 3:
@@ -178,6 +212,8 @@ class Connection(Link):
     def connection_made(self, transport: Any) -> None:
         """Begin, if the peer wants HTTP/2."""
         self.h2.initiate_connection()
+        if self.answer is None:
+            self.h2.update_settings({SettingCodes.ENABLE_PUSH: 0})
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -198,7 +234,7 @@ class Connection(Link):
         with contextlib.suppress(ProtocolError):  # it has ended already
             # So that truncated content is not mistaken for complete.
             self.h2.close_connection(ErrorCodes.CANCEL)
-        self.end_streams(ConnectionError(str(error or "the peer has closed the connection")))
+        self.end_streams(LostError(str(error or "the peer has closed the connection")))
         if self.timer is not None:
             self.timer.cancel()
 
@@ -218,9 +254,10 @@ class Connection(Link):
                 case h2.events.TrailersReceived() if stream:
                     stream.trailers = event.headers
                 case h2.events.StreamReset() if stream:
-                    stream.lose(StreamResetError(event.error_code))
+                    refused = event.error_code == ErrorCodes.REFUSED_STREAM
+                    stream.lose((RefusedError if refused else StreamResetError)(event.error_code))
                 case h2.events.ConnectionTerminated():
-                    self.usable = False
+                    self.usable, self.last_stream = False, event.last_stream_id
                     if self.answer is None:
                         self.h2.graceful_shutdown()
                 case h2.events.KeepaliveTimedOut():
@@ -259,7 +296,7 @@ class Connection(Link):
 
     def end_streams(self, error: ConnectionError) -> None:
         """Tell everything that works on a stream."""
-        self.usable = False
+        self.usable, self.reason = False, self.reason or error
         for stream in list(self.streams.values()):
             stream.lose(stream.error or error)
 

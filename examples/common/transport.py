@@ -61,7 +61,7 @@ class Link(asyncio.Protocol):
         self.flush_soon()
         done, _ = await asyncio.wait([change], timeout=seconds)
         if not done:
-            raise asyncio.TimeoutError
+            raise asyncio.TimeoutError(f"nothing moved for {seconds:g} seconds")
 
     def shut_down(self) -> None:
         """Finish what is in progress, then disconnect. Servers call it when the process ends."""
