@@ -6,9 +6,9 @@ The bytecode that `benchmarks.gate` counts says nothing about compiled code. Her
 some units of a workload under callgrind, and another one three times as many, each twice; the
 difference of the lower counts is the cost of the units. It is independent of time, and the same
 compiler, interpreter and C library give the same figures within 1 %. They are compared with the
-limits in `limits.json`, like those of the gate; `--update` writes them. The exit status is 0 if nothing
-is above its limit, 1 if something is, 2 if there are no limits for the running interpreter. Takes
-about two minutes.
+limits in `limits.json`, like those of the gate; `--update` writes them. The exit status is 0 if
+nothing is above its limit, 1 if something is, 2 if there are no limits for the running interpreter.
+Takes about two minutes.
 """
 
 from __future__ import annotations
