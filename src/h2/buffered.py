@@ -11,10 +11,11 @@ from h2._core import enqueue, send, waiting_windows
 from h2._core.buffered import Buffers, strict_unless_said
 from h2._core.enqueue import send_data as _send_data
 from h2._core.enqueue import send_headers as _send_headers
+from h2._core.keepalive import Keepalive
 from h2._core.pull import data_to_send as _data_to_send
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
-from h2._core.timers import Keepalive, Timers
+from h2._core.timers import Timers
 from h2.connection import H2Connection, _checked_code
 from h2.priorities import Priority
 

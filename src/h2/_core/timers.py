@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from h2._core import send
 from h2._core.announced import Frame
 from h2._core.faults import send_goaway
+from h2._core.keepalive import Keepalive
 from h2._core.send_queue import SendQueue
 from h2._core.state import Connection
 from h2._rules.connection_states import TERMINATED
@@ -20,20 +21,6 @@ from h2.events import KeepaliveTimedOut, SettingsTimedOut
 
 #: The payload of the PING that checks whether the peer is still there.
 _STILL_THERE: Final = b"h2-alive"
-
-
-class Keepalive(NamedTuple):
-    """When to check whether the peer is still there, and how long to wait for it.
-
-    A server may treat frequent PING frames as an attack, in particular while no stream is open: do
-    not make ``idle`` smaller than necessary, which is usually some tens of seconds.
-    """
-
-    #: A PING is sent after this many seconds without anything from the peer.
-    idle: float
-
-    #: The peer then has this many seconds to send anything at all.
-    timeout: float
 
 
 def checked_seconds(name: str, seconds: float) -> float:
