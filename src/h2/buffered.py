@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from operator import index
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from h2._core import enqueue, send, waiting_windows
 from h2._core.buffered import Buffers, strict_unless_said
 from h2._core.enqueue import send_data as _send_data
 from h2._core.enqueue import send_headers as _send_headers
+from h2._core.keepalive import Keepalive
 from h2._core.pull import data_to_send as _data_to_send
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
@@ -29,20 +30,6 @@ __all__ = ["BufferedH2Connection", "Keepalive"]
 
 #: More octets or streams than there can be.
 _UNLIMITED = 2**62 - 1
-
-
-class Keepalive(NamedTuple):
-    """When to check whether the peer is still there, and how long to wait for it.
-
-    A server may treat frequent PING frames as an attack, in particular while no stream is open: do
-    not make ``idle`` smaller than necessary, which is usually some tens of seconds.
-    """
-
-    #: A PING is sent after this many seconds without anything from the peer.
-    idle: float
-
-    #: The peer then has this many seconds to send anything at all.
-    timeout: float
 
 
 class BufferedH2Connection(H2Connection):
