@@ -14,6 +14,8 @@ import pytest
 from examples.common.certificate import server_context
 from h2.buffered import BufferedH2Connection
 from support import wire
+from support.cases import Offer
+from support.example import Example, stop
 from support.processes import ROOT, TIMEOUT, complaints, python_command
 from support.scripted import Client, scripted
 from support.servers import nghttpd, nginx
@@ -85,6 +87,21 @@ def test_a_thousand_requests_wait_for_their_turn(site: Site, certificates: Certi
     with nghttpd(site, certificates, limit) as target:
         done = run("many_requests", target.url + "/hello.txt", certificates)
     octets = 1000 * len(site.hello)
+    assert done.stdout.decode() == f"1000 of 1000 responses, {octets:,} octets\n", done.stderr
+
+
+def test_the_chapter_shows_what_the_example_server_sends(
+    site: Site, certificates: Certificate
+) -> None:
+    page = (ROOT / "docs" / "many-requests.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"1000 of 1000 responses, ([\d,]+) octets", page)
+    server = Example("examples.asyncio.server", Offer(small="/"), ())
+    with server.running(site, certificates) as served:
+        done = run("many_requests", served.target.url + "/", certificates)
+        stop(served)
+    # Each response has the port of the server, which is 8443 on the page.
+    longer = 1000 * (len(str(served.server.port)) - len("8443"))
+    octets = int(shown.replace(",", "")) + longer
     assert done.stdout.decode() == f"1000 of 1000 responses, {octets:,} octets\n", done.stderr
 
 
