@@ -28,7 +28,9 @@ _PADDING: tuple[bytes, ...] = tuple(b"1" * (-length % 8) for length in range(8))
 _PIECE = 1024
 
 # The first octet of a Huffman-encoded string literal, as bits, by length.
-_LENGTH_BITS: tuple[bytes, ...] = tuple(b"%d" % int(f"1{length:07b}") for length in range(0x7F))
+_LENGTH_BITS: tuple[bytes, ...] = tuple(
+    format(0x80 | length, "b").encode() for length in range(0x7F)
+)
 
 # Decoding is an automaton over octets. A state is a node of the code tree, named by the bits that
 # lead to it; its row has a cell for each octet: the next row and the decoded text, as Latin-1
