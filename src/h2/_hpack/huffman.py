@@ -196,13 +196,11 @@ def _follow(bits: str, more: str) -> tuple[str, str]:
     """Return the state that more bits lead to and what they decode to; nothing follows EOS."""
     text = ""
     for bit in more:
-        if bits == _EOS:
-            break
         bits += bit
         if bits in _SYMBOLS:
             text += _SYMBOLS[bits]
             bits = ""
-    return bits, text
+    return (bits if len(bits) < len(_EOS) else _EOS), text
 
 
 _ROOT = _ROWS.setdefault("", _new_row(""))
