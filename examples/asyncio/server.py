@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import signal
+import socket
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -193,6 +194,8 @@ async def serve(args: argparse.Namespace) -> None:
     server = await loop.create_server(
         Client, args.host, args.port, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS, backlog=1024
     )
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # what the system buffers cannot be reordered
+        server.sockets[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 131_072)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(server.close))
     host, port = server.sockets[0].getsockname()[:2]
