@@ -222,7 +222,9 @@ def assign_encoder(core: Connection, encoder: Any) -> None:
     planner = core.planner
     present = planner.encoder
     if not isinstance(encoder, HeaderEncoder):
-        planner.use_encoder(ForeignEncoder(encoder, present.size_without_update))
+        planner.use_encoder(
+            ForeignEncoder(encoder, present.size_without_update, present.must_update)
+        )
     elif encoder._encoder is not present:
         # The peer's table holds fields of another encoder: both sides start with an empty one.
         ours = encoder._encoder
