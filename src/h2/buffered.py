@@ -321,7 +321,7 @@ class BufferedH2Connection(H2Connection):
         :raises ValueError: if an identifier is out of range
         """
         fields = send.priority_fields(self._core, stream_id, weight, depends_on, exclusive)
-        enqueue.prioritize(self._sending, stream_id, fields)
+        enqueue.prioritize(self._sending, index(stream_id), fields)
 
     def local_flow_control_window(self, stream_id: int) -> int:
         """Return how many octets could be sent on a stream now, if nothing else were pending.
@@ -447,6 +447,8 @@ class BufferedH2Connection(H2Connection):
 
         :param stream_id: the stream
         """
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
         return self._sending.is_writable(stream_id)
 
     def send_buffer_size(self, stream_id: int | None = None) -> int:
@@ -454,7 +456,7 @@ class BufferedH2Connection(H2Connection):
 
         :param stream_id: the stream; all of them if ``None``
         """
-        return self._sending.buffer_size(stream_id)
+        return self._sending.buffer_size(None if stream_id is None else index(stream_id))
 
     @property
     def waiting_streams(self) -> int:
@@ -478,14 +480,19 @@ class BufferedH2Connection(H2Connection):
         :raises StreamClosedError: if the stream is closed
         :raises NoSuchStreamError: if the stream was never opened
         """
-        enqueue.set_priority(self._sending, index(stream_id), urgency, incremental)
+        enqueue.set_priority(
+            self._sending,
+            index(stream_id),
+            None if urgency is None else index(urgency),
+            None if incremental is None else bool(incremental),
+        )
 
     def get_priority(self, stream_id: int) -> Priority:
         """Return the priority of what we send on a stream; the default if it is not open.
 
         :param stream_id: the stream
         """
-        return self._sending.get_priority(stream_id)
+        return self._sending.get_priority(index(stream_id))
 
     # What arrives. Only with `receive_buffering`.
 
@@ -523,6 +530,8 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
         return self._kept().readable(stream_id)
 
     def at_end(self, stream_id: int) -> bool:
@@ -531,6 +540,8 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
         return self._kept().at_end(stream_id)
 
     def discard_data(self, stream_id: int) -> None:
@@ -587,7 +598,7 @@ class BufferedH2Connection(H2Connection):
 
         :param now: the time, in the seconds of the clock
         """
-        self._buffers.handle_timer(now)
+        self._buffers.handle_timer(now + 0.0)  # raises for what is not a number
 
 
 def _check_padding(pad_length: object) -> None:

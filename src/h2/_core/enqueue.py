@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import index
 from typing import Any, Final
 
 from h2._core import lifecycle, priority_update, send, waiting
@@ -237,8 +236,8 @@ def set_priority(
     """Change the priority of what we send on a stream; what is not given stays the same."""
     before = queue.get_priority(stream_id)
     priority = Priority(
-        before.urgency if urgency is None else index(urgency),
-        before.incremental if incremental is None else bool(incremental),
+        before.urgency if urgency is None else urgency,
+        before.incremental if incremental is None else incremental,
     )
     bytes(priority)  # raises if the priority is invalid
     queue.set_priority(stream_id, priority)
