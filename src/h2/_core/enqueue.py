@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any, Final
 
 from h2._core import lifecycle, priority_update, send, waiting
@@ -230,21 +231,20 @@ def _keep_update(queue: SendQueue, stream_id: int, priority: Priority) -> None:
     queue.early_updates.keep(stream_id, priority)
 
 
-def set_priority(
-    queue: SendQueue, stream_id: int, urgency: int | None, incremental: bool | None
-) -> None:
+def set_priority(queue: SendQueue, stream_id: int, urgency: Any, incremental: Any) -> None:
     """Change the priority of what we send on a stream; what is not given stays the same."""
     before = queue.get_priority(stream_id)
     priority = Priority(
-        before.urgency if urgency is None else urgency,
-        before.incremental if incremental is None else incremental,
+        before.urgency if urgency is None else index(urgency),
+        before.incremental if incremental is None else bool(incremental),
     )
     bytes(priority)  # raises if the priority is invalid
     queue.set_priority(stream_id, priority)
 
 
-def prioritize(queue: SendQueue, stream_id: int, fields: bytes) -> None:
+def prioritize(queue: SendQueue, stream_id: Any, fields: bytes) -> None:
     """Send PRIORITY, unless the server has announced that it ignores it."""
+    stream_id = send.checked_id(stream_id)
     if queue.takes_old_signals:
         send.prioritize(queue.conn, stream_id, fields)
 
