@@ -19,15 +19,16 @@ from zlib import crc32
 
 from h2._compiled import COMPILED
 from h2._hpack.entry import OVERHEAD, Entry
-from h2._hpack.huffman import SHORT, plain_string
 from h2._hpack.integers import (
     INDEXED,
     INSERTED,
     NEVER_INDEXED,
     NOT_INDEXED,
     OCTETS,
+    SHORT,
     encode_integer,
     literal_head,
+    plain_string,
 )
 from h2._hpack.static import StaticTable
 

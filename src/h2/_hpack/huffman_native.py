@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from h2._hpack.errors import HpackDecodingError
-from h2._hpack.huffman import SHORT
-from h2._hpack.integers import OCTETS, encode_integer
+from h2._hpack.integers import OCTETS, SHORT, encode_integer
 from h2._hpack.tables import HUFFMAN_CODE
 from h2._native import i64
 
