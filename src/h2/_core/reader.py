@@ -247,6 +247,7 @@ def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None
     cost time for every frame.
     """
     end: i64 = len(data) if only is None else HEADER_LENGTH + len(only)
+    length: int  # not i64: the limit that it is compared with may be any number
     log = conn.options.log
     while end - start >= HEADER_LENGTH:
         if COMPILED:

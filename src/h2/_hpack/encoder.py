@@ -167,6 +167,11 @@ class Encoder:
         """The largest table that another encoder may use without a size update."""
         return self._lowest
 
+    @property
+    def must_update(self) -> bool:
+        """Whether the next block has to start with a size update, whoever encodes it."""
+        return self._lowest < self._announced
+
     def dynamic_entries(self) -> list[tuple[bytes, bytes]]:
         """Return the fields in the dynamic table, the newest one first."""
         first = self._evicted - self._inserted + len(self._entries)
