@@ -10,9 +10,14 @@ All limits are on by default. A program that needs other numbers passes them to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from h2._dataclass import dataclass
 
 __all__ = ["AbuseLimits", "Rate"]
 

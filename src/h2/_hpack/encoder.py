@@ -19,15 +19,16 @@ from zlib import crc32
 
 from h2._compiled import COMPILED
 from h2._hpack.entry import OVERHEAD, Entry
-from h2._hpack.huffman import SHORT, plain_string
 from h2._hpack.integers import (
     INDEXED,
     INSERTED,
     NEVER_INDEXED,
     NOT_INDEXED,
     OCTETS,
+    SHORT,
     encode_integer,
     literal_head,
+    plain_string,
 )
 from h2._hpack.static import StaticTable
 
@@ -36,8 +37,6 @@ if COMPILED:
 else:
     from h2._hpack.huffman import encode_string
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_SHORT: Final[int] = SHORT
 _chr: Final = chr
 _crc32: Final = crc32
 
@@ -251,7 +250,7 @@ class Encoder:
             if index == 0:
                 out.append(self._string(name))
             # Short strings are the same with and without Huffman coding, so they need no call.
-            out.append(OCTETS[length] + value if length < _SHORT else self._string(value))
+            out.append(OCTETS[length] + value if length < SHORT else self._string(value))
         return b"".join(out)
 
     def _updates(self) -> bytes:

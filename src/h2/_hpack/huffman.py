@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any, cast
 
 from h2._hpack.errors import HpackDecodingError
-from h2._hpack.integers import OCTETS, encode_integer
+from h2._hpack.integers import OCTETS, SHORT, encode_integer
 from h2._hpack.tables import HUFFMAN_CODE
 
-_BITS: list[str] = [format(code, f"0{length}b") for code, length in HUFFMAN_CODE[:256]]
+_BITS: list[str] = [f"{code:0{length}b}" for code, length in HUFFMAN_CODE[:256]]
 
 # Encoding uses a character codec to look up the bits, then converts them to a number: both are
 # loops in C. mypy expects such a codec to map each character to a number.
-_CODEC: Any = {octet: bits.encode() for octet, bits in enumerate(_BITS)}
+_CODEC: Any = dict(enumerate(map(str.encode, _BITS)))
 _EOS = format(HUFFMAN_CODE[256][0], "b")
 
 # The first bits of EOS, which fill the last octet, by the number of bits that are in it.
@@ -24,14 +24,8 @@ _PADDING: tuple[bytes, ...] = tuple(b"1" * (-length % 8) for length in range(8))
 # Bits are converted to octets in pieces, which bounds the memory that a long string needs.
 _PIECE = 1024
 
-#: Shorter strings are sent as they are: the code would save about five octets, and cost more time
-# at both ends than everything else about the field. The blocks of the recorded traffic
-# (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that encodes every string
-# and inserts every field.
-SHORT = 24
-
 # The first octet of a Huffman-encoded string literal, as bits, by length.
-_LENGTH_BITS: tuple[bytes, ...] = tuple(b"%d" % int(f"1{length:07b}") for length in range(0x7F))
+_LENGTH_BITS: tuple[bytes, ...] = tuple([f"1{length:07b}".encode() for length in range(0x7F)])
 
 # Decoding is an automaton over octets. A state is a node of the code tree, named by the bits that
 # lead to it; its row maps the next octet to a cell (next row, decoded text as Latin-1, because
@@ -54,7 +48,7 @@ _cells_left = _MOST_CELLS
 
 _NAME = 256
 _MAY_END = 257
-_SYMBOLS: dict[str, str] = {bits: chr(octet) for octet, bits in enumerate(_BITS)}
+_SYMBOLS: dict[str, str] = dict(zip(_BITS, map(chr, range(256)), strict=True))
 _ROWS: dict[str, Row] = {}
 _FAILED: Row = []
 _FAILED += [(_FAILED, "")] * 258
@@ -79,11 +73,6 @@ def encode_string(text: bytes) -> bytes:
     if size < length:
         return encode_integer(size, 0x7F, 0x80) + code
     return encode_integer(length, 0x7F, 0) + text
-
-
-def plain_string(text: bytes) -> bytes:
-    """Return a string literal with its length, not Huffman-encoded."""
-    return encode_integer(len(text), 0x7F, 0) + text
 
 
 def encode(data: bytes) -> bytes:
