@@ -26,6 +26,7 @@ COMPILED = ("_core", "_frames", "_hpack", "_rules")
 INTERPRETED = {
     "_core/hpack_foreign.py",
     "_core/hpack_views.py",
+    "_core/keepalive.py",
     "_core/open_streams.py",
     "_core/views.py",
     # The Huffman code of pure builds.

@@ -20,6 +20,8 @@ class Client(asyncio.Protocol):
         self.flush()
 
     async def get(self, url):
+        if self.transport.is_closing():
+            raise ConnectionError("the connection is closed")
         stream_id = self.conn.get_next_available_stream_id()
         headers = [
             (":method", "GET"),

@@ -11,10 +11,11 @@ from h2._core import enqueue, send, waiting_windows
 from h2._core.buffered import Buffers, strict_unless_said
 from h2._core.enqueue import send_data as _send_data
 from h2._core.enqueue import send_headers as _send_headers
+from h2._core.keepalive import Keepalive
 from h2._core.pull import data_to_send as _data_to_send
 from h2._core.receive_queue import ReceiveQueue
 from h2._core.receive_windows import AutomaticWindow, ReceiveWindows
-from h2._core.timers import Keepalive, Timers
+from h2._core.timers import Timers, checked_number
 from h2.connection import H2Connection, _checked_code
 from h2.priorities import Priority
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from h2.events import Event
 
 __all__ = ["BufferedH2Connection", "Keepalive"]
+
+#: More octets or streams than there can be.
+_UNLIMITED = 2**62 - 1
 
 
 class BufferedH2Connection(H2Connection):
@@ -85,9 +89,11 @@ class BufferedH2Connection(H2Connection):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(strict_unless_said(config))
+        if keepalive is not None and not isinstance(keepalive, Keepalive):
+            raise TypeError("keepalive must be a Keepalive")
         buffers = self._buffers = Buffers(
             self._core,
-            receive_buffering,
+            bool(receive_buffering),
             ReceiveWindows(self._core, stream_window, connection_window),
             AutomaticWindow(self._core, clock) if automatic_window else None,
             Timers(self._core, keepalive, settings_timeout, shutdown_timeout, clock),
@@ -99,11 +105,11 @@ class BufferedH2Connection(H2Connection):
     def _limit_queues(self) -> None:
         """Pass on limits that programs set on a subclass or on the instance."""
         sending = self._sending
-        sending.high = self.SEND_BUFFER_HIGH
-        sending.low = max(0, self.SEND_BUFFER_LOW)  # an empty buffer is always low enough
-        sending.streams_before_settings = self.STREAMS_BEFORE_SETTINGS
+        sending.high = _limit(self.SEND_BUFFER_HIGH)
+        sending.low = max(0, _limit(self.SEND_BUFFER_LOW))  # an empty buffer is always low enough
+        sending.streams_before_settings = _limit(self.STREAMS_BEFORE_SETTINGS)
         if self._buffers.automatic is not None:
-            self._buffers.automatic.largest = int(min(self.LARGEST_AUTOMATIC_WINDOW, 2**31 - 1))
+            self._buffers.automatic.largest = min(_limit(self.LARGEST_AUTOMATIC_WINDOW), 2**31 - 1)
 
     def _ask_subclass(self, last: int, code: int, debug_data: bytes) -> list[Event]:
         """Let a subclass handle GOAWAY, whatever events it makes of it."""
@@ -447,6 +453,8 @@ class BufferedH2Connection(H2Connection):
 
         :param stream_id: the stream
         """
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
         return self._sending.is_writable(stream_id)
 
     def send_buffer_size(self, stream_id: int | None = None) -> int:
@@ -454,6 +462,8 @@ class BufferedH2Connection(H2Connection):
 
         :param stream_id: the stream; all of them if ``None``
         """
+        if stream_id is not None:
+            stream_id = index(stream_id)
         return self._sending.buffer_size(stream_id)
 
     @property
@@ -485,7 +495,7 @@ class BufferedH2Connection(H2Connection):
 
         :param stream_id: the stream
         """
-        return self._sending.get_priority(stream_id)
+        return self._sending.get_priority(index(stream_id))
 
     # What arrives. Only with `receive_buffering`.
 
@@ -523,7 +533,7 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
-        return self._kept().readable(stream_id)
+        return self._kept().readable(index(stream_id))
 
     def at_end(self, stream_id: int) -> bool:
         """Return whether all content of a stream has arrived and been read; false if truncated.
@@ -531,6 +541,8 @@ class BufferedH2Connection(H2Connection):
         :param stream_id: the stream
         :raises RuntimeError: without ``receive_buffering``
         """
+        if stream_id.__class__ is not int:
+            stream_id = index(stream_id)
         return self._kept().at_end(stream_id)
 
     def discard_data(self, stream_id: int) -> None:
@@ -587,7 +599,12 @@ class BufferedH2Connection(H2Connection):
 
         :param now: the time, in the seconds of the clock
         """
-        self._buffers.handle_timer(now)
+        self._buffers.handle_timer(checked_number("now", now))
+
+
+def _limit(number: float) -> int:
+    """Return a limit as an integer, whatever kind of number it is; infinity means none."""
+    return int(min(number, _UNLIMITED))
 
 
 def _check_padding(pad_length: object) -> None:

@@ -81,9 +81,7 @@ def _setting_code_from_int(code: int) -> SettingCodes | int:
 
 
 @lru_cache(maxsize=64)
-def _shared(
-    values: tuple[tuple[SettingCodes | int, int], ...],
-) -> dict[SettingCodes | int, int]:
+def _shared(values: tuple[tuple[SettingCodes | int, int], ...]) -> dict[SettingCodes | int, int]:
     """Return these values as one dict for all connections: dicts of values never change."""
     return dict(values)
 

@@ -347,7 +347,10 @@ def report(history: History) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Play histories; return 1 if one of them fails."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.simulation", description="Simulate two buffered connections."
+        prog="python -m tools.simulation",
+        description="Simulate two buffered connections.",
+        epilog="With --faults, faults are put into the package, and the simulation must find them; "
+        "--only chooses those whose names contain a text.",
     )
     parser.add_argument("--runs", type=int, default=100_000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")

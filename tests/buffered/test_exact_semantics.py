@@ -37,6 +37,7 @@ from tests.support.wire import Setting, Type
 END = wire.Flag.END_STREAM
 FRAME = wire.DEFAULT_FRAME_SIZE
 CONNECT = [(b":method", b"CONNECT"), (b":authority", b"example.com:443")]
+EXTENDED_CONNECT = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *REQUEST[1:]]
 
 
 def test_window_and_frame_size() -> None:
@@ -464,11 +465,13 @@ def test_push_that_is_reset_while_it_waits() -> None:
     ]
 
 
-def test_connect() -> None:
+@pytest.mark.parametrize("request_fields", [CONNECT, EXTENDED_CONNECT])
+def test_connect(request_fields: list[tuple[bytes, bytes]]) -> None:
     """A tunnel is like any stream, but its content cannot be followed by trailers."""
-    conn = client((Setting.MAX_CONCURRENT_STREAMS, 1), *WIDE)
-    conn.send_headers(1, CONNECT)
-    conn.send_headers(3, CONNECT)
+    limits = ((Setting.MAX_CONCURRENT_STREAMS, 1), (Setting.ENABLE_CONNECT_PROTOCOL, 1))
+    conn = client(*limits, *WIDE)
+    conn.send_headers(1, request_fields)
+    conn.send_headers(3, request_fields)
     for stream_id in (1, 3):
         conn.send_data(stream_id, bytes(2 * FRAME))
         with pytest.raises(ProtocolError):
@@ -480,12 +483,17 @@ def test_connect() -> None:
     assert shape(frames(conn)) == [(1, 0, END), (3, FRAME, 0), (3, FRAME, END)]
 
 
-def test_connect_is_incremental() -> None:
+@pytest.mark.parametrize("request_fields", [CONNECT, EXTENDED_CONNECT])
+def test_connect_is_incremental(request_fields: list[tuple[bytes, bytes]]) -> None:
     """Even if the client sends priorities, because a tunnel may last forever."""
-    conn = server(*WIDE)
+    conn = BufferedH2Connection(H2Configuration(client_side=False))
+    conn.update_settings({Setting.ENABLE_CONNECT_PROTOCOL: 1})
+    conn.initiate_connection()
+    wire.feed(conn, wire.PREFACE, wire.settings(*WIDE), *[wire.settings(ack=True)] * 2)
     wire.feed(conn, wire.headers(1, [*wire.REQUEST, (b"priority", b"u=3")], end_stream=True))
-    wire.feed(conn, wire.headers(3, CONNECT), wire.headers(5, [*CONNECT, (b"priority", b"u=1")]))
-    wire.feed(conn, wire.headers(7, [*CONNECT, (b"priority", b"i=?0")]))
+    wire.feed(conn, wire.headers(3, request_fields))
+    wire.feed(conn, wire.headers(5, [*request_fields, (b"priority", b"u=1")]))
+    wire.feed(conn, wire.headers(7, [*request_fields, (b"priority", b"i=?0")]))
     assert [conn.get_priority(stream_id) for stream_id in (1, 3, 5, 7)] == [
         (3, False),
         (3, True),

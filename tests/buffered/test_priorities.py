@@ -293,6 +293,8 @@ def test_a_client_sends_the_signals_that_the_server_heeds(
     # Invalid calls are still rejected.
     with pytest.raises(ProtocolError):
         conn.prioritize(5, weight=0)
+    with pytest.raises(ValueError, match="Stream 0 does not exist"):
+        conn.prioritize(0)
     wire.feed(conn, wire.headers(1, wire.RESPONSE, end_stream=True))
     with pytest.raises(StreamClosedError):
         conn.send_priority_update(1)

@@ -133,6 +133,8 @@ def attempt(conn: BufferedH2Connection, call: Call) -> None:
     """Make a call; one that raises must have changed nothing."""
     if call.method == "initiate_upgrade_connection" and not conn._core.streams.is_used(1):
         return  # the other end was not upgraded
+    if call.method == "initiate_connection" and conn._core.announced.in_flight:
+        return  # the values in effect, which it announces again, may revoke one in flight
     before = state_of(conn)
     may_raise = () if call.method in NEVER_RAISE else (H2Error, *MISUSE)
     if call.method in NEED_BUFFERING and conn._receiving is None:

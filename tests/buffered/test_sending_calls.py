@@ -301,12 +301,15 @@ def test_fields_may_come_from_an_iterator_that_calls_the_connection() -> None:
     assert conn.waiting_streams == 2
 
 
-def test_any_bytes_and_any_integers() -> None:
-    class Identifier:
-        def __index__(self) -> int:
-            return 1
+class One:
+    """An object that converts to an integer."""
 
-    stream_id: Any = Identifier()
+    def __index__(self) -> int:
+        return 1
+
+
+def test_any_bytes_and_any_integers() -> None:
+    stream_id: Any = One()
     conn = responding(server(*WIDE), 1)
     conn.send_data(stream_id, bytearray(b"one"))
     conn.send_data(stream_id, memoryview(b"two"))
@@ -314,6 +317,19 @@ def test_any_bytes_and_any_integers() -> None:
     conn.send_headers(stream_id, TRAILERS, end_stream=True)
     assert types(frames(conn)) == [Type.DATA, Type.DATA, Type.HEADERS]
     assert conn.receive_data(bytearray(wire.ping())) != []
+
+
+@pytest.mark.parametrize(
+    "name", ["is_writable", "send_buffer_size", "get_priority", "readable", "at_end", "read_data"]
+)
+def test_only_integers_are_streams(name: str) -> None:
+    """In the pure build, too, where 1.0 would be found, because it is equal to 1."""
+    conn = responding(server(*WIDE, receive_buffering=True), 1)
+    call = getattr(conn, name)
+    assert call(One()) == call(1)
+    for stream_id in (1.0, "1"):
+        with pytest.raises(TypeError):
+            call(stream_id)
 
 
 @pytest.mark.parametrize("end", [1, "yes", 0, None])

@@ -125,6 +125,22 @@ def test_a_time_that_is_none_is_refused(what: str, seconds: float) -> None:
         BufferedH2Connection(**options)
 
 
+@pytest.mark.parametrize("what", ["idle", "timeout", "settings_timeout", "shutdown_timeout"])
+def test_a_time_that_is_no_number_is_refused(what: str) -> None:
+    options: dict[str, Any] = {what: "10"}
+    if what in ("idle", "timeout"):
+        options = {"keepalive": Keepalive(**{"idle": 20.0, "timeout": 10.0, **options})}
+    with pytest.raises(TypeError, match=f"{what} must be a number, not str"):
+        BufferedH2Connection(**options)
+    with pytest.raises(TypeError, match="now must be a number, not str"):
+        BufferedH2Connection().handle_timer("10")  # type: ignore[arg-type]  # that is the test
+
+
+def test_keepalive_has_a_type() -> None:
+    with pytest.raises(TypeError, match="keepalive must be a Keepalive"):
+        BufferedH2Connection(keepalive=(20, 10))  # type: ignore[arg-type]  # that is the test
+
+
 # Keepalive
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -88,6 +89,25 @@ def test_a_buffer_without_content_is_writable_whatever_the_limits() -> None:
     conn.data_to_send()
     assert [event.stream_id for event in conn.events()] == [1]
     assert conn.is_writable(1)
+
+
+@pytest.mark.parametrize("name", ["SEND_BUFFER_HIGH", "SEND_BUFFER_LOW", "STREAMS_BEFORE_SETTINGS"])
+def test_other_limits_may_be_any_number(name: str) -> None:
+    def limited(limit: object) -> BufferedH2Connection:
+        conn: BufferedH2Connection = type("Limited", (BufferedH2Connection,), {name: limit})()
+        conn.initiate_connection()
+        conn.send_headers(1, POST)
+        conn.send_headers(3, POST)
+        conn.send_data(1, bytes(2))
+        return conn
+
+    def behaviour(conn: BufferedH2Connection) -> list[object]:
+        return [conn.waiting_streams, conn.is_writable(1), conn.data_to_send(), conn.events()]
+
+    assert behaviour(limited(1.0)) == behaviour(limited(1))
+    assert behaviour(limited(math.inf)) == behaviour(limited(10**6))
+    with pytest.raises(TypeError):
+        limited("1")
 
 
 @pytest.mark.parametrize("largest", [1e6, 1_000_000])

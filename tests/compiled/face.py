@@ -18,23 +18,28 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import h2.buffered
 import h2.config
 import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
+import h2.limits
 import h2.priorities
+import h2.recorder
 import h2.settings
 import h2.stream
 import h2.utilities
 import h2.windows
+from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 
 MODULES = (
-    *(h2.config, h2.connection, h2.errors, h2.events, h2.exceptions),
-    *(h2.priorities, h2.settings, h2.stream, h2.utilities, h2.windows),
+    *(h2.buffered, h2.config, h2.connection, h2.errors, h2.events, h2.exceptions, h2.limits),
+    *(h2.priorities, h2.recorder, h2.settings, h2.stream, h2.utilities, h2.windows),
 )
+KINDS: tuple[type[H2Connection], ...] = (H2Connection, BufferedH2Connection)
 REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a.b"), (":path", "/")]
 
 
@@ -89,10 +94,22 @@ ODD: list[Any] = [
 ]
 
 
-def connections() -> tuple[H2Connection, H2Connection]:
+#: A buffering connection with all of its parts, and a clock that never advances.
+OPTIONS: dict[type[H2Connection], dict[str, Any]] = {
+    BufferedH2Connection: {
+        "receive_buffering": True, "stream_window": 2**17, "connection_window": 2**18,
+        "automatic_window": True, "keepalive": Keepalive(20, 10), "settings_timeout": 5,
+        "shutdown_timeout": 60, "clock": lambda: 0.0,
+    },
+}  # fmt: skip
+
+
+def connections(kind: type[H2Connection] = H2Connection) -> tuple[H2Connection, H2Connection]:
     """A client and a server with a request on stream 1 and part of its response."""
-    client = H2Connection(H2Configuration(client_side=True, header_encoding=None))
-    server = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+    client, server = (
+        kind(H2Configuration(client_side=side, header_encoding=None), **OPTIONS.get(kind, {}))
+        for side in (True, False)
+    )
     client.initiate_connection()
     server.initiate_connection()
     for _ in range(2):
@@ -122,19 +139,39 @@ def outcome(call: Callable[[], Any]) -> str:
     return shown
 
 
-def calls() -> Iterator[tuple[str, str]]:
-    """Each method with unusual arguments: the result, and the output."""
+def constructors() -> Iterator[tuple[str, str]]:
+    """A buffering connection with each option, and each limit, set to unusual values."""
+    for option in OPTIONS[BufferedH2Connection]:
+        for value in ODD:
+            if option == "clock":
+                continue  # any value is accepted, and fails when it is called
+
+            def start() -> bytes:
+                options = {option: fresh(value), "clock": lambda: 0}
+                conn = BufferedH2Connection(**options)
+                conn.initiate_connection()
+                return conn.data_to_send()
+
+            yield f"{option}={value!r}", outcome(start)
+    for limit in (name for name in vars(BufferedH2Connection) if name.isupper()):
+        for value in ODD:
+            kind: Any = type("Limited", (BufferedH2Connection,), {limit: value})
+            yield f"{limit}={value!r}", outcome(lambda: kind(automatic_window=True))
+
+
+def calls(kind: type[H2Connection]) -> Iterator[tuple[str, str]]:
+    """Each method with unusual arguments: the result, the output, and the events."""
     methods = [
         name
-        for name, value in vars(H2Connection).items()
-        if inspect.isfunction(value) and not name.startswith("_")
+        for name, value in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
     ]
     usual: dict[str, Any] = {
         "headers": REQUEST, "data": b"x", "opaque_data": b"12345678", "request_headers": REQUEST,
         "promised_stream_id": 2, "new_settings": {3: 1}, "field_value": b"h2=x",
     }  # fmt: skip
     for name in methods:
-        parameters = [*inspect.signature(getattr(H2Connection, name)).parameters][1:]
+        parameters = [*inspect.signature(getattr(kind, name)).parameters][1:]
         for odd in range(len(parameters)):
             for value in ODD:
                 for side in (0, 1):
@@ -143,20 +180,24 @@ def calls() -> Iterator[tuple[str, str]]:
                         for place, parameter in enumerate(parameters)
                         if place == odd or (place <= 1 and parameter in (*usual, "stream_id"))
                     }
-                    conn = connections()[side]
+                    conn = connections(kind)[side]
                     done = outcome(lambda: getattr(conn, name)(**arguments))
                     sent = outcome(conn.data_to_send)
-                    yield f"{side} {name}({parameters[odd]}={value!r})", f"{done} {sent} {conn!r}"
+                    events = outcome(getattr(conn, "events", list))
+                    yield (
+                        f"{kind.__name__} {side} {name}({parameters[odd]}={value!r})",
+                        f"{done} {sent} {events} {conn!r}",
+                    )
 
 
-def assignments() -> Iterator[tuple[str, str]]:
+def assignments(kind: type[H2Connection]) -> Iterator[tuple[str, str]]:
     """Each attribute of a connection, its settings and its configuration, set to unusual values."""
     for place in ("", "local_settings", "remote_settings", "config"):
-        owner = connections()[0]
+        owner = connections(kind)[0]
         names = dir(getattr(owner, place) if place else owner)
         for name in (name for name in names if not name.startswith("_")):
             for value in ODD:
-                conn = connections()[0]
+                conn = connections(kind)[0]
                 thing = getattr(conn, place) if place else conn
                 done = outcome(lambda: setattr(thing, name, value))
                 after = outcome(lambda: getattr(thing, name))
@@ -267,7 +308,15 @@ def subclasses() -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Print all results."""
-    told = json.dumps([*calls(), *assignments(), *shapes(), *objects(), *subclasses()])
+    told = json.dumps(
+        [
+            *constructors(),
+            *(result for kind in KINDS for result in (*calls(kind), *assignments(kind))),
+            *shapes(),
+            *objects(),
+            *subclasses(),
+        ]
+    )
     print(re.sub(r" at 0x[0-9a-f]+", "", told))
 
 

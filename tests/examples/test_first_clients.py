@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
 import subprocess
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from examples.common.certificate import server_context
 from h2.buffered import BufferedH2Connection
 from support import wire
+from support.cases import Offer
+from support.example import Example, stop
 from support.processes import ROOT, TIMEOUT, complaints, python_command
 from support.scripted import Client, scripted
 from support.servers import nghttpd, nginx
@@ -88,6 +92,21 @@ def test_a_thousand_requests_wait_for_their_turn(site: Site, certificates: Certi
     assert done.stdout.decode() == f"1000 of 1000 responses, {octets:,} octets\n", done.stderr
 
 
+def test_the_chapter_shows_what_the_example_server_sends(
+    site: Site, certificates: Certificate
+) -> None:
+    page = (ROOT / "docs" / "many-requests.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"1000 of 1000 responses, ([\d,]+) octets", page)
+    server = Example("examples.asyncio.server", Offer(small="/"), ())
+    with server.running(site, certificates) as served:
+        done = run("many_requests", served.target.url + "/", certificates)
+        stop(served)
+    # Each response has the port of the server, which is 8443 on the page.
+    longer = 1000 * (len(str(served.server.port)) - len("8443"))
+    octets = int(shown.replace(",", "")) + longer
+    assert done.stdout.decode() == f"1000 of 1000 responses, {octets:,} octets\n", done.stderr
+
+
 def test_requests_that_the_server_did_not_process_are_told(
     site: Site, certificates: Certificate
 ) -> None:
@@ -97,3 +116,29 @@ def test_requests_that_the_server_did_not_process_are_told(
     assert found, done
     assert 1 <= int(found[1]) < 1000
     assert complaints(done.stderr.decode()) == []
+
+
+class ClosedTransport:
+    """The transport of a connection that was lost."""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return True
+
+
+def test_a_request_after_the_end_of_the_connection_fails() -> None:
+    """As with a semaphore around `get`: some still wait when the connection is lost."""
+    source = (ROOT / "examples" / "tutorial" / "many_requests.py").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(source.partition("async def main")[0], names)
+
+    async def late() -> None:
+        client = names["Client"]()
+        client.connection_made(ClosedTransport())
+        client.connection_lost(None)
+        await asyncio.wait_for(client.get(urlsplit("https://localhost/")), TIMEOUT)
+
+    with pytest.raises(ConnectionError, match="the connection is closed"):
+        asyncio.run(late())

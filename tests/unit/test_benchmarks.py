@@ -18,6 +18,7 @@ import pytest
 from benchmarks import buffered, gate, habits, scaling, served, servers
 from benchmarks.gate import CountsByName
 from benchmarks.workloads import WORKLOADS
+from support.builds import pure_build
 from support.peers import require_program
 from support.processes import ROOT
 
@@ -35,6 +36,7 @@ def limits() -> CountsByName:
     return limits
 
 
+@pure_build  # the limits are of bytecode
 def test_no_workload_takes_more_than_its_limit(counts: CountsByName, limits: CountsByName) -> None:
     assert gate.above(counts, limits) == []
 
@@ -50,6 +52,7 @@ def test_opening_a_stream_does_not_look_at_the_open_ones(counts: CountsByName) -
     assert many <= few * 1.02
 
 
+@pure_build  # the bytecode of compiled code is not counted
 @pytest.mark.parametrize("name", buffered.COMPARISONS)
 def test_buffering_costs_no_more_than_was_asked_for(name: str, counts: CountsByName) -> None:
     first, second = (counts[f"{name}_{way}"]["instructions"] for way in ("first", "second"))

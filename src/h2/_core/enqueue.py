@@ -231,9 +231,7 @@ def _keep_update(queue: SendQueue, stream_id: int, priority: Priority) -> None:
     queue.early_updates.keep(stream_id, priority)
 
 
-def set_priority(
-    queue: SendQueue, stream_id: int, urgency: int | None, incremental: bool | None
-) -> None:
+def set_priority(queue: SendQueue, stream_id: int, urgency: Any, incremental: Any) -> None:
     """Change the priority of what we send on a stream; what is not given stays the same."""
     before = queue.get_priority(stream_id)
     priority = Priority(
@@ -244,8 +242,9 @@ def set_priority(
     queue.set_priority(stream_id, priority)
 
 
-def prioritize(queue: SendQueue, stream_id: int, fields: bytes) -> None:
+def prioritize(queue: SendQueue, stream_id: Any, fields: bytes) -> None:
     """Send PRIORITY, unless the server has announced that it ignores it."""
+    stream_id = send.checked_id(stream_id)
     if queue.takes_old_signals:
         send.prioritize(queue.conn, stream_id, fields)
 

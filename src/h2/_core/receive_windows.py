@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 from operator import index
-from typing import Final
+from typing import Any, Final
 
 from h2._core import lifecycle, send
 from h2._core.flow_control import increment_flow_control_window
@@ -41,9 +41,7 @@ class ReceiveWindows:
 
     __slots__ = ("_conn", "_connection_window", "_stream_window")
 
-    def __init__(
-        self, conn: Connection, stream_window: int | None, connection_window: int | None
-    ) -> None:
+    def __init__(self, conn: Connection, stream_window: Any, connection_window: Any) -> None:
         self._conn = conn
         self._stream_window = _checked("stream_window", stream_window, 1)
         # SETTINGS does not change the window of the connection, and WINDOW_UPDATE can only enlarge
@@ -64,14 +62,14 @@ class ReceiveWindows:
                 increment_flow_control_window(self._conn, increment, None)
 
 
-def _checked(name: str, size: int | None, smallest: int) -> int | None:
+def _checked(name: str, size: Any, smallest: int) -> int | None:
     """Return the size of a window if it is valid, or raise."""
     if size is None:
         return None
-    size = index(size)
-    if not smallest <= size <= MAX_WINDOW:
-        raise ValueError(f"{name} must be between {smallest} and {MAX_WINDOW}, not {size}")
-    return size
+    octets = index(size)
+    if not smallest <= octets <= MAX_WINDOW:
+        raise ValueError(f"{name} must be between {smallest} and {MAX_WINDOW}, not {octets}")
+    return octets
 
 
 class AutomaticWindow:

@@ -125,10 +125,16 @@ def priority_fields(
 
 def prioritize(conn: Connection, stream_id: Any, fields: bytes) -> None:
     """Send PRIORITY (section 6.3)."""
-    stream_id = index(stream_id)
-    if not 0 < stream_id <= ID_MASK:
-        raise ValueError(f"Stream {stream_id} does not exist")
+    stream_id = checked_id(stream_id)
     conn.out.chunks.append(encode.priority(stream_id, fields))
+
+
+def checked_id(stream_id: Any) -> int:
+    """Return the identifier of any stream, or raise ValueError."""
+    number = index(stream_id)
+    if not 0 < number <= ID_MASK:
+        raise ValueError(f"Stream {number} does not exist")
+    return number
 
 
 def advertise(conn: Connection, stream_id: Any, origin: bytes, field_value: bytes) -> None:

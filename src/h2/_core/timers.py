@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 from h2._core import send
 from h2._core.announced import Frame
@@ -22,25 +22,19 @@ from h2.events import KeepaliveTimedOut, SettingsTimedOut
 _STILL_THERE: Final = b"h2-alive"
 
 
-class Keepalive(NamedTuple):
-    """When to check whether the peer is still there, and how long to wait for it.
-
-    A server may treat frequent PING frames as an attack, in particular while no stream is open: do
-    not make ``idle`` smaller than necessary, which is usually some tens of seconds.
-    """
-
-    #: A PING is sent after this many seconds without anything from the peer.
-    idle: float
-
-    #: The peer then has this many seconds to send anything at all.
-    timeout: float
+def checked_number(name: str, number: Any) -> float:
+    """Return a number as a float, or raise TypeError: the same in both builds of the package."""
+    if not isinstance(number, (int, float)):
+        raise TypeError(f"{name} must be a number, not {type(number).__name__}")
+    return float(number)
 
 
-def checked_seconds(name: str, seconds: float) -> float:
-    """Return a number of seconds, or raise ValueError."""
-    if not 0 < seconds < inf:
+def checked_seconds(name: str, seconds: Any) -> float:
+    """Return a number of seconds, or raise ValueError or TypeError."""
+    number = checked_number(name, seconds)
+    if not 0 < number < inf:
         raise ValueError(f"{name} must be a number of seconds greater than 0, not {seconds}")
-    return seconds
+    return number
 
 
 class KeepaliveTimer:
@@ -48,10 +42,11 @@ class KeepaliveTimer:
 
     __slots__ = ("_clock", "_conn", "_heard", "_idle", "_pinged", "_timeout", "unanswered")
 
-    def __init__(self, conn: Connection, keepalive: Keepalive, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, conn: Connection, idle: Any, timeout: Any, clock: Callable[[], float]
+    ) -> None:
         self._conn = conn
         self._clock = clock
-        idle, timeout = keepalive
         self._idle = checked_seconds("keepalive.idle", idle)
         self._timeout = checked_seconds("keepalive.timeout", timeout)
         #: When something last arrived; None before the connection has begun, and after giving up.
@@ -101,7 +96,7 @@ class SettingsTimer:
 
     __slots__ = ("_clock", "_conn", "_oldest", "_since", "_timeout")
 
-    def __init__(self, conn: Connection, timeout: float, clock: Callable[[], float]) -> None:
+    def __init__(self, conn: Connection, timeout: Any, clock: Callable[[], float]) -> None:
         self._conn = conn
         self._clock = clock
         self._timeout = checked_seconds("settings_timeout", timeout)
@@ -128,19 +123,25 @@ class Timers:
     def __init__(
         self,
         conn: Connection,
-        keepalive: Keepalive | None,
-        settings_timeout: float | None,
-        shutdown_timeout: float | None,
+        keepalive: Any,
+        settings_timeout: Any,
+        shutdown_timeout: Any,
         clock: Callable[[], float],
     ) -> None:
         self.conn = conn
-        self.keepalive = None if keepalive is None else KeepaliveTimer(conn, keepalive, clock)
+        self.keepalive = (
+            None
+            if keepalive is None
+            else KeepaliveTimer(conn, keepalive.idle, keepalive.timeout, clock)
+        )
         self._settings = (
             None if settings_timeout is None else SettingsTimer(conn, settings_timeout, clock)
         )
-        if shutdown_timeout is not None:
-            checked_seconds("shutdown_timeout", shutdown_timeout)
-        self._shutdown_timeout = shutdown_timeout
+        self._shutdown_timeout = (
+            None
+            if shutdown_timeout is None
+            else checked_seconds("shutdown_timeout", shutdown_timeout)
+        )
         self._shutdown_due: float | None = None
         self._clock = clock
 
