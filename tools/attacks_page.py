@@ -97,9 +97,7 @@ that serves them reads content with `read_data` in the second case.
 
 `BufferedH2Connection` is strict by default: a stream above its limit is reset, and the connection
 ends when the limit on glitches is exceeded, after some 5,000 of them. If the application takes no
-output, each of them takes about 100 octets until then. `huffman-states` also fills the tables for
-Huffman codes, which take up to 1.7 MB and which all connections of a process share; both together
-are a little more than 2 MB.
+output, each of them takes about 100 octets until then.
 
 """
 

@@ -282,18 +282,29 @@ _blocks(
 )
 
 
-@attack(
+def _random_texts(name: str, words: str, octets: bytes) -> None:
+    """Requests with Huffman code of texts at random."""
+
+    def frames() -> Frames:
+        draw = random.Random(7541)
+        for stream_id in wire.odd_numbers():
+            text = bytes(draw.choices(octets, k=4000))
+            yield wire.headers(stream_id, GET + _coded(text), end=True)
+
+    attack(name, words, cve="CVE-2022-41723", batch=REQUESTS)(frames)
+
+
+_VISIBLE = bytes(range(0x21, 0x7F))
+_random_texts(
     "huffman-states",
     "Huffman code of octets at random, to reach all states of the decoder",
-    cve="CVE-2022-41723",
-    batch=REQUESTS,
+    _VISIBLE + bytes(range(0x80, 0x100)),
 )
-def huffman_states() -> Frames:
-    draw = random.Random(7541)
-    allowed = bytes([*range(0x21, 0x7F), *range(0x80, 0x100)])
-    for stream_id in wire.odd_numbers():
-        text = bytes(draw.choices(allowed, k=4000))
-        yield wire.headers(stream_id, GET + _coded(text), end=True)
+_random_texts(
+    "huffman-visible",
+    "Huffman code of visible characters at random, to fill the tables of the decoder",
+    _VISIBLE,
+)
 
 
 @attack("huffman-garbage", "field blocks of octets at random", BOTH, streams=1)

@@ -67,11 +67,12 @@ class Connection(streams.Connection):
         super().__init__(patience=client.timeout, keepalive=client.timeout, window=256 * 1024)
         self.h2.STREAMS_BEFORE_SETTINGS = 1  # the others wait for the server's limit
         self.server, self.opening = url[:2], asyncio.create_task(self.open(client, url))
+        self.opening.add_done_callback(lambda opening: opening.cancelled() or opening.exception())
         client.connections.add(self)
         self.closed.add_done_callback(lambda _: client.connections.discard(self))
 
     async def open(self, client: "Client", url: SplitResult) -> None:
-        """Connect to the server."""
+        """Connect to the server. A failure is not logged if nobody waits for it any more."""
         try:
             await connect(self, url, client.context, client.timeout)
         except asyncio.CancelledError:

@@ -126,7 +126,13 @@ class Stream:
         """Wait until something happens to the stream, with the timeout."""
         if self.error:
             raise self.error
-        await self.connection.wait(self.changed, self.patience)
+        buffered = self.h2.send_buffer_size(self.id)
+        try:
+            await self.connection.wait(self.changed, self.patience)
+        except asyncio.TimeoutError:
+            # With wide windows, nothing but the buffer shows that content is being sent.
+            if self.h2.send_buffer_size(self.id) == buffered:
+                raise
 
     def wake(self) -> None:
         """Wake everything that waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import re
@@ -747,3 +748,21 @@ def test_closing_the_client_while_it_connects() -> None:
 
     with socket.create_server(("localhost", 0)) as listener:  # it never finishes a handshake
         play(scene(f"https://localhost:{listener.getsockname()[1]}/"))
+
+
+def test_a_connection_that_fails_after_its_only_request_was_cancelled() -> None:
+    logged: list[dict[str, Any]] = []
+
+    async def scene(url: str) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: logged.append(what))
+        async with Client() as client:
+            request = asyncio.create_task(text(client, url))
+            while not client.connections:
+                await asyncio.sleep(0)
+            request.cancel()
+            await asyncio.wait([request])
+
+    with socket.create_server(("localhost", 0)) as listener:  # it never finishes a handshake
+        play(scene(f"https://localhost:{listener.getsockname()[1]}/"))
+    gc.collect()  # only then, asyncio logs an exception that nobody has seen
+    assert not logged

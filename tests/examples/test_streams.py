@@ -142,6 +142,36 @@ def test_waiting_has_an_end() -> None:
     asyncio.run(scenario())
 
 
+def test_content_that_takes_longer_than_the_timeout_while_it_moves() -> None:
+    """With wide windows, no event reports what is sent before the end of the content."""
+
+    class Slow(Connection):
+        """Its transport takes 64 KiB within each time limit, and at last nothing."""
+
+        limits = 0
+
+        async def wait(self, change: asyncio.Future[None], seconds: float | None) -> None:
+            self.limits += 1
+            if self.limits <= 5:
+                self.transport.write(self.pull(65_536))
+            raise asyncio.TimeoutError
+
+    async def scenario() -> None:
+        connection = Slow()
+        connection.connection_made(Transport())
+        windows = wire.settings((wire.Setting.INITIAL_WINDOW_SIZE, wire.MAX_WINDOW))
+        wide = wire.window_update(0, wire.MAX_WINDOW - wire.DEFAULT_WINDOW)
+        connection.data_received(windows + wide)
+        connection.pause_writing()
+        stream = connection.request(fields_of("/", "POST"))
+        with pytest.raises(asyncio.TimeoutError):
+            await stream.write(bytes(1_000_000))
+        assert connection.limits == 6
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
 def test_a_client_that_goes_together_with_content() -> None:
     """The example server then leaves no task behind that waits for this client."""
 

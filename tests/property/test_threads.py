@@ -44,7 +44,7 @@ def unused_huffman_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clear the Huffman automaton, so that all threads compute it at the same time."""
     monkeypatch.setattr(huffman, "_cells_left", huffman._MOST_CELLS)
     for row in list(huffman._ROWS.values()):
-        row[:256] = [None] * 256  # type: ignore[list-item]  # a cell that was not needed before
+        row[:256] = [None] * 256
 
 
 def fields_of(chance: Random) -> list[Field]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from h2._core import lifecycle
+from h2 import settings
+from h2._core import lifecycle, state
+from h2.buffered import BufferedH2Connection
 from h2.config import DummyLogger, H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived
@@ -124,6 +126,22 @@ def test_first_frames_of_connections_with_settings_of_their_own() -> None:
             connection.initiate_connection()
             assert (1).to_bytes(2, "big") + size.to_bytes(4, "big") in connection.data_to_send()
     assert len(lifecycle._FIRST_SETTINGS) <= 4
+
+
+def test_shared_settings_and_frames_are_bounded() -> None:
+    class Limited(H2Connection):
+        DEFAULT_MAX_HEADER_LIST_SIZE = 0
+
+    for size in range(20_000, 20_100):
+        BufferedH2Connection(stream_window=size)
+        Limited.DEFAULT_MAX_HEADER_LIST_SIZE = size
+        connection = Limited()
+        connection.initiate_connection()
+        connection.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: size})
+        assert connection.data_to_send().endswith(size.to_bytes(4, "big"))
+    assert settings._shared.cache_info().currsize == 64
+    assert state._limited_values.cache_info().currsize == 8
+    assert lifecycle._encoded_settings.cache_info().currsize == 8
 
 
 def test_a_subclass_may_compute_an_option() -> None:

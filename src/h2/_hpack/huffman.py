@@ -1,11 +1,14 @@
-"""String literals of HPACK and the Huffman code (RFC 7541 5.2 and Appendix B)."""
+"""The Huffman code (RFC 7541 5.2 and Appendix B), for the pure build.
+
+:mod:`h2._hpack.huffman_native` does the same for the compiled build, which never imports this
+module: its tables take memory.
+"""
 
 from __future__ import annotations
 
-import sys
 from codecs import charmap_encode
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from h2._hpack.errors import HpackDecodingError
 from h2._hpack.integers import OCTETS, SHORT, encode_integer
@@ -25,33 +28,50 @@ _PADDING: tuple[bytes, ...] = tuple(b"1" * (-length % 8) for length in range(8))
 _PIECE = 1024
 
 # The first octet of a Huffman-encoded string literal, as bits, by length.
-_LENGTH_BITS: tuple[bytes, ...] = tuple([f"1{length:07b}".encode() for length in range(0x7F)])
+_LENGTH_BITS: tuple[bytes, ...] = tuple(
+    format(0x80 | length, "b").encode() for length in range(0x7F)
+)
 
 # Decoding is an automaton over octets. A state is a node of the code tree, named by the bits that
-# lead to it; its row maps the next octet to a cell (next row, decoded text as Latin-1, because
-# joining str is faster than joining bytes). A cell is computed when it is first needed, so a
-# process pays only for the text it actually sees. It depends only on its place, so threads that
-# compute the same cell at the same time store equal ones. The tree has 256 inner nodes, so there
-# are at most 256 rows and one for failure. Two more places of a row hold cells whose text is the
-# name of the state, and whether a string may end in it (then not empty): after whole symbols and at
-# most seven bits of padding.
+# lead to it; its row has a cell for each octet: the next row and the decoded text, as Latin-1
+# because joining bytes takes 80 octets of memory for each piece. A cell is computed when it is
+# first needed, so a process pays only for the text it actually sees. It depends only on its place,
+# so threads that compute the same cell at the same time store equal ones. The last place of a row
+# has the name.
 #
-# Peers choose the text. All 65,536 cells would take 6 MB of the process, so there are no more than
-# _MOST_CELLS, which take 1.7 MB. More than a million octets of the recorded traffic need 11,519
-# cells, of which the last 1,300 are hardly ever used. A string that needs others is decoded by a
-# second automaton over half octets. It is complete with 4,096 cells but takes three times as long.
-Row = list[tuple[Any, str]]
-HalfRow = dict[str, tuple[Any, str]]
+# Peers choose the text, so there are limits on rows and cells. A string that needs others is
+# decoded by a second automaton, over half octets, which is complete with 4,112 places (85 KB) but
+# takes almost three times as long. Together they take at most 1.5 MB.
+Row = list[Any]
 
-_MOST_CELLS = 10_240
+
+class Cell:
+    """A step of the automaton. Slots take less memory and fewer instructions than a tuple."""
+
+    __slots__ = ("row", "text")
+
+    row: Row
+    text: str
+
+
+# There are cells for ASCII text only, which takes less memory than other text. The longest code of
+# a visible character has 19 bits, so there is no row for the inside of a longer code: this leaves
+# 110 rows out of 256.
+_DEEPEST = 18
+
+# More than a million octets of the recorded traffic need 11,239 cells.
+_MOST_CELLS = 11_520
 _cells_left = _MOST_CELLS
 
 _NAME = 256
-_MAY_END = 257
 _SYMBOLS: dict[str, str] = dict(zip(_BITS, map(chr, range(256)), strict=True))
 _ROWS: dict[str, Row] = {}
-_FAILED: Row = []
-_FAILED += [(_FAILED, "")] * 258
+
+# The value of a hexadecimal digit, by its octet.
+_HALF_OF_DIGIT = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
+
+# The states that a string may end in: after whole symbols and at most seven bits of padding.
+_ENDS = frozenset("1" * length for length in range(8))
 
 
 def encode_string(text: bytes) -> bytes:
@@ -96,93 +116,95 @@ def decode(data: bytes) -> bytes:
     Raises HpackDecodingError if the string contains EOS or does not end with padding of at most
     seven one bits (RFC 7541 5.2).
     """
-    cell: tuple[Any, str] = _START
+    cell = _START
     try:
-        text = "".join([(cell := cell[0][octet])[1] for octet in data])
-        end = cell[0][_MAY_END]
-    except TypeError:  # a cell that was not needed before
-        text, end = _decode_first(data) if _cells_left else _decode_halves(data)
-    if not end[1]:
+        text = "".join([(cell := cell.row[octet]).text for octet in data])
+        valid = cell.row[_NAME] in _ENDS
+    except AttributeError:  # a cell that was not needed before
+        text, valid = _decode_first(data) if _cells_left else _decode_halves(data)
+    if not valid:
         raise HpackDecodingError("Huffman-encoded string with EOS or invalid padding")
     return text.encode("latin-1")
 
 
-def _decode_first(data: bytes) -> tuple[str, tuple[Any, str]]:
-    """Decode with cells that may have to be computed; return the text and the final cell."""
-    row: Row = _ROOT
+def _decode_first(data: bytes) -> tuple[str, bool]:
+    """Decode with cells that may have to be computed; return the text and if it may end there."""
+    row = _ROOT
     parts: list[str] = []
     for octet in data:
-        cell = row[octet] or _work_out(row, octet)
+        cell: Cell | None = row[octet] or _work_out(row, octet)
         if cell is None:
             return _decode_halves(data)
-        row, text = cell
-        parts.append(text)
-    return "".join(parts), row[_MAY_END]
+        row = cell.row
+        parts.append(cell.text)
+    return "".join(parts), row[_NAME] in _ENDS
 
 
-def _decode_halves(data: bytes) -> tuple[str, tuple[Any, str]]:
-    """Decode by half octets; return the text and the final cell."""
-    cell: tuple[Any, str] = (_half_rows(), "")
-    text = "".join([(cell := cell[0][half])[1] for half in data.hex()])
-    return text, cell[0]["end"]
-
-
-def _row(name: str) -> Row:
-    """Return the row of a state."""
-    row = _ROWS.get(name)
-    if row is None:
-        row = cast(Row, [None] * 256)
-        row += [(row, name), (row, _end(name))]
-        row = _ROWS.setdefault(name, row)
-    return row
-
-
-def _end(name: str) -> str:
-    """Return some text if a string may end in this state."""
-    return "end" if len(name) < 8 and "0" not in name else ""
-
-
-def _work_out(row: Row, octet: int) -> tuple[Row, str] | None:
-    """Compute and return the cell of a row; None if there are too many cells already."""
+def _work_out(row: Row, octet: int) -> Cell | None:
+    """Compute and return the cell of a row; None if it is beyond a limit."""
     global _cells_left
-    if not _cells_left:
+    name, text = _follow(row[_NAME], format(octet, "08b"))
+    if not _cells_left or len(name) > _DEEPEST or not text.isascii():
         return None
     _cells_left -= 1
-    step = _follow(row[_NAME][1], format(octet, "08b"))
-    cell = _FAILED[0] if step is None else (_row(step[0]), sys.intern(step[1]))
+    cell = Cell()
+    cell.row = _ROWS.get(name) or _ROWS.setdefault(name, _new_row(name))
+    cell.text = text
     row[octet] = cell
     return cell
 
 
+def _new_row(name: str) -> Row:
+    """Return a row without cells."""
+    return [*[None] * 256, name]
+
+
+def _decode_halves(data: bytes) -> tuple[str, bool]:
+    """Decode by half octets; return the text and if it may end there."""
+    following, texts, ends = _half_octets()
+    place = len(texts) - 1
+    text = "".join(
+        [
+            texts[place := following[place] | half]
+            for half in data.hex().encode().translate(_HALF_OF_DIGIT)
+        ]
+    )
+    return text, following[place] in ends
+
+
 @cache
-def _half_rows() -> HalfRow:
-    """Return the first row of the automaton over half octets, created on first use."""
-    failed: HalfRow = {}
+def _half_octets() -> tuple[list[int], list[str], frozenset[int]]:
+    """Return the automaton over half octets, created on first use.
+
+    A place is the number of a state times 16, plus the half octet that is read in it. By place:
+    where the places of the next state begin, and the decoded text. In the last place nothing has
+    been read. The third item is where the places of the states begin that a string may end in.
+    """
     names = {bits[:length] for bits in (*_BITS, _EOS) for length in range(len(bits))}
-    rows: dict[str, HalfRow] = {name: {} for name in names}
-    for half in "0123456789abcdef":
-        failed[half] = (failed, "")
-        for name, row in rows.items():
-            step = _follow(name, format(int(half, 16), "04b"))
-            row[half] = (failed, "") if step is None else (rows[step[0]], step[1])
-    failed["end"] = (failed, "")
-    for name, row in rows.items():
-        row["end"] = (row, _end(name))
-    return rows[""]
+    begin = {name: 16 * number for number, name in enumerate((*sorted(names, key=len), _EOS))}
+    following: list[int] = []
+    texts: list[str] = []
+    for name in begin:
+        for half in range(16):
+            after, text = _follow(name, format(half, "04b"))
+            following.append(begin[after])
+            texts.append(text)
+    return [*following, begin[""]], [*texts, ""], frozenset(begin[name] for name in _ENDS)
 
 
-def _follow(bits: str, more: str) -> tuple[str, str] | None:
-    """Return the state that more bits lead to and what they decode to, None for EOS."""
+def _follow(bits: str, more: str) -> tuple[str, str]:
+    """Return the state that more bits lead to and what they decode to; nothing follows EOS."""
     text = ""
     for bit in more:
+        if bits == _EOS:
+            break
         bits += bit
         if bits in _SYMBOLS:
             text += _SYMBOLS[bits]
             bits = ""
-        elif bits == _EOS:
-            return None
     return bits, text
 
 
-_ROOT = _row("")
-_START: tuple[Any, str] = (_ROOT, "")
+_ROOT = _ROWS.setdefault("", _new_row(""))
+_START = Cell()
+_START.row = _ROOT

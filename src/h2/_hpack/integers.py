@@ -1,4 +1,4 @@
-"""Integers of HPACK (RFC 7541 5.1), and strings without a code (5.2)."""
+"""Integers and plain strings of HPACK (RFC 7541 5.1 and 5.2)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from h2._native import i64
 
 _MOST_OCTETS: Final = 5
 _LIMIT: Final = 1 << 32
-OCTETS: Final[tuple[bytes, ...]] = tuple([b"%c" % octet for octet in range(256)])
-
-#: Shorter strings are sent as they are: the Huffman code would save about five octets, and cost
-#: more time at both ends than everything else about the field. The blocks of the recorded traffic
-#: (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that encodes every
-#: string and inserts every field.
+#: Shorter strings are sent as they are: the code would save about five octets, and cost more time
+# at both ends than everything else about the field. The blocks of the recorded traffic
+# (tests/unit/hpack/test_stories.py) are within 1 % of those of an encoder that encodes every string
+# and inserts every field.
 SHORT: Final = 24
+
+OCTETS: Final[tuple[bytes, ...]] = tuple([b"%c" % octet for octet in range(256)])
 
 
 def encode_integer(value: int, prefix: int, first: int) -> bytes:

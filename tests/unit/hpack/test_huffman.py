@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from threading import Barrier, Thread
 from types import FrameType
-from typing import cast
 
 import pytest
 
-from h2._hpack import HpackDecodingError, huffman
-from h2._hpack.huffman import Row, decode, encode, encode_string
+from h2._hpack import HpackDecodingError, huffman, huffman_native
+from h2._hpack.huffman import decode, encode, encode_string
 from h2._hpack.integers import decode_integer, encode_integer
 from h2._hpack.tables import HUFFMAN_CODE
 
@@ -143,45 +143,126 @@ def test_cells_are_worked_out_once() -> None:
     assert calls(decode, data) <= len(data) + 10
 
 
-@pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start like a new process: no cell is filled."""
-    monkeypatch.setattr(huffman, "_cells_left", huffman._MOST_CELLS)
+def clear() -> None:
+    """Remove all cells."""
+    huffman._cells_left = huffman._MOST_CELLS
     for row in huffman._ROWS.values():
-        row[:256] = cast(Row, [None] * 256)
+        row[:256] = [None] * 256
 
 
-def decoded(data: bytes) -> bytes | None:
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Start like a new process: no cell is filled."""
+    clear()
+    yield
+    clear()
+
+
+def filled() -> list[huffman.Cell]:
+    """Return the cells that were computed."""
+    return [cell for row in huffman._ROWS.values() for cell in row[:256] if cell is not None]
+
+
+def decoded(data: bytes, function: Callable[[bytes], bytes] = decode) -> bytes | None:
     """Return the text, or None if the octets are not valid."""
     try:
-        return decode(data)
+        return function(data)
     except HpackDecodingError:
         return None
+
+
+BITS = {
+    format(number, f"0{length}b"): symbol for symbol, (number, length) in enumerate(HUFFMAN_CODE)
+}
+STATES = sorted({bits[:length] for bits in BITS for length in range(len(bits))}, key=len)
+
+
+def by_the_bit(data: bytes) -> bytes | None:
+    """Decode as RFC 7541 5.2 says, bit by bit."""
+    text, bits = [], ""
+    for bit in "".join(format(octet, "08b") for octet in data):
+        bits += bit
+        if bits in BITS:
+            text.append(BITS[bits])
+            bits = ""
+    return None if 256 in text or len(bits) > 7 or "0" in bits else bytes(text)
+
+
+def steps(width: int) -> Iterator[bytes]:
+    """Return strings that reach each state, read so many bits there, and end."""
+    # The last of these counts: not EOS.
+    ends = {bits[:length]: bits[length:] for bits in reversed(BITS) for length in range(len(bits))}
+    for state in STATES:
+        before = "00000" * (-len(state) * 5 % 8)  # so that the state begins with an octet
+        assert (len(before) + len(state)) % 8 == 0
+        for number in range(1 << width):
+            bits = more = state + format(number, f"0{width}b")
+            while more not in ends:
+                more = more[next(n for n in range(1, 31) if more[:n] in BITS) :]
+            bits = before + bits + (ends[more] if more else "")
+            yield code(padding=bits + "1" * (-len(bits) % 8))
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize(
+    ("function", "cells", "width"),
+    [(decode, 65_536, 8), (decode, 0, 4), (huffman_native.decode, 0, 8)],
+    ids=["octets", "half octets", "native"],
+)
+def test_every_step(function: Callable[[bytes], bytes], cells: int, width: int) -> None:
+    huffman._cells_left = cells
+    texts = 0
+    for data in steps(width):
+        expected = by_the_bit(data)
+        assert decoded(data, function) == expected
+        texts += expected is not None
+    assert texts > 255 << width
+    # All that are possible, and none of the others.
+    assert len(filled()) == (24_357 if cells else 0)
 
 
 @pytest.mark.usefixtures("fresh")
 def test_cells_are_bounded() -> None:
     chance = random.Random(1)
-    texts = [bytes(chance.choices(range(256), k=20)) for _ in range(4000)]
+    texts = [bytes(chance.choices(range(0x20, 0x7F), k=200)) for _ in range(1000)]
     assert [decode(encode(text)) for text in texts] == texts
-    assert len(huffman._ROWS) <= 256
-    cells = sum(cell is not None for row in huffman._ROWS.values() for cell in row[:256])
-    assert cells == huffman._MOST_CELLS
+    assert len(filled()) == huffman._MOST_CELLS
+    assert huffman._cells_left == 0
     assert decode(encode(b"Ordinary text, as before.")) == b"Ordinary text, as before."
 
 
 @pytest.mark.usefixtures("fresh")
-def test_both_automata_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    chance = random.Random(2)
-    inputs = [bytes(chance.choices(range(256), k=length)) for length in range(1, 60)]
-    inputs += [bytes(chance.choices((0xFE, 0xFF), k=length)) for length in range(1, 8)]
-    inputs += [encode(bytes((octet,)) * 3) + end for octet in range(256) for end in (b"", b"\xff")]
-    expected = [decoded(data) for data in inputs]
-    assert None in expected
-    for row in huffman._ROWS.values():
-        row[:256] = cast(Row, [None] * 256)
-    monkeypatch.setattr(huffman, "_cells_left", 0)
-    assert [decoded(data) for data in inputs] == expected
+def test_rare_text_takes_no_cells() -> None:
+    chance = random.Random(1)
+    texts = [bytes(chance.choices(range(256), k=200)) for _ in range(1000)]
+    assert [decode(encode(text)) for text in texts] == texts
+    assert all(cell.text.isascii() for cell in filled())
+    assert len(huffman._ROWS) <= 110
+    # The beginnings of these strings.
+    assert len(filled()) < 3000
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="traces the memory of CPython")
+@pytest.mark.usefixtures("fresh")
+def test_tables_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huffman, "_ROWS", {})
+    huffman._half_octets.cache_clear()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        huffman._half_octets()
+        assert tracemalloc.get_traced_memory()[0] - before < 100_000
+        # The cells that take the most memory: those with two characters come first.
+        for least in (2, 0):
+            for state in [state for state in STATES if len(state) <= huffman._DEEPEST]:
+                row = huffman._ROWS.setdefault(state, huffman._new_row(state))
+                for octet in range(256):
+                    if len(huffman._follow(state, format(octet, "08b"))[1]) >= least:
+                        huffman._work_out(row, octet)
+        assert huffman._cells_left == 0
+        assert tracemalloc.get_traced_memory()[0] - before < 1_600_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.usefixtures("fresh")
