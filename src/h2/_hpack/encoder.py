@@ -37,8 +37,6 @@ if COMPILED:
 else:
     from h2._hpack.huffman import encode_string
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_SHORT: Final[int] = SHORT
 _chr: Final = chr
 _crc32: Final = crc32
 
@@ -257,7 +255,7 @@ class Encoder:
             if index == 0:
                 out.append(self._string(name))
             # Short strings are the same with and without Huffman coding, so they need no call.
-            out.append(OCTETS[length] + value if length < _SHORT else self._string(value))
+            out.append(OCTETS[length] + value if length < SHORT else self._string(value))
         return b"".join(out)
 
     def _updates(self) -> bytes:
