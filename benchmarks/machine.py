@@ -4,11 +4,11 @@ usage: python -m benchmarks.machine [--update] [--build pure|compiled] [--only N
 
 The bytecode that `benchmarks.gate` counts says nothing about compiled code. Here a process runs
 some units of a workload under callgrind, and another one three times as many, each twice; the
-difference of the lower counts is the cost of the units. It is independent of time, and the same
-compiler, interpreter and C library give the same figures within 1 %. They are compared with the
-limits in `limits.json`, like those of the gate; `--update` writes them. The exit status is 0 if
-nothing is above its limit, 1 if something is, 2 if there are no limits for the running interpreter.
-Takes about two minutes.
+difference of the lower counts is the cost of the units. `import` is what a process executes more if
+it imports `h2.connection`. The counts are independent of time, and the same compiler, interpreter
+and C library give the same figures within 1 %. They are compared with the limits in `limits.json`,
+like those of the gate; `--update` writes them. The exit status is 0 if nothing is above its limit,
+1 if something is, 2 if there are no limits for the running interpreter. Takes about two minutes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 
 from tools.venvs import ensure
 
@@ -39,18 +41,42 @@ for section in WORKLOADS[sys.argv[1]].prepare(load("h2"), int(sys.argv[2])):
     section()
 os._exit(0)
 """
+#: In a folder that nobody else uses: whenever the current folder changes, Python lists it again.
+#: What is imported for the first time is compiled to bytecode, which would be counted.
+IMPORT = "import"
+NOTHING = "import gc, os; gc.disable(); os._exit(0)"
+CONNECTION = "import gc, os; gc.disable(); import h2.connection; os._exit(0)"
 
 
 def executed(python: str, name: str, size: int) -> int:
     """Count the instructions of a process that runs a workload in this size."""
+    return collected([python, "-c", UNITS, name, str(size)], ROOT, os.environ)
+
+
+def imported(python: str) -> int:
+    """Count the instructions of importing the connection, and all that it imports."""
     with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder, "empty")
+        place.mkdir()
+        environment = {
+            **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(Path(folder, "bytecode")),
+        }
+        subprocess.run([python, "-c", CONNECTION], cwd=place, env=environment, check=True)
+        nothing, connection = (
+            collected([python, "-c", code], place, environment) for code in (NOTHING, CONNECTION)
+        )
+    return connection - nothing
+
+
+def collected(command: list[str], folder: Path, environment: Mapping[str, str]) -> int:
+    """Count the instructions of a process."""
+    with tempfile.TemporaryDirectory() as results:
         done = subprocess.run(
-            [
-                *("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"),
-                *(python, "-c", UNITS, name, str(size)),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={results}/out", *command],
+            cwd=folder,
+            env={**environment, "PYTHONHASHSEED": "0"},
             capture_output=True,
             text=True,
             check=True,
@@ -65,6 +91,9 @@ def count(python: str, names: list[str]) -> Counts:
     """Machine instructions for a unit of each workload."""
     counts: Counts = {}
     for name in names:
+        if name == IMPORT:
+            counts[name] = imported(python)
+            continue
         few = 10 * WORKLOADS[name].few if WORKLOADS[name].unit != "MiB" else 2
         # What is imported for the first time is compiled, which would be counted.
         subprocess.run([python, "-c", UNITS, name, str(few)], cwd=ROOT, check=True)
@@ -83,7 +112,7 @@ def key(build: str) -> str:
 def main() -> int:
     """Count, then compare with the limits or write them; returns the exit status."""
     # A unit of traces is a message, and the stories have different numbers of them.
-    names = [name for name in WORKLOADS if name != "traces"]
+    names = [*(name for name in WORKLOADS if name != "traces"), IMPORT]
     parser = argparse.ArgumentParser(description="Count the machine instructions of workloads.")
     parser.add_argument("--update", action="store_true", help="write the limits")
     parser.add_argument("--build", choices=BUILDS, default="compiled")

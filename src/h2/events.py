@@ -9,8 +9,8 @@ A field that was not given is ``None`` unless its description says otherwise.
 from __future__ import annotations
 
 import copyreg
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 from hyperframe.frame import Frame
@@ -18,6 +18,11 @@ from hyperframe.frame import Frame
 from h2._event import Event
 from h2.errors import ErrorCodes
 from h2.settings import ChangedSetting, SettingCodes, Settings, _setting_code_from_int
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from h2._dataclass import dataclass
 
 __all__ = [
     "AlternativeServiceAvailable",

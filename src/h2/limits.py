@@ -10,9 +10,13 @@ All limits are on by default. A program that needs other numbers passes them to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from math import inf
-from typing import Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from h2._dataclass import dataclass
 
 __all__ = ["AbuseLimits", "Rate"]
 
@@ -21,6 +25,8 @@ _ORDINARY_LIST: Final = 4096
 
 #: Larger than any header list.
 _LARGEST: Final = 2**63
+
+_INFINITE: Final = float("inf")
 
 #: Fewer answers than this are not merged (h2._core.output).
 _FEW_ANSWERS: Final = 255
@@ -48,7 +54,7 @@ class Rate:
         ):
             raise ValueError(f"{self!r}: burst must be an int, per_second a number")
         # NaN compares as false.
-        if not (self.burst >= 1 and 0 <= self.per_second < inf):
+        if not (self.burst >= 1 and 0 <= self.per_second < _INFINITE):
             raise ValueError(f"{self!r} is out of range")
 
 

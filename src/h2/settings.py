@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
+from operator import index
 from typing import Any
 
 from h2._rules import setting_bounds as codes
@@ -186,8 +187,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         if initial_values is not None:
             values = values.copy()
             for setting, value in initial_values.items():
-                _check(setting, value)
-                values[setting] = value
+                values[setting] = _checked(setting, value)
         self._values = self.in_effect = values
 
     def acknowledge(self) -> dict[SettingCodes | int, ChangedSetting]:
@@ -388,7 +388,7 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         return self._values[key]
 
     def __setitem__(self, key: SettingCodes | int, value: int) -> None:
-        _check(key, value)
+        value = _checked(key, value)
         if self._pending is None:
             self._pending = {}
         self._pending.setdefault(key, []).append(value)
@@ -443,7 +443,9 @@ def _name(setting: SettingCodes | int) -> str:
     return getattr(_BY_VALUE.get(setting), "name", str(setting))
 
 
-def _check(setting: SettingCodes | int, value: int) -> None:
+def _checked(setting: SettingCodes | int, value: int) -> int:
+    """Return a value as an integer if it is within bounds, or raise."""
     violation = value_violation(setting, value)
     if violation is not None:
         raise violation.exception()
+    return index(value)

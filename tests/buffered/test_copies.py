@@ -36,6 +36,37 @@ def test_what_a_copy_sends_is_not_sent_by_the_original(
     assert b"of twins" in twin.data_to_send()
 
 
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickled])
+@pytest.mark.parametrize("removed", [0, 1, 3])
+def test_a_copy_has_its_own_streams(
+    duplicate: Callable[[H2Connection], H2Connection], removed: int
+) -> None:
+    """Also if the program has looked at those of the original."""
+    conn = wire.client()
+    for stream_id in (1, 3, 5):
+        conn.send_headers(stream_id, wire.POST)
+    for stream_id in [*conn.streams][:removed]:
+        del conn.streams[stream_id]
+    twin = duplicate(conn)
+    assert [*twin.streams] == [*conn.streams] == [1, 3, 5][removed:]
+    assert twin._core.streams.open.altered == (removed > 0)
+    twin.send_headers(7, wire.POST)
+    twin.streams.pop(7, None)
+    twin.send_headers(9, wire.POST)
+    assert [*twin.streams] == [*conn.streams, 9]
+    assert twin.open_outbound_streams == conn.open_outbound_streams + 1 == 4 - removed
+
+
+def test_a_copy_of_the_streams_is_a_dict_of_its_own() -> None:
+    conn = wire.client()
+    conn.send_headers(1, wire.POST)
+    streams = copy.copy(conn.streams)
+    assert type(streams) is dict
+    assert streams == conn.streams
+    streams.clear()
+    assert [*conn.streams] == [1]
+
+
 def test_a_copy_keeps_the_two_lines_of_a_level_apart() -> None:
     """Before a level has its first incremental stream, its two lines are the same object."""
     client, _ = pair({}, {})

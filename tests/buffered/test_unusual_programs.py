@@ -9,12 +9,13 @@ import pytest
 
 from buffered.ends import POST, REQUEST, RESPONSE, client, content, frames, server, types
 from buffered.state import state_of
-from h2.buffered import BufferedH2Connection
+from h2.buffered import BufferedH2Connection, Keepalive
 from h2.config import DummyLogger, H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, StreamOpened, StreamReset
 from h2.exceptions import FlowControlError, NoSuchStreamError, ProtocolError
+from h2.priorities import Priority
 from h2.settings import Settings
 from support import wire
 from support.wire import DEFAULT_WINDOW, MAX_WINDOW, Setting, Type
@@ -350,3 +351,70 @@ def test_a_promised_stream_that_waits_has_windows_already() -> None:
     assert conn.local_flow_control_window(2) == DEFAULT_WINDOW
     with pytest.raises(ProtocolError):
         conn.increment_flow_control_window(1, 2)
+
+
+# Arguments of unusual types. The compiled build would otherwise check them in its own way.
+
+
+class Index:
+    """An object that converts to an integer."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+STREAM_CALLS = ["at_end", "get_priority", "is_writable", "readable", "send_buffer_size"]
+
+
+@pytest.mark.parametrize("name", STREAM_CALLS)
+def test_a_stream_may_be_anything_that_converts_to_an_integer(name: str) -> None:
+    conn = client(receive_buffering=True)
+    conn.send_headers(1, POST)
+    conn.send_data(1, bytes(100_000))
+    conn.set_priority(Index(1), Index(5), 1)  # type: ignore[arg-type]  # on purpose
+    for stream_id in (1, 3):
+        call = getattr(conn, name)
+        assert call(Index(stream_id)) == call(stream_id)
+    assert conn.get_priority(1) == Priority(5, True)
+    assert [*map(type, conn.get_priority(1))] == [int, bool]
+
+
+@pytest.mark.parametrize("name", [*STREAM_CALLS, "prioritize", "set_priority"])
+@pytest.mark.parametrize("stream_id", [None, 1.0, "1", b"1", [1]])
+@pytest.mark.parametrize("new", [False, True])
+def test_a_stream_that_is_no_integer_is_refused(name: str, stream_id: Any, new: bool) -> None:
+    conn = client((Setting.NO_RFC7540_PRIORITIES, int(new)), receive_buffering=True)
+    conn.send_headers(1, POST)
+    conn.send_data(1, bytes(100_000))
+    before = state_of(conn)
+    if (name, stream_id) == ("send_buffer_size", None):  # of all streams
+        assert conn.send_buffer_size(None) == 100_000
+        return
+    with pytest.raises(TypeError):
+        getattr(conn, name)(stream_id)
+    assert state_of(conn) == before
+
+
+@pytest.mark.parametrize("now", [None, "9", b"9", [9], Index(9)])
+def test_a_time_that_is_no_number_is_refused(now: Any) -> None:
+    conn = BufferedH2Connection(
+        keepalive=Keepalive(1, 1), settings_timeout=5, shutdown_timeout=1, clock=lambda: 0.0
+    )
+    conn.initiate_connection()
+    before = state_of(conn)
+    with pytest.raises(TypeError):
+        conn.handle_timer(now)
+    assert state_of(conn) == before
+    conn.handle_timer(2)
+    assert types(frames(conn))[-1] == Type.PING
+
+
+@pytest.mark.parametrize("now", [float("nan"), float("-inf"), float("inf"), 2**62, 2**64, True])
+def test_any_number_is_a_time(now: float) -> None:
+    conn = BufferedH2Connection(keepalive=Keepalive(1, 1), clock=lambda: 0.0)
+    conn.initiate_connection()
+    conn.handle_timer(now)
+    assert (Type.PING in types(frames(conn))) == (now >= 1)

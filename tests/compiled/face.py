@@ -40,6 +40,11 @@ MODULES = (
     *(h2.priorities, h2.recorder, h2.settings, h2.stream, h2.utilities, h2.windows),
 )
 KINDS: tuple[type[H2Connection], ...] = (H2Connection, BufferedH2Connection)
+#: PING, SETTINGS, an acknowledgment, and trailers that use the dynamic table.
+RECEIVED = bytes.fromhex(
+    "0000080600000000003031323334353637 000000040000000000 000000040100000000"
+    "000006010500000001 4001610131be"
+)
 REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a.b"), (":path", "/")]
 
 
@@ -191,8 +196,8 @@ def calls(kind: type[H2Connection]) -> Iterator[tuple[str, str]]:
 
 
 def assignments(kind: type[H2Connection]) -> Iterator[tuple[str, str]]:
-    """Each attribute of a connection, its settings and its configuration, set to unusual values."""
-    for place in ("", "local_settings", "remote_settings", "config"):
+    """Each attribute of a connection and what belongs to it, set to unusual values."""
+    for place in ("", "local_settings", "remote_settings", "config", "encoder", "decoder"):
         owner = connections(kind)[0]
         names = dir(getattr(owner, place) if place else owner)
         for name in (name for name in names if not name.startswith("_")):
@@ -203,7 +208,8 @@ def assignments(kind: type[H2Connection]) -> Iterator[tuple[str, str]]:
                 after = outcome(lambda: getattr(thing, name))
                 sent = outcome(lambda: conn.send_headers(3, REQUEST))
                 octets = outcome(conn.data_to_send)
-                yield f"{place}.{name}={value!r}", f"{done} {after} {sent} {octets}"
+                received = outcome(lambda: conn.receive_data(RECEIVED))
+                yield f"{place}.{name}={value!r}", f"{done} {after} {sent} {octets} {received}"
 
 
 def shapes() -> Iterator[tuple[str, str]]:

@@ -255,7 +255,7 @@ def test_a_connection_that_comes_with_a_cancellation_is_closed(
         monkeypatch.setattr(asyncio, "open_connection", lambda *args, **options: result)
         if client == "tls":
             context, url = certificate.client_context(), urls.split_url("http://a", "http")
-            connecting = asyncio.create_task(tls.connect(tls.Wire(), url, context, TIMEOUT))
+            connecting = asyncio.create_task(tls.connect(transport.Link(), url, context, TIMEOUT))
         else:
             require_module("h11")
             from examples.proxy.upstream import Server

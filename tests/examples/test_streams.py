@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from examples.asyncio.server import serve_client
+from examples.asyncio.server import Client
 from examples.common.streams import Connection, Stream, StreamResetError
-from examples.common.tls import Wire
 from support import wire
 from support.raw import fields_of, request
 
@@ -32,6 +32,16 @@ class Transport:
 
     def write(self, data: bytes) -> None:
         """Discard the output, which the tests do not need."""
+
+
+class TLSTransport(Transport):
+    """The same, but TLS has selected HTTP/2."""
+
+    def get_extra_info(self, name: str) -> Any:
+        return SimpleNamespace(selected_alpn_protocol=lambda: "h2")
+
+    def abort(self) -> None:
+        self.closed = True
 
 
 async def connected(answered: list[int]) -> Connection:
@@ -176,19 +186,18 @@ def test_a_client_that_goes_together_with_content() -> None:
     """The example server then leaves no task behind that waits for this client."""
 
     async def scenario() -> None:
-        connection = Wire()
-        serving = asyncio.create_task(serve_client(connection))
-        connection.connection_made(Transport())
+        client = Client()
+        client.connection_made(TLSTransport())
         head = request(1, "/echo", "POST", end_stream=False)
-        connection.data_received(wire.PREFACE + wire.settings() + head)
-        while len(asyncio.all_tasks()) < 3:  # the one that answers has begun
+        client.data_received(wire.PREFACE + wire.settings() + head)
+        for _ in range(3):  # the task that answers has begun, and waits for content
             await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        connection.data_received(wire.data(1, b"content"))
-        connection.connection_lost(None)
-        await serving
+        assert (len(asyncio.all_tasks()), client.everyone) == (2, {client})
+        client.data_received(wire.data(1, b"content"))
+        client.connection_lost(None)
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others, timeout=60)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert client.everyone == set()
 
     asyncio.run(scenario())

@@ -30,15 +30,16 @@ MAY_IMPORT = {
     "_native": set(),
     "errors": set(),
     "_event": set(),
+    "_dataclass": set(),
     "exceptions": {"errors", "_event"},
     "_frames": LEAVES | BUILD,
     "_hpack": LEAVES | BUILD,
     "_rules": LEAVES | BUILD,
     "settings": LEAVES | {"_rules"},
-    "events": {"errors", "settings", "_event"},
+    "events": {"errors", "settings", "_dataclass", "_event"},
     "_core": VOCABULARY | MECHANISMS | BUILD,
     "config": {"limits"},
-    "limits": set(),
+    "limits": {"_dataclass"},
     # Names for programs that reach in: thin, so they may import anything below the connection. It
     # imports them, because programs use them without importing them.
     "priorities": {"_rules"},

@@ -36,7 +36,17 @@ def test_machine_instructions_are_counted() -> None:
     assert 180 * 1000 < many - few < 180 * 1_000_000
 
 
-def test_limits_of_the_compiled_build_are_there() -> None:
+@pytest.mark.slow
+def test_the_instructions_of_an_import_are_counted() -> None:
+    require_program("valgrind")
+    # Nothing of it depends on time; addresses of objects make a small difference.
+    few, many = sorted(machine.imported(sys.executable) for _ in range(2))
+    assert few > 10_000_000
+    assert many < 1.01 * few
+
+
+def test_limits_of_both_builds_are_there() -> None:
     limits = json.loads(LIMITS.read_text())
-    known = limits["CPython 3.11, machine, compiled"]
-    assert known.keys() == WORKLOADS.keys() - {"traces"}
+    for build in machine.BUILDS:
+        known = limits[f"CPython 3.11, machine, {build}"]
+        assert known.keys() == WORKLOADS.keys() - {"traces"} | {machine.IMPORT}

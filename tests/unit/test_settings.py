@@ -20,6 +20,7 @@ from h2._rules.setting_bounds import BOUNDS, SENDER_BOUNDS, revocation, value_vi
 from h2.errors import ErrorCodes
 from h2.exceptions import InvalidSettingsValueError, ProtocolError
 from h2.settings import ChangedSetting, SettingCodes, Settings, _setting_code_from_int
+from support import wire
 
 CODES = {
     "HEADER_TABLE_SIZE": 1,
@@ -700,3 +701,32 @@ def assert_like(settings: Settings, model: Model) -> None:
     assert sorted([names.get(name, name), value] for name, value in shown) == sorted(
         [str(code), str(value)] for code, value in model.pending
     )
+
+
+class Index:
+    """An object that converts to an integer."""
+
+    def __index__(self) -> int:
+        return 20_000
+
+
+@pytest.mark.parametrize("value", [Index(), 20_000])
+@pytest.mark.parametrize("code", [1, 3, 4, 5, 6])
+def test_values_become_integers(code: int, value: Any) -> None:
+    settings = Settings(initial_values={SettingCodes(code): value})
+    settings[code] = value
+    values = [settings[code], settings.acknowledge()[code].new_value, settings[code]]
+    assert values == [20_000] * 3
+    assert {*map(type, values)} == {int}
+
+
+@pytest.mark.parametrize("value", [Index(), 20_000])
+@pytest.mark.parametrize("code", [1, 3, 4, 5, 6])
+def test_values_that_are_sent_become_integers(code: int, value: Any) -> None:
+    client, server = wire.pair()
+    server.local_settings[code] = 30_000
+    server.update_settings({code: value})
+    client.send_headers(1, wire.REQUEST)
+    wire.exchange(client, server)
+    assert server.local_settings[code] == client.remote_settings[code] == 20_000
+    assert type(server.local_settings[code]) is int

@@ -19,6 +19,9 @@ T = TypeVar("T")
 #: this warns, so every field is then checked separately.
 MAY_COMPARE: Final = not sys.flags.bytes_warning
 
+#: In place of a field that is not remembered. A program cannot pass it, but may pass None.
+_NO_FIELD: Final = object()
+
 # A name of another module is looked up in a dict at each use, a constant is not.
 _HEADER_TUPLE: Final[type[HeaderTuple]] = HeaderTuple
 
@@ -34,7 +37,7 @@ class Remembered:
     __slots__ = ("entries", "fields")
 
     def __init__(self) -> None:
-        self.fields: list[Any] = []  #: None where a field was not in a table
+        self.fields: list[Any] = []  #: `_NO_FIELD` where a field was not in a table
         #: The entries of the fields; one that was evicted since then has lost its ``seq``.
         self.entries: list[Entry | None] = []
 
@@ -49,7 +52,7 @@ def find_entries(
     position: i64 = 0
     for field in headers:
         if position == size:
-            fields.append(None)
+            fields.append(_NO_FIELD)
             entries.append(None)
             size += 1
         elif fields[position] is field:
@@ -60,7 +63,7 @@ def find_entries(
         cls = type(field)
         plain = (cls is tuple or cls is _HEADER_TUPLE) and MAY_COMPARE
         entry = find(checked, field) if plain else None
-        fields[position] = None if entry is None else field
+        fields[position] = _NO_FIELD if entry is None else field
         entries[position] = entry
         position += 1
     if position < size:

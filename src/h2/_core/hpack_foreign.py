@@ -24,18 +24,27 @@ _DEFAULT_TABLE_SIZE: Final = 4096
 class ForeignEncoder:
     """An encoder of the application, as the planner of field blocks uses it."""
 
-    __slots__ = ("fields", "foreign", "generation", "pending_update")
+    __slots__ = ("fields", "foreign", "generation", "must_update", "pending_update")
 
-    def __init__(self, foreign: Any, size_without_update: int) -> None:
-        """Use ``foreign`` from now on; the peer assumes a table of at most the given size."""
+    def __init__(self, foreign: Any, size_without_update: int, must_update: bool) -> None:
+        """Use ``foreign`` from now on; the peer assumes a table of at most the given size.
+
+        ``must_update`` says whether the next block has to start with a table size update.
+        """
         if not callable(getattr(foreign, "encode", None)):
             raise TypeError(f"an encoder must have a method encode; {quoted(foreign)} has none")
         self.foreign = foreign
         self.fields: dict[tuple[bytes, bytes], Entry] = {}  # none is known to be in its table
         self.generation = 0
         self.pending_update = True  # possibly, so no block is cached
-        if self.header_table_size > size_without_update:
+        self.must_update = must_update  #: the next block may have to start with a size update
+        size = self.header_table_size
+        if size > size_without_update:
             self.header_table_size = size_without_update
+        elif must_update:
+            # Only a change makes the object send an update.
+            self.header_table_size = 0
+            self.header_table_size = size
 
     @property
     def header_table_size(self) -> int:
@@ -46,12 +55,13 @@ class ForeignEncoder:
     @header_table_size.setter
     def header_table_size(self, size: int) -> None:
         self.foreign.header_table_size = size
+        self.must_update = True
 
     size_without_update = header_table_size
 
     def encode(self, entries: list[Entry]) -> bytes:
         """Return the field block for these entries. Raises whatever the object raises."""
-        return bytes(
+        block = bytes(
             self.foreign.encode(
                 [
                     (NeverIndexedHeaderTuple if entry.never else HeaderTuple)(*entry.field)
@@ -59,6 +69,8 @@ class ForeignEncoder:
                 ]
             )
         )
+        self.must_update = False
+        return block
 
 
 class ForeignDecoder:

@@ -6,6 +6,7 @@ created on demand; what a program sets is passed on to the object behind it.
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -92,8 +93,8 @@ class HeaderEncoder:
 
     @header_table_size.setter
     def header_table_size(self, size: int) -> None:
-        _check_size(size)
-        self._encoder.header_table_size = min(size, self._core.remote_settings.header_table_size)
+        allowed = self._core.remote_settings.header_table_size
+        self._encoder.header_table_size = min(_checked(size), allowed)
 
     @property
     def huffman(self) -> bool:
@@ -102,7 +103,7 @@ class HeaderEncoder:
 
     @huffman.setter
     def huffman(self, allowed: bool) -> None:
-        self._encoder.huffman = allowed
+        self._encoder.huffman = bool(allowed)
 
     @property
     def header_table(self) -> HeaderTable:
@@ -158,8 +159,7 @@ class HeaderDecoder:
 
     @header_table_size.setter
     def header_table_size(self, size: int) -> None:
-        _check_size(size)
-        self._decoder.header_table_size = size
+        self._decoder.header_table_size = _checked(size)
 
     @property
     def max_allowed_table_size(self) -> int:
@@ -168,8 +168,7 @@ class HeaderDecoder:
 
     @max_allowed_table_size.setter
     def max_allowed_table_size(self, size: int) -> None:
-        _check_size(size)
-        self._decoder.max_allowed_table_size = size
+        self._decoder.max_allowed_table_size = _checked(size)
 
     @property
     def max_header_list_size(self) -> int:
@@ -182,8 +181,7 @@ class HeaderDecoder:
 
     @max_header_list_size.setter
     def max_header_list_size(self, size: int) -> None:
-        _check_size(size)
-        self._decoder.max_header_list_size = size
+        self._decoder.max_header_list_size = _checked(size)
 
     @property
     def header_table(self) -> HeaderTable:
@@ -222,7 +220,9 @@ def assign_encoder(core: Connection, encoder: Any) -> None:
     planner = core.planner
     present = planner.encoder
     if not isinstance(encoder, HeaderEncoder):
-        planner.use_encoder(ForeignEncoder(encoder, present.size_without_update))
+        planner.use_encoder(
+            ForeignEncoder(encoder, present.size_without_update, present.must_update)
+        )
     elif encoder._encoder is not present:
         # The peer's table holds fields of another encoder: both sides start with an empty one.
         ours = encoder._encoder
@@ -254,6 +254,9 @@ def _octets(part: Any) -> bytes:
     return str(part).encode("utf-8")
 
 
-def _check_size(size: int) -> None:
+def _checked(size: int) -> int:
+    """Return a size as an integer if it is valid, or raise."""
+    size = operator.index(size)
     if size < 0:
         raise ValueError(f"size must not be negative, not {size}")
+    return size

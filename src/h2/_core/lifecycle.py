@@ -146,7 +146,7 @@ def update_settings(conn: Connection, changes: Any) -> None:
     conn.check_send(connection_states.SEND_CONTROL)
     if not isinstance(changes, Mapping):
         raise TypeError(f"settings must be a mapping, not {quoted(changes)}")
-    values = dict(changes)
+    values = {setting: index(value) for setting, value in dict(changes).items()}
     enabled = conn.announced.connect_protocol or bool(conn.local_settings.enable_connect_protocol)
     # A frame that is sent before the preface is the first one.
     told = conn.local_settings.no_rfc7540_priorities if conn.initiated else None

@@ -29,6 +29,13 @@ class OpenStreams(dict[int, Any]):
         self._table = table
         self._counts = counts
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not as a dict with items, which would be added before the object has a table.
+        return OpenStreams, (self._table, self._counts)
+
+    def __copy__(self) -> dict[int, Any]:
+        return self._table.copy()
+
     def pop(self, stream_id: int, *default: Any) -> Any:
         """Remove a stream."""
         self._counts.altered = True

@@ -390,5 +390,5 @@ def _text_as_bytes(part: Any) -> bytes:
         # Octets that were not UTF-8 when they arrived are surrogates in the text.
         return part.encode("utf-8", "surrogateescape")
     if isinstance(part, bytes):
-        return part
+        return bytes(part)  # a subclass may have methods of its own, and refer to the connection
     raise TypeError(f"name and value of a header field must be bytes or str, not {quoted(part)}")

@@ -61,13 +61,15 @@ _HANDLERS: Final = (
     priority_update.priority_update,
 )
 
+_ORDINARY_KINDS: Final[list[Any]] = [
+    handler if states.CLIENT[_OPEN][kind] == states.SERVER[_OPEN][kind] == _OPEN else None
+    for kind, handler in enumerate(_HANDLERS)
+]
+
 #: By type on the wire: the handler of a frame that leaves an open connection open, whichever end
 #: receives it. Such a frame needs no look-up in the table of connection states.
 _ORDINARY: Final = tuple(
-    _HANDLERS[kind]
-    if kind != UNKNOWN_KIND and states.CLIENT[_OPEN][kind] == states.SERVER[_OPEN][kind] == _OPEN
-    else None
-    for kind in KIND_OF
+    [None if kind == UNKNOWN_KIND else _ORDINARY_KINDS[kind] for kind in KIND_OF]
 )
 
 
@@ -247,6 +249,7 @@ def _frames(conn: Connection, data: bytes, start: i64, only: bytes | None = None
     cost time for every frame.
     """
     end: i64 = len(data) if only is None else HEADER_LENGTH + len(only)
+    length: int  # not i64: the limit that it is compared with may be any number
     log = conn.options.log
     while end - start >= HEADER_LENGTH:
         if COMPILED:

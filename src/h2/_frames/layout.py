@@ -60,7 +60,7 @@ UNKNOWN_KIND: Final = len(_ROWS)
 _KNOWN_KINDS: Final = {row[0]: kind for kind, row in enumerate(_ROWS)}
 
 #: The kind of each type on the wire.
-KIND_OF: Final = tuple(_KNOWN_KINDS.get(type_, UNKNOWN_KIND) for type_ in range(256))
+KIND_OF: Final = tuple([_KNOWN_KINDS.get(type_, UNKNOWN_KIND) for type_ in range(256)])
 
 #: By kind.
 NAMES: Final = tuple(row[1] for row in _ROWS)

@@ -37,8 +37,6 @@ if COMPILED:
 else:
     from h2._hpack.huffman import encode_string
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_SHORT: Final[int] = SHORT
 _chr: Final = chr
 _crc32: Final = crc32
 
@@ -167,6 +165,11 @@ class Encoder:
         """The largest table that another encoder may use without a size update."""
         return self._lowest
 
+    @property
+    def must_update(self) -> bool:
+        """Whether the next block has to start with a size update, whoever encodes it."""
+        return self._lowest < self._announced
+
     def dynamic_entries(self) -> list[tuple[bytes, bytes]]:
         """Return the fields in the dynamic table, the newest one first."""
         first = self._evicted - self._inserted + len(self._entries)
@@ -252,7 +255,7 @@ class Encoder:
             if index == 0:
                 out.append(self._string(name))
             # Short strings are the same with and without Huffman coding, so they need no call.
-            out.append(OCTETS[length] + value if length < _SHORT else self._string(value))
+            out.append(OCTETS[length] + value if length < SHORT else self._string(value))
         return b"".join(out)
 
     def _updates(self) -> bytes:

@@ -14,11 +14,11 @@ from h2._hpack.errors import HpackDecodingError
 from h2._hpack.integers import OCTETS, SHORT, encode_integer
 from h2._hpack.tables import HUFFMAN_CODE
 
-_BITS: list[str] = [format(code, f"0{length}b") for code, length in HUFFMAN_CODE[:256]]
+_BITS: list[str] = [f"{code:0{length}b}" for code, length in HUFFMAN_CODE[:256]]
 
 # Encoding uses a character codec to look up the bits, then converts them to a number: both are
 # loops in C. mypy expects such a codec to map each character to a number.
-_CODEC: Any = {octet: bits.encode() for octet, bits in enumerate(_BITS)}
+_CODEC: Any = dict(enumerate(map(str.encode, _BITS)))
 _EOS = format(HUFFMAN_CODE[256][0], "b")
 
 # The first bits of EOS, which fill the last octet, by the number of bits that are in it.
@@ -64,7 +64,7 @@ _MOST_CELLS = 11_520
 _cells_left = _MOST_CELLS
 
 _NAME = 256
-_SYMBOLS: dict[str, str] = {bits: chr(octet) for octet, bits in enumerate(_BITS)}
+_SYMBOLS: dict[str, str] = dict(zip(_BITS, map(chr, range(256)), strict=True))
 _ROWS: dict[str, Row] = {}
 
 # The value of a hexadecimal digit, by its octet.

@@ -13,9 +13,6 @@ from h2._hpack.integers import OCTETS, SHORT, encode_integer
 from h2._hpack.tables import HUFFMAN_CODE
 from h2._native import i64
 
-# A name of another module is looked up in a dict at each use, a constant is not.
-_SHORT: Final[int] = SHORT
-
 _EOS: Final = 256
 _LONGEST: Final = 30
 
@@ -59,7 +56,7 @@ _LOWEST: Final[list[int]] = [
 def encode_string(text: bytes) -> bytes:
     """Return a string literal with its length, Huffman-encoded if that is worthwhile."""
     length: i64 = len(text)
-    if length < _SHORT:
+    if length < SHORT:
         return OCTETS[length] + text
     lengths = _LENGTHS
     bits: i64 = 7

@@ -15,7 +15,7 @@ _LIMIT: Final = 1 << 32
 # and inserts every field.
 SHORT: Final = 24
 
-OCTETS: Final[tuple[bytes, ...]] = tuple(bytes((octet,)) for octet in range(256))
+OCTETS: Final[tuple[bytes, ...]] = tuple([b"%c" % octet for octet in range(256)])
 
 
 def encode_integer(value: int, prefix: int, first: int) -> bytes:
@@ -60,19 +60,28 @@ def plain_string(text: bytes) -> bytes:
     return encode_integer(len(text), 0x7F, 0) + text
 
 
-# The representation of indexed fields (RFC 7541 6.1), by index: what a table of 4096 octets needs.
-INDEXED: Final[tuple[bytes, ...]] = tuple(encode_integer(index, 0x7F, 0x80) for index in range(192))
+# What a table of 4096 octets needs.
+_INDICES: Final = 192
+
+# The octets after a full prefix, by what is left of the integer.
+_RESTS: Final[tuple[bytes, ...]] = OCTETS[:0x80] + tuple([low + b"\1" for low in OCTETS[0x80:]])
+
+
+def _encoded_indices(prefix: int, first: int) -> tuple[bytes, ...]:
+    """Return what `encode_integer` returns for each index: all at once, as every import pays."""
+    full = OCTETS[first | prefix]
+    return OCTETS[first : first + prefix] + tuple(
+        [full + rest for rest in _RESTS[: _INDICES - prefix]]
+    )
+
+
+# The representation of indexed fields (RFC 7541 6.1), by index.
+INDEXED: Final[tuple[bytes, ...]] = _encoded_indices(0x7F, 0x80)
 
 # The first octets of literals (RFC 7541 6.2), by the index of the name, 0 for a literal name.
-INSERTED: Final[tuple[bytes, ...]] = tuple(
-    encode_integer(index, 0x3F, 0x40) for index in range(192)
-)
-NOT_INDEXED: Final[tuple[bytes, ...]] = tuple(
-    encode_integer(index, 0x0F, 0x00) for index in range(192)
-)
-NEVER_INDEXED: Final[tuple[bytes, ...]] = tuple(
-    encode_integer(index, 0x0F, 0x10) for index in range(192)
-)
+INSERTED: Final[tuple[bytes, ...]] = _encoded_indices(0x3F, 0x40)
+NOT_INDEXED: Final[tuple[bytes, ...]] = _encoded_indices(0x0F, 0x00)
+NEVER_INDEXED: Final[tuple[bytes, ...]] = _encoded_indices(0x0F, 0x10)
 
 
 def literal_head(index: int, heads: tuple[bytes, ...]) -> bytes:

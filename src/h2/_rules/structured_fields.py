@@ -7,19 +7,21 @@ only integers and booleans are used here. No octet is looked at more than twice.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 #: A value that is neither an integer nor a boolean.
 OTHER: Final = object()
 
-_KEY: Final = re.compile(rb"[a-z*][a-z0-9_.*-]*")
-_SPACES: Final = re.compile(rb" *")
-_WHITE_SPACE: Final = re.compile(rb"[ \t]*")
-_ESCAPES: Final = re.compile(rb"%([0-9a-f]{2})")
+# Patterns with re.VERBOSE, compiled when they are first needed.
+_KEY: Final = rb"[a-z*][a-z0-9_.*-]*"
+_SPACES: Final = rb"[ ]*"
+_WHITE_SPACE: Final = rb"[ \t]*"
+_ESCAPES: Final = rb"%([0-9a-f]{2})"
 
 # One group for each type that needs a closer look. A number continues only if it is a decimal.
-_ITEM: Final = re.compile(
-    rb"""(?P<integer>-?[0-9]{1,15}(?![0-9.]))
+_ITEM: Final = rb"""
+    (?P<integer>-?[0-9]{1,15}(?![0-9.]))
     | (?P<boolean>\?[01])
     | %"(?P<display>(?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*)"
     | -?[0-9]{1,12}\.[0-9]{1,3}
@@ -27,9 +29,12 @@ _ITEM: Final = re.compile(
     | [A-Za-z*][!\#$%&'*+\-.^_`|~0-9A-Za-z:/]*
     | :[A-Za-z0-9+/]*={0,2}:
     | @-?[0-9]{1,15}
-    """,
-    re.VERBOSE,
-)
+"""
+
+
+@cache
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.VERBOSE)
 
 
 class _ParseError(Exception):
@@ -99,8 +104,8 @@ class _Reader:
             _check_text(item.group("display"))
         return OTHER
 
-    def _match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
-        match = pattern.match(self._field, self._place)
+    def _match(self, pattern: bytes) -> re.Match[bytes]:
+        match = _compiled(pattern).match(self._field, self._place)
         if match is None:
             raise _ParseError
         self._place = match.end()
@@ -121,7 +126,7 @@ class _Reader:
 
 def _check_text(escaped: bytes) -> None:
     """Check that a display string is UTF-8 (section 4.2.10)."""
-    text = _ESCAPES.sub(lambda escape: bytes.fromhex(escape[1].decode()), escaped)
+    text = _compiled(_ESCAPES).sub(lambda escape: bytes.fromhex(escape[1].decode()), escaped)
     try:
         text.decode()
     except UnicodeDecodeError:

@@ -41,6 +41,25 @@ def test_the_largest_inbound_frame_may_be_assigned() -> None:
         wire.feed(conn, wire.frame(0x77, 0, 0, bytes(20_001)))
 
 
+@pytest.mark.parametrize("size", [2**24, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64, 2**200])
+def test_the_largest_inbound_frame_may_be_any_number(size: int) -> None:
+    conn = wire.server()
+    conn.max_inbound_frame_size = size
+    for length in (1, 2**14, 2**24 - 1):
+        frame = wire.frame(0x77, 0, 0, bytes(length))
+        assert len(wire.feed(conn, frame)) == 1
+        assert conn.receive_data(frame[:9]) == []
+        assert len(conn.receive_data(frame[9:])) == 1
+
+
+@pytest.mark.parametrize("size", [-1, -(2**63), -(2**63) - 1, -(2**200)])
+def test_the_largest_inbound_frame_may_be_less_than_none(size: int) -> None:
+    conn = wire.server()
+    conn.max_inbound_frame_size = size
+    with pytest.raises(FrameTooLargeError, match=f"the limit is {size}"):
+        wire.feed(conn, wire.frame(0x77, 0, 0, b""))
+
+
 def test_the_configuration_may_be_replaced() -> None:
     conn = wire.server()
     other = H2Configuration(client_side=False, header_encoding="utf-8")

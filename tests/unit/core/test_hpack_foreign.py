@@ -183,6 +183,32 @@ def test_it_begins_with_the_size_that_the_peer_has(announced: bool) -> None:
         assert sent(conn, decoder, fields) == fields
 
 
+@pytest.mark.parametrize("size", [0, 100, 4_096, 8_191])
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("after", [0, 1])
+def test_it_says_that_the_table_has_become_smaller(size: int, before: int, after: int) -> None:
+    """The next block has to, whichever encoder makes it."""
+    conn, decoder = wire.client((Setting.HEADER_TABLE_SIZE, 8_192)), hpack.Decoder()
+    decoder.max_allowed_table_size = 8_192
+    for _ in range(before):
+        conn.encoder = hpack.Encoder()
+        conn.encoder.header_table_size = 8_192
+    fields = [*REQUEST, (b"x", b"1"), (b"y", b"v" * 50)]
+    assert sent(conn, decoder, fields) == fields
+    assert decoder.header_table_size == 8_192
+    wire.feed(conn, wire.settings((Setting.HEADER_TABLE_SIZE, size)))
+    conn.clear_outbound_data_buffer()
+    decoder.max_allowed_table_size = size
+    for _ in range(1 + after):
+        conn.encoder = Recorder()
+    for _ in range(3):
+        assert sent(conn, decoder, fields) == fields
+    assert decoder.header_table_size <= size
+    # Another one need not say it again.
+    encoder = conn.encoder = Recorder()
+    assert encoder.sizes == ([size] if size < 4_096 else [])
+
+
 def test_assigning_what_is_there_changes_nothing() -> None:
     conn, decoder = wire.client(), hpack.Decoder()
     for _ in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,19 @@ from support import wire
 from support.exchange import server_connection, shake_hands
 from support.snapshot import snapshot
 from support.wire import Setting
+
+
+class Index:
+    """An object that converts to an integer."""
+
+    def __index__(self) -> int:
+        return 100
+
+
+SIZE_NAMES = [
+    *("encoder.header_table_size", "decoder.header_table_size"),
+    *("decoder.max_allowed_table_size", "decoder.max_header_list_size"),
+]
 
 LONG = "value that is long enough to be coded"
 
@@ -407,3 +421,35 @@ def test_a_limit_that_was_set_before_the_connection_began() -> None:
     assert server.decoder.max_header_list_size == 123
     with pytest.raises(DenialOfServiceError):
         wire.feed(server, wire.headers(1, wire.REQUEST))
+
+
+# Both ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SIZE_NAMES)
+@pytest.mark.parametrize("size", [Index(), True, 0, 2**31, 2**62, 2**63, 2**64])
+def test_a_size_may_be_anything_that_converts_to_an_integer(name: str, size: Any) -> None:
+    side, attribute = name.split(".")
+    conn = wire.server()
+    setattr(getattr(conn, side), attribute, size)
+    value = getattr(getattr(conn, side), attribute)
+    assert type(value) is int
+    assert value == min(operator.index(size), 4096 if side == "encoder" else 2**64)
+
+
+@pytest.mark.parametrize("name", SIZE_NAMES)
+@pytest.mark.parametrize("size", [None, 1.0, float("nan"), "1", b"1"])
+def test_a_size_that_is_no_integer_is_refused(name: str, size: Any) -> None:
+    side, attribute = name.split(".")
+    conn = wire.server()
+    before = snapshot(conn)
+    with pytest.raises(TypeError):
+        setattr(getattr(conn, side), attribute, size)
+    assert snapshot(conn) == before
+
+
+@pytest.mark.parametrize("allowed", [0, 1, None, "x"])
+def test_huffman_may_be_anything_that_is_true_or_false(allowed: Any) -> None:
+    conn = wire.client()
+    conn.encoder.huffman = allowed
+    assert conn.encoder.huffman is bool(allowed)

@@ -552,7 +552,7 @@ def test_what_the_compiled_build_looks_up() -> None:
     for _ in range(2):
         found = field_lookup.find_entries(checked, headers, remembered)
         assert found == [checked[known]] * 2 + [None] * 5
-    assert remembered.fields == [known] * 2 + [None] * 5
+    assert remembered.fields == [known] * 2 + [field_lookup._NO_FIELD] * 5
 
 
 def test_remembered_fields() -> None:
@@ -576,6 +576,41 @@ def test_remembered_fields() -> None:
     assert find({known: entry}, [known]) == [entry]
     sender.planner.encoder.header_table_size = 0
     assert find({}, [known]) == [None]
+
+
+@pytest.mark.parametrize("later", [None, field_lookup.Remembered, "", ()])
+def test_what_is_not_a_field_is_not_taken_for_an_earlier_one(later: Any) -> None:
+    """The planner adds entries of new fields to the list of those that were found."""
+    entry = Entry((b"x", b"1"), 0, seq=1)
+    remembered = Remembered()
+    found = field_lookup.find_entries({}, [(b"x", b"1")], remembered)
+    assert found == [None]
+    found[0] = entry
+    assert field_lookup.find_entries({}, [later], remembered) == [None]
+
+
+@pytest.mark.parametrize("kind", [REQUEST_KIND, TRAILERS_KIND])
+def test_a_block_with_none_in_the_place_of_a_field_is_refused(kind: int) -> None:
+    sender = Sender()
+    fields = [*REQUEST, (b"x-secret", b"1")] if kind == REQUEST_KIND else [(b"x-secret", b"1")]
+    options = options_of(sender.config)
+    for _ in range(3):
+        sender.planner.encode(sender.planner.plan(options, kind, fields), kind, fields)
+        with pytest.raises(TypeError):
+            sender.planner.plan(options, kind, [*fields[:-1], None])
+
+
+class Octets(bytes):
+    """What a program may use for octets."""
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("field", [(Octets(b"x"), b"1"), (b"x", Octets(b"1")), (Octets(b"x"), "1")])
+def test_an_encoder_gets_plain_octets(normalize: bool, field: Any) -> None:
+    sender = Sender(normalize_outbound_headers=normalize)
+    (entry,) = sender.planner.plan(options_of(sender.config), TRAILERS_KIND, [field]).entries
+    assert entry.field == (b"x", b"1")
+    assert [*map(type, entry.field)] == [bytes, bytes]
 
 
 def test_fields_of_other_options_are_not_remembered() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from h2._hpack import tables
+from h2._hpack import integers, tables
+from h2._hpack.integers import encode_integer
 from tools import huffman_tables
 from unit.hpack.support import STATIC, classify
 
@@ -75,3 +76,14 @@ def test_static_table_for_both_directions() -> None:
         assert STATIC.name_at[index] == key[0]
         assert tables.STATIC_TABLE[STATIC.names[key[0]] - 1][0] == key[0]
         assert STATIC.names[key[0]] <= index
+
+
+def test_encoded_indices_are_integers() -> None:
+    assert [*integers.OCTETS] == [bytes([octet]) for octet in range(256)]
+    for table, prefix, first in (
+        (integers.INDEXED, 0x7F, 0x80),
+        (integers.INSERTED, 0x3F, 0x40),
+        (integers.NOT_INDEXED, 0x0F, 0x00),
+        (integers.NEVER_INDEXED, 0x0F, 0x10),
+    ):
+        assert [*table] == [encode_integer(index, prefix, first) for index in range(192)]
