@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
 import subprocess
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -116,29 +114,3 @@ def test_requests_that_the_server_did_not_process_are_told(
     assert found, done
     assert 1 <= int(found[1]) < 1000
     assert complaints(done.stderr.decode()) == []
-
-
-class ClosedTransport:
-    """The transport of a connection that was lost."""
-
-    def write(self, data: bytes) -> None:
-        pass
-
-    def is_closing(self) -> bool:
-        return True
-
-
-def test_a_request_after_the_end_of_the_connection_fails() -> None:
-    """As with a semaphore around `get`: some still wait when the connection is lost."""
-    source = (ROOT / "examples" / "tutorial" / "many_requests.py").read_text(encoding="utf-8")
-    names: dict[str, Any] = {}
-    exec(source.partition("async def main")[0], names)
-
-    async def late() -> None:
-        client = names["Client"]()
-        client.connection_made(ClosedTransport())
-        client.connection_lost(None)
-        await asyncio.wait_for(client.get(urlsplit("https://localhost/")), TIMEOUT)
-
-    with pytest.raises(ConnectionError, match="the connection is closed"):
-        asyncio.run(late())
