@@ -185,9 +185,8 @@ class Settings(MutableMapping["SettingCodes | int", int]):
         self._pending = None
         self._told = values = _CLIENT_DEFAULTS if client else _SERVER_DEFAULTS
         if initial_values is not None:
-            values = values.copy()
-            for setting, value in initial_values.items():
-                values[setting] = _checked(setting, value)
+            given = {code: _checked(code, value) for code, value in initial_values.items()}
+            values = values | given
         self._values = self.in_effect = values
 
     def acknowledge(self) -> dict[SettingCodes | int, ChangedSetting]:
